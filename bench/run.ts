@@ -1,0 +1,209 @@
+/**
+ * Measures compiling and running, and writes bench/README.md.
+ *
+ *     npm run bench                                     every model of the list below
+ *     npm run bench -- examples/resnet.res:ResNet50     these only, printed and not written
+ *
+ * Compiling runs in a process of its own per model, so that peak memory is that of one model (`process.resourceUsage().maxRSS`, with
+ * Node's own 50 MB in it). Latencies are medians of interleaved runs of four models: before and after the passes, with onnxruntime's own
+ * optimiser off and on.
+ */
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { cpus, release, tmpdir, totalmem, type } from 'node:os';
+import { basename, join, resolve } from 'node:path';
+import { compile } from '../src/index.ts';
+import { compareLatency, type Latency } from '../src/runtime/bench.ts';
+import { boundDims, randomTensor, smallestBindings } from '../src/runtime/inputs.ts';
+import { runtimeVersion } from '../src/runtime/provider.ts';
+import { type ElemType, isElemType } from '../src/ir/types.ts';
+
+interface BenchEntry {
+  readonly file: string;
+  readonly model: string;
+  /** Sizes of symbols; those not named are as small as is legal. */
+  readonly sizes?: Readonly<Record<string, number>>;
+}
+
+/** From small to large; every family that ships. */
+const entries: readonly BenchEntry[] = [
+  { file: 'examples/resnet_cifar.res', model: 'ResNet20' },
+  { file: 'examples/resnet_cifar.res', model: 'ResNet110' },
+  { file: 'examples/plain.res', model: 'Plain34' },
+  { file: 'examples/preact_resnet.res', model: 'PreActResNet164' },
+  { file: 'examples/wide_resnet.res', model: 'WRN_16_8' },
+  { file: 'examples/resnet.res', model: 'ResNet18' },
+  { file: 'examples/resnet.res', model: 'ResNet50' },
+  { file: 'examples/resnet.res', model: 'ResNet152' },
+  { file: 'examples/resnet.res', model: 'ResNeXt50_32x4d' },
+  { file: 'examples/repvgg.res', model: 'RepVGG_A0' },
+  { file: 'examples/vgg.res', model: 'VGG16' },
+];
+
+const levels = ['O0', 'O1'] as const;
+type Level = (typeof levels)[number];
+const runs = 15;
+const threads = Math.min(4, cpus().length);
+
+interface Compiled {
+  readonly compileMs: number;
+  readonly peakBytes: number;
+  readonly nodes: number;
+  readonly inputs: readonly { readonly name: string; readonly elem: ElemType; readonly dims: readonly number[] }[];
+}
+
+/** The child: compiles one model at one level, writes its bytes, prints what it took as one line of JSON. */
+async function compileHere(entry: BenchEntry, level: Level, out: string): Promise<void> {
+  const text = await readFile(entry.file, 'utf8');
+  const started = performance.now();
+  const result = await compile(text, { fileName: entry.file, model: entry.model, level, seed: 0 });
+  if (!result.graph) {
+    process.stderr.write(`${result.diagnostics.map((d) => `${d.code}: ${d.title} ${d.found ?? ''}`).join('\n')}\n`);
+    process.exitCode = 1;
+    return;
+  }
+  const bytes = await result.bytes();
+  const compileMs = performance.now() - started;
+  const peakBytes = process.resourceUsage().maxRSS * 1024;
+  await writeFile(out, bytes);
+  const bindings = new Map([...smallestBindings(result.graph).smallest, ...Object.entries(entry.sizes ?? {})]);
+  const inputs = result.graph.inputs.map((input) => ({ name: input.name ?? '', elem: input.type.elem, dims: boundDims(input.type, bindings) }));
+  const compiled: Compiled = { compileMs, peakBytes, nodes: result.graph.nodeCount, inputs };
+  process.stdout.write(`${JSON.stringify(compiled)}\n`);
+}
+
+/** Runs this program again as a child. */
+async function compileInChild(entry: BenchEntry, level: Level, out: string): Promise<Compiled> {
+  const program = process.argv[1] ?? '';
+  const request = JSON.stringify({ entry, level, out });
+  const child = spawn(process.execPath, [...process.execArgv, program, '--child', request], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let text = '';
+  child.stdout.setEncoding('utf8');
+  child.stdout.on('data', (part: string) => {
+    text += part;
+  });
+  const code = await new Promise<number | null>((done) => child.on('close', done));
+  if (code !== 0) throw new Error(`compiling ${entry.file} ${entry.model} at -${level} ended with ${code}`);
+  return parseCompiled(text);
+}
+
+function parseCompiled(text: string): Compiled {
+  const parsed: Compiled = JSON.parse(text);
+  for (const input of parsed.inputs) if (!isElemType(input.elem)) throw new Error(`unexpected element type in ${text}`);
+  return parsed;
+}
+
+interface Measured {
+  readonly entry: BenchEntry;
+  readonly compiled: Readonly<Record<Level, Compiled>>;
+  readonly fileBytes: Readonly<Record<Level, number>>;
+  /** -O0 off, -O0 all, -O1 off, -O1 all. */
+  readonly latencies: readonly Latency[];
+}
+
+async function measure(entry: BenchEntry, folder: string): Promise<Measured> {
+  const path = (level: Level): string => join(folder, `${entry.model}-${level}.onnx`);
+  const O0 = await compileInChild(entry, 'O0', path('O0'));
+  const O1 = await compileInChild(entry, 'O1', path('O1'));
+  const inputs = new Map(O0.inputs.map(({ name, elem, dims }) => [name, randomTensor(elem, dims, `0:${name}`)]));
+  const models = levels.flatMap((level) =>
+    (['off', 'all'] as const).map((optimization) => ({ name: `-${level} ${optimization}`, bytes: path(level), optimization })),
+  );
+  const latencies = await compareLatency(models, inputs, { runs, threads });
+  const fileBytes = { O0: (await stat(path('O0'))).size, O1: (await stat(path('O1'))).size };
+  await Promise.all(levels.map((level) => rm(path(level))));
+  return { entry, compiled: { O0, O1 }, fileBytes, latencies };
+}
+
+const fixed = (x: number, digits = 1): string => x.toFixed(digits);
+const megabytes = (bytes: number): string => fixed(bytes / 1e6);
+
+function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  const rule = header.map((_, i) => (i === 0 ? '---' : '---:'));
+  return [line(header), line(rule), ...rows.map(line)].join('\n');
+}
+
+function markdown(measured: readonly Measured[]): string {
+  const [cpu] = cpus();
+  const machine = `${cpu?.model.trim() ?? 'unknown processor'}, ${cpus().length} cores, ${fixed(totalmem() / 2 ** 30, 0)} GiB, ${type()} ${release()}, Node ${process.version}, onnxruntime ${runtimeVersion()}, ${threads} threads`;
+  const compiling = measured.map(({ entry, compiled, fileBytes }) => [
+    entry.model,
+    fixed(compiled.O0.compileMs, 0),
+    fixed(compiled.O1.compileMs, 0),
+    megabytes(compiled.O1.peakBytes),
+    megabytes(fileBytes.O1),
+    String(compiled.O0.nodes),
+    String(compiled.O1.nodes),
+  ]);
+  const columns = ['-O0, off', '-O0, all', '-O1, off', '-O1, all'];
+  const creating = measured.map(({ entry, latencies }) => [entry.model, ...latencies.map((l) => fixed(l.createMs))]);
+  const running = measured.map(({ entry, compiled, latencies }) => [
+    entry.model,
+    compiled.O0.inputs.map((input) => input.dims.join('x')).join(', '),
+    ...latencies.map((l) => `${fixed(l.medianMs, 2)} ± ${fixed(l.spreadMs, 2)}`),
+  ]);
+  return `# Measurements
+
+\`npm run bench\` writes this page. Machine: ${machine}.
+
+## Compiling
+
+Text to bytes in memory, weights from the initialisers included, in milliseconds; peak memory of the process at -O1, and the file, in
+megabytes (10^6 bytes).
+
+${table(['model', '-O0 ms', '-O1 ms', 'peak MB', 'file MB', 'nodes -O0', 'nodes -O1'], compiling)}
+
+## Creating a session
+
+Milliseconds, median of 3, on the CPU provider; \`off\` and \`all\` are onnxruntime's own optimiser.
+
+${table(['model', ...columns], creating)}
+
+## Running
+
+Milliseconds per run, median of ${runs} interleaved runs ± half the distance between the quartiles.
+
+${table(['model', 'input', ...columns], running)}
+`;
+}
+
+interface ChildRequest {
+  readonly entry: BenchEntry;
+  readonly level: Level;
+  readonly out: string;
+}
+
+async function main(): Promise<void> {
+  const [first, second] = process.argv.slice(2);
+  if (first === '--child') {
+    const request: ChildRequest = JSON.parse(second ?? '');
+    return compileHere(request.entry, request.level, request.out);
+  }
+  const asked = process.argv.slice(2).map((text): BenchEntry => {
+    const colon = text.lastIndexOf(':');
+    if (colon < 0) throw new Error(`${text}: give FILE:MODEL, as examples/resnet.res:ResNet50`);
+    const [file, model] = [text.slice(0, colon), text.slice(colon + 1)];
+    return entries.find((entry) => entry.file === file && entry.model === model) ?? { file, model };
+  });
+  const folder = await mkdtemp(join(tmpdir(), 'rescc-bench-'));
+  try {
+    const measured: Measured[] = [];
+    for (const entry of asked.length > 0 ? asked : entries) {
+      if (!existsSync(resolve(entry.file))) {
+        process.stderr.write(`no ${entry.file}: left out\n`);
+        continue;
+      }
+      process.stderr.write(`${basename(entry.file)} ${entry.model}\n`);
+      measured.push(await measure(entry, folder));
+    }
+    const page = markdown(measured);
+    process.stdout.write(page);
+    if (asked.length === 0) await writeFile('bench/README.md', page);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+await main();

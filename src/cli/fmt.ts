@@ -1,0 +1,45 @@
+/** `rescc fmt`: rewrites files into the canonical form, or compares with --check. */
+import type { Command } from 'commander';
+import { notFormatted } from '../diagnostics/catalogue/cli.ts';
+import { type Diagnostic, makeDiagnostic } from '../diagnostics/diagnostic.ts';
+import { format } from '../parser/format.ts';
+import { parse } from '../parser/parse.ts';
+import { readSource, writeWhole } from './files.ts';
+import { type OutputFlags, withOutput } from './options.ts';
+import { Exit, exitCodes, out, report, say } from './output.ts';
+
+interface Flags extends OutputFlags {
+  readonly check?: boolean;
+}
+
+export function addFmt(program: Command): void {
+  const command = program.command('fmt').description('formats files in place; - reads standard input and writes standard output').argument('<files...>', '.res files, or -').option('--check', 'only compares, and exits 1 where something differs');
+  withOutput(command).action((files: readonly string[], flags: Flags) => {
+    const diagnostics: Diagnostic[] = [];
+    let changed = 0;
+    for (const path of files) {
+      const source = readSource(path);
+      const parsed = parse(source);
+      diagnostics.push(...parsed.diagnostics);
+      if (parsed.diagnostics.some((d) => d.severity === 'error')) continue;
+      const text = format(parsed.file);
+      if (path === '-' && !flags.check) out(text);
+      else if (text !== source.text) {
+        changed++;
+        if (flags.check) diagnostics.push(makeDiagnostic(notFormatted, { with: { path: source.name, line: firstDifference(source.text, text) } }));
+        else writeWhole(path, text);
+      }
+    }
+    const bad = diagnostics.some((d) => d.severity === 'error');
+    report(flags, diagnostics, { ok: !bad, changed });
+    if (bad) throw new Exit(exitCodes.failed);
+    if (!files.includes('-')) say(flags, `${files.length} file${files.length === 1 ? '' : 's'}, ${changed} changed`);
+  });
+}
+
+function firstDifference(a: string, b: string): number {
+  const left = a.split('\n');
+  const right = b.split('\n');
+  const at = left.findIndex((line, i) => line !== right[i]);
+  return (at < 0 ? left.length : at) + 1;
+}

@@ -1,0 +1,34 @@
+/** `rescc graph -o net.svg|.dot|.mmd`: draws the network, blocks as boxes and shortcuts beside them. */
+import { extname } from 'node:path';
+import type { Command } from 'commander';
+import { toDot, toMermaid, toSvg } from '../codegen/draw.ts';
+import { build, optimize } from '../compile.ts';
+import { badOption } from '../diagnostics/catalogue/cli.ts';
+import { fail } from '../diagnostics/diagnostic.ts';
+import { readSource, writeWhole } from './files.ts';
+import { compileOptions, type ModelFlags, type OutputFlags, type PassFlags, wholeNumber, withModel, withOutput, withPasses } from './options.ts';
+import { out, say, stopOnErrors } from './output.ts';
+
+interface Flags extends ModelFlags, OutputFlags, PassFlags {
+  readonly output?: string;
+  readonly depth?: number;
+}
+
+export function addGraph(program: Command): void {
+  const command = program.command('graph').description('draws the network as .svg, .dot or .mmd').argument('<file>', 'a .res file, or -').option('-o, --output <file>', 'net.svg, net.dot or net.mmd; DOT to standard output without it').option('--depth <n>', 'scopes nested deeper are one box each', wholeNumber(0, 1000));
+  withOutput(withPasses(withModel(command))).action(async (file: string, flags: Flags) => {
+    const kind = flags.output === undefined || flags.output === '-' ? '.dot' : extname(flags.output);
+    if (!['.svg', '.dot', '.mmd'].includes(kind)) fail(badOption, { with: { option: '-o', found: flags.output ?? '', expected: 'a name ending in .svg, .dot or .mmd', hint: '-o net.svg' } });
+    const { diagnostics, graph } = build(readSource(file), compileOptions(flags));
+    stopOnErrors(flags, diagnostics);
+    if (!graph) return;
+    // As the source says it, unless a level is asked for.
+    if (flags.O !== undefined || flags.passes) optimize(graph, compileOptions(flags));
+    const options = flags.depth === undefined ? {} : { depth: flags.depth };
+    const text = kind === '.mmd' ? toMermaid(graph, options) : toDot(graph, options);
+    const drawing = kind === '.svg' ? await toSvg(text) : text;
+    if (flags.output === undefined || flags.output === '-') return out(drawing);
+    writeWhole(flags.output, drawing);
+    say(flags, `wrote ${flags.output}`);
+  });
+}

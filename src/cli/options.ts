@@ -1,0 +1,112 @@
+/** Options that several commands share, and their conversion to what the API takes. */
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { CompileOptions, OptimizationLevel } from '../compile.ts';
+import { badOption } from '../diagnostics/catalogue/cli.ts';
+import { fail } from '../diagnostics/diagnostic.ts';
+import { fileSource } from '../weights/node/file-source.ts';
+import { resolveImport } from './files.ts';
+
+export interface ModelFlags {
+  readonly model?: string;
+  readonly define?: Readonly<Record<string, string>>;
+  readonly maxSteps?: number;
+  readonly seed?: number;
+}
+export interface WeightFlags {
+  readonly weights?: string;
+  readonly allowMissing?: boolean;
+  readonly allowUnused?: boolean;
+  readonly map?: readonly string[];
+}
+export interface PassFlags {
+  readonly O?: OptimizationLevel;
+  readonly passes?: readonly string[];
+  readonly target?: 'portable' | 'cpu' | 'webgpu' | 'cuda';
+  readonly verifyIr?: boolean;
+  readonly opset?: number;
+}
+export interface OutputFlags {
+  readonly quiet?: boolean;
+  readonly json?: boolean;
+}
+
+export function wholeNumber(low: number, high: number): (text: string) => number {
+  return (text) => {
+    const n = Number(text);
+    if (!Number.isInteger(n) || n < low || n > high) throw new InvalidArgumentError(`Write a whole number from ${low} to ${high}.`);
+    return n;
+  };
+}
+
+const collect = (text: string, before: readonly string[] | undefined): readonly string[] => [...(before ?? []), text];
+
+function define(text: string, before: Readonly<Record<string, string>> | undefined): Readonly<Record<string, string>> {
+  const at = text.indexOf('=');
+  if (at < 1) throw new InvalidArgumentError('Write name=expression, such as classes=10.');
+  return { ...before, [text.slice(0, at).trim()]: text.slice(at + 1) };
+}
+
+export function withModel(command: Command): Command {
+  return command
+    .option('-m, --model <name>', 'the model of the file to compile')
+    .option('-D, --define <name=expr>', "sets a parameter of the model (repeatable)", define)
+    .option('--seed <n>', 'seed of the initialisers', wholeNumber(0, Number.MAX_SAFE_INTEGER))
+    .option('--max-steps <n>', 'how many statements may run while unrolling', wholeNumber(1, Number.MAX_SAFE_INTEGER));
+}
+
+export function withWeights(command: Command): Command {
+  return command
+    .option('-w, --weights <file>', 'a checkpoint: PyTorch state dict or safetensors; file#key chooses a dict in it')
+    .option('--allow-missing', 'initialises parameters that the checkpoint lacks')
+    .option('--allow-unused', 'ignores tensors of the checkpoint that the model lacks')
+    .option('--map <from=to>', 'renames tensors of the checkpoint, * captures; from=none drops (repeatable)', collect);
+}
+
+export function withPasses(command: Command): Command {
+  return command
+    .addOption(new Option('-O <level>', 'optimisation level: 0 none, 1 default, 2 more').argParser(wholeNumber(0, 2)))
+    .option('--passes <a,b,c>', 'runs these passes in this order', (text) => text.split(',').map((s) => s.trim()))
+    .addOption(new Option('--target <target>', 'what the passes optimise for').choices(['portable', 'cpu', 'webgpu', 'cuda']))
+    .option('--verify-ir', 'checks the graph after every pass')
+    .option('--opset <n>', 'ONNX opset, 13 to 23', wholeNumber(13, 23));
+}
+
+export function withOutput(command: Command): Command {
+  return command.option('-q, --quiet', 'prints nothing but errors').option('--json', 'prints one JSON object');
+}
+
+/** The API's options for the flags given. */
+export function compileOptions(flags: ModelFlags & WeightFlags & PassFlags): CompileOptions {
+  const [path, key] = splitKey(flags.weights);
+  return {
+    model: flags.model,
+    defines: flags.define,
+    seed: flags.seed,
+    limits: flags.maxSteps === undefined ? undefined : { steps: flags.maxSteps },
+    resolveImport,
+    weights: path === undefined ? undefined : fileSource(path),
+    weightsKey: key,
+    allowMissing: flags.allowMissing,
+    allowUnused: flags.allowUnused,
+    map: flags.map?.map(mapping),
+    level: flags.O,
+    passes: flags.passes,
+    target: flags.target,
+    verifyIr: flags.verifyIr,
+    opset: flags.opset,
+  };
+}
+
+/** `ckpt.pth#params_ema` names a dict of a checkpoint. */
+function splitKey(weights: string | undefined): readonly [string | undefined, string | undefined] {
+  const at = weights?.lastIndexOf('#') ?? -1;
+  if (weights === undefined || at < 1) return [weights, undefined];
+  return [weights.slice(0, at), weights.slice(at + 1)];
+}
+
+function mapping(text: string): { from: string; to: string | undefined } {
+  const at = text.indexOf('=');
+  if (at < 1) return fail(badOption, { with: { option: '--map', found: text, expected: 'from=to', hint: '--map "*.gamma=*.weight"' } });
+  const to = text.slice(at + 1);
+  return { from: text.slice(0, at), to: to === 'none' ? undefined : to };
+}

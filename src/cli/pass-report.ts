@@ -1,0 +1,41 @@
+/** Tables of what the passes did and refused, for --stats and --explain. */
+import { maddsText } from '../codegen/summary.ts';
+import type { PassReport } from '../passes/pipeline.ts';
+
+function table(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));
+  return rows.map((row) => row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join('  ').trimEnd()).join('\n');
+}
+
+/** One line per pass: nodes and weights before and after, multiply-adds, how often it fired and refused. */
+export function statsTable(report: PassReport): string {
+  const rows: string[][] = [['pass', 'nodes', '', 'weights', 'multiply-adds', 'fired', 'refused']];
+  for (const pass of report.passes) {
+    const fired = Object.values(pass.fired).reduce((a, b) => a + b, 0);
+    rows.push([
+      pass.name,
+      String(pass.before.nodes),
+      `→ ${pass.after.nodes}`,
+      `${(pass.after.bytes / 1e6).toFixed(2)} MB`,
+      maddsText(pass.after.madds),
+      String(fired),
+      String(pass.refused.length),
+    ]);
+  }
+  const fired = report.passes.flatMap((pass) => Object.entries(pass.fired).map(([rule, n]) => `  ${rule}: ${n}`));
+  return [table(rows), ...(fired.length > 0 ? ['fired', ...new Set(fired)] : [])].join('\n');
+}
+
+/** Every refusal with its rule, condition and place. */
+export function explainRefusals(report: PassReport, only: string | undefined): string {
+  const rows = new Map<string, string[]>();
+  for (const pass of report.passes) {
+    for (const refusal of pass.refused) {
+      if (only !== undefined && refusal.rule !== only && !refusal.rule.startsWith(`${only}/`)) continue;
+      const key = `${refusal.rule}|${refusal.condition}|${refusal.scope}`;
+      rows.set(key, [refusal.rule, refusal.condition, `@${refusal.scope}`]);
+    }
+  }
+  if (rows.size === 0) return 'nothing was refused';
+  return table([['rule', 'condition', 'at'], ...rows.values()].map((row) => [row[0] ?? '', (row[1] ?? '').padEnd(14), row[2] ?? '']));
+}

@@ -1,0 +1,108 @@
+/** `rescc run model.res|model.onnx --input image=cat.png`: prints classes, or writes outputs as .npy or .png. */
+import { extname } from 'node:path';
+import type { Command } from 'commander';
+import { InvalidArgumentError } from 'commander';
+import { compile } from '../compile.ts';
+import { badOption } from '../diagnostics/catalogue/cli.ts';
+import { fail } from '../diagnostics/diagnostic.ts';
+import type { Graph } from '../ir/graph.ts';
+import { elementCount, type HostTensor } from '../ir/types.ts';
+import { pngFiles } from '../runtime/images.ts';
+import { npyBytes } from '../runtime/npy.ts';
+import { isProvider, providers } from '../runtime/provider.ts';
+import { readLabels, type RunResult, runModel, topK, topText } from '../runtime/run.ts';
+import { readSource, writeWhole } from './files.ts';
+import { compileOptions, type ModelFlags, type OutputFlags, type PassFlags, type WeightFlags, wholeNumber, withModel, withOutput, withPasses, withWeights } from './options.ts';
+import { out, report, say, stopOnErrors } from './output.ts';
+
+interface Flags extends ModelFlags, WeightFlags, PassFlags, OutputFlags {
+  readonly input: readonly string[];
+  readonly top?: number;
+  readonly labels?: string;
+  readonly output?: readonly string[];
+  readonly ep: string;
+  readonly mean?: readonly number[];
+  readonly std?: readonly number[];
+  readonly resize?: number | boolean;
+}
+
+const collect = (text: string, before: readonly string[] | undefined): readonly string[] => [...(before ?? []), text];
+const numbers = (text: string): readonly number[] =>
+  text.split(',').map((part) => {
+    const n = Number(part);
+    if (part.trim() === '' || !Number.isFinite(n)) throw new InvalidArgumentError('Write numbers separated by commas, such as 0.485,0.456,0.406.');
+    return n;
+  });
+
+export function addRun(program: Command): void {
+  const command = program
+    .command('run')
+    .description('runs a model on pictures or tensors')
+    .argument('<file>', 'a .res or .onnx file')
+    .requiredOption('-i, --input <name=file>', 'PNG, JPEG or .npy; the name may be left out for a single input (repeatable: a batch)', collect)
+    .option('--top <n>', 'prints the n likeliest classes', wholeNumber(1, 1000))
+    .option('--labels <file>', 'names of the classes: a line each, or JSON')
+    .option('-o, --output <name=file>', 'writes an output as .npy or .png (repeatable)', collect)
+    .option('--mean <a,b,c>', 'subtracted from pixels / 255', numbers)
+    .option('--std <a,b,c>', 'divides after that', numbers)
+    .option('--resize [n]', 'scales the shorter side to n (256/224 of the input without n) and cuts out the middle', wholeNumber(1, 65536))
+    .option('--ep <provider>', `one of ${providers.join(', ')}`, 'cpu');
+  withOutput(withPasses(withWeights(withModel(command)))).action((file: string, flags: Flags) => run(file, flags));
+}
+
+async function run(file: string, flags: Flags): Promise<void> {
+  const { ep } = flags;
+  if (!isProvider(ep)) return fail(badOption, { with: { option: '--ep', found: ep, expected: `one of ${providers.join(', ')}`, hint: '--ep cpu' } });
+  let model: Uint8Array | string = file;
+  let graph: Graph | undefined;
+  if (extname(file) !== '.onnx') {
+    const compiled = await compile(readSource(file), compileOptions(flags));
+    stopOnErrors(flags, compiled.diagnostics);
+    model = await compiled.bytes();
+    graph = compiled.graph;
+  }
+  const result = await runModel({ model, graph, inputs: flags.input, ep, mean: flags.mean, std: flags.std, resize: flags.resize });
+  for (const spec of flags.output ?? []) await writeOutput(flags, result, spec);
+  const labels = flags.labels === undefined ? undefined : await readLabels(flags.labels);
+  const [name, scores] = [...result.outputs][0] ?? [];
+  if (flags.json) {
+    const outputs = Object.fromEntries([...result.outputs].map(([key, tensor]) => [key, tensorJson(tensor)]));
+    const top = flags.top !== undefined && scores ? topK(scores, flags.top, labels, name) : undefined;
+    report(flags, [], { ok: true, outputs, ...(top && { top, files: result.files }) });
+    return;
+  }
+  if (flags.output && flags.top === undefined) return;
+  if (flags.top !== undefined || labels) {
+    if (!scores) return;
+    out(topText(topK(scores, flags.top ?? 5, labels, name), result.files));
+  } else for (const [key, tensor] of result.outputs) out(`${key}: ${tensor.elem}[${tensor.dims.join(', ')}] ${preview(tensor)}`);
+}
+
+/** At most this many numbers go into JSON; for more there is .npy. */
+const mostNumbers = 100_000;
+
+function tensorJson(tensor: HostTensor): Readonly<Record<string, unknown>> {
+  const count = elementCount(tensor.dims);
+  return { elem: tensor.elem, dims: tensor.dims, ...(count <= mostNumbers && { data: [...tensor.data] }) };
+}
+
+function preview(tensor: HostTensor): string {
+  const shown = [...tensor.data.subarray(0, 8)].map((v) => (Number.isInteger(v) ? String(v) : v.toPrecision(6)));
+  return `[${shown.join(', ')}${tensor.data.length > 8 ? ', …' : ''}]`;
+}
+
+async function writeOutput(flags: Flags, result: RunResult, spec: string): Promise<void> {
+  const at = spec.indexOf('=');
+  const [first] = result.outputs.keys();
+  const name = at > 0 ? spec.slice(0, at) : (first ?? '');
+  const path = at > 0 ? spec.slice(at + 1) : spec;
+  const tensor = result.outputs.get(name);
+  if (!tensor) return fail(badOption, { with: { option: '--output', found: name, expected: `one of ${[...result.outputs.keys()].join(', ')}`, hint: `--output ${first}=${path}` } });
+  const kind = extname(path);
+  if (kind === '.npy') writeWhole(path, npyBytes(tensor));
+  else if (kind === '.png') {
+    const files = await pngFiles(tensor, name);
+    for (const [i, bytes] of files.entries()) writeWhole(files.length === 1 ? path : path.replace(/\.png$/, `-${i}.png`), bytes);
+  } else fail(badOption, { with: { option: '--output', found: path, expected: 'a name ending in .npy or .png', hint: `--output ${name}=${name}.npy` } });
+  say(flags, `wrote ${path}`);
+}

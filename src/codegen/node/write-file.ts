@@ -1,0 +1,280 @@
+/**
+ * Writes a model to a file so that there is never half a model at its path: everything goes to temporary files beside it, is flushed to
+ * the disk, and the rename of the `.onnx` is the single commit point. Weights in a data file are named by their content, so that the
+ * old model keeps its own until then.
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs';
+import { type FileHandle, lstat, open, readlink, rename, stat, unlink } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { badDataName, cannotWrite, diskFull, mayNotWrite, noSuchFolder, tooLargeForOneFile, wouldReplaceOther, writingStopped } from '../../diagnostics/catalogue/codegen.ts';
+import { fail } from '../../diagnostics/diagnostic.ts';
+import type { OnnxModel } from '../onnx.ts';
+import { fieldsOf, textOf, WireError, wireBytes, wireVarint, windowedSource, type WireSource } from '../wire.ts';
+import { encodeModel, type ExternalLayout, externalData, externalLayout, largestMessage, modelSize } from '../write.ts';
+
+export interface WriteOptions {
+  /**
+   * Weights in a data file beside the model: `true` names it by its content, a string gives it that name. Left out or `false`: only
+   * where the model passes 2 GiB.
+   */
+  readonly externalData?: boolean | string | undefined;
+  /** Tensors in the data file begin at multiples of this, a power of two. 4096 when left out; Windows maps files at 65536. */
+  readonly align?: number | undefined;
+  /** Replaces a file that is no ONNX model. */
+  readonly force?: boolean | undefined;
+  readonly onProgress?: ((written: number, total: number) => void) | undefined;
+  /** Stops, and removes the temporary files. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface Written {
+  /** Of all files together. */
+  readonly bytes: number;
+  /** The model first, then its data file if there is one. */
+  readonly files: readonly string[];
+}
+
+/** Throws `DiagnosticError` when it cannot be written; what stood at the path before is then still there. */
+export async function writeModel(model: OnnxModel, path: string, options: WriteOptions = {}): Promise<Written> {
+  const progress: Progress = { path, written: 0, total: 0, report: options.onProgress, signal: options.signal };
+  const temporary = new Set<string>();
+  try {
+    return await write(model, path, options, progress, temporary);
+  } catch (error) {
+    for (const file of temporary) await unlink(file).catch(() => undefined);
+    return explain(error, progress);
+  }
+}
+
+interface Progress {
+  readonly path: string;
+  written: number;
+  total: number;
+  readonly report: ((written: number, total: number) => void) | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+async function write(model: OnnxModel, path: string, options: WriteOptions, progress: Progress, temporary: Set<string>): Promise<Written> {
+  options.signal?.throwIfAborted();
+  const target = await followLinks(resolve(path));
+  const found = await statOrNothing(target);
+  if (found?.isDirectory()) fail(wouldReplaceOther, { with: { path, what: 'a folder' } });
+  const wholeSize = modelSize(model);
+  const wantsExternal = options.externalData !== undefined && options.externalData !== false;
+  if (found && !found.isFile()) {
+    // A device or pipe, such as /dev/stdout, is written to and never renamed over.
+    if (wantsExternal || wholeSize > largestMessage) fail(tooLargeForOneFile, { with: { bytes: wholeSize, limit: largestMessage } });
+    progress.total = wholeSize;
+    const file = await open(target, constants.O_WRONLY);
+    await streamTo(file, encodeModel(model, { signal: options.signal }), progress, false);
+    return { bytes: wholeSize, files: [path] };
+  }
+  if (found && !options.force) checkReplaceable(target, path, found);
+  if (!wantsExternal && wholeSize <= largestMessage) {
+    progress.total = wholeSize;
+    const made = await temporaryFile(target, found, temporary);
+    await streamTo(made.file, encodeModel(model, { signal: options.signal }), progress, true);
+    await commit(made.path, target, temporary, options.signal);
+    return { bytes: wholeSize, files: [path] };
+  }
+  return writeWithData(model, path, target, found, options, progress, temporary);
+}
+
+async function writeWithData(
+  model: OnnxModel,
+  path: string,
+  target: string,
+  found: Stats | undefined,
+  options: WriteOptions,
+  progress: Progress,
+  temporary: Set<string>,
+): Promise<Written> {
+  const stem = basename(target).replace(/\.onnx$/, '');
+  const fixed = typeof options.externalData === 'string' ? options.externalData : undefined;
+  // The digest stands in for itself while sizes are computed: every digest has the same length.
+  const placed = externalLayout(model, fixed ?? `${stem}.${'0'.repeat(16)}.data`, options.align ?? 4096);
+  const modelBytes = modelSize(model, placed);
+  if (modelBytes > largestMessage) fail(tooLargeForOneFile, { with: { bytes: modelBytes, limit: largestMessage } });
+  progress.total = placed.bytes + modelBytes;
+  const folder = dirname(target);
+  const before = found?.isFile() ? dataFilesOf(target) : [];
+  if (fixed !== undefined) await checkDataName(fixed, target, before, options.force === true);
+  const data = await temporaryFile(join(folder, placed.location), undefined, temporary);
+  const hash = createHash('sha256');
+  await streamTo(data.file, externalData(model, placed, options.signal), progress, true, (piece) => hash.update(piece));
+  const location = fixed ?? `${stem}.${hash.digest('hex').slice(0, 16)}.data`;
+  const layout: ExternalLayout = { ...placed, location };
+  const made = await temporaryFile(target, found, temporary);
+  await streamTo(made.file, encodeModel(model, { external: layout, signal: options.signal }), progress, true);
+  options.signal?.throwIfAborted();
+  const dataPath = join(folder, location);
+  const existed = (await statOrNothing(dataPath)) !== undefined;
+  await rename(data.path, dataPath);
+  temporary.delete(data.path);
+  // Until the model names it, a data file that was not there before is as temporary as the rest.
+  if (!existed && fixed === undefined) temporary.add(dataPath);
+  await commit(made.path, target, temporary, undefined);
+  temporary.delete(dataPath);
+  const ours = new RegExp(`^${escapeRegExp(stem)}\\.[0-9a-f]{16}\\.data$`);
+  for (const old of before) if (old !== location && ours.test(old)) await unlink(join(folder, old)).catch(() => undefined);
+  return { bytes: placed.bytes + modelBytes, files: [path, join(dirname(path), location)] };
+}
+
+/** A fixed name is a file beside the model: one that is free, that the old model already keeps its weights in, or that may be lost. */
+async function checkDataName(name: string, target: string, before: readonly string[], force: boolean): Promise<void> {
+  if (name === '' || name === '.' || name === '..' || name === basename(target) || /[/\\]/.test(name)) {
+    fail(badDataName, { with: { name, usual: `${basename(target).replace(/\.onnx$/, '')}.data` } });
+  }
+  const found = await statOrNothing(join(dirname(target), name));
+  if (!found || (found.isFile() && (force || found.size === 0 || before.includes(name)))) return;
+  fail(wouldReplaceOther, { with: { path: name, what: found.isFile() ? `${found.size} bytes that the model at ${basename(target)} does not name` : 'no regular file' } });
+}
+
+/** Renaming over a link would replace the link; the model goes where it points, also when nothing is there yet. */
+async function followLinks(path: string): Promise<string> {
+  let at = path;
+  for (let hops = 0; hops < 40; hops++) {
+    const found = await lstat(at).catch(() => undefined);
+    if (!found?.isSymbolicLink()) return at;
+    at = resolve(dirname(at), await readlink(at));
+  }
+  return at;
+}
+
+async function statOrNothing(path: string): Promise<Stats | undefined> {
+  try {
+    return await stat(path);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+async function temporaryFile(target: string, replaces: Stats | undefined, temporary: Set<string>): Promise<{ readonly file: FileHandle; readonly path: string }> {
+  // Random, because two runs may write the same model at once; it never reaches a file's content.
+  const path = join(dirname(target), `.${basename(target)}.${randomBytes(6).toString('hex')}.tmp`);
+  const file = await open(path, 'wx', replaces ? replaces.mode & 0o777 : 0o666);
+  temporary.add(path);
+  return { file, path };
+}
+
+/** Writes, flushes to the disk and closes. */
+async function streamTo(
+  file: FileHandle,
+  pieces: AsyncIterable<Uint8Array>,
+  progress: Progress,
+  flush: boolean,
+  also?: (piece: Uint8Array) => void,
+): Promise<void> {
+  try {
+    for await (const piece of pieces) {
+      progress.signal?.throwIfAborted();
+      also?.(piece);
+      let at = 0;
+      while (at < piece.length) at += (await file.write(piece, at, piece.length - at)).bytesWritten;
+      progress.written += piece.length;
+      progress.report?.(progress.written, progress.total);
+    }
+    if (flush) await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+async function commit(from: string, to: string, temporary: Set<string>, signal: AbortSignal | undefined): Promise<void> {
+  signal?.throwIfAborted();
+  await rename(from, to);
+  temporary.delete(from);
+  // The rename itself reaches the disk with the folder. Windows has no folders to flush, and some file systems refuse.
+  const folder = await open(dirname(to), constants.O_RDONLY).catch(() => undefined);
+  await folder?.sync().catch(() => undefined);
+  await folder?.close();
+}
+
+function openSource<T>(path: string, use: (source: WireSource) => T): T {
+  const descriptor = openSync(path, 'r');
+  try {
+    const { size } = fstatSync(descriptor);
+    return use(windowedSource(size, (offset, out) => readSync(descriptor, out, 0, out.length, offset)));
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** An empty file, or one whose fields are those of a ModelProto with a graph, may be replaced. */
+function checkReplaceable(target: string, path: string, found: Stats): void {
+  if (found.size === 0) return;
+  const isModel = openSource(target, (source) => {
+    try {
+      let version = false;
+      let graph = false;
+      for (const field of fieldsOf(source)) {
+        if (field.number === 1 && field.type === wireVarint) version = true;
+        if (field.number === 7 && field.type === wireBytes) graph = true;
+      }
+      return version && graph;
+    } catch (error) {
+      if (error instanceof WireError) return false;
+      throw error;
+    }
+  });
+  if (!isModel) fail(wouldReplaceOther, { with: { path, what: `${found.size} bytes that are no ONNX model` } });
+}
+
+/** The data files that a model names (GraphProto.initializer.external_data.location). */
+function dataFilesOf(path: string): readonly string[] {
+  const found = new Set<string>();
+  openSource(path, (source) => {
+    try {
+      for (const graph of fieldsOf(source)) {
+        if (graph.number !== 7 || graph.type !== wireBytes) continue;
+        for (const tensor of fieldsOf(source, graph.start, graph.end)) {
+          if (tensor.number !== 5 || tensor.type !== wireBytes) continue;
+          for (const entry of fieldsOf(source, tensor.start, tensor.end)) {
+            if (entry.number !== 13 || entry.type !== wireBytes) continue;
+            const [key, value] = [...fieldsOf(source, entry.start, entry.end)];
+            if (key && value && textOf(source, key) === 'location') found.add(textOf(source, value));
+          }
+        }
+      }
+    } catch (error) {
+      // What cannot be read names no data file of ours.
+      if (!(error instanceof WireError)) throw error;
+    }
+  });
+  return [...found];
+}
+
+function escapeRegExp(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+}
+
+function codeOf(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
+}
+
+/** Says what the operating system refused; anything else is passed on. */
+function explain(error: unknown, progress: Progress): never {
+  const { path, written, total } = progress;
+  if (progress.signal?.aborted) fail(writingStopped, { with: { path, written, total } });
+  const code = codeOf(error);
+  if (code === undefined || !(error instanceof Error) || !('syscall' in error)) throw error;
+  const reason = error.message;
+  switch (code) {
+    case 'ENOENT':
+    case 'ENOTDIR':
+      return fail(noSuchFolder, { with: { path, folder: dirname(path) } });
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+      return fail(mayNotWrite, { with: { path, reason } });
+    case 'ENOSPC':
+    case 'EDQUOT':
+    case 'EFBIG':
+      return fail(diskFull, { with: { path, reason, written, total } });
+    default:
+      return fail(cannotWrite, { with: { path, reason } });
+  }
+}

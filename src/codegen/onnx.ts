@@ -1,0 +1,111 @@
+/**
+ * An ONNX model as plain data: what `emit` makes, `write` puts on the wire and `text` prints. The field names follow onnx.proto
+ * (onnx/onnx); weights stay lazy, so that a model of any size is a few megabytes here.
+ */
+import type { Origin } from '../ir/graph.ts';
+import type { OnnxAttr } from '../ir/operator.ts';
+import type { ElemType, HostTensor } from '../ir/types.ts';
+
+/** TensorProto.DataType. */
+export const dataTypes: Readonly<Record<ElemType, number>> = {
+  f32: 1,
+  u8: 2,
+  i8: 3,
+  u16: 4,
+  i16: 5,
+  i32: 6,
+  i64: 7,
+  bool: 9,
+  f16: 10,
+  f64: 11,
+  u32: 12,
+  u64: 13,
+  bf16: 16,
+};
+
+/** The names that ONNX text has for element types. */
+export const dataTypeNames: Readonly<Record<ElemType, string>> = {
+  f32: 'float',
+  u8: 'uint8',
+  i8: 'int8',
+  u16: 'uint16',
+  i16: 'int16',
+  i32: 'int32',
+  i64: 'int64',
+  bool: 'bool',
+  f16: 'float16',
+  f64: 'double',
+  u32: 'uint32',
+  u64: 'uint64',
+  bf16: 'bfloat16',
+};
+
+/** A value with its type; a symbolic dimension is its text (dim_param). */
+export interface OnnxValue {
+  readonly name: string;
+  readonly elem: ElemType;
+  readonly dims: readonly (number | string)[];
+}
+
+/** Where an initializer's elements come from: any range of them, in row-major order, as float64. */
+export interface TensorSource {
+  fill(start: number, out: Float64Array): void | Promise<void>;
+}
+
+export interface OnnxInitializer {
+  readonly name: string;
+  readonly elem: ElemType;
+  readonly dims: readonly number[];
+  readonly expr: TensorSource;
+  /** The elements of a small constant of the program, for showing. */
+  readonly literal?: HostTensor;
+  /** The stored tensors that the elements are computed from, when they are computed at all; then they must be finite where those are. */
+  readonly sources?: () => readonly (TensorSource & { readonly dims: readonly number[] })[];
+}
+
+/** An attribute's value; `graph` is the body of a Loop or If. */
+export type OnnxNodeAttr = OnnxAttr | { readonly kind: 'graph'; readonly value: OnnxGraph };
+
+export interface OnnxNode {
+  readonly name: string;
+  readonly op: string;
+  /** '' stands for an optional input left out. */
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  /** Sorted by name, so that the bytes do not depend on who wrote the lowering. */
+  readonly attrs: readonly (readonly [string, OnnxNodeAttr])[];
+  /** Where it comes from; not written. Maps what a runtime says of a node back to the source. */
+  readonly origin?: Origin;
+}
+
+export interface OnnxGraph {
+  readonly name: string;
+  readonly nodes: readonly OnnxNode[];
+  readonly initializers: readonly OnnxInitializer[];
+  readonly inputs: readonly OnnxValue[];
+  readonly outputs: readonly OnnxValue[];
+  /** Every value that is neither input, output nor initializer. */
+  readonly valueInfo: readonly OnnxValue[];
+}
+
+export interface OnnxModel {
+  readonly irVersion: number;
+  readonly opset: number;
+  readonly producer: { readonly name: string; readonly version: string };
+  /** metadata_props, in the order written. */
+  readonly metadata: readonly (readonly [string, string])[];
+  readonly graph: OnnxGraph;
+}
+
+export const minOpset = 13;
+export const maxOpset = 23;
+export const defaultOpset = 17;
+
+/** The smallest IR version that may carry the opset (onnx/docs/Versioning.md, `onnx.helper.VERSION_TABLE`). */
+export function irVersionOf(opset: number): number {
+  if (opset <= 14) return 7;
+  if (opset <= 18) return 8;
+  if (opset <= 20) return 9;
+  if (opset <= 22) return 10;
+  return 11;
+}

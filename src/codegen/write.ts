@@ -1,0 +1,356 @@
+/**
+ * An ONNX model as bytes, in constant memory: sizes are computed first, then messages go out as they are encoded and weights as they are
+ * computed, 32 Ki elements at a time. Field numbers are those of onnx.proto (onnx/onnx). Repeated numbers are written unpacked,
+ * as its proto2 schema says, so that a reader which writes the model again gives the same bytes.
+ */
+import { foldedNotFinite, tooLargeForOneFile } from '../diagnostics/catalogue/codegen.ts';
+import { bug, fail, unreachable } from '../diagnostics/diagnostic.ts';
+import { elemBytes, elementCount, isFloat } from '../ir/types.ts';
+import { encode } from '../weights/round.ts';
+import { dataTypes, type OnnxGraph, type OnnxInitializer, type OnnxModel, type OnnxNode, type OnnxNodeAttr, type OnnxValue, type TensorSource } from './onnx.ts';
+import { bytesFieldSize, tagSize, utf8Size, varintSize, WireWriter } from './wire.ts';
+
+/** What protobuf's readers allow one message. */
+export const largestMessage = 2 ** 31 - 1;
+/** Elements computed at a time. */
+export const chunkElements = 32768;
+/** Smaller tensors stay in the model: shape inference reads them, and they would waste a page each. */
+const smallestExternal = 4096;
+
+/** Which initializers lie in a data file, and where in it. */
+export interface ExternalLayout {
+  /** The data file's name, relative to the model's folder. */
+  readonly location: string;
+  /** Of the data file. */
+  readonly bytes: number;
+  readonly entries: ReadonlyMap<OnnxInitializer, { readonly offset: number; readonly length: number }>;
+}
+
+/** Places every initializer of 4 KiB and more at a multiple of `align` (a power of two, 4096 by default). */
+export function externalLayout(model: OnnxModel, location: string, align = 4096): ExternalLayout {
+  const entries = new Map<OnnxInitializer, { offset: number; length: number }>();
+  let end = 0;
+  for (const initializer of model.graph.initializers) {
+    const length = tensorBytes(initializer);
+    if (length < smallestExternal) continue;
+    const offset = Math.ceil(end / align) * align;
+    entries.set(initializer, { offset, length });
+    end = offset + length;
+  }
+  return { location, bytes: end, entries };
+}
+
+/** Bytes of an initializer's elements. */
+export function tensorBytes(initializer: OnnxInitializer): number {
+  return elementCount(initializer.dims) * elemBytes[initializer.elem];
+}
+
+/** Bytes of the model as `encodeModel` gives it, computed without computing a weight. */
+export function modelSize(model: OnnxModel, external?: ExternalLayout): number {
+  return plan(model, external).bytes;
+}
+
+/** What the writer asks of an AbortSignal, which is one. */
+export interface StopSignal {
+  throwIfAborted(): void;
+}
+
+export interface EncodeOptions {
+  /** Leaves these weights to a data file, which `externalData` gives. */
+  readonly external?: ExternalLayout | undefined;
+  /** Stops with the signal's reason. */
+  readonly signal?: StopSignal | undefined;
+}
+
+/**
+ * The model's bytes in order. Each piece is valid until the next one is asked for: the buffers are used again. The bytes depend on the
+ * model alone. Throws `DiagnosticError` when a folded weight is not finite.
+ */
+export async function* encodeModel(model: OnnxModel, options: EncodeOptions = {}): AsyncGenerator<Uint8Array, void, undefined> {
+  const { external, signal } = options;
+  const { graphBytes } = plan(model, external);
+  const writer = new WireWriter(2 * flushAt);
+  const chunks = new Chunks();
+  const { graph } = model;
+  modelHead(writer, model);
+  writer.bytesHeader(7, graphBytes);
+  for (const node of graph.nodes) {
+    writer.message(1, () => writeNode(writer, node));
+    if (writer.length < flushAt) continue;
+    signal?.throwIfAborted();
+    yield writer.view();
+    writer.reset();
+  }
+  writer.stringField(2, graph.name);
+  for (const initializer of graph.initializers) {
+    const inline = external?.entries.has(initializer) ? 0 : tensorBytes(initializer);
+    writer.bytesHeader(5, tensorSize(initializer, external));
+    tensorHead(writer, initializer, external);
+    if (external?.entries.has(initializer)) {
+      if (writer.length < flushAt) continue;
+      yield writer.view();
+      writer.reset();
+      continue;
+    }
+    writer.bytesHeader(9, inline);
+    if (inline <= flushAt) {
+      // Small ones are gathered, since every piece costs a turn of the generator and a write.
+      for await (const piece of chunks.of(initializer, signal)) writer.raw(piece);
+    } else {
+      yield writer.view();
+      writer.reset();
+      yield* chunks.of(initializer, signal);
+    }
+    if (writer.length < flushAt) continue;
+    yield writer.view();
+    writer.reset();
+  }
+  for (const [field, values] of [
+    [11, graph.inputs],
+    [12, graph.outputs],
+    [13, graph.valueInfo],
+  ] as const) {
+    for (const value of values) {
+      writer.message(field, () => writeValue(writer, value));
+      if (writer.length < flushAt) continue;
+      yield writer.view();
+      writer.reset();
+    }
+  }
+  modelTail(writer, model);
+  yield writer.view();
+}
+
+/** Bytes gathered before they are handed on. */
+const flushAt = 65536;
+
+/** The data file's bytes in order, gaps as zeros. Pieces are valid until the next one is asked for. */
+export async function* externalData(model: OnnxModel, layout: ExternalLayout, signal?: StopSignal | undefined): AsyncGenerator<Uint8Array, void, undefined> {
+  const chunks = new Chunks();
+  const zeros = new Uint8Array(65536);
+  let at = 0;
+  for (const initializer of model.graph.initializers) {
+    const entry = layout.entries.get(initializer);
+    if (!entry) continue;
+    while (at < entry.offset) {
+      const gap = Math.min(zeros.length, entry.offset - at);
+      yield zeros.subarray(0, gap);
+      at += gap;
+    }
+    yield* chunks.of(initializer, signal);
+    at += entry.length;
+  }
+}
+
+/** The whole model in memory. Throws `DiagnosticError` beyond 2 GiB and when a folded weight is not finite. */
+export async function onnxBytes(model: OnnxModel): Promise<Uint8Array> {
+  const bytes = modelSize(model);
+  if (bytes > largestMessage) fail(tooLargeForOneFile, { with: { bytes, limit: largestMessage } });
+  const out = new Uint8Array(bytes);
+  let at = 0;
+  for await (const piece of encodeModel(model)) {
+    out.set(piece, at);
+    at += piece.length;
+  }
+  if (at !== bytes) bug(`the model was planned as ${bytes} bytes and came out as ${at}`);
+  return out;
+}
+
+function plan(model: OnnxModel, external: ExternalLayout | undefined): { readonly bytes: number; readonly graphBytes: number } {
+  const writer = new WireWriter();
+  const measure = (write: () => void): number => {
+    writer.reset();
+    write();
+    return writer.length;
+  };
+  const { graph } = model;
+  let graphBytes = bytesFieldSize(2, utf8Size(graph.name));
+  for (const node of graph.nodes) graphBytes += measure(() => writer.message(1, () => writeNode(writer, node)));
+  for (const initializer of graph.initializers) graphBytes += bytesFieldSize(5, tensorSize(initializer, external));
+  for (const value of graph.inputs) graphBytes += measure(() => writer.message(11, () => writeValue(writer, value)));
+  for (const value of graph.outputs) graphBytes += measure(() => writer.message(12, () => writeValue(writer, value)));
+  for (const value of graph.valueInfo) graphBytes += measure(() => writer.message(13, () => writeValue(writer, value)));
+  const around = measure(() => {
+    modelHead(writer, model);
+    modelTail(writer, model);
+  });
+  return { bytes: around + bytesFieldSize(7, graphBytes), graphBytes };
+}
+
+function modelHead(writer: WireWriter, model: OnnxModel): void {
+  writer.intField(1, model.irVersion);
+  writer.stringField(2, model.producer.name);
+  if (model.producer.version !== '') writer.stringField(3, model.producer.version);
+}
+
+function modelTail(writer: WireWriter, model: OnnxModel): void {
+  writer.message(8, () => {
+    writer.stringField(1, '');
+    writer.intField(2, model.opset);
+  });
+  for (const [key, value] of model.metadata) writer.message(14, () => writeEntry(writer, key, value));
+}
+
+function writeEntry(writer: WireWriter, key: string, value: string): void {
+  writer.stringField(1, key);
+  writer.stringField(2, value);
+}
+
+function writeNode(writer: WireWriter, node: OnnxNode): void {
+  for (const name of node.inputs) writer.stringField(1, name);
+  for (const name of node.outputs) writer.stringField(2, name);
+  writer.stringField(3, node.name);
+  writer.stringField(4, node.op);
+  for (const [name, attr] of node.attrs) writer.message(5, () => writeAttr(writer, name, attr));
+}
+
+/** AttributeProto: the value's own field, then the type (field 20), which tells an empty list from a number left out. */
+function writeAttr(writer: WireWriter, name: string, attr: OnnxNodeAttr): void {
+  writer.stringField(1, name);
+  switch (attr.kind) {
+    case 'float':
+      writer.floatField(2, attr.value);
+      writer.intField(20, 1);
+      return;
+    case 'int':
+      writer.intField(3, attr.value);
+      writer.intField(20, 2);
+      return;
+    case 'string':
+      writer.stringField(4, attr.value);
+      writer.intField(20, 3);
+      return;
+    case 'tensor': {
+      const { elem, dims, data } = attr.value;
+      writer.message(5, () => {
+        for (const dim of dims) writer.intField(1, dim);
+        writer.intField(2, dataTypes[elem]);
+        const bytes = new Uint8Array(data.length * elemBytes[elem]);
+        encode(elem, data, data.length, bytes);
+        writer.bytesField(9, bytes);
+      });
+      writer.intField(20, 4);
+      return;
+    }
+    case 'graph':
+      writer.message(6, () => writeBody(writer, attr.value));
+      writer.intField(20, 5);
+      return;
+    case 'floats':
+      for (const value of attr.value) writer.floatField(7, value);
+      writer.intField(20, 6);
+      return;
+    case 'ints':
+      for (const value of attr.value) writer.intField(8, value);
+      writer.intField(20, 7);
+      return;
+    default:
+      unreachable(attr);
+  }
+}
+
+/** The body of a Loop or If. Its constants stand in the outermost graph, which alone streams. */
+function writeBody(writer: WireWriter, graph: OnnxGraph): void {
+  if (graph.initializers.length > 0) bug('a sub-graph with initializers of its own');
+  for (const node of graph.nodes) writer.message(1, () => writeNode(writer, node));
+  writer.stringField(2, graph.name);
+  for (const value of graph.inputs) writer.message(11, () => writeValue(writer, value));
+  for (const value of graph.outputs) writer.message(12, () => writeValue(writer, value));
+  for (const value of graph.valueInfo) writer.message(13, () => writeValue(writer, value));
+}
+
+function writeValue(writer: WireWriter, value: OnnxValue): void {
+  writer.stringField(1, value.name);
+  writer.message(2, () => {
+    writer.message(1, () => {
+      writer.intField(1, dataTypes[value.elem]);
+      // A scalar has a shape of no dimensions; a shape left out would mean that the rank is unknown.
+      writer.message(2, () => {
+        for (const dim of value.dims) {
+          writer.message(1, () => (typeof dim === 'number' ? writer.intField(1, dim) : writer.stringField(2, dim)));
+        }
+      });
+    });
+  });
+}
+
+/** Bytes of a TensorProto, elements included. */
+function tensorSize(initializer: OnnxInitializer, external: ExternalLayout | undefined): number {
+  let size = tagSize(2) + varintSize(dataTypes[initializer.elem]) + bytesFieldSize(8, utf8Size(initializer.name));
+  for (const dim of initializer.dims) size += tagSize(1) + varintSize(dim);
+  if (!external?.entries.has(initializer)) return size + bytesFieldSize(9, tensorBytes(initializer));
+  for (const [key, value] of externalEntries(initializer, external)) {
+    size += bytesFieldSize(13, bytesFieldSize(1, utf8Size(key)) + bytesFieldSize(2, utf8Size(value)));
+  }
+  return size + tagSize(14) + 1;
+}
+
+/** Everything of a TensorProto but raw_data. */
+function tensorHead(writer: WireWriter, initializer: OnnxInitializer, external: ExternalLayout | undefined): void {
+  for (const dim of initializer.dims) writer.intField(1, dim);
+  writer.intField(2, dataTypes[initializer.elem]);
+  writer.stringField(8, initializer.name);
+  if (!external?.entries.has(initializer)) return;
+  for (const [key, value] of externalEntries(initializer, external)) writer.message(13, () => writeEntry(writer, key, value));
+  writer.intField(14, 1);
+}
+
+function externalEntries(initializer: OnnxInitializer, external: ExternalLayout): readonly (readonly [string, string])[] {
+  const entry = external.entries.get(initializer) ?? bug(`${initializer.name} has no place in the data file`);
+  return [
+    ['location', external.location],
+    ['offset', String(entry.offset)],
+    ['length', String(entry.length)],
+  ];
+}
+
+/** Computes and rounds elements a piece at a time, into two buffers that every tensor shares. */
+class Chunks {
+  readonly #numbers = new Float64Array(chunkElements);
+  readonly #bytes = new Uint8Array(chunkElements * 8);
+
+  async *of(initializer: OnnxInitializer, signal: StopSignal | undefined): AsyncGenerator<Uint8Array, void, undefined> {
+    const count = elementCount(initializer.dims);
+    for (let start = 0; start < count; start += chunkElements) {
+      signal?.throwIfAborted();
+      const numbers = this.#numbers.subarray(0, Math.min(chunkElements, count - start));
+      const pending = initializer.expr.fill(start, numbers);
+      if (pending) await pending;
+      await checkFinite(initializer, numbers, start);
+      encode(initializer.elem, numbers, numbers.length, this.#bytes);
+      yield this.#bytes.subarray(0, numbers.length * elemBytes[initializer.elem]);
+    }
+  }
+}
+
+/** The smallest magnitude that rounds to infinity: half a step beyond the largest number, which rounds to even and so away. */
+const overflowAt: Readonly<Record<string, number>> = {
+  f64: Number.POSITIVE_INFINITY,
+  f32: (2 - 2 ** -24) * 2 ** 127,
+  f16: (2 - 2 ** -11) * 2 ** 15,
+  bf16: (2 - 2 ** -8) * 2 ** 127,
+};
+
+async function checkFinite(initializer: OnnxInitializer, numbers: Float64Array, start: number): Promise<void> {
+  const { elem, sources } = initializer;
+  if (!sources || !isFloat(elem)) return;
+  const limit = overflowAt[elem] ?? Number.POSITIVE_INFINITY;
+  let at = 0;
+  while (at < numbers.length && Math.abs(numbers[at] ?? 0) < limit) at++;
+  if (at === numbers.length) return;
+  for (const source of sources()) if (!(await allFinite(source))) return;
+  fail(foldedNotFinite, { with: { name: initializer.name, index: start + at, value: String(numbers[at]), elem } });
+}
+
+/** Reads a whole tensor; only when something already went wrong. */
+async function allFinite(source: TensorSource & { readonly dims: readonly number[] }): Promise<boolean> {
+  const count = elementCount(source.dims);
+  const numbers = new Float64Array(Math.min(count, chunkElements));
+  for (let start = 0; start < count; start += numbers.length) {
+    const part = numbers.subarray(0, Math.min(numbers.length, count - start));
+    const pending = source.fill(start, part);
+    if (pending) await pending;
+    if (!part.every((v) => Number.isFinite(v))) return false;
+  }
+  return true;
+}

@@ -1,0 +1,274 @@
+/** The way of a model through the house, as one call: text to graph, weights, passes, ONNX. No file system, no process. */
+import { chooseModel } from './diagnostics/catalogue/names.ts';
+import { unknownPass } from './diagnostics/catalogue/values.ts';
+import { BugError, type Diagnostic, DiagnosticError, Sink } from './diagnostics/diagnostic.ts';
+import type { SourceFile } from './diagnostics/source.ts';
+import { emitOnnx } from './codegen/emit.ts';
+import { defaultOpset, type OnnxModel } from './codegen/onnx.ts';
+import { encodeModel, onnxBytes } from './codegen/write.ts';
+import type { ContentMaker, Limits } from './elaborate/context.ts';
+import { nearest } from './elaborate/context.ts';
+import { elaborate, isComplete, modelsOf } from './elaborate/elaborate.ts';
+import { type ImportResolver, loadModule } from './elaborate/modules.ts';
+import { cloneGraph } from './ir/clone.ts';
+import type { Graph } from './ir/graph.ts';
+import { type GraphStats, statsOf } from './ir/stats.ts';
+import { verifyGraph } from './ir/verify.ts';
+import { type FileNode } from './parser/ast.ts';
+import { parse as parseFile } from './parser/parse.ts';
+import { optimize as optimizeGraph, type PassReport, passNames, type Target } from './passes/pipeline.ts';
+import { standardLibrary } from './stdlib/sources.ts';
+import { bindWeights } from './weights/bind.ts';
+import type { ByteSource } from './weights/bytes.ts';
+import { type Checkpoint, openCheckpoint } from './weights/checkpoint.ts';
+import { initial, literal } from './weights/expr.ts';
+import { version } from './version.ts';
+
+export type OptimizationLevel = 0 | 1 | 2;
+
+export interface CheckOptions {
+  /** How messages name the source. Default `<source>`. */
+  readonly fileName?: string | undefined;
+  /** Which model of the file. May be left out when it has one complete model. */
+  readonly model?: string | undefined;
+  /** Parameters of the model as expressions: `{ classes: '10' }`. */
+  readonly defines?: Readonly<Record<string, string>> | undefined;
+  /** Texts behind relative imports; `std/…` is known. */
+  readonly resolveImport?: ImportResolver | undefined;
+  readonly limits?: Partial<Limits> | undefined;
+  /** Seed of the initialisers. Default 0. */
+  readonly seed?: number | undefined;
+}
+
+export interface WeightOptions {
+  /** A checkpoint: its bytes, or a source that is read piece by piece. */
+  readonly weights?: ByteSource | Checkpoint | undefined;
+  /** Which dict of a checkpoint with several: `params_ema`. */
+  readonly weightsKey?: string | undefined;
+  readonly allowMissing?: boolean | undefined;
+  readonly allowUnused?: boolean | undefined;
+  /** Renamings of the checkpoint's tensors; `to` left out drops them. `*` captures. */
+  readonly map?: readonly { readonly from: string; readonly to: string | undefined }[] | undefined;
+}
+
+export interface OptimizeOptions {
+  /** Default 1. */
+  readonly level?: OptimizationLevel | undefined;
+  /** Runs these passes in this order instead of a level's. */
+  readonly passes?: readonly string[] | undefined;
+  readonly target?: Target | undefined;
+  /** Checks the graph after every pass; a bug shows at once. */
+  readonly verifyIr?: boolean | undefined;
+  /** Sees the graph after every pass. */
+  readonly onPass?: ((name: string, graph: Graph) => void) | undefined;
+}
+
+export interface CompileOptions extends CheckOptions, WeightOptions, OptimizeOptions {
+  /** 13 to 23; default 17. */
+  readonly opset?: number | undefined;
+  /** Entries for the file's metadata, besides the compiler's own. */
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
+  /** Keeps a copy of the graph as the source says it, for verify. */
+  readonly keepUnoptimized?: boolean | undefined;
+}
+
+/** What the compiler did, as numbers. */
+export interface CompileReport {
+  readonly model: string;
+  readonly opset: number;
+  readonly level: OptimizationLevel;
+  readonly before: GraphStats;
+  readonly after: GraphStats;
+  readonly passes: PassReport;
+  /** What a reader should know of the checkpoint: a prefix dropped, types converted. */
+  readonly notes: readonly string[];
+}
+
+export interface CheckResult {
+  readonly diagnostics: readonly Diagnostic[];
+  /** The graph as the source says it; absent when there are errors. */
+  readonly graph: Graph | undefined;
+  readonly model: string | undefined;
+  readonly file: FileNode;
+}
+
+export interface CompileResult {
+  readonly diagnostics: readonly Diagnostic[];
+  /** The optimised graph; absent when there are errors. */
+  readonly graph: Graph | undefined;
+  /** The graph before the passes, when `keepUnoptimized` asked for it. */
+  readonly unoptimized: Graph | undefined;
+  readonly report: CompileReport | undefined;
+  /** The ONNX model as data, with lazy weights. */
+  readonly onnx: OnnxModel | undefined;
+  /** The ONNX file in memory. Throws `DiagnosticError` when there were errors. */
+  bytes(): Promise<Uint8Array>;
+  /** The ONNX file in chunks, in constant memory. Throws `DiagnosticError` when there were errors. */
+  stream(): AsyncIterable<Uint8Array>;
+}
+
+function sourceOf(source: string | SourceFile, fileName: string | undefined): SourceFile {
+  return typeof source === 'string' ? { name: fileName ?? '<source>', text: source } : source;
+}
+
+function contentMaker(seed: number): ContentMaker {
+  return {
+    initial: (path, dims, elem, init) => initial(path, dims, elem, init, seed),
+    literal: (tensor) => literal(tensor),
+  };
+}
+
+/** Finds `std/…` in the library that comes with the compiler, and everything else by the caller's resolver. */
+function resolver(own: ImportResolver | undefined): ImportResolver {
+  return (from, importer) => {
+    const text = Object.hasOwn(standardLibrary, from) ? standardLibrary[from] : undefined;
+    return text !== undefined ? { name: from, text } : own?.(from, importer);
+  };
+}
+
+interface Front extends CheckResult {
+  readonly maps: readonly { readonly from: string; readonly to: string | undefined }[];
+}
+
+function front(source: string | SourceFile, options: CheckOptions): Front {
+  const sink = new Sink();
+  const { file, diagnostics } = parseFile(sourceOf(source, options.fileName));
+  for (const d of diagnostics) sink.add(d);
+  const module = loadModule(file, resolver(options.resolveImport), sink);
+  const { graph, model, maps } = elaborate(
+    module,
+    { model: options.model, defines: options.defines, content: contentMaker(options.seed ?? 0), limits: options.limits },
+    sink,
+  );
+  return { diagnostics: sink.list, graph, model, file, maps };
+}
+
+/**
+ * Parses and elaborates one model: everything that can be wrong with a source shows here. Never throws on account of the source.
+ * Without a model chosen, every complete model of the file is checked, and the graph of the only one (if there is one) comes back.
+ */
+export function check(source: string | SourceFile, options: CheckOptions = {}): CheckResult {
+  const first = front(source, options);
+  const undecided = options.model === undefined && first.diagnostics.length > 0 && first.diagnostics.every((d) => d.code === chooseModel.code);
+  if (!undecided) return first;
+  const sink = new Sink();
+  const module = loadModule(first.file, resolver(options.resolveImport), sink);
+  for (const model of modelsOf(module)) {
+    if (!isComplete(module, model)) continue;
+    for (const d of front(source, { ...options, model: model.name.name }).diagnostics) sink.add(d);
+  }
+  return { diagnostics: sink.list, graph: undefined, model: undefined, file: first.file };
+}
+
+/** Parses and elaborates one model, without weights and passes: the graph as the source says it. Several models and none chosen is an error. */
+export function build(source: string | SourceFile, options: CheckOptions = {}): CheckResult {
+  return front(source, options);
+}
+
+/** Names of the complete models of a source, in order. */
+export function models(source: string | SourceFile, options: CheckOptions = {}): readonly string[] {
+  const { file } = parseFile(sourceOf(source, options.fileName));
+  const module = loadModule(file, resolver(options.resolveImport), new Sink());
+  return modelsOf(module)
+    .filter((m) => isComplete(module, m))
+    .map((m) => m.name.name);
+}
+
+/** Runs the passes on a graph, in place. */
+export function optimize(graph: Graph, options: OptimizeOptions = {}): PassReport {
+  for (const name of options.passes ?? []) {
+    if (passNames.includes(name)) continue;
+    const near = nearest(name, passNames);
+    throw new DiagnosticError([unknownPass(name, passNames, near)]);
+  }
+  return optimizeGraph(graph, {
+    level: options.level ?? 1,
+    target: options.target ?? 'portable',
+    ...(options.passes && { passes: options.passes }),
+    ...(options.onPass && { onPass: options.onPass }),
+    ...(options.verifyIr && {
+      check: (g: Graph) => {
+        const [wrong] = verifyGraph(g);
+        if (wrong !== undefined) throw new BugError(`bug in rescc: the graph is broken: ${wrong}`);
+      },
+    }),
+  });
+}
+
+/** FNV-1a of the text, 64 bits as two halves: names a source in the metadata, no more. */
+function hashText(text: string): string {
+  let a = 0x811c9dc5;
+  let b = 0xcbf29ce4;
+  for (let i = 0; i < text.length; i++) {
+    a = Math.imul(a ^ text.charCodeAt(i), 0x01000193);
+    b = Math.imul(b ^ text.charCodeAt(i), 0x01000197);
+  }
+  return [a, b].map((h) => (h >>> 0).toString(16).padStart(8, '0')).join('');
+}
+
+/**
+ * Compiles one model of a source to ONNX.
+ *
+ * @param source The text of a `.res` file.
+ * @returns Diagnostics in any case; graph, report and ONNX when there are no errors. Weights are not read before `bytes` or `stream` pull them.
+ */
+export async function compile(source: string | SourceFile, options: CompileOptions = {}): Promise<CompileResult> {
+  const { diagnostics, graph, model, maps, file } = front(source, options);
+  const sink = new Sink();
+  for (const d of diagnostics) sink.add(d);
+  const failed = (): CompileResult => {
+    const refuse = (): never => {
+      throw new DiagnosticError(sink.list.filter((d) => d.severity === 'error'));
+    };
+    return {
+      diagnostics: sink.list,
+      graph: undefined,
+      unoptimized: undefined,
+      report: undefined,
+      onnx: undefined,
+      bytes: async () => refuse(),
+      stream: () => refuse(),
+    };
+  };
+  if (!graph || model === undefined) return failed();
+  try {
+    const notes: string[] = [];
+    if (options.weights) {
+      const checkpoint = 'dicts' in options.weights ? options.weights : await openCheckpoint(options.weights);
+      const bound = await bindWeights(graph, checkpoint, {
+        ...(options.weightsKey !== undefined && { key: options.weightsKey }),
+        allowMissing: options.allowMissing ?? false,
+        allowUnused: options.allowUnused ?? false,
+        map: [...maps, ...(options.map ?? [])],
+      });
+      for (const d of bound.diagnostics) sink.add(d);
+      notes.push(...bound.notes);
+    }
+    if (sink.hasErrors) return failed();
+    const unoptimized = options.keepUnoptimized ? cloneGraph(graph) : undefined;
+    const before = statsOf(graph);
+    const passes = optimize(graph, options);
+    const opset = options.opset ?? defaultOpset;
+    const level = options.level ?? 1;
+    const metadata: Record<string, string> = {
+      'rescc.model': model,
+      'rescc.source': hashText(file.source.text),
+      'rescc.options': [`-O${level}`, `--target ${options.target ?? 'portable'}`, `--seed ${options.seed ?? 0}`].join(' '),
+      ...options.metadata,
+    };
+    const onnx = emitOnnx(graph, { opset, producerVersion: version, metadata });
+    return {
+      diagnostics: sink.list,
+      graph,
+      unoptimized,
+      report: { model, opset, level, before, after: statsOf(graph), passes, notes },
+      onnx,
+      bytes: () => onnxBytes(onnx),
+      stream: () => encodeModel(onnx),
+    };
+  } catch (error) {
+    if (!(error instanceof DiagnosticError)) throw error;
+    for (const d of error.diagnostics) sink.add(d);
+    return failed();
+  }
+}

@@ -1,0 +1,51 @@
+/** Files and options of the command line: RES0700-RES0799. */
+import { defineDiagnostic, msg } from '../diagnostic.ts';
+
+export const cannotRead = defineDiagnostic({
+  code: 'RES0701',
+  title: msg`cannot read ${'path'}`,
+  found: msg`${'found'}`,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
+  more: 'The path is taken from the current folder. `-` stands for standard input.',
+});
+export const badOption = defineDiagnostic({
+  code: 'RES0702',
+  title: msg`${'option'} does not take this`,
+  found: msg`${'found'}`,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
+  more: '`rescc --help` and `rescc COMMAND --help` list the options with what they take.',
+});
+export const noTarget = defineDiagnostic({
+  code: 'RES0703',
+  title: 'nowhere to write to',
+  found: msg`no -o`,
+  expected: msg`a file, or - for standard output`,
+  hint: msg`-o ${'example'}`,
+  more: 'Binary output is not written to a terminal by accident: say -o FILE, or -o - to send it through a pipe.',
+});
+export const notFormatted = defineDiagnostic({
+  code: 'RES0704',
+  title: msg`${'path'} is not formatted`,
+  found: msg`line ${'line'} differs`,
+  expected: msg`the canonical form`,
+  hint: msg`rescc fmt ${'path'}`,
+  more: '`rescc fmt` rewrites files into one form; `--check` only compares, for CI.',
+});
+export const unknownCode = defineDiagnostic({
+  code: 'RES0705',
+  title: msg`there is no diagnostic ${'given'}`,
+  found: msg`${'given'}`,
+  expected: msg`a code such as RES0302, or the name of a pass`,
+  hint: msg`rescc explain ${'example'}`,
+  more: '`rescc explain` without a code lists all of them.',
+});
+export const cannotWrite = defineDiagnostic({
+  code: 'RES0706',
+  title: msg`cannot write ${'path'}`,
+  found: msg`${'found'}`,
+  expected: msg`a path in a folder that exists and can be written to`,
+  hint: msg`${'hint'}`,
+  more: 'Nothing was written: files appear under their name only when they are complete.',
+});

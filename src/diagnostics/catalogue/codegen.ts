@@ -1,0 +1,113 @@
+/** What can go wrong between the graph and the ONNX file: RES0600-0649. */
+import { defineDiagnostic, msg } from '../diagnostic.ts';
+
+export const unknownOpset = defineDiagnostic({
+  code: 'RES0600',
+  title: 'this opset is not one that rescc writes',
+  found: msg`opset ${'opset'}`,
+  expected: msg`a whole number from ${'min'} to ${'max'}`,
+  hint: msg`--opset ${'usual'}`,
+  more: 'Every operator is written for each opset on its own, from the first that all of them can be said in up to the last that was tested. Models of other opsets can be made with the version converter of the onnx package.',
+});
+
+export const notAtThisOpset = defineDiagnostic({
+  code: 'RES0601',
+  title: msg`${'operator'} cannot be written at opset ${'opset'}`,
+  found: msg`${'why'}`,
+  hint: msg`${'hint'}`,
+  more: 'ONNX gains operators and element types with its opsets. rescc writes what means exactly the same as the source, and refuses where an opset has no way to say it, instead of writing something close.',
+});
+
+export const foldedNotFinite = defineDiagnostic({
+  code: 'RES0602',
+  title: msg`the folded weight ${'name'} has an element that is not finite`,
+  found: msg`element ${'index'} is ${'value'} in ${'elem'}, though every weight it is computed from is finite`,
+  expected: msg`numbers within the range of ${'elem'}`,
+  hint: msg`-O0`,
+  more: 'A pass folded several weights into one, as a batchnorm into its convolution, and the result overflows its element type, or divides by a variance of zero. Without passes the weights are written as they are.',
+});
+
+export const tooLargeForOneFile = defineDiagnostic({
+  code: 'RES0603',
+  title: 'the model is too large for one ONNX file',
+  found: msg`${'bytes'} bytes`,
+  expected: msg`at most ${'limit'} bytes, which protobuf allows one message`,
+  hint: msg`--external-data`,
+  more: 'Protobuf readers refuse messages of 2 GiB and more. With external data the weights lie in a second file beside the model, which may be of any size.',
+});
+
+export const noSuchFolder = defineDiagnostic({
+  code: 'RES0604',
+  title: msg`the folder for ${'path'} does not exist`,
+  found: msg`no folder ${'folder'}`,
+  hint: msg`mkdir -p ${'folder'}`,
+  more: 'rescc makes files, not folders, because a mistyped path should not leave a folder behind.',
+});
+
+export const mayNotWrite = defineDiagnostic({
+  code: 'RES0605',
+  title: msg`${'path'} may not be written`,
+  found: msg`${'reason'}`,
+  expected: msg`a folder in which new files may be made, since the model is written beside its place and then renamed`,
+  hint: msg`-o with a path in a folder of your own`,
+  more: 'The model is first written to a temporary file in the same folder and renamed when it is whole, so that there is never half a model. This needs the right to make files in that folder.',
+});
+
+export const diskFull = defineDiagnostic({
+  code: 'RES0606',
+  title: msg`no space is left for ${'path'}`,
+  found: msg`${'reason'} after ${'written'} bytes`,
+  expected: msg`room for ${'total'} bytes`,
+  hint: msg`-o with a path on another disk`,
+  more: 'Nothing is left of the attempt: the temporary files are removed, and a model that stood at the path before is still there.',
+});
+
+export const wouldReplaceOther = defineDiagnostic({
+  code: 'RES0607',
+  title: msg`${'path'} exists and is no ONNX model`,
+  found: msg`${'what'}`,
+  expected: msg`a path that is free, or holds a model that may be replaced`,
+  hint: msg`--force`,
+  more: 'A model replaces a model without asking. Anything else at the path, such as the source itself, is more likely a mistake than meant to be lost.',
+});
+
+export const cannotWrite = defineDiagnostic({
+  code: 'RES0608',
+  title: msg`${'path'} cannot be written`,
+  found: msg`${'reason'}`,
+  hint: msg`-o with another path`,
+  more: 'The operating system refused to write the file. Its own words are given; nothing is left of the attempt.',
+});
+
+export const writingStopped = defineDiagnostic({
+  code: 'RES0609',
+  title: msg`writing ${'path'} was interrupted`,
+  found: msg`stopped after ${'written'} of ${'total'} bytes`,
+  more: 'The temporary files are removed, and a model that stood at the path before is still there.',
+});
+
+export const sizeOnlyTheRunKnows = defineDiagnostic({
+  code: 'RES0610',
+  title: msg`the size ${'dim'} cannot be computed in the graph`,
+  found: msg`no input or earlier value has ${'symbol'} as one of its dimensions`,
+  expected: msg`an input with ${'symbol'} in its type`,
+  hint: msg`${'symbol'} as a dimension of an input`,
+  more: 'A size that is a symbol is computed, when the model runs, from the shapes of its inputs. A symbol that stands in none of them has no value then.',
+});
+
+export const cannotDraw = defineDiagnostic({
+  code: 'RES0611',
+  title: 'Graphviz could not lay the drawing out',
+  found: msg`${'reason'}`,
+  hint: msg`-o with a name that ends in .dot, for a Graphviz of your own`,
+  more: 'SVG is made by Graphviz compiled to WebAssembly, whose memory is limited. A drawing of fewer boxes, with --depth, or a native Graphviz goes further.',
+});
+
+export const badDataName = defineDiagnostic({
+  code: 'RES0612',
+  title: msg`${'name'} cannot be the name of the data file`,
+  found: msg`${'name'}`,
+  expected: msg`a file name without a folder, other than the model's`,
+  hint: msg`--external-data ${'usual'}`,
+  more: 'The model names its data file relative to its own folder, and ONNX readers refuse names that lead out of it.',
+});

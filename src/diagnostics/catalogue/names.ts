@@ -1,0 +1,107 @@
+/** Names, imports and the choice of the model: RES0100-RES0199. */
+import { defineDiagnostic, msg } from '../diagnostic.ts';
+
+export const unknownName = defineDiagnostic({
+  code: 'RES0101',
+  title: msg`unknown name \`${'name'}\``,
+  found: msg`\`${'name'}\``,
+  expected: msg`a let, a parameter, a block, a const, an import or an operator`,
+  hint: msg`${'hint'}`,
+  more: 'A name is looked up in the body it stands in and those around it, then in the file and its imports, then among the operators. `rescc explain` lists no names; the language reference lists all operators.',
+});
+export const refusedOperator = defineDiagnostic({
+  code: 'RES0102',
+  title: msg`\`${'name'}\` draws random numbers, which a compiled graph must not do`,
+  found: msg`\`${'name'}\``,
+  expected: msg`a deterministic operator, so that two runs agree and verify can prove them equal`,
+  hint: msg`${'hint'}`,
+  more: 'dropout, stochastic_depth and rrelu have a well-defined inference form and are accepted. Operators whose result is a sample have none: make the noise an input of the model and feed it.',
+});
+export const shadowing = defineDiagnostic({
+  code: 'RES0103',
+  title: msg`\`${'name'}\` is already defined here`,
+  found: msg`a second \`${'name'}\``,
+  expected: msg`a new name, because shadowing hides mistakes`,
+  hint: msg`rename it, for example \`${'name'}2\``,
+  more: 'Within one body and the bodies inside it a name means one thing. `let it = …` is the one exception: it sets the current value.',
+});
+export const duplicateItem = defineDiagnostic({
+  code: 'RES0104',
+  title: msg`\`${'name'}\` is declared twice in this file`,
+  found: msg`a second declaration of \`${'name'}\``,
+  expected: msg`one declaration per name`,
+  hint: msg`rename one of the two`,
+  more: 'Consts, blocks, models and imports share one space of names per file.',
+});
+export const importNotFound = defineDiagnostic({
+  code: 'RES0105',
+  title: msg`cannot import "${'from'}"`,
+  found: msg`${'found'}`,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
+  more: 'Imports name a file of the standard library (`std/resnet.res`) or a path relative to the importing file.',
+});
+export const importMissing = defineDiagnostic({
+  code: 'RES0106',
+  title: msg`"${'from'}" has no \`${'name'}\``,
+  found: msg`\`${'name'}\``,
+  expected: msg`one of ${'names'}`,
+  hint: msg`${'hint'}`,
+  more: 'Only what the other file declares itself can be imported; names it imports are its own business.',
+});
+export const importCycle = defineDiagnostic({
+  code: 'RES0107',
+  title: 'these files import each other in a circle',
+  found: msg`${'cycle'}`,
+  expected: msg`imports without a circle`,
+  hint: msg`move what both need into a third file`,
+  more: 'A file is complete before what imports it begins, so there is no order in which a circle could be read.',
+});
+export const chooseModel = defineDiagnostic({
+  code: 'RES0110',
+  title: 'this file has several models and none is chosen',
+  found: msg`${'count'} models`,
+  expected: msg`one of ${'names'}`,
+  hint: msg`--model ${'first'}`,
+  more: 'A file with exactly one complete model needs no choice. A model whose parameters all have values is complete.',
+});
+export const noModel = defineDiagnostic({
+  code: 'RES0111',
+  title: msg`${'what'}`,
+  found: msg`${'found'}`,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
+  more: 'The compiler turns one model into one graph. A file of blocks alone is a library for others to import.',
+});
+export const badDefine = defineDiagnostic({
+  code: 'RES0112',
+  title: msg`-D ${'name'}: ${'what'}`,
+  found: msg`\`${'name'}\``,
+  expected: msg`${'expected'}`,
+  hint: msg`-D ${'example'}`,
+  more: '-D name=expr sets a parameter of the chosen model; the expression is read in the scope of the file, so blocks and consts can be named.',
+});
+export const constCycle = defineDiagnostic({
+  code: 'RES0113',
+  title: msg`\`${'name'}\` is defined by itself`,
+  found: msg`a circle through \`${'name'}\``,
+  expected: msg`a definition that ends`,
+  hint: msg`give \`${'name'}\` a value of its own`,
+  more: 'Consts and models may refer to each other in any order, but not in a circle.',
+});
+export const unknownPath = defineDiagnostic({
+  code: 'RES0114',
+  title: msg`no parameter has the path \`${'path'}\``,
+  found: msg`\`${'path'}\``,
+  expected: msg`the path of a parameter created above, from here or from an outer scope`,
+  hint: msg`${'hint'}`,
+  more: 'A path such as `wte.weight` names a parameter that a layer above created. It is looked up in the scope it is written in, then outwards.',
+});
+export const unknownLabel = defineDiagnostic({
+  code: 'RES0115',
+  title: msg`nothing labelled \`${'label'}\` to reuse`,
+  found: msg`\`${'label'}\``,
+  expected: msg`a label that stands above`,
+  hint: msg`${'hint'}`,
+  more: '`reuse label` runs the labelled thing again with the same weights, so it must have run before.',
+});

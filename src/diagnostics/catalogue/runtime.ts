@@ -1,0 +1,209 @@
+/** What goes wrong between a compiled model and onnxruntime: missing providers, refused models, unreadable tensors and pictures. */
+import { defineDiagnostic, msg } from '../diagnostic.ts';
+
+export const runtimeMissing = defineDiagnostic({
+  code: 'RES0800',
+  title: 'onnxruntime cannot be loaded',
+  found: msg`${'found'}`,
+  expected: msg`the package onnxruntime-node with its native library for this platform`,
+  hint: msg`npm install onnxruntime-node@1.30.0`,
+  more: 'Compiling needs no runtime; verify, run and bench do. The native library of onnxruntime-node exists for Linux, macOS (arm64) and Windows, on x64 and arm64.',
+});
+
+export const providerMissing = defineDiagnostic({
+  code: 'RES0801',
+  title: msg`this onnxruntime has no execution provider ${'ep'}`,
+  found: msg`${'found'}`,
+  expected: msg`a build of onnxruntime-node with ${'ep'}`,
+  hint: msg`${'hint'}`,
+  more: 'A run that was asked for one provider never falls back to another, because its numbers and times would be taken for those of the provider asked for.',
+});
+
+export const noAdapter = defineDiagnostic({
+  code: 'RES0802',
+  title: 'no WebGPU adapter',
+  found: msg`${'found'}`,
+  expected: msg`a graphics driver that WebGPU can use: Vulkan on Linux, Metal on macOS, Direct3D 12 on Windows`,
+  hint: msg`${'hint'}`,
+  more: 'The WebGPU provider of onnxruntime reaches the GPU through Vulkan, Metal or Direct3D 12. On a Linux machine without a GPU, SwiftShader is an adapter in software: Debian and Ubuntu ship it in the package chromium-common. The Vulkan loader finds it through VK_ICD_FILENAMES, which has to be set before rescc starts. rescc never runs on another provider instead.',
+});
+
+export const cudaMissing = defineDiagnostic({
+  code: 'RES0803',
+  title: 'the CUDA provider cannot be loaded',
+  found: msg`${'found'}`,
+  expected: msg`an NVIDIA GPU with its driver, CUDA 12, cuDNN 9 and the provider's libraries (Linux x64)`,
+  hint: msg`${'hint'}`,
+  more: 'The libraries of the CUDA provider are too large for the npm package; its install script downloads them when ONNXRUNTIME_NODE_INSTALL=cuda12 is set. rescc never runs on another provider instead.',
+});
+
+export const modelRefused = defineDiagnostic({
+  code: 'RES0804',
+  title: 'onnxruntime refuses the model',
+  found: msg`${'found'}`,
+  expected: msg`a model that the ${'ep'} provider can load`,
+  hint: msg`${'hint'}`,
+  more: 'onnxruntime checks types and shapes once more when it loads a model, and looks for a kernel for every node. What it says is quoted; where it names a node, the node is traced back to the line that it came from.',
+});
+
+export const runFailed = defineDiagnostic({
+  code: 'RES0805',
+  title: 'onnxruntime fails while running the model',
+  found: msg`${'found'}`,
+  expected: msg`a run to the end on the ${'ep'} provider`,
+  hint: msg`${'hint'}`,
+  more: 'A kernel refused its inputs or ran out of memory. What onnxruntime says is quoted; where it names a node, the node is traced back to the line that it came from.',
+});
+
+export const providerCrashed = defineDiagnostic({
+  code: 'RES0806',
+  title: msg`the ${'ep'} provider took its process down`,
+  found: msg`${'found'}`,
+  expected: msg`a driver that survives the model`,
+  hint: msg`${'hint'}`,
+  more: 'GPU drivers can abort the process that they are loaded into, so rescc runs GPU providers in a process of their own. That process ended before it answered.',
+});
+
+export const tensorUnsupported = defineDiagnostic({
+  code: 'RES0807',
+  title: msg`${'name'} cannot be exchanged with onnxruntime`,
+  found: msg`${'found'}`,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
+  more: 'The JavaScript interface of onnxruntime has no tensors of bf16, complex numbers or sequences. Integers beyond 2^53 are refused, because the numbers of JavaScript would round them.',
+});
+
+export const outputDiffers = defineDiagnostic({
+  code: 'RES0810',
+  title: msg`the compiled model does not compute what its source says: output ${'name'}`,
+  found: msg`${'found'}`,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
+  more: 'The error of an output is max|y - r| / max|r| against the reference evaluation in float64. It may be as large as eight times the error of the unoptimised model on the CPU provider with the optimiser of onnxruntime off (at least 2^-18, at most 1e-5, for f32); integers and booleans must be equal. When the unoptimised model passes and the optimised one does not, a pass is wrong, or the optimiser of onnxruntime: the table shows which.',
+});
+
+export const baselineDiffers = defineDiagnostic({
+  code: 'RES0811',
+  title: msg`even the unoptimised model is off the reference: output ${'name'}`,
+  found: msg`${'found'}`,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
+  more: 'No pass and no optimiser ran here, so either the model amplifies rounding (a division by a small difference, a long chain of exponentials), or its operators are lowered wrongly, or a kernel of onnxruntime is inaccurate.',
+});
+
+export const noLegalSize = defineDiagnostic({
+  code: 'RES0812',
+  title: 'no size was found for which every tensor of the model has elements',
+  found: msg`${'found'}`,
+  expected: msg`a value for every symbol that makes every dimension at least 1`,
+  hint: msg`${'hint'}`,
+  more: 'verify and bench run models at the smallest sizes that are legal. They look for them by doubling all symbols, and then making each as small as it goes.',
+});
+
+export const inputMisfit = defineDiagnostic({
+  code: 'RES0813',
+  title: msg`input ${'name'} does not fit the model`,
+  found: msg`${'found'}`,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
+  more: 'Element type, rank and every known dimension must agree, one symbol must have one value in all inputs, and promises such as `assert H % 32 == 0` hold for inputs too.',
+});
+
+export const inputNames = defineDiagnostic({
+  code: 'RES0814',
+  title: 'the inputs given are not those of the model',
+  found: msg`${'found'}`,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
+  more: 'Every input of the model is given once, by its name: `--input image=cat.png`. A model with one input takes `--input cat.png`, too.',
+});
+
+export const fileUnreadable = defineDiagnostic({
+  code: 'RES0820',
+  title: msg`cannot read ${'file'}`,
+  found: msg`${'found'}`,
+  expected: msg`a file that can be read`,
+  hint: msg`${'hint'}`,
+  more: 'The operating system refused to open or read the file.',
+});
+
+export const npyBroken = defineDiagnostic({
+  code: 'RES0821',
+  title: msg`${'file'} is no valid .npy file`,
+  found: msg`${'found'}`,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
+  more: 'Read are versions 1 to 3 of the format, in C and Fortran order and both byte orders, with floats of 2, 4 and 8 bytes, integers of 1 to 8 bytes, and booleans. Objects are never unpickled.',
+});
+
+export const imageFormat = defineDiagnostic({
+  code: 'RES0822',
+  title: msg`${'file'} is neither a picture nor a tensor that rescc reads`,
+  found: msg`${'found'}`,
+  expected: msg`PNG, JPEG or .npy, told apart by content`,
+  hint: msg`${'hint'}`,
+  more: 'The first bytes of a file say what it is; its extension does not matter.',
+});
+
+export const imageBroken = defineDiagnostic({
+  code: 'RES0823',
+  title: msg`the picture ${'file'} cannot be decoded`,
+  found: msg`${'found'}`,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
+  more: 'The file is cut off, damaged, or larger than 100 megapixels.',
+});
+
+export const imageSize = defineDiagnostic({
+  code: 'RES0824',
+  title: msg`the picture ${'file'} has another size than input ${'name'}`,
+  found: msg`${'found'}`,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
+  more: 'A picture is never resized unasked. With `--resize S` its shorter side becomes S (bilinear, antialiased), and the middle of the size that the model wants is cut out, as torchvision does it; `--resize` alone takes 256/224 of the height of the model.',
+});
+
+export const notAnImageInput = defineDiagnostic({
+  code: 'RES0825',
+  title: msg`a picture was given for input ${'name'}, which takes none`,
+  found: msg`${'found'}`,
+  expected: msg`a float or u8 input of shape [N, 3, H, W], [N, 1, H, W], [N, H, W, 3], or the same without N`,
+  hint: msg`${'hint'}`,
+  more: 'Pictures become pixels divided by 255 for float inputs and stay bytes for u8 inputs. Anything else is given as .npy.',
+});
+
+export const imageOptions = defineDiagnostic({
+  code: 'RES0826',
+  title: msg`${'option'} does not fit the picture`,
+  found: msg`${'found'}`,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
+  more: 'Mean and standard deviation are one number, or one per channel, in units of pixels divided by 255; deviations are not 0. They make no sense for u8 inputs, whose pixels stay bytes.',
+});
+
+export const notAnImageOutput = defineDiagnostic({
+  code: 'RES0827',
+  title: msg`output ${'name'} cannot be written as a picture`,
+  found: msg`${'found'}`,
+  expected: msg`shape [N, C, H, W], [C, H, W], [N, H, W, C], [H, W, C] or [H, W], with C of 1, 3 or 4`,
+  hint: msg`${'hint'}`,
+  more: 'Floats are taken as 0 … 1 and integers as 0 … 255; what lies outside is clipped.',
+});
+
+export const labelsBroken = defineDiagnostic({
+  code: 'RES0828',
+  title: msg`the labels in ${'file'} do not fit the output`,
+  found: msg`${'found'}`,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
+  more: 'A file of labels has one name per line in the order of the classes, or is a JSON array of names, or a JSON object from index to name.',
+});
+
+export const notClasses = defineDiagnostic({
+  code: 'RES0829',
+  title: msg`output ${'name'} holds no scores of classes`,
+  found: msg`${'found'}`,
+  expected: msg`a float tensor of shape [classes] or [N, classes], where further dimensions are 1`,
+  hint: msg`${'hint'}`,
+  more: '`--top K` turns scores into probabilities (softmax over the classes) and prints the K largest of every picture.',
+});

@@ -1,0 +1,131 @@
+/** The structure of bodies and models: RES0400-RES0499. */
+import { defineDiagnostic, msg } from '../diagnostic.ts';
+
+export const noOutput = defineDiagnostic({
+  code: 'RES0401',
+  title: msg`model \`${'model'}\` has no output`,
+  found: msg`no \`output\` statement`,
+  expected: msg`at least one`,
+  hint: msg`end the model with \`output logits\``,
+  more: 'A graph without an output computes nothing that anybody could read.',
+});
+export const duplicateOutput = defineDiagnostic({
+  code: 'RES0402',
+  title: msg`two ${'what'}s are named \`${'name'}\``,
+  found: msg`a second \`${'name'}\``,
+  expected: msg`a name of its own for every input and output`,
+  hint: msg`rename one`,
+  more: 'Users of the file address inputs and outputs by name.',
+});
+export const onlyInModel = defineDiagnostic({
+  code: 'RES0403',
+  title: msg`\`${'what'}\` stands in a model only`,
+  found: msg`\`${'what'}\` in a block`,
+  expected: msg`a block that takes \`it\` and parameters, and returns values`,
+  hint: msg`${'hint'}`,
+  more: "Inputs and outputs are the model's face to the outside. A block gets tensors as `it` or as `name: tensor` parameters.",
+});
+export const noCurrentValue = defineDiagnostic({
+  code: 'RES0404',
+  title: 'there is no current value here',
+  found: msg`${'found'}`,
+  expected: msg`a tensor to go on with`,
+  hint: msg`${'hint'}`,
+  more: 'Inside a body the result of one line is the input of the next, called `it`. With several inputs none of them is `it` until one is named.',
+});
+export const severalValues = defineDiagnostic({
+  code: 'RES0405',
+  title: msg`this gives ${'count'} values where one is wanted`,
+  found: msg`${'count'} values`,
+  expected: msg`one value`,
+  hint: msg`take them apart: \`let ${'names'} = …\``,
+  more: 'A block may return several values; only `let` takes several.',
+});
+export const wrongCount = defineDiagnostic({
+  code: 'RES0406',
+  title: msg`${'names'} names for ${'values'} values`,
+  found: msg`${'values'} values`,
+  expected: msg`as many names as values`,
+  hint: msg`${'hint'}`,
+  more: '`let a, b = …` takes apart what a block returns, or a list of known length.',
+});
+export const listOutput = defineDiagnostic({
+  code: 'RES0407',
+  title: msg`output \`${'name'}\` is no tensor`,
+  found: msg`${'found'}`,
+  expected: msg`one tensor per output`,
+  hint: msg`${'hint'}`,
+  more: 'ONNX files have named tensors as outputs; give every element of a list an output of its own, or concat them.',
+});
+export const duplicatePath = defineDiagnostic({
+  code: 'RES0408',
+  title: msg`two parameters have the path \`${'path'}\``,
+  found: msg`a second \`${'path'}\``,
+  expected: msg`one path per parameter`,
+  hint: msg`give one of the two a label, wrap them in \`sequential { … }\`, or write \`reuse\` to share the weights`,
+  more: 'The path is the name a checkpoint knows the tensor by. Scopes may be reopened, but a tensor is created once.',
+});
+export const noEffect = defineDiagnostic({
+  code: 'RES0409',
+  title: 'this statement has no effect',
+  found: msg`${'found'}`,
+  expected: msg`a layer, a tensor or a construct`,
+  hint: msg`${'hint'}`,
+  more: 'A statement sets the current value. A number or a string cannot be the current value.',
+});
+export const misplacedReturn = defineDiagnostic({
+  code: 'RES0410',
+  title: '`return` must be the last statement of its body',
+  found: msg`${'found'}`,
+  expected: msg`return at the end of a block, a body or a final if`,
+  hint: msg`${'hint'}`,
+  more: 'A body gives back `it`, or what its last `return` names. A repetition passes `it` from turn to turn and cannot be left.',
+});
+export const notRunnable = defineDiagnostic({
+  code: 'RES0411',
+  title: msg`\`${'name'}\` cannot run here`,
+  found: msg`${'found'}`,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
+  more: 'Shortcuts such as project and pad have a meaning after `shortcut` alone, because they look at the body beside them.',
+});
+export const badShortcut = defineDiagnostic({
+  code: 'RES0412',
+  title: 'this is no shortcut',
+  found: msg`${'found'}`,
+  expected: msg`identity, pad, project, project_all, none, a body, a layer or a block`,
+  hint: msg`write \`shortcut project\``,
+  more: 'The clause says what is added to the body: identity when it is left out.',
+});
+export const odeNotYet = defineDiagnostic({
+  code: 'RES0413',
+  title: '`ode` is not compiled yet',
+  found: msg`an ode`,
+  expected: msg`a discrete block`,
+  hint: msg`write the steps out: \`repeat steps { residual(scale=1.0 / steps) { … } }\` is Euler's method with \`shared\` weights`,
+  more: 'The language has the construct and the formatter knows it; the solvers are not built in this version.',
+});
+export const limitReached = defineDiagnostic({
+  code: 'RES0414',
+  title: msg`${'what'}`,
+  found: msg`${'found'}`,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
+  more: 'Repetition and recursion are unrolled while compiling. The limits stop programs that do not end; raise them with --max-steps when a network is really that large.',
+});
+export const emptyConcat = defineDiagnostic({
+  code: 'RES0415',
+  title: msg`\`${'callee'}\` of nothing`,
+  found: msg`an empty list`,
+  expected: msg`at least one tensor`,
+  hint: msg`check the list that it is given`,
+  more: 'A concatenation of no tensors has no shape.',
+});
+export const badMap = defineDiagnostic({
+  code: 'RES0416',
+  title: '`map` stands in a model only',
+  found: msg`map in a block`,
+  expected: msg`map at the top of the model`,
+  hint: msg`move it into the model`,
+  more: '`map "*.gamma" = "*.weight"` renames tensors of a checkpoint before they are matched; that concerns the model as a whole.',
+});

@@ -1,0 +1,143 @@
+/** Compile-time values, arguments and conditions: RES0200-RES0299. */
+import { type Diagnostic, defineDiagnostic, makeDiagnostic, msg } from '../diagnostic.ts';
+
+export const unknownArgument = defineDiagnostic({
+  code: 'RES0201',
+  title: msg`\`${'callee'}\` has no parameter \`${'name'}\``,
+  found: msg`${'name'}=`,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
+  more: 'Named arguments are matched by name against the parameters of the layer, block or model.',
+});
+export const tooManyArguments = defineDiagnostic({
+  code: 'RES0202',
+  title: msg`too many arguments for \`${'callee'}\``,
+  found: msg`${'found'}`,
+  expected: msg`${'expected'}`,
+  hint: msg`remove an argument, or name it`,
+  more: 'Arguments without a name fill the parameters from left to right; a layer takes tensors first.',
+});
+export const missingArgument = defineDiagnostic({
+  code: 'RES0203',
+  title: msg`\`${'callee'}\` needs \`${'name'}\``,
+  found: msg`no value for \`${'name'}\``,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
+  more: 'A parameter without a default must be given a value.',
+});
+export const wrongArgument = defineDiagnostic({
+  code: 'RES0204',
+  title: msg`wrong value for \`${'name'}\` of \`${'callee'}\``,
+  found: msg`${'found'}`,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
+  more: 'The reference lists the type and range of every parameter. Integers and floats are told apart: `1` is an int, `1.0` a float.',
+});
+export const missingOperand = defineDiagnostic({
+  code: 'RES0205',
+  title: msg`\`${'callee'}\` needs ${'count'}`,
+  found: msg`${'found'}`,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
+  more: 'Leading tensor arguments of a layer are its operands. Given one fewer than it needs, the current value `it` is the first.',
+});
+export const inexactDivision = defineDiagnostic({
+  code: 'RES0210',
+  title: 'this division of integers leaves a remainder',
+  found: msg`${'left'} / ${'right'}`,
+  expected: msg`an exact quotient, because a channel count or size is never rounded silently`,
+  hint: msg`write \`floordiv(${'leftText'}, ${'rightText'})\` to round down, or \`1.0 * ${'leftText'} / ${'rightText'}\` for a float`,
+  more: 'The quotient of two ints is an int, so it must be exact. With symbols it must be exact for every value: `assert H % 2 == 0` promises that for H / 2.',
+});
+export const divisionByZero = defineDiagnostic({
+  code: 'RES0211',
+  title: 'division by zero',
+  found: msg`${'left'} ${'op'} 0`,
+  expected: msg`a divisor other than 0`,
+  hint: msg`check the value of the divisor`,
+  more: 'Integers are evaluated exactly while compiling; there is no infinity among them.',
+});
+export const intOverflow = defineDiagnostic({
+  code: 'RES0212',
+  title: 'this integer is too large',
+  found: msg`${'found'}`,
+  expected: msg`an integer of at most 2^53 (9,007,199,254,740,992) in size`,
+  hint: msg`use a smaller number`,
+  more: 'Integers are exact up to 2^53. A size beyond that fits no machine.',
+});
+export const wrongOperand = defineDiagnostic({
+  code: 'RES0213',
+  title: msg`\`${'op'}\` does not take these values`,
+  found: msg`${'found'}`,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
+  more: 'Numbers compute with numbers, lists are joined with `+`, and tensors with tensors of one element type.',
+});
+export const undecidable = defineDiagnostic({
+  code: 'RES0214',
+  title: 'this condition depends on a size that is known only when the model runs',
+  found: msg`${'condition'}${'example'}`,
+  expected: msg`a condition that is the same for every value of the symbols`,
+  hint: msg`${'hint'}`,
+  more: 'Conditions are decided while compiling. A comparison of symbols must hold for all of their values or for none.',
+});
+export const notBool = defineDiagnostic({
+  code: 'RES0215',
+  title: 'a condition must be true or false',
+  found: msg`${'found'}`,
+  expected: msg`a bool`,
+  hint: msg`${'hint'}`,
+  more: 'There is no truth of numbers or lists; compare them.',
+});
+export const badCount = defineDiagnostic({
+  code: 'RES0216',
+  title: msg`\`${'construct'}\` needs a known count or a list`,
+  found: msg`${'found'}`,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
+  more: 'Repetition is unrolled while compiling. `repeat 0` passes the current value through; a negative or symbolic count is an error.',
+});
+export const badIndex = defineDiagnostic({
+  code: 'RES0217',
+  title: 'this index is outside the list',
+  found: msg`${'found'}`,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
+  more: 'Lists count from 0; negative indices count from the end, as in Python.',
+});
+export const wrongKind = defineDiagnostic({
+  code: 'RES0218',
+  title: msg`${'what'}`,
+  found: msg`${'found'}`,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
+  more: 'Everything but tensors is evaluated while compiling: numbers, strings, sizes, lists, blocks. Each construct says which of them it takes.',
+});
+export const assertFailed = defineDiagnostic({
+  code: 'RES0219',
+  title: msg`assertion failed${'message'}`,
+  found: msg`${'condition'} is false`,
+  expected: msg`it to hold`,
+  hint: msg`change the arguments so that it holds`,
+  more: '`assert` on known numbers is checked while compiling; on symbols, `assert H % 32 == 0` is a promise of the model to its users.',
+});
+export const assertUnknown = defineDiagnostic({
+  code: 'RES0220',
+  title: 'this promise cannot be used',
+  found: msg`${'condition'}`,
+  expected: msg`a divisibility such as \`H % 32 == 0\`, or something that is already provable`,
+  hint: msg`${'hint'}`,
+  more: 'A promise is substituted into the shapes (H = 32·h), which works for divisibility by a constant alone.',
+});
+
+const unknownPassKind = defineDiagnostic({
+  code: 'RES0221',
+  title: msg`there is no pass \`${'name'}\``,
+  found: msg`${'name'}`,
+  expected: msg`one of ${'names'}`,
+  hint: msg`${'hint'}`,
+  more: '--passes runs the named passes in the order given, each to its fixed point, instead of the pipeline of a level.',
+});
+/** A pass name that nobody knows. */
+export const unknownPass = (name: string, names: readonly string[], near: string | undefined): Diagnostic =>
+  makeDiagnostic(unknownPassKind, { with: { name, names: names.join(', '), hint: `--passes ${near ?? names[0] ?? ''}` } });

@@ -1,0 +1,141 @@
+/** Functions of plain values: shapes of tensors, lists and the arithmetic that has no sign. Some are operators on tensors as well. */
+import { divisionByZero, intOverflow, wrongArgument } from '../diagnostics/catalogue/values.ts';
+import type { Span } from '../diagnostics/source.ts';
+import { Dim, DimOverflow } from '../ir/dim.ts';
+import { type Plain, plainText } from '../ops/params.ts';
+import { dimPlain, type Frame, floatPlain, type GivenArgs, intPlain, listPlain } from './callables.ts';
+import type { Context } from './context.ts';
+import { currentValue, describe, live, numberOf, toTensor } from './evaluate.ts';
+
+export const builtinNames: readonly string[] = [
+  'shape',
+  'channels',
+  'rank',
+  'len',
+  'range',
+  'min',
+  'max',
+  'abs',
+  'sqrt',
+  'log2',
+  'pow',
+  'floor',
+  'ceil',
+  'round',
+  'floordiv',
+];
+
+/**
+ * The value of a builtin function, or undefined when these arguments are not for it (tensors) and the operator of the same name is
+ * meant.
+ */
+export function builtinFunction(c: Context, f: Frame, name: string, args: GivenArgs, span: Span): Plain | undefined {
+  const values = args.positional.map((a) => live(a.value));
+  if (args.named.size > 0) return undefined;
+  const wrong = (expected: string, hint: string): never =>
+    c.fail(wrongArgument, f, {
+      span,
+      with: { callee: name, name: 'its arguments', found: values.map(describe).join(', ') || 'nothing', expected, hint },
+    });
+  try {
+    switch (name) {
+      case 'shape':
+      case 'channels':
+      case 'rank': {
+        if (values.length > 1) return wrong('one tensor', `write \`${name}(x)\``);
+        const of = values[0] ?? currentValue(c, f, span);
+        const x = toTensor(c, f, of, span);
+        const { dims } = x.type;
+        if (name === 'shape') return listPlain(dims.map(dimPlain));
+        if (name === 'rank') return intPlain(dims.length);
+        const channels = dims[1];
+        return channels ? dimPlain(channels) : wrong('a tensor with channels on axis 1', 'write `shape(x)` for all sizes');
+      }
+      case 'len': {
+        const of = values[0];
+        if (values.length === 1 && of?.kind === 'list') return intPlain(of.items.length);
+        if (values.length === 1 && of?.kind === 'size') return intPlain(of.dims.length);
+        return wrong('one list', 'write `len(xs)`');
+      }
+      case 'range': {
+        const numbers = values.map((v) => (v.kind === 'int' ? v.dim.constant : undefined));
+        if (numbers.length === 0 || numbers.length > 3 || numbers.some((n) => n === undefined)) return undefined;
+        const [first = 0, second, step = 1] = numbers;
+        const [from, to] = second === undefined ? [0, first] : [first, second];
+        if (step === 0) return wrong('a step other than 0', 'write `range(a, b, 1)`');
+        const count = Math.max(0, Math.ceil((to - from) / step));
+        if (count > 1_000_000) return wrong('at most 1,000,000 numbers', 'shorten the range');
+        return listPlain(Array.from({ length: count }, (_, i) => intPlain(from + i * step)));
+      }
+      case 'min':
+      case 'max': {
+        const items = values.length === 1 && values[0]?.kind === 'list' ? values[0].items : values;
+        if (items.length === 0) return wrong('at least one number', `write \`${name}(a, b)\``);
+        if (items.some((v) => numberOf(v) === undefined && v.kind !== 'int')) return undefined;
+        return items.reduce((a, b) => extreme(name, a, b));
+      }
+      case 'floordiv': {
+        const [a, b] = values;
+        if (values.length !== 2 || a?.kind !== 'int' || b?.kind !== 'int') return wrong('two ints', 'write `floordiv(a, b)`');
+        if (b.dim.constant === 0) return c.fail(divisionByZero, f, { span, with: { left: plainText(a), op: '/' } });
+        return dimPlain(a.dim.floordiv(b.dim));
+      }
+      default:
+        return numeric(c, f, name, values, span, wrong);
+    }
+  } catch (error) {
+    if (!(error instanceof DimOverflow)) throw error;
+    return c.fail(intOverflow, f, { span, with: { found: `${name}(${values.map(plainText).join(', ')})` } });
+  }
+}
+
+function extreme(name: 'min' | 'max', a: Plain, b: Plain): Plain {
+  if (a.kind === 'int' && b.kind === 'int') return dimPlain(name === 'min' ? Dim.min(a.dim, b.dim) : Dim.max(a.dim, b.dim));
+  const x = numberOf(a) ?? Number.NaN;
+  const y = numberOf(b) ?? Number.NaN;
+  return floatPlain(name === 'min' ? Math.min(x, y) : Math.max(x, y));
+}
+
+function numeric(
+  _c: Context,
+  _f: Frame,
+  name: string,
+  values: readonly Plain[],
+  _span: Span,
+  wrong: (expected: string, hint: string) => never,
+): Plain | undefined {
+  const [first, second] = values;
+  const wanted = name === 'pow' ? 2 : 1;
+  if (values.some((v) => numberOf(v) === undefined)) {
+    if (first?.kind === 'int' && name === 'abs' && first.dim.lowerBound >= 0) return first;
+    return undefined;
+  }
+  if (values.length !== wanted || !first) {
+    // `round` alone, and `pow(2)` on the current tensor, are the operators.
+    return values.length < wanted
+      ? undefined
+      : wrong(`${wanted} number${wanted > 1 ? 's' : ''}`, `write \`${name}(${wanted > 1 ? 'a, b' : 'x'})\``);
+  }
+  const x = numberOf(first) ?? 0;
+  switch (name) {
+    case 'abs':
+      return first.kind === 'int' ? intPlain(Math.abs(x)) : floatPlain(Math.abs(x));
+    case 'sqrt':
+      return x < 0 ? wrong('a number of at least 0', 'check its sign') : floatPlain(Math.sqrt(x));
+    case 'log2':
+      return x <= 0 ? wrong('a number above 0', 'check its sign') : floatPlain(Math.log2(x));
+    case 'pow': {
+      const y = second ? (numberOf(second) ?? 0) : 0;
+      return first.kind === 'int' && second?.kind === 'int' && y >= 0 ? intPlain(x ** y) : floatPlain(x ** y);
+    }
+    case 'floor':
+      return intPlain(Math.floor(x));
+    case 'ceil':
+      return intPlain(Math.ceil(x));
+    case 'round':
+      // Half to even, as Python's and ONNX's Round do.
+      return intPlain(Math.abs(x % 1) === 0.5 ? 2 * Math.round(x / 2) : Math.round(x));
+    default:
+      return undefined;
+  }
+}

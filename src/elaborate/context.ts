@@ -1,0 +1,225 @@
+/** The state of one elaboration: the graph under construction, the parameters by path, counters for names, limits, messages. */
+import { limitReached } from '../diagnostics/catalogue/structure.ts';
+import { bug, type DiagnosticKind, makeDiagnostic, type Report, type Sink } from '../diagnostics/diagnostic.ts';
+import { type Span, spanText } from '../diagnostics/source.ts';
+import type { Content } from '../ir/content.ts';
+import { Dim } from '../ir/dim.ts';
+import { Graph, type Value } from '../ir/graph.ts';
+import type { ElemType, HostTensor } from '../ir/types.ts';
+import type { InitSpec, Plain } from '../ops/params.ts';
+import type { Frame, Module, UseSite } from './callables.ts';
+
+/** Makes what constants are made of; the weights room is behind it. */
+export interface ContentMaker {
+  initial(path: string, dims: readonly number[], elem: ElemType, init: InitSpec): Content;
+  literal(tensor: HostTensor): Content;
+}
+
+export interface Limits {
+  /** Statements and turns of loops that may run. */
+  readonly steps: number;
+  /** How deep blocks may call each other. */
+  readonly depth: number;
+  /** Messages after which to stop. */
+  readonly errors: number;
+}
+export const defaultLimits: Limits = { steps: 1_000_000, depth: 100, errors: 20 };
+
+/** Thrown after a mistake was reported; the statement it stands in is given up and the next one goes on. */
+export class Abandon extends Error {}
+/** Thrown where going on would only repeat what is wrong. */
+export class Stop extends Error {}
+
+export interface Labelled {
+  readonly span: Span;
+  run(frame: Frame): readonly Plain[];
+}
+
+export interface Parameter {
+  readonly value: Value;
+  readonly span: Span;
+}
+
+/** Evaluation nests through JavaScript's own stack; this many levels of expressions and bodies fit into it with room to spare. */
+const maxNesting = 900;
+
+export class Context {
+  readonly graph: Graph;
+  readonly sink: Sink;
+  readonly limits: Limits;
+  readonly content: ContentMaker;
+  readonly module: Module;
+  readonly parameters = new Map<string, Parameter>();
+  readonly labelled = new Map<string, Labelled>();
+  /** Renamings of checkpoint tensors that the source asks for. */
+  readonly maps: { from: string; to: string | undefined }[] = [];
+  /** `assert H % 16 == 0` puts 16·h in the place of H. */
+  readonly promises = new Map<string, Dim>();
+  readonly symbols = new Map<string, Span>();
+  /** How many unlabelled layers of one name a scope has, by `path.name`. */
+  counters = new Map<string, number>();
+  steps = 0;
+  calls = 0;
+  #nesting = 0;
+  readonly #reported = new Set<string>();
+
+  constructor(name: string, module: Module, sink: Sink, content: ContentMaker, limits: Limits) {
+    this.graph = new Graph(name);
+    this.module = module;
+    this.sink = sink;
+    this.content = content;
+    this.limits = limits;
+  }
+
+  /** Reports once per place and code, however many uses of a block run into it, then gives the statement up. */
+  fail<Holes extends string>(
+    kind: DiagnosticKind<Holes>,
+    frame: Frame | undefined,
+    report: Report<Holes> & { readonly span: Span },
+  ): never {
+    this.report(kind, frame, report);
+    throw new Abandon();
+  }
+
+  report<Holes extends string>(
+    kind: DiagnosticKind<Holes>,
+    frame: Frame | undefined,
+    report: Report<Holes> & { readonly span: Span },
+  ): void {
+    const { span } = report;
+    const key = `${kind.code}|${span.file.name}|${span.start}|${span.end}|${'name' in report.with ? String(Reflect.get(report.with, 'name')) : ''}`;
+    if (this.#reported.has(key)) return;
+    this.#reported.add(key);
+    this.sink.add(makeDiagnostic(kind, { ...report, within: report.within ?? withinText(frame?.use) }));
+    if (this.#reported.size >= this.limits.errors) throw new Stop();
+  }
+
+  step(span: Span, frame: Frame): void {
+    this.steps++;
+    if (this.steps <= this.limits.steps) return;
+    this.report(limitReached, frame, {
+      span,
+      with: {
+        what: 'this model does not end, or is very large',
+        found: `more than ${this.limits.steps.toLocaleString('en-US')} statements run`,
+        expected: 'repetition that ends',
+        hint: `check the counts of repeat, or raise the limit: --max-steps ${this.limits.steps * 10}`,
+      },
+    });
+    throw new Stop();
+  }
+
+  /** Runs `work` one level deeper. */
+  nest<T>(span: Span, frame: Frame, work: () => T): T {
+    this.#nesting++;
+    try {
+      if (this.#nesting > maxNesting || this.calls > this.limits.depth) {
+        this.report(limitReached, frame, {
+          span,
+          with: {
+            what: 'blocks call each other too deeply',
+            found: `a nesting of more than ${this.calls > this.limits.depth ? `${this.limits.depth} blocks` : `${maxNesting} levels`}`,
+            expected: 'recursion that ends',
+            hint: 'give the recursion a condition under which it stops',
+          },
+        });
+        throw new Stop();
+      }
+      return work();
+    } finally {
+      this.#nesting--;
+    }
+  }
+
+  /** The number of unlabelled layers called `name` at `path` so far; counts one more. */
+  count(path: string, name: string): number {
+    const key = `${path} ${name}`;
+    const n = this.counters.get(key) ?? 0;
+    this.counters.set(key, n + 1);
+    return n;
+  }
+
+  /** Runs `work` with the counters as they are now, and puts them back when it wants them replayed. */
+  replay<T>(under: string, work: () => T): T {
+    const saved = this.counters;
+    this.counters = new Map(
+      [...saved].filter(([key]) => !(key.startsWith(`${under} `) || key.startsWith(`${under}.`) || under === '')),
+    );
+    try {
+      return work();
+    } finally {
+      this.counters = saved;
+    }
+  }
+
+  /** A dimension with the promises made so far put in. */
+  promised(dim: Dim): Dim {
+    return this.promises.size === 0 || dim.constant !== undefined ? dim : dim.substituteAll(this.promises);
+  }
+
+  /** Puts a new promise into every type and attribute of the graph made so far. */
+  promise(name: string, multiple: number): void {
+    const by = Dim.symbol(name, multiple).times(multiple);
+    this.promises.set(name, by);
+    const renew = (dim: Dim): Dim => (dim.constant !== undefined ? dim : dim.substituteAll(this.promises));
+    const retype = (value: Value): void => {
+      value.type = { elem: value.type.elem, dims: value.type.dims.map(renew) };
+    };
+    for (const input of this.graph.inputs) retype(input);
+    for (const node of this.graph.nodes()) {
+      for (const result of node.results) retype(result);
+      const attrs = { ...node.attrs };
+      for (const [key, spec] of Object.entries(node.op.attrs)) {
+        const dims = attrs[key];
+        if (spec.kind === 'dims' && Array.isArray(dims))
+          attrs[key] = dims.map((d) => (d instanceof Dim ? renew(d) : bug('a dims attribute holds no dims')));
+      }
+      node.attrs = attrs;
+    }
+  }
+}
+
+/** Innermost first, at most four. */
+export function withinText(use: UseSite | undefined): readonly string[] {
+  const out: string[] = [];
+  for (let site = use; site && out.length < 4; site = site.outer) {
+    const text = site.span.file.text.slice(site.span.start, site.span.end).replace(/\s+/g, ' ');
+    const short = text.length > 60 ? `${text.slice(0, 57)}...` : text;
+    const loops = site.loops.length > 0 ? `, ${site.loops.join(', ')}` : '';
+    out.push(`${site.path === '' ? '' : `${site.path}, `}from \`${short}\` at ${spanText(site.span)}${loops}`);
+  }
+  return out;
+}
+
+/** The names of `known` that are most like `name`, for a hint: at most one third of it may differ. */
+export function nearest(name: string, known: Iterable<string>): string | undefined {
+  let best: string | undefined;
+  let bestDistance = Math.max(1, Math.floor(name.length / 3)) + 1;
+  for (const candidate of known) {
+    if (Math.abs(candidate.length - name.length) >= bestDistance) continue;
+    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
+    if (distance < bestDistance) {
+      best = candidate;
+      bestDistance = distance;
+    }
+  }
+  return best;
+}
+
+/** Levenshtein's distance with exchanges of neighbours counted once, by the usual table of two rows. */
+function editDistance(a: string, b: string): number {
+  let before: number[] = [];
+  let previous = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const same = a[i - 1] === b[j - 1] ? 0 : 1;
+      let best = Math.min((previous[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1, (previous[j - 1] ?? 0) + same);
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) best = Math.min(best, (before[j - 2] ?? 0) + 1);
+      row.push(best);
+    }
+    before = previous;
+    previous = row;
+  }
+  return previous[b.length] ?? 0;
+}

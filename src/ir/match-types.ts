@@ -1,0 +1,29 @@
+/** Compares inferred types with stated ones, where sizes that only the run knows may have other names. */
+import { Dim } from './dim.ts';
+import { sameType, type TensorType } from './types.ts';
+
+/**
+ * Whether `inferred` are the types `stated`, for some choice of names for the symbols that `isFresh` says inference has just made.
+ */
+export function matchTypes(
+  inferred: readonly TensorType[],
+  stated: readonly TensorType[],
+  isFresh: (name: string) => boolean,
+): boolean {
+  if (inferred.length !== stated.length) return false;
+  const names = new Map<string, Dim>();
+  inferred.forEach((type, i) => {
+    type.dims.forEach((dim, axis) => {
+      const [name] = dim.symbols();
+      if (name === undefined || !isFresh(name) || names.has(name) || dim !== Dim.symbol(name)) return;
+      const other = stated[i]?.dims[axis];
+      // Only a size of the run may stand for one: a known size in its place would be a claim that nothing proves.
+      if (other && other === Dim.symbol(other.symbols()[0] ?? '?') && other.symbols()[0]?.startsWith('?')) names.set(name, other);
+    });
+  });
+  return inferred.every((type, i) => {
+    const other = stated[i];
+    const renamed = names.size === 0 ? type : { elem: type.elem, dims: type.dims.map((dim) => dim.substituteAll(names)) };
+    return other !== undefined && sameType(renamed, other);
+  });
+}

@@ -1,0 +1,157 @@
+/**
+ * What the graph, the passes and the code generator know of an operator. Definitions stand in `src/ops/`; nothing else in the
+ * house knows an operator by name, except a pass that is about it.
+ */
+import type { Dim } from './dim.ts';
+import type { Graph, Node, Value } from './graph.ts';
+import type { ElemType, HostTensor, TensorType } from './types.ts';
+
+/** Attribute values are plain data. `dims` attributes hold `Dim`s, because a shape may be symbolic. */
+export type AttrValue = number | boolean | string | readonly number[] | readonly Dim[];
+export type Attrs = Readonly<Record<string, AttrValue>>;
+
+/**
+ * The kinds of attribute. `axes` is one number per spatial axis (rank of operand 0 less 2), `pads` begins then ends of every
+ * spatial axis; a single number in their place holds for all. `elem` is an element type's name.
+ */
+export type AttrKind = 'int' | 'float' | 'bool' | 'string' | 'elem' | 'ints' | 'floats' | 'dims' | 'axes' | 'pads';
+
+export interface AttrSpec {
+  readonly kind: AttrKind;
+  /** Attributes without a default must be given. For `axes` and `pads` the default is the number that holds for every axis. */
+  readonly default?: AttrValue;
+  /** Allowed strings. */
+  readonly values?: readonly string[];
+  readonly min?: number;
+  readonly doc: string;
+}
+
+export interface OperandSpec {
+  readonly name: string;
+  readonly doc: string;
+  readonly optional?: boolean;
+  /** Only the last: any number of operands, at least one. */
+  readonly variadic?: boolean;
+}
+
+/** Thrown by a shape rule; the caller knows the span and turns it into a diagnostic, or drops the rewrite. */
+export class CheckFailure extends Error {
+  readonly label: string;
+  readonly found: string;
+  readonly expected: string;
+  readonly hint: string | undefined;
+  constructor(label: string, found: string, expected: string, hint?: string) {
+    super(`${label}: found ${found}, expected ${expected}`);
+    this.name = 'CheckFailure';
+    this.label = label;
+    this.found = found;
+    this.expected = expected;
+    this.hint = hint;
+  }
+}
+
+/** A labelled constraint of a shape rule: `check('c2', cond, '30 input channels', 'a multiple of groups=4', hint)`. Throws `CheckFailure`. */
+export type Check = (label: string, holds: boolean, found: string, expected: string, hint?: string) => asserts holds;
+
+export interface InferContext {
+  /** One per operand slot; undefined where an optional operand is left out. */
+  readonly operands: readonly (TensorType | undefined)[];
+  readonly attrs: Attrs;
+  readonly check: Check;
+  /** The sub-graphs of control flow, whose outputs have their types already. */
+  readonly regions?: readonly Graph[];
+  /** The content of an operand that is a small known constant. */
+  constant(index: number): HostTensor | undefined;
+  /** A dimension whose size only the run knows; prints as `name`, made unique. */
+  fresh(name: string): Dim;
+}
+
+/** One ONNX attribute with its type said, because a number alone does not tell. */
+export type OnnxAttr =
+  | { readonly kind: 'int'; readonly value: number }
+  | { readonly kind: 'ints'; readonly value: readonly number[] }
+  | { readonly kind: 'float'; readonly value: number }
+  | { readonly kind: 'floats'; readonly value: readonly number[] }
+  | { readonly kind: 'string'; readonly value: string }
+  | { readonly kind: 'tensor'; readonly value: HostTensor };
+
+/** What a lowering writes with. Names are ONNX value names; the builder makes them unique and gives every value its type. */
+export interface OnnxBuilder {
+  readonly opset: number;
+  /** One node with one result. `undefined` among the inputs is an optional input left out. */
+  node(op: string, inputs: readonly (string | undefined)[], attrs: Readonly<Record<string, OnnxAttr>>, type: TensorType): string;
+  /** One node with several results. */
+  nodes(
+    op: string,
+    inputs: readonly (string | undefined)[],
+    attrs: Readonly<Record<string, OnnxAttr>>,
+    types: readonly TensorType[],
+  ): readonly string[];
+  /** A small constant as an initializer; equal ones are written once. */
+  constant(tensor: HostTensor): string;
+  /** A rank-1 i64 constant. */
+  i64(values: readonly number[]): string;
+  /** A rank-0 constant of the given type. */
+  scalar(elem: ElemType, value: number): string;
+  /** A rank-1 i64 value with these sizes: a constant when all are known, computed from the inputs' shapes otherwise. */
+  dims(dims: readonly Dim[]): string;
+  /** The operand with its axes permuted: at compile time when it is a constant, by a Transpose node otherwise. */
+  transposed(operand: Value, perm: readonly number[]): string;
+  /** Refuses: this operator cannot be said at this opset. Reports a diagnostic with the node's span and does not return. */
+  refuse(why: string, hint: string): never;
+}
+
+/** Source of random test operands; the same seed gives the same. */
+export interface SampleSource {
+  int(low: number, high: number): number;
+  pick<T>(of: readonly T[]): T;
+  bool(): boolean;
+  /** Uniform in [low, high), rounded to the element type (integers to whole numbers). Default -2 … 2, f32. */
+  tensor(
+    dims: readonly number[],
+    options?: { readonly low?: number; readonly high?: number; readonly elem?: ElemType },
+  ): HostTensor;
+}
+
+export interface Sample {
+  readonly operands: readonly (HostTensor | undefined)[];
+  readonly attrs: Readonly<Record<string, AttrValue>>;
+  /** Names of dimensions to make symbolic are chosen by the test, not here. */
+  readonly tolerance?: number;
+}
+
+export interface Traits {
+  /** Element i of the result depends on elements i (after broadcasting) of the operands alone; value names of ONNX broadcasting. */
+  readonly elementwise?: boolean;
+  /** The first two operands may be exchanged. */
+  readonly commutative?: boolean;
+  /** f(a·x) = a·f(x) for a > 0 (relu, max pool, …): a positive scale may pass. */
+  readonly positivelyHomogeneous?: boolean;
+  /** For elementwise unary operators: f(0) = 0, so zeros of a padding stay zeros. */
+  readonly fixesZero?: boolean;
+  /** Changes the grid by more than a `stride` attribute says: transposed conv, resize, pixel shuffle. */
+  readonly resamples?: boolean;
+  /** Two equal nodes must not be merged, nor folded. */
+  readonly random?: boolean;
+}
+
+/** The graph-facing facet of an operator. */
+export interface Operator {
+  readonly name: string;
+  readonly summary: string;
+  /** ONNX operators that its lowering may write. */
+  readonly onnx: readonly string[];
+  readonly operands: readonly OperandSpec[];
+  readonly attrs: Readonly<Record<string, AttrSpec>>;
+  readonly traits: Traits;
+  /** Result types. Throws `CheckFailure`. */
+  infer(context: InferContext): readonly TensorType[];
+  /** The semantics in float64 (results are not rounded, except for integer and bool results). */
+  evaluate(operands: readonly (HostTensor | undefined)[], attrs: Attrs): readonly HostTensor[];
+  /** Multiply-adds of one evaluation; absent means none worth counting. */
+  cost?(node: Node): Dim;
+  /** Writes the node as ONNX; returns a value name per result. */
+  lower(builder: OnnxBuilder, node: Node, operands: readonly (string | undefined)[]): readonly string[];
+  /** A random legal use, small; the property test runs each against onnxruntime. */
+  sample(source: SampleSource): Sample;
+}

@@ -1,0 +1,56 @@
+/** What a graph is made of, in numbers. */
+import { Dim } from './dim.ts';
+import type { Graph, Value } from './graph.ts';
+import { elemBytes, elementCount } from './types.ts';
+import { walkGraph } from './walk.ts';
+
+export interface GraphStats {
+  readonly nodes: number;
+  /** Elements of the trainable parameters; a tied one counts once. */
+  readonly parameters: number;
+  readonly buffers: number;
+  /** Of distinct contents: equal ones are stored once. */
+  readonly bytes: number;
+  /** Multiply-adds of one evaluation; the body of a loop counts as if it ran once. */
+  readonly madds: Dim;
+  /** Sorted by name. */
+  readonly byOperator: ReadonlyMap<string, number>;
+}
+
+/** Sub-graphs included. Throws `DimOverflow` when the multiply-adds exceed 2^53. */
+export function statsOf(graph: Graph): GraphStats {
+  const counts = new Map<string, number>();
+  const costs = new Map<Dim, number>();
+  const constants = new Set<Value>();
+  let nodes = 0;
+  const see = (value: Value): void => {
+    if (value.def.kind === 'constant') constants.add(value);
+  };
+  for (const step of walkGraph(graph)) {
+    if (step.kind === 'end') for (const { value } of step.graph.outputs) see(value);
+    if (step.kind !== 'node') continue;
+    const { node } = step;
+    nodes++;
+    counts.set(node.op.name, (counts.get(node.op.name) ?? 0) + 1);
+    const cost = node.op.cost?.(node);
+    if (cost) costs.set(cost, (costs.get(cost) ?? 0) + 1);
+    for (const use of node.slots) if (use) see(use.value);
+  }
+  let madds = Dim.zero;
+  for (const [cost, times] of costs) madds = madds.plus(cost.times(times));
+  let parameters = 0;
+  let buffers = 0;
+  let bytes = 0;
+  const stored = new Set<number>();
+  for (const { def } of constants) {
+    if (def.kind !== 'constant') continue;
+    const { content, role } = def;
+    const elements = elementCount(content.dims);
+    if (role === 'parameter') parameters += elements;
+    if (role === 'buffer') buffers += elements;
+    if (!stored.has(content.id)) bytes += elements * elemBytes[content.elem];
+    stored.add(content.id);
+  }
+  const byOperator = new Map([...counts].sort(([a], [b]) => (a < b ? -1 : 1)));
+  return { nodes, parameters, buffers, bytes, madds, byOperator };
+}

@@ -1,0 +1,349 @@
+/** What operator definitions share: reading attributes and operands, axes, NumPy broadcasting of types and of numbers, integer ranges. */
+import { bug } from '../diagnostics/diagnostic.ts';
+import { Dim } from '../ir/dim.ts';
+import { type Attrs, type Check, CheckFailure } from '../ir/operator.ts';
+import { type ElemType, elementCount, type HostTensor, isElemType, isFloat, type TensorType, typeText } from '../ir/types.ts';
+import { dimsAttr, stringAttr } from './attrs.ts';
+
+export function elemAttr(attrs: Attrs, name: string): ElemType {
+  const value = stringAttr(attrs, name);
+  return isElemType(value) ? value : bug(`attribute ${name} is no element type`);
+}
+
+/** The only dimension of a `dims` attribute that holds one. */
+export function dimAttr(attrs: Attrs, name: string): Dim {
+  return dimsAttr(attrs, name)[0] ?? bug(`attribute ${name} is empty`);
+}
+
+/** All operands of a variadic operator. */
+export function presentOf<T>(operands: readonly (T | undefined)[]): readonly T[] {
+  return operands.map((x, i) => x ?? bug(`operand ${i} is missing`));
+}
+
+/** `-1` is the last of `rank` axes. The shape rule has checked that it is one. */
+export function axisIn(axis: number, rank: number): number {
+  return axis < 0 ? axis + rank : axis;
+}
+
+/** Axes as numbers from 0, ascending; the empty list stands for all of them. */
+export function axesOrAll(axes: readonly number[], rank: number): readonly number[] {
+  if (axes.length === 0) return Array.from({ length: rank }, (_, i) => i);
+  return axes.map((a) => axisIn(a, rank)).sort((a, b) => a - b);
+}
+
+export function checkAxis(check: Check, label: string, axis: number, rank: number): void {
+  const range = rank === 0 ? 'a tensor with axes' : `an axis from ${-rank} to ${rank - 1}`;
+  check(label, axis >= -rank && axis < rank, `axis ${axis} of a rank-${rank} tensor`, range);
+}
+
+export function checkAxes(check: Check, label: string, axes: readonly number[], rank: number): void {
+  for (const axis of axes) checkAxis(check, label, axis, rank);
+  const distinct = new Set(axes.map((a) => axisIn(a, rank)));
+  check(label, distinct.size === axes.length, `axes [${axes.join(', ')}]`, 'each axis once');
+}
+
+export function checkFloat(check: Check, label: string, type: TensorType): void {
+  check(label, isFloat(type.elem), typeText(type), 'a float tensor', 'cast(f32)');
+}
+
+export function checkNumeric(check: Check, label: string, type: TensorType): void {
+  check(label, type.elem !== 'bool', typeText(type), 'a tensor of numbers', 'cast(f32)');
+}
+
+export function checkSameElem(check: Check, label: string, a: TensorType, b: TensorType): void {
+  check(label, a.elem === b.elem, `${typeText(a)} and ${typeText(b)}`, 'one element type for both', `cast(${a.elem})`);
+}
+
+/** Product of dimensions. */
+export function sizeOf(dims: readonly Dim[]): Dim {
+  return dims.reduce((n, d) => n.times(d), Dim.one);
+}
+
+export function dimsText(dims: readonly Dim[]): string {
+  return `[${dims.map((d) => d.toString()).join(', ')}]`;
+}
+
+export function sameDim(a: Dim, b: Dim): boolean {
+  return a.equals(b) === 'yes';
+}
+
+/**
+ * The shape that two shapes broadcast to, NumPy's rule: aligned at the last axis, 1 gives way. A symbol agrees with itself alone: whether
+ * it happens to be 1 is only known to the run.
+ */
+export function broadcastDims(check: Check, label: string, a: readonly Dim[], b: readonly Dim[]): readonly Dim[] {
+  const rank = Math.max(a.length, b.length);
+  const out: Dim[] = [];
+  for (let i = 0; i < rank; i++) {
+    const x = a[i - rank + a.length] ?? Dim.one;
+    const y = b[i - rank + b.length] ?? Dim.one;
+    const agree = x === y || x.constant === 1 || y.constant === 1 || sameDim(x, y);
+    check(label, agree, `${dimsText(a)} and ${dimsText(b)}`, `${x} and ${y} at axis ${i} equal, or one of them 1`);
+    out.push(x.constant === 1 ? y : x);
+  }
+  return out;
+}
+
+/**
+ * How operands run along a result, with adjacent axes joined along which the same operands move. `steps[k][g]` is how far operand k
+ * moves in its own data for one step along group g (0 where it is repeated); in the last group it is 0 or 1.
+ */
+interface Broadcast {
+  readonly sizes: readonly number[];
+  readonly steps: readonly (readonly number[])[];
+}
+
+function broadcastOf(shapes: readonly (readonly number[])[], out: readonly number[]): Broadcast {
+  const sizes: number[] = [];
+  const moving: boolean[][] = [];
+  for (let axis = 0; axis < out.length; axis++) {
+    const size = out[axis] ?? 1;
+    if (size === 1) continue;
+    const moves = shapes.map((dims) => (dims[axis - out.length + dims.length] ?? 1) !== 1);
+    const last = moving[moving.length - 1];
+    if (last && moves.every((m, k) => m === last[k])) sizes[sizes.length - 1] = (sizes[sizes.length - 1] ?? 1) * size;
+    else {
+      sizes.push(size);
+      moving.push(moves);
+    }
+  }
+  if (sizes.length === 0) {
+    sizes.push(1);
+    moving.push(shapes.map(() => true));
+  }
+  const steps = shapes.map((_, k) => {
+    const own: number[] = new Array(sizes.length).fill(0);
+    let stride = 1;
+    for (let g = sizes.length - 1; g >= 0; g--) {
+      if (!moving[g]?.[k]) continue;
+      own[g] = stride;
+      stride *= sizes[g] ?? 1;
+    }
+    return own;
+  });
+  return { sizes, steps };
+}
+
+/** Visits every run along the last group: where it begins in the result and in each operand. */
+function eachRow(plan: Broadcast, visit: (at: number, starts: readonly number[]) => void): void {
+  const groups = plan.sizes.length;
+  const count = plan.sizes[groups - 1] ?? 1;
+  const position: number[] = new Array(groups).fill(0);
+  const starts: number[] = plan.steps.map(() => 0);
+  let total = 1;
+  for (let g = 0; g < groups - 1; g++) total *= plan.sizes[g] ?? 1;
+  for (let row = 0; row < total; row++) {
+    visit(row * count, starts);
+    for (let g = groups - 2; g >= 0; g--) {
+      position[g] = (position[g] ?? 0) + 1;
+      const wrapped = (position[g] ?? 0) === plan.sizes[g];
+      const back = wrapped ? (plan.sizes[g] ?? 1) - 1 : 0;
+      for (let k = 0; k < starts.length; k++) {
+        const step = plan.steps[k]?.[g] ?? 0;
+        starts[k] = (starts[k] ?? 0) + (wrapped ? -back * step : step);
+      }
+      if (!wrapped) break;
+      position[g] = 0;
+    }
+  }
+}
+
+/** The shape that shapes of numbers broadcast to. */
+export function broadcastShape(...shapes: readonly (readonly number[])[]): readonly number[] {
+  const rank = Math.max(0, ...shapes.map((s) => s.length));
+  return Array.from({ length: rank }, (_, i) => {
+    let out = 1;
+    for (const dims of shapes) {
+      const d = dims[i - rank + dims.length] ?? 1;
+      if (d !== 1 && out !== 1 && d !== out)
+        bug(`shapes ${shapes.map((s) => `[${s.join(', ')}]`).join(' and ')} do not broadcast`);
+      if (d !== 1) out = d;
+    }
+    return out;
+  });
+}
+
+export function map1(x: Float64Array, f: (x: number) => number): Float64Array {
+  const out = new Float64Array(x.length);
+  for (let i = 0; i < x.length; i++) out[i] = f(x[i] ?? 0);
+  return out;
+}
+
+/** f(a, b) for every element of the broadcast shape. */
+export function map2(
+  a: HostTensor,
+  b: HostTensor,
+  f: (a: number, b: number) => number,
+): { dims: readonly number[]; data: Float64Array } {
+  const dims = broadcastShape(a.dims, b.dims);
+  const data = new Float64Array(elementCount(dims));
+  if (data.length === 0) return { dims, data };
+  const p = a.data;
+  const q = b.data;
+  const plan = broadcastOf([a.dims, b.dims], dims);
+  const last = plan.sizes.length - 1;
+  const count = plan.sizes[last] ?? 1;
+  const sp = plan.steps[0]?.[last] ?? 0;
+  const sq = plan.steps[1]?.[last] ?? 0;
+  eachRow(plan, (at, [i = 0, j = 0]) => {
+    if (sp === 1 && sq === 1) for (let k = 0; k < count; k++) data[at + k] = f(p[i + k] ?? 0, q[j + k] ?? 0);
+    else for (let k = 0; k < count; k++) data[at + k] = f(p[i + k * sp] ?? 0, q[j + k * sq] ?? 0);
+  });
+  return { dims, data };
+}
+
+/** f(a, b, c) for every element of the broadcast shape. */
+export function map3(
+  a: HostTensor,
+  b: HostTensor,
+  c: HostTensor,
+  f: (a: number, b: number, c: number) => number,
+): { dims: readonly number[]; data: Float64Array } {
+  const dims = broadcastShape(a.dims, b.dims, c.dims);
+  const data = new Float64Array(elementCount(dims));
+  if (data.length === 0) return { dims, data };
+  const plan = broadcastOf([a.dims, b.dims, c.dims], dims);
+  const last = plan.sizes.length - 1;
+  const count = plan.sizes[last] ?? 1;
+  const [sp = 0, sq = 0, sr = 0] = plan.steps.map((s) => s[last] ?? 0);
+  eachRow(plan, (at, [i = 0, j = 0, l = 0]) => {
+    for (let k = 0; k < count; k++) data[at + k] = f(a.data[i + k * sp] ?? 0, b.data[j + k * sq] ?? 0, c.data[l + k * sr] ?? 0);
+  });
+  return { dims, data };
+}
+
+/** The tensor repeated to a shape that it broadcasts to. */
+export function broadcastTo(x: HostTensor, dims: readonly number[]): Float64Array {
+  const data = new Float64Array(elementCount(dims));
+  if (data.length === 0) return data;
+  const plan = broadcastOf([x.dims], dims);
+  const last = plan.sizes.length - 1;
+  const count = plan.sizes[last] ?? 1;
+  const step = plan.steps[0]?.[last] ?? 0;
+  eachRow(plan, (at, [i = 0]) => {
+    if (step === 1) data.set(x.data.subarray(i, i + count), at);
+    else data.fill(x.data[i] ?? 0, at, at + count);
+  });
+  return data;
+}
+
+/** Row-major strides. */
+export function stridesOf(dims: readonly number[]): readonly number[] {
+  const out: number[] = new Array(dims.length).fill(1);
+  for (let i = dims.length - 2; i >= 0; i--) out[i] = (out[i + 1] ?? 1) * (dims[i + 1] ?? 1);
+  return out;
+}
+
+/** The axis' place in a row-major tensor: `outer` blocks of `size` steps, `inner` elements apart. */
+export function aroundAxis(
+  dims: readonly number[],
+  axis: number,
+): { readonly outer: number; readonly size: number; readonly inner: number } {
+  return { outer: elementCount(dims.slice(0, axis)), size: dims[axis] ?? 1, inner: elementCount(dims.slice(axis + 1)) };
+}
+
+const integerBits: Partial<Readonly<Record<ElemType, number>>> = { i32: 32, i16: 16, i8: 8, u32: 32, u16: 16, u8: 8 };
+
+/**
+ * A whole number as the element type holds it: narrow types wrap around (two's complement, what ONNX's runtimes do). 64-bit integers that
+ * float64 cannot hold are refused (`CheckFailure`): folding them would write a wrong number.
+ */
+export function wrapInteger(elem: ElemType, value: number): number {
+  if (elem === 'bool') return value !== 0 ? 1 : 0;
+  const bits = integerBits[elem];
+  if (bits === undefined) {
+    const holds = Math.abs(value) <= 2 ** 53 && (elem !== 'u64' || value >= 0);
+    if (!holds) throw new CheckFailure('integers', `${value} of type ${elem}`, 'an integer within 2^53');
+    return value === 0 ? 0 : value;
+  }
+  const span = 2 ** bits;
+  const low = elem.startsWith('u') ? 0 : -span / 2;
+  if (value >= low && value < low + span) return value === 0 ? 0 : value;
+  const rest = value % span;
+  const positive = rest < 0 ? rest + span : rest;
+  return positive >= low + span ? positive - span : positive === 0 ? 0 : positive;
+}
+
+/** Wraps every element where the type is an integer. */
+export function wrapAll(elem: ElemType, data: Float64Array): Float64Array {
+  if (isFloat(elem)) return data;
+  for (let i = 0; i < data.length; i++) data[i] = wrapInteger(elem, data[i] ?? 0);
+  return data;
+}
+
+/** Significand bits behind the first, smallest normal exponent, largest finite value. */
+const floatShape = {
+  f16: { bits: 10, low: -14, top: 65504 },
+  bf16: { bits: 7, low: -126, top: 255 * 2 ** 120 },
+} as const;
+
+const bitsOf = new DataView(new ArrayBuffer(8));
+
+/** A float64 as the float type holds it: rounded once, halves to even. */
+export function roundFloat(elem: 'f32' | 'f16' | 'bf16' | 'f64', value: number): number {
+  if (elem === 'f64' || !Number.isFinite(value) || value === 0) return value;
+  if (elem === 'f32') return Math.fround(value);
+  const { bits, low, top } = floatShape[elem];
+  const size = Math.abs(value);
+  bitsOf.setFloat64(0, size);
+  const exponent = Math.max(low, (bitsOf.getInt32(0) >> 20) - 1023);
+  const quantum = 2 ** (exponent - bits);
+  const scaled = size / quantum;
+  const below = Math.floor(scaled);
+  const part = scaled - below;
+  const rounded = (part > 0.5 || (part === 0.5 && below % 2 === 1) ? below + 1 : below) * quantum;
+  const out = rounded > top ? Infinity : rounded;
+  return value < 0 ? -out : out;
+}
+
+/** out[i…] = x[maps[0][i0], maps[1][i1], …], or `fill` where a map says −1. */
+export function remap(x: HostTensor, maps: readonly Int32Array[], fill: number): HostTensor {
+  const dims = maps.map((m) => m.length);
+  const data = new Float64Array(elementCount(dims));
+  const out = { elem: x.elem, dims, data };
+  if (data.length === 0) return out;
+  const rank = maps.length;
+  const last = maps[rank - 1];
+  if (!last) {
+    data[0] = x.data[0] ?? 0;
+    return out;
+  }
+  const strides = stridesOf(x.dims);
+  const position: number[] = new Array(rank).fill(0);
+  for (let row = 0; row < data.length; row += last.length) {
+    let start = 0;
+    let inside = true;
+    for (let axis = 0; axis < rank - 1; axis++) {
+      const at = maps[axis]?.[position[axis] ?? 0] ?? -1;
+      if (at < 0) inside = false;
+      start += at * (strides[axis] ?? 1);
+    }
+    if (!inside) data.fill(fill, row, row + last.length);
+    else {
+      for (let i = 0; i < last.length; i++) {
+        const at = last[i] ?? -1;
+        data[row + i] = at < 0 ? fill : (x.data[start + at] ?? 0);
+      }
+    }
+    for (let axis = rank - 2; axis >= 0; axis--) {
+      position[axis] = (position[axis] ?? 0) + 1;
+      if ((position[axis] ?? 0) < (dims[axis] ?? 1)) break;
+      position[axis] = 0;
+    }
+  }
+  return out;
+}
+
+/** Where the elements lie that one walks over when moving along some axes of a row-major tensor, the last of them fastest. */
+export function offsetsAlong(dims: readonly number[], axes: readonly number[]): Int32Array {
+  const strides = stridesOf(dims);
+  let out = new Int32Array(1);
+  for (const axis of axes) {
+    const size = dims[axis] ?? 1;
+    const stride = strides[axis] ?? 1;
+    const next = new Int32Array(out.length * size);
+    for (let i = 0; i < out.length; i++) for (let k = 0; k < size; k++) next[i * size + k] = (out[i] ?? 0) + k * stride;
+    out = next;
+  }
+  return out;
+}

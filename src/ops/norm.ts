@@ -1,0 +1,445 @@
+/**
+ * Normalisations in their inference form. With μ and σ² (the biased variance) of whatever is normalised together,
+ *
+ *   y = weight · (x − μ) / √(σ² + ε) + bias
+ *
+ * `batchnorm` takes μ and σ² of every channel from training (Ioffe and Szegedy 2015; ONNX BatchNormalization-9/14/15), `instancenorm`
+ * from each picture and channel (ONNX InstanceNormalization-6), `groupnorm` from each picture and group of channels (Wu and He 2018;
+ * torch.nn.GroupNorm), `layernorm` from the last axes (Ba et al. 2016; ONNX LayerNormalization-17).
+ */
+import { Dim, productOf } from '../ir/dim.ts';
+import type { Value } from '../ir/graph.ts';
+import type { AttrSpec, InferContext, OnnxBuilder } from '../ir/operator.ts';
+import { type ElemType, elementCount, type HostTensor, staticDims, type TensorType, typeText } from '../ir/types.ts';
+import { checkFloats, checkVector, given, numberAttr } from './attrs.ts';
+import { defineLayer, defineOperator, type LayerBuilder } from './define.ts';
+import { div, sub } from './elementwise.ts';
+import { bool, boolOrTensor, float, floats, int, optional, tensor } from './params.ts';
+
+const epsAttr = { kind: 'float', default: 1e-5, min: 0, doc: 'added to the variance' } as const satisfies AttrSpec;
+
+function filled(elem: ElemType, length: number, value: number): HostTensor {
+  return { elem, dims: [length], data: new Float64Array(length).fill(value) };
+}
+
+/** Mean and 1 / √(variance + ε) of a run of elements; in two passes, which does not cancel. */
+function moments(data: Float64Array, from: number, count: number, eps: number): { mean: number; scale: number } {
+  let sum = 0;
+  for (let i = 0; i < count; i++) sum += data[from + i] ?? 0;
+  const mean = sum / count;
+  let squares = 0;
+  for (let i = 0; i < count; i++) squares += ((data[from + i] ?? 0) - mean) ** 2;
+  return { mean, scale: 1 / Math.sqrt(squares / count + eps) };
+}
+
+export const batchnorm = defineOperator({
+  name: 'batchnorm',
+  summary: 'Batch normalisation with the statistics of the training, per channel',
+  onnx: ['BatchNormalization'],
+  operands: [
+    { name: 'x', doc: '[N, C, ...grid]' },
+    { name: 'weight', doc: '[C]' },
+    { name: 'bias', doc: '[C]' },
+    { name: 'running_mean', doc: '[C]' },
+    { name: 'running_var', doc: '[C]' },
+  ],
+  attrs: { eps: epsAttr },
+  traits: {},
+  infer(context: InferContext) {
+    const { operands } = context;
+    const x = given(operands, 0);
+    context.check('c1', x.dims.length >= 2, typeText(x), 'a tensor [N, channels, ...]');
+    checkFloats(context.check, 'c2', operands);
+    const channels = given(x.dims, 1);
+    ['weight', 'bias', 'running_mean', 'running_var'].forEach((name, i) => {
+      checkVector(context.check, 'c3', name, operands[i + 1], channels);
+    });
+    return [x];
+  },
+  evaluate(operands, attrs) {
+    const x = given(operands, 0);
+    const eps = numberAttr(attrs, 'eps');
+    const [weight, bias, mean, variance] = [1, 2, 3, 4].map((i) => given(operands, i).data);
+    const channels = x.dims[1] ?? 0;
+    const plane = elementCount(x.dims.slice(2));
+    const data = new Float64Array(x.data.length);
+    for (let at = 0, i = 0; at < data.length; at += plane, i++) {
+      const c = i % channels;
+      const scale = (weight?.[c] ?? 1) / Math.sqrt((variance?.[c] ?? 1) + eps);
+      const shift = (bias?.[c] ?? 0) - scale * (mean?.[c] ?? 0);
+      for (let j = at; j < at + plane; j++) data[j] = scale * (x.data[j] ?? 0) + shift;
+    }
+    return [{ elem: x.elem, dims: x.dims, data }];
+  },
+  lower: (b, node, operands) => [
+    b.node('BatchNormalization', operands, { epsilon: { kind: 'float', value: numberAttr(node.attrs, 'eps') } }, node.y.type),
+  ],
+  sample(source) {
+    const channels = source.int(1, 5);
+    const grid = Array.from({ length: source.int(0, 3) }, () => source.int(1, 4));
+    const vector = (): HostTensor => source.tensor([channels]);
+    const x = source.tensor([source.int(1, 3), channels, ...grid]);
+    const variance = source.tensor([channels], { low: 0.1, high: 2 });
+    return { operands: [x, vector(), vector(), vector(), variance], attrs: { eps: source.pick([1e-5, 1e-3]) } };
+  },
+});
+
+export const instancenorm = defineOperator({
+  name: 'instancenorm',
+  summary: 'Normalises every channel of every picture over its grid',
+  onnx: ['InstanceNormalization'],
+  operands: [
+    { name: 'x', doc: '[N, C, ...grid]' },
+    { name: 'weight', doc: '[C]' },
+    { name: 'bias', doc: '[C]' },
+  ],
+  attrs: { eps: epsAttr },
+  traits: {},
+  infer(context: InferContext) {
+    const { operands } = context;
+    const x = given(operands, 0);
+    context.check('c1', x.dims.length >= 3, typeText(x), 'a tensor [N, channels, ...grid] with at least one spatial axis');
+    checkFloats(context.check, 'c2', operands);
+    const channels = given(x.dims, 1);
+    checkVector(context.check, 'c3', 'weight', operands[1], channels);
+    checkVector(context.check, 'c3', 'bias', operands[2], channels);
+    return [x];
+  },
+  evaluate(operands, attrs) {
+    return [normalizeRuns(given(operands, 0), 1, operands[1], operands[2], numberAttr(attrs, 'eps'))];
+  },
+  lower: (b, node, operands) => [
+    b.node('InstanceNormalization', operands, { epsilon: { kind: 'float', value: numberAttr(node.attrs, 'eps') } }, node.y.type),
+  ],
+  sample(source) {
+    const channels = source.int(1, 4);
+    const grid = Array.from({ length: source.int(1, 3) }, () => source.int(2, 5));
+    const x = source.tensor([source.int(1, 2), channels, ...grid]);
+    return { operands: [x, source.tensor([channels]), source.tensor([channels])], attrs: { eps: source.pick([1e-5, 1e-3]) } };
+  },
+});
+
+/** Normalises runs of `perRun` channels of one picture; weight and bias are per channel. */
+function normalizeRuns(
+  x: HostTensor,
+  perRun: number,
+  weight: HostTensor | undefined,
+  bias: HostTensor | undefined,
+  eps: number,
+): HostTensor {
+  const channels = x.dims[1] ?? 0;
+  const plane = elementCount(x.dims.slice(2));
+  const run = perRun * plane;
+  const data = new Float64Array(x.data.length);
+  for (let from = 0, first = 0; from < data.length; from += run, first += perRun) {
+    const { mean, scale } = moments(x.data, from, run, eps);
+    for (let i = 0; i < run; i++) {
+      const channel = (first + Math.floor(i / plane)) % channels;
+      data[from + i] = ((x.data[from + i] ?? 0) - mean) * scale * (weight?.data[channel] ?? 1) + (bias?.data[channel] ?? 0);
+    }
+  }
+  return { elem: x.elem, dims: x.dims, data };
+}
+
+export const groupnorm = defineOperator({
+  name: 'groupnorm',
+  summary: 'Normalises groups of channels of every picture over the grid',
+  onnx: ['Reshape', 'InstanceNormalization', 'Mul', 'Add'],
+  operands: [
+    { name: 'x', doc: '[N, C, ...grid]' },
+    { name: 'weight', doc: '[C]', optional: true },
+    { name: 'bias', doc: '[C]', optional: true },
+  ],
+  attrs: { groups: { kind: 'int', min: 1, doc: 'groups of channels' }, eps: epsAttr },
+  traits: {},
+  infer(context: InferContext) {
+    const { operands, attrs } = context;
+    const x = given(operands, 0);
+    context.check('c1', x.dims.length >= 2, typeText(x), 'a tensor [N, channels, ...]');
+    checkFloats(context.check, 'c2', operands);
+    const channels = given(x.dims, 1);
+    const groups = numberAttr(attrs, 'groups');
+    const divides = channels.divideExactly(groups) !== undefined;
+    context.check('c3', divides, `${channels} channels of ${typeText(x)}`, `a multiple of groups=${groups}`);
+    checkVector(context.check, 'c4', 'weight', operands[1], channels);
+    checkVector(context.check, 'c4', 'bias', operands[2], channels);
+    return [x];
+  },
+  evaluate(operands, attrs) {
+    const x = given(operands, 0);
+    const perGroup = (x.dims[1] ?? 0) / numberAttr(attrs, 'groups');
+    return [normalizeRuns(x, perGroup, operands[1], operands[2], numberAttr(attrs, 'eps'))];
+  },
+  lower(b, node, operands) {
+    const { type } = node.y;
+    const groups = numberAttr(node.attrs, 'groups');
+    const rest = productOf(type.dims.slice(1)).divideExactly(groups) ?? Dim.one;
+    const grouped: TensorType = { elem: type.elem, dims: [given(type.dims, 0), Dim.of(groups), rest] };
+    const runs = b.node('Reshape', [given(operands, 0), b.i64([0, groups, -1])], {}, grouped);
+    const [ones, zeros] = [filled(type.elem, groups, 1), filled(type.elem, groups, 0)];
+    const epsilon = { kind: 'float', value: numberAttr(node.attrs, 'eps') } as const;
+    const normal = b.node('InstanceNormalization', [runs, b.constant(ones), b.constant(zeros)], { epsilon }, grouped);
+    let y = b.node('Reshape', [normal, ungroupedShape(b, type)], {}, type);
+    const column = [given(type.dims, 1), ...type.dims.slice(2).map(() => Dim.one)];
+    const perChannel = (name: string): string => {
+      if (column.length === 1) return name;
+      return b.node('Reshape', [name, b.i64([-1, ...column.slice(1).map(() => 1)])], {}, { elem: type.elem, dims: column });
+    };
+    const [, weight, bias] = operands;
+    if (weight !== undefined) y = b.node('Mul', [y, perChannel(weight)], {}, type);
+    if (bias !== undefined) y = b.node('Add', [y, perChannel(bias)], {}, type);
+    return [y];
+  },
+  sample(source) {
+    const groups = source.int(1, 3);
+    const channels = groups * source.int(2, 3);
+    const grid = Array.from({ length: source.int(0, 3) }, () => source.int(1, 4));
+    const x = source.tensor([source.int(1, 2), channels, ...grid]);
+    const weight = source.bool() ? source.tensor([channels]) : undefined;
+    const bias = source.bool() ? source.tensor([channels]) : undefined;
+    return { operands: [x, weight, bias], attrs: { groups, eps: source.pick([1e-5, 1e-3]) } };
+  },
+});
+
+/** The shape operand that leads from [N, groups, rest] back: axis 0 is copied, and one unknown size is left to Reshape. */
+function ungroupedShape(b: OnnxBuilder, type: TensorType): string {
+  const sizes = type.dims.map((d, axis) => (axis === 0 ? 0 : (d.constant ?? -1)));
+  return sizes.filter((n) => n === -1).length <= 1 ? b.i64(sizes) : b.dims(type.dims);
+}
+
+export const layernorm = defineOperator({
+  name: 'layernorm',
+  summary: 'Normalises over the last axes',
+  onnx: ['LayerNormalization', 'ReduceMean', 'Sub', 'Mul', 'Add', 'Sqrt', 'Div'],
+  operands: [
+    { name: 'x', doc: '[...lead, ...normal]' },
+    { name: 'weight', doc: '[...normal]', optional: true },
+    { name: 'bias', doc: '[...normal]', optional: true },
+  ],
+  attrs: { axis: { kind: 'int', default: -1, doc: 'the first axis of those normalised together' }, eps: epsAttr },
+  traits: {},
+  infer(context: InferContext) {
+    const { operands, attrs } = context;
+    const x = given(operands, 0);
+    const rank = x.dims.length;
+    const axis = numberAttr(attrs, 'axis');
+    context.check('c1', rank >= 1, typeText(x), 'a tensor with at least one axis');
+    const legal = Number.isInteger(axis) && axis >= -rank && axis < rank;
+    context.check('c2', legal, `axis=${axis} for ${typeText(x)}`, `an axis from ${-rank} to ${rank - 1}`);
+    checkFloats(context.check, 'c3', operands);
+    const normal = x.dims.slice(axis);
+    ['weight', 'bias'].forEach((name, i) => {
+      const type = operands[i + 1];
+      if (!type) return;
+      const fits = type.dims.length === normal.length && type.dims.every((d, j) => d.equals(given(normal, j)) === 'yes');
+      const expected = `${name} ${typeText({ elem: type.elem, dims: normal })}`;
+      context.check('c4', fits, `${name} ${typeText(type)} for ${typeText(x)}`, expected);
+    });
+    return [x];
+  },
+  evaluate(operands, attrs) {
+    const x = given(operands, 0);
+    const [, weight, bias] = operands;
+    const eps = numberAttr(attrs, 'eps');
+    const run = elementCount(x.dims.slice(numberAttr(attrs, 'axis')));
+    const data = new Float64Array(x.data.length);
+    for (let from = 0; from < data.length; from += run) {
+      const { mean, scale } = moments(x.data, from, run, eps);
+      for (let i = 0; i < run; i++) {
+        data[from + i] = ((x.data[from + i] ?? 0) - mean) * scale * (weight?.data[i] ?? 1) + (bias?.data[i] ?? 0);
+      }
+    }
+    return [{ elem: x.elem, dims: x.dims, data }];
+  },
+  lower(b, node, operands) {
+    const { type } = node.y;
+    const x = given(operands, 0);
+    const [, weight, bias] = operands;
+    const rank = type.dims.length;
+    const axis = (numberAttr(node.attrs, 'axis') + rank) % rank;
+    const eps = numberAttr(node.attrs, 'eps');
+    const normal = staticDims({ elem: type.elem, dims: type.dims.slice(axis) });
+    // The weight is no optional input of LayerNormalization, and ones can be written only where the sizes are known.
+    if (b.opset >= 17 && (weight !== undefined || normal)) {
+      const dims = normal ?? [];
+      const scale = weight ?? b.constant({ elem: type.elem, dims, data: new Float64Array(elementCount(dims)).fill(1) });
+      const attrs = { axis: { kind: 'int', value: axis }, epsilon: { kind: 'float', value: eps } } as const;
+      return [b.node('LayerNormalization', [x, scale, bias], attrs, type)];
+    }
+    const axes = Array.from({ length: rank - axis }, (_, i) => axis + i);
+    const reduced: TensorType = { elem: type.elem, dims: type.dims.map((d, i) => (i < axis ? d : Dim.one)) };
+    const mean = reduceMean(b, x, axes, reduced);
+    const centred = b.node('Sub', [x, mean], {}, type);
+    const squares = b.node('Mul', [centred, centred], {}, type);
+    const variance = reduceMean(b, squares, axes, reduced);
+    const shifted = b.node('Add', [variance, b.scalar(type.elem, eps)], {}, reduced);
+    let y = b.node('Div', [centred, b.node('Sqrt', [shifted], {}, reduced)], {}, type);
+    if (weight !== undefined) y = b.node('Mul', [y, weight], {}, type);
+    if (bias !== undefined) y = b.node('Add', [y, bias], {}, type);
+    return [y];
+  },
+  sample(source) {
+    const lead = Array.from({ length: source.int(0, 2) }, () => source.int(1, 3));
+    const normal = Array.from({ length: source.int(1, 2) }, () => source.int(2, 5));
+    const axis = source.bool() ? -normal.length : lead.length;
+    const weight = source.bool() ? source.tensor(normal) : undefined;
+    const bias = source.bool() ? source.tensor(normal) : undefined;
+    return {
+      operands: [source.tensor([...lead, ...normal]), weight, bias],
+      attrs: { axis, eps: source.pick([1e-5, 1e-12, 1e-3]) },
+    };
+  },
+});
+
+/** From opset 18 on the axes are an operand. */
+function reduceMean(b: OnnxBuilder, x: string, axes: readonly number[], type: TensorType): string {
+  const keepdims = { kind: 'int', value: 1 } as const;
+  if (b.opset >= 18) return b.node('ReduceMean', [x, b.i64(axes)], { keepdims }, type);
+  return b.node('ReduceMean', [x], { axes: { kind: 'ints', value: axes }, keepdims }, type);
+}
+
+const epsParam = float({ default: 1e-5, min: 0, doc: 'added to the variance' });
+
+/** Axis 1, which must be there. */
+function channelsOf(b: LayerBuilder, x: Value, layer: string): Dim {
+  const channels = x.type.dims[1];
+  b.check('l1', channels !== undefined, typeText(x.type), `${layer} takes [N, channels, ...]`);
+  return channels;
+}
+
+/** The same number for every channel, as a constant; the channels must be known. */
+function perChannel(b: LayerBuilder, x: Value, channels: Dim, value: number): Value {
+  const count = channels.constant;
+  b.check('l2', count !== undefined, `${channels} channels in ${typeText(x.type)}`, 'a known number of channels');
+  return b.constant(filled(x.type.elem, count, value));
+}
+
+export const batchnormLayer = defineLayer({
+  name: 'batchnorm',
+  summary: batchnorm.summary,
+  source: 'torch.nn.BatchNorm1d, BatchNorm2d, BatchNorm3d; ONNX BatchNormalization',
+  family: 'Normalisation',
+  params: {
+    eps: epsParam,
+    frozen: bool({ default: false, doc: 'weight and bias are buffers too, as in torchvision.ops.FrozenBatchNorm2d' }),
+    affine: bool({ default: true, doc: 'a learned weight and bias per channel' }),
+  },
+  weights: [
+    { name: 'weight', shape: '[channels]', when: 'affine=true' },
+    { name: 'bias', shape: '[channels]', when: 'affine=true' },
+    { name: 'running_mean', shape: '[channels]' },
+    { name: 'running_var', shape: '[channels]' },
+  ],
+  build(b, [x], p) {
+    const channels = channelsOf(b, x, 'batchnorm');
+    const role = p.frozen ? 'buffer' : 'parameter';
+    const ones = { init: true, kind: 'ones' } as const;
+    const zeros = { init: true, kind: 'zeros' } as const;
+    const weight = p.affine ? b.weight('weight', [channels], ones, { role }) : perChannel(b, x, channels, 1);
+    const bias = p.affine ? b.weight('bias', [channels], zeros, { role }) : perChannel(b, x, channels, 0);
+    const mean = b.weight('running_mean', [channels], zeros, { role: 'buffer' });
+    const variance = b.weight('running_var', [channels], ones, { role: 'buffer' });
+    return b.op(batchnorm, [x, weight, bias, mean, variance], { eps: p.eps });
+  },
+});
+
+export const instancenormLayer = defineLayer({
+  name: 'instancenorm',
+  summary: instancenorm.summary,
+  source: 'torch.nn.InstanceNorm1d, InstanceNorm2d, InstanceNorm3d; ONNX InstanceNormalization',
+  family: 'Normalisation',
+  params: { eps: epsParam, affine: bool({ default: false, doc: 'a learned weight and bias per channel' }) },
+  weights: [
+    { name: 'weight', shape: '[channels]', when: 'affine=true' },
+    { name: 'bias', shape: '[channels]', when: 'affine=true' },
+  ],
+  owns: (p) => p.affine,
+  build(b, [x], p) {
+    const channels = channelsOf(b, x, 'instancenorm');
+    const weight = p.affine ? b.weight('weight', [channels], { init: true, kind: 'ones' }) : perChannel(b, x, channels, 1);
+    const bias = p.affine ? b.weight('bias', [channels], { init: true, kind: 'zeros' }) : perChannel(b, x, channels, 0);
+    return b.op(instancenorm, [x, weight, bias], { eps: p.eps });
+  },
+});
+
+export const groupnormLayer = defineLayer({
+  name: 'groupnorm',
+  summary: groupnorm.summary,
+  source: 'torch.nn.GroupNorm',
+  family: 'Normalisation',
+  params: {
+    groups: int({ positional: true, min: 1, doc: 'groups of channels' }),
+    eps: epsParam,
+    affine: bool({ default: true, doc: 'a learned weight and bias per channel' }),
+  },
+  weights: [
+    { name: 'weight', shape: '[channels]', when: 'affine=true' },
+    { name: 'bias', shape: '[channels]', when: 'affine=true' },
+  ],
+  owns: (p) => p.affine,
+  build(b: LayerBuilder, [x], p) {
+    const channels = channelsOf(b, x, 'groupnorm');
+    const weight = p.affine ? b.weight('weight', [channels], { init: true, kind: 'ones' }) : undefined;
+    const bias = p.affine ? b.weight('bias', [channels], { init: true, kind: 'zeros' }) : undefined;
+    return b.op(groupnorm, [x, weight, bias], { groups: p.groups, eps: p.eps });
+  },
+});
+
+export const layernormLayer = defineLayer({
+  name: 'layernorm',
+  summary: layernorm.summary,
+  source: 'torch.nn.LayerNorm; ONNX LayerNormalization',
+  family: 'Normalisation',
+  params: {
+    axis: int({ default: -1, doc: 'the first axis of those normalised together; -3 for the last three' }),
+    eps: epsParam,
+    affine: bool({ default: true, doc: 'a learned weight and bias' }),
+    weight: optional(tensor({ doc: 'an existing tensor to take as the weight' })),
+    bias: boolOrTensor({ default: true, doc: 'a learned bias beside the weight, or the tensor to take for it' }),
+  },
+  weights: [
+    { name: 'weight', shape: '[...normal]', when: 'affine=true, without weight=' },
+    { name: 'bias', shape: '[...normal]', when: 'affine=true and bias=true' },
+  ],
+  owns: (p) => p.affine && (p.weight === undefined || p.bias === true),
+  build(b: LayerBuilder, [x], p) {
+    const rank = x.type.dims.length;
+    const legal = p.axis >= -rank && p.axis < rank;
+    b.check('l3', legal, `axis=${p.axis} for ${typeText(x.type)}`, `an axis from ${-rank} to ${rank - 1}`);
+    const axis = p.axis < 0 ? p.axis : p.axis - rank;
+    const dims = x.type.dims.slice(axis);
+    const learned = (name: string, kind: 'ones' | 'zeros'): Value | undefined =>
+      p.affine ? b.weight(name, dims, { init: true, kind }) : undefined;
+    const weight = p.weight ?? learned('weight', 'ones');
+    const bias = p.bias === true ? learned('bias', 'zeros') : p.bias === false ? undefined : p.bias;
+    return b.op(layernorm, [x, weight, bias], { axis, eps: p.eps });
+  },
+});
+
+export const normalizeLayer = defineLayer({
+  name: 'normalize',
+  summary: 'Subtracts a mean from every channel and divides by a standard deviation, both given as numbers',
+  source: 'torchvision.transforms.Normalize',
+  family: 'Normalisation',
+  params: {
+    mean: floats({ doc: 'one number per channel (axis 1), or one for all' }),
+    std: floats({ doc: 'one number per channel (axis 1), or one for all; not 0' }),
+  },
+  build(b: LayerBuilder, [x], p) {
+    const channels = channelsOf(b, x, 'normalize');
+    const column = (name: string, values: readonly number[]): Value => {
+      const fits = values.length === 1 || channels.equals(values.length) === 'yes';
+      const expected = `${channels} numbers, one for each channel of ${typeText(x.type)}, or a single one`;
+      b.check('l4', fits, `${values.length} numbers in ${name}=`, expected);
+      const dims = [values.length, ...x.type.dims.slice(2).map(() => 1)];
+      return b.constant({ elem: x.type.elem, dims, data: Float64Array.from(values) });
+    };
+    b.check(
+      'l5',
+      p.std.every((s) => s !== 0),
+      `std=[${p.std.join(', ')}]`,
+      'numbers other than 0',
+    );
+    return b.op(div, [b.op(sub, [x, column('mean', p.mean)]), column('std', p.std)]);
+  },
+});

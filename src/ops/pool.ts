@@ -1,0 +1,390 @@
+/**
+ * Pooling over the spatial axes: ONNX MaxPool-12, AveragePool-11, GlobalAveragePool-1, GlobalMaxPool-1; torch.nn.MaxPool1d/2d/3d,
+ * AvgPool1d/2d/3d, AdaptiveAvgPool1d/2d/3d.
+ *
+ * The operators round the number of windows down. `ceil=true` of the layers is PyTorch's rule, whose last window must start in
+ * the input or in front of it; runtimes disagree about it, so it is said by padding. With extent e, begin b and end p,
+ *   min(⌈(L + b + p − e) / s⌉, ⌈(L + b) / s⌉ − 1) + 1  =  ⌊(L + b + p' − e) / s⌋ + 1,   p' = min(e − 1, p + s − 1),
+ * because ⌈x / s⌉ = ⌊(x + s − 1) / s⌋, and ⌊·/s⌋ is monotone. Nothing in p' depends on L, so L may be symbolic.
+ */
+import { Dim } from '../ir/dim.ts';
+import type { Value } from '../ir/graph.ts';
+import type { AttrSpec, Attrs, InferContext, OnnxAttr, SampleSource } from '../ir/operator.ts';
+import { type ElemType, elementCount, type HostTensor, isFloat, type TensorType, typeText } from '../ir/types.ts';
+import { boolAttr, checkFloats, given, numbersAttr } from './attrs.ts';
+import { defineLayer, defineOperator, type LayerBuilder } from './define.ts';
+import { bool, optional, padding, perAxis, size } from './params.ts';
+import { pad } from './shape.ts';
+import {
+  sizeText,
+  spatialAxes,
+  spreadAxes,
+  spreadPads,
+  type WindowAttrs,
+  type Windows,
+  windowCount,
+  windowExtent,
+  windowGrid,
+  windowStripe,
+  windowTable,
+} from './window.ts';
+
+const windowAttrs = {
+  kernel: { kind: 'axes', min: 1, doc: 'window size' },
+  stride: { kind: 'axes', default: 1, min: 1, doc: 'step between windows' },
+  pads: { kind: 'pads', default: 0, min: 0, doc: 'padding in front of and behind every spatial axis' },
+} as const satisfies Record<string, AttrSpec>;
+
+function windowOf(attrs: Attrs): WindowAttrs {
+  const kernel = numbersAttr(attrs, 'kernel');
+  const dilation = 'dilation' in attrs ? numbersAttr(attrs, 'dilation') : kernel.map(() => 1);
+  return { kernel, stride: numbersAttr(attrs, 'stride'), dilation, pads: numbersAttr(attrs, 'pads') };
+}
+
+function inferPool(context: InferContext): TensorType {
+  const x = given(context.operands, 0);
+  context.check('c1', x.dims.length >= 3, typeText(x), 'a tensor [N, channels, ...grid] with at least one spatial axis');
+  const w = windowOf(context.attrs);
+  // Otherwise the first or the last window would see nothing but padding, which has neither a maximum nor an average.
+  const axes = w.kernel.length;
+  w.pads.forEach((zeros, i) => {
+    const extent = windowExtent(w.kernel[i % axes] ?? 1, w.dilation[i % axes] ?? 1);
+    const hint = `pad=${Math.floor(extent / 2)}`;
+    context.check('c3', zeros < extent, `padding of ${zeros} for a window of ${extent}`, 'padding smaller than the window', hint);
+  });
+  return { elem: x.elem, dims: [...x.dims.slice(0, 2), ...windowGrid(x, w, context.check, 'c4')] };
+}
+
+/** Runs `reduce` on every window: `places` are those of its taps that lie in the grid, `base` is where the plane begins. */
+function pool(x: HostTensor, attrs: Attrs, reduce: (base: number, places: Int32Array, live: number) => number): HostTensor {
+  const [batch = 0, channels = 0, ...grid] = x.dims;
+  const { kernel, stride, dilation, pads } = windowOf(attrs);
+  const axes = grid.length;
+  const begins = pads.slice(0, axes);
+  const positions = grid.map((length, axis) => {
+    const free = length + (begins[axis] ?? 0) + (pads[axes + axis] ?? 0) - windowExtent(kernel[axis] ?? 1, dilation[axis] ?? 1);
+    return Math.max(0, Math.floor(free / (stride[axis] ?? 1)) + 1);
+  });
+  const windows: Windows = { grid, positions, kernel, stride, dilation, begins };
+  const plane = elementCount(grid);
+  const outPlane = elementCount(positions);
+  const taps = elementCount(kernel);
+  const dims = [batch, channels, ...positions];
+  const data = new Float64Array(elementCount(dims));
+  const stripe = windowStripe(taps, outPlane);
+  const places = new Int32Array(taps);
+  for (let from = 0; from < outPlane; from += stripe) {
+    const count = Math.min(stripe, outPlane - from);
+    const table = windowTable(windows, from, count);
+    for (let i = 0; i < count; i++) {
+      let live = 0;
+      for (let tap = 0; tap < taps; tap++) {
+        const place = table[tap * count + i] ?? -1;
+        if (place >= 0) places[live++] = place;
+      }
+      for (let p = 0; p < batch * channels; p++) data[p * outPlane + from + i] = reduce(p * plane, places, live);
+    }
+  }
+  return { elem: x.elem, dims, data };
+}
+
+function onnxWindow(w: WindowAttrs, pads: readonly number[]): Record<string, OnnxAttr> {
+  return {
+    kernel_shape: { kind: 'ints', value: w.kernel },
+    strides: { kind: 'ints', value: w.stride },
+    pads: { kind: 'ints', value: pads },
+  };
+}
+
+/** The least value of an element type: what a maximum ignores. */
+function lowest(elem: ElemType): number {
+  if (isFloat(elem)) return Number.NEGATIVE_INFINITY;
+  return elem === 'i8' ? -128 : 0;
+}
+
+export const maxpool = defineOperator({
+  name: 'maxpool',
+  summary: 'Maximum over a window; padding is never the maximum',
+  onnx: ['MaxPool', 'Pad'],
+  operands: [{ name: 'x', doc: '[N, C, ...grid]' }],
+  attrs: { ...windowAttrs, dilation: { kind: 'axes', default: 1, min: 1, doc: 'distance between taps' } },
+  traits: { positivelyHomogeneous: true },
+  infer(context: InferContext) {
+    const x = given(context.operands, 0);
+    const { elem } = x;
+    context.check(
+      'c2',
+      isFloat(elem) || elem === 'i8' || elem === 'u8',
+      typeText(x),
+      'a tensor of floats, i8 or u8',
+      'cast(f32)',
+    );
+    return [inferPool(context)];
+  },
+  evaluate(operands, attrs) {
+    const x = given(operands, 0);
+    const none = lowest(x.elem);
+    const { data } = x;
+    return [
+      pool(x, attrs, (base, places, live) => {
+        let most = none;
+        for (let i = 0; i < live; i++) {
+          const value = data[base + (places[i] ?? 0)] ?? 0;
+          if (value > most || Number.isNaN(value)) most = value;
+        }
+        return most;
+      }),
+    ];
+  },
+  lower(b, node, operands) {
+    const w = windowOf(node.attrs);
+    const dilations = { kind: 'ints', value: w.dilation } as const;
+    const axes = w.kernel.length;
+    // Runtimes refuse padding of the kernel's size and more, which dilated windows may have; a Pad with the least value is the same.
+    if (w.pads.every((zeros, i) => zeros < (w.kernel[i % axes] ?? 1))) {
+      return [b.node('MaxPool', operands, { ...onnxWindow(w, w.pads), dilations }, node.y.type)];
+    }
+    const { elem, dims } = node.x.type;
+    const begins = w.pads.slice(0, axes);
+    const ends = w.pads.slice(axes);
+    const type = { elem, dims: dims.map((d, i) => (i < 2 ? d : d.plus((begins[i - 2] ?? 0) + (ends[i - 2] ?? 0)))) };
+    const amounts = b.i64([0, 0, ...begins, 0, 0, ...ends]);
+    const padded = b.node('Pad', [given(operands, 0), amounts, b.scalar(elem, lowest(elem))], {}, type);
+    const none = w.pads.map(() => 0);
+    return [b.node('MaxPool', [padded], { ...onnxWindow(w, none), dilations }, node.y.type)];
+  },
+  sample(source) {
+    const { x, kernel, stride, pads, dilation } = sampleWindow(source, true);
+    return { operands: [x], attrs: { kernel, stride, pads, dilation } };
+  },
+});
+
+export const avgpool = defineOperator({
+  name: 'avgpool',
+  summary: 'Average over a window',
+  onnx: ['AveragePool'],
+  operands: [{ name: 'x', doc: '[N, C, ...grid]' }],
+  attrs: {
+    ...windowAttrs,
+    count_include_pad: {
+      kind: 'bool',
+      default: false,
+      doc: 'padding counts as zeros; otherwise only real elements are averaged',
+    },
+  },
+  traits: { positivelyHomogeneous: true },
+  infer(context: InferContext) {
+    checkFloats(context.check, 'c2', context.operands);
+    return [inferPool(context)];
+  },
+  evaluate(operands, attrs) {
+    const x = given(operands, 0);
+    const { data } = x;
+    const taps = elementCount(windowOf(attrs).kernel);
+    const all = boolAttr(attrs, 'count_include_pad');
+    return [
+      pool(x, attrs, (base, places, live) => {
+        let sum = 0;
+        for (let i = 0; i < live; i++) sum += data[base + (places[i] ?? 0)] ?? 0;
+        return sum / (all ? taps : live);
+      }),
+    ];
+  },
+  lower(b, node, operands) {
+    const w = windowOf(node.attrs);
+    const count_include_pad = { kind: 'int', value: boolAttr(node.attrs, 'count_include_pad') ? 1 : 0 } as const;
+    return [b.node('AveragePool', operands, { ...onnxWindow(w, w.pads), count_include_pad }, node.y.type)];
+  },
+  sample(source) {
+    const { x, kernel, stride, pads } = sampleWindow(source, false);
+    return { operands: [x], attrs: { kernel, stride, pads, count_include_pad: source.bool() } };
+  },
+});
+
+function sampleWindow(source: SampleSource, dilated: boolean): WindowAttrs & { x: HostTensor } {
+  const axes = source.int(1, 3);
+  const each = (low: number, high: number): readonly number[] => Array.from({ length: axes }, () => source.int(low, high));
+  const kernel = each(1, 3);
+  const dilation = dilated ? each(1, 2) : kernel.map(() => 1);
+  const stride = each(1, 3);
+  const extents = kernel.map((k, axis) => windowExtent(k, dilation[axis] ?? 1));
+  const grid = extents.map((extent) => extent + source.int(0, axes === 3 ? 2 : 4));
+  const padding = (): readonly number[] => extents.map((extent) => source.int(0, Math.min(2, extent - 1)));
+  const pads = [...padding(), ...padding()];
+  return { x: source.tensor([source.int(1, 2), source.int(1, 3), ...grid]), kernel, stride, dilation, pads };
+}
+
+function inferGlobal(context: InferContext): readonly TensorType[] {
+  const x = given(context.operands, 0);
+  context.check('c1', x.dims.length >= 3, typeText(x), 'a tensor [N, channels, ...grid] with at least one spatial axis');
+  checkFloats(context.check, 'c2', context.operands);
+  return [{ elem: x.elem, dims: x.dims.map((d, axis) => (axis < 2 ? d : Dim.one)) }];
+}
+
+function globalPool(x: HostTensor, reduce: (plane: Float64Array) => number): HostTensor {
+  const plane = elementCount(x.dims.slice(2));
+  const data = new Float64Array(elementCount(x.dims.slice(0, 2)));
+  for (let i = 0; i < data.length; i++) data[i] = reduce(x.data.subarray(i * plane, (i + 1) * plane));
+  return { elem: x.elem, dims: x.dims.map((d, axis) => (axis < 2 ? d : 1)), data };
+}
+
+function sampleGlobal(source: SampleSource): HostTensor {
+  const grid = Array.from({ length: source.int(1, 3) }, () => source.int(1, 5));
+  return source.tensor([source.int(1, 2), source.int(1, 3), ...grid]);
+}
+
+export const globalAvgpool = defineOperator({
+  name: 'global_avgpool',
+  summary: 'Average over the whole grid; the spatial axes stay, with size 1',
+  onnx: ['GlobalAveragePool'],
+  operands: [{ name: 'x', doc: '[N, C, ...grid]' }],
+  attrs: {},
+  traits: { positivelyHomogeneous: true },
+  infer: inferGlobal,
+  evaluate: (operands) => [globalPool(given(operands, 0), (plane) => plane.reduce((sum, v) => sum + v, 0) / plane.length)],
+  lower: (b, node, operands) => [b.node('GlobalAveragePool', operands, {}, node.y.type)],
+  sample: (source) => ({ operands: [sampleGlobal(source)], attrs: {} }),
+});
+
+export const globalMaxpool = defineOperator({
+  name: 'global_maxpool',
+  summary: 'Maximum over the whole grid; the spatial axes stay, with size 1',
+  onnx: ['GlobalMaxPool'],
+  operands: [{ name: 'x', doc: '[N, C, ...grid]' }],
+  attrs: {},
+  traits: { positivelyHomogeneous: true },
+  infer: inferGlobal,
+  evaluate: (operands) => [
+    globalPool(given(operands, 0), (plane) => plane.reduce((most, v) => Math.max(most, v), Number.NEGATIVE_INFINITY)),
+  ],
+  lower: (b, node, operands) => [b.node('GlobalMaxPool', operands, {}, node.y.type)],
+  sample: (source) => ({ operands: [sampleGlobal(source)], attrs: {} }),
+});
+
+const poolParams = {
+  kernel: size({ positional: true, doc: 'window size, as in `2x2`; one number holds for every axis' }),
+  stride: optional(perAxis({ min: 1, doc: 'step between windows' }), 'kernel'),
+  pad: padding({ text: '0', doc: 'padding per side' }),
+  ceil: bool({ default: false, doc: 'also a last window that only begins inside the input' }),
+};
+
+interface LayerWindow extends WindowAttrs {
+  /** Padding behind every axis that only `ceil` asks for. */
+  readonly more: readonly number[];
+}
+
+function layerWindow(
+  b: LayerBuilder,
+  x: Value,
+  name: string,
+  p: {
+    readonly kernel: readonly number[];
+    readonly stride: readonly number[] | undefined;
+    readonly pad: readonly number[] | undefined;
+    readonly ceil: boolean;
+  },
+  dilations: readonly number[],
+): LayerWindow {
+  const axes = spatialAxes(b, x, name);
+  const kernel = spreadAxes(b, 'kernel', p.kernel, x);
+  const stride = p.stride ? spreadAxes(b, 'stride', p.stride, x) : kernel;
+  const dilation = spreadAxes(b, 'dilation', dilations, x);
+  const pads = spreadPads(b, p.pad ?? [0], x);
+  const more = kernel.map((k, axis) => {
+    if (!p.ceil) return 0;
+    const extent = windowExtent(k, dilation[axis] ?? 1);
+    const step = stride[axis] ?? 1;
+    const begin = pads[axis] ?? 0;
+    const end = pads[axes + axis] ?? 0;
+    const widest = Math.max(end, Math.min(extent - 1, end + step - 1));
+    // Of a known grid only what the last window covers is added, which is often nothing.
+    const length = x.type.dims[axis + 2];
+    const last = length && windowCount(length, extent, step, begin, widest).minus(1).constant;
+    const covered =
+      last === undefined || length?.constant === undefined ? widest : last * step + extent - length.constant - begin;
+    return Math.max(end, covered) - end;
+  });
+  return { kernel, stride, dilation, pads, more };
+}
+
+/** Pads with `more` added behind. */
+function extended(pads: readonly number[], more: readonly number[]): readonly number[] {
+  return pads.map((n, i) => (i < more.length ? n : n + (more[i - more.length] ?? 0)));
+}
+
+export const maxpoolLayer = defineLayer({
+  name: 'maxpool',
+  summary: maxpool.summary,
+  source: 'torch.nn.MaxPool1d, MaxPool2d, MaxPool3d; ONNX MaxPool',
+  family: 'Pooling',
+  params: { ...poolParams, dilation: perAxis({ default: [1], min: 1, doc: 'distance between taps' }) },
+  build(b, [x], p) {
+    const { kernel, stride, dilation, pads, more } = layerWindow(b, x, 'maxpool', p, p.dilation);
+    return b.op(maxpool, [x], { kernel, stride, dilation, pads: extended(pads, more) });
+  },
+});
+
+export const avgpoolLayer = defineLayer({
+  name: 'avgpool',
+  summary: avgpool.summary,
+  source: 'torch.nn.AvgPool1d, AvgPool2d, AvgPool3d; ONNX AveragePool',
+  family: 'Pooling',
+  params: { ...poolParams, count_include_pad: bool({ default: true, doc: 'padding counts as zeros in the average' }) },
+  build(b, [x], p) {
+    const { kernel, stride, pads, more } = layerWindow(b, x, 'avgpool', p, [1]);
+    const padded = pads.some((n) => n > 0);
+    if (!p.count_include_pad || !padded) return b.op(avgpool, [x], { kernel, stride, pads: extended(pads, more) });
+    if (more.every((n) => n === 0)) return b.op(avgpool, [x], { kernel, stride, pads, count_include_pad: true });
+    // PyTorch counts the padding that was asked for, but not what lies behind it: so the former becomes real zeros.
+    const axes = kernel.length;
+    const all = [0, 0, ...pads.slice(0, axes), 0, 0, ...pads.slice(axes)];
+    const zeros = b.op(pad, [x], { pads: all, value: 0, mode: 'constant' });
+    return b.op(avgpool, [zeros], { kernel, stride, pads: [...more.map(() => 0), ...more] });
+  },
+});
+
+export const globalAvgpoolLayer = defineLayer({
+  name: 'global_avgpool',
+  summary: globalAvgpool.summary,
+  source: 'torch.nn.AdaptiveAvgPool2d(1); ONNX GlobalAveragePool',
+  family: 'Pooling',
+  params: {},
+  build: (b, [x]) => b.op(globalAvgpool, [x]),
+});
+
+export const globalMaxpoolLayer = defineLayer({
+  name: 'global_maxpool',
+  summary: globalMaxpool.summary,
+  source: 'torch.nn.AdaptiveMaxPool2d(1); ONNX GlobalMaxPool',
+  family: 'Pooling',
+  params: {},
+  build: (b, [x]) => b.op(globalMaxpool, [x]),
+});
+
+export const adaptiveAvgpoolLayer = defineLayer({
+  name: 'adaptive_avgpool',
+  summary: 'Average over equal parts of the grid, as many as asked for',
+  source: 'torch.nn.AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d',
+  family: 'Pooling',
+  params: { size: size({ positional: true, doc: 'size of the resulting grid, which must divide the input grid' }) },
+  build(b, [x], p) {
+    spatialAxes(b, x, 'adaptive_avgpool');
+    const parts = spreadAxes(b, 'size', p.size, x);
+    if (parts.every((n) => n === 1)) return b.op(globalAvgpool, [x]);
+    const kernel = x.type.dims.slice(2).map((length, axis) => partOf(b, x.type, length, parts, axis));
+    // The parts of an equal grid are its elements.
+    if (kernel.every((k) => k === 1)) return x;
+    return b.op(avgpool, [x], { kernel, stride: kernel });
+  },
+});
+
+function partOf(b: LayerBuilder, x: TensorType, length: Dim, parts: readonly number[], axis: number): number {
+  const text = `spatial axis ${axis} of ${typeText(x)} for adaptive_avgpool(${sizeText(parts)})`;
+  const known = length.constant;
+  const hint = 'global_avgpool, or numbers for the sizes in the `input` line';
+  b.check('l4', known !== undefined, `${length} on ${text}`, 'a known size, because the window depends on it', hint);
+  const count = parts[axis] ?? 1;
+  const expected = `a multiple of ${count}: parts of different sizes are no pooling window`;
+  b.check('l5', known % count === 0, `${known} on ${text}`, expected, 'global_avgpool');
+  return known / count;
+}

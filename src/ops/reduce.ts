@@ -1,0 +1,294 @@
+/**
+ * Reductions over axes, arg max and running sums. ONNX ReduceSum-13, ReduceMean/Max/Min/Prod-13 and -18 (the axes moved from an attribute to an
+ * input), ArgMax-13, CumSum-14. Without axes all of them; axes vanish unless `keepdims`, as in PyTorch.
+ */
+import { Dim } from '../ir/dim.ts';
+import type { AttrSpec, Attrs, Check, InferContext, OnnxAttr, Operator, SampleSource } from '../ir/operator.ts';
+import { isFloat, type TensorType } from '../ir/types.ts';
+import { boolAttr, given, numberAttr, numbersAttr } from './attrs.ts';
+import {
+  aroundAxis,
+  axesOrAll,
+  axisIn,
+  checkAxes,
+  checkAxis,
+  checkFloat,
+  checkNumeric,
+  offsetsAlong,
+  wrapAll,
+} from './common.ts';
+import { defineOperator, type Layer, layerOf } from './define.ts';
+import { bool, int, ints } from './params.ts';
+
+const axesSpec: AttrSpec = { kind: 'ints', default: [], doc: 'the axes to reduce; none stands for all of them' };
+const keepSpec: AttrSpec = { kind: 'bool', default: false, doc: 'whether a reduced axis stays with size 1' };
+
+function reducedDims<T>(dims: readonly T[], axes: readonly number[], keep: boolean, one: T): readonly T[] {
+  if (keep) return dims.map((d, i) => (axes.includes(i) ? one : d));
+  return dims.filter((_, i) => !axes.includes(i));
+}
+
+function sampleAxes(source: SampleSource, rank: number): readonly number[] {
+  const axes: number[] = [];
+  for (let i = 0; i < rank; i++) if (source.bool()) axes.push(source.bool() ? i : i - rank);
+  return axes;
+}
+
+interface ReduceSpec {
+  readonly name: string;
+  readonly onnx: string;
+  readonly summary: string;
+  readonly floatsOnly?: boolean;
+  /** Whether the axes were an input before opset 18. */
+  readonly axesInput?: boolean;
+  readonly start: number;
+  readonly step: (total: number, x: number) => number;
+  readonly finish?: (total: number, count: number) => number;
+}
+
+function reduction(spec: ReduceSpec): Operator {
+  return defineOperator({
+    name: spec.name,
+    summary: spec.summary,
+    onnx: [spec.onnx],
+    operands: [{ name: 'x', doc: 'the tensor' }],
+    attrs: { axes: axesSpec, keepdims: keepSpec },
+    traits: {},
+    infer(context: InferContext) {
+      const { operands, attrs } = context;
+      const check: Check = context.check;
+      const x = given(operands, 0);
+      if (spec.floatsOnly) checkFloat(check, 'c1', x);
+      else checkNumeric(check, 'c1', x);
+      checkAxes(check, 'c2', numbersAttr(attrs, 'axes'), x.dims.length);
+      const axes = axesOrAll(numbersAttr(attrs, 'axes'), x.dims.length);
+      return [{ elem: x.elem, dims: reducedDims(x.dims, axes, boolAttr(attrs, 'keepdims'), Dim.one) }];
+    },
+    evaluate(operands, attrs) {
+      const x = given(operands, 0);
+      const axes = axesOrAll(numbersAttr(attrs, 'axes'), x.dims.length);
+      const kept = x.dims.map((_, i) => i).filter((i) => !axes.includes(i));
+      const starts = offsetsAlong(x.dims, kept);
+      const inner = offsetsAlong(x.dims, axes);
+      const data = new Float64Array(starts.length);
+      for (let i = 0; i < starts.length; i++) {
+        const at = starts[i] ?? 0;
+        let total = spec.start;
+        for (let k = 0; k < inner.length; k++) total = spec.step(total, x.data[at + (inner[k] ?? 0)] ?? 0);
+        data[i] = spec.finish ? spec.finish(total, inner.length) : total;
+      }
+      const dims = reducedDims(x.dims, axes, boolAttr(attrs, 'keepdims'), 1);
+      return [{ elem: x.elem, dims, data: wrapAll(x.elem, data) }];
+    },
+    lower(builder, node, operands) {
+      const axes = axesOrAll(numbersAttr(node.attrs, 'axes'), node.x.type.dims.length);
+      const keepdims: OnnxAttr = { kind: 'int', value: boolAttr(node.attrs, 'keepdims') ? 1 : 0 };
+      const x = given(operands, 0);
+      // A scalar has no axes: an empty list means all of them, which are none.
+      if (axes.length === 0) return [builder.node(spec.onnx, [x], { keepdims }, node.y.type)];
+      if (spec.axesInput || builder.opset >= 18)
+        return [builder.node(spec.onnx, [x, builder.i64(axes)], { keepdims }, node.y.type)];
+      return [builder.node(spec.onnx, [x], { axes: { kind: 'ints', value: axes }, keepdims }, node.y.type)];
+    },
+    sample(source) {
+      const dims = Array.from({ length: source.int(1, 4) }, () => source.int(1, 4));
+      const attrs = { axes: sampleAxes(source, dims.length), keepdims: source.bool() };
+      const integers = !spec.floatsOnly && source.int(0, 2) === 0;
+      const x = integers
+        ? source.tensor(dims, { elem: 'i64', low: -3, high: 4 })
+        : source.tensor(dims, spec.name === 'reduce_prod' ? { low: 0.5, high: 1.5 } : {});
+      return { operands: [x], attrs };
+    },
+  });
+}
+
+export const reduceSum = reduction({
+  name: 'reduce_sum',
+  onnx: 'ReduceSum',
+  summary: 'Sum over axes',
+  axesInput: true,
+  start: 0,
+  step: (a, x) => a + x,
+});
+export const reduceMean = reduction({
+  name: 'reduce_mean',
+  onnx: 'ReduceMean',
+  summary: 'Mean over axes',
+  floatsOnly: true,
+  start: 0,
+  step: (a, x) => a + x,
+  finish: (total, count) => total / count,
+});
+export const reduceMax = reduction({
+  name: 'reduce_max',
+  onnx: 'ReduceMax',
+  summary: 'Maximum over axes',
+  start: -Infinity,
+  step: Math.max,
+});
+export const reduceMin = reduction({
+  name: 'reduce_min',
+  onnx: 'ReduceMin',
+  summary: 'Minimum over axes',
+  start: Infinity,
+  step: Math.min,
+});
+export const reduceProd = reduction({
+  name: 'reduce_prod',
+  onnx: 'ReduceProd',
+  summary: 'Product over axes',
+  start: 1,
+  step: (a, x) => a * x,
+});
+
+/** The first of several equal maxima. ONNX ArgMax-13; torch.argmax. */
+export const argmax = defineOperator({
+  name: 'argmax',
+  summary: 'Index of the largest element along an axis, as i64; the first of equals',
+  onnx: ['ArgMax'],
+  operands: [{ name: 'x', doc: 'the tensor' }],
+  attrs: { axis: { kind: 'int', doc: 'the axis along which to search' }, keepdims: keepSpec },
+  traits: {},
+  infer(context: InferContext): readonly TensorType[] {
+    const { operands, attrs } = context;
+    const check: Check = context.check;
+    const x = given(operands, 0);
+    checkNumeric(check, 'c1', x);
+    checkAxis(check, 'c2', numberAttr(attrs, 'axis'), x.dims.length);
+    const axis = axisIn(numberAttr(attrs, 'axis'), x.dims.length);
+    return [{ elem: 'i64', dims: reducedDims(x.dims, [axis], boolAttr(attrs, 'keepdims'), Dim.one) }];
+  },
+  evaluate(operands, attrs) {
+    const x = given(operands, 0);
+    const axis = axisIn(numberAttr(attrs, 'axis'), x.dims.length);
+    const { outer, size, inner } = aroundAxis(x.dims, axis);
+    const data = new Float64Array(outer * inner);
+    for (let o = 0; o < outer; o++) {
+      for (let i = 0; i < inner; i++) {
+        let best = 0;
+        let top = x.data[o * size * inner + i] ?? 0;
+        for (let k = 1; k < size; k++) {
+          const v = x.data[(o * size + k) * inner + i] ?? 0;
+          if (v <= top) continue;
+          top = v;
+          best = k;
+        }
+        data[o * inner + i] = best;
+      }
+    }
+    return [{ elem: 'i64', dims: reducedDims(x.dims, [axis], boolAttr(attrs, 'keepdims'), 1), data }];
+  },
+  lower(builder, node, operands) {
+    const axis = axisIn(numberAttr(node.attrs, 'axis'), node.x.type.dims.length);
+    const keepdims = boolAttr(node.attrs, 'keepdims') ? 1 : 0;
+    return [
+      builder.node(
+        'ArgMax',
+        operands,
+        { axis: { kind: 'int', value: axis }, keepdims: { kind: 'int', value: keepdims } },
+        node.y.type,
+      ),
+    ];
+  },
+  sample(source) {
+    const dims = Array.from({ length: source.int(1, 4) }, () => source.int(1, 5));
+    const elem = source.pick(['f32', 'i32'] as const);
+    return {
+      operands: [source.tensor(dims, isFloat(elem) ? { elem } : { elem, low: -2, high: 3 })],
+      attrs: { axis: source.int(-dims.length, dims.length - 1), keepdims: source.bool() },
+    };
+  },
+});
+
+function cumulate(x: Float64Array, dims: readonly number[], axis: number, attrs: Attrs): Float64Array {
+  const { outer, size, inner } = aroundAxis(dims, axis);
+  const exclusive = boolAttr(attrs, 'exclusive');
+  const reverse = boolAttr(attrs, 'reverse');
+  const out = new Float64Array(x.length);
+  for (let o = 0; o < outer; o++) {
+    for (let i = 0; i < inner; i++) {
+      let total = 0;
+      for (let step = 0; step < size; step++) {
+        const at = (o * size + (reverse ? size - 1 - step : step)) * inner + i;
+        const v = x[at] ?? 0;
+        out[at] = exclusive ? total : total + v;
+        total += v;
+      }
+    }
+  }
+  return out;
+}
+
+/** ONNX CumSum-11, -14; torch.cumsum. */
+export const cumsum = defineOperator({
+  name: 'cumsum',
+  summary: 'Running sums along an axis',
+  onnx: ['CumSum'],
+  operands: [{ name: 'x', doc: 'the tensor' }],
+  attrs: {
+    axis: { kind: 'int', doc: 'the axis along which to sum' },
+    exclusive: { kind: 'bool', default: false, doc: 'whether an element is left out of its own sum' },
+    reverse: { kind: 'bool', default: false, doc: 'whether to sum from the end' },
+  },
+  traits: {},
+  infer(context: InferContext) {
+    const { operands, attrs } = context;
+    const check: Check = context.check;
+    const x = given(operands, 0);
+    checkNumeric(check, 'c1', x);
+    checkAxis(check, 'c2', numberAttr(attrs, 'axis'), x.dims.length);
+    return [x];
+  },
+  evaluate(operands, attrs) {
+    const x = given(operands, 0);
+    const data = cumulate(x.data, x.dims, axisIn(numberAttr(attrs, 'axis'), x.dims.length), attrs);
+    return [{ elem: x.elem, dims: x.dims, data: wrapAll(x.elem, data) }];
+  },
+  lower(builder, node, operands) {
+    const axis = axisIn(numberAttr(node.attrs, 'axis'), node.x.type.dims.length);
+    const flag = (name: string): OnnxAttr => ({ kind: 'int', value: boolAttr(node.attrs, name) ? 1 : 0 });
+    const inputs = [given(operands, 0), builder.scalar('i64', axis)];
+    return [builder.node('CumSum', inputs, { exclusive: flag('exclusive'), reverse: flag('reverse') }, node.y.type)];
+  },
+  sample(source) {
+    const dims = Array.from({ length: source.int(1, 4) }, () => source.int(1, 5));
+    const elem = source.pick(['f32', 'i64'] as const);
+    return {
+      operands: [source.tensor(dims, isFloat(elem) ? { elem } : { elem, low: -9, high: 9 })],
+      attrs: { axis: source.int(-dims.length, dims.length - 1), exclusive: source.bool(), reverse: source.bool() },
+    };
+  },
+});
+
+const family = 'Reductions';
+const params = {
+  axes: ints({ rest: true, default: [], doc: 'the axes to reduce; none stands for all of them' }),
+  keepdims: bool({ default: false, doc: 'whether a reduced axis stays with size 1' }),
+};
+
+export const reduceOperators: readonly Operator[] = [reduceSum, reduceMean, reduceMax, reduceMin, reduceProd, argmax, cumsum];
+
+export const reduceLayers: readonly Layer[] = [
+  layerOf(reduceSum, { source: 'torch.sum', family, params }),
+  layerOf(reduceMean, { source: 'torch.mean', family, params }),
+  layerOf(reduceMax, { source: 'torch.amax', family, params }),
+  layerOf(reduceMin, { source: 'torch.amin', family, params }),
+  layerOf(reduceProd, { source: 'torch.prod', family, params }),
+  layerOf(argmax, {
+    source: 'torch.argmax',
+    family,
+    params: {
+      axis: int({ positional: true, doc: 'the axis along which to search' }),
+      keepdims: bool({ default: false, doc: 'whether the axis stays with size 1' }),
+    },
+  }),
+  layerOf(cumsum, {
+    source: 'torch.cumsum',
+    family,
+    params: {
+      axis: int({ positional: true, doc: 'the axis along which to sum' }),
+      exclusive: bool({ default: false, doc: 'whether an element is left out of its own sum' }),
+      reverse: bool({ default: false, doc: 'whether to sum from the end' }),
+    },
+  }),
+];

@@ -1,0 +1,157 @@
+/**
+ * Runs a whole graph with the operators' own semantics, in float64. It is what compiled models are compared with, because onnxruntime has
+ * no float64 kernels for most operators.
+ */
+import { bug } from '../diagnostics/diagnostic.ts';
+import { Dim } from '../ir/dim.ts';
+import type { Graph, Node, Value } from '../ir/graph.ts';
+import { type Attrs, type AttrValue, CheckFailure } from '../ir/operator.ts';
+import { type HostTensor, typeText } from '../ir/types.ts';
+
+export interface EvaluateOptions {
+  /** Also gives every node's results, under `scope:operator#k`, k counting the nodes of the graph in order from 0. */
+  readonly taps?: boolean;
+}
+
+/** The graph cannot be run on these inputs: they do not fit the types, or an operator met numbers that it is not defined for. */
+export class EvaluationError extends Error {
+  override readonly name = 'EvaluationError';
+}
+
+/**
+ * The outputs by name. Inputs are given by name, constants by the caller, who knows where they lie. Tensors are let go after their
+ * last reader. Throws `EvaluationError` for inputs that do not fit.
+ */
+export function evaluateGraph(
+  graph: Graph,
+  inputs: ReadonlyMap<string, HostTensor>,
+  constants: (value: Value) => HostTensor,
+  options: EvaluateOptions = {},
+): Map<string, HostTensor> {
+  const bindings = bindInputs(graph, inputs);
+  const held = new Map<Value, HostTensor>();
+  for (const input of graph.inputs) held.set(input, inputs.get(input.name ?? '') ?? bug('an input without a tensor'));
+  const lastReader = lastReaders(graph);
+  const outputs = new Map<string, HostTensor>();
+  const read = (value: Value): HostTensor => {
+    if (value.def.kind === 'constant') return constants(value);
+    return held.get(value) ?? bug('a value is read before it is made');
+  };
+  let index = 0;
+  for (const node of graph.nodes()) {
+    if (node.regions.length > 0) throw new EvaluationError(`${placeOf(node)}: sub-graphs are not evaluated`);
+    const operands = node.slots.map((use) => use && read(use.value));
+    const results = evaluateNode(node, operands, bindings);
+    node.results.forEach((y, i) => {
+      const tensor = results[i] ?? bug(`${node.op.name} left out result ${i}`);
+      checkResult(node, y, tensor, bindings);
+      if (!y.isDead) held.set(y, tensor);
+      if (options.taps) outputs.set(`${node.origin.scope}:${node.op.name}#${index}${i === 0 ? '' : `.${i}`}`, tensor);
+    });
+    for (const use of node.slots)
+      if (use && lastReader.get(use.value) === node && use.value.outputs === 0) held.delete(use.value);
+    index++;
+  }
+  for (const { name, value } of graph.outputs) outputs.set(name, read(value));
+  return outputs;
+}
+
+/** One node on tensors, with the symbols of its attributes bound. */
+export function evaluateNode(
+  node: Node,
+  operands: readonly (HostTensor | undefined)[],
+  bindings: ReadonlyMap<string, number>,
+): readonly HostTensor[] {
+  try {
+    return node.op.evaluate(operands, boundAttrs(node.attrs, bindings));
+  } catch (error) {
+    if (!(error instanceof CheckFailure)) throw error;
+    throw new EvaluationError(`${placeOf(node)}: found ${error.found}, expected ${error.expected}`);
+  }
+}
+
+/** The attributes with numbers in the place of dimensions. */
+export function boundAttrs(attrs: Attrs, bindings: ReadonlyMap<string, number>): Attrs {
+  const out: Record<string, AttrValue> = {};
+  for (const [name, value] of Object.entries(attrs)) {
+    out[name] =
+      typeof value === 'object' ? (value.map((item: number | Dim) => boundItem(item, bindings)) as readonly Dim[]) : value;
+  }
+  return out;
+}
+
+function boundItem(item: number | Dim, bindings: ReadonlyMap<string, number>): number | Dim {
+  if (typeof item === 'number' || item.constant !== undefined) return item;
+  const value = item.evaluate(bindings);
+  if (value === undefined) throw new EvaluationError(`the size ${item} is not known from the inputs`);
+  return Dim.of(value);
+}
+
+function placeOf(node: Node): string {
+  return node.origin.scope === '' ? node.op.name : `${node.op.name} at ${node.origin.scope}`;
+}
+
+function lastReaders(graph: Graph): ReadonlyMap<Value, Node> {
+  const out = new Map<Value, Node>();
+  for (const node of graph.nodes()) for (const use of node.slots) if (use) out.set(use.value, node);
+  return out;
+}
+
+function checkResult(node: Node, y: Value, tensor: HostTensor, bindings: ReadonlyMap<string, number>): void {
+  const fits =
+    tensor.dims.length === y.type.dims.length && y.type.dims.every((d, i) => fitsDim(d, tensor.dims[i] ?? -1, bindings));
+  if (fits && tensor.elem === y.type.elem) return;
+  throw new EvaluationError(`${placeOf(node)}: made ${tensor.elem}[${tensor.dims.join(', ')}], its type is ${typeText(y.type)}`);
+}
+
+/** A size that only the run knows is unbound, and fits. */
+function fitsDim(d: Dim, size: number, bindings: ReadonlyMap<string, number>): boolean {
+  const value = d.constant ?? d.evaluate(bindings);
+  return value === undefined ? d.symbols().some((name) => !bindings.has(name)) : value === size;
+}
+
+/**
+ * The value of every symbol, from the inputs' shapes: of sizes that are a multiple of one symbol plus a number first, the others are then
+ * checked. Throws `EvaluationError` for a missing input, and where shapes contradict the types or each other.
+ */
+export function bindInputs(graph: Graph, inputs: ReadonlyMap<string, HostTensor>): ReadonlyMap<string, number> {
+  const bindings = new Map<string, number>();
+  const pairs: { readonly dim: Dim; readonly size: number; readonly place: string }[] = [];
+  for (const input of graph.inputs) {
+    const name = input.name ?? '';
+    const tensor = inputs.get(name);
+    if (!tensor) throw new EvaluationError(`input ${name} is missing`);
+    const given = `${tensor.elem}[${tensor.dims.join(', ')}]`;
+    if (tensor.elem !== input.type.elem || tensor.dims.length !== input.type.dims.length)
+      throw new EvaluationError(`input ${name} is ${given}, its type is ${typeText(input.type)}`);
+    input.type.dims.forEach((dim, axis) => {
+      pairs.push({ dim, size: tensor.dims[axis] ?? 0, place: `axis ${axis} of input ${name}, which is ${given}` });
+    });
+  }
+  for (const { dim, size } of pairs) {
+    const solved = solve(dim, size);
+    if (solved && !bindings.has(solved.name)) bindings.set(solved.name, solved.value);
+  }
+  for (const { dim, size, place } of pairs) {
+    const value = dim.constant ?? dim.evaluate(bindings);
+    if (value !== size)
+      throw new EvaluationError(
+        `${place}: expected ${dim}${value === undefined || dim.constant !== undefined ? '' : ` = ${value}`}`,
+      );
+  }
+  return bindings;
+}
+
+/** The symbol's value where dim is c · symbol + d. */
+function solve(dim: Dim, size: number): { readonly name: string; readonly value: number } | undefined {
+  const [name, ...more] = dim.symbols();
+  if (name === undefined || more.length > 0) return undefined;
+  const multiple = dim.multiples().get(name) ?? 1;
+  const atom = Dim.symbol(name, multiple);
+  const last = dim.terms.at(-1);
+  const shift = last?.factors.length === 0 ? last.coefficient : 0;
+  const scale = dim.minus(shift).divideExactly(atom)?.constant;
+  if (scale === undefined) return undefined;
+  const value = ((size - shift) / scale) * multiple;
+  return Number.isInteger(value) ? { name, value } : undefined;
+}

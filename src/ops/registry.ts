@@ -1,0 +1,130 @@
+/**
+ * Every operator and every layer, in one ordered list each. The order is that of the reference page: headings appear as their family first
+ * does, layers under them in this order; nothing else depends on it. Lookup is by name.
+ */
+import { bug } from '../diagnostics/diagnostic.ts';
+import type { Operator } from '../ir/operator.ts';
+import { activationLayers, activationOperators } from './activation.ts';
+import { conv, convLayer, convTranspose, convTransposeLayer } from './conv.ts';
+import type { Layer } from './define.ts';
+import { elementwiseLayers, elementwiseOperators } from './elementwise.ts';
+import { embeddingLayer } from './embedding.ts';
+import { identityLayers, identityOperators } from './identity.ts';
+import { indexLayers, indexOperators } from './index.ts';
+import { linear, linearLayer, matmul, matmulLayer } from './linear.ts';
+import {
+  batchnorm,
+  batchnormLayer,
+  groupnorm,
+  groupnormLayer,
+  instancenorm,
+  instancenormLayer,
+  layernorm,
+  layernormLayer,
+  normalizeLayer,
+} from './norm.ts';
+import {
+  adaptiveAvgpoolLayer,
+  avgpool,
+  avgpoolLayer,
+  globalAvgpool,
+  globalAvgpoolLayer,
+  globalMaxpool,
+  globalMaxpoolLayer,
+  maxpool,
+  maxpoolLayer,
+} from './pool.ts';
+import { reduceLayers, reduceOperators } from './reduce.ts';
+import { pixelShuffle, pixelShuffleLayer, pixelUnshuffleLayer, resize, resizeLayer } from './resize.ts';
+import { shapeLayers, shapeOperators } from './shape.ts';
+
+export const operators: readonly Operator[] = [
+  conv,
+  convTranspose,
+  linear,
+  matmul,
+  maxpool,
+  avgpool,
+  globalAvgpool,
+  globalMaxpool,
+  batchnorm,
+  instancenorm,
+  groupnorm,
+  layernorm,
+  resize,
+  pixelShuffle,
+  ...activationOperators,
+  ...elementwiseOperators,
+  ...shapeOperators,
+  ...indexOperators,
+  ...reduceOperators,
+  ...identityOperators,
+];
+
+export const layers: readonly Layer[] = [
+  convLayer,
+  convTransposeLayer,
+  linearLayer,
+  matmulLayer,
+  embeddingLayer,
+  maxpoolLayer,
+  avgpoolLayer,
+  globalAvgpoolLayer,
+  globalMaxpoolLayer,
+  adaptiveAvgpoolLayer,
+  batchnormLayer,
+  instancenormLayer,
+  groupnormLayer,
+  layernormLayer,
+  normalizeLayer,
+  resizeLayer,
+  pixelShuffleLayer,
+  pixelUnshuffleLayer,
+  ...activationLayers,
+  ...elementwiseLayers,
+  ...shapeLayers,
+  ...indexLayers,
+  ...reduceLayers,
+  ...identityLayers,
+];
+
+/** Layers that are known and refused, with what to do instead: their result is not a function of the model's inputs. */
+export const refusedLayers: ReadonlyMap<string, string> = new Map(
+  [
+    'random_normal',
+    'random_normal_like',
+    'random_uniform',
+    'random_uniform_like',
+    'randn',
+    'randn_like',
+    'rand',
+    'rand_like',
+    'randint',
+    'randperm',
+    'bernoulli',
+    'multinomial',
+    'poisson',
+    'exponential',
+    'gumbel_softmax',
+  ].map((name) => [name, 'make the noise an input: `input noise: f32[N, 16]`']),
+);
+
+function byName<T extends { readonly name: string }>(all: readonly T[], what: string): ReadonlyMap<string, T> {
+  const out = new Map<string, T>();
+  for (const one of all) {
+    if (out.has(one.name)) bug(`two ${what}s are named ${one.name}`);
+    out.set(one.name, one);
+  }
+  return out;
+}
+
+const operatorTable = byName(operators, 'operator');
+const layerTable = byName(layers, 'layer');
+
+export function operatorByName(name: string): Operator | undefined {
+  return operatorTable.get(name);
+}
+
+export function layerByName(name: string): Layer | undefined {
+  return layerTable.get(name);
+}

@@ -1,0 +1,369 @@
+/**
+ * Resampling of the spatial axes: ONNX Resize-13/18/19 and torch.nn.functional.interpolate; DepthToSpace-13 and torch.nn.PixelShuffle.
+ *
+ * With L elements before and M after, s = M / L (or the scale given), element x of the result is taken at
+ *   nearest        ⌊x / s⌋                              (asymmetric, floor)
+ *   linear, cubic  (x + 1/2) / s − 1/2                  (half_pixel)
+ *   align_corners  x · (L − 1) / (M − 1), 0 for M = 1
+ * and what lies outside repeats the edge. Cubic is Keys 1981 with a = −0.75, as in PyTorch and by default in ONNX.
+ */
+import { Dim } from '../ir/dim.ts';
+import type { Value } from '../ir/graph.ts';
+import type { Attrs, InferContext, OnnxAttr, OnnxBuilder } from '../ir/operator.ts';
+import { elementCount, type HostTensor, isFloat, type TensorType, typeText } from '../ir/types.ts';
+import { boolAttr, checkFloats, dimsAttr, given, numberAttr, numbersAttr, stringAttr } from './attrs.ts';
+import { aroundAxis } from './common.ts';
+import { defineLayer, defineOperator, type LayerBuilder } from './define.ts';
+import { bool, choice, dims, floats, int, optional, tensor } from './params.ts';
+import { reshape, transpose } from './shape.ts';
+import { spatialAxes } from './window.ts';
+
+const modes = ['nearest', 'linear', 'cubic'] as const;
+
+/**
+ * numerator / denominator for scales that are multiples of 1/4096 up to 4096, undefined for others. Runtimes multiply a size by
+ * the scale in float32, which is exact for these and rounds for others, so that the size would be anybody's guess.
+ */
+function fractionOf(scale: number): { readonly numerator: number; readonly denominator: number } | undefined {
+  let numerator = scale * 4096;
+  let denominator = 4096;
+  if (!Number.isInteger(numerator) || numerator < 1 || scale > 4096) return undefined;
+  while (numerator % 2 === 0 && denominator > 1) {
+    numerator /= 2;
+    denominator /= 2;
+  }
+  return { numerator, denominator };
+}
+
+function scaled(size: Dim, scale: number): Dim {
+  const fraction = fractionOf(scale);
+  return fraction ? size.times(fraction.numerator).floordiv(fraction.denominator) : size;
+}
+
+export const resize = defineOperator({
+  name: 'resize',
+  summary: 'Resamples the grid to another size',
+  onnx: ['Resize', 'Gather'],
+  operands: [{ name: 'x', doc: '[N, C, ...grid]' }],
+  attrs: {
+    sizes: { kind: 'dims', default: [], doc: 'the resulting grid; empty when scales are given' },
+    scales: { kind: 'floats', default: [], doc: 'a factor per spatial axis, a multiple of 1/4096; empty when sizes are given' },
+    mode: { kind: 'string', default: 'nearest', values: modes, doc: 'how values between elements are found' },
+    align_corners: { kind: 'bool', default: false, doc: 'the corners of both grids coincide, rather than their outlines' },
+  },
+  traits: { positivelyHomogeneous: true },
+  infer(context: InferContext) {
+    const { attrs } = context;
+    const x = given(context.operands, 0);
+    const mode = stringAttr(attrs, 'mode');
+    const aligned = boolAttr(attrs, 'align_corners');
+    const rank = x.dims.length;
+    const sizes = dimsAttr(attrs, 'sizes');
+    const scales = numbersAttr(attrs, 'scales');
+    const ranks = mode === 'cubic' ? rank === 4 : rank >= 3 && rank <= 5;
+    const grids = mode === 'cubic' ? '[N, channels, H, W] for cubic' : '[N, channels, ...grid] with one to three spatial axes';
+    context.check('c1', ranks, typeText(x), `a tensor ${grids}`);
+    context.check('c2', isFloat(x.elem), typeText(x), 'a tensor of floats', 'cast(f32)');
+    const axes = rank - 2;
+    const one = (sizes.length === axes && scales.length === 0) || (scales.length === axes && sizes.length === 0);
+    context.check('c3', one, `${sizes.length} sizes and ${scales.length} scales`, `${axes} of one, for ${typeText(x)}`);
+    for (const scale of scales) {
+      const hint = `to=[${x.dims.slice(2).join(', ')}], with the sizes that are meant`;
+      context.check('c4', fractionOf(scale) !== undefined, `scale ${scale}`, 'a multiple of 1/4096, at most 4096', hint);
+    }
+    for (const size of sizes) context.check('c5', Dim.one.atMost(size) !== 'no', `a size of ${size}`, 'at least 1');
+    context.check(
+      'c6',
+      mode !== 'nearest' || !aligned,
+      'align_corners=true with mode="nearest"',
+      'linear or cubic',
+      'mode="linear"',
+    );
+    const exact = !aligned || scales.length === 0;
+    context.check('c6', exact, 'align_corners=true with scales', 'sizes, which alone say where the corners are');
+    const grid = x.dims.slice(2).map((size, axis) => sizes[axis] ?? scaled(size, scales[axis] ?? 1));
+    for (const size of grid) context.check('c5', Dim.one.atMost(size) !== 'no', `a size of ${size}`, 'at least 1');
+    return [{ elem: x.elem, dims: [...x.dims.slice(0, 2), ...grid] }];
+  },
+  evaluate(operands, attrs) {
+    let x = given(operands, 0);
+    const scales = numbersAttr(attrs, 'scales');
+    const sizes = scales.length > 0 ? [] : numbersAttr(attrs, 'sizes');
+    const axes = x.dims.length - 2;
+    for (let axis = 0; axis < axes; axis++) {
+      const length = x.dims[axis + 2] ?? 1;
+      const scale = scales[axis];
+      const size = scale === undefined ? (sizes[axis] ?? 1) : Math.floor(length * scale);
+      x = resample(x, axis + 2, size, tapsOf(attrs, length, size, scale));
+    }
+    return [x];
+  },
+  lower(b, node, operands) {
+    const { type } = node.y;
+    const mode = stringAttr(node.attrs, 'mode');
+    const scales = numbersAttr(node.attrs, 'scales');
+    const x = given(operands, 0);
+    if (mode === 'nearest' && scales.length === 0) {
+      const gathered = gatherNearest(b, x, node.x.type, type);
+      if (gathered !== undefined) return [gathered];
+    }
+    const aligned = boolAttr(node.attrs, 'align_corners');
+    const coordinates = mode === 'nearest' ? 'asymmetric' : aligned ? 'align_corners' : 'half_pixel';
+    const attrs: Record<string, OnnxAttr> = {
+      mode: { kind: 'string', value: mode },
+      coordinate_transformation_mode: { kind: 'string', value: coordinates },
+    };
+    if (mode === 'nearest') attrs.nearest_mode = { kind: 'string', value: 'floor' };
+    if (mode === 'cubic') attrs.cubic_coeff_a = { kind: 'float', value: cubicA };
+    if (scales.length === 0) return [b.node('Resize', [x, undefined, undefined, b.dims(type.dims)], attrs, type)];
+    const factors: HostTensor = { elem: 'f32', dims: [type.dims.length], data: Float64Array.from([1, 1, ...scales]) };
+    return [b.node('Resize', [x, undefined, b.constant(factors)], attrs, type)];
+  },
+  sample(source) {
+    const mode = source.pick(modes);
+    const axes = mode === 'cubic' ? 2 : source.int(1, 3);
+    const grid = Array.from({ length: axes }, () => source.int(1, 6));
+    const x = source.tensor([source.int(1, 2), source.int(1, 2), ...grid]);
+    const align_corners = mode !== 'nearest' && source.bool();
+    // Both spellings are used, and `align_corners` is only said by sizes.
+    if (!align_corners && source.bool()) {
+      const scales = grid.map((length) => source.pick(length < 2 ? [1, 2, 3, 2.5] : [0.5, 1, 1.5, 2, 3]));
+      return { operands: [x], attrs: { scales, mode, align_corners } };
+    }
+    const sizes = grid.map((length) => {
+      const size = source.int(1, 9);
+      return mode === 'nearest' && !float32Agrees(length, size) ? length * 2 : size;
+    });
+    return { operands: [x], attrs: { sizes, mode, align_corners } };
+  },
+});
+
+const cubicA = -0.75;
+
+/** For every element of the result, from where it is taken and by which weights. */
+interface Taps {
+  readonly width: number;
+  readonly places: Int32Array;
+  readonly weights: Float64Array;
+}
+
+function tapsOf(attrs: Attrs, length: number, size: number, scale: number | undefined): Taps {
+  const mode = stringAttr(attrs, 'mode');
+  const width = mode === 'nearest' ? 1 : mode === 'linear' ? 2 : 4;
+  const places = new Int32Array(size * width);
+  const weights = new Float64Array(size * width);
+  const clamp = (i: number): number => Math.min(length - 1, Math.max(0, i));
+  for (let x = 0; x < size; x++) {
+    if (mode === 'nearest') {
+      places[x] = nearestPlace(x, length, size, scale);
+      weights[x] = 1;
+      continue;
+    }
+    const step = scale === undefined ? length / size : 1 / scale;
+    const aligned = size === 1 ? 0 : (x * (length - 1)) / (size - 1);
+    const exact = boolAttr(attrs, 'align_corners') ? aligned : (x + 0.5) * step - 0.5;
+    const at = mode === 'linear' ? clamp(exact) : exact;
+    const left = Math.floor(at);
+    const t = at - left;
+    const parts = mode === 'linear' ? [1 - t, t] : [keys(1 + t), keys(t), keys(1 - t), keys(2 - t)];
+    parts.forEach((part, i) => {
+      places[x * width + i] = clamp(left + i - (mode === 'linear' ? 0 : 1));
+      weights[x * width + i] = part;
+    });
+  }
+  return { width, places, weights };
+}
+
+/** ⌊x / s⌋ in whole numbers, so that nothing rounds. */
+function nearestPlace(x: number, length: number, size: number, scale: number | undefined): number {
+  const fraction = scale === undefined ? undefined : fractionOf(scale);
+  const place = fraction ? Math.floor((x * fraction.denominator) / fraction.numerator) : Math.floor((x * length) / size);
+  return Math.min(length - 1, place);
+}
+
+/** The cubic convolution kernel at distance t from 0 to 2. */
+function keys(t: number): number {
+  if (t <= 1) return ((cubicA + 2) * t - (cubicA + 3)) * t * t + 1;
+  return cubicA * (((t - 5) * t + 8) * t - 4);
+}
+
+function resample(x: HostTensor, axis: number, size: number, taps: Taps): HostTensor {
+  const { outer, size: length, inner } = aroundAxis(x.dims, axis);
+  const out = x.dims.map((d, i) => (i === axis ? size : d));
+  const data = new Float64Array(elementCount(out));
+  for (let o = 0; o < outer; o++) {
+    for (let p = 0; p < size; p++) {
+      const to = (o * size + p) * inner;
+      for (let tap = p * taps.width; tap < (p + 1) * taps.width; tap++) {
+        const from = (o * length + (taps.places[tap] ?? 0)) * inner;
+        const weight = taps.weights[tap] ?? 0;
+        if (weight === 0) continue;
+        for (let i = 0; i < inner; i++) data[to + i] = (data[to + i] ?? 0) + weight * (x.data[from + i] ?? 0);
+      }
+    }
+  }
+  return { elem: x.elem, dims: out, data };
+}
+
+/** Whether ⌊x / s⌋ in float32, which runtimes compute, is right for every x. */
+function float32Agrees(length: number, size: number): boolean {
+  const scale = Math.fround(size / length);
+  for (let x = 0; x < size; x++) {
+    const place = Math.floor(Math.fround(x / scale));
+    if (Math.min(length - 1, place) !== nearestPlace(x, length, size, undefined)) return false;
+  }
+  return true;
+}
+
+/**
+ * Nearest neighbours of a known grid by their indices, where a runtime's x / s in float32 could fall on the wrong side of a whole
+ * number: 2 / (4/6) is 3, but not in float32. Undefined where every size is a multiple of the old one, or unknown.
+ */
+function gatherNearest(b: OnnxBuilder, x: string, from: TensorType, to: TensorType): string | undefined {
+  const lengths = from.dims.map((d) => d.constant ?? 0);
+  const sizes = to.dims.map((d) => d.constant ?? 0);
+  const known = lengths.every((n, axis) => axis < 2 || (n > 0 && (sizes[axis] ?? 0) > 0));
+  if (!known || sizes.every((n, axis) => axis < 2 || n % (lengths[axis] ?? 1) === 0)) return undefined;
+  let name = x;
+  let reached = from.dims;
+  for (let axis = 2; axis < sizes.length; axis++) {
+    const [length, size] = [lengths[axis] ?? 1, sizes[axis] ?? 1];
+    if (length === size) continue;
+    const places = Array.from({ length: size }, (_, i) => nearestPlace(i, length, size, undefined));
+    reached = reached.map((d, i) => (i === axis ? Dim.of(size) : d));
+    const type = { elem: to.elem, dims: reached };
+    name = b.node('Gather', [name, b.i64(places)], { axis: { kind: 'int', value: axis } }, type);
+  }
+  return name;
+}
+
+export const resizeLayer = defineLayer({
+  name: 'resize',
+  summary: resize.summary,
+  source: 'torch.nn.functional.interpolate; ONNX Resize',
+  family: 'Resampling',
+  params: {
+    scale: optional(floats({ doc: 'a factor for every spatial axis, or one per axis' })),
+    to: optional(dims({ doc: 'the resulting grid, as in `[H, W]` or `32x32`; one number holds for every axis' })),
+    like: optional(tensor({ doc: 'a tensor whose grid to take' })),
+    mode: choice(modes, { default: 'nearest', doc: 'how values between elements are found' }),
+    align_corners: bool({ default: false, doc: 'the corners of both grids coincide, rather than their outlines' }),
+  },
+  build(b: LayerBuilder, [x], p) {
+    const axes = spatialAxes(b, x, 'resize');
+    const ways = [p.scale, p.to, p.like].filter((way) => way !== undefined).length;
+    const expected = 'one of scale=, to= and like=';
+    b.check('l2', ways === 1, ways === 0 ? 'no size' : `${ways} ways to say the size`, expected, 'scale=2');
+    const { mode, align_corners } = p;
+    if (!p.scale) return b.op(resize, [x], { sizes: gridOf(b, x, p.to, p.like), mode, align_corners });
+    const scales = spread(b, 'scale', p.scale, axes);
+    if (!align_corners) return b.op(resize, [x], { scales, mode, align_corners });
+    for (const scale of scales) {
+      b.check('l3', fractionOf(scale) !== undefined, `scale ${scale}`, 'a multiple of 1/4096, at most 4096', 'to=[H, W]');
+    }
+    const sizes = scales.map((scale, axis) => scaled(given(x.type.dims, axis + 2), scale));
+    return b.op(resize, [x], { sizes, mode, align_corners });
+  },
+});
+
+function spread<T>(b: LayerBuilder, name: string, values: readonly T[], axes: number): readonly T[] {
+  const [only] = values;
+  if (values.length === 1 && only !== undefined) return Array.from({ length: axes }, () => only);
+  b.check('l4', values.length === axes, `${values.length} numbers in ${name}=`, `one, or ${axes}, one per spatial axis`);
+  return values;
+}
+
+function gridOf(b: LayerBuilder, x: Value, to: readonly Dim[] | undefined, like: Value | undefined): readonly Dim[] {
+  const axes = x.type.dims.length - 2;
+  if (!like) return spread(b, 'to', to ?? [], axes);
+  const sameRank = like.type.dims.length === axes + 2;
+  b.check('l5', sameRank, `like= of type ${typeText(like.type)}`, `a tensor of rank ${axes + 2}, as ${typeText(x.type)} is`);
+  return like.type.dims.slice(2);
+}
+
+export const pixelShuffle = defineOperator({
+  name: 'pixel_shuffle',
+  summary: 'Moves channels into the grid: [N, C·r², H, W] becomes [N, C, H·r, W·r]',
+  onnx: ['DepthToSpace'],
+  operands: [{ name: 'x', doc: '[N, C·r², H, W]' }],
+  attrs: { factor: { kind: 'int', min: 1, doc: 'r, by how much the grid grows' } },
+  traits: { positivelyHomogeneous: true },
+  infer(context: InferContext) {
+    const x = given(context.operands, 0);
+    context.check('c1', x.dims.length === 4, typeText(x), 'a tensor [N, channels, H, W]');
+    checkFloats(context.check, 'c2', context.operands);
+    const r = numberAttr(context.attrs, 'factor');
+    const [batch, channels, height, width] = [0, 1, 2, 3].map((i) => given(x.dims, i));
+    const out = channels?.divideExactly(r * r);
+    context.check(
+      'c3',
+      out !== undefined,
+      `${channels} channels of ${typeText(x)}`,
+      `a multiple of ${r * r}, the square of ${r}`,
+    );
+    return [{ elem: x.elem, dims: [batch ?? out, out, (height ?? out).times(r), (width ?? out).times(r)] }];
+  },
+  evaluate(operands, attrs) {
+    const x = given(operands, 0);
+    const r = numberAttr(attrs, 'factor');
+    const [batch = 0, channels = 0, height = 0, width = 0] = x.dims;
+    const out = channels / (r * r);
+    const data = new Float64Array(x.data.length);
+    for (let from = 0; from < data.length; from++) {
+      const w = from % width;
+      const h = Math.floor(from / width) % height;
+      const plane = Math.floor(from / (width * height));
+      const c = plane % channels;
+      const j = c % r;
+      const i = Math.floor(c / r) % r;
+      const outPlane = Math.floor(plane / channels) * out + Math.floor(c / (r * r));
+      data[(outPlane * height * r + h * r + i) * width * r + w * r + j] = x.data[from] ?? 0;
+    }
+    return [{ elem: x.elem, dims: [batch, out, height * r, width * r], data }];
+  },
+  lower(b, node, operands) {
+    const blocksize = { kind: 'int', value: numberAttr(node.attrs, 'factor') } as const;
+    return [b.node('DepthToSpace', operands, { blocksize, mode: { kind: 'string', value: 'CRD' } }, node.y.type)];
+  },
+  sample(source) {
+    const factor = source.int(1, 3);
+    const grid = [source.int(1, 4), source.int(1, 4)];
+    return { operands: [source.tensor([source.int(1, 2), factor * factor * source.int(1, 3), ...grid])], attrs: { factor } };
+  },
+});
+
+export const pixelShuffleLayer = defineLayer({
+  name: 'pixel_shuffle',
+  summary: pixelShuffle.summary,
+  source: 'torch.nn.PixelShuffle; ONNX DepthToSpace, mode CRD',
+  family: 'Resampling',
+  params: { factor: int({ positional: true, min: 1, doc: 'by how much the grid grows' }) },
+  build: (b, [x], p) => b.op(pixelShuffle, [x], { factor: p.factor }),
+});
+
+export const pixelUnshuffleLayer = defineLayer({
+  name: 'pixel_unshuffle',
+  summary: 'Moves the grid into channels: [N, C, H·r, W·r] becomes [N, C·r², H, W]',
+  source: 'torch.nn.PixelUnshuffle',
+  family: 'Resampling',
+  params: { factor: int({ positional: true, min: 1, doc: 'by how much the grid shrinks' }) },
+  build(b: LayerBuilder, [x], p) {
+    const r = p.factor;
+    b.check('l1', x.type.dims.length === 4, typeText(x.type), 'a tensor [N, channels, H, W]');
+    const batch = given(x.type.dims, 0);
+    const channels = given(x.type.dims, 1);
+    const [height, width] = [partOf(b, x, 2, r), partOf(b, x, 3, r)];
+    // SpaceToDepth puts the place in the block before the channel, PyTorch behind it.
+    const split = b.op(reshape, [x], { shape: [batch, channels, height, Dim.of(r), width, Dim.of(r)] });
+    const moved = b.op(transpose, [split], { perm: [0, 1, 3, 5, 2, 4] });
+    return b.op(reshape, [moved], { shape: [batch, channels.times(r * r), height, width] });
+  },
+});
+
+function partOf(b: LayerBuilder, x: Value, axis: number, r: number): Dim {
+  const size = given(x.type.dims, axis);
+  const part = size.divideExactly(r);
+  const hint = size.constant === undefined ? `assert ${size} % ${r} == 0` : undefined;
+  b.check('l2', part !== undefined, `${size} on axis ${axis} of ${typeText(x.type)}`, `a multiple of ${r}`, hint);
+  return part;
+}

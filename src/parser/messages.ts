@@ -1,0 +1,379 @@
+/** Words for syntax errors: what was found, what could have stood there, and what to type instead. */
+import { EOF, type IToken, type TokenType } from 'chevrotain';
+import {
+  assignment,
+  badLabel,
+  badLabelTarget,
+  keywordAsName,
+  statementBeginsWithOperator,
+  unexpectedText,
+} from '../diagnostics/catalogue/syntax.ts';
+import { type Diagnostic, makeDiagnostic } from '../diagnostics/diagnostic.ts';
+import type { SourceFile, Span } from '../diagnostics/source.ts';
+import {
+  Arrow,
+  Assign,
+  CallParen,
+  Colon,
+  Comma,
+  Dot,
+  endOf,
+  Float,
+  IndexBracket,
+  Int,
+  isWord,
+  KwBlock,
+  KwElse,
+  KwFalse,
+  KwModel,
+  KwShortcut,
+  KwTrue,
+  LabelBrace,
+  LabelClose,
+  LBrace,
+  LParen,
+  Name,
+  Operator,
+  quoteText,
+  RBrace,
+  RBracket,
+  RParen,
+  Semicolon,
+  Size,
+  StringLiteral,
+} from './lexer.ts';
+
+export interface Surroundings {
+  readonly source: SourceFile;
+  /** The token that cannot stand here; EOF has no place of its own. */
+  readonly token: IToken;
+  readonly previous: IToken | undefined;
+  readonly beforePrevious: IToken | undefined;
+  readonly next: IToken | undefined;
+  /** The innermost bracket that is open. */
+  readonly opener: IToken | undefined;
+}
+
+interface Description {
+  readonly diagnostic: Diagnostic;
+}
+
+/** `the keyword \`let\``, `the integer \`3\``, `the end of the file`. */
+export function describeToken(token: IToken): string {
+  const type = token.tokenType;
+  if (type === EOF) return 'the end of the file';
+  const text = quoteText(token.image);
+  if (type === Name) return `the name ${text}`;
+  if (type === KwTrue || type === KwFalse) return text;
+  if (isWord(type)) return `the keyword ${text}`;
+  if (type === Int) return `the integer ${text}`;
+  if (type === Float) return `the float ${text}`;
+  if (type === Size) return `the size ${text}`;
+  if (type === StringLiteral) return `the string ${text}`;
+  return text;
+}
+
+function isOperator(type: TokenType): boolean {
+  return type.CATEGORIES?.includes(Operator) === true;
+}
+
+/** Where the caret goes: at the token, or behind the text before it when the token stands on a later line. */
+function spotOf(around: Surroundings): { readonly span: Span; readonly found: string; readonly short: string } {
+  const { source, token, previous } = around;
+  if (token.tokenType === EOF) {
+    const end = previous ? endOf(previous) : source.text.length;
+    return { span: { file: source, start: end, end }, found: 'the end of the file', short: 'end of the file' };
+  }
+  if (previous && (previous.endLine ?? 0) < (token.startLine ?? 0)) {
+    const end = endOf(previous);
+    return {
+      span: { file: source, start: end, end },
+      found: `the end of the line, then ${describeToken(token)}`,
+      short: 'end of the line',
+    };
+  }
+  return {
+    span: { file: source, start: token.startOffset, end: endOf(token) },
+    found: describeToken(token),
+    short: quoteText(token.image),
+  };
+}
+
+function unexpected(around: Surroundings, expected: string, fix: string): Description {
+  const spot = spotOf(around);
+  return {
+    diagnostic: makeDiagnostic(unexpectedText, { span: spot.span, with: { what: spot.short, found: spot.found, expected, fix } }),
+  };
+}
+
+const bindingPurpose: ReadonlyMap<string, string> = new Map([
+  ['params', 'a new name'],
+  ['importItem', 'a new name'],
+  ['bindingName', 'a new name'],
+  ['bindingNames', 'a new name'],
+  ['itemNames', 'a new name'],
+  ['nameOrCall', 'the name of a block'],
+  ['tensorType', 'an element type'],
+]);
+
+/** A `CONSUME` or an alternative of the grammar that failed. `rule` is the grammar's name for where it did. */
+export function describeMismatch(around: Surroundings, rule: string, expected: TokenType | undefined): Description {
+  const { token, previous, opener } = around;
+  const type = token.tokenType;
+  const word = isWord(type) && type !== Name && type !== KwTrue && type !== KwFalse;
+
+  if (type === LabelBrace && expected === LBrace) return unexpected(around, 'a body', 'put a blank before `{`');
+
+  const naming = expected === undefined && (rule === 'bindingNames' || rule === 'itemNames');
+  if (expected === Name || naming || (word && (rule === 'params' || rule === 'importItem') && previous?.tokenType !== RParen)) {
+    const purpose = bindingPurpose.get(rule) ?? 'a name';
+    if (word) {
+      const spot = spotOf(around);
+      if (spot.span.end > spot.span.start) {
+        return {
+          diagnostic: makeDiagnostic(keywordAsName, {
+            span: spot.span,
+            with: { what: purpose, keyword: token.image, fix: `${token.image}_` },
+          }),
+        };
+      }
+    }
+    const example =
+      rule === 'tensorType' ? 'write a type such as `f32[N, 3, 224, 224]`' : rule === 'nameOrCall' ? 'write `model Name = Block(…)`' : 'write a name such as `x`';
+    return unexpected(around, `${purpose}`, example);
+  }
+
+  if (type === Assign && expected === LBrace && (around.beforePrevious?.tokenType === KwBlock || around.beforePrevious?.tokenType === KwModel)) {
+    return unexpected(around, 'parameters or a body `{ … }`', `write \`const ${previous?.image ?? 'Name'} = …\``);
+  }
+  if (type === Assign && (rule === 'body' || rule === 'ifStmt') && expected === LBrace) {
+    return {
+      diagnostic: makeDiagnostic(assignment, {
+        span: spotOf(around).span,
+        with: { name: previous?.image ?? '', expected: 'a condition and then the body `{ … }`', fix: '`==` to compare' },
+      }),
+    };
+  }
+
+  switch (expected) {
+    case RParen:
+      return closer(around, ')', rule === 'operand' ? 'an operator, `->` or `)`' : '`,` or `)`');
+    case RBracket:
+      return closer(
+        around,
+        ']',
+        rule === 'typeRef' ? '`]`, since a list type is `[]` with nothing inside' : opener?.tokenType === IndexBracket && rule === 'operand' ? '`,`, `:` or `]`' : '`,` or `]`',
+      );
+    case RBrace:
+      return unexpected(around, rule === 'importItem' ? '`,` or `}`' : '`}`', rule === 'importItem' ? 'write `import { A, B } from "…"`' : 'write `}`');
+    case LabelClose:
+      return unexpected(around, 'an operator or `}` at the end of the computed part', 'write `{i + 1}`');
+    case LBrace:
+      return missingBody(around, rule);
+    case Colon:
+      return missingColon(around, rule);
+    case Assign:
+      return missingAssign(around, rule);
+    case StringLiteral:
+      return unexpected(
+        around,
+        'a string in double quotes',
+        type === Name ? `write \`"${token.image}"\`` : rule === 'mapStmt' ? 'write `map "from.*" = "to.*"`' : 'write `"…"`',
+      );
+    case Int:
+    case undefined:
+      break;
+    default:
+      break;
+  }
+
+  switch (rule) {
+    case 'target':
+      return badTarget(around);
+    case 'operand':
+      return missingValue(around);
+    case 'label':
+    case 'segment':
+    case 'wordSegment':
+      return {
+        diagnostic: makeDiagnostic(badLabel, {
+          span: spotOf(around).span,
+          with: {
+            found: spotOf(around).found,
+            expected: 'a word, an integer, or a computed part such as `{i}`',
+            fix: previous?.tokenType === Dot ? '`name.0.weight`' : 'a label such as `conv1`',
+          },
+        }),
+      };
+    case 'modelItem':
+      return unexpected(around, 'parameters `( … )`, a body `{ … }`, or `= Block(…)`', 'write `model Name { … }`');
+    case 'ifStmt':
+      return unexpected(around, 'a body `{ … }` or another `if` after `else`', 'write `else { … }`');
+    case 'mapStmt':
+      return unexpected(around, 'a name in quotes, or `none`', 'write `map "from.*" = "to.*"`');
+    case 'params':
+      return unexpected(around, 'parameters in parentheses', 'write `(width, stride = 1)`');
+    case 'typeRef':
+      return unexpected(around, 'a type: `int`, `float`, `bool`, `string`, `size`, `block` or `tensor`', 'write `: int`');
+    case 'tensorType':
+      return unexpected(around, 'the dimensions in brackets', `write \`${previous?.image ?? 'f32'}[N, 3, 224, 224]\``);
+    case 'chain':
+      return previous?.tokenType === Arrow ? badTarget(around) : missingValue(around);
+    case 'returnStmt':
+    case 'shortcut':
+    case 'expr':
+    case 'construct':
+      return missingValue(around);
+    case 'args':
+    case 'ode':
+      return unexpected(around, 'arguments in parentheses', 'write `ode(solver="rk4", t=[0, 1], steps=8)`');
+    case 'each':
+      return unexpected(around, '`as` and a name for the element', 'write `each list as x { … }`');
+    default:
+      return unexpected(around, `something else in the ${rule.replace(/Stmt$|Item$/, '')}`, 'write the statement as the reference shows it');
+  }
+}
+
+function closer(around: Surroundings, sign: string, expected: string): Description {
+  const { token, opener } = around;
+  const type = token.tokenType;
+  if (type === Colon && opener?.tokenType === CallParen && around.previous && isWord(around.previous.tokenType)) {
+    return unexpected(around, expected, `write \`${around.previous.image}=\` before an argument's value`);
+  }
+  if (type === Assign) return unexpected(around, expected, 'write `==` to compare, or the argument\'s name before `=`');
+  if (type === Semicolon) return unexpected(around, expected, `write \`,\` between elements`);
+  const separate = isWord(type) || type === Int || type === Float || type === Size || type === StringLiteral || type === LParen || type === LBrace;
+  const later = (around.previous?.endLine ?? 0) < (token.startLine ?? 0);
+  if (separate && later) return unexpected(around, expected, `write \`${sign}\`, or \`,\` before the next element`);
+  return unexpected(around, expected, separate && expected.startsWith('`,`') ? `write \`, ${token.image}\`` : `write \`${sign}\``);
+}
+
+function missingBody(around: Surroundings, rule: string): Description {
+  const { token, previous } = around;
+  const type = token.tokenType;
+  if (type === Arrow) return unexpected(around, 'a body `{ … }`', 'put parentheses around the chain: `(a -> b)`');
+  if (type === Colon && previous) return unexpected(around, 'a body `{ … }`', 'write `{ … }` where other languages indent');
+  if (rule === 'importItem') return unexpected(around, 'the names in braces', 'write `import { Name } from "file.res"`');
+  return unexpected(around, 'a body `{ … }`', 'write `{` before the statements and `}` after them');
+}
+
+function missingColon(around: Surroundings, rule: string): Description {
+  const { previous } = around;
+  switch (rule) {
+    case 'inputStmt':
+      return unexpected(around, '`:` and the type of the input', `write \`input ${previous?.image ?? 'image'}: f32[N, 3, 224, 224]\``);
+    case 'paramStmt':
+      return unexpected(around, '`:` and the type of the tensor', `write \`param ${previous?.image ?? 'scale'}: f32[1]\``);
+    case 'expr':
+      return unexpected(around, '`:` and the value for the other case', 'write `condition ? a : b`');
+    default:
+      return unexpected(around, '`:` after the label', 'write `label: layer`');
+  }
+}
+
+function missingAssign(around: Surroundings, rule: string): Description {
+  const { token, previous } = around;
+  const type = token.tokenType;
+  const name = previous?.image ?? 'x';
+  if (rule === 'letStmt') {
+    return unexpected(around, '`,` and another name, or `=`', type === Colon ? `write \`let ${name} =\`, without a type` : `write \`let ${name} = …\``);
+  }
+  if (rule === 'constItem') return unexpected(around, '`=` and the value', `write \`const ${name} = …\``);
+  if (rule === 'mapStmt') return unexpected(around, '`=` and the other name', 'write `map "from.*" = "to.*"`');
+  return unexpected(around, '`=`', 'write `=`');
+}
+
+function badTarget(around: Surroundings): Description {
+  const { token, previous } = around;
+  const type = token.tokenType;
+  if (previous?.tokenType === Arrow) {
+    const value = type === Int || type === Float || type === LParen || type === StringLiteral || type === Size;
+    return unexpected(
+      around,
+      'a layer, a block, a body or a construct after `->`',
+      value ? 'write what takes the value: `x -> f` calls f with x' : 'write the name of a layer, as in `x -> relu`',
+    );
+  }
+  const spot = spotOf(around);
+  const argument = around.opener?.tokenType === CallParen;
+  const label = around.beforePrevious?.image ?? 'x';
+  return {
+    diagnostic: makeDiagnostic(badLabelTarget, {
+      span: spot.span,
+      with: { found: spot.found, fix: argument ? `\`${label}=\` for an argument` : `\`let ${label} = …\` for a value` },
+    }),
+  };
+}
+
+function missingValue(around: Surroundings): Description {
+  const { token, previous } = around;
+  const type = token.tokenType;
+  const before = previous?.tokenType;
+  const after = previous ? ` after ${quoteText(previous.image)}` : '';
+  if (isWord(type) && type !== Name) {
+    return unexpected(around, `a value${after}: a number, a string, a list, a name, or \`( … )\``, `write a name that is no keyword, such as \`${token.image}_\``);
+  }
+  if (before && (isOperator(before) || before === Assign || before === Comma)) {
+    return unexpected(around, `a value${after}`, `take ${quoteText(previous?.image ?? '')} away, or write a value after it`);
+  }
+  if (isOperator(type)) return unexpected(around, `a value before ${quoteText(token.image)}`, `write \`it ${token.image} …\``);
+  return unexpected(around, `a value${after}: a number, a string, a list, a name, or \`( … )\``, 'write the value');
+}
+
+/** Something in a body that no statement begins with. */
+export function describeUnreadable(around: Surroundings): Description {
+  const { token, previous, beforePrevious } = around;
+  const type = token.tokenType;
+  const before = previous?.tokenType;
+  const begins = before === undefined || before === LBrace || before === Semicolon;
+  const spot = { file: around.source, start: token.startOffset, end: endOf(token) };
+  if (isOperator(type) || type === Arrow) {
+    if (begins) {
+      const fix = type === Arrow ? '`it -> …`, or the layer alone' : `\`it ${token.image} …\``;
+      return { diagnostic: makeDiagnostic(statementBeginsWithOperator, { span: spot, with: { operator: token.image, fix } }) };
+    }
+    return unexpected(
+      { ...around, previous: undefined },
+      'another statement: a label covers its own layer only, `->` binds loosest, and a construct is no operand',
+      `put parentheses around what stands before \`${token.image}\`: \`(…) ${token.image} …\``,
+    );
+  }
+  if (type === Assign) {
+    const name = before && isWord(before) ? (previous?.image ?? '') : '';
+    return {
+      diagnostic: makeDiagnostic(assignment, {
+        span: spot,
+        with: {
+          name: name || '…',
+          expected: '`let` before a new name',
+          fix: name ? `\`let ${name} = …\`` : '`let name = …`',
+        },
+      }),
+    };
+  }
+  if (type === Colon) {
+    if (before === Float || before === Size || before === StringLiteral || before === RParen || before === RBracket || before === LabelClose) {
+      return {
+        diagnostic: makeDiagnostic(badLabel, {
+          span: spot,
+          with: {
+            found: `\`:\` after ${quoteText(previous?.image ?? '')}`,
+            expected: 'a label before `:`: words and integers joined by dots',
+            fix: '`conv1: conv(64, 3x3)`',
+          },
+        }),
+      };
+    }
+    return unexpected(around, 'a statement', beforePrevious?.tokenType === Colon ? 'write one label as a path: `a.b: layer`' : 'write `label: layer` on one line');
+  }
+  if (type === IndexBracket) return unexpected(around, 'a statement', 'put parentheses around what is indexed: `(x -> f)[0]`');
+  if (type === CallParen) return unexpected(around, 'a statement', 'write `;` before the `(` of a new statement');
+  if (type === Comma) return unexpected(around, 'a statement; those need no sign between them', 'take the `,` away');
+  if (type === KwElse) return unexpected({ ...around, previous: undefined }, '`else` right after the body of an `if`', 'write `if condition { … } else { … }`');
+  if (type === KwShortcut) return unexpected({ ...around, previous: undefined }, '`shortcut` right after the body of a `residual`', 'write `residual { … } shortcut project`');
+  if (type === Dot) return unexpected(around, 'a statement', 'write the whole path before `:`, as in `a.0.b: layer`');
+  if (type === LabelBrace) return unexpected(around, 'a label with its `:`', 'write `layer{i}: …`, or a blank before the `{` of a body');
+  if (isWord(type)) return unexpected({ ...around, previous: undefined }, 'a statement, or the `}` of the body', `write \`${token.image}:\` if it is a label`);
+  if (type === RBrace) return unexpected(around, 'a statement', 'take the `}` away');
+  return unexpected(around, 'a statement, or the `}` of the body', `take ${quoteText(token.image)} away`);
+}

@@ -1,0 +1,81 @@
+/** The way into the parser's room: text in, tree and diagnostics out. Nothing here throws on any input. */
+import { notUtf8 } from '../diagnostics/catalogue/syntax.ts';
+import { type Diagnostic, makeDiagnostic, Sink } from '../diagnostics/diagnostic.ts';
+import type { SourceFile } from '../diagnostics/source.ts';
+import type { Expr, FileNode } from './ast.ts';
+import { ResParser } from './grammar.ts';
+import { lex } from './lexer.ts';
+
+let cachedParser: ResParser | undefined;
+
+/** Made when first needed, since its look-ahead tables take some milliseconds. */
+function parser(): ResParser {
+  cachedParser ??= new ResParser(false);
+  return cachedParser;
+}
+
+function inOrder(diagnostics: readonly Diagnostic[]): Diagnostic[] {
+  return [...diagnostics].sort((a, b) => (a.span?.start ?? 0) - (b.span?.start ?? 0));
+}
+
+/**
+ * The tree of a file. Items that cannot be read are missing from it, and statements within them; whoever goes on with a
+ * tree beside diagnostics should expect names that nothing declares.
+ */
+export function parse(source: SourceFile): { readonly file: FileNode; readonly diagnostics: readonly Diagnostic[] } {
+  const sink = new Sink();
+  const lexed = lex(source, sink);
+  const items = parser().readFile(source, lexed, sink);
+  const span = { file: source, start: 0, end: source.text.length };
+  return { file: { kind: 'file', source, items, comments: lexed.comments, span }, diagnostics: inOrder(sink.list) };
+}
+
+/** One expression that is the whole text, as in `-D depths=[2, 2]`. `expr` is absent when there are errors. */
+export function parseExpression(source: SourceFile): { readonly expr?: Expr; readonly diagnostics: readonly Diagnostic[] } {
+  const sink = new Sink();
+  const lexed = lex(source, sink);
+  const expr = parser().readExpression(source, lexed, sink);
+  const diagnostics = inOrder(sink.list);
+  return { ...(expr && !sink.hasErrors && { expr }), diagnostics };
+}
+
+/** Length of the UTF-8 sequence at `at`, or 0 where none is well formed (Unicode 15, table 3-7). */
+function sequenceLength(bytes: Uint8Array, at: number): number {
+  const first = bytes[at] ?? 0;
+  const follows = (offset: number, low = 0x80, high = 0xbf): boolean => {
+    const byte = bytes[at + offset] ?? 0;
+    return byte >= low && byte <= high;
+  };
+  if (first < 0x80) return 1;
+  if (first >= 0xc2 && first <= 0xdf) return follows(1) ? 2 : 0;
+  if (first >= 0xe0 && first <= 0xef) {
+    return follows(1, first === 0xe0 ? 0xa0 : 0x80, first === 0xed ? 0x9f : 0xbf) && follows(2) ? 3 : 0;
+  }
+  if (first >= 0xf0 && first <= 0xf4) {
+    return follows(1, first === 0xf0 ? 0x90 : 0x80, first === 0xf4 ? 0x8f : 0xbf) && follows(2) && follows(3) ? 4 : 0;
+  }
+  return 0;
+}
+
+/** Text of a file's bytes. Bytes that are no UTF-8 are a diagnostic with the offset and line of the first of them. */
+export function decodeUtf8(bytes: Uint8Array, name: string): { readonly source?: SourceFile; readonly diagnostics: readonly Diagnostic[] } {
+  try {
+    // A byte order mark is kept, so that offsets count what the file holds; the lexer skips it.
+    return { source: { name, text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes) }, diagnostics: [] };
+  } catch {
+    let line = 1;
+    let at = 0;
+    while (at < bytes.length) {
+      const length = sequenceLength(bytes, at);
+      if (length === 0) break;
+      if (bytes[at] === 10 || (bytes[at] === 13 && bytes[at + 1] !== 10)) line++;
+      at += length;
+    }
+    const value = `0x${(bytes[at] ?? 0).toString(16).toUpperCase().padStart(2, '0')}`;
+    const wide = (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff);
+    const fix = wide
+      ? `convert it: \`iconv -f UTF-16 -t UTF-8 ${name}\``
+      : `convert it: \`iconv -f LATIN1 -t UTF-8 ${name}\`, if it is text in an older encoding`;
+    return { diagnostics: [makeDiagnostic(notUtf8, { with: { name, value, offset: at, line, fix } })] };
+  }
+}

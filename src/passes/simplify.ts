@@ -1,0 +1,517 @@
+/**
+ * What needs no idea: identities, chains of operators that only move elements, arithmetic with neutral elements, operators on constants, common
+ * sub-expressions, equal weights. Each rule keeps every bit but those of `x + 0`, where −0 becomes +0.
+ */
+import { BugError } from '../diagnostics/diagnostic.ts';
+import { Dim, DimOverflow } from '../ir/dim.ts';
+import type { Graph, Node, Value } from '../ir/graph.ts';
+import { hostOf } from '../ir/graph.ts';
+import type { AttrValue } from '../ir/operator.ts';
+import { countOf, elemBytes, elementCount, isElemType, isFloat, sameType } from '../ir/types.ts';
+import { boolAttr, dimsAttr, numberAttr, numbersAttr, stringAttr } from '../ops/attrs.ts';
+import * as w from '../weights/expr.ts';
+import { isLossless, roundTo } from '../weights/round.ts';
+import { bytesFreed, everyElement, isConstant, producerIn, soleReader } from './conditions.ts';
+import { allGraphs } from './driver.ts';
+import { rule, type Sweep } from './rule.ts';
+import { isWholeSlice, type SliceAxis, sliceAxes } from './shape-facts.ts';
+
+// ------------------------------------------------------------------------------------------------------------ operators that do nothing
+
+const identityLike = ['identity', 'cast', 'reshape', 'squeeze', 'unsqueeze', 'transpose', 'slice', 'pad', 'expand', 'concat', 'maxpool', 'avgpool'] as const;
+
+/** Whether a node hands its operand on. That the types agree is asked separately. */
+function doesNothing(node: Node): boolean {
+  switch (node.op.name) {
+    case 'identity':
+    case 'reshape':
+    case 'squeeze':
+    case 'unsqueeze':
+    case 'expand':
+    case 'cast':
+      // Row-major order is the same where the shapes are; a cast or an expand to the type that is there changes nothing.
+      return true;
+    case 'transpose':
+      return numbersAttr(node.attrs, 'perm').every((axis, i, all) => (axis < 0 ? axis + all.length : axis) === i);
+    case 'slice':
+      return isWholeSlice(node);
+    case 'pad':
+      return numbersAttr(node.attrs, 'pads').every((n) => n === 0);
+    case 'concat':
+      return node.slots.length === 1;
+    case 'maxpool':
+    case 'avgpool':
+      return (['kernel', 'stride'] as const).every((name) => numbersAttr(node.attrs, name).every((n) => n === 1)) && numbersAttr(node.attrs, 'pads').every((n) => n === 0);
+    default:
+      return false;
+  }
+}
+
+export const removeIdentity = rule({
+  name: 'simplify/identity',
+  doc: `Removes an operator that hands its operand on.
+
+  f(x)  →  x
+
+f: identity (dropout, stochastic depth), a cast to the element type that is there, a reshape, squeeze, unsqueeze or expand to the shape that is
+there, a transpose that permutes nothing, a slice of everything, a pad by nothing, a concat of one, a pool with window and stride 1.
+Exact when
+  same-type   the result's element type and every dimension are the operand's
+Rounding: none.`,
+  roots: identityLike,
+  *match(node: Node): Generator<Node> {
+    if (node.operand(0) && sameType(node.x.type, node.y.type) && doesNothing(node)) yield node;
+  },
+  exact: { 'same-type': (node) => sameType(node.x.type, node.y.type) },
+  rewrite: (node, g) => g.replace(node.y, node.x),
+});
+
+interface Neutral {
+  readonly node: Node;
+  readonly x: Value;
+}
+
+export const removeNeutral = rule({
+  name: 'simplify/neutral',
+  doc: `Removes arithmetic with a neutral element.
+
+  x + 0, 0 + x, x − 0, x · 1, 1 · x, x / 1, x ^ 1  →  x
+
+Exact when
+  no-widening   the constant does not broadcast x to a larger shape
+x · 0 stays: it is not 0 where x is not finite, and only a sum's term is worth the argument (fuse-shortcut/zero).
+Rounding: none; −0 + 0 is +0 in the source and −0 here, which are equal.`,
+  roots: ['add', 'sub', 'mul', 'div', 'pow'],
+  *match(node: Node): Generator<Neutral> {
+    const [a, b] = node.operands;
+    if (!a || !b) return;
+    const neutral = node.op.name === 'add' || node.op.name === 'sub' ? 0 : 1;
+    if (isConstant(b) && everyElement(b.content, neutral)) yield { node, x: a };
+    if (isConstant(a) && node.op.traits.commutative === true && everyElement(a.content, neutral)) yield { node, x: b };
+  },
+  exact: { 'no-widening': ({ node, x }) => sameType(x.type, node.y.type) },
+  rewrite: ({ node, x }, g) => g.replace(node.y, x),
+});
+
+// ------------------------------------------------------------------------------------------------------------ chains
+
+interface Chain {
+  readonly outer: Node;
+  readonly inner: Node;
+}
+
+function* chainOf(outer: Node, inners: readonly string[]): Generator<Chain> {
+  const inner = producerIn(outer.operand(0), outer);
+  if (inner && inners.includes(inner.op.name)) yield { outer, inner };
+}
+
+const reshaping = ['reshape', 'squeeze', 'unsqueeze'] as const;
+
+export const mergeReshapes = rule({
+  name: 'simplify/reshapes',
+  doc: `Makes one reshape of two; squeeze and unsqueeze are reshapes.
+
+  reshape(reshape(x))  →  reshape(x)
+
+Exact when
+  resolved   the outer's result has a shape that does not depend on the middle one: 0 and −1 were resolved against it when it was inferred
+Rounding: none; reshapes keep the row-major order.`,
+  roots: reshaping,
+  *match(outer: Node): Generator<Chain> {
+    yield* chainOf(outer, reshaping);
+  },
+  // At most one dimension may be known at run time alone, or the shape is one that the inputs' shapes give.
+  exact: { resolved: ({ outer }) => outer.y.type.dims.every((d) => d.constant === undefined || d.constant >= 0) },
+  rewrite({ outer, inner }, g) {
+    g.replace(outer.y, g.node('reshape', [inner.x], { shape: outer.y.type.dims }, outer));
+  },
+});
+
+const permOf = (node: Node): readonly number[] => {
+  const perm = numbersAttr(node.attrs, 'perm');
+  return perm.map((axis) => (axis < 0 ? axis + perm.length : axis));
+};
+
+export const mergeTransposes = rule({
+  name: 'simplify/transposes',
+  doc: `Makes one transpose of two.
+
+  transpose(transpose(x; p); q)  →  transpose(x; p∘q),   (p∘q)[i] = p[q[i]]
+
+Exact when
+  permutation   both permute the same axes
+Rounding: none.`,
+  roots: ['transpose'],
+  *match(outer: Node): Generator<Chain> {
+    yield* chainOf(outer, ['transpose']);
+  },
+  exact: { permutation: ({ outer, inner }) => permOf(outer).length === permOf(inner).length },
+  rewrite({ outer, inner }, g) {
+    const p = permOf(inner);
+    g.replace(outer.y, g.node('transpose', [inner.x], { perm: permOf(outer).map((axis) => p[axis] ?? axis) }, outer));
+  },
+});
+
+/** Two slices as one; undefined where an axis is cut twice and the numbers are not plain enough to be sure. */
+function joined({ outer, inner }: Chain): readonly SliceAxis[] | undefined {
+  const first = new Map(sliceAxes(inner).map((one) => [one.axis, one]));
+  for (const second of sliceAxes(outer)) {
+    const before = first.get(second.axis);
+    if (!before) {
+      first.set(second.axis, second);
+      continue;
+    }
+    const [s1, s2, e2] = [before.start.constant, second.start.constant, second.end.constant];
+    if (s1 === undefined || s2 === undefined || s1 < 0 || s2 < 0 || before.step < 1 || second.step < 1) return undefined;
+    const start = Dim.of(s1 + s2 * before.step);
+    const step = before.step * second.step;
+    // Element i of the outer is element s2 + i·t2 of the inner, which is element s1 + (s2 + i·t2)·t1 of x.
+    if (second.toEnd) first.set(second.axis, { ...before, start, step });
+    else if (e2 !== undefined && e2 >= 0 && inner.y.type.dims[second.axis]?.constant !== undefined) {
+      const length = Math.min(e2, inner.y.type.dims[second.axis]?.constant ?? 0);
+      if (length <= s2) return undefined;
+      first.set(second.axis, { ...before, start, step, end: Dim.of(s1 + (length - 1) * before.step + 1) });
+    } else return undefined;
+  }
+  return [...first.values()].sort((a, b) => a.axis - b.axis);
+}
+
+export const mergeSlices = rule({
+  name: 'simplify/slices',
+  doc: `Makes one slice of two.
+
+  slice(slice(x; s₁, e₁, t₁); s₂, e₂, t₂)  →  slice(x; s₁ + s₂·t₁, …, t₁·t₂)
+
+Exact when
+  plain        where both cut one axis, starts are known and count from the front, steps go forward, and the end is the axis's or known
+  one-reader   only the outer reads the inner (else both would be cut)
+Rounding: none.`,
+  roots: ['slice'],
+  *match(outer: Node): Generator<Chain> {
+    yield* chainOf(outer, ['slice']);
+  },
+  exact: { plain: (m) => joined(m) !== undefined, 'one-reader': ({ inner, outer }) => soleReader(inner.y) === outer },
+  rewrite(m, g) {
+    const axes = joined(m) ?? [];
+    const attrs: Record<string, AttrValue> = {
+      starts: axes.map((a) => a.start),
+      ends: axes.map((a) => a.end),
+      axes: axes.map((a) => a.axis),
+      steps: axes.map((a) => a.step),
+    };
+    g.replace(m.outer.y, g.node('slice', [m.inner.x], attrs, m.outer));
+  },
+});
+
+export const mergeCasts = rule({
+  name: 'simplify/casts',
+  doc: `Makes one cast of two.
+
+  cast(cast(x; a); b)  →  cast(x; b)
+
+Exact when
+  lossless   every number of x's element type is one of a's: f32 to f16 to f32 rounds, f16 to f32 to f16 does not
+Rounding: none.`,
+  roots: ['cast'],
+  *match(outer: Node): Generator<Chain> {
+    yield* chainOf(outer, ['cast']);
+  },
+  exact: { lossless: ({ inner }) => isLossless(inner.x.type.elem, inner.y.type.elem) },
+  rewrite: ({ outer, inner }, g) => g.replace(outer.y, g.node('cast', [inner.x], outer.attrs, outer)),
+});
+
+export const mergePads = rule({
+  name: 'simplify/pads',
+  doc: `Makes one pad of two.
+
+  pad(pad(x; a); b)  →  pad(x; a + b)
+
+Exact when
+  same-value   both put the same constant, and none cuts
+  one-reader   only the outer reads the inner
+Pads are not folded into pools: a max pool puts −∞, an average pool may not count its padding.
+Rounding: none.`,
+  roots: ['pad'],
+  *match(outer: Node): Generator<Chain> {
+    yield* chainOf(outer, ['pad']);
+  },
+  exact: {
+    'same-value': ({ outer, inner }) =>
+      [outer, inner].every((node) => stringAttr(node.attrs, 'mode') === 'constant' && numbersAttr(node.attrs, 'pads').every((n) => n >= 0)) &&
+      numberAttr(outer.attrs, 'value') === numberAttr(inner.attrs, 'value'),
+    'one-reader': ({ inner, outer }) => soleReader(inner.y) === outer,
+  },
+  rewrite({ outer, inner }, g) {
+    const more = numbersAttr(inner.attrs, 'pads');
+    const pads = numbersAttr(outer.attrs, 'pads').map((n, i) => n + (more[i] ?? 0));
+    g.replace(outer.y, g.node('pad', [inner.x], { ...outer.attrs, pads }, outer));
+  },
+});
+
+const idempotent: readonly string[] = ['relu', 'abs', 'floor', 'ceil', 'round', 'sign'];
+
+export const removeRepeated = rule({
+  name: 'simplify/repeated',
+  doc: `Removes the second of two equal operators that change nothing a second time, and both of two that undo each other.
+
+  relu(relu(x))  →  relu(x)      neg(neg(x))  →  x      not(not(x))  →  x
+
+Exact when
+  same-type   the types agree
+f: relu, abs, floor, ceil, round, sign. Rounding: none.`,
+  roots: [...idempotent, 'neg', 'not'],
+  *match(outer: Node): Generator<Chain> {
+    yield* chainOf(outer, [outer.op.name]);
+  },
+  exact: { 'same-type': ({ outer, inner }) => sameType(outer.y.type, inner.x.type) },
+  rewrite: ({ outer, inner }, g) => g.replace(outer.y, idempotent.includes(outer.op.name) ? inner.y : inner.x),
+});
+
+// ------------------------------------------------------------------------------------------------------------ constants
+
+/** Constants that come out of folding are no larger, unless they replace as many bytes. */
+const foldLimit = 64 * 1024;
+
+function resultBytes(node: Node): number {
+  let bytes = 0;
+  for (const y of node.results) bytes += (countOf(y.type) ?? Infinity) * elemBytes[y.type.elem];
+  return bytes;
+}
+
+/** A folded constant is no larger than the limit, or than the constants that go with the node. */
+function staysSmall(node: Node): boolean {
+  const bytes = resultBytes(node);
+  return bytes <= foldLimit || bytes <= bytesFreed(node.operands, node);
+}
+
+const operatorsOnShapes: readonly string[] = ['dim_value', 'full', 'range'];
+
+/** Evaluates an operator on constants; undefined where a number cannot be held. */
+function evaluated(node: Node): readonly w.WeightExpr[] | undefined {
+  const operands = node.operands.map((value) => hostOf(value));
+  try {
+    return node.op.evaluate(operands, node.attrs).map((tensor) => {
+      // What the graph would have computed are numbers of the element type.
+      const data = Float64Array.from(tensor.data);
+      roundTo(tensor.elem, data);
+      return w.literal({ elem: tensor.elem, dims: tensor.dims, data });
+    });
+  } catch (error) {
+    if (error instanceof BugError || error instanceof DimOverflow) return undefined;
+    throw error;
+  }
+}
+
+/** Every dimension that the attributes and the results hold is a number. */
+function isStatic(node: Node): boolean {
+  const known = (list: readonly (number | Dim)[]): boolean => list.every((d) => typeof d === 'number' || d.constant !== undefined);
+  return node.results.every((y) => known(y.type.dims)) && Object.values(node.attrs).every((value) => typeof value !== 'object' || known(value));
+}
+
+const allOperators: readonly string[] = [];
+
+/** Rules whose root may be any operator are entered for each of these names by the pipeline. */
+export const foldedOperators: readonly string[] = [
+  ...['add', 'sub', 'mul', 'div', 'pow', 'min', 'max', 'neg', 'abs', 'exp', 'log', 'sqrt', 'erf', 'reciprocal', 'floor', 'ceil', 'round', 'sign', 'sin', 'cos', 'tan', 'tanh'],
+  ...['equal', 'less', 'less_equal', 'greater', 'greater_equal', 'and', 'or', 'not', 'where', 'relu', 'leaky_relu', 'elu', 'sigmoid', 'hardsigmoid', 'softplus', 'clamp', 'softmax'],
+  ...['cast', 'reshape', 'transpose', 'concat', 'split', 'slice', 'pad', 'expand', 'squeeze', 'unsqueeze', 'gather', 'range', 'full', 'dim_value', 'matmul', 'linear', 'conv'],
+  ...['reduce_sum', 'reduce_mean', 'reduce_max', 'reduce_min', 'reduce_prod', 'argmax', 'cumsum', 'identity'],
+  ...allOperators,
+];
+
+export const foldConstants = rule({
+  name: 'simplify/constants',
+  doc: `Evaluates an operator whose operands are small known constants.
+
+  f(c₁, c₂, …)  →  c
+
+Exact when
+  known    every operand is a constant whose elements are known, and every dimension is a number
+  small    the result has at most 64 KiB, or no more bytes than the constants that go
+  held     every number can be held: integers beyond 2^53 cannot
+Random operators are none. Rounding: in float64, rounded once per operator to its element type.`,
+  roots: foldedOperators,
+  *match(node: Node): Generator<Node> {
+    if (node.op.traits.random === true || node.regions.length > 0) return;
+    const operands = node.operands;
+    if (operands.some((value) => value !== undefined && !isConstant(value))) return;
+    if (operands.length === 0 && !operatorsOnShapes.includes(node.op.name)) return;
+    // Symbolic shapes without operands (\`dim_value\` of N) are no constants, and large ones stay generators.
+    if (operands.length === 0 && (!isStatic(node) || resultBytes(node) > foldLimit)) return;
+    yield node;
+  },
+  exact: {
+    known: (node) => isStatic(node) && node.operands.every((value) => value === undefined || hostOf(value) !== undefined || lazily(node) !== undefined),
+    small: staysSmall,
+    held: (node) => lazily(node) !== undefined || evaluated(node) !== undefined,
+  },
+  rewrite(node, g) {
+    const lazy = lazily(node);
+    const made = lazy ? [lazy] : (evaluated(node) ?? []);
+    const source = node.operands.find((value) => value?.name !== undefined);
+    for (const [i, y] of node.results.entries()) {
+      const content = made[i];
+      if (!content) continue;
+      const keeps = node.results.length === 1 && node.operands.filter((value) => value?.name !== undefined).length === 1;
+      g.replace(y, g.constant(content, keeps && source?.def.kind === 'constant' ? source.def.role : 'constant', keeps ? source?.name : undefined));
+    }
+  },
+});
+
+/** The result as an expression over the operands, for constants that are too large to be known. Elements are not rounded in between. */
+function lazily(node: Node): w.WeightExpr | undefined {
+  if (node.operands.every((value) => value === undefined || hostOf(value) !== undefined)) return undefined;
+  const [a, b] = node.operands;
+  if (!a || !isConstant(a) || !isFloat(a.type.elem) || node.results.length !== 1 || !isStatic(node)) return undefined;
+  const x = w.exprOf(a);
+  const y = isConstant(b) ? w.exprOf(b) : undefined;
+  const dims = node.y.type.dims.map((d) => d.constant ?? 0);
+  const rank = x.dims.length;
+  switch (node.op.name) {
+    case 'identity':
+      return x;
+    case 'reshape':
+    case 'squeeze':
+    case 'unsqueeze':
+      return w.reshape(x, dims);
+    case 'transpose':
+      return w.transpose(x, permOf(node));
+    case 'cast':
+      return isFloat(node.y.type.elem) && isElemType(node.y.type.elem) ? w.cast(x, node.y.type.elem) : undefined;
+    case 'add':
+      return y && w.add(x, y);
+    case 'sub':
+      return y && w.sub(x, y);
+    case 'mul':
+      return y && w.mul(x, y);
+    case 'div':
+      return y && w.div(x, y);
+    case 'neg':
+      return w.neg(x);
+    case 'sqrt':
+      return w.sqrt(x);
+    case 'reciprocal':
+      return w.reciprocal(x);
+    case 'concat': {
+      const axis = numberAttr(node.attrs, 'axis');
+      const parts = node.operands.flatMap((value) => (isConstant(value) ? [w.exprOf(value)] : []));
+      return parts.length === node.slots.length ? w.concat(parts, axis < 0 ? axis + rank : axis) : undefined;
+    }
+    case 'slice': {
+      const starts = x.dims.map(() => 0);
+      const ends = [...x.dims];
+      const steps = x.dims.map(() => 1);
+      for (const one of sliceAxes(node)) {
+        if (one.step < 1) return undefined;
+        starts[one.axis] = one.start.constant ?? 0;
+        ends[one.axis] = one.end.constant ?? 0;
+        steps[one.axis] = one.step;
+      }
+      return w.slice(x, starts, ends, steps);
+    }
+    case 'matmul':
+      return y && rank === 2 && y.dims.length === 2 ? w.matmul(x, y) : undefined;
+    case 'reduce_sum':
+    case 'reduce_mean': {
+      const named = numbersAttr(node.attrs, 'axes').map((axis) => (axis < 0 ? axis + rank : axis));
+      const axes = named.length === 0 ? x.dims.map((_, i) => i) : named;
+      const sum = w.reduceSum(x, axes, boolAttr(node.attrs, 'keepdims'));
+      const count = elementCount(axes.map((axis) => x.dims[axis] ?? 1));
+      return node.op.name === 'reduce_sum' ? sum : w.div(sum, w.full(x.elem, [], count));
+    }
+    default:
+      return undefined;
+  }
+}
+
+// ------------------------------------------------------------------------------------------------------------ sweeps
+
+function attrText(value: AttrValue): string {
+  if (typeof value !== 'object') return JSON.stringify(value);
+  return `[${value.map((item) => (typeof item === 'number' ? String(item) : `d${item.id}`)).join(',')}]`;
+}
+
+/** Two operands are equal when they are one value, or constants of one content. */
+function operandText(value: Value | undefined): string {
+  if (!value) return '-';
+  return value.content ? `c${value.content.id}:${value.type.elem}` : `v${value.id}`;
+}
+
+/** Merges nodes that compute the same: one operator, equal attributes, equal operands, no randomness, no sub-graph. */
+export const commonSubexpressions: Sweep = {
+  name: 'simplify/common-subexpressions',
+  doc: `Merges two nodes that compute the same: one operator, equal attributes, the same operands (or constants of equal content), neither random
+nor the owner of a sub-graph. The first in the graph's order stays, because it comes before all readers of both.`,
+  run(graph) {
+    let merged = 0;
+    for (const one of allGraphs(graph)) {
+      const seen = new Map<string, Node>();
+      for (const node of one.nodes()) {
+        if (node.op.traits.random === true || node.regions.length > 0) continue;
+        const attrs = Object.keys(node.attrs)
+          .sort()
+          .map((name) => `${name}=${attrText(node.attrs[name] ?? 0)}`);
+        const key = `${node.op.name}|${attrs.join(' ')}|${node.operands.map(operandText).join(' ')}`;
+        const first = seen.get(key);
+        if (!first) {
+          seen.set(key, node);
+          continue;
+        }
+        if (!node.results.every((y, i) => first.results[i] !== undefined && sameType(y.type, first.results[i].type))) continue;
+        for (const [i, y] of node.results.entries()) {
+          const kept = first.results[i];
+          if (kept) one.replaceUses(y, kept);
+        }
+        one.erase(node);
+        merged++;
+      }
+    }
+    return merged;
+  },
+};
+
+/** Makes readers of equal constants read one. */
+export const equalWeights: Sweep = {
+  name: 'simplify/equal-weights',
+  doc: `Makes all readers of constants with equal content and role read one of them, the first by use, whose name stays. Runs last, so that no fold is
+refused for a second reader that it made. Equal expressions are recognised by their structure; equal files by the pre-pass that hashes.`,
+  run(graph) {
+    let merged = 0;
+    for (const one of allGraphs(graph)) {
+      const seen = new Map<string, Value>();
+      for (const value of one.constants()) {
+        if (value.def.kind !== 'constant') continue;
+        const key = `${value.def.content.id}|${value.type.elem}`;
+        const first = seen.get(key);
+        if (first && value.outputs === 0) {
+          one.replaceUses(value, first);
+          merged++;
+        } else if (!first) seen.set(key, value);
+      }
+    }
+    return merged;
+  },
+};
+
+/** Removes nodes whose results nobody reads, from the last to the first. */
+export const deadCode: Sweep = {
+  name: 'simplify/dead-code',
+  doc: 'Removes nodes whose results nobody reads.',
+  run: (graph: Graph) => removeDead(graph),
+};
+
+function removeDead(graph: Graph): number {
+  let removed = 0;
+  for (const one of allGraphs(graph)) {
+    let node = one.last;
+    while (node) {
+      const previous: Node | undefined = node.prev;
+      if (node.results.every((y) => y.isDead) && node.regions.length === 0) {
+        one.erase(node);
+        removed++;
+      }
+      node = previous;
+    }
+  }
+  return removed;
+}

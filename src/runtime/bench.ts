@@ -1,0 +1,106 @@
+/**
+ * How long models take: creating a session, and one run, as medians over interleaved measurements, so that a slow minute of the machine
+ * falls on all of them alike.
+ */
+import type { HostTensor } from '../ir/types.ts';
+import { openSession, type Provider, type Session } from './session.ts';
+
+export interface BenchModel {
+  readonly name: string;
+  readonly bytes: Uint8Array | string;
+  /** onnxruntime's own optimiser. */
+  readonly optimization: 'off' | 'all';
+}
+
+export interface BenchOptions {
+  readonly ep?: Provider | undefined;
+  /** Measured runs of every model. Default 21. */
+  readonly runs?: number | undefined;
+  /** Runs before measuring. Default 3. */
+  readonly warmup?: number | undefined;
+  /** Sessions created of every model, one after the other; the last one is run. Default 3. */
+  readonly creations?: number | undefined;
+  readonly threads?: number | undefined;
+  readonly environment?: Readonly<Record<string, string>> | undefined;
+}
+
+/** Milliseconds. */
+export interface Latency {
+  readonly name: string;
+  readonly createMs: number;
+  readonly medianMs: number;
+  readonly fastestMs: number;
+  /** Half the distance between the quartiles: how far to trust the median. */
+  readonly spreadMs: number;
+}
+
+export function median(values: readonly number[]): number {
+  return quantile(values, 0.5);
+}
+
+function quantile(values: readonly number[], q: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  if (sorted.length === 0) return Number.NaN;
+  const at = q * (sorted.length - 1);
+  const below = sorted[Math.floor(at)] ?? 0;
+  const above = sorted[Math.ceil(at)] ?? below;
+  return below + (above - below) * (at - Math.floor(at));
+}
+
+/**
+ * Creation and latency of several models on the same inputs, in the models' order. Every round runs each model once, each time beginning
+ * with another one. Throws `DiagnosticError` when a provider is missing or a model is refused.
+ */
+export async function compareLatency(
+  models: readonly BenchModel[],
+  inputs: ReadonlyMap<string, HostTensor>,
+  options: BenchOptions = {},
+): Promise<readonly Latency[]> {
+  const { runs = 21, warmup = 3, creations = 3 } = options;
+  const created = models.map((): number[] => []);
+  const times = models.map((): number[] => []);
+  const sessions: (Session | undefined)[] = models.map(() => undefined);
+  const inTurn = async (round: number, visit: (model: BenchModel, index: number) => Promise<void>): Promise<void> => {
+    for (let i = 0; i < models.length; i++) {
+      const index = (i + round) % models.length;
+      const model = models[index];
+      if (model) await visit(model, index);
+    }
+  };
+  try {
+    for (let round = 0; round < Math.max(1, creations); round++) {
+      await inTurn(round, async (model, index) => {
+        await sessions[index]?.close();
+        sessions[index] = undefined;
+        const session = await openSession(model.bytes, {
+          ep: options.ep ?? 'cpu',
+          optimization: model.optimization,
+          threads: options.threads,
+          environment: options.environment,
+        });
+        sessions[index] = session;
+        created[index]?.push(session.createMs);
+      });
+    }
+    for (let round = 0; round < warmup + Math.max(1, runs); round++) {
+      await inTurn(round, async (_, index) => {
+        const session = sessions[index];
+        if (!session) return;
+        await session.run(inputs);
+        if (round >= warmup) times[index]?.push(session.runMs);
+      });
+    }
+  } finally {
+    for (const session of sessions) await session?.close();
+  }
+  return models.map((model, index) => {
+    const measured = times[index] ?? [];
+    return {
+      name: model.name,
+      createMs: median(created[index] ?? []),
+      medianMs: median(measured),
+      fastestMs: Math.min(...measured),
+      spreadMs: (quantile(measured, 0.75) - quantile(measured, 0.25)) / 2,
+    };
+  });
+}

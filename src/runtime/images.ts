@@ -1,0 +1,354 @@
+/**
+ * Pictures in and out: PNG (pngjs) and JPEG (jpeg-js) to bytes of red, green and blue, and from there to a model's input.
+ *
+ * As Pillow's `convert('RGB')` does it: grey becomes three equal channels, a palette its colours, alpha is dropped without compositing,
+ * 16 bits per sample become 8. The orientation that a camera writes into a JPEG is not applied; torchvision does not apply it either.
+ * JPEG decoders differ among themselves by one or two of 255 (inverse DCT, up-sampling of chroma); PNG is exact.
+ */
+import { readFile } from 'node:fs/promises';
+import * as catalogue from '../diagnostics/catalogue/runtime.ts';
+import { fail } from '../diagnostics/diagnostic.ts';
+import type { Dim } from '../ir/dim.ts';
+import { elementCount, type HostTensor, isFloat, type TensorType, typeText } from '../ir/types.ts';
+import { roundTo } from '../weights/round.ts';
+
+/** Rows from the top, three bytes per pixel. */
+export interface Image {
+  readonly name: string;
+  readonly width: number;
+  readonly height: number;
+  readonly data: Uint8Array;
+}
+
+/** Decoders take some ten bytes per pixel; a small file may claim any size. */
+const maxPixels = 100e6;
+
+/** `png`, `jpeg`, or undefined for anything else; by content. */
+export function imageFormatOf(bytes: Uint8Array): 'png' | 'jpeg' | undefined {
+  if ([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a].every((b, i) => bytes[i] === b)) return 'png';
+  if (bytes[0] === 0xff && bytes[1] === 0xd8 && bytes[2] === 0xff) return 'jpeg';
+  return undefined;
+}
+
+/** Throws `DiagnosticError` (RES0820, RES0822, RES0823). */
+export async function readImage(path: string): Promise<Image> {
+  return decodeImage(await readBytes(path), path);
+}
+
+/** A file's bytes. Throws `DiagnosticError` (RES0820). */
+export async function readBytes(path: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
+    const reasons: Readonly<Record<string, string>> = {
+      ENOENT: 'no such file',
+      EACCES: 'no permission',
+      EISDIR: 'a folder',
+    };
+    const found = reasons[code] ?? (error instanceof Error ? error.message : String(error));
+    return fail(catalogue.fileUnreadable, { with: { file: path, found, hint: `ls -l ${path}` } });
+  }
+}
+
+/** Throws `DiagnosticError` (RES0822, RES0823). `name` is for messages. */
+export async function decodeImage(bytes: Uint8Array, name: string): Promise<Image> {
+  const format = imageFormatOf(bytes);
+  const broken = (found: string): never =>
+    fail(catalogue.imageBroken, {
+      with: { file: name, found, expected: `a whole picture of at most ${maxPixels / 1e6} megapixels`, hint: '' },
+    });
+  if (!format) {
+    const first = [...bytes.subarray(0, 8)].map((b) => b.toString(16).padStart(2, '0')).join(' ');
+    return fail(catalogue.imageFormat, {
+      with: { file: name, found: first === '' ? 'an empty file' : `first bytes ${first}`, hint: `convert ${name} picture.png` },
+    });
+  }
+  if (format === 'png') {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    if (bytes.length < 24) return broken('the file ends before its size is told');
+    const pixels = view.getUint32(16) * view.getUint32(20);
+    if (pixels > maxPixels) return broken(`${view.getUint32(16)} x ${view.getUint32(20)} pixels`);
+    const { PNG } = await import('pngjs');
+    let read: { readonly width: number; readonly height: number; readonly data: Uint8Array } | undefined;
+    try {
+      read = PNG.sync.read(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+    } catch (error) {
+      return broken(errorText(error));
+    }
+    return rgb(name, read);
+  }
+  const { decode } = await import('jpeg-js');
+  try {
+    const read = decode(bytes, { useTArray: true, formatAsRGBA: true, maxResolutionInMP: maxPixels / 1e6, maxMemoryUsageInMB: 4096 });
+    return rgb(name, read);
+  } catch (error) {
+    return broken(errorText(error));
+  }
+}
+
+function errorText(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function rgb(name: string, rgba: { readonly width: number; readonly height: number; readonly data: Uint8Array }): Image {
+  const { width, height } = rgba;
+  const data = new Uint8Array(width * height * 3);
+  for (let i = 0, j = 0; j < data.length; i += 4, j += 3) {
+    data[j] = rgba.data[i] ?? 0;
+    data[j + 1] = rgba.data[i + 1] ?? 0;
+    data[j + 2] = rgba.data[i + 2] ?? 0;
+  }
+  return { name, width, height, data };
+}
+
+/** Bits of the fixed-point weights of Pillow's resampling of bytes: 32 less 8 of the sample less 2 of head-room. */
+const precision = 22;
+
+interface Window {
+  readonly first: number;
+  readonly weights: Int32Array;
+}
+
+/**
+ * Pillow's bilinear filter with antialiasing (`Resample.c`): a triangle as wide as an output pixel is large in the input, normalised in
+ * float64, then in fixed point. The same integers as Pillow's, hence the same bytes.
+ */
+function windows(inSize: number, outSize: number): readonly Window[] {
+  const scale = inSize / outSize;
+  const support = Math.max(scale, 1);
+  return Array.from({ length: outSize }, (_, x) => {
+    const center = (x + 0.5) * scale;
+    const first = Math.max(0, Math.trunc(center - support + 0.5));
+    const last = Math.min(inSize, Math.trunc(center + support + 0.5));
+    const raw = Array.from({ length: last - first }, (_, i) => Math.max(0, 1 - Math.abs((i + first - center + 0.5) / support)));
+    const total = raw.reduce((a, b) => a + b, 0);
+    const weights = Int32Array.from(raw, (w) => Math.trunc(0.5 + (total === 0 ? w : w / total) * 2 ** precision));
+    return { first, weights };
+  });
+}
+
+/** Bilinear with antialiasing, the same bytes as Pillow's `Image.resize(…, BILINEAR)` and torchvision's on PIL images. */
+export function resizeImage(image: Image, width: number, height: number): Image {
+  const across = width === image.width ? image.data : resample(image.data, image.height, image.width, 3, windows(image.width, width));
+  const down = height === image.height ? across : resample(across, 1, image.height, width * 3, windows(image.height, height));
+  return { name: image.name, width, height, data: down };
+}
+
+/**
+ * Resamples the middle axis of an array [outer, size, inner]; `inner` is 3 along rows and a whole row along columns.
+ * Every product is below 2^31: a weight is at most 2^22, a sample below 2^8, and the weights of one window sum to 2^22 give or take rounding.
+ */
+function resample(data: Uint8Array, outer: number, size: number, inner: number, to: readonly Window[]): Uint8Array {
+  const out = new Uint8Array(outer * to.length * inner);
+  let at = 0;
+  for (let o = 0; o < outer; o++) {
+    for (const { first, weights } of to) {
+      for (let c = 0; c < inner; c++) {
+        let sum = 1 << (precision - 1);
+        let from = (o * size + first) * inner + c;
+        for (const w of weights) {
+          sum += w * (data[from] ?? 0);
+          from += inner;
+        }
+        out[at++] = Math.min(255, Math.max(0, sum >> precision));
+      }
+    }
+  }
+  return out;
+}
+
+/** The shorter side becomes `side`, the longer one keeps the proportion, rounded down, as torchvision's `Resize(side)`. */
+export function resizeShorterSide(image: Image, side: number): Image {
+  const { width, height } = image;
+  const longer = Math.max(1, Math.trunc((side * Math.max(width, height)) / Math.min(width, height)));
+  return width <= height ? resizeImage(image, side, longer) : resizeImage(image, longer, side);
+}
+
+/** The middle, as torchvision's `CenterCrop`, which rounds half to even; what is too small is padded with black there and refused here. */
+export function centerCrop(image: Image, width: number, height: number): Image {
+  const top = roundHalfEven((image.height - height) / 2);
+  const left = roundHalfEven((image.width - width) / 2);
+  const data = new Uint8Array(width * height * 3);
+  for (let y = 0; y < height; y++) {
+    const from = ((top + y) * image.width + left) * 3;
+    data.set(image.data.subarray(from, from + width * 3), y * width * 3);
+  }
+  return { name: image.name, width, height, data };
+}
+
+function roundHalfEven(x: number): number {
+  const below = Math.floor(x);
+  const rest = x - below;
+  return rest > 0.5 || (rest === 0.5 && below % 2 !== 0) ? below + 1 : below;
+}
+
+export interface ImageOptions {
+  /** Per channel, or one number for all, of pixels / 255. Default 0. */
+  readonly mean?: readonly number[] | undefined;
+  /** Likewise. Default 1. */
+  readonly std?: readonly number[] | undefined;
+  /** Length of the shorter side before the middle is cut out; `true` is 256/224 of the model's height or width, whichever is larger. */
+  readonly resize?: number | boolean | undefined;
+  /** The input's name, for messages. */
+  readonly name?: string | undefined;
+}
+
+interface Layout {
+  readonly batch: Dim | undefined;
+  readonly channels: 1 | 3;
+  readonly first: boolean;
+  readonly height: Dim;
+  readonly width: Dim;
+}
+
+/** Channels come first where that is possible, as in every ONNX operator. */
+function layoutOf(type: TensorType): Layout | undefined {
+  const { elem, dims } = type;
+  if (!isFloat(elem) && elem !== 'u8') return undefined;
+  if (dims.length !== 3 && dims.length !== 4) return undefined;
+  const batch = dims.length === 4 ? dims[0] : undefined;
+  const [a, b, c] = dims.slice(dims.length - 3);
+  if (!a || !b || !c) return undefined;
+  const channelsOf = (d: Dim): 1 | 3 | undefined => (d.constant === 3 ? 3 : d.constant === 1 ? 1 : undefined);
+  const before = channelsOf(a);
+  const behind = channelsOf(c);
+  if (before && !(behind === 3 && before === 1)) return { batch, channels: before, first: true, height: b, width: c };
+  if (behind) return { batch, channels: behind, first: false, height: a, width: b };
+  return undefined;
+}
+
+export function takesImages(type: TensorType): boolean {
+  return layoutOf(type) !== undefined;
+}
+
+/**
+ * One or more pictures as one input tensor: pixels / 255 less mean over std for floats, bytes for u8. Throws `DiagnosticError`
+ * (RES0813, RES0824 to RES0826) when type, size or number do not fit; all pictures of a batch have one size.
+ */
+export function imageInput(images: Image | readonly Image[], type: TensorType, options: ImageOptions = {}): HostTensor {
+  const list: readonly Image[] = 'data' in images ? [images] : images;
+  const name = options.name ?? 'input';
+  const layout = layoutOf(type);
+  if (!layout) return fail(catalogue.notAnImageInput, { with: { name, found: typeText(type), hint: `--input ${name}=tensor.npy` } });
+  const { batch, channels, first } = layout;
+  const count = batch ? batch.constant : 1;
+  if (count !== undefined && count !== list.length) {
+    fail(catalogue.inputMisfit, {
+      with: { name, found: `${list.length} pictures`, expected: `${count}, for ${typeText(type)}`, hint: '' },
+    });
+  }
+  const { mean, std } = normalization(options, channels, isFloat(type.elem), name);
+  const fitted: Image[] = [];
+  for (const image of list) fitted.push(fit(image, layout, options, name, fitted[0]));
+  const height = fitted[0]?.height ?? 0;
+  const width = fitted[0]?.width ?? 0;
+  const plane = height * width;
+  const data = new Float64Array(fitted.length * channels * plane);
+  fitted.forEach((image, n) => {
+    for (let c = 0; c < channels; c++) {
+      const shift = mean[c] ?? 0;
+      const scale = std[c] ?? 1;
+      for (let i = 0; i < plane; i++) {
+        const byte = channels === 3 ? (image.data[i * 3 + c] ?? 0) : luma(image.data, i * 3);
+        const value = isFloat(type.elem) ? (byte / 255 - shift) / scale : byte;
+        data[n * channels * plane + (first ? c * plane + i : i * channels + c)] = value;
+      }
+    }
+  });
+  // The reference evaluation has to see the numbers that onnxruntime sees.
+  roundTo(type.elem, data);
+  const inner = first ? [channels, height, width] : [height, width, channels];
+  return { elem: type.elem, dims: batch ? [fitted.length, ...inner] : inner, data };
+}
+
+/** ITU-R 601 in 16 bits of fixed point, as Pillow's `convert('L')`. */
+function luma(data: Uint8Array, at: number): number {
+  return ((data[at] ?? 0) * 19595 + (data[at + 1] ?? 0) * 38470 + (data[at + 2] ?? 0) * 7471 + 0x8000) >> 16;
+}
+
+function normalization(options: ImageOptions, channels: number, float: boolean, name: string): { mean: readonly number[]; std: readonly number[] } {
+  const spread = (option: string, given: readonly number[] | undefined, fallback: number): readonly number[] => {
+    const refuse = (found: string, expected: string): never =>
+      fail(catalogue.imageOptions, { with: { option, found, expected, hint: option === '--mean' ? '--mean 0.485,0.456,0.406' : '--std 0.229,0.224,0.225' } });
+    if (given && !float) refuse(`numbers for input ${name}, which takes bytes`, 'no normalisation');
+    const list = given ?? [fallback];
+    if (list.length !== 1 && list.length !== channels) refuse(`${list.length} numbers`, channels === 1 ? '1' : `1 or ${channels}`);
+    if (option === '--std' && list.some((v) => v === 0)) refuse('0', 'numbers other than 0');
+    if (list.some((v) => !Number.isFinite(v))) refuse(list.join(','), 'finite numbers');
+    return Array.from({ length: channels }, (_, i) => list[list.length === 1 ? 0 : i] ?? fallback);
+  };
+  return { mean: spread('--mean', options.mean, 0), std: spread('--std', options.std, 1) };
+}
+
+/** The picture in the size that the model wants, or in the size of the batch's first where the model leaves it open. */
+function fit(image: Image, layout: Layout, options: ImageOptions, name: string, like: Image | undefined): Image {
+  const height = layout.height.constant ?? like?.height;
+  const width = layout.width.constant ?? like?.width;
+  const wrong = (found: string, hint: string): never =>
+    fail(catalogue.imageSize, {
+      with: { file: image.name, name, found, expected: `${height ?? layout.height.toString()} x ${width ?? layout.width.toString()} (height x width)`, hint },
+    });
+  const { resize } = options;
+  if (resize === undefined || resize === false) {
+    if ((height ?? image.height) !== image.height || (width ?? image.width) !== image.width) wrong(`${image.height} x ${image.width}`, '--resize');
+    return promised(image, layout, wrong);
+  }
+  const target = Math.max(height ?? 0, width ?? 0);
+  const side = resize === true ? (target === 0 ? Math.min(image.width, image.height) : Math.round((target * 256) / 224)) : resize;
+  const scaled = resizeShorterSide(image, side);
+  if ((height ?? 0) > scaled.height || (width ?? 0) > scaled.width) wrong(`${scaled.height} x ${scaled.width} after --resize ${side}`, `--resize ${target}`);
+  return promised(centerCrop(scaled, width ?? scaled.width, height ?? scaled.height), layout, wrong);
+}
+
+/** A symbolic height or width may have been promised to be a multiple of something. */
+function promised(image: Image, layout: Layout, wrong: (found: string, hint: string) => never): Image {
+  for (const [dim, size] of [
+    [layout.height, image.height],
+    [layout.width, image.width],
+  ] as const) {
+    const multiples = [...dim.multiples()];
+    const [symbol] = multiples;
+    if (multiples.length !== 1 || !symbol) continue;
+    if (size % symbol[1] !== 0) wrong(`${image.height} x ${image.width}, where ${symbol[0]} has to be a multiple of ${symbol[1]}`, '--resize');
+  }
+  return image;
+}
+
+/**
+ * The pictures of an image-like tensor as PNG files, one per batch element. Floats are 0 … 1, integers and booleans as they are
+ * (booleans 0 or 255). Throws `DiagnosticError` (RES0827).
+ */
+export async function pngFiles(tensor: HostTensor, name: string): Promise<readonly Uint8Array[]> {
+  const refuse = (): never =>
+    fail(catalogue.notAnImageOutput, {
+      with: { name, found: `${tensor.elem}[${tensor.dims.join(', ')}]`, hint: `-o ${name}.npy` },
+    });
+  const { dims, data } = tensor;
+  if (dims.length < 2 || dims.length > 4 || elementCount(dims) === 0) return refuse();
+  const [a = 1, b = 1, c = 1] = dims.length === 2 ? [1, ...dims] : dims.slice(dims.length - 3);
+  const batch = dims.length === 4 ? (dims[0] ?? 1) : 1;
+  const drawable = (n: number): boolean => n === 1 || n === 3 || n === 4;
+  const first = drawable(a) && !(drawable(c) && c > a);
+  if (!first && !drawable(c)) return refuse();
+  const [channels, height, width] = first ? [a, b, c] : [c, a, b];
+  const { PNG } = await import('pngjs');
+  const factor = isFloat(tensor.elem) || tensor.elem === 'bool' ? 255 : 1;
+  const files: Uint8Array[] = [];
+  for (let n = 0; n < batch; n++) {
+    const png = new PNG({ width, height });
+    for (let i = 0; i < height * width; i++) {
+      const sample = (channel: number): number => {
+        const at = first ? channel * height * width + i : i * channels + channel;
+        const value = (data[n * channels * height * width + at] ?? 0) * factor;
+        return Math.min(255, Math.max(0, Math.round(Number.isNaN(value) ? 0 : value)));
+      };
+      png.data[i * 4] = sample(0);
+      png.data[i * 4 + 1] = sample(channels === 1 ? 0 : 1);
+      png.data[i * 4 + 2] = sample(channels === 1 ? 0 : 2);
+      png.data[i * 4 + 3] = channels === 4 ? sample(3) : 255;
+    }
+    files.push(new Uint8Array(PNG.sync.write(png, { colorType: channels === 4 ? 6 : channels === 1 ? 0 : 2, inputColorType: 6 })));
+  }
+  return files;
+}

@@ -1,0 +1,114 @@
+/**
+ * NumPy's .npy format, versions 1.0 to 3.0 (numpy.lib.format): the magic, a header that is a Python literal, then the elements. Written
+ * are version 1.0, little-endian, C order. The header is scanned, never evaluated.
+ */
+import * as catalogue from '../diagnostics/catalogue/runtime.ts';
+import { fail } from '../diagnostics/diagnostic.ts';
+import { type ElemType, elemBytes, elementCount, type HostTensor } from '../ir/types.ts';
+import { decode, encode } from '../weights/round.ts';
+
+const magic = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
+/** A header has some 100 bytes; a larger one is damage. */
+const maxHeader = 1 << 20;
+
+const codes = {
+  f2: 'f16',
+  f4: 'f32',
+  f8: 'f64',
+  i1: 'i8',
+  i2: 'i16',
+  i4: 'i32',
+  i8: 'i64',
+  u1: 'u8',
+  u2: 'u16',
+  u4: 'u32',
+  u8: 'u64',
+  b1: 'bool',
+} as const satisfies Readonly<Record<string, ElemType>>;
+
+type NpyElem = (typeof codes)[keyof typeof codes];
+
+export function isNpy(bytes: Uint8Array): boolean {
+  return magic.every((b, i) => bytes[i] === b);
+}
+
+/** Throws `DiagnosticError` (RES0821; RES0530 for integers beyond 2^53), also for a file that is cut off or has bytes too many. `file` is for messages. */
+export function parseNpy(bytes: Uint8Array, file: string): HostTensor {
+  const broken = (found: string, expected: string): never =>
+    fail(catalogue.npyBroken, { with: { file, found, expected, hint: 'numpy.save(file, array)' } });
+  if (!isNpy(bytes)) broken('no magic bytes', 'the bytes 93 4E 55 4D 50 59 at the start');
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const version = bytes[6] ?? 0;
+  if (bytes.length < 8 || version < 1 || version > 3) broken(`version ${version}`, 'version 1, 2 or 3');
+  const lengthBytes = version === 1 ? 2 : 4;
+  const start = 8 + lengthBytes;
+  if (bytes.length < start) broken(`${bytes.length} bytes`, `at least ${start} bytes`);
+  const headerLength = version === 1 ? view.getUint16(8, true) : view.getUint32(8, true);
+  if (headerLength > maxHeader) broken(`a header of ${headerLength} bytes`, `at most ${maxHeader}`);
+  const begin = start + headerLength;
+  if (bytes.length < begin) broken(`${bytes.length} bytes`, `${begin} bytes of header alone`);
+  const header = new TextDecoder(version === 3 ? 'utf-8' : 'latin1').decode(bytes.subarray(start, begin));
+  const code = /['"]descr['"]\s*:\s*['"]([<>|=]?)([a-zA-Z]\w*)['"]/.exec(header);
+  const order = /['"]fortran_order['"]\s*:\s*(True|False)/.exec(header)?.[1];
+  const shape = /['"]shape['"]\s*:\s*\(([^()]*)\)/.exec(header)?.[1];
+  if (!code || order === undefined || shape === undefined) return broken(header.trim(), "'descr' (one simple type), 'fortran_order' and 'shape'");
+  const elem = elemOfCode(code[2] ?? '');
+  if (!elem) return broken(`elements of type ${code[1] ?? ''}${code[2] ?? ''}`, Object.keys(codes).join(', '));
+  const dims: number[] = [];
+  for (const part of shape.split(',')) {
+    const text = part.trim().replace(/L$/, '');
+    if (text === '') continue;
+    if (!/^\d+$/.test(text) || !Number.isSafeInteger(Number(text))) return broken(`shape (${shape})`, 'whole numbers');
+    dims.push(Number(text));
+  }
+  const count = elementCount(dims);
+  const width = elemBytes[elem];
+  const size = count * width;
+  if (!Number.isSafeInteger(size) || bytes.length - begin !== size) {
+    return broken(`${bytes.length - begin} bytes of elements`, `${size} bytes for ${elem}[${dims.join(', ')}]`);
+  }
+  const stored = new Float64Array(count);
+  decode(elem, bytes.subarray(begin), stored, code[1] === '>', file);
+  if (order === 'False' || dims.length < 2) return { elem, dims, data: stored };
+  const at = fortranOffsets(dims);
+  return { elem, dims, data: stored.map((_, i) => stored[at(i)] ?? 0) };
+}
+
+function elemOfCode(code: string): NpyElem | undefined {
+  // NumPy writes b1 for booleans; `?` is its other name for them and stands in no file.
+  return code in codes ? codes[code as keyof typeof codes] : undefined;
+}
+
+/** Where row-major element i lies in a column-major array: Σ index_a · Π_{b<a} dims_b. */
+function fortranOffsets(dims: readonly number[]): (i: number) => number {
+  const strides = dims.map((_, axis) => elementCount(dims.slice(0, axis)));
+  return (i) => {
+    let rest = i;
+    let offset = 0;
+    for (let axis = dims.length - 1; axis >= 0; axis--) {
+      const size = dims[axis] ?? 1;
+      offset += (rest % size) * (strides[axis] ?? 0);
+      rest = Math.floor(rest / size);
+    }
+    return offset;
+  };
+}
+
+/** The tensor as a file. bf16, which NumPy has not, is written as f32, which holds every value of it. */
+export function npyBytes(tensor: HostTensor): Uint8Array<ArrayBuffer> {
+  const elem: NpyElem = tensor.elem === 'bf16' ? 'f32' : tensor.elem;
+  const code = Object.entries(codes).find(([, e]) => e === elem)?.[0] ?? 'f4';
+  const width = elemBytes[elem];
+  const shape = tensor.dims.length === 1 ? `${tensor.dims[0]},` : tensor.dims.join(', ');
+  const literal = `{'descr': '${width === 1 ? '|' : '<'}${code}', 'fortran_order': False, 'shape': (${shape}), }`;
+  // The elements begin at a multiple of 64, as NumPy has it, so that they can be mapped into memory; the header ends in a line break.
+  const begin = Math.ceil((10 + literal.length + 1) / 64) * 64;
+  const out = new Uint8Array(begin + tensor.data.length * width);
+  out.set(magic);
+  out[6] = 1;
+  const view = new DataView(out.buffer);
+  view.setUint16(8, begin - 10, true);
+  out.set(new TextEncoder().encode(`${literal.padEnd(begin - 11)}\n`), 10);
+  encode(elem, tensor.data, tensor.data.length, out, begin);
+  return out;
+}

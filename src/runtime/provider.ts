@@ -1,0 +1,344 @@
+/**
+ * The execution providers of onnxruntime-node 1.30 and the process that GPU providers run in.
+ *
+ * Found by trying and by reading its sources (lib/backend.ts, lib/binding.ts):
+ * - `listSupportedBackends()` says what the build knows: on Linux x64 cpu and webgpu are bundled, cuda and tensorrt are not. It says
+ *   nothing about adapters or drivers; those are found out by creating a session.
+ * - Without an adapter, creating a WebGPU session throws "Failed to get a WebGPU adapter: No supported adapters"; without its libraries
+ *   a CUDA session throws "Failed to load shared library" and the native logger writes the library's name to stderr. Neither falls back.
+ * - Nodes that a provider cannot run do go to the CPU provider silently. Only the profile says so: with `enableProfiling` and
+ *   `profileFilePrefix` (which is then required) the file `PREFIX_DATE.json` lists every kernel with its provider. `startProfiling`
+ *   does nothing, and `endProfiling` returns nothing, not even the file's name, so the prefix lies in a folder of its own.
+ * - No interface names the adapter. On Linux the Vulkan loader does, on stderr, when VK_LOADER_DEBUG asks: `Using "SwiftShader Device
+ *   (Subzero)" with driver: …` at vkCreateDevice, that is for the adapter that is really used.
+ * - The Vulkan loader and its settings are read once, when a process first uses Vulkan, and LD_LIBRARY_PATH when a process starts.
+ * Hence a process of its own for every GPU session: its environment can be set, its stderr read, and a driver that aborts ends it alone.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fail } from '../diagnostics/diagnostic.ts';
+import * as catalogue from '../diagnostics/catalogue/runtime.ts';
+
+export const providers = ['cpu', 'webgpu', 'cuda'] as const;
+export type Provider = (typeof providers)[number];
+
+export function isProvider(name: string): name is Provider {
+  return (providers as readonly string[]).includes(name);
+}
+
+/** The names that onnxruntime's profile uses. */
+export const providerNames: Readonly<Record<Provider, string>> = {
+  cpu: 'CPUExecutionProvider',
+  webgpu: 'WebGpuExecutionProvider',
+  cuda: 'CUDAExecutionProvider',
+};
+
+const swiftshaderFolder = '/usr/lib/chromium';
+
+/**
+ * The environment in which Debian's SwiftShader (package chromium-common) is the Vulkan driver, or undefined when it is not installed.
+ * The folder brings a Vulkan loader along, so that libvulkan1 need not be installed.
+ */
+export function swiftshaderEnvironment(folder: string = swiftshaderFolder): Readonly<Record<string, string>> | undefined {
+  const manifest = `${folder}/vk_swiftshader_icd.json`;
+  if (!existsSync(manifest)) return undefined;
+  return { VK_ICD_FILENAMES: manifest, LD_LIBRARY_PATH: folder };
+}
+
+/** What to type where there is no adapter. */
+export function adapterHint(): string {
+  if (process.platform !== 'linux') return 'install or update the graphics driver, then run the command again';
+  const command = `VK_ICD_FILENAMES=${swiftshaderFolder}/vk_swiftshader_icd.json LD_LIBRARY_PATH=${swiftshaderFolder} rescc …`;
+  return swiftshaderEnvironment() ? command : `apt-get install -y chromium-common, then ${command}`;
+}
+
+export type OrtData =
+  | Float32Array
+  | Float64Array
+  | BigInt64Array
+  | BigUint64Array
+  | Int32Array
+  | Uint32Array
+  | Int16Array
+  | Uint16Array
+  | Int8Array
+  | Uint8Array;
+
+/** A tensor as it crosses into onnxruntime: its type's name there, and its elements (f16 as their bits). */
+export interface OrtTensor {
+  readonly type: string;
+  readonly dims: readonly number[];
+  readonly data: OrtData;
+}
+
+export interface OrtPort {
+  readonly name: string;
+  readonly type: string;
+  readonly shape: readonly (number | string)[];
+}
+
+export interface OrtOptions {
+  readonly ep: Provider;
+  readonly level: 'disabled' | 'all';
+  readonly threads: number | undefined;
+  /** Prefix of the profile's file; no profile without. */
+  readonly profile: string | undefined;
+}
+
+/** A session of onnxruntime, here or in another process. Its methods throw `Error`s that carry what onnxruntime says. */
+export interface Engine {
+  readonly inputs: readonly OrtPort[];
+  readonly outputs: readonly OrtPort[];
+  /** Milliseconds that creating the session took. */
+  readonly createMs: number;
+  /** The time is that of the run alone, without the exchange of tensors. */
+  run(feeds: Readonly<Record<string, OrtTensor>>): Promise<{ readonly outputs: Readonly<Record<string, OrtTensor>>; readonly ms: number }>;
+  close(): Promise<void>;
+  /** As far as it is known. */
+  readonly adapter: string | undefined;
+  readonly stderr: string;
+}
+
+/** The process of a provider ended before it answered. */
+export class EngineCrash extends Error {
+  override readonly name = 'EngineCrash';
+}
+
+/**
+ * What both engines run, as text, because the child process can import neither TypeScript (Node 20) nor a part of a bundle. `open`
+ * takes the module onnxruntime-node, the model and the options, and returns an object with ports, `run` and `close`.
+ */
+const openText = `
+async function open(ort, model, options) {
+  const started = performance.now();
+  const provider = options.ep === 'cuda' ? { name: 'cuda', deviceId: 0 } : { name: options.ep };
+  const session = await ort.InferenceSession.create(model, {
+    executionProviders: [provider],
+    graphOptimizationLevel: options.level,
+    logSeverityLevel: 4,
+    ...(options.threads ? { intraOpNumThreads: options.threads } : {}),
+    ...(options.profile ? { enableProfiling: true, profileFilePrefix: options.profile } : {}),
+  });
+  const createMs = performance.now() - started;
+  const port = (m) => ({ name: m.name, type: m.isTensor ? m.type : 'sequence', shape: m.isTensor ? [...m.shape] : [] });
+  return {
+    createMs,
+    inputs: session.inputMetadata.map(port),
+    outputs: session.outputMetadata.map(port),
+    async run(feeds) {
+      const given = {};
+      for (const name of Object.keys(feeds)) given[name] = new ort.Tensor(feeds[name].type, feeds[name].data, feeds[name].dims);
+      const began = performance.now();
+      const results = await session.run(given);
+      const ms = performance.now() - began;
+      const outputs = {};
+      for (const name of Object.keys(results)) {
+        const { type, dims, data } = results[name];
+        // Newer Nodes give a Float16Array, which cannot be sent; its bits can.
+        const plain = type === 'float16' && !(data instanceof Uint16Array) ? new Uint16Array(data.buffer, data.byteOffset, data.length) : data;
+        outputs[name] = { type, dims: [...dims], data: plain };
+      }
+      return { outputs, ms };
+    },
+    async close() {
+      if (options.profile) session.endProfiling();
+      await session.release();
+    },
+  };
+}`;
+
+/** The child answers one message at a time, and ends when its parent does. */
+const childText = `${openText}
+let session;
+process.on('disconnect', () => process.exit(0));
+process.on('message', async (message) => {
+  try {
+    if (message.kind === 'open') {
+      const ort = require(message.runtime);
+      const backends = ort.listSupportedBackends().map((b) => b.name);
+      if (!backends.includes(message.options.ep)) throw new Error('backends: ' + backends.join(', '));
+      session = await open(ort, message.model, message.options);
+      const { createMs, inputs, outputs } = session;
+      process.send({ id: message.id, value: { createMs, inputs, outputs } });
+    } else if (message.kind === 'run') {
+      process.send({ id: message.id, value: await session.run(message.feeds) });
+    } else {
+      await session.close();
+      process.send({ id: message.id, value: null });
+    }
+  } catch (error) {
+    process.send({ id: message.id, error: String(error && error.message ? error.message : error) });
+  }
+});`;
+
+interface OpenedSession {
+  readonly createMs: number;
+  readonly inputs: readonly OrtPort[];
+  readonly outputs: readonly OrtPort[];
+  run(feeds: Readonly<Record<string, OrtTensor>>): Promise<{ outputs: Record<string, OrtTensor>; ms: number }>;
+  close(): Promise<void>;
+}
+
+function runtimePath(): string {
+  try {
+    return createRequire(import.meta.url).resolve('onnxruntime-node');
+  } catch (error) {
+    return fail(catalogue.runtimeMissing, { with: { found: firstLine(error) } });
+  }
+}
+
+interface OrtModule {
+  listSupportedBackends(): readonly { readonly name: string }[];
+}
+
+/** The module, and its version as its package says. Loaded when first needed: it takes some 30 ms and 20 MB. */
+function loadRuntime(): OrtModule {
+  const path = runtimePath();
+  try {
+    const loaded: OrtModule = createRequire(import.meta.url)(path);
+    return loaded;
+  } catch (error) {
+    return fail(catalogue.runtimeMissing, { with: { found: firstLine(error) } });
+  }
+}
+
+function firstLine(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.split('\n')[0] ?? text;
+}
+
+/** `1.30.0` */
+export function runtimeVersion(): string {
+  const version: unknown = createRequire(import.meta.url)('onnxruntime-node/package.json').version;
+  return typeof version === 'string' ? version : 'unknown';
+}
+
+/** Runs in this process; for the CPU provider only, whose failures are C++ exceptions that arrive as errors. */
+export async function openHere(model: string | Uint8Array, options: OrtOptions): Promise<Engine> {
+  const ort = loadRuntime();
+  const open: (ort: OrtModule, model: string | Uint8Array, options: OrtOptions) => Promise<OpenedSession> = new Function(
+    `${openText}\nreturn open;`,
+  )();
+  const session = await open(ort, model, options);
+  return { ...session, adapter: undefined, stderr: '' };
+}
+
+/** stderr kept for messages; a chatty driver must not fill the memory. */
+const maxStderr = 1 << 16;
+
+/** Runs in a process of its own. The model is a file's path, because models are large and pipes copy. */
+export async function openInChild(
+  model: string,
+  options: OrtOptions,
+  environment: Readonly<Record<string, string>> | undefined,
+): Promise<Engine> {
+  const runtime = runtimePath();
+  const child = spawn(process.execPath, ['-e', childText], {
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    serialization: 'advanced',
+    env: {
+      ...process.env,
+      NODE_OPTIONS: '',
+      // TF32 keeps 10 bits of a product's mantissa; without this the CUDA provider's f32 convolutions are off by 1e-3.
+      ...(options.ep === 'cuda' && { NVIDIA_TF32_OVERRIDE: '0' }),
+      ...(options.ep === 'webgpu' && { VK_LOADER_DEBUG: 'error,warn,driver,layer' }),
+      ...environment,
+    },
+  });
+  const channel = new Channel(child);
+  try {
+    const opened = await channel.ask({ kind: 'open', runtime, model, options });
+    const { createMs, inputs, outputs } = opened as Pick<OpenedSession, 'createMs' | 'inputs' | 'outputs'>;
+    return {
+      createMs,
+      inputs,
+      outputs,
+      run: async (feeds) => (await channel.ask({ kind: 'run', feeds })) as { outputs: Record<string, OrtTensor>; ms: number },
+      close: async () => {
+        try {
+          await channel.ask({ kind: 'close' });
+        } finally {
+          channel.end();
+        }
+      },
+      get adapter() {
+        return channel.adapter;
+      },
+      get stderr() {
+        return channel.stderr;
+      },
+    };
+  } catch (error) {
+    channel.end();
+    if (error instanceof Error) throw Object.assign(error, { stderr: channel.stderr });
+    throw error;
+  }
+}
+
+interface Answer {
+  readonly id: number;
+  readonly value?: unknown;
+  readonly error?: string;
+}
+
+/** Questions to the child process and their answers, by number. */
+class Channel {
+  readonly #child: ChildProcess;
+  readonly #waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
+  #next = 0;
+  #ended: string | undefined;
+  stderr = '';
+  adapter: string | undefined;
+  #partial = '';
+
+  constructor(child: ChildProcess) {
+    this.#child = child;
+    child.stderr?.setEncoding('utf8');
+    child.stderr?.on('data', (text: string) => this.#read(text));
+    child.on('message', (message) => {
+      const answer = message as Answer;
+      const waiting = this.#waiting.get(answer.id);
+      this.#waiting.delete(answer.id);
+      if (answer.error === undefined) waiting?.resolve(answer.value);
+      else waiting?.reject(new Error(answer.error));
+    });
+    child.on('error', (error) => this.#fail(error.message));
+    // `close` comes after stderr was read to its end, so that a crash can say what the driver wrote last.
+    child.on('close', (code, signal) => this.#fail(signal ? `ended by ${signal}` : `ended with exit code ${code}`));
+  }
+
+  #read(text: string): void {
+    const lines = (this.#partial + text).split('\n');
+    this.#partial = lines.pop() ?? '';
+    for (const line of lines) {
+      const used = /Using "(.*)" with driver/.exec(line);
+      if (used?.[1]) this.adapter = used[1];
+      // The loader's own reports were asked for, and would bury what a driver or onnxruntime says.
+      if (/\b(DRIVER|LAYER)\b.*:/.test(line)) continue;
+      this.stderr = `${this.stderr}${line}\n`.slice(-maxStderr);
+    }
+  }
+
+  #fail(how: string): void {
+    this.#ended ??= how;
+    for (const { reject } of this.#waiting.values()) reject(new EngineCrash(this.#ended));
+    this.#waiting.clear();
+  }
+
+  ask(message: Readonly<Record<string, unknown>>): Promise<unknown> {
+    if (this.#ended) return Promise.reject(new EngineCrash(this.#ended));
+    const id = this.#next++;
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject });
+      this.#child.send({ ...message, id }, (error) => {
+        // A child that is gone says more in `close` than a broken pipe does.
+        if (error && this.#child.exitCode === null && this.#child.signalCode === null && !this.#child.connected) this.#fail(error.message);
+      });
+    });
+  }
+
+  end(): void {
+    if (this.#child.connected) this.#child.disconnect();
+  }
+}

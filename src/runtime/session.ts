@@ -1,0 +1,425 @@
+/**
+ * Sessions of onnxruntime: tensors in and out as `HostTensor`s, errors as diagnostics that point at the source, and the provider that
+ * really ran each node. GPU providers run in a process of their own; see provider.ts for why.
+ */
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { OnnxModel } from '../codegen/onnx.ts';
+import * as catalogue from '../diagnostics/catalogue/runtime.ts';
+import { DiagnosticError, type DiagnosticKind, fail, makeDiagnostic, type Report, unreachable } from '../diagnostics/diagnostic.ts';
+import type { Graph, Origin } from '../ir/graph.ts';
+import { type ElemType, elemBytes, elementCount, type HostTensor } from '../ir/types.ts';
+import { decode, encode } from '../weights/round.ts';
+import {
+  adapterHint,
+  type Engine,
+  EngineCrash,
+  type OrtData,
+  type OrtPort,
+  type OrtTensor,
+  openHere,
+  openInChild,
+  type Provider,
+  providerNames,
+} from './provider.ts';
+
+export type { Provider } from './provider.ts';
+
+export interface OpenOptions {
+  readonly ep: Provider;
+  /** onnxruntime's own graph optimiser. */
+  readonly optimization: 'off' | 'all';
+  /** Threads within an operator; onnxruntime's choice without. */
+  readonly threads?: number | undefined;
+  /** Record which provider runs each node; `close` then returns it. Slows runs down a little. */
+  readonly profile?: boolean | undefined;
+  /** The graph that the model was written from, so that errors point at its source. */
+  readonly graph?: Graph | undefined;
+  /** The model as it was written, whose nodes carry the exact names; `graph` is not needed then. */
+  readonly onnx?: OnnxModel | undefined;
+  /** Added to the environment of a GPU provider's process, such as `swiftshaderEnvironment()`. */
+  readonly environment?: Readonly<Record<string, string>> | undefined;
+}
+
+/** An input or output. Symbolic dimensions are names, or '' where the model gives none. */
+export interface Port {
+  readonly name: string;
+  readonly elem: ElemType;
+  readonly dims: readonly (number | string)[];
+}
+
+/** A node of the model as onnxruntime ran it, after its own fusions, on another provider than the one asked for. */
+export interface LeftNode {
+  readonly name: string;
+  readonly op: string;
+  readonly provider: string;
+}
+
+export interface Placement {
+  readonly provider: Provider;
+  /** The GPU's name where it is known: WebGPU through Vulkan. */
+  readonly adapter: string | undefined;
+  /** Nodes that ran. */
+  readonly nodes: number;
+  readonly left: readonly LeftNode[];
+}
+
+export interface Session {
+  readonly inputs: readonly Port[];
+  readonly outputs: readonly Port[];
+  readonly createMs: number;
+  /** Milliseconds that the latest run took. */
+  readonly runMs: number;
+  readonly adapter: string | undefined;
+  /** Throws `DiagnosticError` (RES0805 to RES0807, RES0813, RES0814). */
+  run(inputs: ReadonlyMap<string, HostTensor>): Promise<Map<string, HostTensor>>;
+  /** Frees the session. With `profile`, says where the nodes ran. */
+  close(): Promise<Placement | undefined>;
+}
+
+const ortTypes = {
+  f32: 'float32',
+  f16: 'float16',
+  f64: 'float64',
+  i64: 'int64',
+  i32: 'int32',
+  i16: 'int16',
+  i8: 'int8',
+  u64: 'uint64',
+  u32: 'uint32',
+  u16: 'uint16',
+  u8: 'uint8',
+  bool: 'bool',
+} as const satisfies Partial<Record<ElemType, string>>;
+
+type ExchangedElem = keyof typeof ortTypes;
+
+function isExchanged(elem: ElemType): elem is ExchangedElem {
+  return elem in ortTypes;
+}
+
+const elemOfOrt: ReadonlyMap<string, ExchangedElem> = new Map(
+  Object.entries(ortTypes).map(([elem, type]) => [type, elem as ExchangedElem]),
+);
+
+/** The elements as onnxruntime holds them; floats are rounded once. */
+export function toOrt(name: string, tensor: HostTensor): OrtTensor {
+  const { elem, dims, data } = tensor;
+  if (!isExchanged(elem)) {
+    return fail(catalogue.tensorUnsupported, {
+      with: { name, found: `element type ${elem}`, expected: `one of ${Object.keys(ortTypes).join(', ')}`, hint: `cast(f32)` },
+    });
+  }
+  const bytes = new Uint8Array(data.length * elemBytes[elem]);
+  encode(elem, data, data.length, bytes);
+  return { type: ortTypes[elem], dims, data: viewed(elem, bytes.buffer) };
+}
+
+/** The kind of array that onnxruntime wants for each element type. */
+function viewed(elem: ExchangedElem, buffer: ArrayBuffer): OrtData {
+  switch (elem) {
+    case 'f32':
+      return new Float32Array(buffer);
+    case 'f16':
+    case 'u16':
+      return new Uint16Array(buffer);
+    case 'f64':
+      return new Float64Array(buffer);
+    case 'i64':
+      return new BigInt64Array(buffer);
+    case 'u64':
+      return new BigUint64Array(buffer);
+    case 'i32':
+      return new Int32Array(buffer);
+    case 'u32':
+      return new Uint32Array(buffer);
+    case 'i16':
+      return new Int16Array(buffer);
+    case 'i8':
+      return new Int8Array(buffer);
+    case 'u8':
+    case 'bool':
+      return new Uint8Array(buffer);
+    default:
+      return unreachable(elem);
+  }
+}
+
+export function fromOrt(name: string, tensor: OrtTensor): HostTensor {
+  const elem = elemOfOrt.get(tensor.type);
+  if (!elem) {
+    return fail(catalogue.tensorUnsupported, {
+      with: { name, found: `onnxruntime's type ${tensor.type}`, expected: 'a tensor of numbers or booleans', hint: '' },
+    });
+  }
+  const { data } = tensor;
+  const out = new Float64Array(data.length);
+  decode(elem, new Uint8Array(data.buffer, data.byteOffset, data.byteLength), out, false, name);
+  return { elem, dims: tensor.dims, data: out };
+}
+
+function portOf(port: OrtPort): Port {
+  const elem = elemOfOrt.get(port.type);
+  if (!elem) {
+    return fail(catalogue.tensorUnsupported, {
+      with: { name: port.name, found: `onnxruntime's type ${port.type}`, expected: 'a tensor of numbers or booleans', hint: '' },
+    });
+  }
+  return { name: port.name, elem, dims: port.shape };
+}
+
+/**
+ * Opens a model, given as bytes or as a file's path (external data lies beside the file). Throws `DiagnosticError`: RES0800 to RES0804,
+ * RES0806. Close the session; a GPU provider's process lives until then.
+ */
+export async function openSession(model: Uint8Array | string, options: OpenOptions): Promise<Session> {
+  const inChild = options.ep !== 'cpu';
+  const folder = inChild || options.profile ? await mkdtemp(join(tmpdir(), 'rescc-')) : undefined;
+  const remove = async (): Promise<void> => {
+    if (folder) await rm(folder, { recursive: true, force: true });
+  };
+  let engine: Engine;
+  let inputs: readonly Port[];
+  let outputs: readonly Port[];
+  try {
+    const ortOptions = {
+      ep: options.ep,
+      level: options.optimization === 'off' ? 'disabled' : 'all',
+      threads: options.threads,
+      profile: folder && options.profile ? join(folder, 'profile') : undefined,
+    } as const;
+    if (inChild && folder) {
+      const path = typeof model === 'string' ? resolve(model) : join(folder, 'model.onnx');
+      if (typeof model !== 'string') await writeFile(path, model);
+      engine = await openInChild(path, ortOptions, options.environment);
+    } else engine = await openHere(model, ortOptions);
+    inputs = engine.inputs.map(portOf);
+    outputs = engine.outputs.map(portOf);
+  } catch (error) {
+    await remove();
+    throw openFailure(error, options);
+  }
+  let runMs = 0;
+  let closed: Promise<Placement | undefined> | undefined;
+  const close = async (): Promise<Placement | undefined> => {
+    try {
+      await engine.close();
+      return folder && options.profile ? await placementOf(folder, options.ep, engine.adapter) : undefined;
+    } catch (error) {
+      throw runFailure(error, options, engine.stderr);
+    } finally {
+      await remove();
+    }
+  };
+  return {
+    inputs,
+    outputs,
+    createMs: engine.createMs,
+    get runMs() {
+      return runMs;
+    },
+    get adapter() {
+      return engine.adapter;
+    },
+    async run(given) {
+      checkInputs(inputs, given);
+      const feeds = Object.fromEntries(inputs.map(({ name }) => [name, toOrt(name, need(given, name))]));
+      try {
+        const result = await engine.run(feeds);
+        runMs = result.ms;
+        return new Map(outputs.map(({ name }) => [name, fromOrt(name, need(new Map(Object.entries(result.outputs)), name))]));
+      } catch (error) {
+        throw runFailure(error, options, engine.stderr);
+      }
+    },
+    close: () => {
+      closed ??= close();
+      return closed;
+    },
+  };
+}
+
+function need<T>(map: ReadonlyMap<string, T>, name: string): T {
+  const value = map.get(name);
+  if (value === undefined) throw new Error(`no tensor ${name}`);
+  return value;
+}
+
+/** Names, element types and shapes, so that a wrong one is reported in the user's words and not in onnxruntime's. */
+function checkInputs(ports: readonly Port[], given: ReadonlyMap<string, HostTensor>): void {
+  const missing = ports.filter((p) => !given.has(p.name)).map((p) => p.name);
+  const unknown = [...given.keys()].filter((name) => !ports.some((p) => p.name === name));
+  if (missing.length > 0 || unknown.length > 0) {
+    const found = [missing.length > 0 && `nothing for ${missing.join(', ')}`, unknown.length > 0 && `no input ${unknown.join(', ')}`];
+    fail(catalogue.inputNames, {
+      with: {
+        found: found.filter(Boolean).join('; '),
+        expected: ports.map((p) => `${p.name}: ${portText(p)}`).join('\n'),
+        hint: missing[0] === undefined ? '' : `--input ${missing[0]}=FILE`,
+      },
+    });
+  }
+  const bound = new Map<string, { readonly size: number; readonly by: string }>();
+  for (const port of ports) {
+    const tensor = need(given, port.name);
+    const misfit = (expected: string): never =>
+      fail(catalogue.inputMisfit, {
+        with: { name: port.name, found: `${tensor.elem}[${tensor.dims.join(', ')}]`, expected, hint: '' },
+      });
+    if (tensor.elem !== port.elem || tensor.dims.length !== port.dims.length) misfit(portText(port));
+    port.dims.forEach((d, i) => {
+      const size = tensor.dims[i] ?? 0;
+      if (typeof d === 'number') {
+        if (d !== size) misfit(portText(port));
+        return;
+      }
+      // Only plain names bind: what `2*H` stands for is the graph's to check.
+      if (!/^[A-Za-z_]\w*$/.test(d)) return;
+      const known = bound.get(d);
+      if (known && known.size !== size) misfit(`${d} = ${known.size}, as in input ${known.by}`);
+      bound.set(d, { size, by: port.name });
+    });
+    if (elementCount(tensor.dims) !== tensor.data.length) misfit(`${elementCount(tensor.dims)} elements, not ${tensor.data.length}`);
+  }
+}
+
+export function portText(port: Port): string {
+  return `${port.elem}[${port.dims.map((d) => (d === '' ? '?' : d)).join(', ')}]`;
+}
+
+/** Reads onnxruntime's profile: `[{ cat: 'Node', name: '…_kernel_time', args: { provider, op_name, node_index } }, …]`. */
+async function placementOf(folder: string, ep: Provider, adapter: string | undefined): Promise<Placement> {
+  const file = (await readdir(folder)).find((name) => name.startsWith('profile'));
+  const events: unknown = file ? JSON.parse(await readFile(join(folder, file), 'utf8')) : [];
+  const nodes = new Map<string, LeftNode>();
+  for (const event of Array.isArray(events) ? (events as readonly unknown[]) : []) {
+    const { cat, name, args } = record(event);
+    const { provider, op_name: op, node_index: index } = record(args);
+    if (cat !== 'Node' || typeof name !== 'string' || !name.endsWith('_kernel_time')) continue;
+    if (typeof provider !== 'string' || typeof op !== 'string') continue;
+    // A node runs once per run of the session, and inside a loop often; its index names it.
+    nodes.set(String(index ?? name), { name: name.slice(0, -'_kernel_time'.length), op, provider });
+  }
+  const left = [...nodes.values()].filter((node) => node.provider !== providerNames[ep]);
+  return { provider: ep, adapter: adapter ?? platformAdapter(ep), nodes: nodes.size, left };
+}
+
+function record(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : {};
+}
+
+/** Where nothing names the adapter, at least what it is reached through. */
+function platformAdapter(ep: Provider): string | undefined {
+  if (ep === 'cuda') return 'CUDA device 0';
+  if (ep === 'cpu') return undefined;
+  return process.platform === 'darwin' ? 'Metal' : process.platform === 'win32' ? 'Direct3D 12' : 'Vulkan';
+}
+
+function stderrOf(error: unknown): string {
+  const { stderr } = record(error);
+  return typeof stderr === 'string' ? stderr : '';
+}
+
+function openFailure(error: unknown, options: OpenOptions): Error {
+  if (error instanceof DiagnosticError) return error;
+  const { ep } = options;
+  const text = error instanceof Error ? error.message : String(error);
+  const stderr = stderrOf(error);
+  const backends = /^backends: (.*)$/.exec(text)?.[1];
+  if (backends !== undefined) {
+    return diagnosed(catalogue.providerMissing, {
+      with: { ep, found: `this build has ${backends} (${process.platform} ${process.arch})`, hint: '--ep cpu' },
+    });
+  }
+  if (error instanceof EngineCrash) return crash(error, options, stderr);
+  if (ep === 'webgpu' && /WebGPU adapter|No supported adapters|webgpu_context|requestDevice|WebGPU device/i.test(text)) {
+    const said = stderr.split('\n').filter((line) => /vk[A-Z]\w+|driver|Failed/i.test(line));
+    const found = [cleaned(text), ...said.map((line) => line.trim()).slice(0, 3)].join('\n');
+    return diagnosed(catalogue.noAdapter, { with: { found, hint: adapterHint() } });
+  }
+  if (ep === 'cuda' && /Failed to load shared library|CUDA failure|cudaError|CUDNN|no CUDA-capable|providers_cuda|AppendExecutionProvider/i.test(text)) {
+    const library = /Failed to load library (\S+)/.exec(stderr)?.[1];
+    const found = library ? `${cleaned(text)}\ncannot load ${library}` : cleaned(text);
+    const hint = 'ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node';
+    return diagnosed(catalogue.cudaMissing, { with: { found, hint } });
+  }
+  return diagnosed(catalogue.modelRefused, {
+    ...placed(text, options),
+    with: { ep, found: cleaned(text), hint: refusalHint(text) },
+  });
+}
+
+function refusalHint(text: string): string {
+  if (/could not find an implementation|NOT_IMPLEMENTED|opset|IR version/i.test(text)) return '--opset 17';
+  return '';
+}
+
+function runFailure(error: unknown, options: OpenOptions, stderr: string): Error {
+  if (error instanceof DiagnosticError) return error;
+  if (error instanceof EngineCrash) return crash(error, options, stderr);
+  const text = error instanceof Error ? error.message : String(error);
+  return diagnosed(catalogue.runFailed, {
+    ...placed(text, options),
+    with: { ep: options.ep, found: cleaned(text), hint: /alloc|memory/i.test(text) ? 'a smaller input or batch' : '' },
+  });
+}
+
+function crash(error: EngineCrash, options: OpenOptions, stderr: string): DiagnosticError {
+  const last = stderr.trim().split('\n').slice(-3).join('\n');
+  const found = last === '' ? `it ${error.message}` : `it ${error.message}\n${last}`;
+  return diagnosed(catalogue.providerCrashed, { with: { ep: options.ep, found, hint: '--ep cpu' } });
+}
+
+function diagnosed<Holes extends string>(kind: DiagnosticKind<Holes>, report: Report<Holes>): DiagnosticError {
+  return new DiagnosticError([makeDiagnostic(kind, report)]);
+}
+
+/** Without paths of onnxruntime's build, status codes and control characters. */
+function cleaned(text: string): string {
+  return text
+    .replace(/\[ONNXRuntimeError\] : \d+ : \w+ : /g, '')
+    .replace(/\/onnxruntime_src\/\S+:\d+ /g, '')
+    .replace(/^.*was false\. /s, '')
+    .replace(/\s+/g, ' ')
+    .trim();
+}
+
+const nodePatterns: readonly RegExp[] = [
+  /Name:'([^']+)'/,
+  /node with name '([^']+)'/i,
+  /in node \(([^)]+)\)/i,
+  /Node \(([^)]+)\)/i,
+  /In Node, \("([^"]+)"/i,
+  /Node:\s*([^\s'"(]+)/,
+];
+
+/** Where the node comes from that a message of onnxruntime is about, if the message names one that is known. */
+export function originOfMessage(text: string, origins: ReadonlyMap<string, Origin>): { readonly name: string; readonly origin: Origin } | undefined {
+  for (const pattern of nodePatterns) {
+    // Names are made of a scope and, where one scope has several nodes, a suffix; onnxruntime's fusions add more.
+    let name = pattern.exec(text)?.[1] ?? '';
+    while (name !== '') {
+      const origin = origins.get(name);
+      if (origin) return { name, origin };
+      const cut = Math.max(...['/', '.', '_', ':', '(', ' ', '-'].map((c) => name.lastIndexOf(c)));
+      name = cut <= 0 ? '' : name.slice(0, cut);
+    }
+  }
+  return undefined;
+}
+
+function originsOf(options: OpenOptions): ReadonlyMap<string, Origin> {
+  const out = new Map<string, Origin>();
+  for (const node of options.onnx?.graph.nodes ?? []) if (node.origin) out.set(node.name, node.origin);
+  if (out.size > 0) return out;
+  for (const node of options.graph?.nodes() ?? []) if (!out.has(node.origin.scope)) out.set(node.origin.scope, node.origin);
+  return out;
+}
+
+function placed(text: string, options: OpenOptions): Pick<Report<never>, 'span' | 'label' | 'within'> {
+  const found = originOfMessage(text, originsOf(options));
+  if (!found) return {};
+  const { span, scope } = found.origin;
+  return { span, label: `became node ${found.name}`, within: scope === '' ? [] : [scope] };
+}

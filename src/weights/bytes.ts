@@ -1,0 +1,58 @@
+/** Where bytes come from: a file, memory, a part of either. Reading is checked against the size here, so that formats need not trust what they read. */
+import { truncatedFile } from '../diagnostics/catalogue/weights.ts';
+import { fail } from '../diagnostics/diagnostic.ts';
+
+export interface ByteSource {
+  /** How messages name it. */
+  readonly name: string;
+  readonly size: number;
+  /** Exactly `length` bytes from `start` on; both lie inside. The array is not changed later by the source. */
+  read(start: number, length: number): Promise<Uint8Array>;
+  /** The same at once, where the source can. */
+  readSync?(start: number, length: number): Uint8Array;
+  /** The same into `into`, so that a stream of reads needs no new arrays. */
+  readInto?(start: number, into: Uint8Array): void;
+}
+
+export function memorySource(name: string, bytes: Uint8Array): ByteSource {
+  const readSync = (start: number, length: number): Uint8Array => bytes.subarray(start, start + length);
+  return { name, size: bytes.length, read: (start, length) => Promise.resolve(readSync(start, length)), readSync };
+}
+
+/** A part of a source as a source of its own. */
+export function spanSource(of: ByteSource, offset: number, size: number): ByteSource {
+  const { readSync, readInto } = of;
+  return {
+    name: of.name,
+    size,
+    read: (start, length) => of.read(offset + start, length),
+    ...(readSync && { readSync: (start: number, length: number) => readSync.call(of, offset + start, length) }),
+    ...(readInto && { readInto: (start: number, into: Uint8Array) => readInto.call(of, offset + start, into) }),
+  };
+}
+
+/** Reads a span that a file claims to have. Throws RES0501 when it lies outside; `what` is what the span holds. */
+export async function readSpan(source: ByteSource, start: number, length: number, what: string): Promise<Uint8Array> {
+  if (start < 0 || length < 0 || start + length > source.size) {
+    fail(truncatedFile, { with: { file: source.name, size: source.size, what, needed: `bytes ${start} to ${start + length}` } });
+  }
+  return source.readSync ? source.readSync(start, length) : await source.read(start, length);
+}
+
+/** An unsigned 64-bit little-endian number. Beyond 2^53 it comes out rounded, which is more than any file has and is refused as that. */
+export function u64At(view: DataView, at: number): number {
+  return view.getUint32(at + 4, true) * 4294967296 + view.getUint32(at, true);
+}
+
+export function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** Strict UTF-8; undefined where it is none. */
+export function utf8(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,42 @@
+/** Opens a checkpoint, told apart by its first bytes and never by its name. Reads names, types and shapes; numbers are read when they are pulled. */
+import { unknownCheckpoint } from '../diagnostics/catalogue/weights.ts';
+import { fail } from '../diagnostics/diagnostic.ts';
+import { type ByteSource, readSpan } from './bytes.ts';
+import type { Checkpoint } from './nested.ts';
+import { isNpy, openNpy, openNpz } from './numpy.ts';
+import { isSafetensors, openSafetensors } from './safetensors.ts';
+import { isLegacyTorch, openLegacyTorch, openTorchZip } from './torch.ts';
+import { openZip } from './zip.ts';
+
+export type { Checkpoint, TensorDict, TensorEntry } from './nested.ts';
+
+/**
+ * Opens safetensors, PyTorch (zip or legacy pickle), .npz and .npy. Throws a `DiagnosticError` with a code from RES0500 to RES0511 for anything else, and for anything damaged or hostile; time and
+ * memory are bounded by the file's size, not by what it claims.
+ */
+export async function openCheckpoint(source: ByteSource): Promise<Checkpoint> {
+  const refuse = (found: string): never => fail(unknownCheckpoint, { with: { file: source.name, found } });
+  const head = await readSpan(source, 0, Math.min(source.size, 512), 'the first bytes');
+  const starts = (...bytes: readonly number[]): boolean => bytes.every((byte, i) => head[i] === byte);
+  if (head.length === 0) return refuse('an empty file');
+  if (starts(0x50, 0x4b, 3, 4) || starts(0x50, 0x4b, 5, 6)) {
+    const entries = await openZip(source);
+    const names = [...entries.keys()];
+    const pickle = names.find((name) => name === 'data.pkl' || /^[^/]+\/data\.pkl$/.test(name));
+    if (pickle !== undefined) return openTorchZip(source, entries, pickle);
+    if (names.some((name) => name.endsWith('.npy'))) return openNpz(source, entries);
+    return refuse('a zip archive without data.pkl and without .npy entries');
+  }
+  if (isLegacyTorch(head)) return openLegacyTorch(source);
+  if (isNpy(head)) return openNpy(source);
+  if (isSafetensors(head)) return openSafetensors(source);
+  if (starts(0x89, 0x48, 0x44, 0x46)) return refuse('an HDF5 file (Keras)');
+  if (starts(0x80) && (head[1] ?? 9) <= 5) return refuse('a pickle that torch.save has not written');
+  if (starts(0x1f, 0x8b)) return refuse('a gzip file');
+  if (head.length > 262 && String.fromCharCode(...head.subarray(257, 262)) === 'ustar')
+    return refuse("a tar archive (torch's form before 0.1.9, or a folder packed by hand)");
+  if (starts(0x3c)) return refuse('a web page, perhaps the one around the download');
+  if (String.fromCharCode(...head.subarray(0, 40)).startsWith('version https://git-lfs'))
+    return refuse('a Git LFS pointer in place of the file');
+  return refuse(`bytes ${[...head.subarray(0, 8)].map((b) => b.toString(16).padStart(2, '0')).join(' ')} …`);
+}

@@ -1,0 +1,315 @@
+/**
+ * Float64 numbers as bytes of every element type and back, little-endian as all formats here store them. Encoding rounds once, to nearest, ties to even (IEEE 754-2019, 4.3.1): f16 and
+ * bf16 are rounded from float64 directly, because by way of float32 they round twice and differ.
+ */
+
+import { integerTooLarge, valueUnfit } from '../diagnostics/catalogue/weights.ts';
+import { fail, unreachable } from '../diagnostics/diagnostic.ts';
+import { type ElemType, elemBytes } from '../ir/types.ts';
+
+const oneDouble = new Float64Array(1);
+const itsWords = new Int32Array(oneDouble.buffer);
+const oneFloat = new Float32Array(1);
+const itsBits = new Uint32Array(oneFloat.buffer);
+oneDouble[0] = 1;
+/** Word that holds sign and exponent of a double; 1 on every little-endian machine. */
+const highWord = itsWords[1] === 0x3ff00000 ? 1 : 0;
+const littleEndian = highWord === 1;
+
+/** 2^(i − 1100) at i, by doubling and halving, which are exact as Math.pow need not be; 0 below 2^-1074. */
+function makePowersOfTwo(): Float64Array {
+  const powers = new Float64Array(2200);
+  powers[1100] = 1;
+  for (let i = 1; i < 1100; i++) {
+    powers[1100 + i] = (powers[1099 + i] ?? 0) * 2;
+    powers[1100 - i] = (powers[1101 - i] ?? 0) / 2;
+  }
+  return powers;
+}
+const powersOfTwo = makePowersOfTwo();
+
+/**
+ * Nearest number with `digits` significant bits, ties to even, and no finer than 2^`finest`. Adding 1.5·2^52 quanta pushes everything below one quantum out of the significand, so the
+ * machine's own rounding does the work; the sum is exact otherwise.
+ */
+function nearest(x: number, digits: number, finest: number): number {
+  oneDouble[0] = x;
+  const exponent = (((itsWords[highWord] ?? 0) >>> 20) & 0x7ff) - 1023;
+  if (exponent === 1024) return x;
+  const quantum = Math.max(exponent - digits + 1, finest);
+  // Beyond ±2^900 nothing can be a number of these types but infinity, which the callers test for.
+  if (quantum > 900) return x;
+  const magic = 1.5 * (powersOfTwo[1152 + quantum] ?? 0);
+  const rounded = x + magic - magic;
+  return rounded === 0 && x < 0 ? -0 : rounded;
+}
+
+/** The nearest f16 as a number; from 65520 on it is infinite. */
+export function roundToHalf(x: number): number {
+  const y = nearest(x, 11, -24);
+  return y >= 65520 ? Infinity : y <= -65520 ? -Infinity : y;
+}
+
+/** The nearest bf16 as a number; what rounds to 2^128 is infinite. */
+export function roundToBrain(x: number): number {
+  const y = nearest(x, 8, -133);
+  return y >= 3.402823669209385e38 ? Infinity : y <= -3.402823669209385e38 ? -Infinity : y;
+}
+
+function halfBits(x: number): number {
+  if (Number.isNaN(x)) return 0x7e00;
+  const y = roundToHalf(x);
+  const sign = y < 0 || Object.is(y, -0) ? 0x8000 : 0;
+  const size = Math.abs(y);
+  if (size === Infinity) return sign | 0x7c00;
+  // Below the smallest normal number 2^-14 the quantum is 2^-24 and the bits are the count of quanta.
+  if (size < 6.103515625e-5) return sign | (size * 16777216);
+  oneDouble[0] = size;
+  const high = itsWords[highWord] ?? 0;
+  // The exponent's bias goes from 1023 to 15; ten of the twenty high significand bits stay, and rounding made the rest zero.
+  return sign | ((high - (1008 << 20)) >> 10);
+}
+
+function brainBits(x: number): number {
+  if (Number.isNaN(x)) return 0x7fc0;
+  // A number of 8 significant bits is a float32 exactly, also among the subnormal ones.
+  oneFloat[0] = roundToBrain(x);
+  return (itsBits[0] ?? 0) >>> 16;
+}
+
+const limits = {
+  i8: [-128, 127],
+  i16: [-32768, 32767],
+  i32: [-2147483648, 2147483647],
+  i64: [-9007199254740992, 9007199254740992],
+  u8: [0, 255],
+  u16: [0, 65535],
+  u32: [0, 4294967295],
+  u64: [0, 9007199254740992],
+} as const;
+
+function checkIntegers(elem: keyof typeof limits, src: Float64Array, count: number): void {
+  const [low, high] = limits[elem];
+  for (let i = 0; i < count; i++) {
+    const x = src[i] ?? 0;
+    if (x >= low && x <= high && Math.trunc(x) === x) continue;
+    fail(valueUnfit, { with: { elem, found: `${x}`, expected: `an integer from ${low} to ${high}` } });
+  }
+}
+
+/**
+ * Writes the first `count` numbers of `src` as `elem` into `dst` from byte `offset` on; `dst` has room for them. Throws RES0531 for an integer type when a number is no integer of its range.
+ */
+export function encode(elem: ElemType, src: Float64Array, count: number, dst: Uint8Array, offset = 0): void {
+  const at = dst.byteOffset + offset;
+  const part = count === src.length ? src : src.subarray(0, count);
+  const aligned = littleEndian && at % elemBytes[elem] === 0;
+  switch (elem) {
+    case 'f32':
+      if (aligned) new Float32Array(dst.buffer, at, count).set(part);
+      else {
+        const view = new DataView(dst.buffer, at, count * 4);
+        for (let i = 0; i < count; i++) view.setFloat32(i * 4, src[i] ?? 0, true);
+      }
+      return;
+    case 'f64':
+      if (aligned) new Float64Array(dst.buffer, at, count).set(part);
+      else {
+        const view = new DataView(dst.buffer, at, count * 8);
+        for (let i = 0; i < count; i++) view.setFloat64(i * 8, src[i] ?? 0, true);
+      }
+      return;
+    case 'f16':
+    case 'bf16': {
+      const bits = elem === 'f16' ? halfBits : brainBits;
+      for (let i = 0; i < count; i++) {
+        const word = bits(src[i] ?? 0);
+        dst[offset + 2 * i] = word & 0xff;
+        dst[offset + 2 * i + 1] = word >> 8;
+      }
+      return;
+    }
+    case 'bool':
+      for (let i = 0; i < count; i++) dst[offset + i] = src[i] === 0 ? 0 : 1;
+      return;
+    case 'i8':
+    case 'u8':
+      checkIntegers(elem, src, count);
+      for (let i = 0; i < count; i++) dst[offset + i] = (src[i] ?? 0) & 0xff;
+      return;
+    case 'i16':
+    case 'u16': {
+      checkIntegers(elem, src, count);
+      const view = new DataView(dst.buffer, at, count * 2);
+      for (let i = 0; i < count; i++) view.setUint16(i * 2, (src[i] ?? 0) & 0xffff, true);
+      return;
+    }
+    case 'i32':
+    case 'u32': {
+      checkIntegers(elem, src, count);
+      const view = new DataView(dst.buffer, at, count * 4);
+      for (let i = 0; i < count; i++) view.setUint32(i * 4, (src[i] ?? 0) >>> 0, true);
+      return;
+    }
+    case 'i64':
+    case 'u64': {
+      checkIntegers(elem, src, count);
+      const view = new DataView(dst.buffer, at, count * 8);
+      for (let i = 0; i < count; i++) {
+        const x = src[i] ?? 0;
+        const high = Math.floor(x / 4294967296);
+        view.setUint32(i * 8, x - high * 4294967296, true);
+        view.setInt32(i * 8 + 4, high, true);
+      }
+      return;
+    }
+    default:
+      return unreachable(elem);
+  }
+}
+
+let halves: Float64Array | undefined;
+/** All 65,536 halves as numbers, made on first use. */
+function halfTable(): Float64Array {
+  if (halves) return halves;
+  const table = new Float64Array(65536);
+  for (let bits = 0; bits < 32768; bits++) {
+    const exponent = bits >> 10;
+    const digits = bits & 1023;
+    const size =
+      exponent === 31
+        ? digits === 0
+          ? Infinity
+          : Number.NaN
+        : exponent === 0
+          ? digits / 16777216
+          : (1024 + digits) * (powersOfTwo[1100 + exponent - 25] ?? 0);
+    table[bits] = size;
+    table[bits + 32768] = -size;
+  }
+  halves = table;
+  return table;
+}
+
+/**
+ * Reads `out.length` numbers of type `elem` from `bytes`, little-endian unless `bigEndian`; `bytes` has them all. `name` is what RES0530 calls the tensor when an integer lies beyond 2^53.
+ */
+export function decode(elem: ElemType, bytes: Uint8Array, out: Float64Array, bigEndian = false, name = ''): void {
+  const count = out.length;
+  const little = !bigEndian;
+  const size = elemBytes[elem];
+  const view = new DataView(bytes.buffer, bytes.byteOffset, count * size);
+  switch (elem) {
+    case 'f32':
+      if (little && littleEndian && bytes.byteOffset % 4 === 0) out.set(new Float32Array(bytes.buffer, bytes.byteOffset, count));
+      else for (let i = 0; i < count; i++) out[i] = view.getFloat32(i * 4, little);
+      return;
+    case 'f64':
+      if (little && littleEndian && bytes.byteOffset % 8 === 0) out.set(new Float64Array(bytes.buffer, bytes.byteOffset, count));
+      else for (let i = 0; i < count; i++) out[i] = view.getFloat64(i * 8, little);
+      return;
+    case 'f16': {
+      const table = halfTable();
+      for (let i = 0; i < count; i++) out[i] = table[view.getUint16(i * 2, little)] ?? 0;
+      return;
+    }
+    case 'bf16':
+      for (let i = 0; i < count; i++) {
+        itsBits[0] = view.getUint16(i * 2, little) << 16;
+        out[i] = oneFloat[0] ?? 0;
+      }
+      return;
+    case 'bool':
+      for (let i = 0; i < count; i++) out[i] = bytes[i] === 0 ? 0 : 1;
+      return;
+    case 'u8':
+      for (let i = 0; i < count; i++) out[i] = bytes[i] ?? 0;
+      return;
+    case 'i8':
+      for (let i = 0; i < count; i++) out[i] = view.getInt8(i);
+      return;
+    case 'i16':
+      for (let i = 0; i < count; i++) out[i] = view.getInt16(i * 2, little);
+      return;
+    case 'u16':
+      for (let i = 0; i < count; i++) out[i] = view.getUint16(i * 2, little);
+      return;
+    case 'i32':
+      for (let i = 0; i < count; i++) out[i] = view.getInt32(i * 4, little);
+      return;
+    case 'u32':
+      for (let i = 0; i < count; i++) out[i] = view.getUint32(i * 4, little);
+      return;
+    case 'i64':
+    case 'u64':
+      for (let i = 0; i < count; i++) {
+        const low: number = view.getUint32(i * 8 + (little ? 0 : 4), little);
+        const high: number =
+          elem === 'i64' ? view.getInt32(i * 8 + (little ? 4 : 0), little) : view.getUint32(i * 8 + (little ? 4 : 0), little);
+        const x: number = high * 4294967296 + low;
+        // 2^53 itself may be 2^53 + 1 rounded, so the words decide.
+        if (x > 9007199254740991 || x < -9007199254740991) {
+          if (!(low === 0 && (high === 2097152 || high === -2097152))) {
+            fail(integerTooLarge, { with: { tensor: name, found: `an integer near ${x} at element ${i}` } });
+          }
+        }
+        out[i] = x;
+      }
+      return;
+    default:
+      return unreachable(elem);
+  }
+}
+
+/** Rounds each number to what `elem` can hold: floats to nearest, integers towards zero, booleans to 0 and 1. Ranges of integers are checked when they are encoded. */
+export function roundTo(elem: ElemType, out: Float64Array): void {
+  switch (elem) {
+    case 'f64':
+      return;
+    case 'f32':
+      for (let i = 0; i < out.length; i++) out[i] = Math.fround(out[i] ?? 0);
+      return;
+    case 'f16':
+      for (let i = 0; i < out.length; i++) out[i] = roundToHalf(out[i] ?? 0);
+      return;
+    case 'bf16':
+      for (let i = 0; i < out.length; i++) out[i] = roundToBrain(out[i] ?? 0);
+      return;
+    case 'bool':
+      for (let i = 0; i < out.length; i++) out[i] = out[i] === 0 ? 0 : 1;
+      return;
+    case 'i64':
+    case 'i32':
+    case 'i16':
+    case 'i8':
+    case 'u64':
+    case 'u32':
+    case 'u16':
+    case 'u8':
+      for (let i = 0; i < out.length; i++) out[i] = Math.trunc(out[i] ?? 0) + 0;
+      return;
+    default:
+      return unreachable(elem);
+  }
+}
+
+/** Every number of `from` is a number of `to`, so that converting there loses nothing. */
+export function isLossless(from: ElemType, to: ElemType): boolean {
+  if (from === to) return true;
+  const wider: Readonly<Record<ElemType, readonly ElemType[]>> = {
+    bool: ['u8', 'u16', 'u32', 'u64', 'i8', 'i16', 'i32', 'i64', 'f16', 'bf16', 'f32', 'f64'],
+    u8: ['u16', 'u32', 'u64', 'i16', 'i32', 'i64', 'f16', 'bf16', 'f32', 'f64'],
+    i8: ['i16', 'i32', 'i64', 'f16', 'bf16', 'f32', 'f64'],
+    u16: ['u32', 'u64', 'i32', 'i64', 'f32', 'f64'],
+    i16: ['i32', 'i64', 'f32', 'f64'],
+    u32: ['u64', 'i64', 'f64'],
+    i32: ['i64', 'f64'],
+    f16: ['f32', 'f64'],
+    bf16: ['f32', 'f64'],
+    f32: ['f64'],
+    u64: [],
+    i64: [],
+    f64: [],
+  };
+  return wider[from].includes(to);
+}

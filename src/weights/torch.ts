@@ -1,0 +1,395 @@
+/**
+ * PyTorch's files: the zip form (since 1.6) and the legacy stream of pickles before it. Source: torch/serialization.py, torch/_utils.py. Nothing is executed: `pickle.ts` builds plain data, and the
+ * calls that rebuild tensors are the ones below.
+ */
+import { damagedFile, damagedPickle, pickledModule, truncatedFile } from '../diagnostics/catalogue/weights.ts';
+import { fail } from '../diagnostics/diagnostic.ts';
+import { type ElemType, elemBytes, elementCount } from '../ir/types.ts';
+import { type ByteSource, readSpan, spanSource, u64At, utf8, viewOf } from './bytes.ts';
+import { type Checkpoint, checkpointOf, type Nested } from './nested.ts';
+import { type GlobalCall, type Pickled, type PickledStorage, type PickledTensor, PickleEnds, unpickle } from './pickle.ts';
+import { extentOf } from './stored.ts';
+import type { ZipEntry } from './zip.ts';
+
+/** Bytes of a pickle: a network of 10,000 blocks has some 10 MB of names and shapes. */
+const pickleLimit = 64 * 1024 * 1024;
+
+const storageTypes: Readonly<Record<string, ElemType>> = {
+  FloatStorage: 'f32',
+  DoubleStorage: 'f64',
+  HalfStorage: 'f16',
+  BFloat16Storage: 'bf16',
+  ByteStorage: 'u8',
+  CharStorage: 'i8',
+  ShortStorage: 'i16',
+  IntStorage: 'i32',
+  LongStorage: 'i64',
+  BoolStorage: 'bool',
+};
+const scalarTypes: Readonly<Record<string, ElemType>> = {
+  float32: 'f32',
+  float: 'f32',
+  float64: 'f64',
+  double: 'f64',
+  float16: 'f16',
+  half: 'f16',
+  bfloat16: 'bf16',
+  uint8: 'u8',
+  int8: 'i8',
+  int16: 'i16',
+  short: 'i16',
+  int32: 'i32',
+  int: 'i32',
+  int64: 'i64',
+  long: 'i64',
+  uint16: 'u16',
+  uint32: 'u32',
+  uint64: 'u64',
+  bool: 'bool',
+};
+
+type Refuse = (found: string, expected: string) => never;
+const kindOf = (value: Pickled | undefined): string =>
+  typeof value === 'object' && value !== null && 'kind' in value ? value.kind : typeof value;
+
+function isNatural(value: Pickled | undefined): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+}
+function naturals(value: Pickled | undefined, what: string, refuse: Refuse): readonly number[] {
+  if (typeof value === 'object' && value !== null && 'kind' in value && (value.kind === 'tuple' || value.kind === 'list')) {
+    if (value.items.length > 64) refuse(`${value.items.length} ${what}`, 'at most 64');
+    return value.items.map((item) => (isNatural(item) ? item : refuse(`${what} that are no natural numbers`, 'natural numbers')));
+  }
+  return refuse(`${kindOf(value)} in place of ${what}`, 'a tuple');
+}
+
+function rebuild(
+  storage: Pickled | undefined,
+  offset: Pickled | undefined,
+  size: Pickled | undefined,
+  stride: Pickled | undefined,
+  elem: ElemType | undefined,
+  refuse: Refuse,
+): PickledTensor {
+  if (typeof storage !== 'object' || storage === null || !('kind' in storage) || storage.kind !== 'storage')
+    return refuse(`${kindOf(storage)} in place of a storage`, 'a storage');
+  if (!isNatural(offset)) return refuse('an offset that is no natural number', 'a natural number');
+  const dims = naturals(size, 'sizes', refuse);
+  const strides = naturals(stride, 'strides', refuse);
+  const type = elem ?? storage.elem;
+  if (!type) return refuse('an untyped storage', 'an element type');
+  if (dims.length !== strides.length) refuse(`${dims.length} sizes and ${strides.length} strides`, 'as many');
+  const extent = extentOf(dims, strides);
+  const has = storage.elem ? storage.count : Math.floor(storage.count / elemBytes[type]);
+  if (!Number.isSafeInteger(elementCount(dims)) || !Number.isSafeInteger(extent))
+    refuse(`a tensor of shape [${dims.join(', ')}]`, 'fewer than 2^53 elements');
+  if (offset + extent > has)
+    refuse(`a tensor of shape [${dims.join(', ')}] that reaches element ${offset + extent}`, `at most the ${has} of its storage`);
+  return { kind: 'tensor', storage, elem: type, offset, dims, strides };
+}
+
+const opaque =
+  (name: string): GlobalCall =>
+  () => ({ kind: 'opaque', name });
+const firstArg: GlobalCall = (args, refuse) => args[0] ?? refuse('no arguments', 'one');
+
+/** Everything that a pickle may name. */
+const globals: ReadonlyMap<string, GlobalCall> = new Map<string, GlobalCall>([
+  [
+    'collections.OrderedDict',
+    (args, refuse) => {
+      const entries = new Map<Pickled, Pickled>();
+      const [pairs] = args;
+      if (pairs !== undefined) {
+        const items =
+          typeof pairs === 'object' && pairs !== null && 'kind' in pairs && pairs.kind === 'list'
+            ? pairs.items
+            : refuse('what is no list', 'a list of pairs');
+        for (const pair of items) {
+          const two =
+            typeof pair === 'object' && pair !== null && 'kind' in pair && (pair.kind === 'list' || pair.kind === 'tuple')
+              ? pair.items
+              : [];
+          if (two.length !== 2) refuse('an item that is no pair', 'pairs');
+          entries.set(two[0] ?? null, two[1] ?? null);
+        }
+      }
+      return { kind: 'dict', entries };
+    },
+  ],
+  ['collections.defaultdict', () => ({ kind: 'dict', entries: new Map() })],
+  ['collections.Counter', opaque('collections.Counter')],
+  ['argparse.Namespace', opaque('argparse.Namespace')],
+  ['__builtin__.set', opaque('set')],
+  ['builtins.set', opaque('set')],
+  ['__builtin__.dict', () => ({ kind: 'dict', entries: new Map() })],
+  ['builtins.dict', () => ({ kind: 'dict', entries: new Map() })],
+  ['__builtin__.list', () => ({ kind: 'list', items: [] })],
+  ['builtins.list', () => ({ kind: 'list', items: [] })],
+  ['_codecs.encode', opaque('bytes')],
+  ['numpy.dtype', opaque('numpy.dtype')],
+  ['numpy.core.multiarray.scalar', opaque('a NumPy scalar')],
+  ['numpy._core.multiarray.scalar', opaque('a NumPy scalar')],
+  ['torch.Size', (args, refuse) => args[0] ?? refuse('no sizes', 'a tuple')],
+  ['torch.device', opaque('torch.device')],
+  ['torch.nn.parameter.Parameter', firstArg],
+  ['torch._utils._rebuild_parameter', firstArg],
+  ['torch._utils._rebuild_parameter_with_state', firstArg],
+  ['torch._utils._rebuild_tensor', (args, refuse) => rebuild(args[0], args[1], args[2], args[3], undefined, refuse)],
+  ['torch._utils._rebuild_tensor_v2', (args, refuse) => rebuild(args[0], args[1], args[2], args[3], undefined, refuse)],
+  [
+    'torch._utils._rebuild_tensor_v3',
+    (args, refuse) => {
+      const type = args[6];
+      const name =
+        typeof type === 'object' && type !== null && 'kind' in type && type.kind === 'global'
+          ? type.name.replace('torch.', '')
+          : '';
+      return rebuild(
+        args[0],
+        args[1],
+        args[2],
+        args[3],
+        scalarTypes[name] ?? refuse('an element type that is none', 'a torch dtype'),
+        refuse,
+      );
+    },
+  ],
+  ...Object.keys(storageTypes).map((name): [string, GlobalCall] => [
+    `torch.${name}`,
+    (_args, refuse) => refuse('a call', 'a persistent id'),
+  ]),
+  ['torch.storage.UntypedStorage', (_args, refuse) => refuse('a call', 'a persistent id')],
+  ['torch.UntypedStorage', (_args, refuse) => refuse('a call', 'a persistent id')],
+  ...Object.keys(scalarTypes).map((name): [string, GlobalCall] => [
+    `torch.${name}`,
+    (_args, refuse) => refuse('a call', 'a name alone'),
+  ]),
+]);
+
+/** ('storage', type, key, location, count[, view]) */
+function storageId(
+  id: Pickled,
+  file: string,
+  find: (key: string, bytes: number, refuse: Refuse) => ByteSource | undefined,
+  refuse: Refuse,
+): PickledStorage {
+  const items =
+    typeof id === 'object' && id !== null && 'kind' in id && id.kind === 'tuple'
+      ? id.items
+      : refuse(`${kindOf(id)} as a persistent id`, 'a tuple');
+  const [what, type, key, , count, view] = items;
+  if (what === 'module') {
+    const name =
+      typeof type === 'object' && type !== null && 'kind' in type && type.kind === 'global' ? type.name : 'of a module';
+    fail(pickledModule, { with: { file, name } });
+  }
+  if (what !== 'storage') return refuse('a persistent id of another kind', '"storage"');
+  const name =
+    typeof type === 'object' && type !== null && 'kind' in type && type.kind === 'global'
+      ? type.name
+      : refuse('a storage without a type', 'a torch storage');
+  const elem = storageTypes[name.replace('torch.', '')];
+  if (!elem && !name.endsWith('.UntypedStorage')) return refuse(`a storage of type ${name}`, 'a torch storage');
+  if (typeof key !== 'string' || !isNatural(count)) return refuse('a storage without key or size', 'both');
+  const bytes = find(key, count * (elem ? elemBytes[elem] : 1), refuse);
+  const whole: PickledStorage = { kind: 'storage', key, elem, count, begin: 0, ...(bytes && { bytes }) };
+  if (view === undefined || view === null) return whole;
+  const part = typeof view === 'object' && 'kind' in view && view.kind === 'tuple' ? view.items : [];
+  const [, begin, length] = part;
+  if (!isNatural(begin) || !isNatural(length) || begin + length > count)
+    return refuse('a view past the end of its storage', `at most ${count} elements`);
+  return { ...whole, begin, count: length };
+}
+
+/** Dicts, lists and tensors of a pickled value, without what does not matter. */
+function nestedOf(
+  value: Pickled,
+  file: string,
+  bytesOf: (storage: PickledStorage) => { readonly source: ByteSource; readonly bigEndian: boolean },
+): Nested {
+  const limit = (found: string, expected: string): never => fail(damagedPickle, { with: { file, found, expected, offset: 0 } });
+  let visited = 0;
+  const walk = (x: Pickled, depth: number): Nested | undefined => {
+    if (++visited > 1_000_000) limit('more than 1,000,000 entries, counted along every path', 'fewer');
+    if (typeof x !== 'object' || x === null || !('kind' in x)) return undefined;
+    switch (x.kind) {
+      case 'tensor': {
+        const { source, bigEndian } = bytesOf(x.storage);
+        const offset = (x.storage.begin + x.offset) * elemBytes[x.elem];
+        return { kind: 'tensor', span: { source, offset, elem: x.elem, dims: x.dims, strides: x.strides, bigEndian, name: '' } };
+      }
+      case 'dict':
+      case 'list':
+      case 'tuple': {
+        if (depth > 64) limit('containers nested more than 64 deep', 'fewer');
+        const children: { name: string; value: Nested }[] = [];
+        const entries = x.kind === 'dict' ? x.entries.entries() : x.items.entries();
+        for (const [key, item] of entries) {
+          if (typeof key !== 'string' && typeof key !== 'number') {
+            visited++;
+            continue;
+          }
+          const inner = walk(item, depth + 1);
+          if (inner) children.push({ name: String(key), value: inner });
+        }
+        return children.length > 0 ? { kind: 'dict', children } : undefined;
+      }
+      default:
+        return undefined;
+    }
+  };
+  return walk(value, 0) ?? { kind: 'dict', children: [] };
+}
+
+/** A zip archive that has a data.pkl. */
+export async function openTorchZip(
+  source: ByteSource,
+  entries: ReadonlyMap<string, ZipEntry>,
+  pickleName: string,
+): Promise<Checkpoint> {
+  const root = pickleName.slice(0, -'data.pkl'.length);
+  const entry = entries.get(pickleName);
+  if (!entry || entry.size > pickleLimit)
+    return fail(damagedFile, {
+      with: {
+        format: 'PyTorch',
+        file: source.name,
+        found: `a pickle of ${entry?.size ?? 0} bytes`,
+        expected: `at most ${pickleLimit}`,
+      },
+    });
+  const bytes = await readSpan(entry.bytes, 0, entry.size, 'data.pkl');
+  const order = entries.get(`${root}byteorder`);
+  const orderText = order && order.size < 16 ? utf8(await readSpan(order.bytes, 0, order.size, 'byteorder')) : 'little';
+  if (orderText !== 'little' && orderText !== 'big')
+    fail(damagedFile, {
+      with: { format: 'PyTorch', file: source.name, found: `byte order ${JSON.stringify(orderText)}`, expected: 'little or big' },
+    });
+  const find = (key: string, length: number, refuse: Refuse): ByteSource => {
+    const data = entries.get(`${root}data/${key}`);
+    if (!data) return refuse(`storage ${JSON.stringify(key)}, which the archive has not`, 'an entry of the archive');
+    if (data.size < length)
+      refuse(`storage ${JSON.stringify(key)} of ${length} bytes`, `at most ${data.size}, the size of its entry`);
+    return data.bytes;
+  };
+  let value: Pickled;
+  try {
+    ({ value } = unpickle(bytes, 0, {
+      file: source.name,
+      origin: 0,
+      globals,
+      persistent: (id, refuse) => storageId(id, source.name, find, refuse),
+    }));
+  } catch (error) {
+    if (error instanceof PickleEnds)
+      return fail(damagedPickle, {
+        with: { file: source.name, found: 'the end of data.pkl', expected: 'the end of the pickle first', offset: bytes.length },
+      });
+    throw error;
+  }
+  const missing = (): never =>
+    fail(damagedFile, { with: { format: 'PyTorch', file: source.name, found: 'a storage without bytes', expected: 'an entry' } });
+  return checkpointOf(
+    'PyTorch',
+    source.name,
+    nestedOf(value, source.name, (storage) => ({ source: storage.bytes ?? missing(), bigEndian: orderText === 'big' })),
+  );
+}
+
+/** Whether these first bytes are the legacy stream's: a pickle of the number 0x1950a86a20f9469cfc6c. */
+export function isLegacyTorch(head: Uint8Array): boolean {
+  const magic = [0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e];
+  return head[0] === 0x80 && magic.every((byte, i) => head[i + 2] === byte);
+}
+
+/** magic, protocol version, system, the object, the list of storage keys, then per key a u64 count and its bytes. */
+export async function openLegacyTorch(source: ByteSource): Promise<Checkpoint> {
+  const { name: file } = source;
+  const damaged = (found: string, expected: string): never =>
+    fail(damagedFile, { with: { format: 'legacy PyTorch', file, found, expected } });
+  let bytes = await readSpan(source, 0, Math.min(source.size, 1 << 20), 'the pickles');
+  const storages = new Map<string, { readonly elem: ElemType | undefined; readonly length: number }>();
+  /** Runs one pickle; where the bytes at hand end first, takes twice as many and runs it again. */
+  const next = async (start: number): Promise<{ readonly value: Pickled; readonly end: number }> => {
+    for (;;) {
+      try {
+        return unpickle(bytes, start, {
+          file,
+          origin: 0,
+          globals,
+          persistent: (id, refuse) => {
+            let key = '';
+            let total = 0;
+            const storage = storageId(
+              id,
+              file,
+              (k, length) => {
+                key = k;
+                total = length;
+                return undefined;
+              },
+              refuse,
+            );
+            const known = storages.get(key);
+            if (known && known.length !== total) refuse(`storage ${JSON.stringify(key)} in two sizes`, 'one');
+            storages.set(key, { elem: storage.elem, length: total });
+            return storage;
+          },
+        });
+      } catch (error) {
+        if (!(error instanceof PickleEnds)) throw error;
+      }
+      if (bytes.length === source.size)
+        return fail(truncatedFile, { with: { file, size: source.size, what: 'the rest of a pickle', needed: 'more' } });
+      if (bytes.length >= pickleLimit) return damaged(`a pickle of more than ${pickleLimit} bytes`, 'a shorter one');
+      bytes = await readSpan(source, 0, Math.min(source.size, bytes.length * 2), 'the pickles');
+    }
+  };
+  const magic = await next(0);
+  const protocol = await next(magic.end);
+  if (protocol.value !== 1001) damaged(`protocol version ${String(protocol.value)}`, '1001');
+  const system = await next(protocol.end);
+  const facts =
+    typeof system.value === 'object' && system.value !== null && 'kind' in system.value && system.value.kind === 'dict'
+      ? system.value.entries
+      : damaged('no system dict', 'one');
+  const bigEndian = facts.get('little_endian') === false;
+  const object = await next(system.end);
+  const keys = await next(object.end);
+  const list =
+    typeof keys.value === 'object' && keys.value !== null && 'kind' in keys.value && keys.value.kind === 'list'
+      ? keys.value.items
+      : damaged('no list of storage keys', 'one');
+  const spans = new Map<string, ByteSource>();
+  let at = keys.end;
+  for (const key of list) {
+    if (typeof key !== 'string') return damaged('a storage key that is no string', 'a string');
+    const known =
+      storages.get(key) ?? damaged(`storage ${JSON.stringify(key)}, which no tensor names`, 'a storage of the pickle');
+    if (spans.has(key)) damaged(`storage ${JSON.stringify(key)} twice`, 'each once');
+    const head = viewOf(await readSpan(source, at, 8, `the size of storage ${JSON.stringify(key)}`));
+    const count = bigEndian ? head.getUint32(0, false) * 4294967296 + head.getUint32(4, false) : u64At(head, 0);
+    const length = count * (known.elem ? elemBytes[known.elem] : 1);
+    if (length !== known.length)
+      damaged(`storage ${JSON.stringify(key)} of ${length} bytes`, `${known.length}, as the pickle says`);
+    if (at + 8 + length > source.size)
+      fail(truncatedFile, {
+        with: {
+          file,
+          size: source.size,
+          what: `storage ${JSON.stringify(key)}`,
+          needed: `bytes ${at + 8} to ${at + 8 + length}`,
+        },
+      });
+    spans.set(key, spanSource(source, at + 8, length));
+    at += 8 + length;
+  }
+  const missing = (key: string): never =>
+    damaged(`no bytes for storage ${JSON.stringify(key)}`, 'every storage that a tensor names');
+  return checkpointOf(
+    'PyTorch legacy',
+    file,
+    nestedOf(object.value, file, (storage) => ({ source: spans.get(storage.key) ?? missing(storage.key), bigEndian })),
+  );
+}

@@ -1,0 +1,58 @@
+/** Shape rules against evaluation, for every operator of the registry, with known and with symbolic sizes. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { staticDims } from '../../src/ir/types.ts';
+import { bindInputs, boundAttrs, evaluateGraph, evaluateNode } from '../../src/ops/reference.ts';
+import { operators } from '../../src/ops/registry.ts';
+import { concreteNode, relativeError, sampleSource, symbolicNodes } from './support.ts';
+
+const noConstants = (): never => {
+  throw new Error('a sample has no constants');
+};
+
+describe.each(operators.map((operator) => [operator.name, operator] as const))('%s', (_name, operator) => {
+  it('infers the dimensions that its evaluation has', () => {
+    fc.assert(
+      fc.property(fc.integer(), (seed) => {
+        const sample = operator.sample(sampleSource(seed));
+        const { node } = concreteNode(operator, sample);
+        const results = operator.evaluate(sample.operands, boundAttrs(node.attrs, new Map()));
+        expect(results.map((y) => `${y.elem}[${y.dims.join()}]`)).toEqual(
+          node.results.map((y) => `${y.type.elem}[${staticDims(y.type)?.join()}]`),
+        );
+        for (const y of results) expect(y.data.length).toBe(y.dims.reduce((n, d) => n * d, 1));
+      }),
+      { numRuns: 60, seed: 1 },
+    );
+  });
+
+  it('infers symbolic dimensions that are the known ones where the symbols are bound', () => {
+    let symbolic = 0;
+    fc.assert(
+      fc.property(fc.integer(), (seed) => {
+        const sample = operator.sample(sampleSource(seed));
+        const known = concreteNode(operator, sample);
+        for (const { graph, node, inputs, bindings } of symbolicNodes(operator, sample)) {
+          symbolic++;
+          expect(bindInputs(graph, inputs)).toEqual(bindings);
+          node.results.forEach((y, i) => {
+            const dims = y.type.dims.map((d) => d.evaluate(bindings));
+            expect(dims, `${node.results[0]?.type.dims.join()}`).toEqual(staticDims(known.node.results[i]?.type ?? y.type));
+          });
+          const outputs = evaluateGraph(graph, inputs, noConstants);
+          evaluateNode(known.node, sample.operands, new Map()).forEach((y, i) => {
+            expect(relativeError(outputs.get(`y${i}`)?.data ?? [], y.data)).toBe(0);
+          });
+        }
+      }),
+      { numRuns: 40, seed: 2 },
+    );
+    expect(symbolic).toBeGreaterThan(0);
+  });
+
+  it('samples the same for the same seed', () => {
+    for (const seed of [0, 1, 77]) expect(operator.sample(sampleSource(seed))).toEqual(operator.sample(sampleSource(seed)));
+    const texts = new Set([1, 2, 3, 4, 5, 6, 7, 8].map((seed) => JSON.stringify(operator.sample(sampleSource(seed)).operands.map((x) => x?.dims))));
+    expect(texts.size + operator.operands.length).toBeGreaterThan(1);
+  });
+});

@@ -1,0 +1,132 @@
+import { describe, expect, it } from 'vitest';
+import { render } from '../../src/diagnostics/render.ts';
+import type { Expr, FileNode } from '../../src/parser/ast.ts';
+import { ResParser } from '../../src/parser/grammar.ts';
+import { makeLexer } from '../../src/parser/lexer.ts';
+import { decodeUtf8, parse, parseExpression } from '../../src/parser/parse.ts';
+import { astText, exprText } from '../../src/parser/print-ast.ts';
+import { golden } from '../golden.ts';
+import { bytesOf, sourcesIn } from './support.ts';
+
+describe('the definitions', () => {
+  it('pass the checks of Chevrotain', () => {
+    expect(makeLexer(true).lexerDefinitionErrors).toEqual([]);
+    expect(() => new ResParser(true)).not.toThrow();
+  });
+});
+
+describe('trees', () => {
+  for (const source of sourcesIn('golden/parse')) {
+    it(source.name, () => {
+      const { file, diagnostics } = parse(source);
+      expect(render(diagnostics, { color: false })).toBe('');
+      golden(`parse/${source.name.replace('.res', '.ast')}`, astText(file));
+    });
+  }
+});
+
+describe('the example models', () => {
+  for (const source of sourcesIn('fixtures/design')) {
+    it(`${source.name} has no mistakes`, () => {
+      const { file, diagnostics } = parse(source);
+      expect(diagnostics).toEqual([]);
+      expect(file.items.length).toBeGreaterThan(0);
+    });
+  }
+});
+
+describe('syntax errors', () => {
+  for (const { name } of sourcesIn('golden/errors').filter((source) => /^RES00/.test(source.name))) {
+    it(name, () => {
+      const decoded = decodeUtf8(bytesOf(`golden/errors/${name}`), name);
+      const diagnostics = decoded.source ? parse(decoded.source).diagnostics : decoded.diagnostics;
+      expect(diagnostics.map((d) => d.code)).toContain(name.slice(0, 7));
+      golden(`errors/${name.replace('.res', '.txt')}`, render(diagnostics, { color: false }));
+    });
+  }
+  it('RES0022: a file that is too large', () => {
+    const { diagnostics, file } = parse({ name: 'large.res', text: 'relu\n'.repeat(1_000_000) });
+    golden('errors/RES0022-too-large.txt', render(diagnostics, { color: false }));
+    expect(file.items).toEqual([]);
+  });
+});
+
+function itemNames(file: FileNode): string[] {
+  return file.items.map((item) => (item.kind === 'import' ? item.from.value : item.name.name));
+}
+
+describe('recovery', () => {
+  it('reads the items and statements around a mistake', () => {
+    const text = 'block A {\n  relu\n  conv(,)\n  gelu\n}\nblock B { let = 3 }\nblock C { relu }\n';
+    const { file, diagnostics } = parse({ name: 'a.res', text });
+    expect(diagnostics).toHaveLength(2);
+    expect(itemNames(file)).toEqual(['A', 'B', 'C']);
+    expect(astText(file)).toContain('(block A (params) (body relu gelu))');
+  });
+  it('keeps a block whose parameters are wrong', () => {
+    const { file } = parse({ name: 'a.res', text: 'block A(x y) { relu }' });
+    expect(itemNames(file)).toEqual(['A']);
+  });
+  it('does not let an open body swallow the next block', () => {
+    const { file, diagnostics } = parse({ name: 'a.res', text: 'block A {\n  relu\nblock B { relu }\n' });
+    expect(diagnostics.map((d) => d.code)).toEqual(['RES0011']);
+    expect(itemNames(file)).toEqual(['B']);
+  });
+  it('tells a mistake of the lexer once', () => {
+    const { diagnostics } = parse({ name: 'a.res', text: 'block A {\n  let x = "abc\n  relu\n}\n' });
+    expect(diagnostics.map((d) => d.code)).toEqual(['RES0003']);
+  });
+});
+
+describe('spans', () => {
+  it('cover the text of their nodes', () => {
+    const text = 'const A = f(x, [1, 2])[0] + -b * (c)';
+    const { file } = parse({ name: 'a.res', text });
+    const [item] = file.items;
+    if (item?.kind !== 'const' || item.value.kind !== 'binary') throw new Error('no sum');
+    const show = (node: Expr): string => text.slice(node.span.start, node.span.end);
+    expect(show(item.value)).toBe('f(x, [1, 2])[0] + -b * (c)');
+    expect(show(item.value.left)).toBe('f(x, [1, 2])[0]');
+    expect(show(item.value.right)).toBe('-b * (c)');
+    expect(text.slice(item.span.start, item.span.end)).toBe(text);
+  });
+});
+
+describe('one expression', () => {
+  const read = (text: string): string => {
+    const { expr, diagnostics } = parseExpression({ name: '-D', text });
+    return expr ? exprText(expr) : diagnostics.map((d) => d.code).join();
+  };
+  it('is read whole', () => {
+    expect(read('[2, 2, 2, 2]')).toBe('(list 2 2 2 2)');
+    expect(read(' -1 ')).toBe('(- 1)');
+    expect(read('Bottleneck(groups=32)')).toBe('(call Bottleneck (groups= 32))');
+  });
+  it('is refused with what is too much or too little', () => {
+    expect(read('1 2')).toBe('RES0001');
+    expect(read('')).toBe('RES0001');
+    expect(read('(1')).toBe('RES0011');
+    expect(read('1 }')).toBe('RES0001');
+    expect(read('{ relu')).toBe('RES0011');
+  });
+});
+
+describe('bytes', () => {
+  const bad: readonly (readonly [string, number[], number])[] = [
+    ['a lone continuation byte', [0x61, 0x0a, 0x80], 2],
+    ['an overlong form', [0xc0, 0x80], 0],
+    ['a surrogate', [0x61, 0xed, 0xa0, 0x80], 1],
+    ['a sequence that is cut off', [0x61, 0x62, 0xe2, 0x82], 2],
+    ['a value beyond U+10FFFF', [0xf4, 0x90, 0x80, 0x80], 0],
+  ];
+  for (const [what, bytes, offset] of bad) {
+    it(`${what} is refused at its offset`, () => {
+      const { source, diagnostics } = decodeUtf8(Uint8Array.from(bytes), 'a.res');
+      expect(source).toBeUndefined();
+      expect(diagnostics[0]?.found).toContain(`at offset ${offset}`);
+    });
+  }
+  it('decodes what is UTF-8', () => {
+    expect(decodeUtf8(new TextEncoder().encode('// é 𝄞'), 'a.res').source?.text).toBe('// é 𝄞');
+  });
+});
