@@ -9,15 +9,15 @@
  * optimiser off and on.
  */
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdtemp, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { cpus, release, tmpdir, totalmem, type } from 'node:os';
-import { basename, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { compile } from '../src/index.ts';
+import { type ElemType, isElemType } from '../src/ir/types.ts';
 import { compareLatency, type Latency } from '../src/runtime/bench.ts';
 import { boundDims, randomTensor, smallestBindings } from '../src/runtime/inputs.ts';
 import { runtimeVersion } from '../src/runtime/provider.ts';
-import { type ElemType, isElemType } from '../src/ir/types.ts';
 
 interface BenchEntry {
   readonly file: string;
@@ -31,7 +31,7 @@ const entries: readonly BenchEntry[] = [
   { file: 'examples/resnet_cifar.res', model: 'ResNet20' },
   { file: 'examples/resnet_cifar.res', model: 'ResNet110' },
   { file: 'examples/plain.res', model: 'Plain34' },
-  { file: 'examples/preact_resnet.res', model: 'PreActResNet164' },
+  { file: 'examples/preact_resnet.res', model: 'ResNet164' },
   { file: 'examples/wide_resnet.res', model: 'WRN_16_8' },
   { file: 'examples/resnet.res', model: 'ResNet18' },
   { file: 'examples/resnet.res', model: 'ResNet50' },
@@ -41,7 +41,7 @@ const entries: readonly BenchEntry[] = [
   { file: 'examples/vgg.res', model: 'VGG16' },
 ];
 
-const levels = ['O0', 'O1'] as const;
+const levels = [0, 1] as const;
 type Level = (typeof levels)[number];
 const runs = 15;
 const threads = Math.min(4, cpus().length);
@@ -53,22 +53,36 @@ interface Compiled {
   readonly inputs: readonly { readonly name: string; readonly elem: ElemType; readonly dims: readonly number[] }[];
 }
 
+/** Relative imports lie beside the file that names them. */
+function resolveImport(
+  from: string,
+  importer: { readonly name: string },
+): { readonly name: string; readonly text: string } | undefined {
+  const name = join(dirname(importer.name), from);
+  return existsSync(name) ? { name, text: readFileSync(name, 'utf8') } : undefined;
+}
+
 /** The child: compiles one model at one level, writes its bytes, prints what it took as one line of JSON. */
 async function compileHere(entry: BenchEntry, level: Level, out: string): Promise<void> {
   const text = await readFile(entry.file, 'utf8');
   const started = performance.now();
-  const result = await compile(text, { fileName: entry.file, model: entry.model, level, seed: 0 });
+  const result = await compile(text, { fileName: entry.file, model: entry.model, level, resolveImport, seed: 0 });
   if (!result.graph) {
     process.stderr.write(`${result.diagnostics.map((d) => `${d.code}: ${d.title} ${d.found ?? ''}`).join('\n')}\n`);
     process.exitCode = 1;
     return;
   }
-  const bytes = await result.bytes();
+  const file = await open(out, 'w');
+  for await (const chunk of result.stream()) await file.write(chunk);
+  await file.close();
   const compileMs = performance.now() - started;
   const peakBytes = process.resourceUsage().maxRSS * 1024;
-  await writeFile(out, bytes);
   const bindings = new Map([...smallestBindings(result.graph).smallest, ...Object.entries(entry.sizes ?? {})]);
-  const inputs = result.graph.inputs.map((input) => ({ name: input.name ?? '', elem: input.type.elem, dims: boundDims(input.type, bindings) }));
+  const inputs = result.graph.inputs.map((input) => ({
+    name: input.name ?? '',
+    elem: input.type.elem,
+    dims: boundDims(input.type, bindings),
+  }));
   const compiled: Compiled = { compileMs, peakBytes, nodes: result.graph.nodeCount, inputs };
   process.stdout.write(`${JSON.stringify(compiled)}\n`);
 }
@@ -77,14 +91,16 @@ async function compileHere(entry: BenchEntry, level: Level, out: string): Promis
 async function compileInChild(entry: BenchEntry, level: Level, out: string): Promise<Compiled> {
   const program = process.argv[1] ?? '';
   const request = JSON.stringify({ entry, level, out });
-  const child = spawn(process.execPath, [...process.execArgv, program, '--child', request], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [...process.execArgv, program, '--child', request], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   let text = '';
   child.stdout.setEncoding('utf8');
   child.stdout.on('data', (part: string) => {
     text += part;
   });
   const code = await new Promise<number | null>((done) => child.on('close', done));
-  if (code !== 0) throw new Error(`compiling ${entry.file} ${entry.model} at -${level} ended with ${code}`);
+  if (code !== 0) throw new Error(`compiling ${entry.file} ${entry.model} at -O${level} ended with ${code}`);
   return parseCompiled(text);
 }
 
@@ -96,22 +112,22 @@ function parseCompiled(text: string): Compiled {
 
 interface Measured {
   readonly entry: BenchEntry;
-  readonly compiled: Readonly<Record<Level, Compiled>>;
-  readonly fileBytes: Readonly<Record<Level, number>>;
+  readonly compiled: { readonly O0: Compiled; readonly O1: Compiled };
+  readonly fileBytes: { readonly O0: number; readonly O1: number };
   /** -O0 off, -O0 all, -O1 off, -O1 all. */
   readonly latencies: readonly Latency[];
 }
 
 async function measure(entry: BenchEntry, folder: string): Promise<Measured> {
-  const path = (level: Level): string => join(folder, `${entry.model}-${level}.onnx`);
-  const O0 = await compileInChild(entry, 'O0', path('O0'));
-  const O1 = await compileInChild(entry, 'O1', path('O1'));
+  const path = (level: Level): string => join(folder, `${entry.model}-O${level}.onnx`);
+  const O0 = await compileInChild(entry, 0, path(0));
+  const O1 = await compileInChild(entry, 1, path(1));
   const inputs = new Map(O0.inputs.map(({ name, elem, dims }) => [name, randomTensor(elem, dims, `0:${name}`)]));
   const models = levels.flatMap((level) =>
-    (['off', 'all'] as const).map((optimization) => ({ name: `-${level} ${optimization}`, bytes: path(level), optimization })),
+    (['off', 'all'] as const).map((optimization) => ({ name: `-O${level} ${optimization}`, bytes: path(level), optimization })),
   );
   const latencies = await compareLatency(models, inputs, { runs, threads });
-  const fileBytes = { O0: (await stat(path('O0'))).size, O1: (await stat(path('O1'))).size };
+  const fileBytes = { O0: (await stat(path(0))).size, O1: (await stat(path(1))).size };
   await Promise.all(levels.map((level) => rm(path(level))));
   return { entry, compiled: { O0, O1 }, fileBytes, latencies };
 }
@@ -150,7 +166,7 @@ function markdown(measured: readonly Measured[]): string {
 
 ## Compiling
 
-Text to bytes in memory, weights from the initialisers included, in milliseconds; peak memory of the process at -O1, and the file, in
+Text to file, weights from the initialisers included, in milliseconds; peak memory of the process at -O1, and the file, in
 megabytes (10^6 bytes).
 
 ${table(['model', '-O0 ms', '-O1 ms', 'peak MB', 'file MB', 'nodes -O0', 'nodes -O1'], compiling)}

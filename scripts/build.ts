@@ -6,17 +6,17 @@ import { build } from 'esbuild';
 rmSync('dist', { recursive: true, force: true });
 const shared = {
   bundle: true,
-  platform: 'node',
-  format: 'esm',
+  platform: 'node' as const,
+  format: 'esm' as const,
   target: 'node20',
   splitting: true,
   outdir: 'dist',
-  logLevel: 'warning',
+  logLevel: 'warning' as const,
   // Bundled CommonJS packages ask for `require` when they load.
   banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
-  external: ['onnxruntime-node'],
+  external: ['onnxruntime-node'] as string[],
   minifySyntax: true,
-} as const;
+};
 await build({ ...shared, entryPoints: { rescc: 'src/cli/main.ts', index: 'src/index.ts', node: 'src/node.ts' } });
 chmodSync('dist/rescc.js', 0o755);
 if (process.argv.includes('--types')) {

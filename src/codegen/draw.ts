@@ -166,7 +166,10 @@ function framesOf(boxes: readonly Box[]): Frame {
  * Opening and closing lines of all frames, with their boxes between. Walked with a stack of its own, because the nesting of scopes is
  * the user's.
  */
-function walkFrames(root: Frame, visit: { open(frame: Frame, depth: number): void; box(box: Box, depth: number): void; close(depth: number): void }): void {
+function walkFrames(
+  root: Frame,
+  visit: { open(frame: Frame, depth: number): void; box(box: Box, depth: number): void; close(depth: number): void },
+): void {
   const stack: { readonly frame: Frame; readonly rest: Iterator<Frame> }[] = [];
   const enter = (frame: Frame): void => {
     if (frame !== root) visit.open(frame, stack.length);
@@ -192,7 +195,7 @@ export function toDot(graph: Graph, options: DrawOptions = {}): string {
     `digraph ${dotText([graph.name])} {`,
     '  rankdir=TB; nodesep=0.3; ranksep=0.35; compound=true;',
     '  graph [fontname="Helvetica", fontsize=11, labeljust=l];',
-    '  node [shape=box, style="rounded,filled", fillcolor="#f5f7fa", color="#8595a8", fontname="Helvetica", fontsize=10, margin="0.12,0.05"];',
+    '  node [shape=box, style="rounded,filled", fillcolor="#f5f7fa", color="#8595a8", fontname="Helvetica", fontsize=10, margin="0.2,0.06"];',
     '  edge [color="#5b6776", arrowsize=0.6];',
   ];
   let clusters = 0;
@@ -200,7 +203,10 @@ export function toDot(graph: Graph, options: DrawOptions = {}): string {
     open: (frame, depth) => {
       const indent = '  '.repeat(depth);
       const shade = depth % 2 === 1 ? '#ffffff' : '#f0f4f8';
-      lines.push(`${indent}subgraph cluster_${clusters++} {`, `${indent}  label=${dotText([frame.path])}; style="rounded,filled"; color="#b8c4d0"; fillcolor="${shade}";`);
+      lines.push(
+        `${indent}subgraph cluster_${clusters++} {`,
+        `${indent}  label=${dotText([frame.path])}; style="rounded,filled"; color="#b8c4d0"; fillcolor="${shade}";`,
+      );
     },
     box: (box, depth) => {
       lines.push(`${'  '.repeat(depth)}${box.id} [label=${dotText(captionOf(box))}${dotStyles[box.kind]}];`);
@@ -211,7 +217,9 @@ export function toDot(graph: Graph, options: DrawOptions = {}): string {
   });
   for (const { from, to, shortcut } of edges) {
     // A weight of 0 lets the body keep the straight line; the shortcut goes round it.
-    lines.push(`  ${from.id} -> ${to.id}${shortcut ? ' [style=dashed, color="#d1495b", penwidth=1.4, weight=0]' : ' [weight=4]'};`);
+    lines.push(
+      `  ${from.id} -> ${to.id}${shortcut ? ' [style=dashed, color="#d1495b", penwidth=1.4, weight=0]' : ' [weight=4]'};`,
+    );
   }
   lines.push('}');
   return `${lines.join('\n')}\n`;
@@ -240,7 +248,9 @@ export function toMermaid(graph: Graph, options: DrawOptions = {}): string {
     },
     box: (box, depth) => {
       const text = mermaidText(captionOf(box));
-      const shape = { input: `([${text}])`, output: `([${text}])`, layer: `[${text}]`, sum: `[${text}]`, scope: `[[${text}]]` }[box.kind];
+      const shape = { input: `([${text}])`, output: `([${text}])`, layer: `[${text}]`, sum: `[${text}]`, scope: `[[${text}]]` }[
+        box.kind
+      ];
       lines.push(`${'  '.repeat(depth)}${box.id}${shape}`);
     },
     close: (depth) => {
@@ -258,8 +268,8 @@ export function toMermaid(graph: Graph, options: DrawOptions = {}): string {
 
 /** Mermaid reads entities, written with # in the place of &, inside quotes. */
 function mermaidText(lines: readonly string[]): string {
-  const escape = (line: string): string => line.replace(/[#"&<>]/g, (c) => `#${c.charCodeAt(0)};`);
-  return `"${lines.map(escape).join('<br/>')}"`;
+  const entities = (line: string): string => line.replace(/[#"&<>]/g, (c) => `#${c.charCodeAt(0)};`);
+  return `"${lines.map(entities).join('<br/>')}"`;
 }
 
 /** Lays the drawing out and gives SVG. Imports Graphviz when it is first called. */

@@ -10,7 +10,7 @@ import { bug, DiagnosticError, Sink, unreachable } from '../diagnostics/diagnost
 import { Dim, type DimNode } from '../ir/dim.ts';
 import type { Graph, Node, Origin, Value } from '../ir/graph.ts';
 import type { OnnxAttr, OnnxBuilder } from '../ir/operator.ts';
-import { elementCount, type ElemType, type HostTensor, type TensorType } from '../ir/types.ts';
+import { type ElemType, elementCount, type HostTensor, type TensorType } from '../ir/types.ts';
 import { exprOf, sourcesOf, transpose, type WeightExpr } from '../weights/expr.ts';
 import {
   defaultOpset,
@@ -154,7 +154,8 @@ class Emitter implements OnnxBuilder {
       if (!(error instanceof Refused)) throw error;
       results = node.results.map((y) => this.#slot({ type: y.type, kind: 'result', name: undefined }).key);
     }
-    if (results.length < node.results.length) bug(`the lowering of ${node.op.name} gave ${results.length} of ${node.results.length} values`);
+    if (results.length < node.results.length)
+      bug(`the lowering of ${node.op.name} gave ${results.length} of ${node.results.length} values`);
     this.#nameDrafts(from, results[0]);
     node.results.forEach((y, i) => {
       const key = results[i] ?? bug(`the lowering of ${node.op.name} left out result ${i}`);
@@ -167,7 +168,7 @@ class Emitter implements OnnxBuilder {
   #nameDrafts(from: number, result: Key | undefined): void {
     for (let i = from; i < this.#drafts.length; i++) {
       const draft = this.#drafts[i];
-      if (!draft || draft.base !== '') continue;
+      if (draft?.base !== '') continue;
       const main = draft.outputs.some((slot) => slot.key === result);
       draft.base = main ? this.#base : `${this.#base}.${draft.op.toLowerCase()}`;
     }
@@ -220,7 +221,12 @@ class Emitter implements OnnxBuilder {
     return this.#write(op, inputs, attrs, [type], '')[0] ?? bug('a node without a result');
   }
 
-  nodes(op: string, inputs: readonly (Key | undefined)[], attrs: Readonly<Record<string, OnnxAttr>>, types: readonly TensorType[]): readonly Key[] {
+  nodes(
+    op: string,
+    inputs: readonly (Key | undefined)[],
+    attrs: Readonly<Record<string, OnnxAttr>>,
+    types: readonly TensorType[],
+  ): readonly Key[] {
     return this.#write(op, inputs, attrs, types, '');
   }
 
@@ -245,7 +251,9 @@ class Emitter implements OnnxBuilder {
     const known = this.#literals.get(text);
     if (known !== undefined) return known;
     const shown = data.length <= shownElements;
-    const wish = shown ? ['const', elem, ...(values.length > 0 ? [values.join('_')] : ['empty'])].join('.') : `${this.#base || 'const'}.constant`;
+    const wish = shown
+      ? ['const', elem, ...(values.length > 0 ? [values.join('_')] : ['empty'])].join('.')
+      : `${this.#base || 'const'}.constant`;
     const copy: HostTensor = { elem, dims: [...dims], data: Float64Array.from(data) };
     const type = { elem, dims: dims.map((d) => Dim.of(d)) };
     const slot = this.#slot({
@@ -305,7 +313,9 @@ class Emitter implements OnnxBuilder {
     if (known !== undefined) return known;
     const type: TensorType = {
       elem: operand.type.elem,
-      dims: perm.map((axis) => operand.type.dims[axis] ?? bug(`a transposition by [${perm.join()}] of rank ${operand.type.dims.length}`)),
+      dims: perm.map(
+        (axis) => operand.type.dims[axis] ?? bug(`a transposition by [${perm.join()}] of rank ${operand.type.dims.length}`),
+      ),
     };
     let key: Key;
     if (operand.def.kind === 'constant') {
@@ -314,7 +324,8 @@ class Emitter implements OnnxBuilder {
       key = this.#stored(type, transpose(exprOf(operand), perm), `${operand.name ?? `${this.#base}.weight`}.${suffix}`).key;
     } else {
       const x = this.#keys.get(operand) ?? bug('transposing a value that is not made yet');
-      key = this.#write('Transpose', [x], { perm: { kind: 'ints', value: perm } }, [type], '')[0] ?? bug('a node without a result');
+      key =
+        this.#write('Transpose', [x], { perm: { kind: 'ints', value: perm } }, [type], '')[0] ?? bug('a node without a result');
     }
     this.#transposed.set(text, key);
     return key;
@@ -332,7 +343,13 @@ class Emitter implements OnnxBuilder {
 
   // Sizes at run time: every one is an i64 tensor of one element.
 
-  #sizeNode(op: string, inputs: readonly Key[], base: string, attrs: Readonly<Record<string, OnnxNodeAttr>> = {}, count = 1): Key {
+  #sizeNode(
+    op: string,
+    inputs: readonly Key[],
+    base: string,
+    attrs: Readonly<Record<string, OnnxNodeAttr>> = {},
+    count = 1,
+  ): Key {
     const type: TensorType = { elem: 'i64', dims: [Dim.of(count)] };
     return this.#write(op, inputs, attrs, [type], base)[0] ?? bug('a node without a result');
   }
@@ -383,7 +400,8 @@ class Emitter implements OnnxBuilder {
         const b = this.#sizeOf(node.b, whole);
         const promises = whole.multiples();
         // Div of integers rounds toward zero, which is the floor only where nothing is negative; Mod takes the divisor's sign.
-        if (dimOf(node.a, promises).lowerBound >= 0 && dimOf(node.b, promises).lowerBound >= 0) return this.#sizeNode('Div', [a, b], 'dim.floordiv');
+        if (dimOf(node.a, promises).lowerBound >= 0 && dimOf(node.b, promises).lowerBound >= 0)
+          return this.#sizeNode('Div', [a, b], 'dim.floordiv');
         const rest = this.#sizeNode('Mod', [a, b], 'dim.mod');
         return this.#sizeNode('Div', [this.#sizeNode('Sub', [a, rest], 'dim.sub'), b], 'dim.floordiv');
       }
@@ -470,7 +488,8 @@ class Emitter implements OnnxBuilder {
     const nodes: OnnxNode[] = [];
     const valueInfo: OnnxValue[] = [];
     const outputNames = new Set(this.#graph.outputs.map((o) => o.name));
-    const nameOf = (key: Key | undefined): string => (key === undefined ? '' : (this.#slotOf(key).name ?? bug(`${key} is read before it is named`)));
+    const nameOf = (key: Key | undefined): string =>
+      key === undefined ? '' : (this.#slotOf(key).name ?? bug(`${key} is read before it is named`));
     for (const draft of this.#drafts) {
       const name = nodeNames.unique(draft.base);
       draft.outputs.forEach((slot, i) => {
@@ -589,6 +608,13 @@ function heldTensor(tensor: HostTensor): OnnxInitializer['expr'] {
   };
 }
 
+/** Characters of a computed weight's description; merged branches can make it grow with the network. */
+const longestDoc = 1000;
+
 function storedTensor(expr: WeightExpr): Omit<OnnxInitializer, 'name'> {
-  return { elem: expr.elem, dims: expr.dims, expr, ...(expr.args.length > 0 && { sources: () => sourcesOf(expr) }) };
+  const { elem, dims } = expr;
+  if (expr.args.length === 0) return { elem, dims, expr };
+  const text = expr.text();
+  const doc = text.length <= longestDoc ? text : `${text.slice(0, longestDoc)}…`;
+  return { elem, dims, expr, doc, sources: () => sourcesOf(expr) };
 }

@@ -57,6 +57,8 @@ export interface OnnxInitializer {
   readonly elem: ElemType;
   readonly dims: readonly number[];
   readonly expr: TensorSource;
+  /** What went into a computed weight, as the graph's text form says it. */
+  readonly doc?: string;
   /** The elements of a small constant of the program, for showing. */
   readonly literal?: HostTensor;
   /** The stored tensors that the elements are computed from, when they are computed at all; then they must be finite where those are. */

@@ -110,7 +110,11 @@ export function summarize(graph: Graph, options: SummaryOptions = {}): SummaryNo
     }
     if (segments.length < depth) {
       const own = label === undefined ? node.op.name : label;
-      const leaf = new Building(label === undefined ? node.origin.scope : path === '' ? own : `${path}.${own}`, own, node.op.name);
+      const leaf = new Building(
+        label === undefined ? node.origin.scope : path === '' ? own : `${path}.${own}`,
+        own,
+        node.op.name,
+      );
       scope.children.push(leaf);
       around.push(leaf);
     }

@@ -9,9 +9,14 @@ import { dataTypeNames, type OnnxGraph, type OnnxModel, type OnnxNode, type Onnx
 
 /** The whole model, ended by a line break. */
 export function onnxText(model: OnnxModel): string {
-  const head = [`  ir_version: ${model.irVersion}`, `  opset_import: ["" : ${model.opset}]`, `  producer_name: ${quoted(model.producer.name)}`];
+  const head = [
+    `  ir_version: ${model.irVersion}`,
+    `  opset_import: ["" : ${model.opset}]`,
+    `  producer_name: ${quoted(model.producer.name)}`,
+  ];
   if (model.producer.version !== '') head.push(`  producer_version: ${quoted(model.producer.version)}`);
-  if (model.metadata.length > 0) head.push(`  metadata_props: [${model.metadata.map(([k, v]) => `${quoted(k)}: ${quoted(v)}`).join(', ')}]`);
+  if (model.metadata.length > 0)
+    head.push(`  metadata_props: [${model.metadata.map(([k, v]) => `${quoted(k)}: ${quoted(v)}`).join(', ')}]`);
   return `<\n${head.join(',\n')}\n>\n${graphText(model.graph, '')}\n`;
 }
 
@@ -24,7 +29,9 @@ function graphText(graph: OnnxGraph, indent: string): string {
     }),
     ...graph.valueInfo.map(valueText),
   ];
-  const parts = [`${nameText(graph.name)} (${graph.inputs.map(valueText).join(', ')}) => (${graph.outputs.map(valueText).join(', ')})`];
+  const parts = [
+    `${nameText(graph.name)} (${graph.inputs.map(valueText).join(', ')}) => (${graph.outputs.map(valueText).join(', ')})`,
+  ];
   if (declared.length > 0) parts.push(`${indent}<\n${declared.map((line) => inner + line).join(',\n')}\n${indent}>`);
   parts.push(`${indent}{\n${graph.nodes.map((node) => inner + nodeText(node, inner)).join('\n')}\n${indent}}`);
   return parts.join('\n');
@@ -93,7 +100,19 @@ function floatText(value: number): string {
 }
 
 /** Words that begin a type or a value, where a name may stand as well. */
-const reserved = new Set(['seq', 'map', 'optional', 'sparse_tensor', 'inf', 'infinity', 'nan', ...Object.values(dataTypeNames), 'string', 'complex64', 'complex128']);
+const reserved = new Set([
+  'seq',
+  'map',
+  'optional',
+  'sparse_tensor',
+  'inf',
+  'infinity',
+  'nan',
+  ...Object.values(dataTypeNames),
+  'string',
+  'complex64',
+  'complex128',
+]);
 
 function nameText(name: string): string {
   return /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) && !reserved.has(name) ? name : quoted(name);

@@ -282,7 +282,10 @@ export function windowedSource(size: number, read: (offset: number, out: Uint8Ar
 }
 
 /** The varint at `offset`, as a number and whole, and the offset behind it. */
-export function varintAt(source: WireSource, offset: number): { readonly value: number; readonly whole: bigint; readonly end: number } {
+export function varintAt(
+  source: WireSource,
+  offset: number,
+): { readonly value: number; readonly whole: bigint; readonly end: number } {
   const bytes = source.read(offset, 10);
   let whole = 0n;
   let value = 0;

@@ -7,7 +7,16 @@ import { foldedNotFinite, tooLargeForOneFile } from '../diagnostics/catalogue/co
 import { bug, fail, unreachable } from '../diagnostics/diagnostic.ts';
 import { elemBytes, elementCount, isFloat } from '../ir/types.ts';
 import { encode } from '../weights/round.ts';
-import { dataTypes, type OnnxGraph, type OnnxInitializer, type OnnxModel, type OnnxNode, type OnnxNodeAttr, type OnnxValue, type TensorSource } from './onnx.ts';
+import {
+  dataTypes,
+  type OnnxGraph,
+  type OnnxInitializer,
+  type OnnxModel,
+  type OnnxNode,
+  type OnnxNodeAttr,
+  type OnnxValue,
+  type TensorSource,
+} from './onnx.ts';
 import { bytesFieldSize, tagSize, utf8Size, varintSize, WireWriter } from './wire.ts';
 
 /** What protobuf's readers allow one message. */
@@ -83,24 +92,21 @@ export async function* encodeModel(model: OnnxModel, options: EncodeOptions = {}
   }
   writer.stringField(2, graph.name);
   for (const initializer of graph.initializers) {
-    const inline = external?.entries.has(initializer) ? 0 : tensorBytes(initializer);
     writer.bytesHeader(5, tensorSize(initializer, external));
-    tensorHead(writer, initializer, external);
-    if (external?.entries.has(initializer)) {
-      if (writer.length < flushAt) continue;
-      yield writer.view();
-      writer.reset();
-      continue;
+    tensorHead(writer, initializer);
+    if (!external?.entries.has(initializer)) {
+      const bytes = tensorBytes(initializer);
+      writer.bytesHeader(9, bytes);
+      if (bytes <= flushAt) {
+        // Small ones are gathered, since every piece costs a turn of the generator and a write.
+        for await (const piece of chunks.of(initializer, signal)) writer.raw(piece);
+      } else {
+        yield writer.view();
+        writer.reset();
+        yield* chunks.of(initializer, signal);
+      }
     }
-    writer.bytesHeader(9, inline);
-    if (inline <= flushAt) {
-      // Small ones are gathered, since every piece costs a turn of the generator and a write.
-      for await (const piece of chunks.of(initializer, signal)) writer.raw(piece);
-    } else {
-      yield writer.view();
-      writer.reset();
-      yield* chunks.of(initializer, signal);
-    }
+    tensorTail(writer, initializer, external);
     if (writer.length < flushAt) continue;
     yield writer.view();
     writer.reset();
@@ -125,7 +131,11 @@ export async function* encodeModel(model: OnnxModel, options: EncodeOptions = {}
 const flushAt = 65536;
 
 /** The data file's bytes in order, gaps as zeros. Pieces are valid until the next one is asked for. */
-export async function* externalData(model: OnnxModel, layout: ExternalLayout, signal?: StopSignal | undefined): AsyncGenerator<Uint8Array, void, undefined> {
+export async function* externalData(
+  model: OnnxModel,
+  layout: ExternalLayout,
+  signal?: StopSignal | undefined,
+): AsyncGenerator<Uint8Array, void, undefined> {
   const chunks = new Chunks();
   const zeros = new Uint8Array(65536);
   let at = 0;
@@ -276,8 +286,10 @@ function writeValue(writer: WireWriter, value: OnnxValue): void {
 
 /** Bytes of a TensorProto, elements included. */
 function tensorSize(initializer: OnnxInitializer, external: ExternalLayout | undefined): number {
-  let size = tagSize(2) + varintSize(dataTypes[initializer.elem]) + bytesFieldSize(8, utf8Size(initializer.name));
-  for (const dim of initializer.dims) size += tagSize(1) + varintSize(dim);
+  const { elem, dims, name, doc } = initializer;
+  let size = tagSize(2) + varintSize(dataTypes[elem]) + bytesFieldSize(8, utf8Size(name));
+  for (const dim of dims) size += tagSize(1) + varintSize(dim);
+  if (doc !== undefined) size += bytesFieldSize(12, utf8Size(doc));
   if (!external?.entries.has(initializer)) return size + bytesFieldSize(9, tensorBytes(initializer));
   for (const [key, value] of externalEntries(initializer, external)) {
     size += bytesFieldSize(13, bytesFieldSize(1, utf8Size(key)) + bytesFieldSize(2, utf8Size(value)));
@@ -285,11 +297,16 @@ function tensorSize(initializer: OnnxInitializer, external: ExternalLayout | und
   return size + tagSize(14) + 1;
 }
 
-/** Everything of a TensorProto but raw_data. */
-function tensorHead(writer: WireWriter, initializer: OnnxInitializer, external: ExternalLayout | undefined): void {
+/** What stands before raw_data. */
+function tensorHead(writer: WireWriter, initializer: OnnxInitializer): void {
   for (const dim of initializer.dims) writer.intField(1, dim);
   writer.intField(2, dataTypes[initializer.elem]);
   writer.stringField(8, initializer.name);
+}
+
+/** What stands behind raw_data, or in its place. */
+function tensorTail(writer: WireWriter, initializer: OnnxInitializer, external: ExternalLayout | undefined): void {
+  if (initializer.doc !== undefined) writer.stringField(12, initializer.doc);
   if (!external?.entries.has(initializer)) return;
   for (const [key, value] of externalEntries(initializer, external)) writer.message(13, () => writeEntry(writer, key, value));
   writer.intField(14, 1);

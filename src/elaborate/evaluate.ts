@@ -491,7 +491,7 @@ function evaluateInit(c: Context, f: Frame, expr: CallExpr): Plain {
   const given = args.positional[0] ?? (wanted ? args.named.get(wanted) : undefined);
   const number = given ? numberOf(given.value) : undefined;
   const known = [...args.named.keys()].every((k) => k === wanted || (k === 'mode' && name.startsWith('kaiming')));
-  if (!known || (wanted !== undefined && number === undefined) || (wanted === undefined && args.positional.length > 0)) {
+  if (!known || (wanted !== undefined && number === undefined) || args.positional.length + args.named.size - (mode ? 1 : 0) > (wanted === undefined ? 0 : 1)) {
     return c.fail(wrongKind, f, {
       span: expr.span,
       with: {
@@ -861,9 +861,9 @@ function undecided(c: Context, f: Frame, span: Span, a: Dim, b: Dim): never {
   return c.fail(undecidable, f, {
     span,
     with: {
-      condition: sourceText(span),
-      example: values ? `, which ${values} decides differently from other sizes` : '',
-      hint: `fix the size in the input type, or promise it: \`assert ${symbol} % 2 == 0\``,
+      condition: `${sourceText(span)}, a comparison of ${a.toString()} and ${b.toString()}`,
+      example: values ? ` (they differ at ${values})` : '',
+      hint: `write a number in the place of \`${symbol}\` in the input type`,
     },
   });
 }

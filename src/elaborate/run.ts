@@ -199,7 +199,10 @@ function tensorLike(value: Plain): boolean {
 /** Leading tensors are operands, and so is as much of what follows as the positional parameters cannot take. */
 function splitOperands(layer: Layer, args: GivenArgs): { operandArgs: readonly GivenArg[]; positional: readonly GivenArg[] } {
   const specs = Object.values(layer.params).filter((s) => s.positional);
-  const room = specs.some((s) => s.rest) ? Number.POSITIVE_INFINITY : specs.length;
+  // A list at the end fills a rest parameter alone: `expand(0, [n])` has an operand before it.
+  const last = args.positional.at(-1)?.value;
+  const filled = args.positional.length > 1 && last?.kind === 'list' && !tensorLike(last);
+  const room = specs.some((s) => s.rest) && !filled ? Number.POSITIVE_INFINITY : specs.length;
   let leading = 0;
   while (
     leading < args.positional.length &&

@@ -19,7 +19,16 @@ import { type SourceFile, type Span, spanText } from '../diagnostics/source.ts';
 import type { Content } from './content.ts';
 import { type ContentTree, leafText, Scanner, TextError } from './content-text.ts';
 import { type Dim, DimOverflow, parseDim } from './dim.ts';
-import { type ConstantRole, Graph, type Origin, type ResidualRegion, type ResidualTag, type Value } from './graph.ts';
+import {
+  type ConstantRole,
+  completeAttrs,
+  Graph,
+  inferTypes,
+  type Origin,
+  type ResidualRegion,
+  type ResidualTag,
+  type Value,
+} from './graph.ts';
 import { matchTypes } from './match-types.ts';
 import { type AttrSpec, type AttrValue, CheckFailure, type Operator } from './operator.ts';
 import { type ElemType, elementCount, isElemType, type TensorType, typeText } from './types.ts';
@@ -122,7 +131,7 @@ interface OpenGraph {
   readonly graph: Graph;
   /** The node whose sub-graph this is, with its sub-graphs so far. */
   readonly pending:
-    | { readonly text: NodeText; readonly operands: readonly (Value | undefined)[]; readonly regions: Graph[] }
+    | { readonly text: NodeText; readonly operands: readonly (Value | undefined)[] | undefined; readonly regions: Graph[] }
     | undefined;
   readonly inputs: Set<string>;
   readonly outputs: Set<string>;
@@ -383,11 +392,10 @@ class Reader<C extends Content> {
     const local = s.take('.');
     const after = s.at;
     if (!local) {
-      const reference = s.match(/\d+(?![\w.[(])/y);
-      const hashed = reference === undefined ? undefined : reference;
-      if (hashed !== undefined) {
+      const name = s.match(/\d+(?![\w.[(])/y);
+      if (name !== undefined) {
         const role = suffixes(s).role ?? 'constant';
-        return { kind: 'constant', content: { kind: 'ref', name: hashed }, role, span: span() };
+        return { kind: 'constant', content: { kind: 'ref', name }, role, span: span() };
       }
     }
     const path = s.path('the path of a parameter, or an expression');
@@ -512,9 +520,12 @@ class Reader<C extends Content> {
       } catch (error) {
         if (!(error instanceof Abandoned)) throw error;
         this.#failed = true;
+        if (one.kind === 'node') this.#giveUp(one);
+        else if (one.kind === 'bind') this.#bound.set(one.name, undefined);
+        else if (one.kind === 'constant') this.#values.set(one.result, undefined);
       }
     });
-    const unclosed = open[open.length - 1]?.pending;
+    const unclosed = open.findLast((frame) => frame.pending)?.pending;
     if (unclosed) this.#syntax(unclosed.text.span, 'a sub-graph without end', '`end` behind its last line');
   }
 
@@ -533,19 +544,19 @@ class Reader<C extends Content> {
         graph.metadata[one.key] = one.value;
         return;
       case 'bind': {
-        if (this.#bound.has(one.name)) this.#redefined(`#${one.name}`, one.span);
-        this.#bound.set(one.name, undefined);
+        if (this.#bound.get(one.name)) this.#redefined(`#${one.name}`, one.span);
         this.#bound.set(one.name, this.#content(one.content, one.span));
         return;
       }
       case 'input': {
         if (top.inputs.has(one.name)) this.#redefined(one.name, one.span);
         top.inputs.add(one.name);
-        this.#define(one.result, one.span, graph.input(one.name, one.type));
+        this.#checkNew(one.result, one.span);
+        this.#values.set(one.result, graph.input(one.name, one.type));
         return;
       }
       case 'constant': {
-        this.#reserve(one.result, one.span);
+        this.#checkNew(one.result, one.span);
         this.#values.set(one.result, this.#value(one.operand, graph, ''));
         return;
       }
@@ -561,16 +572,27 @@ class Reader<C extends Content> {
         return;
       }
       case 'node': {
-        for (const { name, span } of one.results) this.#reserve(name, span);
-        const operands = one.operands.map((operand) => this.#value(operand, graph, one.scope));
-        if (next?.kind === 'region')
-          open.push({ graph, pending: { text: one, operands, regions: [] }, inputs: top.inputs, outputs: top.outputs });
-        else this.#node(one, graph, operands, []);
+        for (const { name, span } of one.results) this.#checkNew(name, span);
+        const read = (): readonly (Value | undefined)[] => one.operands.map((operand) => this.#value(operand, graph, one.scope));
+        if (next?.kind !== 'region') {
+          this.#node(one, graph, read(), []);
+          return;
+        }
+        let operands: readonly (Value | undefined)[] | undefined;
+        try {
+          operands = read();
+        } catch (error) {
+          // Its sub-graphs are read all the same.
+          if (!(error instanceof Abandoned)) throw error;
+          this.#failed = true;
+          this.#giveUp(one);
+        }
+        open.push({ graph, pending: { text: one, operands, regions: [] }, inputs: top.inputs, outputs: top.outputs });
         return;
       }
       case 'region': {
         const { pending } = top;
-        if (!pending || pending.text.kind !== 'node') {
+        if (!pending) {
           this.#syntax(one.span, 'a sub-graph that belongs to no node', '`region` behind the line of its node');
           // Its lines are read all the same, so that their `end` finds its match.
           const stray = new Graph(one.name, graph);
@@ -595,7 +617,14 @@ class Reader<C extends Content> {
         const owner = open[open.length - 1];
         if (owner?.pending && next?.kind !== 'region') {
           open.pop();
-          this.#node(owner.pending.text, owner.graph, owner.pending.operands, owner.pending.regions);
+          const { text, operands, regions } = owner.pending;
+          if (!operands) return;
+          try {
+            this.#node(text, owner.graph, operands, regions);
+          } catch (error) {
+            this.#giveUp(text);
+            throw error;
+          }
         }
         return;
       }
@@ -611,15 +640,13 @@ class Reader<C extends Content> {
     this.#sink.report(graphRedefined, { span, with: { name } });
   }
 
-  /** Says that the name is taken; its value follows, or does not when the line is wrong. */
-  #reserve(name: string, span: Span): void {
+  #checkNew(name: string, span: Span): void {
     if (this.#values.get(name)) this.#redefined(`%${name}`, span);
-    this.#values.set(name, undefined);
   }
 
-  #define(name: string, span: Span, value: Value): void {
-    this.#reserve(name, span);
-    this.#values.set(name, value);
+  /** The line was wrong: its results are known, so that nobody complains again, and have no values. */
+  #giveUp(text: NodeText): void {
+    for (const { name } of text.results) this.#values.set(name, undefined);
   }
 
   #node(text: NodeText, graph: Graph, operands: readonly (Value | undefined)[], regions: readonly Graph[]): void {
@@ -631,33 +658,40 @@ class Reader<C extends Content> {
     const attrs = this.#attributes(op, text);
     const origin: Origin = { scope: text.scope, span: text.span, ...(text.residual && { residual: text.residual }) };
     this.#checkOperandCount(op, text);
-    const node = this.#trying(text, () => graph.create(op, operands, attrs, origin, undefined, regions));
-    if (node.results.length !== text.results.length) {
+    const made = new Set<string>();
+    const inferred = this.#trying(text, () => {
+      const complete = completeAttrs(op, attrs, operands[0]?.type);
+      const fresh = (name: string): Dim => (text.types ? this.#unknown(name, made) : graph.freshDim(name));
+      return { attrs: complete, types: inferTypes(op, operands, complete, regions, fresh) };
+    });
+    if (inferred.types.length !== text.results.length) {
       const count = (n: number): string => `${n} result${n === 1 ? '' : 's'}`;
       this.#sink.report(graphResults, {
         span: text.span,
-        with: { name: text.op, found: count(text.results.length), expected: count(node.results.length) },
+        with: { name: text.op, found: count(text.results.length), expected: count(inferred.types.length) },
       });
       throw new Abandoned();
     }
-    const { types } = text;
-    if (types) {
-      const inferred = node.results.map((value) => value.type);
-      if (!matchTypes(inferred, types, (name) => name.startsWith('?') && !this.#runSymbols.has(name))) {
-        this.#failed = true;
-        this.#sink.report(graphType, {
-          span: text.typesSpan,
-          with: { name: text.op, found: types.map(typeText).join(', '), expected: inferred.map(typeText).join(', ') },
-        });
-      } else {
-        node.results.forEach((value, i) => {
-          value.type = types[i] ?? value.type;
-        });
-      }
+    if (text.types && !matchTypes(inferred.types, text.types, (name) => made.has(name))) {
+      this.#failed = true;
+      this.#sink.report(graphType, {
+        span: text.typesSpan,
+        with: { name: text.op, found: text.types.map(typeText).join(', '), expected: inferred.types.map(typeText).join(', ') },
+      });
     }
+    const types = text.types?.length === inferred.types.length ? text.types : inferred.types;
+    const node = graph.createTyped(op, operands, inferred.attrs, types, origin, undefined, regions);
     node.results.forEach((value, i) => {
       this.#values.set(text.results[i]?.name ?? '', value);
     });
+  }
+
+  /** Stands for a size that only the run knows until the line's types say its name. */
+  #unknown(name: string, made: Set<string>): Dim {
+    let n = 0;
+    while (this.#runSymbols.has(`?${name}_${n}`) || made.has(`?${name}_${n}`)) n++;
+    made.add(`?${name}_${n}`);
+    return Dim.symbol(`?${name}_${n}`);
   }
 
   #trying<T>(text: NodeText, make: () => T): T {

@@ -34,7 +34,7 @@ const windowAttrs = {
 } as const satisfies Record<string, AttrSpec>;
 
 /** What conv and conv_transpose check alike; the kernel's extents, which must be known. */
-function checkOperands(check: Check, operands: readonly (TensorType | undefined)[], attrs: Attrs): readonly number[] {
+function checkOperands(check: Check, operands: readonly (TensorType | undefined)[]): readonly number[] {
   const x = given(operands, 0);
   const weight = given(operands, 1);
   check('c1', x.dims.length >= 3, typeText(x), 'a tensor [N, channels, ...grid] with at least one spatial axis');
@@ -88,7 +88,7 @@ export const conv = defineOperator({
     const { operands, attrs } = context;
     const x = given(operands, 0);
     const weight = given(operands, 1);
-    const kernel = checkOperands(context.check, operands, attrs);
+    const kernel = checkOperands(context.check, operands);
     const groups = numberAttr(attrs, 'groups');
     const channels = given(x.dims, 1);
     const out = given(weight.dims, 0);
@@ -177,17 +177,21 @@ function packWindows(
   stripe: number,
 ): PackColumns {
   return (k, count, j, width, out) => {
-    const padded = Math.ceil(width / 4) * 4;
     for (let r = 0; r < count; r++) {
       const channel = Math.floor((k + r) / taps);
       const base = first + channel * plane;
       const row = (k + r - channel * taps) * stripe + j;
-      for (let q = 0; q < padded; q += 4) {
-        const to = q * count + r * 4;
-        for (let s = 0; s < 4; s++) {
-          const place = q + s < width ? (table[row + q + s] ?? -1) : -1;
-          out[to + s] = place < 0 ? 0 : (x[base + place] ?? 0);
-        }
+      let to = r * 4;
+      for (let q = 0; q < width; q += 4, to += count * 4) {
+        // Beyond the last column stands what is next in the table, or nothing; the products are not read.
+        const p0 = table[row + q] ?? -1;
+        const p1 = table[row + q + 1] ?? -1;
+        const p2 = table[row + q + 2] ?? -1;
+        const p3 = table[row + q + 3] ?? -1;
+        out[to] = p0 < 0 ? 0 : (x[base + p0] ?? 0);
+        out[to + 1] = p1 < 0 ? 0 : (x[base + p1] ?? 0);
+        out[to + 2] = p2 < 0 ? 0 : (x[base + p2] ?? 0);
+        out[to + 3] = p3 < 0 ? 0 : (x[base + p3] ?? 0);
       }
     }
   };
@@ -212,7 +216,7 @@ export const convTranspose = defineOperator({
     const { operands, attrs } = context;
     const x = given(operands, 0);
     const weight = given(operands, 1);
-    const kernel = checkOperands(context.check, operands, attrs);
+    const kernel = checkOperands(context.check, operands);
     const groups = numberAttr(attrs, 'groups');
     const channels = given(x.dims, 1);
     const taken = given(weight.dims, 0);

@@ -18,12 +18,21 @@ export interface LayerBuilder {
   /** Creates a node with one result. `operator` is an operator of the registry. Throws `CheckFailure`. */
   op(operator: Operator, operands: readonly (Value | undefined)[], attrs?: Readonly<Record<string, AttrValue>>): Value;
   /** The same for several results. */
-  ops(operator: Operator, operands: readonly (Value | undefined)[], attrs?: Readonly<Record<string, AttrValue>>): readonly Value[];
+  ops(
+    operator: Operator,
+    operands: readonly (Value | undefined)[],
+    attrs?: Readonly<Record<string, AttrValue>>,
+  ): readonly Value[];
   /**
    * A parameter of this layer at the path scope + `.` + name. Every dimension must be known (a symbolic one is reported as an error
    * that names it). The role defaults to `parameter`, the element type to the layer's float type (that of `it`).
    */
-  weight(name: string, dims: readonly (number | Dim)[], init: InitSpec, options?: { readonly role?: ConstantRole; readonly elem?: ElemType }): Value;
+  weight(
+    name: string,
+    dims: readonly (number | Dim)[],
+    init: InitSpec,
+    options?: { readonly role?: ConstantRole; readonly elem?: ElemType },
+  ): Value;
   /** A constant of the program. */
   constant(tensor: HostTensor): Value;
   /** A rank-0 constant of the given element type. */
@@ -69,7 +78,11 @@ export interface LayerDefinition<S extends ParamSpecs> {
   readonly weights?: readonly { readonly name: string; readonly shape: string; readonly when?: string }[];
   /** Default: whether `weights` is not empty. */
   readonly owns?: (params: ParamsOf<S>) => boolean;
-  readonly build: (builder: LayerBuilder, operands: readonly [Value, ...Value[]], params: ParamsOf<S>) => Value | readonly Value[];
+  readonly build: (
+    builder: LayerBuilder,
+    operands: readonly [Value, ...Value[]],
+    params: ParamsOf<S>,
+  ) => Value | readonly Value[];
 }
 
 export function defineLayer<const S extends ParamSpecs>(definition: LayerDefinition<S>): Layer {
@@ -97,6 +110,7 @@ export function layerOf<const S extends ParamSpecs>(
     ...definition,
     name: definition.name ?? operator.name,
     summary: operator.summary,
-    build: (builder, operands, params) => builder.op(operator, operands, params as unknown as Readonly<Record<string, AttrValue>>),
+    build: (builder, operands, params) =>
+      builder.op(operator, operands, params as unknown as Readonly<Record<string, AttrValue>>),
   });
 }

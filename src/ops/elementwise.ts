@@ -292,7 +292,14 @@ function unary(spec: UnarySpec): Operator {
 const odd: Traits = { fixesZero: true };
 const homogeneous: Traits = { fixesZero: true, positivelyHomogeneous: true };
 
-export const neg = unary({ name: 'neg', onnx: 'Neg', summary: '−x', accepts: 'numbers', traits: homogeneous, f: (x) => -x });
+export const neg = unary({
+  name: 'neg',
+  onnx: 'Neg',
+  summary: 'The negative of x',
+  accepts: 'numbers',
+  traits: homogeneous,
+  f: (x) => -x,
+});
 export const abs = unary({ name: 'abs', onnx: 'Abs', summary: '|x|', accepts: 'numbers', traits: homogeneous, f: Math.abs });
 export const exp = unary({ name: 'exp', onnx: 'Exp', summary: 'e to the power of x', accepts: 'floats', f: portable.exp });
 export const log = unary({

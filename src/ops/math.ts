@@ -509,6 +509,7 @@ export function pow(x: number, y: number): number {
   if (y === -1) return 1 / x;
   if (y === 2) return x * x;
   if (y === 0.5 && x >= 0) return Math.sqrt(x);
+  if (x === -1 && !Number.isInteger(y)) return Number.NaN;
   const sign = (x < 0 || Object.is(x, -0)) && odd ? -1 : 1;
   if (size === 0 || size === Infinity || size === 1) return sign * (y < 0 ? 1 / size : size);
   if (x < 0 && !Number.isInteger(y)) return Number.NaN;

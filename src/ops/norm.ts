@@ -62,12 +62,13 @@ export const batchnorm = defineOperator({
     const [weight, bias, mean, variance] = [1, 2, 3, 4].map((i) => given(operands, i).data);
     const channels = x.dims[1] ?? 0;
     const plane = elementCount(x.dims.slice(2));
-    const data = new Float64Array(x.data.length);
+    const source = x.data;
+    const data = new Float64Array(source.length);
     for (let at = 0, i = 0; at < data.length; at += plane, i++) {
       const c = i % channels;
       const scale = (weight?.[c] ?? 1) / Math.sqrt((variance?.[c] ?? 1) + eps);
       const shift = (bias?.[c] ?? 0) - scale * (mean?.[c] ?? 0);
-      for (let j = at; j < at + plane; j++) data[j] = scale * (x.data[j] ?? 0) + shift;
+      for (let j = at; j < at + plane; j++) data[j] = scale * (source[j] ?? 0) + shift;
     }
     return [{ elem: x.elem, dims: x.dims, data }];
   },

@@ -68,10 +68,9 @@ export const resize = defineOperator({
     const one = (sizes.length === axes && scales.length === 0) || (scales.length === axes && sizes.length === 0);
     context.check('c3', one, `${sizes.length} sizes and ${scales.length} scales`, `${axes} of one, for ${typeText(x)}`);
     for (const scale of scales) {
-      const hint = `to=[${x.dims.slice(2).join(', ')}], with the sizes that are meant`;
+      const hint = `to=[${x.dims.slice(2).join(', ')}]`;
       context.check('c4', fractionOf(scale) !== undefined, `scale ${scale}`, 'a multiple of 1/4096, at most 4096', hint);
     }
-    for (const size of sizes) context.check('c5', Dim.one.atMost(size) !== 'no', `a size of ${size}`, 'at least 1');
     context.check(
       'c6',
       mode !== 'nearest' || !aligned,

@@ -97,7 +97,9 @@ Source: linearity; ONNX Resize, the modes nearest, linear and cubic.`,
     cheaper: ({ conv, resize }) => {
       const small = resize.x.type.dims;
       const large = resize.y.type.dims;
-      const grows = small.every((d, axis) => large[axis] !== undefined && (axis < 2 ? d === large[axis] : d.atMost(large[axis]) === 'yes'));
+      const grows = small.every(
+        (d, axis) => large[axis] !== undefined && (axis < 2 ? d === large[axis] : d.atMost(large[axis]) === 'yes'),
+      );
       const [batch = Dim.one, , ...grid] = small;
       const after = productOf([batch, ...grid]).times(conv.outputs * (conv.inputs / conv.groups));
       return grows && after !== costOf(conv.node) && after.atMost(costOf(conv.node)) === 'yes';

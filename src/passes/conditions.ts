@@ -77,7 +77,10 @@ export function everyElement(x: { readonly resident: Float64Array | undefined } 
 }
 
 /** Every element is known and is what `expected` says of its place. */
-export function everyElementIs(x: { readonly resident: Float64Array | undefined } | undefined, expected: (index: number) => number): boolean {
+export function everyElementIs(
+  x: { readonly resident: Float64Array | undefined } | undefined,
+  expected: (index: number) => number,
+): boolean {
   if (!x) return false;
   const first = firstElement(x);
   if (first !== undefined && first !== expected(0)) return false;

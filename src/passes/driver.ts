@@ -13,6 +13,7 @@ import { Dim, DimOverflow } from '../ir/dim.ts';
 import type { ConstantRole, Graph, Node, Value } from '../ir/graph.ts';
 import { type AttrValue, CheckFailure } from '../ir/operator.ts';
 import { elemBytes, elementCount, sameType } from '../ir/types.ts';
+import { graphsIn } from '../ir/walk.ts';
 import { operatorByName } from '../ops/registry.ts';
 import type { RemovedShortcut, Rewriter, Rule } from './rule.ts';
 
@@ -36,19 +37,8 @@ export interface DriverOptions {
 /** What a graph costs: operators, bytes of its distinct weights, multiply-adds of one evaluation. */
 export interface GraphMeasure {
   readonly nodes: number;
-  readonly weightBytes: number;
+  readonly bytes: number;
   readonly madds: Dim;
-}
-
-/** A graph and the sub-graphs of its nodes, outer before inner. */
-export function allGraphs(graph: Graph): readonly Graph[] {
-  const out: Graph[] = [graph];
-  for (let i = 0; i < out.length; i++) {
-    const one = out[i];
-    if (!one) continue;
-    for (const node of one.nodes()) out.push(...node.regions);
-  }
-  return out;
 }
 
 const costs = new WeakMap<Node, Dim>();
@@ -71,7 +61,7 @@ export function measureGraph(graph: Graph): GraphMeasure {
   const byCost = new Map<Dim, number>();
   const contents = new Map<number, Content>();
   let nodes = 0;
-  for (const one of allGraphs(graph)) {
+  for (const one of graphsIn(graph)) {
     nodes += one.nodeCount;
     for (const node of one.nodes()) {
       const cost = costOf(node);
@@ -83,7 +73,7 @@ export function measureGraph(graph: Graph): GraphMeasure {
   for (const [cost, count] of byCost) madds = madds.plus(cost.times(count));
   let weightBytes = 0;
   for (const content of contents.values()) weightBytes += bytesOf(content);
-  return { nodes, weightBytes, madds };
+  return { nodes, bytes: weightBytes, madds };
 }
 
 /** Which value has which name. A name is free again when the value that had it is dead. */
@@ -91,7 +81,7 @@ export class NameTable {
   readonly #holders = new Map<string, Value>();
 
   constructor(graph: Graph) {
-    for (const one of allGraphs(graph)) {
+    for (const one of graphsIn(graph)) {
       for (const value of [...one.inputs, ...one.constants()]) if (value.name !== undefined) this.#holders.set(value.name, value);
     }
   }
@@ -129,7 +119,13 @@ class Transaction implements Rewriter {
     this.root = root;
   }
 
-  node(op: string, operands: readonly (Value | undefined)[], attrs: Readonly<Record<string, AttrValue>>, like: Node, before?: Node): Value {
+  node(
+    op: string,
+    operands: readonly (Value | undefined)[],
+    attrs: Readonly<Record<string, AttrValue>>,
+    like: Node,
+    before?: Node,
+  ): Value {
     const operator = operatorByName(op) ?? bug(`no operator ${op}`);
     const node = this.graph.create(operator, operands, attrs, like.origin, before ?? this.root);
     this.created.push(node);
@@ -170,7 +166,7 @@ export function eraseDead(candidates: Iterable<Node>): readonly Node[] {
     erased.push(node);
     for (const value of feeding) if (value?.producer) stack.push(value.producer);
     // A sub-graph goes with its owner; what it used of the outer values is free again.
-    for (const inner of node.regions.flatMap((region) => allGraphs(region))) {
+    for (const inner of node.regions.flatMap((region) => graphsIn(region))) {
       for (const captured of inner.nodes()) {
         for (const use of captured.slots) {
           use?.value.uses.delete(use);
@@ -230,7 +226,7 @@ export function runRules(graph: Graph, rules: readonly Rule[], names: NameTable,
   const fired = new Map<string, number>();
   const removedShortcuts: RemovedShortcut[] = [];
   let refused: Refusal[] = [];
-  let budget = 1000 + 50 * allGraphs(graph).reduce((n, g) => n + g.nodeCount, 0);
+  let budget = 1000 + 50 * graphsIn(graph).reduce((n, g) => n + g.nodeCount, 0);
 
   const queue: Node[] = [];
   const queued = new Set<Node>();
@@ -277,7 +273,13 @@ export function runRules(graph: Graph, rules: readonly Rule[], names: NameTable,
     for (const { value, name } of work.constants) if (!value.isDead) names.claim(value, name);
     if (options.assertLowers && one.lowers) {
       const made = new Set(work.created);
-      if (!lowered(erased.filter((node) => !made.has(node)), work.created)) bug(`${one.name} at ${root.origin.scope} did not lower the measure`);
+      if (
+        !lowered(
+          erased.filter((node) => !made.has(node)),
+          work.created,
+        )
+      )
+        bug(`${one.name} at ${root.origin.scope} did not lower the measure`);
     }
     fired.set(one.name, (fired.get(one.name) ?? 0) + 1);
     removedShortcuts.push(...work.removed);
@@ -295,7 +297,7 @@ export function runRules(graph: Graph, rules: readonly Rule[], names: NameTable,
   for (let busy = true; busy; ) {
     busy = false;
     refused = [];
-    for (const one of allGraphs(graph)) for (const node of one.nodes()) enqueue(node);
+    for (const one of graphsIn(graph)) for (const node of one.nodes()) enqueue(node);
     for (let head = 0; head < queue.length; head++) {
       const node = queue[head];
       if (!node) continue;

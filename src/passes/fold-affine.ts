@@ -9,8 +9,8 @@ import * as w from '../weights/expr.ts';
 import { copyIsFree, finiteFold, finiteKnown, isConstant, isPositive, producerIn, product, soleReader } from './conditions.ts';
 import { type Rewriter, rule } from './rule.ts';
 import {
-  type Arithmetic,
   type Affine,
+  type Arithmetic,
   arithmeticOperators,
   arithmeticView,
   batchnormAffine,
@@ -43,11 +43,19 @@ const chainLimit = 8;
 function passesScale(node: Node | undefined): node is Node {
   if (!node || node.results.length !== 1) return false;
   if (linearPools.includes(node.op.name)) return true;
-  return node.op.traits.positivelyHomogeneous === true && (node.slots.length === 1 || (node.op.name === 'prelu' && isConstant(node.operand(1))));
+  return (
+    node.op.traits.positivelyHomogeneous === true &&
+    (node.slots.length === 1 || (node.op.name === 'prelu' && isConstant(node.operand(1))))
+  );
 }
 
 /** A constant of arithmetic as a vector of channels along an axis that passes through pools and elementwise operators alike. */
-function along(arithmetic: Arithmetic, value: w.WeightExpr | undefined, axis: number, channels: number): w.WeightExpr | undefined {
+function along(
+  arithmetic: Arithmetic,
+  value: w.WeightExpr | undefined,
+  axis: number,
+  channels: number,
+): w.WeightExpr | undefined {
   return value && channelVector(value, arithmetic.node.y.type.dims.length, axis, channels);
 }
 
@@ -92,7 +100,12 @@ function scaleMayPass(chain: readonly Node[], scale: w.WeightExpr | undefined): 
   return chain.every((node) => linearPools.includes(node.op.name)) || isPositive(scale);
 }
 
-function foldedUp({ arithmetic, linear }: Upward): { readonly weight: w.WeightExpr; readonly bias: w.WeightExpr | undefined; readonly factors: readonly w.WeightExpr[] } | undefined {
+function foldedUp({
+  arithmetic,
+  linear,
+}: Upward):
+  | { readonly weight: w.WeightExpr; readonly bias: w.WeightExpr | undefined; readonly factors: readonly w.WeightExpr[] }
+  | undefined {
   const vectors = vectorsOf(arithmetic, outputAxis(linear), linear.outputs);
   if (!vectors) return undefined;
   const { scale, shift } = vectors;
@@ -210,7 +223,10 @@ Source: the equation.`,
     const folded = foldedNorm(m);
     const [x, gain, bias, ...rest] = m.norm.operands;
     if (!folded || !gain || !bias) return;
-    g.replace(m.arithmetic.node.y, g.node(m.norm.op.name, [x, changed(g, gain, folded.gain), changed(g, bias, folded.bias), ...rest], m.norm.attrs, m.norm));
+    g.replace(
+      m.arithmetic.node.y,
+      g.node(m.norm.op.name, [x, changed(g, gain, folded.gain), changed(g, bias, folded.bias), ...rest], m.norm.attrs, m.norm),
+    );
   },
 });
 
@@ -222,12 +238,18 @@ interface Behind {
 
 const readerLimit = 256;
 
-function foldedBehind(arithmetic: Arithmetic, reader: LinearView): { readonly weight: w.WeightExpr; readonly bias: w.WeightExpr | undefined; readonly factors: readonly w.WeightExpr[] } | undefined {
+function foldedBehind(
+  arithmetic: Arithmetic,
+  reader: LinearView,
+):
+  | { readonly weight: w.WeightExpr; readonly bias: w.WeightExpr | undefined; readonly factors: readonly w.WeightExpr[] }
+  | undefined {
   const vectors = vectorsOf(arithmetic, inputAxis(reader), reader.inputs);
   if (!vectors) return undefined;
   const { scale, shift } = vectors;
   const weight = weightOf(reader);
-  const moved = shift && (reader.kind === 'conv_transpose' ? undefined : shiftThrough(reader, weight, perChannel(shift, reader.inputs)));
+  const moved =
+    shift && (reader.kind === 'conv_transpose' ? undefined : shiftThrough(reader, weight, perChannel(shift, reader.inputs)));
   return {
     weight: scale ? scaleInputs(reader, weight, scale) : weight,
     bias: moved && (reader.bias ? w.add(biasOf(reader), moved) : moved),
@@ -262,7 +284,8 @@ Source: the equation.`,
     'every-reader': ({ readers }) => readers.every((r) => r !== undefined),
     constant: ({ readers }) => readers.every((r) => r !== undefined && hasConstantWeights(r)),
     channels: ({ arithmetic, readers }) =>
-      sameType(arithmetic.node.y.type, arithmetic.x.type) && readers.every((r) => r !== undefined && foldedBehind(arithmetic, r) !== undefined),
+      sameType(arithmetic.node.y.type, arithmetic.x.type) &&
+      readers.every((r) => r !== undefined && foldedBehind(arithmetic, r) !== undefined),
     shift: ({ arithmetic, readers }) => !arithmetic.shift || readers.every((r) => r !== undefined && takesShift(r)),
     finite: ({ arithmetic, readers }) =>
       readers.every((r) => {
@@ -271,7 +294,11 @@ Source: the equation.`,
       }),
     'weight-copy': ({ arithmetic, readers }) =>
       !arithmetic.scale ||
-      readers.every((r) => r !== undefined && copyIsFree(r.weight, r.node, 0, (other) => readers.some((one) => one?.node === other && one.kind === r.kind))),
+      readers.every(
+        (r) =>
+          r !== undefined &&
+          copyIsFree(r.weight, r.node, 0, (other) => readers.some((one) => one?.node === other && one.kind === r.kind)),
+      ),
   },
   rewrite({ arithmetic, readers }, g) {
     for (const reader of readers) {
@@ -344,7 +371,8 @@ Source: the equations.`,
       return;
     }
     const axis = inputAxis(linear);
-    if (top.op.name !== 'concat' || (numberAttr(top.attrs, 'axis') + top.y.type.dims.length) % top.y.type.dims.length !== axis) return;
+    if (top.op.name !== 'concat' || (numberAttr(top.attrs, 'axis') + top.y.type.dims.length) % top.y.type.dims.length !== axis)
+      return;
     const sizes = channelsOf(top, axis);
     if (!sizes) return;
     let from = 0;
@@ -410,7 +438,14 @@ Source: associativity.`,
   *match(node: Node): Generator<Twice> {
     const outer = arithmeticView(node);
     const inner = outer && arithmeticView(producerIn(outer.x, node));
-    if (!inner || !((outer.scale && inner.scale && !outer.shift && !inner.shift) || (outer.shift && inner.shift && !outer.scale && !inner.scale))) return;
+    if (
+      !inner ||
+      !(
+        (outer.scale && inner.scale && !outer.shift && !inner.shift) ||
+        (outer.shift && inner.shift && !outer.scale && !inner.scale)
+      )
+    )
+      return;
     yield { outer, inner };
   },
   exact: {
@@ -439,7 +474,10 @@ interface BeforeNorm {
   readonly arithmetic: Arithmetic;
 }
 
-function foldedBefore({ norm, arithmetic }: BeforeNorm): { readonly gain: w.WeightExpr; readonly bias: w.WeightExpr } | undefined {
+function foldedBefore({
+  norm,
+  arithmetic,
+}: BeforeNorm): { readonly gain: w.WeightExpr; readonly bias: w.WeightExpr } | undefined {
   const channels = norm.operand(1)?.type.dims[0]?.constant;
   const vectors = channels === undefined ? undefined : vectorsOf(arithmetic, 1, channels);
   const gain = norm.operand(1);

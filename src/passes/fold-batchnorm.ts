@@ -4,7 +4,16 @@
  */
 import type { Node } from '../ir/graph.ts';
 import * as w from '../weights/expr.ts';
-import { allConstant, bytesFreed, copyIsFree, everyElement, finiteFold, producerIn, sameConstant, soleReader } from './conditions.ts';
+import {
+  allConstant,
+  bytesFreed,
+  copyIsFree,
+  everyElement,
+  finiteFold,
+  producerIn,
+  sameConstant,
+  soleReader,
+} from './conditions.ts';
 import { rule } from './rule.ts';
 import {
   batchnormAffine,
@@ -27,7 +36,11 @@ interface Into {
   readonly linear: LinearView;
 }
 
-function foldedInto({ bn, linear }: Into): { readonly weight: w.WeightExpr; readonly bias: w.WeightExpr; readonly factors: readonly w.WeightExpr[] } {
+function foldedInto({ bn, linear }: Into): {
+  readonly weight: w.WeightExpr;
+  readonly bias: w.WeightExpr;
+  readonly factors: readonly w.WeightExpr[];
+} {
   const { scale, shift } = batchnormAffine(bn);
   return {
     weight: scaleOutputs(linear, weightOf(linear), scale),
@@ -75,7 +88,8 @@ Source: Jacob et al. 2018, arXiv:1712.05877, §3.2.`,
       const { weight, bias, factors } = foldedInto(m);
       return finiteFold(factors, [weight, bias]);
     },
-    'weight-copy': (m) => copyIsFree(m.linear.weight, m.linear.node, bytesFreed(batchnormVectors(m.bn), m.bn), (other) => foldsAlike(other, m)),
+    'weight-copy': (m) =>
+      copyIsFree(m.linear.weight, m.linear.node, bytesFreed(batchnormVectors(m.bn), m.bn), (other) => foldsAlike(other, m)),
   },
   rewrite(m, g) {
     const { weight, bias } = foldedInto(m);
@@ -129,8 +143,10 @@ Source: the equation; Jacob et al. 2018, arXiv:1712.05877, §3.2 for the other d
     if (readers.some((reader) => reader !== undefined)) yield { bn, readers: outputs > 0 ? [undefined] : readers };
   },
   exact: {
-    'every-reader': ({ bn, readers }) => readers.every((r) => r !== undefined && (r.kind.startsWith('conv') || bn.y.type.dims.length === 2)),
-    constant: ({ bn, readers }) => allConstant(batchnormVectors(bn)) && readers.every((r) => r !== undefined && hasConstantWeights(r)),
+    'every-reader': ({ bn, readers }) =>
+      readers.every((r) => r !== undefined && (r.kind.startsWith('conv') || bn.y.type.dims.length === 2)),
+    constant: ({ bn, readers }) =>
+      allConstant(batchnormVectors(bn)) && readers.every((r) => r !== undefined && hasConstantWeights(r)),
     shift: ({ bn, readers }) => shiftsNothing(bn) || readers.every((r) => r !== undefined && takesShift(r)),
     finite: ({ bn, readers }) => {
       const { scale, shift } = batchnormAffine(bn);
@@ -143,7 +159,10 @@ Source: the equation; Jacob et al. 2018, arXiv:1712.05877, §3.2 for the other d
     'weight-copy': ({ bn, readers }) =>
       readers.every((r) => {
         const freed = readers.length === 1 ? bytesFreed(batchnormVectors(bn), bn) : 0;
-        return r !== undefined && copyIsFree(r.weight, r.node, freed, (other) => readers.some((one) => one?.node === other && one.kind === r.kind));
+        return (
+          r !== undefined &&
+          copyIsFree(r.weight, r.node, freed, (other) => readers.some((one) => one?.node === other && one.kind === r.kind))
+        );
       }),
   },
   rewrite({ bn, readers }, g) {

@@ -32,7 +32,19 @@ function* termsOf(sum: Node): Generator<Term> {
 const chainLimit = 16;
 
 /** Operators of one value that keep zeros zeros. */
-const zeroKeeping: readonly string[] = ['avgpool', 'global_avgpool', 'maxpool', 'global_maxpool', 'reshape', 'transpose', 'slice', 'identity', 'squeeze', 'unsqueeze', 'expand'];
+const zeroKeeping: readonly string[] = [
+  'avgpool',
+  'global_avgpool',
+  'maxpool',
+  'global_maxpool',
+  'reshape',
+  'transpose',
+  'slice',
+  'identity',
+  'squeeze',
+  'unsqueeze',
+  'expand',
+];
 
 /**
  * Whether every element is zero for every input on which all values are finite. Follows the way up while zeros stay zeros; the constants that
@@ -62,7 +74,10 @@ function isZero(value: Value): boolean {
       else return false;
       continue;
     }
-    const keeps = zeroKeeping.includes(node.op.name) || (node.op.traits.fixesZero === true && node.slots.length === 1) || zeroPads(node) !== undefined;
+    const keeps =
+      zeroKeeping.includes(node.op.name) ||
+      (node.op.traits.fixesZero === true && node.slots.length === 1) ||
+      zeroPads(node) !== undefined;
     if (!keeps) return false;
     at = x;
   }
@@ -186,7 +201,8 @@ Source: He et al. 2015, arXiv:1512.03385, §3.3, option A.`,
     channels: ({ pad, slice }) => channelPads(pad) !== undefined && slice.x.type.dims[1]?.constant !== undefined,
     'one-reader': ({ slice, pad }) => soleReader(slice.y) === pad,
     'feeds-sum': feedsSum,
-    small: ({ slice, pad }) => (slice.x.type.dims[1]?.constant ?? Infinity) * (pad.y.type.dims[1]?.constant ?? Infinity) <= kernelLimit,
+    small: ({ slice, pad }) =>
+      (slice.x.type.dims[1]?.constant ?? Infinity) * (pad.y.type.dims[1]?.constant ?? Infinity) <= kernelLimit,
   },
   rewrite({ slice, step, pad }, g) {
     const [begin, end] = channelPads(pad) ?? [0, 0];
@@ -303,12 +319,16 @@ Source: block matrices.`,
     'one-reader': ({ sum, body, shortcut }) => [body, shortcut].every((v) => soleReader(v.node.y) === sum),
     constant: ({ body, shortcut }) => hasConstantWeights(body) && hasConstantWeights(shortcut),
     'same-grid': ({ sum, body, shortcut }) =>
-      sameType(body.node.y.type, sum.y.type) && sameType(shortcut.node.y.type, sum.y.type) && body.x.type.dims.every((d, i) => i === 1 || d === sum.y.type.dims[i]),
+      sameType(body.node.y.type, sum.y.type) &&
+      sameType(shortcut.node.y.type, sum.y.type) &&
+      body.x.type.dims.every((d, i) => i === 1 || d === sum.y.type.dims[i]),
     'own-weights': ({ body, shortcut }) => [body, shortcut].every((v) => copyIsFree(v.weight, v.node, 0)),
   },
   rewrite({ sum, body, shortcut }, g) {
     const step = numbersAttr(shortcut.node.attrs, 'stride');
-    const side = hasStrideOne(shortcut) ? shortcut.x : g.node('maxpool', [shortcut.x], { kernel: step.map(() => 1), stride: step }, shortcut.node);
+    const side = hasStrideOne(shortcut)
+      ? shortcut.x
+      : g.node('maxpool', [shortcut.x], { kernel: step.map(() => 1), stride: step }, shortcut.node);
     const joined = g.node('concat', [body.x, side], { axis: 1 }, sum);
     const weight = changed(g, body.weight, w.concat([weightOf(body), weightOf(shortcut)], 1));
     const named = body.bias ?? shortcut.bias;

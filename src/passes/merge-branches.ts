@@ -8,7 +8,16 @@ import { boolAttr, numbersAttr } from '../ops/attrs.ts';
 import * as w from '../weights/expr.ts';
 import { allConstant, finiteFold, producerIn, product, soleReader } from './conditions.ts';
 import { rule } from './rule.ts';
-import { batchnormAffine, batchnormVectors, biasOf, hasConstantWeights, type LinearView, linearView, rebuild, weightOf } from './views.ts';
+import {
+  batchnormAffine,
+  batchnormVectors,
+  biasOf,
+  hasConstantWeights,
+  type LinearView,
+  linearView,
+  rebuild,
+  weightOf,
+} from './views.ts';
 
 /** The unit matrix [n, n]: rows of one 1 and n 0s, cut off after n·n elements, put every 1 one further than the row above. */
 export function unitMatrix(elem: Value['type']['elem'], n: number): w.WeightExpr {
@@ -107,7 +116,10 @@ function offsets({ large, small }: Merge): readonly number[] | undefined {
 }
 
 /** A batchnorm, the identity or an average pool as a conv kernel: [C, C/groups, ...kernel] with one channel each. */
-function diagonalKernel(branch: Branch, large: LinearView): { readonly weight: w.WeightExpr; readonly bias: w.WeightExpr | undefined } {
+function diagonalKernel(
+  branch: Branch,
+  large: LinearView,
+): { readonly weight: w.WeightExpr; readonly bias: w.WeightExpr | undefined } {
   const { elem } = large.weight.type;
   const per = large.inputs / large.groups;
   const kernel = kernelOf(branch);
@@ -119,7 +131,8 @@ function diagonalKernel(branch: Branch, large: LinearView): { readonly weight: w
     const { scale, shift } = batchnormAffine(branch.node);
     return { weight: w.mul(diagonal, w.along(scale, 2 + kernel.length, 0)), bias: shift };
   }
-  if (branch.kind === 'avgpool') return { weight: w.mul(diagonal, w.full(elem, [1, 1, ...kernel], 1 / product(kernel))), bias: undefined };
+  if (branch.kind === 'avgpool')
+    return { weight: w.mul(diagonal, w.full(elem, [1, 1, ...kernel], 1 / product(kernel))), bias: undefined };
   return { weight: diagonal, bias: undefined };
 }
 
@@ -132,7 +145,9 @@ function mergedWeights(m: Merge): { readonly weight: w.WeightExpr; readonly bias
     : diagonalKernel(m.small, view);
   const [kernel, taps] = m.large.kind === 'matrix' ? [[], []] : [kernelOf(m.large), kernelOf(m.small)];
   const behind = kernel.map((k, axis) => k - (taps[axis] ?? 1) - (places[axis] ?? 0));
-  const grown = kernel.every((k, axis) => k === taps[axis]) ? small.weight : w.pad(small.weight, [0, 0, ...places], [0, 0, ...behind]);
+  const grown = kernel.every((k, axis) => k === taps[axis])
+    ? small.weight
+    : w.pad(small.weight, [0, 0, ...places], [0, 0, ...behind]);
   const bias = small.bias && view.bias ? w.add(biasOf(view), small.bias) : (small.bias ?? (view.bias && biasOf(view)));
   return { weight: w.add(weightOf(view), grown), bias };
 }
@@ -142,7 +157,7 @@ function countsAlike(branch: Branch): boolean {
   if (branch.kind !== 'avgpool' || !branch.node) return true;
   const { attrs } = branch.node;
   const unpadded = numbersAttr(attrs, 'pads').every((n) => n === 0);
-  return (unpadded || boolAttr(attrs, 'count_include_pad'));
+  return unpadded || boolAttr(attrs, 'count_include_pad');
 }
 
 function constantBranch(branch: Branch): boolean {
@@ -192,7 +207,8 @@ Source: Ding et al. 2021, RepVGG, arXiv:2101.03697, §3.3; Diverse Branch Block,
     }
   },
   exact: {
-    'one-input': ({ large, small }) => large.x === small.x && (large.kind === 'matrix' ? ['matrix', 'identity'].includes(small.kind) : small.kind !== 'matrix'),
+    'one-input': ({ large, small }) =>
+      large.x === small.x && (large.kind === 'matrix' ? ['matrix', 'identity'].includes(small.kind) : small.kind !== 'matrix'),
     'one-reader': ({ large, small }) => [large, small].every((b) => b.node === undefined || soleReader(b.value) !== undefined),
     constant: ({ large, small }) => constantBranch(large) && constantBranch(small),
     geometry: ({ large, small }) => {

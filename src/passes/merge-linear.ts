@@ -102,8 +102,10 @@ function gridShrinks(view: LinearView): boolean {
 function growsNothing({ first, second }: Pair): boolean {
   const sole = [first, second].every((v) => v.weight.uses.size === 1 && v.weight.outputs === 0);
   const [tapsOne, tapsTwo] = [product(kernelOf(first)), product(kernelOf(second))];
-  const weights = (view: LinearView, taps: number): number => view.outputs * perOutput(view, taps) + (view.bias ? view.outputs : 0);
-  const merged = second.outputs * (first.inputs / first.groups) * tapsOne * tapsTwo + (first.bias || second.bias ? second.outputs : 0);
+  const weights = (view: LinearView, taps: number): number =>
+    view.outputs * perOutput(view, taps) + (view.bias ? view.outputs : 0);
+  const merged =
+    second.outputs * (first.inputs / first.groups) * tapsOne * tapsTwo + (first.bias || second.bias ? second.outputs : 0);
   if (!sole || merged > weights(first, tapsOne) + weights(second, tapsTwo)) return false;
   if (second.kind === 'conv' && !gridShrinks(second)) return false;
   const [a, b] = [first.outputs * perOutput(first, tapsOne), second.outputs * perOutput(second, tapsTwo)];
@@ -146,7 +148,8 @@ Source: Ding et al. 2021, Diverse Branch Block, arXiv:2103.13425, transform III.
     'one-reader': ({ first, second }) => soleReader(first.node.y) === second.node,
     constant: ({ first, second }) => hasConstantWeights(first) && hasConstantWeights(second),
     pointwise: ({ first, second }) => isPointwise(second) || (isPointwise(first) && hasStrideOne(first)),
-    padding: ({ first, second }) => (isPointwise(second) ? isUnpadded(second) : isUnpadded(first) && (!first.bias || isUnpadded(second))),
+    padding: ({ first, second }) =>
+      isPointwise(second) ? isUnpadded(second) : isUnpadded(first) && (!first.bias || isUnpadded(second)),
     groups: ({ first, second }) => first.groups === second.groups,
     'no-growth': growsNothing,
     finite: madeFinite,
@@ -194,5 +197,8 @@ function merge(m: Pair, g: Rewriter): void {
   const weight = changed(g, second.weight, mergedWeight(m));
   const shift = bias && g.constant(bias, 'parameter', second.bias?.name ?? first.bias?.name);
   const attrs = first.kind === 'conv' ? attributes(m) : {};
-  g.replace(second.node.y, g.node(first.kind === 'conv' ? 'conv' : 'linear', shift ? [first.x, weight, shift] : [first.x, weight], attrs, second.node));
+  g.replace(
+    second.node.y,
+    g.node(first.kind === 'conv' ? 'conv' : 'linear', shift ? [first.x, weight, shift] : [first.x, weight], attrs, second.node),
+  );
 }

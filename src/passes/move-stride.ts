@@ -54,7 +54,9 @@ function gridOf(value: Value, node: Node, index: number): 'same' | 'none' | 'par
 /** The nodes above `top` that only feed each other and the readers; a node joins when all that read it are in. */
 function treeAbove(top: Value, reader: Node): { readonly tree: ReadonlySet<Node>; readonly broadcast: boolean } {
   const tree = new Set<Node>();
-  const stack: { readonly value: Value; readonly by: Node; readonly first: boolean }[] = [{ value: top, by: reader, first: true }];
+  const stack: { readonly value: Value; readonly by: Node; readonly first: boolean }[] = [
+    { value: top, by: reader, first: true },
+  ];
   let broadcast = true;
   for (let item = stack.pop(); item && tree.size < treeLimit; item = stack.pop()) {
     const { value, by, first } = item;
@@ -97,7 +99,9 @@ Source: the equation; place i of the strided is place i·s of the other.`,
     if (!step || !top || step.every((n) => n === 1) || !producerIn(top, root)) return;
     if (top.uses.size > readerLimit) return;
     const users = [...top.uses];
-    const alike = top.outputs === 0 && users.every((use) => use.index === 0 && use.user.graph === root.graph && sameNumbers(stepOf(use.user) ?? [], step));
+    const alike =
+      top.outputs === 0 &&
+      users.every((use) => use.index === 0 && use.user.graph === root.graph && sameNumbers(stepOf(use.user) ?? [], step));
     yield { top, step: alike ? step : undefined, readers: users.map((use) => use.user), ...treeAbove(top, root) };
   },
   exact: {

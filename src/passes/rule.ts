@@ -20,7 +20,13 @@ export interface Rewriter {
    * A node before the matched root (or before `before`) with the scope, span and residual tag of `like`; returns its first result.
    * Throws `CheckFailure` when the operands do not fit, which makes the driver drop the rewrite.
    */
-  node(op: string, operands: readonly (Value | undefined)[], attrs: Readonly<Record<string, AttrValue>>, like: Node, before?: Node): Value;
+  node(
+    op: string,
+    operands: readonly (Value | undefined)[],
+    attrs: Readonly<Record<string, AttrValue>>,
+    like: Node,
+    before?: Node,
+  ): Value;
   /** A constant. The name is the parameter's path; it is made unique when another constant that lives on has it. */
   constant(content: Content, role: ConstantRole, name: string | undefined): Value;
   /** Everybody who reads `old` reads `by` from now on; their types must be the same. */

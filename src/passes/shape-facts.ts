@@ -42,7 +42,8 @@ export function subsampleOf(node: Node): readonly number[] | undefined {
   const rank = node.operand(0)?.type.dims.length ?? 0;
   if (rank < 3) return undefined;
   if (node.op.name === 'maxpool') {
-    const window = numbersAttr(node.attrs, 'kernel').every((k) => k === 1) && numbersAttr(node.attrs, 'pads').every((n) => n === 0);
+    const window =
+      numbersAttr(node.attrs, 'kernel').every((k) => k === 1) && numbersAttr(node.attrs, 'pads').every((n) => n === 0);
     const stride = numbersAttr(node.attrs, 'stride');
     return window && stride.some((n) => n > 1) ? stride : undefined;
   }
@@ -58,6 +59,7 @@ export function subsampleOf(node: Node): readonly number[] | undefined {
 
 /** Zeros around, begins then ends of every axis; undefined for other modes and other values. */
 export function zeroPads(node: Node): readonly number[] | undefined {
-  if (node.op.name !== 'pad' || stringAttr(node.attrs, 'mode') !== 'constant' || numberAttr(node.attrs, 'value') !== 0) return undefined;
+  if (node.op.name !== 'pad' || stringAttr(node.attrs, 'mode') !== 'constant' || numberAttr(node.attrs, 'value') !== 0)
+    return undefined;
   return numbersAttr(node.attrs, 'pads');
 }

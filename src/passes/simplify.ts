@@ -5,20 +5,33 @@
 import { BugError } from '../diagnostics/diagnostic.ts';
 import { Dim, DimOverflow } from '../ir/dim.ts';
 import type { Graph, Node, Value } from '../ir/graph.ts';
-import { hostOf } from '../ir/graph.ts';
+import { countOf, hostOf } from '../ir/graph.ts';
 import type { AttrValue } from '../ir/operator.ts';
-import { countOf, elemBytes, elementCount, isElemType, isFloat, sameType } from '../ir/types.ts';
-import { boolAttr, dimsAttr, numberAttr, numbersAttr, stringAttr } from '../ops/attrs.ts';
+import { elemBytes, elementCount, isElemType, isFloat, sameType } from '../ir/types.ts';
+import { graphsIn } from '../ir/walk.ts';
+import { boolAttr, numberAttr, numbersAttr, stringAttr } from '../ops/attrs.ts';
 import * as w from '../weights/expr.ts';
 import { isLossless, roundTo } from '../weights/round.ts';
 import { bytesFreed, everyElement, isConstant, producerIn, soleReader } from './conditions.ts';
-import { allGraphs } from './driver.ts';
 import { rule, type Sweep } from './rule.ts';
 import { isWholeSlice, type SliceAxis, sliceAxes } from './shape-facts.ts';
 
 // ------------------------------------------------------------------------------------------------------------ operators that do nothing
 
-const identityLike = ['identity', 'cast', 'reshape', 'squeeze', 'unsqueeze', 'transpose', 'slice', 'pad', 'expand', 'concat', 'maxpool', 'avgpool'] as const;
+const identityLike = [
+  'identity',
+  'cast',
+  'reshape',
+  'squeeze',
+  'unsqueeze',
+  'transpose',
+  'slice',
+  'pad',
+  'expand',
+  'concat',
+  'maxpool',
+  'avgpool',
+] as const;
 
 /** Whether a node hands its operand on. That the types agree is asked separately. */
 function doesNothing(node: Node): boolean {
@@ -41,7 +54,10 @@ function doesNothing(node: Node): boolean {
       return node.slots.length === 1;
     case 'maxpool':
     case 'avgpool':
-      return (['kernel', 'stride'] as const).every((name) => numbersAttr(node.attrs, name).every((n) => n === 1)) && numbersAttr(node.attrs, 'pads').every((n) => n === 0);
+      return (
+        (['kernel', 'stride'] as const).every((name) => numbersAttr(node.attrs, name).every((n) => n === 1)) &&
+        numbersAttr(node.attrs, 'pads').every((n) => n === 0)
+      );
     default:
       return false;
   }
@@ -237,8 +253,9 @@ Rounding: none.`,
   },
   exact: {
     'same-value': ({ outer, inner }) =>
-      [outer, inner].every((node) => stringAttr(node.attrs, 'mode') === 'constant' && numbersAttr(node.attrs, 'pads').every((n) => n >= 0)) &&
-      numberAttr(outer.attrs, 'value') === numberAttr(inner.attrs, 'value'),
+      [outer, inner].every(
+        (node) => stringAttr(node.attrs, 'mode') === 'constant' && numbersAttr(node.attrs, 'pads').every((n) => n >= 0),
+      ) && numberAttr(outer.attrs, 'value') === numberAttr(inner.attrs, 'value'),
     'one-reader': ({ inner, outer }) => soleReader(inner.y) === outer,
   },
   rewrite({ outer, inner }, g) {
@@ -304,19 +321,79 @@ function evaluated(node: Node): readonly w.WeightExpr[] | undefined {
 
 /** Every dimension that the attributes and the results hold is a number. */
 function isStatic(node: Node): boolean {
-  const known = (list: readonly (number | Dim)[]): boolean => list.every((d) => typeof d === 'number' || d.constant !== undefined);
-  return node.results.every((y) => known(y.type.dims)) && Object.values(node.attrs).every((value) => typeof value !== 'object' || known(value));
+  const known = (list: readonly (number | Dim)[]): boolean =>
+    list.every((d) => typeof d === 'number' || d.constant !== undefined);
+  return (
+    node.results.every((y) => known(y.type.dims)) &&
+    Object.values(node.attrs).every((value) => typeof value !== 'object' || known(value))
+  );
 }
 
-const allOperators: readonly string[] = [];
-
-/** Rules whose root may be any operator are entered for each of these names by the pipeline. */
+/** Operators that are worth evaluating when all of their operands are constants. */
 export const foldedOperators: readonly string[] = [
-  ...['add', 'sub', 'mul', 'div', 'pow', 'min', 'max', 'neg', 'abs', 'exp', 'log', 'sqrt', 'erf', 'reciprocal', 'floor', 'ceil', 'round', 'sign', 'sin', 'cos', 'tan', 'tanh'],
-  ...['equal', 'less', 'less_equal', 'greater', 'greater_equal', 'and', 'or', 'not', 'where', 'relu', 'leaky_relu', 'elu', 'sigmoid', 'hardsigmoid', 'softplus', 'clamp', 'softmax'],
-  ...['cast', 'reshape', 'transpose', 'concat', 'split', 'slice', 'pad', 'expand', 'squeeze', 'unsqueeze', 'gather', 'range', 'full', 'dim_value', 'matmul', 'linear', 'conv'],
+  ...[
+    'add',
+    'sub',
+    'mul',
+    'div',
+    'pow',
+    'min',
+    'max',
+    'neg',
+    'abs',
+    'exp',
+    'log',
+    'sqrt',
+    'erf',
+    'reciprocal',
+    'floor',
+    'ceil',
+    'round',
+    'sign',
+    'sin',
+    'cos',
+    'tan',
+    'tanh',
+  ],
+  ...[
+    'equal',
+    'less',
+    'less_equal',
+    'greater',
+    'greater_equal',
+    'and',
+    'or',
+    'not',
+    'where',
+    'relu',
+    'leaky_relu',
+    'elu',
+    'sigmoid',
+    'hardsigmoid',
+    'softplus',
+    'clamp',
+    'softmax',
+  ],
+  ...[
+    'cast',
+    'reshape',
+    'transpose',
+    'concat',
+    'split',
+    'slice',
+    'pad',
+    'expand',
+    'squeeze',
+    'unsqueeze',
+    'gather',
+    'range',
+    'full',
+    'dim_value',
+    'matmul',
+    'linear',
+    'conv',
+  ],
   ...['reduce_sum', 'reduce_mean', 'reduce_max', 'reduce_min', 'reduce_prod', 'argmax', 'cumsum', 'identity'],
-  ...allOperators,
 ];
 
 export const foldConstants = rule({
@@ -341,7 +418,9 @@ Random operators are none. Rounding: in float64, rounded once per operator to it
     yield node;
   },
   exact: {
-    known: (node) => isStatic(node) && node.operands.every((value) => value === undefined || hostOf(value) !== undefined || lazily(node) !== undefined),
+    known: (node) =>
+      isStatic(node) &&
+      node.operands.every((value) => value === undefined || hostOf(value) !== undefined || lazily(node) !== undefined),
     small: staysSmall,
     held: (node) => lazily(node) !== undefined || evaluated(node) !== undefined,
   },
@@ -353,7 +432,14 @@ Random operators are none. Rounding: in float64, rounded once per operator to it
       const content = made[i];
       if (!content) continue;
       const keeps = node.results.length === 1 && node.operands.filter((value) => value?.name !== undefined).length === 1;
-      g.replace(y, g.constant(content, keeps && source?.def.kind === 'constant' ? source.def.role : 'constant', keeps ? source?.name : undefined));
+      g.replace(
+        y,
+        g.constant(
+          content,
+          keeps && source?.def.kind === 'constant' ? source.def.role : 'constant',
+          keeps ? source?.name : undefined,
+        ),
+      );
     }
   },
 });
@@ -444,7 +530,7 @@ export const commonSubexpressions: Sweep = {
 nor the owner of a sub-graph. The first in the graph's order stays, because it comes before all readers of both.`,
   run(graph) {
     let merged = 0;
-    for (const one of allGraphs(graph)) {
+    for (const one of graphsIn(graph)) {
       const seen = new Map<string, Node>();
       for (const node of one.nodes()) {
         if (node.op.traits.random === true || node.regions.length > 0) continue;
@@ -477,7 +563,7 @@ export const equalWeights: Sweep = {
 refused for a second reader that it made. Equal expressions are recognised by their structure; equal files by the pre-pass that hashes.`,
   run(graph) {
     let merged = 0;
-    for (const one of allGraphs(graph)) {
+    for (const one of graphsIn(graph)) {
       const seen = new Map<string, Value>();
       for (const value of one.constants()) {
         if (value.def.kind !== 'constant') continue;
@@ -502,7 +588,7 @@ export const deadCode: Sweep = {
 
 function removeDead(graph: Graph): number {
   let removed = 0;
-  for (const one of allGraphs(graph)) {
+  for (const one of graphsIn(graph)) {
     let node = one.last;
     while (node) {
       const previous: Node | undefined = node.prev;

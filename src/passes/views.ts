@@ -188,7 +188,11 @@ export function rebuild(g: Rewriter, view: LinearView, changes: Changes): Value 
   const x = changes.x ?? view.x;
   const like = changes.like ?? view.node;
   const bias =
-    changes.bias === undefined ? view.bias : view.bias ? changed(g, view.bias, changes.bias) : g.constant(changes.bias, 'parameter', biasName(view));
+    changes.bias === undefined
+      ? view.bias
+      : view.bias
+        ? changed(g, view.bias, changes.bias)
+        : g.constant(changes.bias, 'parameter', biasName(view));
   const attrs = { ...view.node.attrs, ...changes.attrs };
   if (view.kind === 'matmul' && bias) {
     const matrix = w.transpose(changes.weight ?? weightOf(view), [1, 0]);
@@ -237,7 +241,13 @@ export function arithmeticView(node: Node | undefined): Arithmetic | undefined {
   const [x, constant] = flipped ? [b, a] : [a, b];
   const c = (): w.WeightExpr => w.exprOf(constant);
   const minusOne = (): w.WeightExpr => w.full(constant.type.elem, [], -1);
-  const view = (scale: w.WeightExpr | undefined, shift: w.WeightExpr | undefined): Arithmetic => ({ node, x, constant, scale, shift });
+  const view = (scale: w.WeightExpr | undefined, shift: w.WeightExpr | undefined): Arithmetic => ({
+    node,
+    x,
+    constant,
+    scale,
+    shift,
+  });
   switch (node.op.name) {
     case 'add':
       return view(undefined, c());

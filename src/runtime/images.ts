@@ -69,7 +69,7 @@ export async function decodeImage(bytes: Uint8Array, name: string): Promise<Imag
     if (bytes.length < 24) return broken('the file ends before its size is told');
     const pixels = view.getUint32(16) * view.getUint32(20);
     if (pixels > maxPixels) return broken(`${view.getUint32(16)} x ${view.getUint32(20)} pixels`);
-    const { PNG } = await import('pngjs');
+    const { PNG } = (await import('pngjs')).default;
     let read: { readonly width: number; readonly height: number; readonly data: Uint8Array } | undefined;
     try {
       read = PNG.sync.read(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
@@ -78,9 +78,14 @@ export async function decodeImage(bytes: Uint8Array, name: string): Promise<Imag
     }
     return rgb(name, read);
   }
-  const { decode } = await import('jpeg-js');
+  const { decode } = (await import('jpeg-js')).default;
   try {
-    const read = decode(bytes, { useTArray: true, formatAsRGBA: true, maxResolutionInMP: maxPixels / 1e6, maxMemoryUsageInMB: 4096 });
+    const read = decode(bytes, {
+      useTArray: true,
+      formatAsRGBA: true,
+      maxResolutionInMP: maxPixels / 1e6,
+      maxMemoryUsageInMB: 4096,
+    });
     return rgb(name, read);
   } catch (error) {
     return broken(errorText(error));
@@ -130,7 +135,8 @@ function windows(inSize: number, outSize: number): readonly Window[] {
 
 /** Bilinear with antialiasing, the same bytes as Pillow's `Image.resize(…, BILINEAR)` and torchvision's on PIL images. */
 export function resizeImage(image: Image, width: number, height: number): Image {
-  const across = width === image.width ? image.data : resample(image.data, image.height, image.width, 3, windows(image.width, width));
+  const across =
+    width === image.width ? image.data : resample(image.data, image.height, image.width, 3, windows(image.width, width));
   const down = height === image.height ? across : resample(across, 1, image.height, width * 3, windows(image.height, height));
   return { name: image.name, width, height, data: down };
 }
@@ -230,7 +236,8 @@ export function imageInput(images: Image | readonly Image[], type: TensorType, o
   const list: readonly Image[] = 'data' in images ? [images] : images;
   const name = options.name ?? 'input';
   const layout = layoutOf(type);
-  if (!layout) return fail(catalogue.notAnImageInput, { with: { name, found: typeText(type), hint: `--input ${name}=tensor.npy` } });
+  if (!layout)
+    return fail(catalogue.notAnImageInput, { with: { name, found: typeText(type), hint: `--input ${name}=tensor.npy` } });
   const { batch, channels, first } = layout;
   const count = batch ? batch.constant : 1;
   if (count !== undefined && count !== list.length) {
@@ -240,7 +247,7 @@ export function imageInput(images: Image | readonly Image[], type: TensorType, o
   }
   const { mean, std } = normalization(options, channels, isFloat(type.elem), name);
   const fitted: Image[] = [];
-  for (const image of list) fitted.push(fit(image, layout, options, name, fitted[0]));
+  for (const image of list) fitted.push(it(image, layout, options, name, fitted[0]));
   const height = fitted[0]?.height ?? 0;
   const width = fitted[0]?.width ?? 0;
   const plane = height * width;
@@ -267,13 +274,21 @@ function luma(data: Uint8Array, at: number): number {
   return ((data[at] ?? 0) * 19595 + (data[at + 1] ?? 0) * 38470 + (data[at + 2] ?? 0) * 7471 + 0x8000) >> 16;
 }
 
-function normalization(options: ImageOptions, channels: number, float: boolean, name: string): { mean: readonly number[]; std: readonly number[] } {
+function normalization(
+  options: ImageOptions,
+  channels: number,
+  float: boolean,
+  name: string,
+): { mean: readonly number[]; std: readonly number[] } {
   const spread = (option: string, given: readonly number[] | undefined, fallback: number): readonly number[] => {
     const refuse = (found: string, expected: string): never =>
-      fail(catalogue.imageOptions, { with: { option, found, expected, hint: option === '--mean' ? '--mean 0.485,0.456,0.406' : '--std 0.229,0.224,0.225' } });
+      fail(catalogue.imageOptions, {
+        with: { option, found, expected, hint: option === '--mean' ? '--mean 0.485,0.456,0.406' : '--std 0.229,0.224,0.225' },
+      });
     if (given && !float) refuse(`numbers for input ${name}, which takes bytes`, 'no normalisation');
     const list = given ?? [fallback];
-    if (list.length !== 1 && list.length !== channels) refuse(`${list.length} numbers`, channels === 1 ? '1' : `1 or ${channels}`);
+    if (list.length !== 1 && list.length !== channels)
+      refuse(`${list.length} numbers`, channels === 1 ? '1' : `1 or ${channels}`);
     if (option === '--std' && list.some((v) => v === 0)) refuse('0', 'numbers other than 0');
     if (list.some((v) => !Number.isFinite(v))) refuse(list.join(','), 'finite numbers');
     return Array.from({ length: channels }, (_, i) => list[list.length === 1 ? 0 : i] ?? fallback);
@@ -282,22 +297,30 @@ function normalization(options: ImageOptions, channels: number, float: boolean, 
 }
 
 /** The picture in the size that the model wants, or in the size of the batch's first where the model leaves it open. */
-function fit(image: Image, layout: Layout, options: ImageOptions, name: string, like: Image | undefined): Image {
+function _fit(image: Image, layout: Layout, options: ImageOptions, name: string, like: Image | undefined): Image {
   const height = layout.height.constant ?? like?.height;
   const width = layout.width.constant ?? like?.width;
   const wrong = (found: string, hint: string): never =>
     fail(catalogue.imageSize, {
-      with: { file: image.name, name, found, expected: `${height ?? layout.height.toString()} x ${width ?? layout.width.toString()} (height x width)`, hint },
+      with: {
+        file: image.name,
+        name,
+        found,
+        expected: `${height ?? layout.height.toString()} x ${width ?? layout.width.toString()} (height x width)`,
+        hint,
+      },
     });
   const { resize } = options;
   if (resize === undefined || resize === false) {
-    if ((height ?? image.height) !== image.height || (width ?? image.width) !== image.width) wrong(`${image.height} x ${image.width}`, '--resize');
+    if ((height ?? image.height) !== image.height || (width ?? image.width) !== image.width)
+      wrong(`${image.height} x ${image.width}`, '--resize');
     return promised(image, layout, wrong);
   }
   const target = Math.max(height ?? 0, width ?? 0);
   const side = resize === true ? (target === 0 ? Math.min(image.width, image.height) : Math.round((target * 256) / 224)) : resize;
   const scaled = resizeShorterSide(image, side);
-  if ((height ?? 0) > scaled.height || (width ?? 0) > scaled.width) wrong(`${scaled.height} x ${scaled.width} after --resize ${side}`, `--resize ${target}`);
+  if ((height ?? 0) > scaled.height || (width ?? 0) > scaled.width)
+    wrong(`${scaled.height} x ${scaled.width} after --resize ${side}`, `--resize ${target}`);
   return promised(centerCrop(scaled, width ?? scaled.width, height ?? scaled.height), layout, wrong);
 }
 
@@ -310,7 +333,8 @@ function promised(image: Image, layout: Layout, wrong: (found: string, hint: str
     const multiples = [...dim.multiples()];
     const [symbol] = multiples;
     if (multiples.length !== 1 || !symbol) continue;
-    if (size % symbol[1] !== 0) wrong(`${image.height} x ${image.width}, where ${symbol[0]} has to be a multiple of ${symbol[1]}`, '--resize');
+    if (size % symbol[1] !== 0)
+      wrong(`${image.height} x ${image.width}, where ${symbol[0]} has to be a multiple of ${symbol[1]}`, '--resize');
   }
   return image;
 }
@@ -332,7 +356,7 @@ export async function pngFiles(tensor: HostTensor, name: string): Promise<readon
   const first = drawable(a) && !(drawable(c) && c > a);
   if (!first && !drawable(c)) return refuse();
   const [channels, height, width] = first ? [a, b, c] : [c, a, b];
-  const { PNG } = await import('pngjs');
+  const { PNG } = (await import('pngjs')).default;
   const factor = isFloat(tensor.elem) || tensor.elem === 'bool' ? 255 : 1;
   const files: Uint8Array[] = [];
   for (let n = 0; n < batch; n++) {
@@ -348,7 +372,9 @@ export async function pngFiles(tensor: HostTensor, name: string): Promise<readon
       png.data[i * 4 + 2] = sample(channels === 1 ? 0 : 2);
       png.data[i * 4 + 3] = channels === 4 ? sample(3) : 255;
     }
-    files.push(new Uint8Array(PNG.sync.write(png, { colorType: channels === 4 ? 6 : channels === 1 ? 0 : 2, inputColorType: 6 })));
+    files.push(
+      new Uint8Array(PNG.sync.write(png, { colorType: channels === 4 ? 6 : channels === 1 ? 0 : 2, inputColorType: 6 })),
+    );
   }
   return files;
 }

@@ -111,7 +111,10 @@ export function bindingsOf(graph: Graph, inputs: ReadonlyMap<string, HostTensor>
   const missing = names.filter((name) => !inputs.has(name));
   const unknown = [...inputs.keys()].filter((name) => !names.includes(name));
   if (missing.length > 0 || unknown.length > 0) {
-    const found = [missing.length > 0 ? `nothing for ${missing.join(', ')}` : '', unknown.length > 0 ? `no input ${unknown.join(', ')}` : ''];
+    const found = [
+      missing.length > 0 ? `nothing for ${missing.join(', ')}` : '',
+      unknown.length > 0 ? `no input ${unknown.join(', ')}` : '',
+    ];
     fail(catalogue.inputNames, {
       with: {
         found: found.filter((part) => part !== '').join('; '),
@@ -126,7 +129,8 @@ export function bindingsOf(graph: Graph, inputs: ReadonlyMap<string, HostTensor>
   for (const input of graph.inputs) {
     const tensor = inputs.get(input.name ?? '');
     if (!tensor) continue;
-    if (tensor.elem !== input.type.elem || tensor.dims.length !== input.type.dims.length) misfit(input, tensor, typeText(input.type));
+    if (tensor.elem !== input.type.elem || tensor.dims.length !== input.type.dims.length)
+      misfit(input, tensor, typeText(input.type));
     input.type.dims.forEach((dim, axis) => {
       const size = tensor.dims[axis] ?? 0;
       const [name] = dim.symbols();
@@ -194,7 +198,12 @@ export interface RandomOptions {
 }
 
 /** A random tensor for every input of the graph at these sizes. */
-export function randomInputs(graph: Graph, bindings: Bindings, seed: number, options: RandomOptions = {}): Map<string, HostTensor> {
+export function randomInputs(
+  graph: Graph,
+  bindings: Bindings,
+  seed: number,
+  options: RandomOptions = {},
+): Map<string, HostTensor> {
   const out = new Map<string, HostTensor>();
   for (const input of graph.inputs) {
     const name = input.name ?? '';
@@ -206,7 +215,18 @@ export function randomInputs(graph: Graph, bindings: Bindings, seed: number, opt
 }
 
 /** Operators that hand elements of their first operand on as they are. */
-const passing: ReadonlySet<string> = new Set(['identity', 'cast', 'reshape', 'transpose', 'slice', 'squeeze', 'unsqueeze', 'expand', 'concat', 'split']);
+const passing: ReadonlySet<string> = new Set([
+  'identity',
+  'cast',
+  'reshape',
+  'transpose',
+  'slice',
+  'squeeze',
+  'unsqueeze',
+  'expand',
+  'concat',
+  'split',
+]);
 
 /** How many rows the smallest table has that is indexed with this input (an embedding), so that no index lies outside. */
 function indexedRows(input: Value, bindings: Bindings): number | undefined {
@@ -216,7 +236,7 @@ function indexedRows(input: Value, bindings: Bindings): number | undefined {
   for (let value = work.pop(); value; value = work.pop()) {
     for (const { user, index } of value.uses) {
       if (user.op.name === 'gather' && index === 1) {
-        const axis = user.attrs['axis'];
+        const axis = user.attrs.axis;
         const dims = user.operand(0)?.type.dims ?? [];
         const at = typeof axis === 'number' ? axis : 0;
         const size = dims[at < 0 ? at + dims.length : at]?.evaluate(bindings);

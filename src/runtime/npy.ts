@@ -51,7 +51,8 @@ export function parseNpy(bytes: Uint8Array, file: string): HostTensor {
   const code = /['"]descr['"]\s*:\s*['"]([<>|=]?)([a-zA-Z]\w*)['"]/.exec(header);
   const order = /['"]fortran_order['"]\s*:\s*(True|False)/.exec(header)?.[1];
   const shape = /['"]shape['"]\s*:\s*\(([^()]*)\)/.exec(header)?.[1];
-  if (!code || order === undefined || shape === undefined) return broken(header.trim(), "'descr' (one simple type), 'fortran_order' and 'shape'");
+  if (!code || order === undefined || shape === undefined)
+    return broken(header.trim(), "'descr' (one simple type), 'fortran_order' and 'shape'");
   const elem = elemOfCode(code[2] ?? '');
   if (!elem) return broken(`elements of type ${code[1] ?? ''}${code[2] ?? ''}`, Object.keys(codes).join(', '));
   const dims: number[] = [];

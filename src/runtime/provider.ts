@@ -17,8 +17,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { fail } from '../diagnostics/diagnostic.ts';
 import * as catalogue from '../diagnostics/catalogue/runtime.ts';
+import { fail } from '../diagnostics/diagnostic.ts';
 
 export const providers = ['cpu', 'webgpu', 'cuda'] as const;
 export type Provider = (typeof providers)[number];
@@ -93,7 +93,9 @@ export interface Engine {
   /** Milliseconds that creating the session took. */
   readonly createMs: number;
   /** The time is that of the run alone, without the exchange of tensors. */
-  run(feeds: Readonly<Record<string, OrtTensor>>): Promise<{ readonly outputs: Readonly<Record<string, OrtTensor>>; readonly ms: number }>;
+  run(
+    feeds: Readonly<Record<string, OrtTensor>>,
+  ): Promise<{ readonly outputs: Readonly<Record<string, OrtTensor>>; readonly ms: number }>;
   close(): Promise<void>;
   /** As far as it is known. */
   readonly adapter: string | undefined;
@@ -333,7 +335,8 @@ class Channel {
       this.#waiting.set(id, { resolve, reject });
       this.#child.send({ ...message, id }, (error) => {
         // A child that is gone says more in `close` than a broken pipe does.
-        if (error && this.#child.exitCode === null && this.#child.signalCode === null && !this.#child.connected) this.#fail(error.message);
+        if (error && this.#child.exitCode === null && this.#child.signalCode === null && !this.#child.connected)
+          this.#fail(error.message);
       });
     });
   }

@@ -8,7 +8,7 @@ import type { Graph } from '../ir/graph.ts';
 import { type HostTensor, isFloat, type TensorType, typeText } from '../ir/types.ts';
 import { decodeImage, type ImageOptions, imageFormatOf, imageInput, readBytes, takesImages } from './images.ts';
 import { isNpy, parseNpy } from './npy.ts';
-import { openSession, type Placement, type Port, portText, type Provider } from './session.ts';
+import { openSession, type Placement, type Port, type Provider, portText } from './session.ts';
 
 export interface RunOptions extends Omit<ImageOptions, 'name'> {
   /** Bytes of an ONNX model, or the path of one. */
@@ -86,7 +86,9 @@ async function load(source: Source, files: readonly string[], options: RunOption
     for (const { file, bytes } of parts) {
       if (!imageFormatOf(bytes) && !takesImages(type)) {
         const head = [...bytes.subarray(0, 8)].map((b) => b.toString(16).padStart(2, '0')).join(' ');
-        fail(imageFormat, { with: { file, found: head === '' ? 'an empty file' : `first bytes ${head}`, hint: `--input ${name}=tensor.npy` } });
+        fail(imageFormat, {
+          with: { file, found: head === '' ? 'an empty file' : `first bytes ${head}`, hint: `--input ${name}=tensor.npy` },
+        });
       }
     }
     const images = [];
@@ -94,7 +96,9 @@ async function load(source: Source, files: readonly string[], options: RunOption
     return imageInput(images, type, { mean: options.mean, std: options.std, resize: options.resize, name });
   }
   if (!first || parts.length !== 1) {
-    return fail(inputMisfit, { with: { name, found: `${parts.length} files`, expected: 'one .npy file, or pictures alone', hint: '' } });
+    return fail(inputMisfit, {
+      with: { name, found: `${parts.length} files`, expected: 'one .npy file, or pictures alone', hint: '' },
+    });
   }
   return parseNpy(first.bytes, first.file);
 }
@@ -167,13 +171,17 @@ function turnSize(sources: readonly Source[], total: number, options: RunOptions
   let fixed: number | undefined;
   for (const { name, type, files } of sources) {
     if (files.length !== total && files.length !== 1) {
-      fail(inputMisfit, { with: { name, found: `${files.length} files`, expected: `${total}, as many as the other inputs have`, hint: '' } });
+      fail(inputMisfit, {
+        with: { name, found: `${files.length} files`, expected: `${total}, as many as the other inputs have`, hint: '' },
+      });
     }
     if (files.length <= 1) continue;
     const batch = type.dims.length >= 3 && takesImages(type) ? (type.dims.length === 3 ? 1 : type.dims[0]?.constant) : undefined;
     if (batch !== undefined) fixed = batch;
     if (batch !== undefined && total % batch !== 0) {
-      fail(inputMisfit, { with: { name, found: `${total} pictures`, expected: `a multiple of ${batch}, for ${typeText(type)}`, hint: '' } });
+      fail(inputMisfit, {
+        with: { name, found: `${total} pictures`, expected: `a multiple of ${batch}, for ${typeText(type)}`, hint: '' },
+      });
     }
   }
   return fixed ?? Math.max(1, options.batch ?? 64);
@@ -207,7 +215,14 @@ export function topK(scores: HostTensor, k: number, labels?: readonly string[], 
   const rows = rowsOf(scores, name);
   const classes = rows[0]?.length ?? 0;
   if (labels && classes > 0 && labels.length !== classes) {
-    fail(labelsBroken, { with: { file: 'the list of labels', found: `${labels.length} names`, expected: `${classes}, one per class of ${name}`, hint: '' } });
+    fail(labelsBroken, {
+      with: {
+        file: 'the list of labels',
+        found: `${labels.length} names`,
+        expected: `${classes}, one per class of ${name}`,
+        hint: '',
+      },
+    });
   }
   return rows.map((row) => {
     const probabilities = asProbabilities(row);
@@ -264,7 +279,8 @@ export function parseLabels(text: string, file: string): readonly string[] {
     // ImageNet's usual file maps "0" to ["n01440764", "tench"].
     const name: unknown = Array.isArray(value) ? value[value.length - 1] : value;
     const index = Number(key);
-    if (typeof name !== 'string' || !Number.isInteger(index) || index < 0 || index >= entries.length) return broken(`${key}: ${JSON.stringify(value)}`, `names for the indices 0 to ${entries.length - 1}`);
+    if (typeof name !== 'string' || !Number.isInteger(index) || index < 0 || index >= entries.length)
+      return broken(`${key}: ${JSON.stringify(value)}`, `names for the indices 0 to ${entries.length - 1}`);
     names[index] = name;
   }
   return names;
@@ -273,7 +289,9 @@ export function parseLabels(text: string, file: string): readonly string[] {
 /** One block per picture: its name, then a line per class, such as ` 98.12 %  cat`. */
 export function topText(rows: readonly (readonly Ranked[])[], names: readonly string[] = []): string {
   const blocks = rows.map((row, n) => {
-    const lines = row.map(({ index, label, probability }) => `${(probability * 100).toFixed(2).padStart(6)} %  ${label ?? `class ${index}`}`);
+    const lines = row.map(
+      ({ index, label, probability }) => `${(probability * 100).toFixed(2).padStart(6)} %  ${label ?? `class ${index}`}`,
+    );
     const name = names[n] ?? (rows.length > 1 ? `#${n}` : undefined);
     return [...(name === undefined ? [] : [name]), ...lines].join('\n');
   });

@@ -2,12 +2,20 @@
  * Sessions of onnxruntime: tensors in and out as `HostTensor`s, errors as diagnostics that point at the source, and the provider that
  * really ran each node. GPU providers run in a process of their own; see provider.ts for why.
  */
+import { rmSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { OnnxModel } from '../codegen/onnx.ts';
 import * as catalogue from '../diagnostics/catalogue/runtime.ts';
-import { DiagnosticError, type DiagnosticKind, fail, makeDiagnostic, type Report, unreachable } from '../diagnostics/diagnostic.ts';
+import {
+  DiagnosticError,
+  type DiagnosticKind,
+  fail,
+  makeDiagnostic,
+  type Report,
+  unreachable,
+} from '../diagnostics/diagnostic.ts';
 import type { Graph, Origin } from '../ir/graph.ts';
 import { type ElemType, elemBytes, elementCount, type HostTensor } from '../ir/types.ts';
 import { decode, encode } from '../weights/round.ts';
@@ -169,6 +177,20 @@ function portOf(port: OrtPort): Port {
   return { name: port.name, elem, dims: port.shape };
 }
 
+/** Temporary folders of open sessions, which a program that exits before closing them would leave behind. */
+const folders = new Set<string>();
+
+function keepTidy(folder: string): void {
+  if (folders.size === 0 && !tidying) {
+    tidying = true;
+    process.on('exit', () => {
+      for (const left of folders) rmSync(left, { recursive: true, force: true });
+    });
+  }
+  folders.add(folder);
+}
+let tidying = false;
+
 /**
  * Opens a model, given as bytes or as a file's path (external data lies beside the file). Throws `DiagnosticError`: RES0800 to RES0804,
  * RES0806. Close the session; a GPU provider's process lives until then.
@@ -176,8 +198,11 @@ function portOf(port: OrtPort): Port {
 export async function openSession(model: Uint8Array | string, options: OpenOptions): Promise<Session> {
   const inChild = options.ep !== 'cpu';
   const folder = inChild || options.profile ? await mkdtemp(join(tmpdir(), 'rescc-')) : undefined;
+  if (folder) keepTidy(folder);
   const remove = async (): Promise<void> => {
-    if (folder) await rm(folder, { recursive: true, force: true });
+    if (!folder) return;
+    await rm(folder, { recursive: true, force: true });
+    folders.delete(folder);
   };
   let engine: Engine;
   let inputs: readonly Port[];
@@ -251,7 +276,10 @@ function checkInputs(ports: readonly Port[], given: ReadonlyMap<string, HostTens
   const missing = ports.filter((p) => !given.has(p.name)).map((p) => p.name);
   const unknown = [...given.keys()].filter((name) => !ports.some((p) => p.name === name));
   if (missing.length > 0 || unknown.length > 0) {
-    const found = [missing.length > 0 && `nothing for ${missing.join(', ')}`, unknown.length > 0 && `no input ${unknown.join(', ')}`];
+    const found = [
+      missing.length > 0 && `nothing for ${missing.join(', ')}`,
+      unknown.length > 0 && `no input ${unknown.join(', ')}`,
+    ];
     fail(catalogue.inputNames, {
       with: {
         found: found.filter(Boolean).join('; '),
@@ -280,7 +308,8 @@ function checkInputs(ports: readonly Port[], given: ReadonlyMap<string, HostTens
       if (known && known.size !== size) misfit(`${d} = ${known.size}, as in input ${known.by}`);
       bound.set(d, { size, by: port.name });
     });
-    if (elementCount(tensor.dims) !== tensor.data.length) misfit(`${elementCount(tensor.dims)} elements, not ${tensor.data.length}`);
+    if (elementCount(tensor.dims) !== tensor.data.length)
+      misfit(`${elementCount(tensor.dims)} elements, not ${tensor.data.length}`);
   }
 }
 
@@ -338,7 +367,12 @@ function openFailure(error: unknown, options: OpenOptions): Error {
     const found = [cleaned(text), ...said.map((line) => line.trim()).slice(0, 3)].join('\n');
     return diagnosed(catalogue.noAdapter, { with: { found, hint: adapterHint() } });
   }
-  if (ep === 'cuda' && /Failed to load shared library|CUDA failure|cudaError|CUDNN|no CUDA-capable|providers_cuda|AppendExecutionProvider/i.test(text)) {
+  if (
+    ep === 'cuda' &&
+    /Failed to load shared library|CUDA failure|cudaError|CUDNN|no CUDA-capable|providers_cuda|AppendExecutionProvider/i.test(
+      text,
+    )
+  ) {
     const library = /Failed to load library (\S+)/.exec(stderr)?.[1];
     const found = library ? `${cleaned(text)}\ncannot load ${library}` : cleaned(text);
     const hint = 'ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node';
@@ -395,7 +429,10 @@ const nodePatterns: readonly RegExp[] = [
 ];
 
 /** Where the node comes from that a message of onnxruntime is about, if the message names one that is known. */
-export function originOfMessage(text: string, origins: ReadonlyMap<string, Origin>): { readonly name: string; readonly origin: Origin } | undefined {
+export function originOfMessage(
+  text: string,
+  origins: ReadonlyMap<string, Origin>,
+): { readonly name: string; readonly origin: Origin } | undefined {
   for (const pattern of nodePatterns) {
     // Names are made of a scope and, where one scope has several nodes, a suffix; onnxruntime's fusions add more.
     let name = pattern.exec(text)?.[1] ?? '';

@@ -24,12 +24,13 @@ import { emitOnnx } from '../codegen/emit.ts';
 import type { OnnxModel } from '../codegen/onnx.ts';
 import { onnxBytes } from '../codegen/write.ts';
 import * as catalogue from '../diagnostics/catalogue/runtime.ts';
-import { type Diagnostic, Sink } from '../diagnostics/diagnostic.ts';
+import { type Diagnostic, fail, Sink } from '../diagnostics/diagnostic.ts';
 import type { Graph, Node, Value } from '../ir/graph.ts';
 import { type ElemType, type HostTensor, isFloat } from '../ir/types.ts';
-import { evaluateGraph } from '../ops/reference.ts';
+import { EvaluationError, evaluateGraph } from '../ops/reference.ts';
 import { type Bindings, bindingsOf, bindingsText, randomInputs, smallestBindings, symbolsOf } from './inputs.ts';
 import { type LeftNode, openSession, type Placement, type Provider, type Session } from './session.ts';
+import { findSuspects, type Suspect, suspectText, tapKeys } from './suspects.ts';
 
 export interface VerifyOptions {
   /** The graph as elaborated: what the source says. */
@@ -49,6 +50,11 @@ export interface VerifyOptions {
   readonly threads?: number | undefined;
   /** For a GPU provider's process, such as `swiftshaderEnvironment()`. */
   readonly environment?: Readonly<Record<string, string>> | undefined;
+  /**
+   * Also looks for the values of the optimised graph that none of the source graph equals, which costs two evaluations that keep every
+   * value. Without, it is done where the optimised model is off and the unoptimised one is not.
+   */
+  readonly taps?: boolean | undefined;
   /** Called before each step, with a few words. */
   readonly progress?: ((step: string) => void) | undefined;
 }
@@ -82,7 +88,8 @@ export interface VerifyRun {
   readonly case: VerifyCase['name'];
   readonly provider: Provider;
   readonly adapter: string | undefined;
-  /** Which graph: `-O0` or the level of the passes. */
+  readonly graph: 'before' | 'after';
+  /** What the table calls the graph: `-O0` or the level of the passes. */
   readonly level: string;
   readonly optimizer: 'off' | 'all';
   /** Nodes that onnxruntime ran, after its own fusions. */
@@ -99,6 +106,8 @@ export interface VerifyReport {
   readonly precision: ElemType;
   readonly cases: readonly VerifyCase[];
   readonly runs: readonly VerifyRun[];
+  /** Where the optimised graph leaves the source; see `findSuspects`. Empty unless looked for. */
+  readonly suspects: readonly Suspect[];
   /** Why not, when not ok: RES0810 and RES0811. */
   readonly diagnostics: readonly Diagnostic[];
 }
@@ -143,7 +152,15 @@ export function compareOutputs(name: string, y: HostTensor, r: HostTensor, toler
       unequal++;
       at = i;
     }
-    return { ...none, tolerance: 0, absolute: unequal, relative: r.data.length === 0 ? 0 : unequal / r.data.length, largest, at, ok: unequal === 0 };
+    return {
+      ...none,
+      tolerance: 0,
+      absolute: unequal,
+      relative: r.data.length === 0 ? 0 : unequal / r.data.length,
+      largest,
+      at,
+      ok: unequal === 0,
+    };
   }
   let absolute = 0;
   let largest = 0;
@@ -165,8 +182,8 @@ export function compareOutputs(name: string, y: HostTensor, r: HostTensor, toler
   return { ...none, absolute, relative, largest, at, ok: relative <= tolerance };
 }
 
-/** Rounds a reference output to its type, as an integer output or a comparison has to see it. */
-async function materialised(graph: Graph, constants: VerifyOptions['constants']): Promise<(value: Value) => HostTensor> {
+/** Every constant of a graph, held for the reference, which asks for them synchronously. */
+export async function materialised(graph: Graph, constants: VerifyOptions['constants']): Promise<(value: Value) => HostTensor> {
   const held = new Map<Value, HostTensor>();
   const graphs = [graph];
   for (let g = graphs.pop(); g; g = graphs.pop()) {
@@ -182,8 +199,7 @@ async function materialised(graph: Graph, constants: VerifyOptions['constants'])
 
 interface Setup {
   readonly provider: Provider;
-  readonly level: string;
-  readonly graph: Graph;
+  readonly graph: 'before' | 'after';
   readonly optimizer: 'off' | 'all';
   readonly cases: 'all' | 'first';
 }
@@ -199,34 +215,35 @@ export async function verifyModel(options: VerifyOptions): Promise<VerifyReport>
   const precision = precisionOf([before, after]);
   const bound = bounds[precision];
   const inputs = casesOf(options, seed);
-  const models = new Map<Graph, { readonly onnx: OnnxModel; readonly bytes: Uint8Array }>();
   const emitOptions = options.opset === undefined ? {} : { opset: options.opset };
-  for (const graph of new Set([before, after])) {
+  const model = async (graph: Graph): Promise<{ readonly onnx: OnnxModel; readonly bytes: Uint8Array }> => {
     const onnx = emitOnnx(graph, emitOptions);
-    models.set(graph, { onnx, bytes: await onnxBytes(onnx) });
-  }
+    return { onnx, bytes: await onnxBytes(onnx) };
+  };
+  const modelBefore = await model(before);
+  const models = { before: modelBefore, after: before === after ? modelBefore : await model(after) };
   const setups: Setup[] = [];
   // The providers that may be missing come first, so that nobody waits for the others to be told so.
   for (const provider of options.eps) {
-    if (provider !== 'cpu') setups.push({ provider, level, graph: after, optimizer: 'all', cases: 'first' });
+    if (provider !== 'cpu') setups.push({ provider, graph: 'after', optimizer: 'all', cases: 'first' });
   }
   // e0 is needed whatever was asked for.
-  setups.push({ provider: 'cpu', level: '-O0', graph: before, optimizer: 'off', cases: 'all' });
+  setups.push({ provider: 'cpu', graph: 'before', optimizer: 'off', cases: 'all' });
   if (options.eps.includes('cpu')) {
-    setups.push({ provider: 'cpu', level: '-O0', graph: before, optimizer: 'all', cases: 'all' });
-    setups.push({ provider: 'cpu', level, graph: after, optimizer: 'off', cases: 'all' });
-    setups.push({ provider: 'cpu', level, graph: after, optimizer: 'all', cases: 'all' });
+    setups.push({ provider: 'cpu', graph: 'before', optimizer: 'all', cases: 'all' });
+    if (before !== after) {
+      setups.push({ provider: 'cpu', graph: 'after', optimizer: 'off', cases: 'all' });
+      setups.push({ provider: 'cpu', graph: 'after', optimizer: 'all', cases: 'all' });
+    }
   }
   const measured: { readonly setup: Setup; readonly placement: Placement; readonly results: readonly RawResult[] }[] = [];
   for (const setup of setups) {
-    progress?.(`${setup.provider} ${setup.level}, optimiser ${setup.optimizer}`);
-    const model = models.get(setup.graph);
-    if (!model) continue;
-    const session = await openSession(model.bytes, {
+    progress?.(`${setup.provider} ${setup.graph === 'before' ? '-O0' : level}, optimiser ${setup.optimizer}`);
+    const session = await openSession(models[setup.graph].bytes, {
       ep: setup.provider,
       optimization: setup.optimizer,
       profile: true,
-      onnx: model.onnx,
+      onnx: models[setup.graph].onnx,
       threads: options.threads,
       environment: options.environment,
     });
@@ -239,18 +256,21 @@ export async function verifyModel(options: VerifyOptions): Promise<VerifyReport>
   const order = [...measured].sort((a, b) => rank(a.setup) - rank(b.setup));
   for (const [index, one] of inputs.entries()) {
     const started = performance.now();
-    const reference = evaluateGraph(before, one.inputs, constants);
+    const reference = referenceOf(before, one, constants);
     cases.push({ ...one, referenceMs: performance.now() - started });
     const e0 = new Map<string, number>();
     for (const { setup, placement, results } of order) {
       const result = results[index];
       if (!result) continue;
-      const baseline = setup.graph === before && setup.level === '-O0' && setup.optimizer === 'off';
+      const baseline = setup.provider === 'cpu' && setup.graph === 'before' && setup.optimizer === 'off';
       const outputs: OutputError[] = [];
       for (const [name, r] of reference) {
         const y = result.outputs.get(name);
         if (!y) continue;
-        const allowed = baseline || setup.provider !== 'cpu' ? bound.limit : Math.min(bound.limit, Math.max(8 * (e0.get(name) ?? 0), bound.floor));
+        const allowed =
+          baseline || setup.provider !== 'cpu'
+            ? bound.limit
+            : Math.min(bound.limit, Math.max(8 * (e0.get(name) ?? 0), bound.floor));
         const compared = compareOutputs(name, y, r, allowed);
         if (baseline) e0.set(name, compared.relative);
         outputs.push(compared.ok ? compared : excuse(compared, before, name, y, one.inputs, constants, allowed));
@@ -259,7 +279,8 @@ export async function verifyModel(options: VerifyOptions): Promise<VerifyReport>
         case: one.name,
         provider: setup.provider,
         adapter: placement.adapter,
-        level: setup.level,
+        graph: setup.graph,
+        level: setup.graph === 'before' ? '-O0' : level,
         optimizer: setup.optimizer,
         nodes: placement.nodes,
         left: placement.left,
@@ -269,14 +290,23 @@ export async function verifyModel(options: VerifyOptions): Promise<VerifyReport>
       });
     }
   }
-  const diagnostics = diagnosticsOf(runs, level);
-  return { ok: runs.every((run) => run.ok), seed, precision, cases, runs, diagnostics };
+  const ok = runs.every((run) => run.ok);
+  const passesAreOff =
+    runs.some((run) => !run.ok && run.graph === 'after') && runs.every((run) => run.ok || run.graph === 'after');
+  let suspects: readonly Suspect[] = [];
+  const [first] = inputs;
+  if (first && before !== after && (options.taps || passesAreOff)) {
+    progress?.('looking for the difference');
+    const optimised = await materialised(after, options.constants);
+    suspects = findSuspects(before, after, first.inputs, { before: constants, after: optimised }, bound.floor);
+  }
+  return { ok, seed, precision, cases, runs, suspects, diagnostics: diagnosticsOf(runs, suspects) };
 }
 
 /** Providers in the order of the options' names, and the baseline before what is measured against it. */
 function rank(setup: Setup): number {
   const provider = setup.provider === 'cpu' ? 0 : setup.provider === 'webgpu' ? 100 : 200;
-  return provider + (setup.level === '-O0' ? 0 : 10) + (setup.optimizer === 'off' ? 0 : 1);
+  return provider + (setup.graph === 'before' ? 0 : 10) + (setup.optimizer === 'off' ? 0 : 1);
 }
 
 function casesOf(options: VerifyOptions, seed: number): readonly Omit<VerifyCase, 'referenceMs'>[] {
@@ -293,6 +323,23 @@ function casesOf(options: VerifyOptions, seed: number): readonly Omit<VerifyCase
   }
   if (options.inputs) out.push({ name: 'given', bindings: bindingsOf(before, options.inputs), inputs: options.inputs });
   return out;
+}
+
+/** Throws RES0815 where the sizes are legal by the types, but an operator refuses them (a reflecting pad wider than its picture). */
+function referenceOf(
+  graph: Graph,
+  one: Pick<VerifyCase, 'name' | 'bindings' | 'inputs'>,
+  constants: (value: Value) => HostTensor,
+): ReadonlyMap<string, HostTensor> {
+  try {
+    return evaluateGraph(graph, one.inputs, constants);
+  } catch (error) {
+    if (!(error instanceof EvaluationError)) throw error;
+    const sizes = one.bindings.size > 0 ? ` for ${bindingsText(one.bindings)}` : '';
+    return fail(catalogue.notEvaluated, {
+      with: { found: `${error.message}${sizes}`, hint: `--input ${graph.inputs[0]?.name ?? 'NAME'}=tensor.npy` },
+    });
+  }
 }
 
 interface RawResult {
@@ -332,7 +379,8 @@ function decidedBy(graph: Graph, name: string): Node | undefined {
 
 /**
  * An argmax or comparison may come out differently where its operands lie closer together than their noise, which is the tolerance times
- * their largest. Such elements are not counted. The operands are evaluated for this alone, in a graph that ends there.
+ * their largest. Such elements are not counted. The operands come from a second
+ * evaluation that keeps every value, since they are rarely needed and many.
  */
 function excuse(
   found: OutputError,
@@ -345,7 +393,12 @@ function excuse(
 ): OutputError {
   const node = isFloat(found.elem) ? undefined : decidedBy(graph, name);
   if (!node || !Number.isFinite(found.absolute)) return found;
-  const operands = node.operands.map((value) => (value ? evaluateValue(graph, value, inputs, constants) : undefined));
+  const taps = evaluateGraph(graph, inputs, constants, { taps: true });
+  const keys = tapKeys(graph);
+  const operands = node.operands.map((value) => {
+    if (!value || value.def.kind === 'constant') return value && constants(value);
+    return value.def.kind === 'input' ? inputs.get(value.name ?? '') : taps.get(keys.get(value) ?? '');
+  });
   const [a, b] = operands;
   if (!a) return found;
   const largest = (t: HostTensor): number => t.data.reduce((m, v) => Math.max(m, Math.abs(v)), 0);
@@ -356,7 +409,12 @@ function excuse(
   let unequal = 0;
   for (let i = 0; i < y.data.length; i++) {
     if (y.data[i] === expected.data[i]) continue;
-    const margin = node.op.name === 'argmax' ? argmaxMargin(node, a, i, y.data[i] ?? 0, expected.data[i] ?? 0) : b ? comparisonMargin(a, b, expected.dims, i) : Infinity;
+    const margin =
+      node.op.name === 'argmax'
+        ? argmaxMargin(node, a, i, y.data[i] ?? 0, expected.data[i] ?? 0)
+        : b
+          ? comparisonMargin(a, b, expected.dims, i)
+          : Infinity;
     if (margin <= 2 * near) excused++;
     else unequal++;
   }
@@ -365,7 +423,7 @@ function excuse(
 
 /** How much the element chosen by the reference exceeds the one chosen by the run. */
 function argmaxMargin(node: Node, x: HostTensor, at: number, chosen: number, expected: number): number {
-  const attr = node.attrs['axis'];
+  const attr = node.attrs.axis;
   const axis = typeof attr === 'number' ? (attr < 0 ? attr + x.dims.length : attr) : 0;
   const size = x.dims[axis] ?? 1;
   if (!(chosen >= 0 && chosen < size)) return Infinity;
@@ -397,21 +455,28 @@ function broadcastIndex(from: readonly number[], to: readonly number[], at: numb
 
 const placeOf = (run: VerifyRun): string => `${run.provider} ${run.level}, optimiser of onnxruntime ${run.optimizer}`;
 
-function diagnosticsOf(runs: readonly VerifyRun[], level: string): readonly Diagnostic[] {
+function diagnosticsOf(runs: readonly VerifyRun[], suspects: readonly Suspect[]): readonly Diagnostic[] {
   const sink = new Sink();
   const told = new Set<string>();
   for (const run of runs) {
     for (const output of run.outputs) {
       if (output.ok) continue;
-      const baseline = run.level === '-O0' && run.optimizer === 'off' && run.provider === 'cpu';
+      const baseline = run.graph === 'before' && run.optimizer === 'off' && run.provider === 'cpu';
       // The first failing run says it; the table shows the others.
-      const key = `${baseline}|${output.name}|${run.level}`;
+      const key = `${baseline}|${output.name}|${run.graph}`;
       if (told.has(key)) continue;
       told.add(key);
       const found = `${errorText(output)} at element ${output.at} (${placeOf(run)}, ${run.case} sizes)`;
       const expected = isFloat(output.elem) ? `at most ${exponent(output.tolerance)}` : 'equal elements';
       if (baseline) sink.report(catalogue.baselineDiffers, { with: { name: output.name, found, expected, hint: '' } });
-      else sink.report(catalogue.outputDiffers, { with: { name: output.name, found, expected, hint: run.level === level ? 'rescc verify --verify-ir -O0' : '' } });
+      else {
+        const [suspect] = run.graph === 'after' ? suspects : [];
+        sink.report(catalogue.outputDiffers, {
+          span: suspect?.span,
+          label: suspect && suspectText(suspect),
+          with: { name: output.name, found, expected, hint: run.graph === 'after' ? 'rescc verify -O0' : '' },
+        });
+      }
     }
   }
   return sink.list;
@@ -434,6 +499,32 @@ function worst(run: VerifyRun): OutputError | undefined {
   return [...run.outputs].sort((a, b) => Number(a.ok) - Number(b.ok) || b.relative - a.relative)[0];
 }
 
+/** The report as plain data for `--json`: without tensors, numbers that JSON has not as texts. */
+export function verifyData(report: VerifyReport): Readonly<Record<string, unknown>> {
+  const number = (x: number): number | string => (Number.isFinite(x) ? x : String(x));
+  return {
+    ok: report.ok,
+    seed: report.seed,
+    precision: report.precision,
+    cases: report.cases.map((one) => ({
+      name: one.name,
+      bindings: Object.fromEntries(one.bindings),
+      inputs: Object.fromEntries([...one.inputs].map(([name, tensor]) => [name, `${tensor.elem}[${tensor.dims.join(', ')}]`])),
+    })),
+    runs: report.runs.map((run) => ({
+      ...run,
+      adapter: run.adapter ?? null,
+      outputs: run.outputs.map((output) => ({
+        ...output,
+        absolute: number(output.absolute),
+        relative: number(output.relative),
+        largest: number(output.largest),
+      })),
+    })),
+    suspects: report.suspects.map(({ scope, operator, nearest }) => ({ scope, operator, nearest: nearest ?? null })),
+  };
+}
+
 const tableWidth = 80;
 
 /**
@@ -444,14 +535,26 @@ export function verifyTable(report: VerifyReport): string {
   const rows = [['provider', 'passes', 'runtime', 'sizes', 'nodes', 'left', 'absolute', 'relative', 'verdict']];
   for (const run of report.runs) {
     const output = worst(run);
-    const verdict = run.ok ? 'ok' : `off${output ? `: ${output.name}` : ''}`;
-    const numbers = output ? [isFloat(output.elem) ? exponent(output.absolute) : `${output.absolute} uneq.`, exponent(output.relative)] : ['-', '-'];
-    rows.push([run.provider, run.level, run.optimizer, run.case, String(run.nodes), String(run.left.length), ...numbers, verdict]);
+    const numbers = output
+      ? [isFloat(output.elem) ? exponent(output.absolute) : `${output.absolute} uneq.`, exponent(output.relative)]
+      : ['-', '-'];
+    rows.push([
+      run.provider,
+      run.level,
+      run.optimizer,
+      run.case,
+      String(run.nodes),
+      String(run.left.length),
+      ...numbers,
+      run.ok ? 'ok' : 'off',
+    ]);
   }
   const right = new Set([4, 5, 6, 7]);
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
   const lines = rows.map((row) => {
-    const cells = row.map((cell, column) => (right.has(column) ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0)));
+    const cells = row.map((cell, column) =>
+      right.has(column) ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0),
+    );
     return cut(cells.join('  ').trimEnd());
   });
   lines.push('');
@@ -469,12 +572,24 @@ export function verifyTable(report: VerifyReport): string {
       left.set(run.provider, names);
     }
   }
-  for (const [provider, names] of left) lines.push(...wrapped(`left ${provider} for cpu: ${names.slice(0, 8).join(', ')}${names.length > 8 ? `, and ${names.length - 8} more` : ''}`));
+  for (const [provider, names] of left)
+    lines.push(
+      ...wrapped(
+        `left ${provider} for cpu: ${names.slice(0, 8).join(', ')}${names.length > 8 ? `, and ${names.length - 8} more` : ''}`,
+      ),
+    );
+  const off = new Set(report.runs.flatMap((run) => run.outputs.filter((output) => !output.ok).map((output) => output.name)));
+  if (off.size > 0) lines.push(...wrapped(`off: ${[...off].join(', ')}`));
+  for (const suspect of report.suspects.slice(0, 3)) lines.push(...wrapped(suspectText(suspect)));
   const excused = report.runs.reduce((n, run) => n + run.outputs.reduce((m, output) => m + output.excused, 0), 0);
   if (excused > 0) lines.push(...wrapped(`${excused} decisions differ where the reference is closer than the noise`));
   const failing = report.runs.filter((run) => !run.ok).length;
   const checked = report.runs.length === 1 ? 'the run agrees' : `all ${report.runs.length} runs agree`;
-  lines.push(failing === 0 ? `${checked} with the float64 reference` : `${failing} of ${report.runs.length} runs are off the float64 reference`);
+  lines.push(
+    failing === 0
+      ? `${checked} with the float64 reference`
+      : `${failing} of ${report.runs.length} runs are off the float64 reference`,
+  );
   return lines.join('\n');
 }
 

@@ -154,7 +154,7 @@ export abstract class Expr implements WeightExpr {
     elem: ElemType,
     dims: readonly number[],
     args: readonly Expr[],
-    options: { readonly sync?: boolean; readonly exact32?: boolean; readonly identity: string },
+    options: { readonly sync?: boolean; readonly exact32?: boolean; readonly size?: number; readonly identity: string },
   ) {
     this.id = nextId++;
     this.kind = kind;
@@ -169,7 +169,7 @@ export abstract class Expr implements WeightExpr {
     this.depth = args.reduce((depth, a) => Math.max(depth, a.depth + 1), 0);
     this.size = Math.min(
       Number.MAX_SAFE_INTEGER,
-      args.reduce((size, a) => size + a.size, 1),
+      args.reduce((size, a) => size + a.size, options.size ?? 1),
     );
     const hasher = new Hasher().string(kind).string(elem).string(dims.join()).string(options.identity);
     for (const a of args) hasher.string(a.hash);
@@ -484,7 +484,7 @@ class Barrier extends Expr {
   readonly inner: Expr;
   data: Held | undefined;
   constructor(inner: Expr) {
-    super('barrier', inner.elem, inner.dims, [], { sync: inner.sync, exact32: inner.exact32, identity: inner.hash });
+    super('barrier', inner.elem, inner.dims, [], { sync: inner.sync, exact32: inner.exact32, size: inner.size, identity: inner.hash });
     this.inner = inner;
   }
   protected override write(): string {

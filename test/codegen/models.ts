@@ -11,7 +11,8 @@ import { globalAvgpool } from '../../src/ops/pool.ts';
 import { reshape } from '../../src/ops/shape.ts';
 import { literal } from '../../src/weights/expr.ts';
 
-export const dim = (d: number | string | Dim): Dim => (typeof d === 'string' ? Dim.symbol(d) : typeof d === 'number' ? Dim.of(d) : d);
+export const dim = (d: number | string | Dim): Dim =>
+  typeof d === 'string' ? Dim.symbol(d) : typeof d === 'number' ? Dim.of(d) : d;
 export const type = (elem: ElemType, ...dims: readonly (number | string | Dim)[]) => ({ elem, dims: dims.map(dim) });
 
 /** Numbers without a pattern, the same on every machine. */
@@ -36,7 +37,12 @@ export class Maker {
     return { scope, residual: this.residual };
   }
 
-  node(op: Operator, operands: readonly (Value | undefined)[], scope: string, attrs: Readonly<Record<string, AttrValue>> = {}): Value {
+  node(
+    op: Operator,
+    operands: readonly (Value | undefined)[],
+    scope: string,
+    attrs: Readonly<Record<string, AttrValue>> = {},
+  ): Value {
     return this.graph.create(op, operands, attrs, this.origin(scope)).y;
   }
 
@@ -122,8 +128,8 @@ export const sizesOf: Operator = {
   onnx: [],
   operands: [{ name: 'x', doc: '' }],
   attrs: { shape: { kind: 'dims', doc: '' } },
-  infer: ({ attrs }) => [type('i64', (attrs['shape'] as readonly Dim[]).length)],
-  lower: (b, node) => [b.node('Identity', [b.dims(node.attrs['shape'] as readonly Dim[])], {}, node.y.type)],
+  infer: ({ attrs }) => [type('i64', (attrs.shape as readonly Dim[]).length)],
+  lower: (b, node) => [b.node('Identity', [b.dims(node.attrs.shape as readonly Dim[])], {}, node.y.type)],
 };
 
 /** A lowering of three nodes: 0.5 · x · x · 2 + x. */
@@ -167,7 +173,12 @@ export const halves: Operator = {
   },
   lower: (b, node, [x]) => {
     const n = node.results[0]?.type.dims[0]?.constant ?? 1;
-    return b.nodes('Split', [x, b.i64([n, n])], { axis: { kind: 'int', value: 0 } }, node.results.map((y) => y.type));
+    return b.nodes(
+      'Split',
+      [x, b.i64([n, n])],
+      { axis: { kind: 'int', value: 0 } },
+      node.results.map((y) => y.type),
+    );
   },
 };
 

@@ -1,12 +1,28 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  createReadStream,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import * as ort from 'onnxruntime-node';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { emitOnnx } from '../../src/codegen/emit.ts';
 import { writeModel } from '../../src/codegen/node/write-file.ts';
 import type { OnnxModel } from '../../src/codegen/onnx.ts';
 import { modelSize, onnxBytes } from '../../src/codegen/write.ts';
 import { DiagnosticError } from '../../src/diagnostics/diagnostic.ts';
 import { decodeModel } from './decode.ts';
+import { Maker, noise, type } from './models.ts';
 
 let folder = '';
 beforeEach(() => {
@@ -132,7 +148,37 @@ describe('one file', () => {
   });
 });
 
+test.skipIf(process.platform === 'win32')('a pipe gets the bytes', async () => {
+  execFileSync('mkfifo', [at('pipe')]);
+  const pieces: Buffer[] = [];
+  const reading = (async () => {
+    for await (const piece of createReadStream(at('pipe'))) if (piece instanceof Buffer) pieces.push(piece);
+  })();
+  await writeModel(modelOf(1), at('pipe'));
+  await reading;
+  expect(Buffer.compare(Buffer.concat(pieces), await onnxBytes(modelOf(1)))).toBe(0);
+  expect(statSync(at('pipe')).isFIFO()).toBe(true);
+  expect(await codeOf(writeModel(modelOf(1), at('pipe'), { externalData: true }))).toBe('RES0603');
+});
+
 describe('with a data file', () => {
+  test('onnxruntime computes the same from both forms', async () => {
+    const m = new Maker('g');
+    const x = m.graph.input('x', type('f32', 1, 16, 5, 5));
+    m.graph.output('y', m.conv(m.conv(x, 'a', 16, 3), 'b', 8, 3));
+    const model = emitOnnx(m.graph);
+    await writeModel(model, at('whole.onnx'));
+    const { files } = await writeModel(model, at('split.onnx'), { externalData: true });
+    // 9,216 bytes, a gap up to the next page, and 4,608 bytes.
+    expect(statSync(files[1] ?? '').size).toBe(12288 + 4608);
+    const feeds = { x: new ort.Tensor('float32', Float32Array.from(noise(400, 5)), [1, 16, 5, 5]) };
+    const [whole, split] = await Promise.all(
+      ['whole.onnx', 'split.onnx'].map(async (name) => (await (await ort.InferenceSession.create(at(name))).run(feeds)).y?.data),
+    );
+    expect(whole).toHaveLength(200);
+    expect(split).toEqual(whole);
+  });
+
   test('is named by its content, and the one that only the old model named is removed', async () => {
     const first = await writeModel(modelOf(1), at('m.onnx'), { externalData: true });
     const [, data = ''] = first.files;
@@ -145,7 +191,9 @@ describe('with a data file', () => {
     writeFileSync(at('m.0123456789abcdef.data'), 'of somebody else');
     const second = await writeModel(modelOf(2), at('m.onnx'), { externalData: true });
     expect(second.files[1]).not.toBe(data);
-    expect(readdirSync(folder).sort()).toEqual(['m.onnx', 'm.0123456789abcdef.data', (second.files[1] ?? '').slice(folder.length + 1)].sort());
+    expect(readdirSync(folder).sort()).toEqual(
+      ['m.onnx', 'm.0123456789abcdef.data', (second.files[1] ?? '').slice(folder.length + 1)].sort(),
+    );
   });
 
   test('whatever fails, the old pair is whole and nothing new is left', async () => {
@@ -153,7 +201,11 @@ describe('with a data file', () => {
     const before = readdirSync(folder).map((name) => [name, readFileSync(at(name), 'latin1')]);
     const controller = new AbortController();
     const failing = [
-      writeModel(modelOf(2, () => controller.abort()), at('m.onnx'), { externalData: true, signal: controller.signal }),
+      writeModel(
+        modelOf(2, () => controller.abort()),
+        at('m.onnx'),
+        { externalData: true, signal: controller.signal },
+      ),
       writeModel(
         modelOf(2, () => {
           throw new Error('gone');

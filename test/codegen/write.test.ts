@@ -1,7 +1,16 @@
 import proto from 'onnx-proto';
 import { describe, expect, test } from 'vitest';
 import type { OnnxInitializer, OnnxModel, OnnxNode } from '../../src/codegen/onnx.ts';
-import { chunkElements, encodeModel, externalData, externalLayout, largestMessage, modelSize, onnxBytes, tensorBytes } from '../../src/codegen/write.ts';
+import {
+  chunkElements,
+  encodeModel,
+  externalData,
+  externalLayout,
+  largestMessage,
+  modelSize,
+  onnxBytes,
+  tensorBytes,
+} from '../../src/codegen/write.ts';
 import { DiagnosticError } from '../../src/diagnostics/diagnostic.ts';
 import type { ElemType } from '../../src/ir/types.ts';
 import { decodeModel, dimsOf, floatsOf, int64sOf } from './decode.ts';
@@ -47,7 +56,20 @@ describe('messages', () => {
     outputs: ['a', 'b'],
     attrs: [
       ['alpha', { kind: 'float', value: 0.1 }],
-      ['body', { kind: 'graph', value: { name: 'inner', nodes: [{ name: 'n', op: 'Relu', inputs: ['a'], outputs: ['z'], attrs: [] }], initializers: [], inputs: [], outputs: [{ name: 'z', elem: 'f32', dims: [2] }], valueInfo: [] } }],
+      [
+        'body',
+        {
+          kind: 'graph',
+          value: {
+            name: 'inner',
+            nodes: [{ name: 'n', op: 'Relu', inputs: ['a'], outputs: ['z'], attrs: [] }],
+            initializers: [],
+            inputs: [],
+            outputs: [{ name: 'z', elem: 'f32', dims: [2] }],
+            valueInfo: [],
+          },
+        },
+      ],
       ['group', { kind: 'int', value: -1 }],
       ['mode', { kind: 'string', value: 'réflect' }],
       ['none', { kind: 'ints', value: [] }],
@@ -64,14 +86,30 @@ describe('messages', () => {
     expect(decoded.opsetImport.map((o) => [o.domain, Number(o.version)])).toEqual([['', 17]]);
     expect(decoded.metadataProps.map((p) => [p.key, p.value])).toEqual(model.metadata);
     const graph = decoded.graph;
-    expect(graph?.input?.map((v) => [v.name, v.type?.tensorType?.elemType, dimsOf(v)])).toEqual([['image', 1, ['N', 3, 'floordiv(H + 1, 2)', 0]]]);
-    expect(graph?.output?.map((v) => [v.name, v.type?.tensorType?.elemType, v.type?.tensorType?.shape !== null, dimsOf(v)])).toEqual([['y', 7, true, []]]);
-    expect(graph?.valueInfo?.map((v) => [v.name, v.type?.tensorType?.elemType, dimsOf(v)])).toEqual([['layer1.0.conv1', 16, [1, 2 ** 40]]]);
+    expect(graph?.input?.map((v) => [v.name, v.type?.tensorType?.elemType, dimsOf(v)])).toEqual([
+      ['image', 1, ['N', 3, 'floordiv(H + 1, 2)', 0]],
+    ]);
+    expect(
+      graph?.output?.map((v) => [v.name, v.type?.tensorType?.elemType, v.type?.tensorType?.shape !== null, dimsOf(v)]),
+    ).toEqual([['y', 7, true, []]]);
+    expect(graph?.valueInfo?.map((v) => [v.name, v.type?.tensorType?.elemType, dimsOf(v)])).toEqual([
+      ['layer1.0.conv1', 16, [1, 2 ** 40]],
+    ]);
     const [w, ids] = graph?.initializer ?? [];
-    expect([w?.name, w?.dims?.map(Number), w?.dataType, w && floatsOf(w)]).toEqual(['w', [2, 3], 1, [0, 0.25, 0.5, 0.75, 1, 1.25]]);
+    expect([w?.name, w?.dims?.map(Number), w?.dataType, w && floatsOf(w)]).toEqual([
+      'w',
+      [2, 3],
+      1,
+      [0, 0.25, 0.5, 0.75, 1, 1.25],
+    ]);
     expect([ids?.name, ids && int64sOf(ids)]).toEqual(['ids', [0, -1]]);
     const read = graph?.node?.[0];
-    expect([read?.name, read?.opType, read?.input, read?.output]).toEqual(['layer1.0.conv1', 'Conv', ['image', '', 'w'], ['a', 'b']]);
+    expect([read?.name, read?.opType, read?.input, read?.output]).toEqual([
+      'layer1.0.conv1',
+      'Conv',
+      ['image', '', 'w'],
+      ['a', 'b'],
+    ]);
     const attrs = new Map(read?.attribute?.map((a) => [a.name, a]));
     expect([...attrs.values()].map((a) => a.type)).toEqual([1, 5, 2, 3, 7, 7, 6, 4]);
     expect(attrs.get('alpha')?.f).toBe(Math.fround(0.1));
@@ -85,7 +123,9 @@ describe('messages', () => {
   });
 
   test('what has no repeated numbers, which its proto3 schema packs, is byte for byte what onnx-proto encodes', async () => {
-    const bytes = await onnxBytes(modelOf([], [{ ...node, attrs: node.attrs.filter(([name]) => !['pads', 'scales', 'value'].includes(name)) }]));
+    const bytes = await onnxBytes(
+      modelOf([], [{ ...node, attrs: node.attrs.filter(([name]) => !['pads', 'scales', 'value'].includes(name)) }]),
+    );
     const theirs = proto.onnx.ModelProto.encode(decodeModel(bytes)).finish();
     expect(Buffer.compare(bytes, theirs)).toBe(0);
   });
@@ -128,17 +168,20 @@ describe('weights', () => {
     // 128 tensors of 2 Mi f32 elements. The source does nothing, so that the bytes are all that is moved.
     const asked = new Set<number>();
     const arrays = new Set<ArrayBufferLike>();
-    const large = Array.from({ length: 128 }, (_, i): OnnxInitializer => ({
-      name: `w${i}`,
-      elem: 'f32',
-      dims: [2048, 1024],
-      expr: {
-        fill(_start, out) {
-          asked.add(out.length);
-          arrays.add(out.buffer);
+    const large = Array.from(
+      { length: 128 },
+      (_, i): OnnxInitializer => ({
+        name: `w${i}`,
+        elem: 'f32',
+        dims: [2048, 1024],
+        expr: {
+          fill(_start, out) {
+            asked.add(out.length);
+            arrays.add(out.buffer);
+          },
         },
-      },
-    }));
+      }),
+    );
     const model = modelOf(large);
     const buffers = new Set<ArrayBufferLike>();
     let bytes = 0;
@@ -212,7 +255,9 @@ describe('folded weights', () => {
   });
 
   test('what was not finite before may stay so', async () => {
-    await expect(onnxBytes(folded('f32', Number.NaN, [finite, tensor('t', [2], (i) => i / 0)]))).resolves.toBeInstanceOf(Uint8Array);
+    await expect(onnxBytes(folded('f32', Number.NaN, [finite, tensor('t', [2], (i) => i / 0)]))).resolves.toBeInstanceOf(
+      Uint8Array,
+    );
     await expect(onnxBytes(modelOf([tensor('w', [1], () => Number.POSITIVE_INFINITY)]))).resolves.toBeInstanceOf(Uint8Array);
   });
 });

@@ -19,7 +19,11 @@ function feed(x: HostTensor): ort.Tensor {
     case 'f64':
       return new ort.Tensor('float64', Float64Array.from(data), dims);
     case 'i64':
-      return new ort.Tensor('int64', BigInt64Array.from(data, (v) => BigInt(v)), dims);
+      return new ort.Tensor(
+        'int64',
+        BigInt64Array.from(data, (v) => BigInt(v)),
+        dims,
+      );
     case 'i32':
       return new ort.Tensor('int32', Int32Array.from(data), dims);
     case 'u8':
@@ -31,7 +35,14 @@ function feed(x: HostTensor): ort.Tensor {
   }
 }
 
-const types: Partial<Record<ElemType, string>> = { f32: 'float32', f64: 'float64', i64: 'int64', i32: 'int32', u8: 'uint8', bool: 'bool' };
+const types: Partial<Record<ElemType, string>> = {
+  f32: 'float32',
+  f64: 'float64',
+  i64: 'int64',
+  i32: 'int32',
+  u8: 'uint8',
+  bool: 'bool',
+};
 
 async function compare({ graph, inputs }: OneNode, opset: number, tolerance: number): Promise<void> {
   const expected = evaluateGraph(graph, inputs, () => {

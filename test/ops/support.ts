@@ -70,7 +70,7 @@ function build(operator: Operator, sample: Sample, symbolic: ReadonlySet<number>
     inputs.set('sizes', { elem: 'f32', dims, data: new Float64Array(elementCount(dims)) });
   }
   const node = graph.create(operator, operands, attrs, { scope: operator.name });
-  node.results.forEach((y, i) => graph.output(`y${i}`, y));
+  for (const [i, y] of node.results.entries()) graph.output(`y${i}`, y);
   return { graph, node, inputs, bindings };
 }
 

@@ -114,7 +114,9 @@ describe('pictures as inputs', () => {
     expect(await fits(type('u8', 1, 1, 2, 3), { mean: [0.5] })).toEqual(['RES0826']);
     const promised: TensorType = { elem: 'f32', dims: [Dim.of(1), Dim.of(3), Dim.of(1), Dim.symbol('W', 32).times(32)] };
     expect(await fits(promised)).toEqual(['RES0824']);
-    expect(await codesOf(() => imageInput([tiny, { ...tiny, width: 1, height: 2 }], type('f32', 'N', 3, 'H', 'W')))).toEqual(['RES0824']);
+    expect(await codesOf(() => imageInput([tiny, { ...tiny, width: 1, height: 2 }], type('f32', 'N', 3, 'H', 'W')))).toEqual([
+      'RES0824',
+    ]);
   });
 });
 
@@ -137,7 +139,9 @@ describe('pictures as outputs', () => {
 
   it('refuses what is no picture', async () => {
     expect(await codesOf(() => pngFiles({ elem: 'f32', dims: [1, 10], data: new Float64Array(10) }, 'logits'))).toEqual([]);
-    expect(await codesOf(() => pngFiles({ elem: 'f32', dims: [7, 5, 9], data: new Float64Array(315) }, 'y'))).toEqual(['RES0827']);
+    expect(await codesOf(() => pngFiles({ elem: 'f32', dims: [7, 5, 9], data: new Float64Array(315) }, 'y'))).toEqual([
+      'RES0827',
+    ]);
     expect(await codesOf(() => pngFiles({ elem: 'f32', dims: [10], data: new Float64Array(10) }, 'y'))).toEqual(['RES0827']);
   });
 });

@@ -6,7 +6,8 @@ import { DiagnosticError } from '../../src/diagnostics/diagnostic.ts';
 import type { ElemType, HostTensor } from '../../src/ir/types.ts';
 import { npyBytes, parseNpy } from '../../src/runtime/npy.ts';
 
-const fixture = (name: string): Uint8Array => readFileSync(fileURLToPath(new URL(`../fixtures/runtime/${name}`, import.meta.url)));
+const fixture = (name: string): Uint8Array =>
+  readFileSync(fileURLToPath(new URL(`../fixtures/runtime/${name}`, import.meta.url)));
 const read = (name: string): HostTensor => parseNpy(fixture(name), name);
 const ramp = Array.from({ length: 24 }, (_, i) => i * 0.75 - 7);
 
@@ -58,7 +59,10 @@ describe('damaged files', () => {
   it('reports a cut at every byte', () => {
     const whole = fixture('f32.npy');
     for (let length = 0; length < whole.length; length++) {
-      expect(codesOf(() => parseNpy(whole.subarray(0, length), 'cut.npy')), `cut at ${length}`).toEqual(['RES0821']);
+      expect(
+        codesOf(() => parseNpy(whole.subarray(0, length), 'cut.npy')),
+        `cut at ${length}`,
+      ).toEqual(['RES0821']);
     }
   });
 
@@ -70,7 +74,14 @@ describe('damaged files', () => {
 
   it('reports a shape that no memory holds', () => {
     const text = new TextDecoder('latin1').decode(fixture('f32.npy')).replace('(2, 3, 4)', '(9999999,9999999)'.slice(0, 9));
-    expect(codesOf(() => parseNpy(Uint8Array.from(text, (c) => c.charCodeAt(0)), 'shape.npy'))).toEqual(['RES0821']);
+    expect(
+      codesOf(() =>
+        parseNpy(
+          Uint8Array.from(text, (c) => c.charCodeAt(0)),
+          'shape.npy',
+        ),
+      ),
+    ).toEqual(['RES0821']);
   });
 
   it('never throws anything but a diagnostic', () => {
@@ -91,13 +102,29 @@ describe('writing', () => {
       const bytes = fixture(name);
       const ours = npyBytes(parseNpy(bytes, name));
       // NumPy reserves room in the header for a growing array, so that only what the header says has to be equal.
-      expect(new TextDecoder('latin1').decode(ours.subarray(10, 128)).trim()).toBe(new TextDecoder('latin1').decode(bytes.subarray(10, 128)).trim());
+      expect(new TextDecoder('latin1').decode(ours.subarray(10, 128)).trim()).toBe(
+        new TextDecoder('latin1').decode(bytes.subarray(10, 128)).trim(),
+      );
       expect([...ours.subarray(128)]).toEqual([...bytes.subarray(128)]);
     }
   });
 
   it('reads back what it wrote', () => {
-    const elems: readonly ElemType[] = ['f32', 'f64', 'f16', 'bf16', 'i64', 'i32', 'i16', 'i8', 'u64', 'u32', 'u16', 'u8', 'bool'];
+    const elems: readonly ElemType[] = [
+      'f32',
+      'f64',
+      'f16',
+      'bf16',
+      'i64',
+      'i32',
+      'i16',
+      'i8',
+      'u64',
+      'u32',
+      'u16',
+      'u8',
+      'bool',
+    ];
     for (const elem of elems) {
       const tensor: HostTensor = { elem, dims: [2, 1, 2], data: Float64Array.of(0, 1, 1, 0) };
       const back = parseNpy(npyBytes(tensor), 'x.npy');

@@ -6,10 +6,16 @@ import { irVersionOf, type OnnxModel, type OnnxNode, type OnnxValue } from '../.
 import { onnxBytes } from '../../src/codegen/write.ts';
 import { type Diagnostic, DiagnosticError } from '../../src/diagnostics/diagnostic.ts';
 import type { ElemType, HostTensor } from '../../src/ir/types.ts';
-import { openInChild, swiftshaderEnvironment } from '../../src/runtime/provider.ts';
+import { openInChild } from '../../src/runtime/provider.ts';
 import { fromOrt, openSession, toOrt } from '../../src/runtime/session.ts';
+import { swiftshader } from './swiftshader.ts';
 
-function onnxModel(nodes: readonly OnnxNode[], inputs: readonly OnnxValue[], outputs: readonly OnnxValue[], opset = 17): OnnxModel {
+function onnxModel(
+  nodes: readonly OnnxNode[],
+  inputs: readonly OnnxValue[],
+  outputs: readonly OnnxValue[],
+  opset = 17,
+): OnnxModel {
   return {
     irVersion: irVersionOf(opset),
     opset,
@@ -19,7 +25,11 @@ function onnxModel(nodes: readonly OnnxNode[], inputs: readonly OnnxValue[], out
   };
 }
 const value = (name: string, elem: ElemType, ...dims: (number | string)[]): OnnxValue => ({ name, elem, dims });
-const tensor = (elem: ElemType, dims: readonly number[], data: readonly number[]): HostTensor => ({ elem, dims, data: Float64Array.from(data) });
+const tensor = (elem: ElemType, dims: readonly number[], data: readonly number[]): HostTensor => ({
+  elem,
+  dims,
+  data: Float64Array.from(data),
+});
 
 const source = { name: 'm.res', text: 'model M {\n  layer1: relu\n}\n' };
 const span = { file: source, start: 12, end: 24 };
@@ -62,18 +72,20 @@ describe('a session on the CPU', () => {
 
   it('leaves nothing behind in the folder for temporary files', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'rescc-test-'));
-    const usual = process.env['TMPDIR'];
-    process.env['TMPDIR'] = folder;
+    const usual = process.env.TMPDIR;
+    process.env.TMPDIR = folder;
     try {
       const session = await openSession(await onnxBytes(reluModel()), { ep: 'cpu', optimization: 'all', profile: true });
       expect(readdirSync(folder)).toHaveLength(1);
       await session.close();
       await session.close();
-      expect(await codesOf(() => openSession(Uint8Array.of(1, 2, 3), { ep: 'cpu', optimization: 'all', profile: true }))).toEqual(['RES0804']);
+      expect(await codesOf(() => openSession(Uint8Array.of(1, 2, 3), { ep: 'cpu', optimization: 'all', profile: true }))).toEqual(
+        ['RES0804'],
+      );
       expect(readdirSync(folder)).toEqual([]);
     } finally {
-      if (usual === undefined) delete process.env['TMPDIR'];
-      else process.env['TMPDIR'] = usual;
+      if (usual === undefined) delete process.env.TMPDIR;
+      else process.env.TMPDIR = usual;
       rmSync(folder, { recursive: true });
     }
   });
@@ -109,14 +121,25 @@ describe('a session on the CPU', () => {
   it('refuses what it cannot exchange', async () => {
     expect(await codesOf(() => toOrt('x', tensor('bf16', [1], [1])))).toEqual(['RES0807']);
     expect(await codesOf(() => fromOrt('y', { type: 'string', dims: [0], data: new Uint8Array() }))).toEqual(['RES0807']);
-    expect(await codesOf(() => fromOrt('y', { type: 'int64', dims: [1], data: BigInt64Array.of(2n ** 60n) }))).toEqual(['RES0530']);
+    expect(await codesOf(() => fromOrt('y', { type: 'int64', dims: [1], data: BigInt64Array.of(2n ** 60n) }))).toEqual([
+      'RES0530',
+    ]);
   });
 
   it('reports inputs that do not fit', async () => {
     const session = await openSession(await onnxBytes(reluModel()), { ep: 'cpu', optimization: 'off' });
     const x = tensor('f32', [1, 3], [1, 2, 3]);
     expect(await codesOf(() => session.run(new Map()))).toEqual(['RES0814']);
-    expect(await codesOf(() => session.run(new Map([['x', x], ['z', x]])))).toEqual(['RES0814']);
+    expect(
+      await codesOf(() =>
+        session.run(
+          new Map([
+            ['x', x],
+            ['z', x],
+          ]),
+        ),
+      ),
+    ).toEqual(['RES0814']);
     expect(await codesOf(() => session.run(new Map([['x', tensor('f32', [1, 4], [1, 2, 3, 4])]])))).toEqual(['RES0813']);
     expect(await codesOf(() => session.run(new Map([['x', tensor('f64', [1, 3], [1, 2, 3])]])))).toEqual(['RES0813']);
     expect(await codesOf(() => session.run(new Map([['x', tensor('f32', [2, 3], [1, 2, 3])]])))).toEqual(['RES0813']);
@@ -146,7 +169,14 @@ describe('what onnxruntime refuses', () => {
       [value('y', 'f32', 'K')],
     );
     const session = await openSession(await onnxBytes(onnx), { ep: 'cpu', optimization: 'off', onnx });
-    const [found] = await diagnosticsOf(() => session.run(new Map([['a', tensor('f32', [2], [1, 2])], ['b', tensor('f32', [3], [1, 2, 3])]])));
+    const [found] = await diagnosticsOf(() =>
+      session.run(
+        new Map([
+          ['a', tensor('f32', [2], [1, 2])],
+          ['b', tensor('f32', [3], [1, 2, 3])],
+        ]),
+      ),
+    );
     expect(found?.code).toBe('RES0805');
     expect(found?.span).toBe(span);
     await session.close();
@@ -184,22 +214,18 @@ describe('providers that are not there', () => {
   it('a provider that takes its process down is an error, not a crash', async () => {
     const bytes = await onnxBytes(reluModel());
     // Node refuses the option, so that the process ends before it answers, as it does when a driver aborts.
-    const [found] = await diagnosticsOf(() => openSession(bytes, { ep: 'webgpu', optimization: 'all', environment: { NODE_OPTIONS: '--no-such-option' } }));
+    const [found] = await diagnosticsOf(() =>
+      openSession(bytes, { ep: 'webgpu', optimization: 'all', environment: { NODE_OPTIONS: '--no-such-option' } }),
+    );
     expect(found?.code).toBe('RES0806');
     expect(found?.found).toMatch(/ended with exit code/);
   });
 });
 
-const swiftshader = swiftshaderEnvironment();
-const missing = 'no SwiftShader: apt-get install -y chromium-common';
-
 describe('WebGPU through SwiftShader', () => {
   it('runs a model and names its adapter', async (context) => {
-    if (!swiftshader) {
-      if (process.env['CI'] === 'true') throw new Error(missing);
-      return context.skip(missing);
-    }
-    const options = { ep: 'webgpu', optimization: 'all', profile: true, environment: swiftshader } as const;
+    const environment = swiftshader(context);
+    const options = { ep: 'webgpu', optimization: 'all', profile: true, environment } as const;
     const session = await openSession(await onnxBytes(reluModel()), options);
     const x = tensor('f32', [2, 3], [-1, 2, -3, 4, -5, 6]);
     expect((await session.run(new Map([['x', x]]))).get('y')).toEqual(tensor('f32', [2, 3], [0, 2, 0, 4, 0, 6]));
@@ -210,10 +236,7 @@ describe('WebGPU through SwiftShader', () => {
   });
 
   it('counts the nodes that leave for the CPU', async (context) => {
-    if (!swiftshader) {
-      if (process.env['CI'] === 'true') throw new Error(missing);
-      return context.skip(missing);
-    }
+    const environment = swiftshader(context);
     // The WebGPU provider has no kernels for f64.
     const onnx = onnxModel(
       [
@@ -223,8 +246,13 @@ describe('WebGPU through SwiftShader', () => {
       [value('x', 'f64', 3), value('z', 'f32', 3)],
       [value('a', 'f64', 3), value('b', 'f32', 3)],
     );
-    const session = await openSession(await onnxBytes(onnx), { ep: 'webgpu', optimization: 'all', profile: true, environment: swiftshader });
-    await session.run(new Map([['x', tensor('f64', [3], [-1, 0, 1])], ['z', tensor('f32', [3], [-1, 0, 1])]]));
+    const session = await openSession(await onnxBytes(onnx), { ep: 'webgpu', optimization: 'all', profile: true, environment });
+    await session.run(
+      new Map([
+        ['x', tensor('f64', [3], [-1, 0, 1])],
+        ['z', tensor('f32', [3], [-1, 0, 1])],
+      ]),
+    );
     const placement = await session.close();
     expect(placement?.left).toEqual([{ name: 'cpu', op: 'Relu', provider: 'CPUExecutionProvider' }]);
   });
@@ -238,7 +266,7 @@ describe('the process of a provider', () => {
     const engine = await openInChild(path, { ep: 'cpu', level: 'all', threads: 1, profile: undefined }, undefined);
     const x = tensor('f16', [1, 3], [-1, 0.5, 2]);
     const { outputs } = await engine.run({ x: toOrt('x', x) });
-    const y = outputs['y'];
+    const y = outputs.y;
     expect(y && fromOrt('y', y)).toEqual(tensor('f16', [1, 3], [0, 0.5, 2]));
     await engine.close();
     await expect(engine.run({ x: toOrt('x', x) })).rejects.toThrow();

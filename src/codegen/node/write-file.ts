@@ -7,11 +7,20 @@ import { createHash, randomBytes } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs';
 import { type FileHandle, lstat, open, readlink, rename, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { badDataName, cannotWrite, diskFull, mayNotWrite, noSuchFolder, tooLargeForOneFile, wouldReplaceOther, writingStopped } from '../../diagnostics/catalogue/codegen.ts';
+import {
+  badDataName,
+  cannotWrite,
+  diskFull,
+  mayNotWrite,
+  noSuchFolder,
+  tooLargeForOneFile,
+  wouldReplaceOther,
+  writingStopped,
+} from '../../diagnostics/catalogue/codegen.ts';
 import { fail } from '../../diagnostics/diagnostic.ts';
 import type { OnnxModel } from '../onnx.ts';
-import { fieldsOf, textOf, WireError, wireBytes, wireVarint, windowedSource, type WireSource } from '../wire.ts';
-import { encodeModel, type ExternalLayout, externalData, externalLayout, largestMessage, modelSize } from '../write.ts';
+import { fieldsOf, textOf, WireError, type WireSource, windowedSource, wireBytes, wireVarint } from '../wire.ts';
+import { type ExternalLayout, encodeModel, externalData, externalLayout, largestMessage, modelSize } from '../write.ts';
 
 export interface WriteOptions {
   /**
@@ -55,16 +64,22 @@ interface Progress {
   readonly signal: AbortSignal | undefined;
 }
 
-async function write(model: OnnxModel, path: string, options: WriteOptions, progress: Progress, temporary: Set<string>): Promise<Written> {
+async function write(
+  model: OnnxModel,
+  path: string,
+  options: WriteOptions,
+  progress: Progress,
+  temporary: Set<string>,
+): Promise<Written> {
   options.signal?.throwIfAborted();
-  const target = await followLinks(resolve(path));
-  const found = await statOrNothing(target);
+  const { target, found } = await targetOf(resolve(path));
   if (found?.isDirectory()) fail(wouldReplaceOther, { with: { path, what: 'a folder' } });
   const wholeSize = modelSize(model);
   const wantsExternal = options.externalData !== undefined && options.externalData !== false;
   if (found && !found.isFile()) {
     // A device or pipe, such as /dev/stdout, is written to and never renamed over.
-    if (wantsExternal || wholeSize > largestMessage) fail(tooLargeForOneFile, { with: { bytes: wholeSize, limit: largestMessage } });
+    if (wantsExternal || wholeSize > largestMessage)
+      fail(tooLargeForOneFile, { with: { bytes: wholeSize, limit: largestMessage } });
     progress.total = wholeSize;
     const file = await open(target, constants.O_WRONLY);
     await streamTo(file, encodeModel(model, { signal: options.signal }), progress, false);
@@ -128,7 +143,18 @@ async function checkDataName(name: string, target: string, before: readonly stri
   }
   const found = await statOrNothing(join(dirname(target), name));
   if (!found || (found.isFile() && (force || found.size === 0 || before.includes(name)))) return;
-  fail(wouldReplaceOther, { with: { path: name, what: found.isFile() ? `${found.size} bytes that the model at ${basename(target)} does not name` : 'no regular file' } });
+  fail(wouldReplaceOther, {
+    with: {
+      path: name,
+      what: found.isFile() ? `${found.size} bytes that the model at ${basename(target)} does not name` : 'no regular file',
+    },
+  });
+}
+
+/** A device or pipe is taken by the name given: /dev/stdout leads to a name under /proc that cannot be opened as a path. */
+async function targetOf(path: string): Promise<{ readonly target: string; readonly found: Stats | undefined }> {
+  const found = await statOrNothing(path);
+  return { target: found && !found.isFile() ? path : await followLinks(path), found };
 }
 
 /** Renaming over a link would replace the link; the model goes where it points, also when nothing is there yet. */
@@ -151,7 +177,11 @@ async function statOrNothing(path: string): Promise<Stats | undefined> {
   }
 }
 
-async function temporaryFile(target: string, replaces: Stats | undefined, temporary: Set<string>): Promise<{ readonly file: FileHandle; readonly path: string }> {
+async function temporaryFile(
+  target: string,
+  replaces: Stats | undefined,
+  temporary: Set<string>,
+): Promise<{ readonly file: FileHandle; readonly path: string }> {
   // Random, because two runs may write the same model at once; it never reaches a file's content.
   const path = join(dirname(target), `.${basename(target)}.${randomBytes(6).toString('hex')}.tmp`);
   const file = await open(path, 'wx', replaces ? replaces.mode & 0o777 : 0o666);

@@ -49,7 +49,7 @@ export const mayNotWrite = defineDiagnostic({
   title: msg`${'path'} may not be written`,
   found: msg`${'reason'}`,
   expected: msg`a folder in which new files may be made, since the model is written beside its place and then renamed`,
-  hint: msg`-o with a path in a folder of your own`,
+  hint: msg`-o ~/model.onnx`,
   more: 'The model is first written to a temporary file in the same folder and renamed when it is whole, so that there is never half a model. This needs the right to make files in that folder.',
 });
 
@@ -58,7 +58,7 @@ export const diskFull = defineDiagnostic({
   title: msg`no space is left for ${'path'}`,
   found: msg`${'reason'} after ${'written'} bytes`,
   expected: msg`room for ${'total'} bytes`,
-  hint: msg`-o with a path on another disk`,
+  hint: msg`-o /path/on/another/disk/model.onnx`,
   more: 'Nothing is left of the attempt: the temporary files are removed, and a model that stood at the path before is still there.',
 });
 
@@ -75,7 +75,7 @@ export const cannotWrite = defineDiagnostic({
   code: 'RES0608',
   title: msg`${'path'} cannot be written`,
   found: msg`${'reason'}`,
-  hint: msg`-o with another path`,
+  hint: msg`-o ~/model.onnx`,
   more: 'The operating system refused to write the file. Its own words are given; nothing is left of the attempt.',
 });
 
@@ -91,7 +91,7 @@ export const sizeOnlyTheRunKnows = defineDiagnostic({
   title: msg`the size ${'dim'} cannot be computed in the graph`,
   found: msg`no input or earlier value has ${'symbol'} as one of its dimensions`,
   expected: msg`an input with ${'symbol'} in its type`,
-  hint: msg`${'symbol'} as a dimension of an input`,
+  hint: msg`input size: f32[${'symbol'}]`,
   more: 'A size that is a symbol is computed, when the model runs, from the shapes of its inputs. A symbol that stands in none of them has no value then.',
 });
 
@@ -99,7 +99,7 @@ export const cannotDraw = defineDiagnostic({
   code: 'RES0611',
   title: 'Graphviz could not lay the drawing out',
   found: msg`${'reason'}`,
-  hint: msg`-o with a name that ends in .dot, for a Graphviz of your own`,
+  hint: msg`-o net.dot`,
   more: 'SVG is made by Graphviz compiled to WebAssembly, whose memory is limited. A drawing of fewer boxes, with --depth, or a native Graphviz goes further.',
 });
 

@@ -25,7 +25,7 @@ export const noAdapter = defineDiagnostic({
   found: msg`${'found'}`,
   expected: msg`a graphics driver that WebGPU can use: Vulkan on Linux, Metal on macOS, Direct3D 12 on Windows`,
   hint: msg`${'hint'}`,
-  more: 'The WebGPU provider of onnxruntime reaches the GPU through Vulkan, Metal or Direct3D 12. On a Linux machine without a GPU, SwiftShader is an adapter in software: Debian and Ubuntu ship it in the package chromium-common. The Vulkan loader finds it through VK_ICD_FILENAMES, which has to be set before rescc starts. rescc never runs on another provider instead.',
+  more: 'The WebGPU provider of onnxruntime reaches the GPU through Vulkan, Metal or Direct3D 12. On a Linux machine without a GPU, SwiftShader is an adapter in software: Debian ships it in the package chromium-common. The Vulkan loader finds it through VK_ICD_FILENAMES, which has to be set before rescc starts. rescc never runs on another provider instead.',
 });
 
 export const cudaMissing = defineDiagnostic({
@@ -116,6 +116,15 @@ export const inputNames = defineDiagnostic({
   expected: msg`${'expected'}`,
   hint: msg`${'hint'}`,
   more: 'Every input of the model is given once, by its name: `--input image=cat.png`. A model with one input takes `--input cat.png`, too.',
+});
+
+export const notEvaluated = defineDiagnostic({
+  code: 'RES0815',
+  title: 'the model cannot be evaluated on these inputs',
+  found: msg`${'found'}`,
+  expected: msg`sizes and numbers that every operator of the model is defined for`,
+  hint: msg`${'hint'}`,
+  more: 'Some operators ask more of their inputs than types can say: an index must lie inside its table, a reflecting pad must be narrower than the picture. Where the smallest sizes do not do, give inputs of your own.',
 });
 
 export const fileUnreadable = defineDiagnostic({

@@ -1,0 +1,48 @@
+/**
+ * Which room may import which: COMPILER.md's table as an allow-list, checked by dependency-cruiser. A check that saw no module is a
+ * failure, because the tool says nothing when it cannot read TypeScript.
+ */
+import { cruise, type ICruiseResult } from 'dependency-cruiser';
+import extractTSConfig from 'dependency-cruiser/config-utl/extract-ts-config';
+
+/** Type-only imports follow the same table. */
+const rooms: Readonly<Record<string, readonly string[]>> = {
+  diagnostics: [],
+  parser: ['diagnostics'],
+  ir: ['diagnostics'],
+  ops: ['diagnostics', 'ir'],
+  elaborate: ['diagnostics', 'parser', 'ir', 'ops'],
+  weights: ['diagnostics', 'ir', 'ops'],
+  passes: ['diagnostics', 'ir', 'ops', 'weights'],
+  codegen: ['diagnostics', 'ir', 'ops', 'weights'],
+  runtime: ['diagnostics', 'ir', 'ops', 'weights', 'codegen'],
+  stdlib: [],
+};
+
+const result = await cruise(
+  ['src'],
+  { doNotFollow: { path: 'node_modules' }, tsPreCompilationDeps: true, ruleSet: {} },
+  undefined,
+  { tsConfig: extractTSConfig('tsconfig.json') },
+);
+const output = result.output as ICruiseResult;
+const problems: string[] = [];
+let edges = 0;
+const roomOf = (path: string): string | undefined => /^src\/(\w+)\//.exec(path)?.[1];
+for (const module of output.modules) {
+  const room = roomOf(module.source);
+  for (const dependency of module.dependencies) {
+    const to = roomOf(dependency.resolved);
+    if (room !== undefined && to === 'runtime' && room !== 'runtime' && room !== 'cli') problems.push(`${module.source} imports ${dependency.resolved}`);
+    if (dependency.module === 'onnxruntime-node' && room !== 'runtime') problems.push(`${module.source} imports onnxruntime-node`);
+    if (!dependency.resolved.startsWith('src/')) continue;
+    edges++;
+    const allowed = room === undefined ? undefined : rooms[room];
+    if (!allowed || to === room) continue;
+    if (to === undefined ? dependency.resolved !== 'src/version.ts' : !allowed.includes(to)) problems.push(`${module.source} imports ${dependency.resolved}`);
+  }
+}
+if (output.modules.length < 50 || edges < 100) problems.push(`only ${output.modules.length} modules and ${edges} imports were seen`);
+for (const problem of problems) console.error(problem);
+console.log(`${output.modules.length} modules, ${edges} imports, ${problems.length} problems`);
+process.exitCode = problems.length === 0 ? 0 : 1;

@@ -1,0 +1,252 @@
+/**
+ * The pipelines, on one screen: which passes there are, which of their rules run where and when.
+ *
+ *   simplify · what is provably zero · [fold-batchnorm fold-affine merge-branches] to a fixed point (a merge exposes a batchnorm behind the sum) ·
+ *   commute-pool · merge-linear (pooling first brings pointwise beside pointwise) · move-stride · the bracket and these again until a round fires
+ *   nothing · then once: fuse-shortcut option A, the concat form where asked, the bias · simplify
+ *
+ * `-O0` is nothing, `-O1` all but the concat form, `-O2` that too. A target's table says what is slower there; `portable` does what is slower nowhere.
+ */
+import type { Graph } from '../ir/graph.ts';
+import { commutePool, commuteResize } from './commute-pool.ts';
+import { type DriverOptions, type GraphMeasure, measureGraph, NameTable, type Refusal, runRules } from './driver.ts';
+import {
+  foldAffineBeforeNorm,
+  foldAffineIntoLinear,
+  foldAffineIntoNorm,
+  foldAffineIntoReaders,
+  foldAffineThrough,
+  foldAffineTogether,
+} from './fold-affine.ts';
+import { foldBatchnormIntoLinear, foldBatchnormIntoReaders } from './fold-batchnorm.ts';
+import { biasForSum, concatForm, optionAConv, optionAPool, removeIdentityTerm, removeZeroTerm } from './fuse-shortcut.ts';
+import { mergeBranches } from './merge-branches.ts';
+import { mergeConvs, mergeMatrices } from './merge-linear.ts';
+import { moveStrideUp } from './move-stride.ts';
+import type { RemovedShortcut, Rule, Sweep } from './rule.ts';
+import {
+  commonSubexpressions,
+  deadCode,
+  equalWeights,
+  foldConstants,
+  mergeCasts,
+  mergePads,
+  mergeReshapes,
+  mergeSlices,
+  mergeTransposes,
+  removeIdentity,
+  removeNeutral,
+  removeRepeated,
+} from './simplify.ts';
+
+export type Target = 'portable' | 'cpu' | 'webgpu' | 'cuda';
+export type { GraphMeasure, Refusal } from './driver.ts';
+export type { RemovedShortcut } from './rule.ts';
+
+/** Rules that only these targets want; all others run everywhere. Measured by `npm run bench -- rewrites`. */
+const onlyFor: ReadonlyMap<Rule, readonly Target[]> = new Map([[optionAConv, ['cpu']]]);
+
+interface Stage {
+  readonly pass: string;
+  readonly rules: readonly Rule[];
+  readonly sweeps: readonly Sweep[];
+  /** From which level on; 1 where nothing is said. */
+  readonly level?: 1 | 2;
+}
+
+const simplifyRules = [
+  foldConstants,
+  removeIdentity,
+  removeNeutral,
+  mergeReshapes,
+  mergeTransposes,
+  mergeSlices,
+  mergeCasts,
+  mergePads,
+  removeRepeated,
+] as const;
+
+const simplify: Stage = { pass: 'simplify', rules: simplifyRules, sweeps: [deadCode, commonSubexpressions] };
+const zero: Stage = { pass: 'fuse-shortcut', rules: [removeZeroTerm, removeIdentityTerm], sweeps: [] };
+/** To a fixed point by itself. */
+const bracket: readonly Stage[] = [
+  { pass: 'fold-batchnorm', rules: [foldBatchnormIntoLinear, foldBatchnormIntoReaders], sweeps: [] },
+  {
+    pass: 'fold-affine',
+    rules: [
+      foldAffineIntoLinear,
+      foldAffineIntoNorm,
+      foldAffineIntoReaders,
+      foldAffineThrough,
+      foldAffineBeforeNorm,
+      foldAffineTogether,
+    ],
+    sweeps: [],
+  },
+  { pass: 'merge-branches', rules: [mergeBranches], sweeps: [] },
+];
+/** Behind the bracket, and with it until a round fires nothing. */
+const rounds: readonly Stage[] = [
+  { pass: 'commute-pool', rules: [commutePool, commuteResize], sweeps: [] },
+  { pass: 'merge-linear', rules: [mergeConvs, mergeMatrices], sweeps: [] },
+  { pass: 'move-stride', rules: [moveStrideUp], sweeps: [] },
+];
+const once: readonly Stage[] = [
+  { pass: 'fuse-shortcut', rules: [optionAConv, optionAPool], sweeps: [] },
+  { pass: 'fuse-shortcut', rules: [concatForm], sweeps: [], level: 2 },
+  { pass: 'fuse-shortcut', rules: [biasForSum], sweeps: [] },
+  { ...simplify, sweeps: [deadCode, commonSubexpressions, equalWeights] },
+];
+const allStages: readonly Stage[] = [simplify, zero, ...bracket, ...rounds, ...once];
+
+/** What `--passes` takes, in the order in which the passes run first. */
+export const passNames: readonly string[] = [
+  'simplify',
+  'fold-batchnorm',
+  'fold-affine',
+  'merge-branches',
+  'commute-pool',
+  'merge-linear',
+  'move-stride',
+  'fuse-shortcut',
+];
+
+/** Every rule, in the order of the pipeline. */
+export const allRules: readonly Rule[] = [...new Set(allStages.flatMap((stage) => stage.rules))];
+export const allSweeps: readonly Sweep[] = [...new Set(allStages.flatMap((stage) => stage.sweeps))];
+
+export interface PassRun {
+  readonly name: string;
+  /** How often each rule did something, by its name. */
+  readonly fired: Readonly<Record<string, number>>;
+  /** What a rule would have matched and a named condition kept it from; those of the pass's last run. */
+  readonly refused: readonly Refusal[];
+  readonly before: GraphMeasure;
+  readonly after: GraphMeasure;
+}
+
+export interface PassReport {
+  /** The runs in their order: the first of every pass, and later ones that did something. */
+  readonly passes: readonly PassRun[];
+  readonly removedShortcuts: readonly RemovedShortcut[];
+}
+
+export interface PipelineOptions {
+  /** Default 1. */
+  readonly level?: 0 | 1 | 2 | undefined;
+  /** Default portable. */
+  readonly target?: Target | undefined;
+  /** Runs these, in this order, each to its fixed point, instead of the pipeline of the level; all of their forms. Names of `passNames`. */
+  readonly passes?: readonly string[] | undefined;
+  /** After every run that stands in the report. */
+  readonly onPass?: ((name: string, graph: Graph) => void) | undefined;
+  /** After every run that did something; throws when the graph is not sound. */
+  readonly check?: ((graph: Graph) => void) | undefined;
+  /** Checks that every rule lowers the measure at every firing. */
+  readonly assertLowers?: boolean | undefined;
+}
+
+class Pipeline {
+  readonly runs: {
+    name: string;
+    fired: Readonly<Record<string, number>>;
+    refused: readonly Refusal[];
+    before: GraphMeasure;
+    after: GraphMeasure;
+  }[] = [];
+  readonly removed: RemovedShortcut[] = [];
+  readonly #graph: Graph;
+  readonly #options: PipelineOptions;
+  readonly #names: NameTable;
+  readonly #target: Target;
+  readonly #driver: DriverOptions;
+  #measure: GraphMeasure;
+
+  constructor(graph: Graph, options: PipelineOptions) {
+    this.#graph = graph;
+    this.#options = options;
+    this.#target = options.target ?? 'portable';
+    this.#names = new NameTable(graph);
+    this.#driver = { assertLowers: options.assertLowers };
+    this.#measure = measureGraph(graph);
+  }
+
+  /** Whether the stage did something. */
+  run(stage: Stage): boolean {
+    const rules = stage.rules.filter((one) => onlyFor.get(one)?.includes(this.#target) ?? true);
+    const fired: Record<string, number> = {};
+    let refused: readonly Refusal[] = [];
+    let total = 0;
+    const count = (name: string, n: number): void => {
+      if (n === 0) return;
+      fired[name] = (fired[name] ?? 0) + n;
+      total += n;
+    };
+    for (let again = true; again; ) {
+      again = false;
+      const report = runRules(this.#graph, rules, this.#names, this.#driver);
+      for (const [name, n] of report.fired) count(name, n);
+      refused = report.refused;
+      this.removed.push(...report.removedShortcuts);
+      for (const sweep of stage.sweeps) {
+        const n = sweep.run(this.#graph);
+        count(sweep.name, n);
+        again ||= n > 0;
+      }
+    }
+    const before = this.#measure;
+    if (total > 0) {
+      this.#options.check?.(this.#graph);
+      this.#measure = measureGraph(this.#graph);
+    }
+    const known = this.runs.filter((one) => one.name === stage.pass);
+    const names = new Set(stage.rules.map((one) => one.name));
+    // Refusals of an earlier run of these rules are out of date.
+    for (const earlier of known) earlier.refused = earlier.refused.filter((one) => !names.has(one.rule));
+    const last = known[known.length - 1];
+    if (total === 0 && last) {
+      last.refused = [...last.refused, ...refused];
+      return false;
+    }
+    this.runs.push({ name: stage.pass, fired, refused, before, after: this.#measure });
+    this.#options.onPass?.(stage.pass, this.#graph);
+    return total > 0;
+  }
+
+  /** The stages in turn until a whole turn does nothing. */
+  settle(stages: readonly Stage[]): boolean {
+    let any = false;
+    for (let again = true; again; ) {
+      again = false;
+      for (const stage of stages) if (this.run(stage)) again = true;
+      any ||= again;
+    }
+    return any;
+  }
+}
+
+/** Optimises the graph in place and says what was done. The same graph and options give the same result. */
+export function optimize(graph: Graph, options: PipelineOptions = {}): PassReport {
+  const pipeline = new Pipeline(graph, options);
+  const level = options.level ?? 1;
+  if (options.passes) {
+    for (const name of options.passes) pipeline.settle(allStages.filter((stage) => stage.pass === name));
+  } else if (level > 0) {
+    pipeline.run(simplify);
+    pipeline.run(zero);
+    for (let again = true; again; ) {
+      again = pipeline.settle(bracket);
+      for (const stage of rounds) if (pipeline.run(stage)) again = true;
+    }
+    for (const stage of once) if ((stage.level ?? 1) <= level) pipeline.run(stage);
+  }
+  return { passes: pipeline.runs, removedShortcuts: pipeline.removed };
+}
+
+/** The equation, the conditions and the source of a rule, or of every rule of a pass; undefined for names of neither. */
+export function explainRule(name: string): string | undefined {
+  const all: readonly (Rule | Sweep)[] = [...allRules, ...allSweeps];
+  const found = all.filter((one) => one.name === name || one.name.startsWith(`${name}/`));
+  if (found.length === 0) return undefined;
+  return found.map((one) => `${one.name}\n\n${one.doc}`).join('\n\n');
+}
