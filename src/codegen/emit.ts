@@ -318,12 +318,15 @@ class Emitter implements OnnxBuilder {
       ),
     };
     let key: Key;
-    if (operand.def.kind === 'constant') {
+    // A tied table is stored once: where another operator reads it as it is, this reader transposes at run time (runtimes fold that when
+    // they load the file).
+    const tied = node !== undefined && [...operand.uses].some((use) => use.user.op !== node.op);
+    if (operand.def.kind === 'constant' && !tied) {
       const reversed = perm.every((axis, i) => axis === perm.length - 1 - i);
       const suffix = reversed ? 'transposed' : `transposed_${perm.join('')}`;
       key = this.#stored(type, transpose(exprOf(operand), perm), `${operand.name ?? `${this.#base}.weight`}.${suffix}`).key;
     } else {
-      const x = this.#keys.get(operand) ?? bug('transposing a value that is not made yet');
+      const x = node ? this.#operand(operand, node, 0) : bug('transposed outside a lowering');
       key =
         this.#write('Transpose', [x], { perm: { kind: 'ints', value: perm } }, [type], '')[0] ?? bug('a node without a result');
     }

@@ -107,6 +107,8 @@ function compareTerms(a: Term, b: Term): number {
   return 0;
 }
 
+/** Most dimensions are small numbers, which are found here without making their key. */
+const smallNumbers: Dim[] = [];
 const atoms = new Map<string, Atom>();
 const dims = new Map<string, Dim>();
 let nextId = 0;
@@ -303,7 +305,11 @@ export class Dim {
   /** An integer. Throws `DimOverflow` for what is none, or is beyond 2^53. */
   static of(n: number): Dim {
     if (!Number.isInteger(n) || Math.abs(n) > limit) throw new DimOverflow(`${n} is no integer within 2^53`);
-    return intern(n === 0 ? [] : [makeTerm(n, [])]);
+    const known = smallNumbers[n];
+    if (known) return known;
+    const dim = intern(n === 0 ? [] : [makeTerm(n, [])]);
+    if (n >= 0 && n < 4096) smallNumbers[n] = dim;
+    return dim;
   }
 
   /**
@@ -339,6 +345,7 @@ export class Dim {
   }
 
   plus(o: Dim | number): Dim {
+    if (o === 0) return this;
     const out = new Sum();
     for (const term of this.terms) out.add(term);
     for (const term of lift(o).terms) out.add(term);
@@ -354,6 +361,7 @@ export class Dim {
   }
 
   times(o: Dim | number): Dim {
+    if (o === 1) return this;
     const out = new Sum();
     const other = lift(o);
     for (const a of this.terms) {

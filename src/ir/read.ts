@@ -18,7 +18,7 @@ import { BugError, type Sink, unreachable } from '../diagnostics/diagnostic.ts';
 import { type SourceFile, type Span, spanText } from '../diagnostics/source.ts';
 import type { Content } from './content.ts';
 import { type ContentTree, leafText, Scanner, TextError } from './content-text.ts';
-import { type Dim, DimOverflow, parseDim } from './dim.ts';
+import { Dim, DimOverflow, parseDim } from './dim.ts';
 import {
   type ConstantRole,
   completeAttrs,

@@ -44,6 +44,8 @@ interface ActivationSpec {
   /** The function, given the attributes. */
   readonly f: (attrs: Attrs) => (x: number) => number;
   readonly lower: (builder: OnnxBuilder, x: string, type: TensorType, attrs: Attrs) => string;
+  /** Lowest sample: where the float32 form cancels, a tensor of nothing but such numbers has no accurate digits. */
+  readonly low?: number;
   readonly sampleAttrs?: (source: SampleSource) => Readonly<Record<string, number | string>>;
 }
 
@@ -70,7 +72,7 @@ function activation(spec: ActivationSpec): Operator {
     lower: (builder: OnnxBuilder, node: Node, operands) => [spec.lower(builder, given(operands, 0), node.y.type, node.attrs)],
     sample(source) {
       const dims = Array.from({ length: source.int(0, 4) }, () => source.int(1, 5));
-      return { operands: [source.tensor(dims, { low: -6, high: 6 })], attrs: spec.sampleAttrs?.(source) ?? {} };
+      return { operands: [source.tensor(dims, { low: spec.low ?? -6, high: 6 })], attrs: spec.sampleAttrs?.(source) ?? {} };
     },
   });
 }
@@ -228,6 +230,7 @@ export const gelu = activation({
     const inner = op('Tanh', op('Mul', op('Add', x, cube), number(geluScale)));
     return op('Mul', op('Mul', x, op('Add', inner, number(1))), number(0.5));
   },
+  low: -1.5,
   sampleAttrs: (source) => ({ approximate: source.pick(['none', 'tanh']) }),
 });
 

@@ -14,12 +14,11 @@ import {
   looseNot,
   nestedTooDeeply,
   statementOutsideBody,
-  tooManyErrors,
   unclosedBracket,
   unexpectedText,
   unopenedBracket,
 } from '../diagnostics/catalogue/syntax.ts';
-import { bug, type Diagnostic, type DiagnosticKind, makeDiagnostic, type Report, Sink } from '../diagnostics/diagnostic.ts';
+import { bug, type Diagnostic, type DiagnosticKind, makeDiagnostic, type Report } from '../diagnostics/diagnostic.ts';
 import { cover, positionOf, type SourceFile, type Span } from '../diagnostics/source.ts';
 import type {
   Arg,
@@ -61,6 +60,7 @@ import type {
   TypeName,
   TypeRef,
 } from './ast.ts';
+import { CappedSink } from './capped-sink.ts';
 import {
   Arrow,
   Assign,
@@ -132,7 +132,6 @@ import { type Operand, rank } from './rank.ts';
 export const maxNesting = 64;
 /** Operators and indices on the deepest way into one expression, so that whoever walks the tree later has a bounded depth. */
 export const maxOperators = 500;
-const maxErrors = 50;
 
 /** Ends the reading of the whole file; what stopped it is reported already. */
 class Abort extends Error {}
@@ -184,20 +183,19 @@ const emptySource: SourceFile = { name: '', text: '' };
 /** What the parser keeps while it reads one file. */
 interface State {
   source: SourceFile;
-  sink: Sink;
+  sink: CappedSink;
   lexed: Lexed;
   depth: number;
   /** Upper bound of the operators on the deepest way into what was read of the current expression. */
   height: number;
   openers: IToken[];
-  errors: number;
   lastErrorAt: number;
   /** What Chevrotain told of its last error. */
   mismatch: { readonly expected?: TokenType; readonly rule: string } | undefined;
 }
 
 export class ResParser extends EmbeddedActionsParser {
-  #state: State = freshState(emptySource, new Sink(), { tokens: [], comments: [], partner: new Int32Array(0), spoiledLines: new Set() });
+  #state: State = freshState(emptySource, new CappedSink(), { tokens: [], comments: [], partner: new Int32Array(0), spoiledLines: new Set() });
 
   /** With `validate` Chevrotain checks the grammar, which costs time and which a test does. */
   constructor(validate: boolean) {
@@ -225,7 +223,7 @@ export class ResParser extends EmbeddedActionsParser {
   }
 
   /** Reads a whole file. Never throws on any text. */
-  readFile(source: SourceFile, lexed: Lexed, sink: Sink): Item[] {
+  readFile(source: SourceFile, lexed: Lexed, sink: CappedSink): Item[] {
     const items: Item[] = [];
     this.#begin(source, lexed, sink);
     this.items = items;
@@ -240,7 +238,7 @@ export class ResParser extends EmbeddedActionsParser {
   }
 
   /** Reads one expression that is the whole text. */
-  readExpression(source: SourceFile, lexed: Lexed, sink: Sink): Expr | undefined {
+  readExpression(source: SourceFile, lexed: Lexed, sink: CappedSink): Expr | undefined {
     this.#begin(source, lexed, sink);
     this.lone = undefined;
     try {
@@ -256,7 +254,7 @@ export class ResParser extends EmbeddedActionsParser {
   private items: Item[] = [];
   private lone: Expr | undefined;
 
-  #begin(source: SourceFile, lexed: Lexed, sink: Sink): void {
+  #begin(source: SourceFile, lexed: Lexed, sink: CappedSink): void {
     this.#state = freshState(source, sink, lexed);
     this.input = lexed.tokens;
   }
@@ -264,7 +262,7 @@ export class ResParser extends EmbeddedActionsParser {
   /** Lets go of the file, so that the one parser of the program does not keep it alive. */
   #end(): void {
     this.input = [];
-    this.#state = freshState(emptySource, new Sink(), { tokens: [], comments: [], partner: new Int32Array(0), spoiledLines: new Set() });
+    this.#state = freshState(emptySource, new CappedSink(), { tokens: [], comments: [], partner: new Int32Array(0), spoiledLines: new Set() });
   }
 
   // ---------------------------------------------------------------------------------------------- file and items
@@ -886,7 +884,9 @@ export class ResParser extends EmbeddedActionsParser {
         return found;
       },
     });
+    this.ACTION(() => this.#deeper(start));
     const value = this.OR<Construct | Expr>([{ ALT: () => this.SUBRULE(this.construct) }, { ALT: () => this.SUBRULE(this.expr) }]);
+    this.ACTION(() => this.#shallower());
     return this.ACTION(() => ({ ...(label && { label }), value, span: this.#from(start) }));
   });
 
@@ -1510,12 +1510,8 @@ export class ResParser extends EmbeddedActionsParser {
     const line = diagnostic.span ? positionOf(state.source, diagnostic.span.start).line : -1;
     if ((index === state.lastErrorAt || state.lexed.spoiledLines.has(line)) && state.sink.hasErrors) return;
     state.lastErrorAt = index;
-    state.errors++;
-    if (state.errors > maxErrors) {
-      state.sink.report(tooManyErrors, { span: this.#spot(token), with: { count: maxErrors } });
-      throw new Abort();
-    }
     state.sink.add(diagnostic);
+    if (state.sink.full) throw new Abort();
   }
 
   #reportError(error: unknown): void {
@@ -1543,6 +1539,6 @@ export class ResParser extends EmbeddedActionsParser {
   }
 }
 
-function freshState(source: SourceFile, sink: Sink, lexed: Lexed): State {
-  return { source, sink, lexed, depth: 0, height: 0, openers: [], errors: 0, lastErrorAt: -1, mismatch: undefined };
+function freshState(source: SourceFile, sink: CappedSink, lexed: Lexed): State {
+  return { source, sink, lexed, depth: 0, height: 0, openers: [], lastErrorAt: -1, mismatch: undefined };
 }

@@ -1,8 +1,9 @@
 /** The way into the parser's room: text in, tree and diagnostics out. Nothing here throws on any input. */
 import { notUtf8 } from '../diagnostics/catalogue/syntax.ts';
-import { type Diagnostic, makeDiagnostic, Sink } from '../diagnostics/diagnostic.ts';
+import { type Diagnostic, makeDiagnostic } from '../diagnostics/diagnostic.ts';
 import type { SourceFile } from '../diagnostics/source.ts';
 import type { Expr, FileNode } from './ast.ts';
+import { CappedSink } from './capped-sink.ts';
 import { ResParser } from './grammar.ts';
 import { lex } from './lexer.ts';
 
@@ -23,7 +24,7 @@ function inOrder(diagnostics: readonly Diagnostic[]): Diagnostic[] {
  * tree beside diagnostics should expect names that nothing declares.
  */
 export function parse(source: SourceFile): { readonly file: FileNode; readonly diagnostics: readonly Diagnostic[] } {
-  const sink = new Sink();
+  const sink = new CappedSink();
   const lexed = lex(source, sink);
   const items = parser().readFile(source, lexed, sink);
   const span = { file: source, start: 0, end: source.text.length };
@@ -32,7 +33,7 @@ export function parse(source: SourceFile): { readonly file: FileNode; readonly d
 
 /** One expression that is the whole text, as in `-D depths=[2, 2]`. `expr` is absent when there are errors. */
 export function parseExpression(source: SourceFile): { readonly expr?: Expr; readonly diagnostics: readonly Diagnostic[] } {
-  const sink = new Sink();
+  const sink = new CappedSink();
   const lexed = lex(source, sink);
   const expr = parser().readExpression(source, lexed, sink);
   const diagnostics = inOrder(sink.list);

@@ -247,7 +247,7 @@ export function imageInput(images: Image | readonly Image[], type: TensorType, o
   }
   const { mean, std } = normalization(options, channels, isFloat(type.elem), name);
   const fitted: Image[] = [];
-  for (const image of list) fitted.push(it(image, layout, options, name, fitted[0]));
+  for (const image of list) fitted.push(sizedFor(image, layout, options, name, fitted[0]));
   const height = fitted[0]?.height ?? 0;
   const width = fitted[0]?.width ?? 0;
   const plane = height * width;
@@ -297,7 +297,7 @@ function normalization(
 }
 
 /** The picture in the size that the model wants, or in the size of the batch's first where the model leaves it open. */
-function _fit(image: Image, layout: Layout, options: ImageOptions, name: string, like: Image | undefined): Image {
+function sizedFor(image: Image, layout: Layout, options: ImageOptions, name: string, like: Image | undefined): Image {
   const height = layout.height.constant ?? like?.height;
   const width = layout.width.constant ?? like?.width;
   const wrong = (found: string, hint: string): never =>

@@ -1,5 +1,6 @@
 /**
- * Gives the parameters of a graph the tensors of a checkpoint: chooses the dict, drops a common prefix, renames, and compares every name and shape. What does not fit is said in one diagnostic.
+ * Gives the parameters of a graph the tensors of a checkpoint: chooses the dict, drops a common prefix, renames, and compares
+ * every name and shape. What does not fit is said in one diagnostic.
  */
 import { ambiguousDict, badMap, mapCollision, unknownDict, weightsMisfit } from '../diagnostics/catalogue/weights.ts';
 import { bug, type Diagnostic, makeDiagnostic } from '../diagnostics/diagnostic.ts';
@@ -101,7 +102,10 @@ interface Fit {
   readonly fromOf: ReadonlyMap<string, string>;
 }
 
-/** `module.` of DataParallel and `model.` of wrappers, also one inside the other, where every name begins with it and the model's own names do not. */
+/**
+ * `module.` of DataParallel and `model.` of wrappers, also one inside the other, where every name begins with it and the model's
+ * own names do not.
+ */
 function commonPrefix(names: readonly string[], wanted: ReadonlyMap<string, unknown>): string {
   let prefix = '';
   if (names.length === 0) return prefix;
@@ -200,8 +204,8 @@ function nearestFinder(): (
     let bestCost = Infinity;
     for (const candidate of candidates) {
       const handicap = candidate.shape === shape ? 0 : 4;
-      // A name that shares less than half of its letters is no hint.
-      const limit = Math.min(bestCost - handicap - 1, Math.floor(Math.max(name.length, candidate.name.length) / 2));
+      // A name that shares less than two letters of five is no hint.
+      const limit = Math.min(bestCost - handicap - 1, Math.floor(Math.max(name.length, candidate.name.length) * 0.6));
       if (limit < 0 || budget < 0) continue;
       budget -= name.length * candidate.name.length;
       const distance = editDistance(name, candidate.name, limit);
@@ -213,19 +217,25 @@ function nearestFinder(): (
   };
 }
 
-/** What a wrong shape looks like: the usual transposes between frameworks are named. */
-function shapeRemark(wanted: readonly number[], found: readonly number[]): string {
+/**
+ * The usual transposes between frameworks: what a wrong shape looks like, and the permutation that turns it into the right one.
+ */
+function transposition(
+  wanted: readonly number[],
+  found: readonly number[],
+): { readonly remark: string; readonly perm: readonly number[] } | undefined {
   const rank = wanted.length;
-  if (rank !== found.length) return '';
-  const by = (perm: readonly number[]): boolean => perm.every((axis, i) => found[axis] === wanted[i]);
-  if (rank === 2 && by([1, 0])) return '  transposed: [in, out] where [out, in] is meant';
-  if (rank === 4 && by([3, 2, 0, 1])) return '  transposed kernel: [h, w, in, out] (TensorFlow) where [out, in, h, w] is meant';
-  if (rank === 4 && by([0, 3, 1, 2])) return '  transposed kernel: [out, h, w, in] where [out, in, h, w] is meant';
-  if (rank === 3 && by([2, 1, 0])) return '  transposed kernel: [w, in, out] where [out, in, w] is meant';
-  if (rank > 1 && by([1, 0, ...Array.from({ length: rank - 2 }, (_, i) => i + 2)]))
-    return '  transposed kernel: its first two axes are exchanged';
-  const sorted = (dims: readonly number[]): string => [...dims].sort((a, b) => a - b).join();
-  return rank > 1 && sorted(wanted) === sorted(found) ? '  transposed: the same sizes in another order' : '';
+  if (rank !== found.length || rank < 2) return undefined;
+  const usual: readonly (readonly [readonly number[], string])[] = [
+    [[1, 0], 'transposed: [in, out] where [out, in] is meant'],
+    [[3, 2, 0, 1], 'transposed kernel: [h, w, in, out] (TensorFlow) where [out, in, h, w] is meant'],
+    [[0, 3, 1, 2], 'transposed kernel: [out, h, w, in] where [out, in, h, w] is meant'],
+    [[2, 1, 0], 'transposed kernel: [w, in, out] where [out, in, w] is meant'],
+    [[1, 0, ...Array.from({ length: rank - 2 }, (_, i) => i + 2)], 'transposed kernel: its first two axes are exchanged'],
+  ];
+  for (const [perm, remark] of usual)
+    if (perm.length === rank && perm.every((axis, i) => found[axis] === wanted[i])) return { remark, perm };
+  return undefined;
 }
 
 function misfit(
@@ -250,6 +260,7 @@ function misfit(
   const lacking = fit.missing.map((name) => ({ name, shape: shapeOf(typeOf(name)) }));
   const nearest = nearestFinder();
   const lines: string[] = [];
+  let permute: { readonly name: string; readonly perm: readonly number[] } | undefined;
   let rename: { readonly from: string; readonly to: string } | undefined;
   const list = (names: readonly string[], sort: string, line: (name: string) => string): void => {
     for (const name of names.slice(0, listed)) lines.push(`${sort.padEnd(9)} ${line(name)}`);
@@ -263,7 +274,9 @@ function misfit(
   list(fit.misshapen, 'misshapen', (name) => {
     const entry = fit.byName.get(name);
     const value = wanted.get(name)?.[0];
-    const remark = entry && value ? shapeRemark(numbersOf(value), entry.dims) : '';
+    const turn = entry && value && transposition(numbersOf(value), entry.dims);
+    if (turn) permute ??= { name: fit.fromOf.get(name) ?? name, perm: turn.perm };
+    const remark = turn ? `  ${turn.remark}` : '';
     return `${name}  model ${typeOf(name)}, checkpoint ${stored(name)}${remark}`;
   });
   list(fit.mistyped, 'mistyped', (name) => `${name}  model ${typeOf(name)}, checkpoint ${stored(name)}`);
@@ -273,11 +286,13 @@ function misfit(
   });
   const hint = rename
     ? `write --map "${rename.from}=${rename.to}"`
-    : fit.misshapen.length + fit.mistyped.length > 0
-      ? 'write -D name=value to give the model the sizes of the checkpoint'
-      : missing.length > 0
-        ? 'write --allow-missing to leave what is missing at its initial values'
-        : 'write --allow-unused to ignore what is left over';
+    : permute
+      ? `before saving: state_dict["${permute.name}"] = state_dict["${permute.name}"].permute(${permute.perm.join(', ')})`
+      : fit.misshapen.length + fit.mistyped.length > 0
+        ? 'write -D name=value to give the model the sizes of the checkpoint'
+        : missing.length > 0
+          ? 'write --allow-missing to leave what is missing at its initial values'
+          : 'write --allow-unused to ignore what is left over';
   const counts = [
     missing.length > 0 ? `${missing.length} missing` : '',
     fit.misshapen.length > 0 ? `${fit.misshapen.length} misshapen` : '',
@@ -298,7 +313,8 @@ const nameOf = (checkpoint: Checkpoint, dict: TensorDict): string =>
   dict.key === '' ? checkpoint.name : `${checkpoint.name}#${dict.key}`;
 
 /**
- * Sets the content of every parameter and buffer of the graph from the checkpoint, converted to the parameter's element type. When a diagnostic is returned (RES0520 to RES0524) nothing was set.
+ * Sets the content of every parameter and buffer of the graph from the checkpoint, converted to the parameter's element type.
+ * When a diagnostic is returned (RES0520 to RES0524) nothing was set.
  */
 export function bindWeights(graph: Graph, checkpoint: Checkpoint, options: BindOptions = {}): BindResult {
   const refused = (diagnostic: Diagnostic): BindResult => ({ diagnostics: [diagnostic], notes: [], matched: 0 });

@@ -1,4 +1,7 @@
-/** Where bytes come from: a file, memory, a part of either. Reading is checked against the size here, so that formats need not trust what they read. */
+/**
+ * Where bytes come from: a file, memory, a part of either. Reading is checked against the size here, so that formats need not
+ * trust what they read.
+ */
 import { truncatedFile } from '../diagnostics/catalogue/weights.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 
@@ -39,7 +42,10 @@ export async function readSpan(source: ByteSource, start: number, length: number
   return source.readSync ? source.readSync(start, length) : await source.read(start, length);
 }
 
-/** An unsigned 64-bit little-endian number. Beyond 2^53 it comes out rounded, which is more than any file has and is refused as that. */
+/**
+ * An unsigned 64-bit little-endian number. Beyond 2^53 it comes out rounded, which is more than any file has and is refused as
+ * that.
+ */
 export function u64At(view: DataView, at: number): number {
   return view.getUint32(at + 4, true) * 4294967296 + view.getUint32(at, true);
 }

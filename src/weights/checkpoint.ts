@@ -1,4 +1,7 @@
-/** Opens a checkpoint, told apart by its first bytes and never by its name. Reads names, types and shapes; numbers are read when they are pulled. */
+/**
+ * Opens a checkpoint, told apart by its first bytes and never by its name. Reads names, types and shapes; numbers are read when
+ * they are pulled.
+ */
 import { unknownCheckpoint } from '../diagnostics/catalogue/weights.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { type ByteSource, readSpan } from './bytes.ts';
@@ -11,8 +14,9 @@ import { openZip } from './zip.ts';
 export type { Checkpoint, TensorDict, TensorEntry } from './nested.ts';
 
 /**
- * Opens safetensors, PyTorch (zip or legacy pickle), .npz and .npy. Throws a `DiagnosticError` with a code from RES0500 to RES0511 for anything else, and for anything damaged or hostile; time and
- * memory are bounded by the file's size, not by what it claims.
+ * Opens safetensors, PyTorch (zip or legacy pickle), .npz and .npy. Throws a `DiagnosticError` with a code from RES0500 to
+ * RES0511 for anything else, and for anything damaged or hostile; time and memory are bounded by the file's size, not by what it
+ * claims.
  */
 export async function openCheckpoint(source: ByteSource): Promise<Checkpoint> {
   const refuse = (found: string): never => fail(unknownCheckpoint, { with: { file: source.name, found } });

@@ -1,6 +1,7 @@
 /**
- * Lazy tensors. An expression describes a constant's elements and computes any range of them on demand; nothing is an array until the writer pulls it. Expressions are interned: equal ones
- * are the same object, have one `id`, and are stored once. Arithmetic is float64 inside and rounds only at `cast` and where the writer encodes.
+ * Lazy tensors. An expression describes a constant's elements and computes any range of them on demand; nothing is an array until
+ * the writer pulls it. Expressions are interned: equal ones are the same object, have one `id`, and are stored once. Arithmetic
+ * is float64 inside and rounds only at `cast` and where the writer encodes.
  *
  * Text form (printed by `text()`, read back through `buildExpr`; blanks are free):
  *
@@ -45,7 +46,10 @@ export interface WeightExpr extends Content {
 
 /** Constants of at most this many elements are resident: 64 KiB as float32. */
 export const residentLimit = 16384;
-/** Elements per step wherever a tensor is walked through: 256 KiB of float64, so that a few of them stay in the second-level cache. */
+/**
+ * Elements per step wherever a tensor is walked through: 256 KiB of float64, so that a few of them stay in the second-level
+ * cache.
+ */
 export const chunkElements = 32768;
 /** What has more nodes is printed by its hash; the reader of graphs allows as many levels. */
 const textNodesLimit = 400;
@@ -84,7 +88,10 @@ function giveBack(array: Float64Array): void {
   if (shelf.length < 8) shelf.push(whole);
 }
 
-/** 64 bits as 16 hex digits, from two 32-bit FNV-like chains; only names and buckets hang on it, equality is always compared in full. */
+/**
+ * 64 bits as 16 hex digits, from two 32-bit FNV-like chains; only names and buckets hang on it, equality is always compared in
+ * full.
+ */
 class Hasher {
   #a = 0x811c9dc5;
   #b = 0x9747b28c;
@@ -112,7 +119,10 @@ function hashOfNumbers(data: Float64Array): string {
 }
 
 let nextId = 0;
-/** What is built and still in use, by structure. Weak, so that a process that compiles many models does not keep the weights of all. */
+/**
+ * What is built and still in use, by structure. Weak, so that a process that compiles many models does not keep the weights of
+ * all.
+ */
 const interned = new Map<string, WeakRef<Expr>>();
 /** By hash, for reading text that names a content by it. */
 const byHash = new Map<string, WeakRef<Expr>>();
@@ -477,14 +487,19 @@ export function full(elem: ElemType, dims: readonly number[], value: number): We
 // ---------------------------------------------------------------------------------------------------------------- depth
 
 /**
- * Stands between the upper and the lower part of an expression so deep that filling it would overflow the stack. What lies below is computed whole, lowest barrier first, and kept until the
- * reader has passed its end.
+ * Stands between the upper and the lower part of an expression so deep that filling it would overflow the stack. What lies below
+ * is computed whole, lowest barrier first, and kept until the reader has passed its end.
  */
 class Barrier extends Expr {
   readonly inner: Expr;
   data: Held | undefined;
   constructor(inner: Expr) {
-    super('barrier', inner.elem, inner.dims, [], { sync: inner.sync, exact32: inner.exact32, size: inner.size, identity: inner.hash });
+    super('barrier', inner.elem, inner.dims, [], {
+      sync: inner.sync,
+      exact32: inner.exact32,
+      size: inner.size,
+      identity: inner.hash,
+    });
     this.inner = inner;
   }
   protected override write(): string {
@@ -753,7 +768,9 @@ class Cast extends Expr {
   }
 }
 
-/** The numbers rounded to another element type: floats to nearest, integers towards zero. A cast to the type it has is nothing. */
+/**
+ * The numbers rounded to another element type: floats to nearest, integers towards zero. A cast to the type it has is nothing.
+ */
 export function cast(operand: WeightExpr, elem: ElemType): WeightExpr {
   let x = own(operand);
   // A lossless step in between changes nothing.
@@ -901,7 +918,10 @@ class Slice extends Expr {
   }
 }
 
-/** A box: per axis from start (inclusive) to end (exclusive) by a positive step. Negative numbers count from the end, both are clamped, as NumPy does. */
+/**
+ * A box: per axis from start (inclusive) to end (exclusive) by a positive step. Negative numbers count from the end, both are
+ * clamped, as NumPy does.
+ */
 export function slice(
   operand: WeightExpr,
   starts: readonly number[],
@@ -1317,8 +1337,8 @@ export type TextArg =
 class Unbuildable extends Error {}
 
 /**
- * Builds `name(args…)` of the text form; a bare list of numbers is `buildExpr('numbers', [list])`. Undefined when the name or the arguments are none of the grammar's, when shapes do not fit, or when
- * a hash names nothing that this process has.
+ * Builds `name(args…)` of the text form; a bare list of numbers is `buildExpr('numbers', [list])`. Undefined when the name or the
+ * arguments are none of the grammar's, when shapes do not fit, or when a hash names nothing that this process has.
  */
 export function buildExpr(name: string, args: readonly TextArg[]): WeightExpr | undefined {
   let next = 0;

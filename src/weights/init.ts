@@ -1,16 +1,22 @@
 /**
- * Initial values of parameters. Element i of a tensor depends on (seed, path, i) alone, through a counter-based generator keyed with 64 bits of (seed, path): a 32-bit key alone would let
- * tensors share runs of numbers. Normal numbers go through the inverse of the normal distribution function by a table made at start.
+ * Initial values of parameters. Element i of a tensor depends on (seed, path, i) alone, through a counter-based generator keyed
+ * with 64 bits of (seed, path): a 32-bit key alone would let tensors share runs of numbers. Normal numbers go through the inverse
+ * of the normal distribution function by a table made at start.
  *
- * Bytes are the same on every machine: only + − × ÷, sqrt, imul, clz32 and shifts are used, because Math.log, exp and pow differ between engines.
+ * Bytes are the same on every machine: only + − × ÷, sqrt, imul, clz32 and shifts are used, because Math.log, exp and pow differ
+ * between engines.
  *
- * Sources: mixing constants of lowbias32 (C. Wellons, "Prospecting for Hash Functions", 2018) and MurmurHash3's finaliser (A. Appleby); the quantile function is algorithm AS 241, PPND16
- * (M. Wichura, Applied Statistics 37, 1988), 1e-16 relative; fans and bounds as in torch.nn.init.
+ * Sources: mixing constants of lowbias32 (C. Wellons, "Prospecting for Hash Functions", 2018) and MurmurHash3's finaliser (A.
+ * Appleby); the quantile function is algorithm AS 241, PPND16 (M. Wichura, Applied Statistics 37, 1988), 1e-16 relative; fans and
+ * bounds as in torch.nn.init.
  */
 import { unreachable } from '../diagnostics/diagnostic.ts';
 import type { InitSpec } from '../ops/params.ts';
 
-/** Natural logarithm of 0 < x < 1, to about 1e-16: halved into [0.5, 1), then 2·artanh((m−1)/(m+1)) by its series. For making tables only. */
+/**
+ * Natural logarithm of 0 < x < 1, to about 1e-16: halved into [0.5, 1), then 2·artanh((m−1)/(m+1)) by its series. For making
+ * tables only.
+ */
 function naturalLog(x: number): number {
   let m = x;
   let halvings = 0;
@@ -78,8 +84,8 @@ const cellsPerOctave = 64;
 let quantiles: Float64Array | undefined;
 
 /**
- * Quadratic pieces of −quantile((v + 0.5) / 2^32) for 31-bit v: an octave per count of leading zeros (1 to 32), 64 cells each, three coefficients per cell. Its error is below 2e-6
- * of the value, its jumps from cell to cell below that.
+ * Quadratic pieces of −quantile((v + 0.5) / 2^32) for 31-bit v: an octave per count of leading zeros (1 to 32), 64 cells each,
+ * three coefficients per cell. Its error is below 2e-6 of the value, its jumps from cell to cell below that.
  */
 function quantileTable(): Float64Array {
   if (quantiles) return quantiles;
@@ -185,7 +191,10 @@ export function fillUniform(key: Key, bound: number, start: number, out: Float64
   }
 }
 
-/** Inputs and outputs of one unit: weight [out, in/groups, ...kernel] has in/groups·∏kernel and out·∏kernel, as torch counts. A vector is its own length both ways. */
+/**
+ * Inputs and outputs of one unit: weight [out, in/groups, ...kernel] has in/groups·∏kernel and out·∏kernel, as torch counts. A
+ * vector is its own length both ways.
+ */
 export function fansOf(dims: readonly number[]): { readonly fanIn: number; readonly fanOut: number } {
   const [out = 1, within = out, ...kernel] = dims;
   const taps = kernel.reduce((n, k) => n * k, 1);
@@ -198,8 +207,8 @@ export type Distribution =
   | { readonly kind: 'uniform'; readonly bound: number };
 
 /**
- * What an initialiser means for a tensor of these dimensions. Without a mode `kaiming_normal` takes the fan-out, as residual networks do, and `kaiming_uniform` the fan-in, as torch does. A fan
- * of 0 belongs to a tensor without elements.
+ * What an initialiser means for a tensor of these dimensions. Without a mode `kaiming_normal` takes the fan-out, as residual
+ * networks do, and `kaiming_uniform` the fan-in, as torch does. A fan of 0 belongs to a tensor without elements.
  */
 export function distributionOf(init: InitSpec, dims: readonly number[]): Distribution {
   const { fanIn, fanOut } = fansOf(dims);

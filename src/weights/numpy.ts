@@ -1,4 +1,7 @@
-/** NumPy's .npy arrays and .npz archives of them. Source: NumPy 2.0, numpy.lib.format, versions 1 to 3. Arrays of Python objects are pickles and are refused. */
+/**
+ * NumPy's .npy arrays and .npz archives of them. Source: NumPy 2.0, numpy.lib.format, versions 1 to 3. Arrays of Python objects
+ * are pickles and are refused.
+ */
 import { damagedFile, refusedElement, truncatedFile } from '../diagnostics/catalogue/weights.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { type ElemType, elemBytes, elementCount } from '../ir/types.ts';

@@ -1,7 +1,8 @@
 /**
- * A machine for Python's pickle opcodes that builds plain data and calls nothing. It knows the opcodes of numbers, strings and containers, and hands the few globals that its caller lists to
- * functions of the caller; every other opcode and every other global is refused by name. It does not recurse, and what it builds is bounded by the bytes it is given.
- * Source: CPython 3.12, Lib/pickletools.py, protocols 0 to 5.
+ * A machine for Python's pickle opcodes that builds plain data and calls nothing. It knows the opcodes of numbers, strings and
+ * containers, and hands the few globals that its caller lists to functions of the caller; every other opcode and every other
+ * global is refused by name. It does not recurse, and what it builds is bounded by the bytes it is given. Source: CPython 3.12,
+ * Lib/pickletools.py, protocols 0 to 5.
  */
 import { damagedPickle, pickledModule, refusedGlobal, refusedOpcode } from '../diagnostics/catalogue/weights.ts';
 import { fail } from '../diagnostics/diagnostic.ts';

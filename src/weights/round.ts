@@ -1,6 +1,7 @@
 /**
- * Float64 numbers as bytes of every element type and back, little-endian as all formats here store them. Encoding rounds once, to nearest, ties to even (IEEE 754-2019, 4.3.1): f16 and
- * bf16 are rounded from float64 directly, because by way of float32 they round twice and differ.
+ * Float64 numbers as bytes of every element type and back, little-endian as all formats here store them. Encoding rounds once, to
+ * nearest, ties to even (IEEE 754-2019, 4.3.1): f16 and bf16 are rounded from float64 directly, because by way of float32 they
+ * round twice and differ.
  */
 
 import { integerTooLarge, valueUnfit } from '../diagnostics/catalogue/weights.ts';
@@ -29,8 +30,8 @@ function makePowersOfTwo(): Float64Array {
 const powersOfTwo = makePowersOfTwo();
 
 /**
- * Nearest number with `digits` significant bits, ties to even, and no finer than 2^`finest`. Adding 1.5·2^52 quanta pushes everything below one quantum out of the significand, so the
- * machine's own rounding does the work; the sum is exact otherwise.
+ * Nearest number with `digits` significant bits, ties to even, and no finer than 2^`finest`. Adding 1.5·2^52 quanta pushes
+ * everything below one quantum out of the significand, so the machine's own rounding does the work; the sum is exact otherwise.
  */
 function nearest(x: number, digits: number, finest: number): number {
   oneDouble[0] = x;
@@ -41,7 +42,8 @@ function nearest(x: number, digits: number, finest: number): number {
   if (quantum > 900) return x;
   const magic = 1.5 * (powersOfTwo[1152 + quantum] ?? 0);
   const rounded = x + magic - magic;
-  return rounded === 0 && x < 0 ? -0 : rounded;
+  // A sum that is zero is +0; the sign of x is kept.
+  return rounded === 0 ? x * 0 : rounded;
 }
 
 /** The nearest f16 as a number; from 65520 on it is infinite. */
@@ -98,7 +100,8 @@ function checkIntegers(elem: keyof typeof limits, src: Float64Array, count: numb
 }
 
 /**
- * Writes the first `count` numbers of `src` as `elem` into `dst` from byte `offset` on; `dst` has room for them. Throws RES0531 for an integer type when a number is no integer of its range.
+ * Writes the first `count` numbers of `src` as `elem` into `dst` from byte `offset` on; `dst` has room for them. Throws RES0531
+ * for an integer type when a number is no integer of its range.
  */
 export function encode(elem: ElemType, src: Float64Array, count: number, dst: Uint8Array, offset = 0): void {
   const at = dst.byteOffset + offset;
@@ -192,7 +195,8 @@ function halfTable(): Float64Array {
 }
 
 /**
- * Reads `out.length` numbers of type `elem` from `bytes`, little-endian unless `bigEndian`; `bytes` has them all. `name` is what RES0530 calls the tensor when an integer lies beyond 2^53.
+ * Reads `out.length` numbers of type `elem` from `bytes`, little-endian unless `bigEndian`; `bytes` has them all. `name` is what
+ * RES0530 calls the tensor when an integer lies beyond 2^53.
  */
 export function decode(elem: ElemType, bytes: Uint8Array, out: Float64Array, bigEndian = false, name = ''): void {
   const count = out.length;
@@ -261,7 +265,10 @@ export function decode(elem: ElemType, bytes: Uint8Array, out: Float64Array, big
   }
 }
 
-/** Rounds each number to what `elem` can hold: floats to nearest, integers towards zero, booleans to 0 and 1. Ranges of integers are checked when they are encoded. */
+/**
+ * Rounds each number to what `elem` can hold: floats to nearest, integers towards zero, booleans to 0 and 1. Ranges of integers
+ * are checked when they are encoded.
+ */
 export function roundTo(elem: ElemType, out: Float64Array): void {
   switch (elem) {
     case 'f64':

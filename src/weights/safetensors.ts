@@ -1,6 +1,7 @@
 /**
- * safetensors: a u64 length, that many bytes of JSON (name → dtype, shape, data_offsets), then the data, without holes. Source: github huggingface/safetensors, README "Format"; its limits are kept:
- * a header of at most 100 MB that begins with `{`, every byte of the data used once.
+ * safetensors: a u64 length, that many bytes of JSON (name → dtype, shape, data_offsets), then the data, without holes. Source:
+ * github huggingface/safetensors, README "Format"; its limits are kept: a header of at most 100 MB that begins with `{`, every
+ * byte of the data used once.
  */
 import { damagedFile, duplicateTensor, refusedElement, tensorOutside, truncatedFile } from '../diagnostics/catalogue/weights.ts';
 import { fail } from '../diagnostics/diagnostic.ts';

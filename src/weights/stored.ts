@@ -11,7 +11,10 @@ export interface StoredSpan {
   readonly offset: number;
   readonly elem: ElemType;
   readonly dims: readonly number[];
-  /** Elements between neighbours per axis, none negative; absent for row-major. Whoever makes the span has checked that it lies in the source. */
+  /**
+   * Elements between neighbours per axis, none negative; absent for row-major. Whoever makes the span has checked that it lies in
+   * the source.
+   */
   readonly strides?: readonly number[];
   readonly bigEndian?: boolean;
   /** The tensor's name in the file. */
@@ -106,7 +109,10 @@ export function extentOf(dims: readonly number[], strides: readonly number[]): n
   return dims.reduce((extent, d, axis) => extent + (d - 1) * (strides[axis] ?? 0), 1);
 }
 
-/** The lazy tensor of a span. Equal spans of one source are one expression. Reads only small tensors, and those only where the source cannot read synchronously. */
+/**
+ * The lazy tensor of a span. Equal spans of one source are one expression. Reads only small tensors, and those only where the
+ * source cannot read synchronously.
+ */
 export async function storedTensor(span: StoredSpan): Promise<WeightExpr> {
   const { source, elem, dims } = span;
   const plain = rowMajor(dims);
@@ -135,7 +141,10 @@ export function relabel(expr: WeightExpr, path: string): void {
   if (expr instanceof Stored || expr instanceof StoredView) expr.label = path;
 }
 
-/** The span of an expression that is a row-major little-endian tensor of a file and nothing else, so that its bytes can be copied as they are. */
+/**
+ * The span of an expression that is a row-major little-endian tensor of a file and nothing else, so that its bytes can be copied
+ * as they are.
+ */
 export function spanOf(
   expr: WeightExpr,
 ): { readonly source: ByteSource; readonly offset: number; readonly length: number } | undefined {

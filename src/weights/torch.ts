@@ -1,6 +1,6 @@
 /**
- * PyTorch's files: the zip form (since 1.6) and the legacy stream of pickles before it. Source: torch/serialization.py, torch/_utils.py. Nothing is executed: `pickle.ts` builds plain data, and the
- * calls that rebuild tensors are the ones below.
+ * PyTorch's files: the zip form (since 1.6) and the legacy stream of pickles before it. Source: torch/serialization.py,
+ * torch/_utils.py. Nothing is executed: `pickle.ts` builds plain data, and the calls that rebuild tensors are the ones below.
  */
 import { damagedFile, damagedPickle, pickledModule, truncatedFile } from '../diagnostics/catalogue/weights.ts';
 import { fail } from '../diagnostics/diagnostic.ts';

@@ -1,6 +1,6 @@
 /**
- * Zip archives by their central directory: stored entries are spans of the file, deflated ones are inflated when they are read. Nothing in the archive is believed before it is compared with
- * the file's size. Source: PKWARE APPNOTE 6.3.10, with zip64.
+ * Zip archives by their central directory: stored entries are spans of the file, deflated ones are inflated when they are read.
+ * Nothing in the archive is believed before it is compared with the file's size. Source: PKWARE APPNOTE 6.3.10, with zip64.
  */
 import { Inflate } from 'fflate';
 import { damagedZip } from '../diagnostics/catalogue/weights.ts';

@@ -6,6 +6,7 @@ import { irVersionOf, type OnnxModel, type OnnxNode, type OnnxValue } from '../.
 import { onnxBytes } from '../../src/codegen/write.ts';
 import { type Diagnostic, DiagnosticError } from '../../src/diagnostics/diagnostic.ts';
 import type { ElemType, HostTensor } from '../../src/ir/types.ts';
+import { availableProviders } from '../../src/runtime/available.ts';
 import { openInChild } from '../../src/runtime/provider.ts';
 import { fromOrt, openSession, toOrt } from '../../src/runtime/session.ts';
 import { swiftshader } from './swiftshader.ts';
@@ -185,6 +186,14 @@ describe('what onnxruntime refuses', () => {
   it('is an error for files that are no models', async () => {
     expect(await codesOf(() => openSession(Uint8Array.of(1, 2, 3), { ep: 'cpu', optimization: 'off' }))).toEqual(['RES0804']);
     expect(await codesOf(() => openSession('/no/such/model.onnx', { ep: 'cpu', optimization: 'off' }))).toEqual(['RES0804']);
+  });
+});
+
+describe('providers that are there', () => {
+  it('are found by trying', async (context) => {
+    const none = { VK_ICD_FILENAMES: '/no/such/driver.json', VK_DRIVER_FILES: '/no/such/driver.json', CUDA_VISIBLE_DEVICES: '' };
+    if (process.platform === 'linux') expect(await availableProviders(none)).toEqual(['cpu']);
+    expect(await availableProviders({ ...swiftshader(context), CUDA_VISIBLE_DEVICES: '' })).toEqual(['cpu', 'webgpu']);
   });
 });
 

@@ -12,7 +12,11 @@ const fixtures = fileURLToPath(new URL('../fixtures', import.meta.url));
 const load = (path: string): Uint8Array => new Uint8Array(readFileSync(`${fixtures}/${path}`));
 const memory = (path: string): ByteSource => memorySource(path, load(path));
 
-async function contents(checkpoint: Checkpoint): Promise<Readonly<Record<string, { readonly elem: string; readonly dims: readonly number[]; readonly values: readonly number[] }>>> {
+async function contents(
+  checkpoint: Checkpoint,
+): Promise<
+  Readonly<Record<string, { readonly elem: string; readonly dims: readonly number[]; readonly values: readonly number[] }>>
+> {
   const out: Record<string, { readonly elem: string; readonly dims: readonly number[]; readonly values: readonly number[] }> = {};
   for (const [name, tensor] of checkpoint.dicts[0]?.tensors ?? []) {
     const { data } = await materialize(tensor.expr);
@@ -21,28 +25,55 @@ async function contents(checkpoint: Checkpoint): Promise<Readonly<Record<string,
   return out;
 }
 
-const torchNames: Readonly<Record<string, string>> = { float32: 'f32', float16: 'f16', bfloat16: 'bf16', float64: 'f64', int64: 'i64', int8: 'i8', bool: 'bool' };
+const torchNames: Readonly<Record<string, string>> = {
+  float32: 'f32',
+  float16: 'f16',
+  bfloat16: 'bf16',
+  float64: 'f64',
+  int64: 'i64',
+  int8: 'i8',
+  bool: 'bool',
+};
 const torchFiles = readdirSync(`${fixtures}/pt-reader`).filter((name) => /\.(pt|pth)$/.test(name));
 
 describe('PyTorch files', () => {
   const expected = JSON.parse(readFileSync(`${fixtures}/pt-reader/expected.json`, 'utf8')) as Readonly<
-    Record<string, Readonly<Record<string, { readonly dtype: string; readonly shape: readonly number[]; readonly values: readonly (number | string | null)[] }>>>
+    Record<
+      string,
+      Readonly<
+        Record<
+          string,
+          { readonly dtype: string; readonly shape: readonly number[]; readonly values: readonly (number | string | null)[] }
+        >
+      >
+    >
   >;
   it('are all there', () => expect([...torchFiles].sort()).toEqual(Object.keys(expected).sort()));
   it.each(torchFiles)('%s is read as torch.load reads it, from a file, from memory and from a slow source', async (file) => {
     const want = Object.fromEntries(
       Object.entries(expected[file] ?? {}).map(([name, { dtype, shape, values }]) => [
         name,
-        { elem: torchNames[dtype], dims: shape, values: values.map((x) => (x === null ? Number.NaN : x === 'inf' ? Infinity : x === '-inf' ? -Infinity : x)) },
+        {
+          elem: torchNames[dtype],
+          dims: shape,
+          values: values.map((x) => (x === null ? Number.NaN : x === 'inf' ? Infinity : x === '-inf' ? -Infinity : x)),
+        },
       ]),
     );
     const disk = fileSource(`${fixtures}/pt-reader/${file}`);
-    for (const source of [disk, memory(`pt-reader/${file}`), asyncSource(file, load(`pt-reader/${file}`))]) expect(await contents(await openCheckpoint(source))).toEqual(want);
+    for (const source of [disk, memory(`pt-reader/${file}`), asyncSource(file, load(`pt-reader/${file}`))])
+      expect(await contents(await openCheckpoint(source))).toEqual(want);
     disk.close();
   });
   it('name each dict that holds tensors', async () => {
     const checkpoint = await openCheckpoint(memory('pt-reader/checkpoint.pt'));
-    expect(checkpoint.dicts.map((d) => `${d.key}: ${d.tensors.size}`)).toEqual([': 5', 'model_state_dict: 4', 'optimizer_state_dict: 1', 'optimizer_state_dict.state: 1', 'optimizer_state_dict.state.0: 1']);
+    expect(checkpoint.dicts.map((d) => `${d.key}: ${d.tensors.size}`)).toEqual([
+      ': 5',
+      'model_state_dict: 4',
+      'optimizer_state_dict: 1',
+      'optimizer_state_dict.state: 1',
+      'optimizer_state_dict.state.0: 1',
+    ]);
     expect([...(checkpoint.dicts[1]?.tensors.keys() ?? [])]).toEqual(['fc1.weight', 'fc1.bias', 'fc2.weight', 'fc2.bias']);
   });
   it('of a trained network open', async () => {
@@ -50,7 +81,10 @@ describe('PyTorch files', () => {
     const checkpoint = await openCheckpoint(source);
     const dict = checkpoint.dicts.find((d) => d.key === 'state_dict');
     expect(dict?.tensors.size).toBe(97);
-    const counts = [...(dict?.tensors.values() ?? [])].map((t) => ({ running: t.name.includes('running_'), count: t.expr.count }));
+    const counts = [...(dict?.tensors.values() ?? [])].map((t) => ({
+      running: t.name.includes('running_'),
+      count: t.expr.count,
+    }));
     expect(counts.filter((c) => !c.running).reduce((n, c) => n + c.count, 0)).toBe(269722);
     expect(counts.filter((c) => c.running).reduce((n, c) => n + c.count, 0)).toBe(1376);
     expect(dict?.tensors.get('module.layer1.0.conv1.weight')?.dims).toEqual([16, 16, 3, 3]);
@@ -60,7 +94,13 @@ describe('PyTorch files', () => {
   it('are opened without reading their numbers', async () => {
     const bytes = load('cifar10/resnet20-12fca82f.th');
     let read = 0;
-    const source: ByteSource = { ...memorySource('x', bytes), readSync: (start, length) => { read += length; return bytes.subarray(start, start + length); } };
+    const source: ByteSource = {
+      ...memorySource('x', bytes),
+      readSync: (start, length) => {
+        read += length;
+        return bytes.subarray(start, start + length);
+      },
+    };
     const small = bytes.length > 1 << 20 ? 1 << 20 : 0;
     await openCheckpoint(source);
     // The legacy form does not say where its pickles end, so the first MiB is looked at, then a size per storage.
@@ -80,26 +120,38 @@ describe('files that NumPy and safetensors wrote', () => {
     empty: { elem: 'f32', dims: [0, 3], values: [] },
   };
   it.each(['small.safetensors', 'small.npz'])('%s', async (file) => {
-    for (const source of [memory(`weights/${file}`), asyncSource(file, load(`weights/${file}`))]) expect(await contents(await openCheckpoint(source))).toEqual(tensors);
+    for (const source of [memory(`weights/${file}`), asyncSource(file, load(`weights/${file}`))])
+      expect(await contents(await openCheckpoint(source))).toEqual(tensors);
   });
   it('deflated.npz', async () => {
     for (const source of [memory('weights/deflated.npz'), asyncSource('deflated', load('weights/deflated.npz'))]) {
-      expect(await contents(await openCheckpoint(source))).toEqual({ ...tensors, zeros: { elem: 'f32', dims: [64, 64], values: ramp(64).map(() => 0) } });
+      expect(await contents(await openCheckpoint(source))).toEqual({
+        ...tensors,
+        zeros: { elem: 'f32', dims: [64, 64], values: ramp(64).map(() => 0) },
+      });
     }
   });
   it('fortran.npy and big-endian.npy', async () => {
-    expect(await contents(await openCheckpoint(memory('weights/fortran.npy')))).toEqual({ fortran: { elem: 'f32', dims: [3, 4, 2], values: ramp(24) } });
-    expect(await contents(await openCheckpoint(memory('weights/big-endian.npy')))).toEqual({ 'big-endian': { elem: 'f32', dims: [3, 4], values: ramp(12) } });
+    expect(await contents(await openCheckpoint(memory('weights/fortran.npy')))).toEqual({
+      fortran: { elem: 'f32', dims: [3, 4, 2], values: ramp(24) },
+    });
+    expect(await contents(await openCheckpoint(memory('weights/big-endian.npy')))).toEqual({
+      'big-endian': { elem: 'f32', dims: [3, 4], values: ramp(12) },
+    });
   });
   it('arrays of Python objects are refused', async () => expect(await codeOf(memory('weights/objects.npy'))).toBe('RES0508'));
 });
 
 describe('safetensors', () => {
-  const header = '{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"BF16","shape":[1,2],"data_offsets":[8,12]}}';
+  const header =
+    '{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"BF16","shape":[1,2],"data_offsets":[8,12]}}';
   const data = bytesOf([0, 0, 128, 63, 0, 0, 32, 192], [0x80, 0x3f, 0x20, 0xc0]);
   it('are read from bytes written by hand', async () => {
     const checkpoint = await openCheckpoint(memorySource('x', safetensorsOf(header, data)));
-    expect(await contents(checkpoint)).toEqual({ a: { elem: 'f32', dims: [2], values: [1, -2.5] }, b: { elem: 'bf16', dims: [1, 2], values: [1, -2.5] } });
+    expect(await contents(checkpoint)).toEqual({
+      a: { elem: 'f32', dims: [2], values: [1, -2.5] },
+      b: { elem: 'bf16', dims: [1, 2], values: [1, -2.5] },
+    });
     const a = checkpoint.dicts[0]?.tensors.get('a');
     expect(a && spanOf(a.expr)).toMatchObject({ offset: 8 + header.length, length: 8 });
     expect(a?.expr.text()).toBe('a[2]');
@@ -110,13 +162,31 @@ describe('safetensors', () => {
     ['a header of 2^50 bytes', bytesOf(le(2n ** 50n, 8), header), 'RES0502'],
     ['a header that is no JSON', safetensorsOf('{"a"', data), 'RES0502'],
     ['a header in UTF-16', safetensorsOf('{\xff\xfe', data), 'RES0502'],
-    ['a tensor of 2^60 bytes', safetensorsOf('{"a":{"dtype":"U8","shape":[1152921504606846976],"data_offsets":[0,1152921504606846976]}}', data), 'RES0502'],
+    [
+      'a tensor of 2^60 bytes',
+      safetensorsOf('{"a":{"dtype":"U8","shape":[1152921504606846976],"data_offsets":[0,1152921504606846976]}}', data),
+      'RES0502',
+    ],
     ['a tensor past the end', safetensorsOf('{"a":{"dtype":"U8","shape":[100],"data_offsets":[0,100]}}', data), 'RES0501'],
     ['shape and bytes that differ', safetensorsOf('{"a":{"dtype":"F32","shape":[4],"data_offsets":[0,12]}}', data), 'RES0509'],
-    ['two tensors in one place', safetensorsOf('{"a":{"dtype":"U8","shape":[8],"data_offsets":[0,8]},"b":{"dtype":"U8","shape":[8],"data_offsets":[4,12]}}', data), 'RES0509'],
+    [
+      'two tensors in one place',
+      safetensorsOf(
+        '{"a":{"dtype":"U8","shape":[8],"data_offsets":[0,8]},"b":{"dtype":"U8","shape":[8],"data_offsets":[4,12]}}',
+        data,
+      ),
+      'RES0509',
+    ],
     ['a hole', safetensorsOf('{"a":{"dtype":"U8","shape":[8],"data_offsets":[4,12]}}', data), 'RES0509'],
     ['bytes left over', safetensorsOf('{"a":{"dtype":"U8","shape":[8],"data_offsets":[0,8]}}', data), 'RES0502'],
-    ['one name twice', safetensorsOf('{"a":{"dtype":"U8","shape":[8],"data_offsets":[0,8]},"\\u0061":{"dtype":"U8","shape":[4],"data_offsets":[8,12]}}', data), 'RES0510'],
+    [
+      'one name twice',
+      safetensorsOf(
+        '{"a":{"dtype":"U8","shape":[8],"data_offsets":[0,8]},"\\u0061":{"dtype":"U8","shape":[4],"data_offsets":[8,12]}}',
+        data,
+      ),
+      'RES0510',
+    ],
     ['an 8-bit float', safetensorsOf('{"a":{"dtype":"F8_E4M3","shape":[12],"data_offsets":[0,12]}}', data), 'RES0508'],
     ['a negative shape', safetensorsOf('{"a":{"dtype":"U8","shape":[-12],"data_offsets":[0,12]}}', data), 'RES0502'],
     ['offsets the wrong way round', safetensorsOf('{"a":{"dtype":"U8","shape":[0],"data_offsets":[8,4]}}', data), 'RES0502'],
@@ -125,19 +195,33 @@ describe('safetensors', () => {
 });
 
 describe('what is cut off', () => {
-  const files = ['pt-reader/float32.pt', 'pt-reader/checkpoint.pt', 'pt-reader/simple_legacy.pt', 'pt-reader/legacy_shared_storage.pt', 'weights/small.safetensors', 'weights/deflated.npz', 'weights/fortran.npy'];
+  const files = [
+    'pt-reader/float32.pt',
+    'pt-reader/checkpoint.pt',
+    'pt-reader/simple_legacy.pt',
+    'pt-reader/legacy_shared_storage.pt',
+    'weights/small.safetensors',
+    'weights/deflated.npz',
+    'weights/fortran.npy',
+  ];
   it.each(files)('%s is an error at every length', async (file) => {
     const whole = load(file);
     expect(await codeOf(whole)).toBe('none');
-    for (let length = 0; length < whole.length; length++) expect(await codeOf(whole.subarray(0, length)), `${length} bytes`).toMatch(/^RES05\d\d$/);
+    const passed: number[] = [];
+    for (let length = 0; length < whole.length; length++)
+      if (!/^RES05\d\d$/.test(await codeOf(whole.subarray(0, length)))) passed.push(length);
+    expect(passed).toEqual([]);
   });
   it.each(files)('%s is an error or opens, whatever byte of it is wrong', async (file) => {
     const whole = load(file);
+    const strange: string[] = [];
     for (let at = 0; at < whole.length; at++) {
       const wrong = whole.slice();
       wrong[at] = (wrong[at] ?? 0) ^ (at % 2 === 0 ? 0xff : 0x01);
-      expect(await codeOf(wrong), `byte ${at}`).toMatch(/^(RES05\d\d|none)$/);
+      const code = await codeOf(wrong);
+      if (!/^(RES05\d\d|none)$/.test(code)) strange.push(`byte ${at}: ${code}`);
     }
+    expect(strange).toEqual([]);
   });
 });
 

@@ -11,7 +11,13 @@ function values(path: string, dims: readonly number[], init: InitSpec, seed = 0)
 }
 function moments(data: Float64Array): readonly number[] {
   const sums = [0, 0, 0, 0];
-  for (const x of data) for (let k = 0; k < 4; k++) sums[k] = (sums[k] ?? 0) + x ** (k + 1);
+  for (const x of data) {
+    let power = 1;
+    for (let k = 0; k < 4; k++) {
+      power *= x;
+      sums[k] = (sums[k] ?? 0) + power;
+    }
+  }
   return sums.map((s) => s / data.length);
 }
 function correlation(a: Float64Array, b: Float64Array): number {
@@ -22,7 +28,12 @@ function correlation(a: Float64Array, b: Float64Array): number {
 
 describe('initial values', () => {
   it('have the same bytes on every machine', () => {
-    const hashes = [spec('normal', { value: 0.02 }), spec('uniform', { value: 0.5 }), spec('kaiming_normal'), spec('torch_linear_weight')].map((init) => {
+    const hashes = [
+      spec('normal', { value: 0.02 }),
+      spec('uniform', { value: 0.5 }),
+      spec('kaiming_normal'),
+      spec('torch_linear_weight'),
+    ].map((init) => {
       const data = values('layer1.0.conv1.weight', [64, 32, 3, 3], init, 42);
       const bytes = new Uint8Array(data.length * 4);
       encode('f32', data, data.length, bytes);
@@ -54,8 +65,20 @@ describe('initial values', () => {
     expect(Math.abs(third)).toBeLessThan(0.016);
     expect(Math.abs(fourth - 3)).toBeLessThan(0.04);
     const below = (limit: number): number => data.filter((x) => x < limit).length / data.length;
-    for (const [limit, share] of [[-3, 0.00135], [-2, 0.02275], [-1, 0.15866], [-0.5, 0.30854], [0, 0.5], [0.5, 0.69146], [1, 0.84134], [2, 0.97725], [3, 0.99865]] as const) {
-      expect(Math.abs(below(limit) - share), `share below ${limit}`).toBeLessThan(4 * Math.sqrt((share * (1 - share)) / data.length) + 1e-5);
+    for (const [limit, share] of [
+      [-3, 0.00135],
+      [-2, 0.02275],
+      [-1, 0.15866],
+      [-0.5, 0.30854],
+      [0, 0.5],
+      [0.5, 0.69146],
+      [1, 0.84134],
+      [2, 0.97725],
+      [3, 0.99865],
+    ] as const) {
+      expect(Math.abs(below(limit) - share), `share below ${limit}`).toBeLessThan(
+        4 * Math.sqrt((share * (1 - share)) / data.length) + 1e-5,
+      );
     }
     expect(Math.abs(correlation(data.subarray(0, -1), data.subarray(1)))).toBeLessThan(0.004);
   });
@@ -77,7 +100,12 @@ describe('initial values', () => {
     const part = new Float64Array(7);
     initial('w', [1000], 'f32', spec('normal'), 5).fill(500, part);
     expect([...part]).toEqual([...long.subarray(500, 507)]);
-    for (const other of [values('w', [1000], spec('normal'), 6), values('v', [1000], spec('normal'), 5), values('w.', [1000], spec('normal'), 5), values('w', [1000], spec('normal'), 5 + 2 ** 40)]) {
+    for (const other of [
+      values('w', [1000], spec('normal'), 6),
+      values('v', [1000], spec('normal'), 5),
+      values('w.', [1000], spec('normal'), 5),
+      values('w', [1000], spec('normal'), 5 + 2 ** 40),
+    ]) {
       expect(Math.abs(correlation(long, other))).toBeLessThan(0.13);
       expect(other.some((x, i) => x === long[i])).toBe(false);
     }
@@ -95,7 +123,10 @@ describe('initial values', () => {
     expect(fansOf([64, 16, 3, 3])).toEqual({ fanIn: 144, fanOut: 576 });
     expect(fansOf([10, 64])).toEqual({ fanIn: 64, fanOut: 10 });
     expect(distributionOf(spec('kaiming_normal'), [64, 16, 3, 3])).toEqual({ kind: 'normal', std: Math.sqrt(2 / 576) });
-    expect(distributionOf(spec('kaiming_normal', { mode: 'fan_in' }), [64, 16, 3, 3])).toEqual({ kind: 'normal', std: Math.sqrt(2 / 144) });
+    expect(distributionOf(spec('kaiming_normal', { mode: 'fan_in' }), [64, 16, 3, 3])).toEqual({
+      kind: 'normal',
+      std: Math.sqrt(2 / 144),
+    });
     expect(distributionOf(spec('kaiming_uniform'), [64, 16, 3, 3])).toEqual({ kind: 'uniform', bound: Math.sqrt(6 / 144) });
     expect(distributionOf(spec('xavier_normal'), [10, 64])).toEqual({ kind: 'normal', std: Math.sqrt(2 / 74) });
     expect(distributionOf(spec('xavier_uniform'), [10, 64])).toEqual({ kind: 'uniform', bound: Math.sqrt(6 / 74) });
@@ -108,7 +139,14 @@ describe('initial values', () => {
   });
   it('know the normal distribution', () => {
     // Abramowitz and Stegun, table 26.5 and R's qnorm.
-    for (const [p, z] of [[0.5, 0], [0.975, 1.959963984540054], [0.99, 2.3263478740408408], [0.001, -3.090232306167813], [1e-9, -5.9978070150076869], [0.25, -0.67448975019608171]] as const) {
+    for (const [p, z] of [
+      [0.5, 0],
+      [0.975, 1.959963984540054],
+      [0.99, 2.3263478740408408],
+      [0.001, -3.090232306167813],
+      [1e-9, -5.9978070150076869],
+      [0.25, -0.67448975019608171],
+    ] as const) {
       expect(normalQuantile(p)).toBeCloseTo(z, 13);
     }
   });

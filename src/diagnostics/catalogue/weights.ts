@@ -62,8 +62,8 @@ export const pickledModule = defineDiagnostic({
   title: 'the file holds a whole pickled module, not its weights',
   found: msg`${'file'}: class ${'name'}`,
   expected: msg`a dict of tensors`,
-  hint: msg`in Python: torch.save(torch.load("${'file'}", weights_only=False).state_dict(), "weights.pt")`,
-  more: 'torch.save(model, …) stores the class by its name and needs its source code to load. Only the state dict is independent of the code that made it.',
+  hint: msg`if you trust it, in Python: torch.save(torch.load("${'file'}", weights_only=False).state_dict(), "weights.pt")`,
+  more: 'torch.save(model, …) stores the class by its name and needs its source code to load, which runs whatever the file asks for. Only the state dict is independent of the code that made it.',
 });
 
 export const damagedZip = defineDiagnostic({

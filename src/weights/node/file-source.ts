@@ -13,7 +13,9 @@ function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Opens a file for reading at any place. Throws RES0511 when it cannot be opened, is no plain file, or shrinks while it is read. */
+/**
+ * Opens a file for reading at any place. Throws RES0511 when it cannot be opened, is no plain file, or shrinks while it is read.
+ */
 export function fileSource(path: string): FileSource {
   let file: number;
   let size: number;

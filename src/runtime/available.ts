@@ -1,0 +1,45 @@
+/** Which providers this machine has, found out by running one node on each: `--ep auto`. */
+import { irVersionOf, type OnnxModel } from '../codegen/onnx.ts';
+import { onnxBytes } from '../codegen/write.ts';
+import { DiagnosticError } from '../diagnostics/diagnostic.ts';
+import { type Provider, providers } from './provider.ts';
+import { openSession } from './session.ts';
+
+const opset = 13;
+
+/** y = max(x, 0) over one number; every provider has a kernel for it. */
+const oneNode: OnnxModel = {
+  irVersion: irVersionOf(opset),
+  opset,
+  producer: { name: 'rescc', version: '' },
+  metadata: [],
+  graph: {
+    name: 'probe',
+    nodes: [{ name: 'relu', op: 'Relu', inputs: ['x'], outputs: ['y'], attrs: [] }],
+    initializers: [],
+    inputs: [{ name: 'x', elem: 'f32', dims: [1] }],
+    outputs: [{ name: 'y', elem: 'f32', dims: [1] }],
+    valueInfo: [],
+  },
+};
+
+/** The providers that run, `cpu` first. Takes about half a second, most of it for processes of the GPU providers. */
+export async function availableProviders(environment?: Readonly<Record<string, string>>): Promise<readonly Provider[]> {
+  const bytes = await onnxBytes(oneNode);
+  const found: Provider[] = [];
+  for (const ep of providers) {
+    try {
+      const session = await openSession(bytes, { ep, optimization: 'off', environment });
+      try {
+        await session.run(new Map([['x', { elem: 'f32', dims: [1], data: Float64Array.of(1) }]]));
+        found.push(ep);
+      } finally {
+        await session.close();
+      }
+    } catch (error) {
+      // Being absent is an answer here; anything but a diagnostic is a bug. Without onnxruntime itself there is nothing to choose from.
+      if (!(error instanceof DiagnosticError) || error.diagnostics.some((d) => d.code === 'RES0800')) throw error;
+    }
+  }
+  return found;
+}

@@ -1,0 +1,98 @@
+/** Every operator of the registry against onnxruntime's CPU provider, its optimiser off, at three opsets, with known and symbolic sizes. */
+import * as ort from 'onnxruntime-node';
+import { afterAll, describe, expect, it } from 'vitest';
+import { emitOnnx } from '../../src/codegen/emit.ts';
+import { onnxBytes } from '../../src/codegen/write.ts';
+import { type ElemType, type HostTensor, isFloat } from '../../src/ir/types.ts';
+import { evaluateGraph } from '../../src/ops/reference.ts';
+import { operators } from '../../src/ops/registry.ts';
+import { concreteNode, type OneNode, relativeError, sampleSource, symbolicNodes } from './support.ts';
+
+const opsets = [13, 18, 20];
+const samples = 60;
+
+function feed(x: HostTensor): ort.Tensor {
+  const { data, dims } = x;
+  switch (x.elem) {
+    case 'f32':
+      return new ort.Tensor('float32', Float32Array.from(data), dims);
+    case 'f64':
+      return new ort.Tensor('float64', Float64Array.from(data), dims);
+    case 'i64':
+      return new ort.Tensor(
+        'int64',
+        BigInt64Array.from(data, (v) => BigInt(v)),
+        dims,
+      );
+    case 'i32':
+      return new ort.Tensor('int32', Int32Array.from(data), dims);
+    case 'u8':
+      return new ort.Tensor('uint8', Uint8Array.from(data), dims);
+    case 'bool':
+      return new ort.Tensor('bool', Uint8Array.from(data), dims);
+    default:
+      throw new Error(`samples of type ${x.elem} cannot be fed`);
+  }
+}
+
+const types: Partial<Record<ElemType, string>> = {
+  f32: 'float32',
+  f64: 'float64',
+  i64: 'int64',
+  i32: 'int32',
+  u8: 'uint8',
+  bool: 'bool',
+};
+
+async function compare({ graph, inputs }: OneNode, opset: number, tolerance: number): Promise<void> {
+  const expected = evaluateGraph(graph, inputs, () => {
+    throw new Error('a sample has no constants');
+  });
+  const bytes = await onnxBytes(emitOnnx(graph, { opset }));
+  const session = await ort.InferenceSession.create(bytes, {
+    graphOptimizationLevel: 'disabled',
+    intraOpNumThreads: 1,
+    logSeverityLevel: 3,
+  });
+  const feeds: Record<string, ort.Tensor> = {};
+  for (const [name, x] of inputs) feeds[name] = feed(x);
+  const results = await session.run(feeds);
+  for (const { name } of graph.outputs) {
+    const y = expected.get(name);
+    const actual = results[name];
+    if (!y || !actual) throw new Error(`no output ${name}`);
+    expect(actual.type).toBe(types[y.elem]);
+    expect(actual.dims).toEqual(y.dims);
+    const numbers = Array.from(actual.data as Iterable<number | bigint | boolean>, Number);
+    if (isFloat(y.elem)) expect(relativeError(numbers, y.data)).toBeLessThanOrEqual(tolerance);
+    else expect(numbers).toEqual([...y.data]);
+  }
+  await session.release();
+}
+
+const opsSeen = new Set<string>();
+
+describe.each(operators.map((operator) => [operator.name, operator] as const))('%s', (_name, operator) => {
+  it.each(opsets)('computes what onnxruntime does at opset %i', async (opset) => {
+    for (let seed = 1; seed <= samples; seed++) {
+      const sample = operator.sample(sampleSource(seed * 7919 + opset * 37));
+      const known = concreteNode(operator, sample);
+      for (const { op } of emitOnnx(known.graph, { opset }).graph.nodes) opsSeen.add(`${operator.name} ${op}`);
+      await compare(known, opset, sample.tolerance ?? 1e-5);
+      const [symbolic] = symbolicNodes(operator, sample);
+      if (symbolic) await compare(symbolic, opset, sample.tolerance ?? 1e-5);
+    }
+  });
+});
+
+describe('the list of what a lowering writes', () => {
+  afterAll(() => opsSeen.clear());
+  it('names every operator that a sample wrote', () => {
+    const helpers = new Set(['Identity']);
+    const missing = [...opsSeen].filter((line) => {
+      const [name = '', op = ''] = line.split(' ');
+      return !helpers.has(op) && !operators.find((o) => o.name === name)?.onnx.includes(op);
+    });
+    expect(missing).toEqual([]);
+  });
+});

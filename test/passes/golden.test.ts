@@ -1,0 +1,106 @@
+/** Graph text before and after every pass; the same graphs in numbers, before and after, and with every new weight nudged. */
+import { describe, expect, it, test } from 'vitest';
+import type { Graph, Value } from '../../src/ir/graph.ts';
+import { printGraph } from '../../src/ir/print.ts';
+import type { HostTensor } from '../../src/ir/types.ts';
+import { allRules, type PassReport, passNames } from '../../src/passes/pipeline.ts';
+import { golden } from '../golden.ts';
+import { type Case, constantOf, errorBetween, evaluate, hashOf, inputsOf, randomSource, readCases, readNumbers, readText, run } from './support.ts';
+
+const files = [...passNames, 'pipeline'];
+
+function refusals(report: PassReport): readonly string[] {
+  return [...new Set(report.passes.flatMap((pass) => pass.refused.map((one) => `${one.rule}: ${one.condition}`)))];
+}
+
+function removals(report: PassReport): string {
+  return report.removedShortcuts.map((one) => `// removed the ${one.removed} of @${one.scope}: ${one.why}\n`).join('');
+}
+
+/** A case as its golden file holds it. */
+function completed(pass: string, one: Case): string {
+  const graph = readText(one.input);
+  const before = printGraph(graph);
+  const report = run(graph, one.options);
+  const after = printGraph(graph);
+  const { level, target } = one.options;
+  const options = [level === undefined ? '' : `level=${level}`, target === undefined ? '' : `target=${target}`, ...(pass === 'pipeline' && one.options.passes ? [`passes=${one.options.passes.join(',')}`] : [])];
+  const said = options.filter((text) => text !== '');
+  const head = `// -- ${one.title}\n${said.length > 0 ? `// ${said.join(' ')}\n` : ''}${before}`;
+  const refused = refusals(report);
+  if (after === before) return `${head}// =>${refused.length > 0 ? ` refused: ${refused.join(', ')}` : ' unchanged'}\n`;
+  return `${head}// =>\n${removals(report)}${after}`;
+}
+
+const sizes: readonly ((symbol: string) => number)[] = [(symbol) => (symbol === 'N' ? 1 : 6), (symbol) => ({ N: 2, H: 7, W: 9 })[symbol] ?? 5];
+
+/** The constants of a graph whose content is none of the other's. */
+function newConstants(graph: Graph, original: Graph): readonly Value[] {
+  const known = new Set(original.constants().map((value) => value.content?.id));
+  return graph.constants().filter((value) => !known.has(value.content?.id));
+}
+
+/** Every element ±1 % by random sign, zeros by 1 % of the tensor's root mean square (of 1 where all are zero). */
+function nudged(tensor: HostTensor, seed: string): HostTensor {
+  const random = randomSource(hashOf(seed));
+  const square = tensor.data.reduce((sum, x) => sum + x * x, 0) / Math.max(1, tensor.data.length);
+  const root = Math.sqrt(square) || 1;
+  return { ...tensor, data: tensor.data.map((x) => x + (random() < 0.5 ? -0.01 : 0.01) * (x === 0 ? root : x)) };
+}
+
+describe.each(files)('%s', (pass) => {
+  const cases = readCases(pass);
+
+  test('text before and after', () => {
+    golden(`passes/${pass}.ir`, cases.map((one) => completed(pass, one)).join('\n'));
+  });
+
+  it.each(cases.map((one) => [one.title, one] as const))('%s: numbers', (_title, one) => {
+    const original = readNumbers(one.input);
+    const graph = readNumbers(one.input);
+    run(graph, one.options);
+    const fresh = newConstants(graph, original);
+    const caught = new Set<Value>();
+    for (const [i, size] of sizes.entries()) {
+      const inputs = inputsOf(original, size, `${one.title}${i}`);
+      const expected = evaluate(original, inputs);
+      // f16 constants of a case about element types round differently.
+      const tolerance = one.input.includes('f16') ? 5e-3 : 1e-9;
+      expect(errorBetween(expected, evaluate(graph, inputs))).toBeLessThan(tolerance);
+      if (one.input.includes('f16')) {
+        for (const value of fresh) caught.add(value);
+        continue;
+      }
+      for (const value of fresh) {
+        const other = new Map([[value, nudged(constantOf(value), `${one.title}:${value.name}`)]]);
+        if (errorBetween(expected, evaluate(graph, inputs, other)) > 1e-6) caught.add(value);
+      }
+    }
+    // A weight that could be off by one per cent without being noticed would be no test of the fold that made it.
+    expect(fresh.filter((value) => !caught.has(value)).map((value) => value.name)).toEqual([]);
+  });
+
+  it.each(cases.map((one) => [one.title, one] as const))('%s: twice is once, and reads back', (_title, one) => {
+    const graph = readText(one.input);
+    run(graph, one.options);
+    const text = printGraph(graph);
+    expect(printGraph(readText(text))).toBe(text);
+    const again = run(graph, one.options);
+    expect(again.passes.flatMap((done) => Object.keys(done.fired))).toEqual([]);
+    expect(printGraph(graph)).toBe(text);
+    const second = readText(one.input);
+    run(second, one.options);
+    expect(printGraph(second)).toBe(text);
+  });
+});
+
+test('every rule fires in some case', () => {
+  const fired = new Set<string>();
+  for (const pass of files) {
+    for (const one of readCases(pass)) {
+      const report = run(readText(one.input), one.options);
+      for (const done of report.passes) for (const rule of Object.keys(done.fired)) fired.add(rule);
+    }
+  }
+  expect(allRules.map((rule) => rule.name).filter((name) => !fired.has(name))).toEqual([]);
+});
