@@ -40,7 +40,12 @@ const tabStop = 4;
 /** Cells that a code point takes in a terminal: 0 for marks, 2 for East Asian wide forms and emoji (Unicode TR 11, rounded to blocks). */
 function cellsOf(code: number): number {
   if (code < 0x300) return 1;
-  if ((code >= 0x300 && code <= 0x36f) || (code >= 0x200b && code <= 0x200d) || (code >= 0x20d0 && code <= 0x20ff) || (code >= 0xfe00 && code <= 0xfe0f)) {
+  if (
+    (code >= 0x300 && code <= 0x36f) ||
+    (code >= 0x200b && code <= 0x200d) ||
+    (code >= 0x20d0 && code <= 0x20ff) ||
+    (code >= 0xfe00 && code <= 0xfe0f)
+  ) {
     return 0;
   }
   const wide =
@@ -60,8 +65,14 @@ function cellsOf(code: number): number {
 function visible(code: number): string {
   if (code < 0x20) return String.fromCodePoint(0x2400 + code);
   if (code === 0x7f) return '\u2421';
-  const turns = (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) || code === 0x200e || code === 0x200f || code === 0x061c;
-  if (turns || (code >= 0x80 && code < 0xa0) || code === 0x2028 || code === 0x2029 || (code >= 0xd800 && code <= 0xdfff)) return '\ufffd';
+  const turns =
+    (code >= 0x202a && code <= 0x202e) ||
+    (code >= 0x2066 && code <= 0x2069) ||
+    code === 0x200e ||
+    code === 0x200f ||
+    code === 0x061c;
+  if (turns || (code >= 0x80 && code < 0xa0) || code === 0x2028 || code === 0x2029 || (code >= 0xd800 && code <= 0xdfff))
+    return '\ufffd';
   return String.fromCodePoint(code);
 }
 
@@ -144,7 +155,12 @@ function widthOf(cells: readonly Cell[]): number {
 }
 
 /** The lines of one source line: its text, cut to `room` cells, and below it one line per mark. */
-function drawMarks(marks: readonly Mark[], room: number, palette: Palette, severity: Paint): readonly { readonly text: string; readonly source: boolean }[] {
+function drawMarks(
+  marks: readonly Mark[],
+  room: number,
+  palette: Palette,
+  severity: Paint,
+): readonly { readonly text: string; readonly source: boolean }[] {
   const primary = marks.find((mark) => mark.primary) ?? marks[0];
   if (!primary) return [];
   const drawn = drawLine(primary.span.file, primary.line, primary.span.start);
@@ -174,7 +190,10 @@ function drawMarks(marks: readonly Mark[], room: number, palette: Palette, sever
   }
   const cutLeft = first > 0;
   const cutRight = last < cells.length;
-  const text = `${cutLeft ? '…' : ''}${cells.slice(first, last).map((cell) => cell.text).join('')}${cutRight ? '…' : ''}`;
+  const text = `${cutLeft ? '…' : ''}${cells
+    .slice(first, last)
+    .map((cell) => cell.text)
+    .join('')}${cutRight ? '…' : ''}`;
   const lines = [{ text: text.trimEnd(), source: true }];
   for (const mark of marks) {
     const from = Math.min(Math.max(drawn.cellAt(mark.span.start), first), last);

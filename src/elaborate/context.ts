@@ -41,7 +41,7 @@ export interface Parameter {
 }
 
 /** Evaluation nests through JavaScript's own stack; this many levels of expressions and bodies fit into it with room to spare. */
-const maxNesting = 900;
+const maxNesting = 300;
 
 export class Context {
   readonly graph: Graph;

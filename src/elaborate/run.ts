@@ -152,7 +152,7 @@ function guarded<T>(c: Context, f: Frame, name: string, operands: readonly (Valu
         layer: name,
         found: error.found,
         expected: error.expected,
-        hint: error.hint ?? `see the constraint ${error.label} of \`${name}\` in the reference`,
+        hint: error.hint ?? `rescc explain ${name}`,
       },
     });
   }

@@ -706,7 +706,7 @@ class Reader<C extends Content> {
             name: text.op,
             found: error.found,
             expected: error.expected,
-            hint: error.hint ?? `compare with \`rescc ops ${text.op}\``,
+            hint: error.hint ?? 'compare with the same operator in what `--emit ir` prints',
           },
         });
         throw new Abandoned();

@@ -168,6 +168,7 @@ export const sigmoid = activation({
   summary: '1 / (1 + e⁻ˣ)',
   onnx: ['Sigmoid'],
   f: always(logistic),
+  low: -2,
   lower: plain('Sigmoid'),
 });
 
@@ -200,6 +201,7 @@ export const silu = activation({
   onnx: ['Sigmoid', 'Mul'],
   traits: { fixesZero: true },
   f: always((x) => x * logistic(x)),
+  low: -2,
   lower: (builder, x, type) => builder.node('Mul', [x, builder.node('Sigmoid', [x], {}, type)], {}, type),
 });
 

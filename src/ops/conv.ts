@@ -211,7 +211,7 @@ export const convTranspose = defineOperator({
     pads: { kind: 'pads', default: 0, min: 0, doc: 'elements cut off in front of and behind every spatial axis' },
     output_pad: { kind: 'axes', default: 0, min: 0, doc: 'elements added behind every spatial axis of the result' },
   },
-  traits: {},
+  traits: { resamples: true },
   infer(context: InferContext) {
     const { operands, attrs } = context;
     const x = given(operands, 0);

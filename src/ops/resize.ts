@@ -51,7 +51,7 @@ export const resize = defineOperator({
     mode: { kind: 'string', default: 'nearest', values: modes, doc: 'how values between elements are found' },
     align_corners: { kind: 'bool', default: false, doc: 'the corners of both grids coincide, rather than their outlines' },
   },
-  traits: { positivelyHomogeneous: true },
+  traits: { positivelyHomogeneous: true, resamples: true },
   infer(context: InferContext) {
     const { attrs } = context;
     const x = given(context.operands, 0);
@@ -286,7 +286,7 @@ export const pixelShuffle = defineOperator({
   onnx: ['DepthToSpace'],
   operands: [{ name: 'x', doc: '[N, C·r², H, W]' }],
   attrs: { factor: { kind: 'int', min: 1, doc: 'r, by how much the grid grows' } },
-  traits: { positivelyHomogeneous: true },
+  traits: { positivelyHomogeneous: true, resamples: true },
   infer(context: InferContext) {
     const x = given(context.operands, 0);
     context.check('c1', x.dims.length === 4, typeText(x), 'a tensor [N, channels, H, W]');

@@ -261,7 +261,9 @@ function collect(file: FileNode): Starts {
 }
 
 function isOpener(type: TokenType): boolean {
-  return type === LParen || type === CallParen || type === LBracket || type === IndexBracket || type === LBrace || type === LabelBrace;
+  return (
+    type === LParen || type === CallParen || type === LBracket || type === IndexBracket || type === LBrace || type === LabelBrace
+  );
 }
 function isCloser(type: TokenType): boolean {
   return type === RParen || type === RBracket || type === RBrace || type === LabelClose;
@@ -271,7 +273,15 @@ function isOperator(type: TokenType): boolean {
 }
 /** What goes on with the construct or expression before it, when nothing like a `;` stands between. */
 function continues(type: TokenType): boolean {
-  return isOperator(type) || type === Arrow || type === Question || type === KwAs || type === KwShared || type === KwShortcut || type === KwElse;
+  return (
+    isOperator(type) ||
+    type === Arrow ||
+    type === Question ||
+    type === KwAs ||
+    type === KwShared ||
+    type === KwShortcut ||
+    type === KwElse
+  );
 }
 
 /** A `;` says something only where two statements stand on one line, or where the next would continue the one before. */
@@ -374,7 +384,8 @@ function gapBetween(a: IToken, b: IToken, frame: FrameKind, signs: Signs, starts
   if (right === Assign && signs.tight.has(b.startOffset)) return 0;
   if (left === Assign && signs.tight.has(a.startOffset)) return 0;
   if (left === Minus && signs.prefix.has(a.startOffset)) return 0;
-  if (right === LParen && (left === KwResidual || left === KwOde || (left === Name && !starts.statements.has(b.startOffset)))) return 0;
+  if (right === LParen && (left === KwResidual || left === KwOde || (left === Name && !starts.statements.has(b.startOffset))))
+    return 0;
   if (left === Semicolon) return 1;
   if ((frame === 'body' || frame === 'file') && starts.statements.has(b.startOffset)) return statementGap;
   return 1;
@@ -417,7 +428,13 @@ export function format(file: FileNode): string {
     if (!comment) return;
     const line = comment.text.startsWith('//');
     const text = line ? comment.text.trimEnd() : comment.text.replace(/\r\n?/g, '\n');
-    pieces.push({ ...blank, kind: line ? 'lineComment' : 'blockComment', text, start: comment.span.start, end: comment.span.end });
+    pieces.push({
+      ...blank,
+      kind: line ? 'lineComment' : 'blockComment',
+      text,
+      start: comment.span.start,
+      end: comment.span.end,
+    });
   };
   for (const token of tokens) {
     while (next < comments.length && (comments[next]?.span.start ?? 0) < token.startOffset) pushComment(next++);
@@ -427,8 +444,11 @@ export function format(file: FileNode): string {
 
   for (const [i, piece] of pieces.entries()) {
     const before = pieces[i - 1];
-    piece.column = columnOf(file, piece.start);
-    if (!before) continue;
+    if (!before) {
+      piece.column = columnFrom(source.text, 0, 0, piece.start);
+      continue;
+    }
+    piece.column = columnFrom(source.text, before.column, before.start, piece.start);
     const line = positionOf(source, piece.start).line;
     const lineBefore = positionOf(source, Math.max(before.start, before.end - 1)).line;
     piece.breaks = line - lineBefore;
@@ -436,7 +456,8 @@ export function format(file: FileNode): string {
     const begins = before.token?.tokenType;
     const ends = piece.token?.tokenType;
     if (piece.breaks > 2) piece.breaks = 2;
-    if (piece.breaks === 2 && ((begins !== undefined && isOpener(begins)) || (ends !== undefined && isCloser(ends)))) piece.breaks = 1;
+    if (piece.breaks === 2 && ((begins !== undefined && isOpener(begins)) || (ends !== undefined && isCloser(ends))))
+      piece.breaks = 1;
     piece.gap =
       before.token && piece.token
         ? gapBetween(before.token, piece.token, frameOf.get(piece.token) ?? 'file', signs, starts)
@@ -445,7 +466,8 @@ export function format(file: FileNode): string {
           : begins === LParen || begins === CallParen || begins === LBracket || begins === IndexBracket || begins === LabelBrace
             ? 0
             : 1;
-    if (piece.breaks === 0 && piece.gap > 0) piece.excess = Math.max(0, piece.column - (before.column + widthOf(before.text)) - piece.gap);
+    if (piece.breaks === 0 && piece.gap > 0)
+      piece.excess = Math.max(0, piece.column - (before.column + widthOf(before.text)) - piece.gap);
   }
 
   // Lines, with the indentation that brackets give them.
@@ -506,15 +528,27 @@ export function format(file: FileNode): string {
     return (placed[lineIndex]?.[k - 1] ?? 0) + widthOf(before?.text ?? '') + piece.gap;
   };
   const usable = lines.map((line) => line.pieces.every((piece) => piece.kind === 'token' || !piece.text.includes('\n')));
+  const byColumn = lines.map(
+    (line) =>
+      new Map(
+        line.pieces
+          .slice(1)
+          .filter((piece) => piece.gap > 0)
+          .map((piece) => [piece.column, piece]),
+      ),
+  );
   // A statement that misses a column of its neighbours by one was meant to stand in it.
   for (const [index, line] of lines.entries()) {
     for (const piece of line.pieces) {
       if (piece.excess === 0 || piece.gap !== statementGap) continue;
-      const beside = [line.blankBefore ? undefined : lines[index - 1], lines[index + 1]?.blankBefore ? undefined : lines[index + 1]];
-      const others = beside.flatMap((other) => other?.pieces.slice(1) ?? []).filter((other) => other.gap > 0);
-      if (others.some((other) => other.column === piece.column)) continue;
-      const near = others.find((other) => other.excess > 0 && other.gap === statementGap && Math.abs(other.column - piece.column) === 1);
-      if (near) piece.column = near.column;
+      const beside = [
+        line.blankBefore ? undefined : byColumn[index - 1],
+        lines[index + 1]?.blankBefore ? undefined : byColumn[index + 1],
+      ];
+      if (beside.some((other) => other?.has(piece.column))) continue;
+      const near = [-1, 1].flatMap((step) => beside.map((other) => other?.get(piece.column + step)));
+      const meant = near.find((other) => other !== undefined && other.excess > 0 && other.gap === statementGap);
+      if (meant) piece.column = meant.column;
     }
   }
   // Every column as a list of (line, piece), in the order of its place in the source.
@@ -524,30 +558,34 @@ export function format(file: FileNode): string {
     readonly excess: number;
   }
   const columns: Column[] = [];
-  let running = new Map<number, { members: { line: number; k: number }[]; least: number; most: number }>();
-  const finish = (at: number, run: { members: { line: number; k: number }[]; least: number; most: number }): void => {
-    if (run.members.length > 1 && run.most > 0) columns.push({ at, members: run.members, excess: Math.min(maxExcess, run.least) });
+  interface Run {
+    readonly members: { readonly line: number; readonly k: number }[];
+    least: number;
+    most: number;
+  }
+  let running = new Map<number, Run>();
+  const finish = (at: number, run: Run): void => {
+    if (run.members.length > 1 && run.most > 0)
+      columns.push({ at, members: run.members, excess: Math.min(maxExcess, run.least) });
   };
   for (const [index, line] of lines.entries()) {
-    const now: typeof running = new Map();
+    const now = new Map<number, Run>();
     if (usable[index]) {
       for (const [k, piece] of line.pieces.entries()) {
         if (k === 0 || piece.gap === 0) continue;
         const { excess } = piece;
-        const run = line.blankBefore ? undefined : running.get(piece.column);
-        const member = { line: index, k };
-        now.set(
-          piece.column,
-          run
-            ? { members: [...run.members, member], least: Math.min(run.least, excess), most: Math.max(run.most, excess) }
-            : { members: [member], least: excess, most: excess },
-        );
+        const run: Run = (line.blankBefore ? undefined : running.get(piece.column)) ?? {
+          members: [],
+          least: excess,
+          most: excess,
+        };
+        run.members.push({ line: index, k });
+        run.least = Math.min(run.least, excess);
+        run.most = Math.max(run.most, excess);
+        now.set(piece.column, run);
       }
     }
-    for (const [at, run] of running) {
-      const last = now.get(at);
-      if (!last || last.members[0] === undefined || last.members[0].line === index) finish(at, run);
-    }
+    for (const [at, run] of running) if (now.get(at) !== run) finish(at, run);
     running = now;
   }
   for (const [at, run] of running) finish(at, run);
@@ -595,8 +633,10 @@ function leadOf(lines: readonly { readonly pieces: readonly Piece[] }[], from: n
   return undefined;
 }
 
-function columnOf(file: FileNode, offset: number): number {
-  const { column } = positionOf(file.source, offset);
-  const start = offset - column + 1;
-  return widthOf(file.source.text.slice(start, offset));
+/** The column of `to`, when that of `from` before it is known, so that a line is measured once. */
+function columnFrom(text: string, column: number, from: number, to: number): number {
+  let at = column;
+  for (const character of text.slice(from, to))
+    at = character === '\n' || character === '\r' ? 0 : character === '\ufeff' ? at : at + 1;
+  return at;
 }

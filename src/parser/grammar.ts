@@ -11,6 +11,7 @@ import {
   badLabelTarget,
   chainedComparison,
   expressionTooLong,
+  keywordAsName,
   looseNot,
   nestedTooDeeply,
   statementOutsideBody,
@@ -118,6 +119,7 @@ import {
   RBrace,
   RBracket,
   RParen,
+  retag,
   Semicolon,
   Size,
   StringLiteral,
@@ -195,7 +197,12 @@ interface State {
 }
 
 export class ResParser extends EmbeddedActionsParser {
-  #state: State = freshState(emptySource, new CappedSink(), { tokens: [], comments: [], partner: new Int32Array(0), spoiledLines: new Set() });
+  #state: State = freshState(emptySource, new CappedSink(), {
+    tokens: [],
+    comments: [],
+    partner: new Int32Array(0),
+    spoiledLines: new Set(),
+  });
 
   /** With `validate` Chevrotain checks the grammar, which costs time and which a test does. */
   constructor(validate: boolean) {
@@ -262,7 +269,12 @@ export class ResParser extends EmbeddedActionsParser {
   /** Lets go of the file, so that the one parser of the program does not keep it alive. */
   #end(): void {
     this.input = [];
-    this.#state = freshState(emptySource, new CappedSink(), { tokens: [], comments: [], partner: new Int32Array(0), spoiledLines: new Set() });
+    this.#state = freshState(emptySource, new CappedSink(), {
+      tokens: [],
+      comments: [],
+      partner: new Int32Array(0),
+      spoiledLines: new Set(),
+    });
   }
 
   // ---------------------------------------------------------------------------------------------- file and items
@@ -369,7 +381,9 @@ export class ResParser extends EmbeddedActionsParser {
         ALT: () => {
           this.CONSUME(Assign);
           const base = this.SUBRULE(this.nameOrCall);
-          return this.ACTION((): ModelItem => ({ kind: 'model', name, params: [], base, ...this.#doc(start), span: this.#from(start) }));
+          return this.ACTION(
+            (): ModelItem => ({ kind: 'model', name, params: [], base, ...this.#doc(start), span: this.#from(start) }),
+          );
         },
       },
       {
@@ -406,6 +420,7 @@ export class ResParser extends EmbeddedActionsParser {
   readonly params: ParserMethod<[], Param[]> = this.RULE('params', () => {
     const params: Param[] = [];
     this.#open(this.OR([{ ALT: () => this.CONSUME(LParen) }, { ALT: () => this.CONSUME(CallParen) }]));
+    this.ACTION(() => this.#mendKeyword());
     this.OPTION1(() => {
       params.push(this.SUBRULE1(this.param));
       this.MANY({
@@ -640,7 +655,9 @@ export class ResParser extends EmbeddedActionsParser {
         },
       ]);
     });
-    return this.ACTION((): IfStmt => ({ kind: 'if', condition, then, ...(otherwise && { else: otherwise }), span: this.#from(start) }));
+    return this.ACTION(
+      (): IfStmt => ({ kind: 'if', condition, then, ...(otherwise && { else: otherwise }), span: this.#from(start) }),
+    );
   });
 
   readonly chainStmt: ParserMethod<[], Stmt> = this.RULE('chainStmt', () => {
@@ -885,7 +902,10 @@ export class ResParser extends EmbeddedActionsParser {
       },
     });
     this.ACTION(() => this.#deeper(start));
-    const value = this.OR<Construct | Expr>([{ ALT: () => this.SUBRULE(this.construct) }, { ALT: () => this.SUBRULE(this.expr) }]);
+    const value = this.OR<Construct | Expr>([
+      { ALT: () => this.SUBRULE(this.construct) },
+      { ALT: () => this.SUBRULE(this.expr) },
+    ]);
     this.ACTION(() => this.#shallower());
     return this.ACTION(() => ({ ...(label && { label }), value, span: this.#from(start) }));
   });
@@ -1074,7 +1094,11 @@ export class ResParser extends EmbeddedActionsParser {
             });
             return this.ACTION((): Expr => {
               const span = this.#from(name);
-              return { kind: 'path', label: { segments: [{ parts: [name.image], span: this.#at(name) }, ...segments], span }, span };
+              return {
+                kind: 'path',
+                label: { segments: [{ parts: [name.image], span: this.#at(name) }, ...segments], span },
+                span,
+              };
             });
           },
         },
@@ -1178,12 +1202,14 @@ export class ResParser extends EmbeddedActionsParser {
 
   /** A name that is given here: no keyword. */
   readonly bindingName: ParserMethod<[], Ident> = this.RULE('bindingName', () => {
+    this.ACTION(() => this.#mendKeyword());
     const token = this.CONSUME(Name);
     return this.ACTION((): Ident => this.#ident(token));
   });
 
   readonly bindingNames: ParserMethod<[], Ident[]> = this.RULE('bindingNames', () => {
     const names: Ident[] = [];
+    this.ACTION(() => this.#mendKeyword());
     this.AT_LEAST_ONE_SEP({
       SEP: Comma,
       DEF: () => {
@@ -1282,6 +1308,15 @@ export class ResParser extends EmbeddedActionsParser {
     this.#shallower();
   }
 
+  /** Where a new name is due a keyword is reported, and read as the name that it was meant to be. */
+  #mendKeyword(): void {
+    const token = this.LA(1);
+    const type = token.tokenType;
+    if (type === Name || !isWord(type) || this.LA(0).endLine !== token.startLine) return;
+    this.#report(token, keywordAsName, { what: 'a new name', keyword: token.image, fix: `${token.image}_` });
+    retag(token, Name);
+  }
+
   #deeper(token: IToken): void {
     this.#state.depth++;
     if (this.#state.depth > maxNesting) this.#tooDeep(token);
@@ -1314,7 +1349,17 @@ export class ResParser extends EmbeddedActionsParser {
     const lines: string[] = [];
     for (let i = low - 1; i >= 0; i--) {
       const comment = comments[i];
-      if (!comment || comment.span.start < from || !comment.text.startsWith('///') || (!comment.ownLine && before?.endLine === positionOf(this.#state.source, comment.span.start).line && before.tokenType !== LParen && before.tokenType !== CallParen && before.tokenType !== Comma)) break;
+      if (
+        !comment ||
+        comment.span.start < from ||
+        !comment.text.startsWith('///') ||
+        (!comment.ownLine &&
+          before?.endLine === positionOf(this.#state.source, comment.span.start).line &&
+          before.tokenType !== LParen &&
+          before.tokenType !== CallParen &&
+          before.tokenType !== Comma)
+      )
+        break;
       lines.unshift(comment.text.slice(3).replace(/^ /, '').trimEnd());
     }
     return lines.length > 0 ? { doc: lines.join('\n') } : {};
@@ -1402,7 +1447,17 @@ export class ResParser extends EmbeddedActionsParser {
       return true;
     }
     const word = isWord(token.tokenType);
-    const item = { def: 'block', class: 'block', fn: 'block', function: 'block', module: 'block', network: 'model', net: 'model', let: 'const', var: 'const' };
+    const item = {
+      def: 'block',
+      class: 'block',
+      fn: 'block',
+      function: 'block',
+      module: 'block',
+      network: 'model',
+      net: 'model',
+      let: 'const',
+      var: 'const',
+    };
     const meant = Object.entries(item).find(([name]) => name === token.image.toLowerCase())?.[1];
     this.#report(token, statementOutsideBody, {
       found: describeToken(token),
@@ -1438,7 +1493,8 @@ export class ResParser extends EmbeddedActionsParser {
       const before = this.#token(i - 1);
       const newLine = before !== undefined && (before.endLine ?? 0) < (token.startLine ?? 0);
       if (newLine && statementStarts.has(type)) break;
-      if (newLine && isWord(type) && type !== KwElse && type !== KwShortcut && type !== KwAs && type !== KwAnd && type !== KwOr) break;
+      if (newLine && isWord(type) && type !== KwElse && type !== KwShortcut && type !== KwAs && type !== KwAnd && type !== KwOr)
+        break;
       i = partner > i ? partner + 1 : i + 1;
     }
     this.#jumpTo(i);
@@ -1527,7 +1583,8 @@ export class ResParser extends EmbeddedActionsParser {
     const opener = surroundings.opener;
     const closing = expected === RParen || expected === RBracket || expected === RBrace || expected === LabelClose;
     if (closing && opener) {
-      const ends = token.tokenType === EOF || token.tokenType === RBrace || token.tokenType === RParen || token.tokenType === RBracket;
+      const ends =
+        token.tokenType === EOF || token.tokenType === RBrace || token.tokenType === RParen || token.tokenType === RBracket;
       const later = (surroundings.previous?.endLine ?? 0) < (token.startLine ?? 0);
       if (ends || this.#isItemStart(this.#index()) || (later && this.#partner(opener) < 0)) {
         this.#reportUnclosed(opener, token);

@@ -127,8 +127,9 @@ const Blank = createToken({ name: 'Blank', pattern: /[ \t\r\n]+/, group: Lexer.S
 const LineComment = createToken({ name: 'LineComment', pattern: /\/\/[^\n\r]*/, group: 'comments' });
 const BlockComment = createToken({ name: 'BlockComment', pattern: /\/\*[^]*?\*\//, group: 'comments', line_breaks: true });
 const OpenComment = createToken({ name: 'OpenComment', pattern: /\/\*[^]*/, line_breaks: true });
-const Foreign = createToken({ name: 'Foreign', pattern: /&&|\|\||\*\*|=>|[+\-*/]=|:=/ });
-const Stray = createToken({ name: 'Stray', pattern: /[^\0-\x7f]+|[^]/, line_breaks: true });
+/** Signs of other languages, which are reported with what is written here instead. */
+const Foreign = createToken({ name: 'Foreign', pattern: /&&?|\|\|?|\*\*|=>|[+\-*/]=|:=|[!~^$#'`\\“”→×·−–≤≥≠\u00a0]/ });
+const ByteOrderMark = createToken({ name: 'ByteOrderMark', pattern: /\ufeff/ });
 
 /** In the order in which they are tried. */
 const lexed: TokenType[] = [
@@ -144,10 +145,11 @@ const lexed: TokenType[] = [
   Int,
   StringLiteral,
   OpenString,
-  Foreign,
   Arrow,
   Equal,
   NotEqual,
+  Foreign,
+  ByteOrderMark,
   LessEqual,
   GreaterEqual,
   Less,
@@ -170,7 +172,6 @@ const lexed: TokenType[] = [
   RBracket,
   LBrace,
   RBrace,
-  Stray,
 ];
 /** All token types, those that only the second look at the text makes included. */
 export const vocabulary: TokenType[] = [Word, Operator, ...lexed, CallParen, IndexBracket, LabelBrace, LabelTail, LabelClose];
@@ -221,7 +222,14 @@ function isNumber(type: TokenType): boolean {
 /** True of a token that may end an expression. */
 export function endsValue(type: TokenType): boolean {
   return (
-    type === Name || isNumber(type) || type === StringLiteral || type === KwTrue || type === KwFalse || type === RParen || type === RBracket || type === RBrace
+    type === Name ||
+    isNumber(type) ||
+    type === StringLiteral ||
+    type === KwTrue ||
+    type === KwFalse ||
+    type === RParen ||
+    type === RBracket ||
+    type === RBrace
   );
 }
 
@@ -290,13 +298,11 @@ export function lex(source: SourceFile, sink: Sink): Lexed {
   const tokens: IToken[] = [];
   for (const token of result.tokens) {
     switch (token.tokenType) {
-      case Foreign:
-      case Stray: {
-        if (token.startOffset === 0 && token.image.startsWith('\ufeff')) {
-          if (token.image.length > 1) reportStray(token, 1);
-          break;
-        }
-        reportStray(token, 0);
+      case ByteOrderMark:
+        if (token.startOffset > 0) reportStray(token.image, token.startOffset, token.startLine ?? 0);
+        break;
+      case Foreign: {
+        reportStray(token.image, token.startOffset, token.startLine ?? 0);
         const replacement = foreignSpellings.get(token.image)?.as;
         if (replacement) {
           retag(token, replacement);
@@ -323,20 +329,23 @@ export function lex(source: SourceFile, sink: Sink): Lexed {
     }
   }
 
-  function reportStray(token: IToken, skip: number): void {
-    spoil(token);
-    const text = token.image.slice(skip);
-    const first = String.fromCodePoint(text.codePointAt(0) ?? 0);
-    const known = foreignSpellings.get(text) ?? foreignSpellings.get(first);
-    const ascii = text.charCodeAt(0) < 128;
-    const code = `U+${(text.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;
+  // What no token begins with, Chevrotain skips and tells.
+  for (const error of result.errors)
+    reportStray(source.text.slice(error.offset, error.offset + error.length), error.offset, error.line ?? 0);
+
+  function reportStray(text: string, start: number, line: number): void {
+    spoiledLines.add(line);
+    const code = text.codePointAt(0) ?? 0;
+    const known = foreignSpellings.get(text);
+    const printed = code < 128 ? quoteText(text) : `${quoteText(text)} (U+${code.toString(16).toUpperCase().padStart(4, '0')})`;
+    const fix = known
+      ? known.write
+      : code < 128
+        ? 'the statement without it'
+        : 'names in ASCII letters, digits and `_`; any text may stand in comments and strings';
     sink.report(strayCharacter, {
-      span: span(token.startOffset + skip, endOf(token)),
-      with: {
-        what: quoteText(known || ascii ? text : first),
-        found: ascii ? quoteText(text) : `${quoteText(text)} (${code})`,
-        fix: `write ${known ? known.write : ascii ? 'the statement without it' : 'names in ASCII letters, digits and `_`; any text may stand in comments and strings'}`,
-      },
+      span: span(start, start + text.length),
+      with: { what: quoteText(text), found: printed, fix: `write ${fix}` },
     });
   }
 
@@ -370,7 +379,11 @@ export function lex(source: SourceFile, sink: Sink): Lexed {
         with: {
           found: quoteText(text),
           expected: sizeLike ? 'integers on both sides of each x' : 'a number that ends before the next word',
-          fix: sizeLike ? '`3x3`' : isWord(type) ? `\`${token.image}${before.image}\`, or a blank between the two` : 'a blank between the two',
+          fix: sizeLike
+            ? '`3x3`'
+            : isWord(type)
+              ? `\`${token.image}${before.image}\`, or a blank between the two`
+              : 'a blank between the two',
         },
       });
     }
@@ -381,15 +394,34 @@ export function lex(source: SourceFile, sink: Sink): Lexed {
         spoil(token);
         sink.report(malformedNumber, {
           span: span(token.startOffset, endOf(after)),
-          with: { found: `\`.${after.image}\``, expected: 'a float has digits on both sides of its dot', fix: `\`0.${after.image}\`` },
+          with: {
+            found: `\`.${after.image}\``,
+            expected: 'a float has digits on both sides of its dot',
+            fix: `\`0.${after.image}\``,
+          },
         });
-      } else if (before && touching && (previous === Int || (previous === Float && before.image.includes('.'))) && !(touchesAfter && (isWord(after.tokenType) || after.tokenType === LBrace || after.tokenType === Int))) {
+      } else if (
+        before &&
+        touching &&
+        (previous === Int || (previous === Float && before.image.includes('.'))) &&
+        !(touchesAfter && (isWord(after.tokenType) || after.tokenType === LBrace || after.tokenType === Int))
+      ) {
         spoil(token);
         sink.report(malformedNumber, {
           span: span(before.startOffset, endOf(token)),
-          with: { found: `\`${before.image}.\``, expected: 'a float has digits on both sides of its dot', fix: `\`${before.image}${previous === Int ? '.0' : ''}\`` },
+          with: {
+            found: `\`${before.image}.\``,
+            expected: 'a float has digits on both sides of its dot',
+            fix: `\`${before.image}${previous === Int ? '.0' : ''}\``,
+          },
         });
-      } else if (before && after && previous && (isWord(previous) || previous === Int || previous === LabelClose || previous === Float) && !(touching && touchesAfter)) {
+      } else if (
+        before &&
+        after &&
+        previous &&
+        (isWord(previous) || previous === Int || previous === LabelClose || previous === Float) &&
+        !(touching && touchesAfter)
+      ) {
         if (isWord(after.tokenType) || after.tokenType === Int || after.tokenType === LBrace) {
           spoil(token);
           sink.report(gapAtDot, {
@@ -421,7 +453,10 @@ export function lex(source: SourceFile, sink: Sink): Lexed {
         retag(token, CallParen);
       } else if (touching && endsValue(previous) && !named) {
         spoil(token);
-        sink.report(callWithoutName, { span: at(token), with: { found: quoteText(before.image), fix: '`;` before the `(` of a new statement' } });
+        sink.report(callWithoutName, {
+          span: at(token),
+          with: { found: quoteText(before.image), fix: '`;` before the `(` of a new statement' },
+        });
       }
     } else if (type === LBracket && before && previous) {
       if (touching && endsValue(previous)) retag(token, IndexBracket);
@@ -442,7 +477,8 @@ export function lex(source: SourceFile, sink: Sink): Lexed {
         }
       }
     } else if (type === LBrace && before && previous && touching) {
-      if (isWord(previous) || isNumber(previous) || previous === Dot || previous === LabelClose || previous === LabelTail) retag(token, LabelBrace);
+      if (isWord(previous) || isNumber(previous) || previous === Dot || previous === LabelClose || previous === LabelTail)
+        retag(token, LabelBrace);
     } else if (touching && previous === LabelClose && isWord(type)) {
       retag(token, LabelTail);
     }
@@ -512,7 +548,8 @@ function retagAsWord(token: IToken): void {
 function isPartOfLabel(tokens: readonly IToken[], open: number, close: number, after: IToken | undefined): boolean {
   const closer = tokens[close];
   const touchesAfter = after !== undefined && closer !== undefined && endOf(closer) === after.startOffset;
-  if (after && (after.tokenType === Colon || (touchesAfter && (after.tokenType === Dot || after.tokenType === LabelBrace)))) return true;
+  if (after && (after.tokenType === Colon || (touchesAfter && (after.tokenType === Dot || after.tokenType === LabelBrace))))
+    return true;
   if (touchesAfter && after?.tokenType === LabelTail) {
     const next = tokens[close + 2];
     if (next && (next.tokenType === Colon || next.tokenType === Dot || next.tokenType === LabelBrace)) return true;
@@ -525,7 +562,13 @@ function isPartOfLabel(tokens: readonly IToken[], open: number, close: number, a
     const before = tokens[i - 1];
     if (!token || !before || endOf(before) !== token.startOffset) break;
     if (before.tokenType === Dot) dotted = true;
-    else if (token.tokenType !== Dot && before.tokenType !== LabelClose && !isNumber(before.tokenType) && !isWord(before.tokenType)) break;
+    else if (
+      token.tokenType !== Dot &&
+      before.tokenType !== LabelClose &&
+      !isNumber(before.tokenType) &&
+      !isWord(before.tokenType)
+    )
+      break;
     if (before.tokenType === LabelClose) return true;
     i--;
   }
@@ -544,7 +587,11 @@ export function integerValue(image: string, span: Span, sink: Sink): number {
   if (integerFits(image)) return Number(image);
   sink.report(numberOutOfRange, {
     span,
-    with: { found: `the integer ${quoteText(image).slice(1, -1)}`, expected: 'an integer of at most 9007199254740992 (2^53)', fix: '9007199254740992 or less, or a float' },
+    with: {
+      found: `the integer ${quoteText(image).slice(1, -1)}`,
+      expected: 'an integer of at most 9007199254740992 (2^53)',
+      fix: '9007199254740992 or less, or a float',
+    },
   });
   return 9007199254740992;
 }

@@ -139,11 +139,19 @@ export function describeMismatch(around: Surroundings, rule: string, expected: T
       }
     }
     const example =
-      rule === 'tensorType' ? 'write a type such as `f32[N, 3, 224, 224]`' : rule === 'nameOrCall' ? 'write `model Name = Block(…)`' : 'write a name such as `x`';
+      rule === 'tensorType'
+        ? 'write a type such as `f32[N, 3, 224, 224]`'
+        : rule === 'nameOrCall'
+          ? 'write `model Name = Block(…)`'
+          : 'write a name such as `x`';
     return unexpected(around, `${purpose}`, example);
   }
 
-  if (type === Assign && expected === LBrace && (around.beforePrevious?.tokenType === KwBlock || around.beforePrevious?.tokenType === KwModel)) {
+  if (
+    type === Assign &&
+    expected === LBrace &&
+    (around.beforePrevious?.tokenType === KwBlock || around.beforePrevious?.tokenType === KwModel)
+  ) {
     return unexpected(around, 'parameters or a body `{ … }`', `write \`const ${previous?.image ?? 'Name'} = …\``);
   }
   if (type === Assign && (rule === 'body' || rule === 'ifStmt') && expected === LBrace) {
@@ -162,10 +170,18 @@ export function describeMismatch(around: Surroundings, rule: string, expected: T
       return closer(
         around,
         ']',
-        rule === 'typeRef' ? '`]`, since a list type is `[]` with nothing inside' : opener?.tokenType === IndexBracket && rule === 'operand' ? '`,`, `:` or `]`' : '`,` or `]`',
+        rule === 'typeRef'
+          ? '`]`, since a list type is `[]` with nothing inside'
+          : opener?.tokenType === IndexBracket && rule === 'operand'
+            ? '`,`, `:` or `]`'
+            : '`,` or `]`',
       );
     case RBrace:
-      return unexpected(around, rule === 'importItem' ? '`,` or `}`' : '`}`', rule === 'importItem' ? 'write `import { A, B } from "…"`' : 'write `}`');
+      return unexpected(
+        around,
+        rule === 'importItem' ? '`,` or `}`' : '`}`',
+        rule === 'importItem' ? 'write `import { A, B } from "…"`' : 'write `}`',
+      );
     case LabelClose:
       return unexpected(around, 'an operator or `}` at the end of the computed part', 'write `{i + 1}`');
     case LBrace:
@@ -230,7 +246,11 @@ export function describeMismatch(around: Surroundings, rule: string, expected: T
     case 'each':
       return unexpected(around, '`as` and a name for the element', 'write `each list as x { … }`');
     default:
-      return unexpected(around, `something else in the ${rule.replace(/Stmt$|Item$/, '')}`, 'write the statement as the reference shows it');
+      return unexpected(
+        around,
+        `something else in the ${rule.replace(/Stmt$|Item$/, '')}`,
+        'write the statement as the reference shows it',
+      );
   }
 }
 
@@ -240,12 +260,23 @@ function closer(around: Surroundings, sign: string, expected: string): Descripti
   if (type === Colon && opener?.tokenType === CallParen && around.previous && isWord(around.previous.tokenType)) {
     return unexpected(around, expected, `write \`${around.previous.image}=\` before an argument's value`);
   }
-  if (type === Assign) return unexpected(around, expected, 'write `==` to compare, or the argument\'s name before `=`');
+  if (type === Assign) return unexpected(around, expected, "write `==` to compare, or the argument's name before `=`");
   if (type === Semicolon) return unexpected(around, expected, `write \`,\` between elements`);
-  const separate = isWord(type) || type === Int || type === Float || type === Size || type === StringLiteral || type === LParen || type === LBrace;
+  const separate =
+    isWord(type) ||
+    type === Int ||
+    type === Float ||
+    type === Size ||
+    type === StringLiteral ||
+    type === LParen ||
+    type === LBrace;
   const later = (around.previous?.endLine ?? 0) < (token.startLine ?? 0);
   if (separate && later) return unexpected(around, expected, `write \`${sign}\`, or \`,\` before the next element`);
-  return unexpected(around, expected, separate && expected.startsWith('`,`') ? `write \`, ${token.image}\`` : `write \`${sign}\``);
+  return unexpected(
+    around,
+    expected,
+    separate && expected.startsWith('`,`') ? `write \`, ${token.image}\`` : `write \`${sign}\``,
+  );
 }
 
 function missingBody(around: Surroundings, rule: string): Description {
@@ -261,7 +292,11 @@ function missingColon(around: Surroundings, rule: string): Description {
   const { previous } = around;
   switch (rule) {
     case 'inputStmt':
-      return unexpected(around, '`:` and the type of the input', `write \`input ${previous?.image ?? 'image'}: f32[N, 3, 224, 224]\``);
+      return unexpected(
+        around,
+        '`:` and the type of the input',
+        `write \`input ${previous?.image ?? 'image'}: f32[N, 3, 224, 224]\``,
+      );
     case 'paramStmt':
       return unexpected(around, '`:` and the type of the tensor', `write \`param ${previous?.image ?? 'scale'}: f32[1]\``);
     case 'expr':
@@ -276,7 +311,11 @@ function missingAssign(around: Surroundings, rule: string): Description {
   const type = token.tokenType;
   const name = previous?.image ?? 'x';
   if (rule === 'letStmt') {
-    return unexpected(around, '`,` and another name, or `=`', type === Colon ? `write \`let ${name} =\`, without a type` : `write \`let ${name} = …\``);
+    return unexpected(
+      around,
+      '`,` and another name, or `=`',
+      type === Colon ? `write \`let ${name} =\`, without a type` : `write \`let ${name} = …\``,
+    );
   }
   if (rule === 'constItem') return unexpected(around, '`=` and the value', `write \`const ${name} = …\``);
   if (rule === 'mapStmt') return unexpected(around, '`=` and the other name', 'write `map "from.*" = "to.*"`');
@@ -311,7 +350,11 @@ function missingValue(around: Surroundings): Description {
   const before = previous?.tokenType;
   const after = previous ? ` after ${quoteText(previous.image)}` : '';
   if (isWord(type) && type !== Name) {
-    return unexpected(around, `a value${after}: a number, a string, a list, a name, or \`( … )\``, `write a name that is no keyword, such as \`${token.image}_\``);
+    return unexpected(
+      around,
+      `a value${after}: a number, a string, a list, a name, or \`( … )\``,
+      `write a name that is no keyword, such as \`${token.image}_\``,
+    );
   }
   if (before && (isOperator(before) || before === Assign || before === Comma)) {
     return unexpected(around, `a value${after}`, `take ${quoteText(previous?.image ?? '')} away, or write a value after it`);
@@ -352,7 +395,14 @@ export function describeUnreadable(around: Surroundings): Description {
     };
   }
   if (type === Colon) {
-    if (before === Float || before === Size || before === StringLiteral || before === RParen || before === RBracket || before === LabelClose) {
+    if (
+      before === Float ||
+      before === Size ||
+      before === StringLiteral ||
+      before === RParen ||
+      before === RBracket ||
+      before === LabelClose
+    ) {
       return {
         diagnostic: makeDiagnostic(badLabel, {
           span: spot,
@@ -364,16 +414,36 @@ export function describeUnreadable(around: Surroundings): Description {
         }),
       };
     }
-    return unexpected(around, 'a statement', beforePrevious?.tokenType === Colon ? 'write one label as a path: `a.b: layer`' : 'write `label: layer` on one line');
+    return unexpected(
+      around,
+      'a statement',
+      beforePrevious?.tokenType === Colon ? 'write one label as a path: `a.b: layer`' : 'write `label: layer` on one line',
+    );
   }
   if (type === IndexBracket) return unexpected(around, 'a statement', 'put parentheses around what is indexed: `(x -> f)[0]`');
   if (type === CallParen) return unexpected(around, 'a statement', 'write `;` before the `(` of a new statement');
   if (type === Comma) return unexpected(around, 'a statement; those need no sign between them', 'take the `,` away');
-  if (type === KwElse) return unexpected({ ...around, previous: undefined }, '`else` right after the body of an `if`', 'write `if condition { … } else { … }`');
-  if (type === KwShortcut) return unexpected({ ...around, previous: undefined }, '`shortcut` right after the body of a `residual`', 'write `residual { … } shortcut project`');
+  if (type === KwElse)
+    return unexpected(
+      { ...around, previous: undefined },
+      '`else` right after the body of an `if`',
+      'write `if condition { … } else { … }`',
+    );
+  if (type === KwShortcut)
+    return unexpected(
+      { ...around, previous: undefined },
+      '`shortcut` right after the body of a `residual`',
+      'write `residual { … } shortcut project`',
+    );
   if (type === Dot) return unexpected(around, 'a statement', 'write the whole path before `:`, as in `a.0.b: layer`');
-  if (type === LabelBrace) return unexpected(around, 'a label with its `:`', 'write `layer{i}: …`, or a blank before the `{` of a body');
-  if (isWord(type)) return unexpected({ ...around, previous: undefined }, 'a statement, or the `}` of the body', `write \`${token.image}:\` if it is a label`);
+  if (type === LabelBrace)
+    return unexpected(around, 'a label with its `:`', 'write `layer{i}: …`, or a blank before the `{` of a body');
+  if (isWord(type))
+    return unexpected(
+      { ...around, previous: undefined },
+      'a statement, or the `}` of the body',
+      `write \`${token.image}:\` if it is a label`,
+    );
   if (type === RBrace) return unexpected(around, 'a statement', 'take the `}` away');
   return unexpected(around, 'a statement, or the `}` of the body', `take ${quoteText(token.image)} away`);
 }

@@ -59,7 +59,10 @@ function sequenceLength(bytes: Uint8Array, at: number): number {
 }
 
 /** Text of a file's bytes. Bytes that are no UTF-8 are a diagnostic with the offset and line of the first of them. */
-export function decodeUtf8(bytes: Uint8Array, name: string): { readonly source?: SourceFile; readonly diagnostics: readonly Diagnostic[] } {
+export function decodeUtf8(
+  bytes: Uint8Array,
+  name: string,
+): { readonly source?: SourceFile; readonly diagnostics: readonly Diagnostic[] } {
   try {
     // A byte order mark is kept, so that offsets count what the file holds; the lexer skips it.
     return { source: { name, text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes) }, diagnostics: [] };

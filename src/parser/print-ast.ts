@@ -1,6 +1,22 @@
 /** The syntax tree as text, for golden files and `--emit ast`: nested lists that show how the text was read, without spans. */
 import { unreachable } from '../diagnostics/diagnostic.ts';
-import type { Arg, Chain, Construct, Expr, FileNode, Ident, Item, Label, Labelled, Param, Residual, Stmt, Sub, TensorTypeNode, TypeRef } from './ast.ts';
+import type {
+  Arg,
+  Chain,
+  Construct,
+  Expr,
+  FileNode,
+  Ident,
+  Item,
+  Label,
+  Labelled,
+  Param,
+  Residual,
+  Stmt,
+  Sub,
+  TensorTypeNode,
+  TypeRef,
+} from './ast.ts';
 
 /** A list knows the width of its one-line form, so that laying out is linear. */
 type Shape = string | { readonly items: readonly Shape[]; readonly width: number };
@@ -59,7 +75,11 @@ function doc(node: { readonly doc?: string }): readonly Shape[] {
 }
 
 function param(node: Param): Shape {
-  const rest = [...optional(node.type, (t) => `: ${type(t)}`), ...optional(node.default, (value) => list('=', expr(value))), ...doc(node)];
+  const rest = [
+    ...optional(node.type, (t) => `: ${type(t)}`),
+    ...optional(node.default, (value) => list('=', expr(value))),
+    ...doc(node),
+  ];
   return list(node.name.name, ...rest);
 }
 
@@ -105,7 +125,12 @@ function stmt(node: Stmt): Shape {
     case 'map':
       return list('map', JSON.stringify(node.from.value), node.to ? JSON.stringify(node.to.value) : 'none');
     case 'if':
-      return list('if', expr(node.condition), expr(node.then), ...optional(node.else, (e) => list('else', e.kind === 'if' ? stmt(e) : expr(e))));
+      return list(
+        'if',
+        expr(node.condition),
+        expr(node.then),
+        ...optional(node.else, (e) => list('else', e.kind === 'if' ? stmt(e) : expr(e))),
+      );
     case 'chainStmt':
       return chain(node.chain);
     default:

@@ -122,7 +122,7 @@ function diagonalKernel(
 ): { readonly weight: w.WeightExpr; readonly bias: w.WeightExpr | undefined } {
   const { elem } = large.weight.type;
   const per = large.inputs / large.groups;
-  const kernel = kernelOf(branch);
+  const kernel = large.kind === 'conv' ? kernelOf(branch) : [];
   const ones = kernel.map(() => 1);
   const unit = w.reshape(unitMatrix(elem, per), [1, per, per]);
   const blocks = large.groups === 1 ? unit : w.mul(w.full(elem, [large.groups, 1, 1], 1), unit);

@@ -52,6 +52,8 @@ interface Stage {
   readonly sweeps: readonly Sweep[];
   /** From which level on; 1 where nothing is said. */
   readonly level?: 1 | 2;
+  /** What it makes is worth another round. */
+  readonly again?: boolean;
 }
 
 const simplifyRules = [
@@ -92,7 +94,7 @@ const rounds: readonly Stage[] = [
   { pass: 'move-stride', rules: [moveStrideUp], sweeps: [] },
 ];
 const once: readonly Stage[] = [
-  { pass: 'fuse-shortcut', rules: [optionAConv, optionAPool], sweeps: [] },
+  { pass: 'fuse-shortcut', rules: [optionAConv, optionAPool], sweeps: [], again: true },
   { pass: 'fuse-shortcut', rules: [concatForm], sweeps: [], level: 2 },
   { pass: 'fuse-shortcut', rules: [biasForSum], sweeps: [] },
   { ...simplify, sweeps: [deadCode, commonSubexpressions, equalWeights] },
@@ -136,7 +138,7 @@ export interface PipelineOptions {
   readonly level?: 0 | 1 | 2 | undefined;
   /** Default portable. */
   readonly target?: Target | undefined;
-  /** Runs these, in this order, each to its fixed point, instead of the pipeline of the level; all of their forms. Names of `passNames`. */
+  /** Runs these, in this order, each to its fixed point, instead of the pipeline of the level; names of `passNames`. Of the concat form only from level 2 on. */
   readonly passes?: readonly string[] | undefined;
   /** After every run that stands in the report. */
   readonly onPass?: ((name: string, graph: Graph) => void) | undefined;
@@ -223,6 +225,14 @@ class Pipeline {
     }
     return any;
   }
+
+  /** The bracket and what follows it, until a round does nothing. */
+  round(): void {
+    for (let again = true; again; ) {
+      again = this.settle(bracket);
+      for (const stage of rounds) if (this.run(stage)) again = true;
+    }
+  }
 }
 
 /** Optimises the graph in place and says what was done. The same graph and options give the same result. */
@@ -230,15 +240,13 @@ export function optimize(graph: Graph, options: PipelineOptions = {}): PassRepor
   const pipeline = new Pipeline(graph, options);
   const level = options.level ?? 1;
   if (options.passes) {
-    for (const name of options.passes) pipeline.settle(allStages.filter((stage) => stage.pass === name));
+    for (const name of options.passes) pipeline.settle(allStages.filter((stage) => stage.pass === name && (stage.level ?? 1) <= Math.max(1, level)));
   } else if (level > 0) {
     pipeline.run(simplify);
     pipeline.run(zero);
-    for (let again = true; again; ) {
-      again = pipeline.settle(bracket);
-      for (const stage of rounds) if (pipeline.run(stage)) again = true;
-    }
-    for (const stage of once) if ((stage.level ?? 1) <= level) pipeline.run(stage);
+    pipeline.round();
+    // The conv that option A becomes may merge with a body that is a single conv.
+    for (const stage of once) if ((stage.level ?? 1) <= level && pipeline.run(stage) && stage.again) pipeline.round();
   }
   return { passes: pipeline.runs, removedShortcuts: pipeline.removed };
 }

@@ -570,6 +570,8 @@ refused for a second reader that it made. Equal expressions are recognised by th
         const key = `${value.def.content.id}|${value.type.elem}`;
         const first = seen.get(key);
         if (first && value.outputs === 0) {
+          // A name that was made unique gives way to the one it was made from.
+          if (first.name !== undefined && value.name !== undefined && value.name.length < first.name.length) first.name = value.name;
           one.replaceUses(value, first);
           merged++;
         } else if (!first) seen.set(key, value);

@@ -2,8 +2,8 @@
  * Sessions of onnxruntime: tensors in and out as `HostTensor`s, errors as diagnostics that point at the source, and the provider that
  * really ran each node. GPU providers run in a process of their own; see provider.ts for why.
  */
-import { rmSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { constants, rmSync } from 'node:fs';
+import { access, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { OnnxModel } from '../codegen/onnx.ts';
@@ -177,6 +177,17 @@ function portOf(port: OrtPort): Port {
   return { name: port.name, elem, dims: port.shape };
 }
 
+/** onnxruntime says of a missing file that loading failed. */
+async function checkReadable(path: string): Promise<void> {
+  try {
+    await access(path, constants.R_OK);
+  } catch (error) {
+    const found =
+      record(error).code === 'ENOENT' ? 'no such file' : cleaned(error instanceof Error ? error.message : String(error));
+    fail(catalogue.fileUnreadable, { with: { file: path, found, hint: `ls -l ${path}` } });
+  }
+}
+
 /** Temporary folders of open sessions, which a program that exits before closing them would leave behind. */
 const folders = new Set<string>();
 
@@ -193,9 +204,10 @@ let tidying = false;
 
 /**
  * Opens a model, given as bytes or as a file's path (external data lies beside the file). Throws `DiagnosticError`: RES0800 to RES0804,
- * RES0806. Close the session; a GPU provider's process lives until then.
+ * RES0806, RES0820. Close the session; a GPU provider's process lives until then.
  */
 export async function openSession(model: Uint8Array | string, options: OpenOptions): Promise<Session> {
+  if (typeof model === 'string') await checkReadable(model);
   const inChild = options.ep !== 'cpu';
   const folder = inChild || options.profile ? await mkdtemp(join(tmpdir(), 'rescc-')) : undefined;
   if (folder) keepTidy(folder);
@@ -363,7 +375,7 @@ function openFailure(error: unknown, options: OpenOptions): Error {
   }
   if (error instanceof EngineCrash) return crash(error, options, stderr);
   if (ep === 'webgpu' && /WebGPU adapter|No supported adapters|webgpu_context|requestDevice|WebGPU device/i.test(text)) {
-    const said = stderr.split('\n').filter((line) => /vk[A-Z]\w+|driver|Failed/i.test(line));
+    const said = stderr.split('\n').filter((line) => !/^\s*at /.test(line) && /vk[A-Z]\w+|driver|Failed/i.test(line));
     const found = [cleaned(text), ...said.map((line) => line.trim()).slice(0, 3)].join('\n');
     return diagnosed(catalogue.noAdapter, { with: { found, hint: adapterHint() } });
   }

@@ -54,11 +54,44 @@ export function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-/** Strict UTF-8; undefined where it is none. */
+/**
+ * Strict UTF-8 (RFC 3629: shortest forms only, no surrogates, at most U+10FFFF); undefined where it is none. Written out because the
+ * language itself has no decoder and the core uses nothing else.
+ */
 export function utf8(bytes: Uint8Array): string | undefined {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch {
-    return undefined;
+  const pieces: string[] = [];
+  const units: number[] = [];
+  const flush = (): void => {
+    pieces.push(String.fromCharCode(...units));
+    units.length = 0;
+  };
+  for (let i = 0; i < bytes.length; ) {
+    // A function takes a limited number of arguments, so the text is made in pieces.
+    if (units.length > 4096) flush();
+    const first = bytes[i++] ?? 0;
+    if (first < 0x80) {
+      units.push(first);
+      continue;
+    }
+    const more = first >= 0xc2 && first <= 0xdf ? 1 : first >= 0xe0 && first <= 0xef ? 2 : first >= 0xf0 && first <= 0xf4 ? 3 : 0;
+    if (more === 0 || i + more > bytes.length) return undefined;
+    let point = first & (0x3f >> more);
+    for (let k = 0; k < more; k++) {
+      const next = bytes[i++] ?? 0;
+      if ((next & 0xc0) !== 0x80) return undefined;
+      point = (point << 6) | (next & 0x3f);
+    }
+    if (
+      (more === 2 && point < 0x800) ||
+      (more === 3 && point < 0x10000) ||
+      point > 0x10ffff ||
+      (point >= 0xd800 && point <= 0xdfff)
+    ) {
+      return undefined;
+    }
+    if (point < 0x10000) units.push(point);
+    else units.push(0xd800 + ((point - 0x10000) >> 10), 0xdc00 + ((point - 0x10000) & 0x3ff));
   }
+  flush();
+  return pieces.join('');
 }

@@ -26,7 +26,7 @@ import { leafText, numberText } from '../ir/content-text.ts';
 import type { Value } from '../ir/graph.ts';
 import { type ElemType, elementCount, type HostTensor, isElemType, isFloat } from '../ir/types.ts';
 import type { InitSpec } from '../ops/params.ts';
-import { initializer } from './init.ts';
+import { initializer, largestOf } from './init.ts';
 import { isLossless, roundTo } from './round.ts';
 
 /** What `fill` returns: a promise only where a file has to be awaited. */
@@ -392,12 +392,15 @@ export function leaf(path: string, dims: readonly number[], elem: ElemType): Wei
 
 class Initial extends Expr {
   readonly path: string;
-  readonly init: InitSpec;
+  /** No number that the generator can give becomes infinite in the element type. */
+  readonly bounded: boolean;
   readonly #run: (start: number, out: Float64Array) => void;
   constructor(path: string, dims: readonly number[], elem: ElemType, init: InitSpec, seed: number, identity: string) {
     super('initial', elem, dims, [], { sync: true, exact32: isLossless(elem, 'f32'), identity });
     this.path = path;
-    this.init = init;
+    const extreme = Float64Array.of(largestOf(init, dims));
+    roundTo(elem, extreme);
+    this.bounded = Number.isFinite(extreme[0]);
     this.#run = initializer(init, path, dims, seed);
   }
   protected override write(): string {
@@ -1315,7 +1318,7 @@ export function sourcesOf(expr: WeightExpr): readonly WeightExpr[] {
 /** Whether every element is finite; undefined when that is not known without reading a large tensor. */
 export function finite(expr: WeightExpr): boolean | undefined {
   if (expr instanceof Full) return expr.count === 0 || Number.isFinite(expr.value);
-  if (expr instanceof Initial) return true;
+  if (expr instanceof Initial && expr.bounded) return true;
   return expr.resident?.every((x) => Number.isFinite(x));
 }
 

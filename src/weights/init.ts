@@ -241,6 +241,21 @@ export function distributionOf(init: InitSpec, dims: readonly number[]): Distrib
   }
 }
 
+/** A bound on the magnitude of any element: 32 random bits reach 6.3 standard deviations and no further. */
+export function largestOf(init: InitSpec, dims: readonly number[]): number {
+  const distribution = distributionOf(init, dims);
+  switch (distribution.kind) {
+    case 'constant':
+      return Math.abs(distribution.value);
+    case 'normal':
+      return 6.5 * Math.abs(distribution.std);
+    case 'uniform':
+      return Math.abs(distribution.bound);
+    default:
+      return unreachable(distribution);
+  }
+}
+
 /** A function that computes elements [start, start + out.length) of the tensor at `path`, in float64. */
 export function initializer(
   init: InitSpec,

@@ -26,7 +26,7 @@ const sources = [...sourcesIn('fixtures/design'), ...sourcesIn('golden/parse')];
 describe('every beginning of a file', () => {
   for (const source of sources) {
     it(source.name, () => {
-      const step = Math.max(1, Math.floor(source.text.length / 120));
+      const step = Math.max(1, Math.floor(source.text.length / 60));
       for (let end = 0; end < source.text.length; end += step) survive(source.text.slice(0, end));
     });
   }
@@ -35,11 +35,35 @@ describe('every beginning of a file', () => {
 describe('random texts', () => {
   const words = [
     ...vocabulary.map((type) => type.PATTERN).filter((pattern): pattern is string => typeof pattern === 'string'),
-    ...['x', 'relu', '3', '0.5', '3x3', '"s"', '"', '/*', '//', '///', '\n', '\n', ' ', '&&', 'é', '\ufeff', '\0', '1e999', 'f(', 'a{', '}.', 'block A {', 'model B = C'],
+    ...[
+      'x',
+      'relu',
+      '3',
+      '0.5',
+      '3x3',
+      '"s"',
+      '"',
+      '/*',
+      '//',
+      '///',
+      '\n',
+      '\n',
+      ' ',
+      '&&',
+      'é',
+      '\ufeff',
+      '\0',
+      '1e999',
+      'f(',
+      'a{',
+      '}.',
+      'block A {',
+      'model B = C',
+    ],
   ];
   it('of tokens', () => {
     const random = randomFrom(7);
-    for (let round = 0; round < 1500; round++) {
+    for (let round = 0; round < 600; round++) {
       let text = random(2) === 0 ? 'block B {' : '';
       for (let i = random(60); i > 0; i--) text += (words[random(words.length)] ?? '') + (random(3) === 0 ? '' : ' ');
       survive(text);
@@ -47,7 +71,7 @@ describe('random texts', () => {
   });
   it('of examples with a token lost, doubled or swapped', () => {
     const random = randomFrom(11);
-    for (let round = 0; round < 300; round++) {
+    for (let round = 0; round < 150; round++) {
       const text = sources[random(sources.length)]?.text ?? '';
       const parts = text.split(/\b/);
       for (let i = 1 + random(3); i > 0; i--) {
@@ -63,7 +87,7 @@ describe('random texts', () => {
   });
   it('of characters', () => {
     const random = randomFrom(13);
-    for (let round = 0; round < 500; round++) {
+    for (let round = 0; round < 200; round++) {
       let text = '';
       for (let i = random(80); i > 0; i--) text += String.fromCharCode(random(8) === 0 ? random(0xffff) : random(128));
       survive(text);
@@ -84,8 +108,8 @@ describe('what is deep, long or many', () => {
     ['calls', `const A = ${'f('.repeat(many)}`, 'RES0015'],
     ['indices within indices', `const A = ${'f['.repeat(many)}`, 'RES0015'],
     ['indices', `const A = x${'[0]'.repeat(many)}`, 'RES0016'],
-    ['computed labels', `block B { ${'a{'.repeat(many)}`, 'RES0015'],
-    ['computed labels, closed', `block B { ${'a{'.repeat(many)}x${'}'.repeat(many)}: relu }`, 'RES0015'],
+    ['computed labels', `block B { ${'a{'.repeat(many)}`, undefined],
+    ['computed labels, closed', `block B { ${'a{'.repeat(many)}x${'}'.repeat(many)}: relu }`, 'RES0026'],
     ['minus signs', `const A = ${'- '.repeat(many)}1`, 'RES0015'],
     ['nots', `const A = ${'not '.repeat(many)}x`, 'RES0015'],
     ['residuals', `block B { ${'residual { '.repeat(many)}`, 'RES0015'],

@@ -64,6 +64,11 @@ describe.each(files)('%s', (pass) => {
     for (const [i, size] of sizes.entries()) {
       const inputs = inputsOf(original, size, `${one.title}${i}`);
       const expected = evaluate(original, inputs);
+      // The source itself is not finite (eps = 0 with a variance of 0): nothing to compare, nothing may have been folded.
+      if ([...expected.values()].some((tensor) => tensor.data.some((x) => !Number.isFinite(x)))) {
+        expect(fresh).toEqual([]);
+        continue;
+      }
       // f16 constants of a case about element types round differently.
       const tolerance = one.input.includes('f16') ? 5e-3 : 1e-9;
       expect(errorBetween(expected, evaluate(graph, inputs))).toBeLessThan(tolerance);

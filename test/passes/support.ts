@@ -63,6 +63,11 @@ export function readNumbers(text: string): Graph {
   return readText(wide, numbers);
 }
 
+/** The same graph in float32 with random parameters. */
+export function readNarrow(text: string): Graph {
+  return readText(text, (path, dims, elem) => literal(randomTensor(path, dims, elem, path.endsWith('running_var'))));
+}
+
 export interface Case {
   readonly title: string;
   readonly options: PipelineOptions;

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { emitOnnx } from '../../src/codegen/emit.ts';
 import { onnxBytes } from '../../src/codegen/write.ts';
 import { DiagnosticError } from '../../src/diagnostics/diagnostic.ts';
@@ -35,6 +35,9 @@ beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'rescc-test-'));
 });
 afterAll(() => rmSync(folder, { recursive: true }));
+
+// Processes are started, and shaders compiled in software; on a busy machine that takes its time.
+vi.setConfig({ testTimeout: 120_000 });
 
 describe('running on files', () => {
   it('classifies a picture as the reference does', async () => {

@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { irVersionOf, type OnnxModel, type OnnxNode, type OnnxValue } from '../../src/codegen/onnx.ts';
 import { onnxBytes } from '../../src/codegen/write.ts';
 import { type Diagnostic, DiagnosticError } from '../../src/diagnostics/diagnostic.ts';
@@ -52,6 +52,9 @@ async function diagnosticsOf(run: () => unknown): Promise<readonly Diagnostic[]>
   return [];
 }
 const codesOf = async (run: () => unknown): Promise<readonly string[]> => (await diagnosticsOf(run)).map((d) => d.code);
+
+// Processes are started, and shaders compiled in software; on a busy machine that takes its time.
+vi.setConfig({ testTimeout: 120_000 });
 
 describe('a session on the CPU', () => {
   it('runs a model from bytes and from a file, and says where its nodes ran', async () => {
@@ -185,7 +188,7 @@ describe('what onnxruntime refuses', () => {
 
   it('is an error for files that are no models', async () => {
     expect(await codesOf(() => openSession(Uint8Array.of(1, 2, 3), { ep: 'cpu', optimization: 'off' }))).toEqual(['RES0804']);
-    expect(await codesOf(() => openSession('/no/such/model.onnx', { ep: 'cpu', optimization: 'off' }))).toEqual(['RES0804']);
+    expect(await codesOf(() => openSession('/no/such/model.onnx', { ep: 'cpu', optimization: 'off' }))).toEqual(['RES0820']);
   });
 });
 
@@ -207,7 +210,7 @@ describe('providers that are not there', () => {
     });
     // On macOS and arm64 the build has no such provider at all.
     expect(['RES0801', 'RES0803']).toContain(found?.code);
-    expect(found?.hint).not.toBe('');
+    expect(found?.hint).toMatch(/./);
   });
 
   it('webgpu without an adapter says so and what to type', { skip: process.platform !== 'linux' }, async () => {
@@ -217,6 +220,7 @@ describe('providers that are not there', () => {
     const [found] = await diagnosticsOf(() => openSession(bytes, { ep: 'webgpu', optimization: 'all', environment }));
     expect(found?.code).toBe('RES0802');
     expect(found?.found).toContain('adapter');
+    expect(found?.found).not.toMatch(/^\s*at /m);
     expect(found?.hint).toContain('vk_swiftshader_icd.json');
   });
 

@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type ByteSource, memorySource } from '../../src/weights/bytes.ts';
+import { type ByteSource, memorySource, utf8 } from '../../src/weights/bytes.ts';
 import { type Checkpoint, openCheckpoint } from '../../src/weights/checkpoint.ts';
 import { materialize } from '../../src/weights/expr.ts';
 import { fileSource } from '../../src/weights/node/file-source.ts';
@@ -222,6 +223,38 @@ describe('what is cut off', () => {
       if (!/^(RES05\d\d|none)$/.test(code)) strange.push(`byte ${at}: ${code}`);
     }
     expect(strange).toEqual([]);
+  });
+});
+
+describe('UTF-8', () => {
+  it('is decoded and refused as the standard decoder does', () => {
+    const standard = (bytes: Uint8Array): string | undefined => {
+      try {
+        return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+      } catch {
+        return undefined;
+      }
+    };
+    const encoded = fc.string({ unit: 'binary' }).map((s) => new TextEncoder().encode(s));
+    const damaged = fc
+      .tuple(encoded, fc.nat(), fc.nat(255))
+      .map(([bytes, at, byte]) => bytes.map((b, i) => (i === at % Math.max(1, bytes.length) ? byte : b)));
+    fc.assert(
+      fc.property(fc.oneof(encoded, damaged, fc.uint8Array({ max: 255, maxLength: 6 })), (bytes) => {
+        expect(utf8(bytes)).toBe(standard(bytes));
+      }),
+      { numRuns: 3000, seed: 5 },
+    );
+    for (const bytes of [
+      [0xc0, 0x80],
+      [0xed, 0xa0, 0x80],
+      [0xf4, 0x90, 0x80, 0x80],
+      [0xe0, 0x80, 0x80],
+      [0xf0, 0x9f, 0x98, 0x80],
+      [0xef, 0xbb, 0xbf],
+    ])
+      expect(utf8(Uint8Array.from(bytes))).toBe(standard(Uint8Array.from(bytes)));
+    expect(utf8(new TextEncoder().encode('ä😀'.repeat(5000)))).toBe('ä😀'.repeat(5000));
   });
 });
 

@@ -40,6 +40,8 @@ function expectPieces(x: w.WeightExpr): void {
   }
 }
 
+const operations = { add: w.add, sub: w.sub, mul: w.mul, div: w.div };
+
 describe('expressions over tensors', () => {
   it('broadcast as NumPy does', () => {
     const shapes: readonly (readonly [readonly number[], readonly number[]])[] = [
@@ -79,7 +81,7 @@ describe('expressions over tensors', () => {
           [a, b],
           [b, a],
         ] as const) {
-          const result = w[name](x, y);
+          const result = operations[name](x, y);
           const place = (of: w.WeightExpr, p: readonly number[]): number =>
             at(
               of,
@@ -236,6 +238,8 @@ describe('knowing', () => {
     expect(() => w.leaf('a.b', [3], 'f32').fill(0, new Float64Array(1))).toThrow('RES0532');
     expect(w.finite(w.div(tensor([2]), w.literal({ elem: 'f32', dims: [2], data: Float64Array.of(1, 0) })))).toBe(false);
     expect(w.finite(parameter('large', [128, 129]))).toBe(true);
+    expect(w.finite(w.initial('wide', [128, 129], 'f16', { init: true, kind: 'normal', value: 20000 }, 0))).toBeUndefined();
+    expect(w.finite(w.initial('open', [2], 'f32', { init: true, kind: 'fill', value: Infinity }, 0))).toBe(false);
     expect(w.finite(w.leaf('a.b', [3], 'f32'))).toBeUndefined();
     expect(
       w.sourcesOf(w.mul(w.leaf('a', [2], 'f32'), w.add(w.leaf('b', [2], 'f32'), w.leaf('a', [2], 'f32')))).map((s) => s.text()),

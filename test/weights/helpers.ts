@@ -3,7 +3,8 @@ import { DiagnosticError } from '../../src/diagnostics/diagnostic.ts';
 import { type ByteSource, memorySource } from '../../src/weights/bytes.ts';
 import { openCheckpoint } from '../../src/weights/checkpoint.ts';
 
-export function bytesOf(...parts: readonly (string | number | readonly number[] | Uint8Array)[]): Uint8Array {
+export type Part = string | number | readonly number[] | Uint8Array;
+export function bytesOf(...parts: readonly Part[]): Uint8Array {
   const out: number[] = [];
   for (const part of parts) {
     if (typeof part === 'number') out.push(part);

@@ -6,10 +6,10 @@ import { render } from '../../src/diagnostics/render.ts';
 import { memorySource } from '../../src/weights/bytes.ts';
 import { openCheckpoint } from '../../src/weights/checkpoint.ts';
 import { golden } from '../golden.ts';
-import { bytesOf, codeOf, le, torchZip, zipOf } from './helpers.ts';
+import { bytesOf, codeOf, le, type Part, torchZip, type ZipPart, zipOf } from './helpers.ts';
 
 /** A pickle of protocol 2 around these opcodes. */
-const pickle = (...parts: Parameters<typeof bytesOf>): Uint8Array => bytesOf(0x80, 2, ...parts, '.');
+const pickle = (...parts: readonly Part[]): Uint8Array => bytesOf(0x80, 2, ...parts, '.');
 const text = (s: string): readonly number[] => [...bytesOf('X', le(s.length, 4), s)];
 const ints = (...values: readonly number[]): readonly number[] => [
   ...bytesOf('(', ...values.map((v) => [...bytesOf('\x8a', 8, le(BigInt(v), 8))]), 't'),
@@ -143,8 +143,7 @@ describe('a legacy file', () => {
 
 describe('a zip archive', () => {
   const good = dictOf();
-  const entry = (more: Partial<Parameters<typeof zipOf>[0][number]>): Uint8Array =>
-    zipOf([{ name: 'a/data.pkl', data: good, ...more }]);
+  const entry = (more: Partial<ZipPart>): Uint8Array => zipOf([{ name: 'a/data.pkl', data: good, ...more }]);
   const zeros = deflateSync(new Uint8Array(1 << 20));
   it.each([
     ['a name that leaves the archive', zipOf([{ name: '../data.pkl', data: good }]), 'RES0507'],

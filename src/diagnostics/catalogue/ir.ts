@@ -15,7 +15,7 @@ export const graphOperator = defineDiagnostic({
   found: msg`\`${'name'}\``,
   expected: msg`an operator of the registry`,
   hint: msg`write the name as \`--emit ir\` prints it`,
-  more: 'The text of a graph names operators, not layers: `rescc ops` lists both.',
+  more: 'The text of a graph names operators, not layers: a layer such as `global_avgpool` may be several operators.',
 });
 export const graphUndefined = defineDiagnostic({
   code: 'RES0903',

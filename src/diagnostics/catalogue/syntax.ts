@@ -120,7 +120,7 @@ export const keywordAsName = defineDiagnostic({
 
 export const statementBeginsWithOperator = defineDiagnostic({
   code: 'RES0014',
-  title: msg`${'operator'} with nothing before it`,
+  title: msg`\`${'operator'}\` with nothing before it`,
   found: msg`\`${'operator'}\` at the beginning of a statement`,
   expected: msg`a value before \`${'operator'}\``,
   hint: msg`write ${'fix'}`,

@@ -1,0 +1,42 @@
+/**
+ * Writes grammars/railroad.html, the syntax diagrams of the grammar that the parser runs, as one file that needs no network.
+ * The drawing code is Chevrotain's (Apache-2.0) with Tab Atkins' railroad-diagrams (CC0). With --check nothing is written,
+ * and the exit code is 1 when the committed page is not what would be.
+ */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { ResParser } from '../src/parser/grammar.ts';
+
+const target = fileURLToPath(new URL('../grammars/railroad.html', import.meta.url));
+const diagrams = fileURLToPath(new URL('../node_modules/chevrotain/diagrams/', import.meta.url));
+
+const style = readFileSync(`${diagrams}diagrams.css`, 'utf8');
+const scripts = ['vendor/railroad-diagrams.js', 'src/diagrams_builder.js', 'src/diagrams_behavior.js', 'src/main.js'].map(
+  (file) => readFileSync(`${diagrams}${file}`, 'utf8'),
+);
+const grammar = JSON.stringify(new ResParser(false).getSerializedGastProductions(), null, 1);
+const script = (text: string): string => `<script>\n${text.trim().replaceAll('</script', '<\\/script')}\n</script>\n`;
+
+const page = `<!DOCTYPE html>
+<html lang="en">
+<meta charset="utf-8">
+<title>The grammar of .res</title>
+<style>
+body { background-color: hsl(30, 20%, 95%); font-family: sans-serif; }
+${style.trim()}
+</style>
+<h1>The grammar of .res</h1>
+<p>Drawn from the parser itself by <code>npm run generate</code>. A touching bracket has no blank before it.</p>
+<div id="diagrams"></div>
+${scripts.map(script).join('')}${script(`window.serializedGrammar = ${grammar};
+main.drawDiagramsFromSerializedGrammar(serializedGrammar, document.getElementById('diagrams'));`)}</html>
+`.replaceAll('\r\n', '\n');
+
+if (process.argv.includes('--check')) {
+  if (!existsSync(target) || readFileSync(target, 'utf8') !== page) {
+    console.error('grammars/railroad.html is stale: run `npm run generate` and commit it');
+    process.exit(1);
+  }
+} else {
+  writeFileSync(target, page);
+}

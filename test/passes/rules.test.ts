@@ -1,0 +1,58 @@
+/** The rules' texts: every condition is argued, every argument is a condition, every rule has a source of its exactness. */
+import { describe, expect, it, test } from 'vitest';
+import { allRules, allSweeps, explainRule, passNames } from '../../src/passes/pipeline.ts';
+import { arguedConditions, rule } from '../../src/passes/rule.ts';
+
+describe.each(allRules.map((one) => [one.name, one] as const))('%s', (_name, one) => {
+  it('argues exactly the conditions that it asks', () => {
+    expect([...arguedConditions(one.doc)].sort()).toEqual([...one.conditions].sort());
+    expect(one.conditions.length).toBeGreaterThan(0);
+  });
+  it('is named after its pass and says what becomes of what', () => {
+    expect(passNames).toContain(one.pass);
+    expect(one.doc).toMatch(/→/);
+    expect(one.roots.length).toBeGreaterThan(0);
+  });
+});
+
+test('names are unique', () => {
+  const names = [...allRules, ...allSweeps].map((one) => one.name);
+  expect(new Set(names).size).toBe(names.length);
+});
+
+test('explainRule knows passes, rules and nothing else', () => {
+  expect(explainRule('fold-batchnorm')).toMatch(/fold-batchnorm\/into-linear[\s\S]*fold-batchnorm\/into-readers/);
+  expect(explainRule('fold-batchnorm/into-linear')).toMatch(/one-reader/);
+  expect(explainRule('simplify')).toMatch(/common-subexpressions/);
+  expect(explainRule('fold')).toBeUndefined();
+  for (const name of passNames) expect(explainRule(name)).toBeDefined();
+});
+
+test('a condition is read from the text by its name', () => {
+  const doc = 'What it does.\n\n  x  →  y\n\nExact when\n  one-reader   because\n               of this\n  finite   yes\nRounding: none.\n  other   no condition\n';
+  expect(arguedConditions(doc)).toEqual(['one-reader', 'finite']);
+});
+
+test('the first failing condition of the first match is the refusal, and a later match may fire', () => {
+  const asked: number[] = [];
+  const two = rule({
+    name: 'simplify/test',
+    doc: '',
+    roots: ['relu'],
+    *match(): Generator<number> {
+      yield 1;
+      yield 2;
+    },
+    exact: {
+      odd: (n) => {
+        asked.push(n);
+        return n % 2 === 0;
+      },
+      small: (n) => n < 2,
+    },
+    rewrite: () => {},
+  });
+  const node = {} as Parameters<typeof two.attempt>[0];
+  expect(two.attempt(node)).toEqual({ kind: 'refused', condition: 'odd' });
+  expect(asked).toEqual([1, 2]);
+});
