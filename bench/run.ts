@@ -197,6 +197,7 @@ async function main(): Promise<void> {
     const request: ChildRequest = JSON.parse(second ?? '');
     return compileHere(request.entry, request.level, request.out);
   }
+  if (first === 'rewrites') return (await import('./rewrites.ts')).rewrites();
   const asked = process.argv.slice(2).map((text): BenchEntry => {
     const colon = text.lastIndexOf(':');
     if (colon < 0) throw new Error(`${text}: give FILE:MODEL, as examples/resnet.res:ResNet50`);

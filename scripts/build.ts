@@ -1,25 +1,51 @@
-/** Bundles the command line and the API into dist/, and writes the types. onnxruntime-node stays outside: it is a native package. */
+/**
+ * Bundles the command line and the API into dist/; `--types` writes the types too. What only Node can use stays outside and is found in
+ * node_modules: onnxruntime-node is native, and the others ask for Node's modules by `require`. So nothing that dist/index.js loads
+ * needs Node, and the three entries share one copy of the compiler: a graph made by `rescc` can be handed to `rescc/node`.
+ */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, rmSync } from 'node:fs';
-import { build } from 'esbuild';
+import { chmodSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { basename } from 'node:path';
+import { build, type Plugin } from 'esbuild';
 
-rmSync('dist', { recursive: true, force: true });
-const shared = {
+/** picocolors reads `process` when it loads, which browsers lack. */
+const withoutProcess: Plugin = {
+  name: 'without-process',
+  setup({ onLoad }) {
+    onLoad({ filter: /[\\/]picocolors\.js$/ }, ({ path }) => {
+      const contents = readFileSync(path, 'utf8').replace('process || {}', 'globalThis.process || {}');
+      if (!contents.includes('globalThis.process')) throw new Error(`${path} is not as this build expects it`);
+      return { contents };
+    });
+  },
+};
+
+const result = await build({
+  entryPoints: { rescc: 'src/cli/main.ts', index: 'src/index.ts', node: 'src/node.ts' },
   bundle: true,
-  platform: 'node' as const,
-  format: 'esm' as const,
+  platform: 'node',
+  format: 'esm',
   target: 'node20',
   splitting: true,
   outdir: 'dist',
-  logLevel: 'warning' as const,
-  // Bundled CommonJS packages ask for `require` when they load.
-  banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
-  external: ['onnxruntime-node'] as string[],
+  logLevel: 'warning',
+  external: ['onnxruntime-node', 'cli-progress', 'commander', 'jpeg-js', 'pngjs'],
+  // The form of fflate for Node loads `worker_threads`, which the compiler has no use for.
+  alias: { fflate: 'fflate/browser' },
+  plugins: [withoutProcess],
   minifySyntax: true,
-};
-await build({ ...shared, entryPoints: { rescc: 'src/cli/main.ts', index: 'src/index.ts', node: 'src/node.ts' } });
+  metafile: true,
+});
+// Chunks are named by their content. What an earlier build left goes last, so that a program that runs from dist/ meanwhile finds its parts.
+const made = new Set(Object.keys(result.metafile.outputs).map((path) => basename(path)));
+for (const name of readdirSync('dist')) {
+  if (name.endsWith('.js') && !made.has(name)) rmSync(`dist/${name}`);
+}
 chmodSync('dist/rescc.js', 0o755);
 if (process.argv.includes('--types')) {
-  const types = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], { stdio: 'inherit' });
+  rmSync('dist/types', { recursive: true, force: true });
+  const types = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], {
+    stdio: 'inherit',
+  });
   if (types.status !== 0) process.exit(types.status ?? 1);
 }

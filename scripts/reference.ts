@@ -1,40 +1,16 @@
 /** Writes docs/reference.md, the layers of the language, from the registry. `--check` compares instead, and exits with 1 where they differ. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { pathToFileURL } from 'node:url';
 import type { Layer } from '../src/ops/define.ts';
+import { layerSignature, operandSentence, parameterNotes } from '../src/ops/layer-text.ts';
 import type { ParamSpec } from '../src/ops/params.ts';
 import { layers, operators, refusedLayers } from '../src/ops/registry.ts';
+import { isProgram, writeOrCompare } from './generated.ts';
 
 export const referenceFile = new URL('../docs/reference.md', import.meta.url);
 
 const code = (text: string): string => `\`${text}\``;
 
-function signature(layer: Layer): string {
-  const params = Object.entries(layer.params).map(([name, spec]) => {
-    if (spec.rest) return `${name}...`;
-    if (spec.default) return `${name}=${spec.default.text}`;
-    return spec.positional ? name : `${name}=`;
-  });
-  const operands = layer.operands.names.filter((_, i) => i > 0 || layer.operands.min !== 1 || layer.operands.max !== 1);
-  const all = [...operands, ...params];
-  return all.length === 0 ? layer.name : `${layer.name}(${all.join(', ')})`;
-}
-
 function paramLine(name: string, spec: ParamSpec): string {
-  const notes = [spec.type];
-  if (spec.rest) notes.push('any number of them, or a list');
-  else if (!spec.positional) notes.push('by name');
-  if (spec.default && spec.default.text !== '') notes.push(`default ${code(spec.default.text)}`);
-  else if (!spec.default) notes.push('must be given');
-  return `- ${code(name)} (${notes.join('; ')}): ${spec.doc}`;
-}
-
-function operandLine({ operands }: Layer): string | undefined {
-  const { names, min, max } = operands;
-  if (max === 0) return 'Takes no tensor.';
-  if (min === 1 && max === 1) return undefined;
-  const count = max === Infinity ? `${min} or more tensors` : min === max ? `${min} tensors` : `${min} to ${max} tensors`;
-  return `Takes ${count}: ${names.map(code).join(', ')}.`;
+  return `- ${code(name)} (${parameterNotes(spec, code).join('; ')}): ${spec.doc}`;
 }
 
 function layerSection(layer: Layer): string {
@@ -44,9 +20,9 @@ function layerSection(layer: Layer): string {
   const params = Object.entries(layer.params).map(([name, spec]) => paramLine(name, spec));
   const parts = [
     `### ${layer.name}`,
-    code(signature(layer)),
+    code(layerSignature(layer)),
     `${layer.summary}. Source: ${layer.source}.`,
-    operandLine(layer),
+    operandSentence(layer, code),
     params.length > 0 ? params.join('\n') : undefined,
     weights.length > 0 ? `Parameters and buffers:\n\n${weights.join('\n')}` : undefined,
   ];
@@ -78,25 +54,4 @@ export function referenceText(): string {
   ].join('\n\n')}\n`;
 }
 
-function main(): void {
-  const text = referenceText();
-  if (!process.argv.includes('--check')) {
-    mkdirSync(new URL('.', referenceFile), { recursive: true });
-    writeFileSync(referenceFile, text);
-    return;
-  }
-  let old = '';
-  try {
-    old = readFileSync(referenceFile, 'utf8');
-  } catch {
-    old = '';
-  }
-  if (old === text) {
-    console.log(`docs/reference.md is up to date with ${layers.length} layers`);
-    return;
-  }
-  console.error('docs/reference.md is stale: npm run generate');
-  process.exit(1);
-}
-
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) main();
+if (isProgram(import.meta.url)) writeOrCompare('docs/reference.md', referenceText(), `${layers.length} layers`);

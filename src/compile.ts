@@ -1,11 +1,12 @@
 /** The way of a model through the house, as one call: text to graph, weights, passes, ONNX. No file system, no process. */
+
+import { emitOnnx } from './codegen/emit.ts';
+import { defaultOpset, type OnnxModel } from './codegen/onnx.ts';
+import { encodeModel, onnxBytes } from './codegen/write.ts';
 import { chooseModel } from './diagnostics/catalogue/names.ts';
 import { unknownPass } from './diagnostics/catalogue/values.ts';
 import { BugError, type Diagnostic, DiagnosticError, Sink } from './diagnostics/diagnostic.ts';
 import type { SourceFile } from './diagnostics/source.ts';
-import { emitOnnx } from './codegen/emit.ts';
-import { defaultOpset, type OnnxModel } from './codegen/onnx.ts';
-import { encodeModel, onnxBytes } from './codegen/write.ts';
 import type { ContentMaker, Limits } from './elaborate/context.ts';
 import { nearest } from './elaborate/context.ts';
 import { elaborate, isComplete, modelsOf } from './elaborate/elaborate.ts';
@@ -14,15 +15,15 @@ import { cloneGraph } from './ir/clone.ts';
 import type { Graph } from './ir/graph.ts';
 import { type GraphStats, statsOf } from './ir/stats.ts';
 import { verifyGraph } from './ir/verify.ts';
-import { type FileNode } from './parser/ast.ts';
+import type { FileNode } from './parser/ast.ts';
 import { parse as parseFile } from './parser/parse.ts';
 import { optimize as optimizeGraph, type PassReport, passNames, type Target } from './passes/pipeline.ts';
 import { standardLibrary } from './stdlib/sources.ts';
+import { version } from './version.ts';
 import { bindWeights } from './weights/bind.ts';
 import type { ByteSource } from './weights/bytes.ts';
 import { type Checkpoint, openCheckpoint } from './weights/checkpoint.ts';
 import { initial, literal } from './weights/expr.ts';
-import { version } from './version.ts';
 
 export type OptimizationLevel = 0 | 1 | 2;
 
@@ -149,7 +150,8 @@ function front(source: string | SourceFile, options: CheckOptions): Front {
  */
 export function check(source: string | SourceFile, options: CheckOptions = {}): CheckResult {
   const first = front(source, options);
-  const undecided = options.model === undefined && first.diagnostics.length > 0 && first.diagnostics.every((d) => d.code === chooseModel.code);
+  const undecided =
+    options.model === undefined && first.diagnostics.length > 0 && first.diagnostics.every((d) => d.code === chooseModel.code);
   if (!undecided) return first;
   const sink = new Sink();
   const module = loadModule(first.file, resolver(options.resolveImport), sink);

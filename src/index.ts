@@ -2,6 +2,11 @@
  * rescc's API for programs. Nothing here touches a file system or a process, so that it runs in browsers too; `rescc/node` adds files,
  * verification and running. Every function reports mistakes of the source as `diagnostics`, as data.
  */
+
+export { type DrawOptions, toDot, toMermaid } from './codegen/draw.ts';
+export type { OnnxModel } from './codegen/onnx.ts';
+export { type SummaryNode, type SummaryOptions, type SummaryTextOptions, summarize, summaryText } from './codegen/summary.ts';
+export { onnxText } from './codegen/text.ts';
 export {
   build,
   type CheckOptions,
@@ -17,10 +22,6 @@ export {
   optimize,
   type WeightOptions,
 } from './compile.ts';
-export { type SummaryNode, type SummaryOptions, summarize, summaryText } from './codegen/summary.ts';
-export { type DrawOptions, toDot, toMermaid } from './codegen/draw.ts';
-export { onnxText } from './codegen/text.ts';
-export type { OnnxModel } from './codegen/onnx.ts';
 export { type Code, type Diagnostic, DiagnosticError, type Note, type Severity } from './diagnostics/diagnostic.ts';
 export { explain, render, toJson } from './diagnostics/render.ts';
 export { type Position, positionOf, type SourceFile, type Span } from './diagnostics/source.ts';
@@ -32,6 +33,6 @@ export type { FileNode } from './parser/ast.ts';
 export { format } from './parser/format.ts';
 export { parse } from './parser/parse.ts';
 export { type PassReport, passNames, type Target } from './passes/pipeline.ts';
+export { version } from './version.ts';
 export { type ByteSource, memorySource } from './weights/bytes.ts';
 export { type Checkpoint, openCheckpoint } from './weights/checkpoint.ts';
-export { version } from './version.ts';

@@ -1,6 +1,17 @@
 /** rescc in Node: the API of `rescc`, and what needs files or onnxruntime. */
-export * from './index.ts';
+import type { Value } from './ir/graph.ts';
+import type { HostTensor } from './ir/types.ts';
+import { exprOf, materialize } from './weights/expr.ts';
+
 export { type WriteOptions, type Written, writeModel } from './codegen/node/write-file.ts';
-export { runModel, topK } from './runtime/run.ts';
-export { verifyModel, verifyTable, type VerifyOptions, type VerifyReport } from './runtime/verify.ts';
+export * from './index.ts';
+export { npyBytes, parseNpy } from './runtime/npy.ts';
+export type { Provider } from './runtime/provider.ts';
+export { type Ranked, type RunOptions, type RunResult, runModel, topK } from './runtime/run.ts';
+export { type VerifyOptions, type VerifyReport, verifyModel, verifyTable } from './runtime/verify.ts';
 export { fileSource } from './weights/node/file-source.ts';
+
+/** The content of a constant of a graph, in float64, row-major: what `verifyModel` asks for. Reports a checkpoint that cannot be read by `DiagnosticError`. */
+export function constantOf(value: Value): Promise<HostTensor> {
+  return materialize(exprOf(value));
+}

@@ -10,7 +10,7 @@ import { expect } from 'vitest';
 export const goldenFolder = fileURLToPath(new URL('./golden', import.meta.url));
 
 function updating(): boolean {
-  return process.env['UPDATE_GOLDEN'] === '1' && !process.env['CI'];
+  return process.env.UPDATE_GOLDEN === '1' && !process.env.CI;
 }
 
 /**

@@ -1,22 +1,44 @@
 /** `rescc model.res -o model.onnx`: compiles, writes, and says in a few lines what it did. */
 import { basename } from 'node:path';
-import type { Command } from 'commander';
 import { SingleBar } from 'cli-progress';
-import { modelSize } from '../codegen/write.ts';
-import { writeModel } from '../codegen/node/write-file.ts';
+import type { Command } from 'commander';
 import { toDot, toSvg } from '../codegen/draw.ts';
+import { writeModel } from '../codegen/node/write-file.ts';
 import { maddsText } from '../codegen/summary.ts';
 import { onnxText } from '../codegen/text.ts';
-import { check, type CompileReport, type CompileResult, compile } from '../compile.ts';
+import { type CompileReport, type CompileResult, check, compile } from '../compile.ts';
 import { badOption, noTarget } from '../diagnostics/catalogue/cli.ts';
-import { fail } from '../diagnostics/diagnostic.ts';
-import { printGraph } from '../ir/print.ts';
+import { type Diagnostic, DiagnosticError, fail } from '../diagnostics/diagnostic.ts';
 import type { Graph } from '../ir/graph.ts';
+import { printGraph } from '../ir/print.ts';
 import { astText } from '../parser/print-ast.ts';
-import { explainRefusals, statsTable } from './pass-report.ts';
+import { explainRule, passNames } from '../passes/pipeline.ts';
 import { readSource, writeWhole } from './files.ts';
-import { compileOptions, type ModelFlags, type OutputFlags, type PassFlags, type WeightFlags, withModel, withOutput, withPasses, withWeights } from './options.ts';
-import { Exit, err, exitCodes, out, outBytes, report, say, stopOnErrors } from './output.ts';
+import {
+  compileOptions,
+  type ModelFlags,
+  type OutputFlags,
+  type PassFlags,
+  type WeightFlags,
+  withModel,
+  withOutput,
+  withPasses,
+  withWeights,
+} from './options.ts';
+import {
+  columns,
+  Exit,
+  err,
+  exitCodes,
+  type OutputOptions,
+  out,
+  outBytes,
+  printText,
+  report,
+  say,
+  stopOnErrors,
+} from './output.ts';
+import { explainRefusals, statsTable } from './pass-report.ts';
 
 type Emit = 'onnx' | 'onnx-text' | 'ir' | 'ast' | 'dot' | 'svg';
 const emits: readonly Emit[] = ['onnx', 'onnx-text', 'ir', 'ast', 'dot', 'svg'];
@@ -46,56 +68,80 @@ export function addCompile(program: Command): void {
   withOutput(withPasses(withWeights(withModel(command)))).action((file: string, flags: Flags) => run(file, flags));
 }
 
-async function run(file: string, flags: Flags): Promise<void> {
+async function run(file: string, given: Flags): Promise<void> {
   const started = performance.now();
-  const emit = emits.find((e) => e === (flags.emit ?? 'onnx'));
-  if (!emit) fail(badOption, { with: { option: '--emit', found: flags.emit ?? '', expected: `one of ${emits.join(', ')}`, hint: '--emit onnx' } });
+  const emit = emits.find((e) => e === (given.emit ?? 'onnx'));
+  if (!emit) return refuse('--emit', given.emit ?? '', emits, 'onnx');
+  const flags = { ...given, binary: emit === 'onnx' && given.output === '-' };
+  const { printAfter, explain } = flags;
+  if (printAfter !== undefined && !passNames.includes(printAfter)) refuse('--print-after', printAfter, passNames, 'simplify');
+  if (typeof explain === 'string' && !explainRule(explain)) refuse('--explain', explain, passNames, 'fold-batchnorm');
   const source = readSource(file);
   if (emit === 'ast') {
     const checked = check(source, compileOptions(flags));
-    return text(flags, astText(checked.file));
+    stopOnErrors(flags, checked.diagnostics);
+    return text(flags, checked.diagnostics, astText(checked.file));
   }
-  if (emit === 'onnx' && flags.output === undefined) fail(noTarget, { with: { example: `${basename(file === '-' ? 'model' : file).replace(/\.res$/, '')}.onnx` } });
-  const printAfter = flags.printAfter;
+  if (emit === 'onnx' && flags.output === undefined) {
+    fail(noTarget, { with: { example: `${basename(file === '-' ? 'model' : file).replace(/\.res$/, '')}.onnx` } });
+  }
   const result = await compile(source, {
     ...compileOptions(flags),
     onPass: (name: string, graph: Graph) => {
-      if (name === printAfter) err(printGraph(graph));
+      if (name === printAfter && !flags.json) err(printGraph(graph));
     },
   });
   stopOnErrors(flags, result.diagnostics);
   const { graph, onnx, report: made } = result;
   if (!graph || !onnx || !made) return;
-  if (!flags.json) report(flags, result.diagnostics);
   switch (emit) {
     case 'ir':
-      return text(flags, printGraph(graph));
+      return text(flags, result.diagnostics, printGraph(graph));
     case 'onnx-text':
-      return text(flags, onnxText(onnx));
+      return text(flags, result.diagnostics, onnxText(onnx));
     case 'dot':
-      return text(flags, toDot(graph));
+      return text(flags, result.diagnostics, toDot(graph));
     case 'svg':
-      return text(flags, await toSvg(toDot(graph)));
+      return text(flags, result.diagnostics, await toSvg(toDot(graph)));
     default:
       break;
   }
+  if (!flags.json) report(flags, result.diagnostics);
   const bytes = await write(result, flags);
   const seconds = (performance.now() - started) / 1000;
-  if (flags.stats && !flags.json) out(statsTable(made.passes));
-  if (flags.explain && !flags.json) out(explainRefusals(made.passes, typeof flags.explain === 'string' ? flags.explain : undefined));
   if (flags.json) {
-    report(flags, result.diagnostics, { ok: true, output: flags.output, seconds, bytes: bytes.bytes, files: bytes.files, ...reportJson(made) });
+    report(flags, result.diagnostics, {
+      ok: true,
+      output: flags.output,
+      seconds,
+      bytes: bytes.bytes,
+      files: bytes.files,
+      ...reportJson(made),
+    });
     return;
   }
-  say(flags, summaryLines(made, flags.output ?? '', bytes.bytes, seconds));
+  // Tables are asked for, but beside a model on standard output they would spoil it.
+  const table = flags.binary ? err : out;
+  if (flags.stats) table(statsTable(made.passes));
+  if (explain) table(explainRefusals(made.passes, typeof explain === 'string' ? explain : undefined));
+  say(flags, summaryLines(made, flags.binary ? 'standard output' : (flags.output ?? ''), bytes.bytes, seconds));
 }
 
-function text(flags: Flags, content: string): void {
-  if (flags.output === undefined || flags.output === '-') out(content);
-  else writeWhole(flags.output, content.endsWith('\n') ? content : `${content}\n`);
+function refuse(option: string, found: string, names: readonly string[], example: string): never {
+  return fail(badOption, { with: { option, found, expected: `one of ${names.join(', ')}`, hint: `${option} ${example}` } });
 }
 
-async function write(result: CompileResult, flags: Flags): Promise<{ readonly bytes: number; readonly files: readonly string[] }> {
+function text(flags: Flags & OutputOptions, diagnostics: readonly Diagnostic[], content: string): void {
+  if (flags.output === undefined || flags.output === '-') return printText(flags, diagnostics, content);
+  writeWhole(flags.output, content.endsWith('\n') ? content : `${content}\n`);
+  report(flags, diagnostics, { ok: true, output: flags.output });
+  say(flags, `wrote ${flags.output}`);
+}
+
+async function write(
+  result: CompileResult,
+  flags: Flags,
+): Promise<{ readonly bytes: number; readonly files: readonly string[] }> {
   const { onnx } = result;
   if (!onnx || flags.output === undefined) return { bytes: 0, files: [] };
   if (flags.output === '-') {
@@ -110,23 +156,18 @@ async function write(result: CompileResult, flags: Flags): Promise<{ readonly by
   const interrupt = (): void => abort.abort();
   process.once('SIGINT', interrupt);
   process.once('SIGTERM', interrupt);
-  // A bar appears for what takes long enough to wonder about, and never in a pipe.
-  const bar = process.stderr.isTTY && !flags.quiet && !flags.json && modelSize(onnx) > 256 * 2 ** 20 ? new SingleBar({ format: 'writing {bar} {percentage} %', stream: process.stderr, hideCursor: true }) : undefined;
+  const bar = process.stderr.isTTY && !flags.quiet && !flags.json ? progressBar(basename(flags.output)) : undefined;
   try {
     return await writeModel(onnx, flags.output, {
       externalData: flags.externalData,
       force: flags.force,
       signal: abort.signal,
-      ...(bar && {
-        onProgress: (written: number, total: number) => {
-          if (written === 0 || !bar.isActive) bar.start(total, written);
-          else bar.update(written);
-        },
-      }),
+      onProgress: bar?.update,
     });
   } catch (error) {
-    if (!abort.signal.aborted) throw error;
-    err('interrupted: nothing was written');
+    if (!abort.signal.aborted || !(error instanceof DiagnosticError)) throw error;
+    bar?.stop();
+    report(flags, error.diagnostics, { ok: false });
     throw new Exit(exitCodes.interrupted);
   } finally {
     bar?.stop();
@@ -135,9 +176,39 @@ async function write(result: CompileResult, flags: Flags): Promise<{ readonly by
   }
 }
 
-const grouped = (n: number): string => n.toLocaleString('en-US');
+/** Until then a bar would only flicker. */
+const barAfterMs = 700;
 
-export function bytesText(bytes: number): string {
+/** A bar on standard error that appears for what takes long enough to wonder about, and goes when it is done. */
+function progressBar(name: string): { readonly update: (written: number, total: number) => void; readonly stop: () => void } {
+  const started = performance.now();
+  // What is fixed takes 40 columns; a terminal that is narrower gets a short bar, which wraps nowhere.
+  const barsize = Math.max(4, Math.min(30, columns(process.stderr) - 40 - name.length));
+  const bar = new SingleBar({
+    format: `writing ${name} [{bar}] {percentage} %  {done} of {all}`,
+    barsize,
+    stream: process.stderr,
+    hideCursor: true,
+    clearOnComplete: true,
+    // Interruption is the writer's, which has files to remove.
+    gracefulExit: false,
+    linewrap: true,
+  });
+  return {
+    update: (written, total) => {
+      const shown = { done: bytesText(written), all: bytesText(total) };
+      if (bar.isActive) bar.update(written, shown);
+      else if (performance.now() - started > barAfterMs && written < total) bar.start(total, written, shown);
+    },
+    stop: () => {
+      if (bar.isActive) bar.stop();
+    },
+  };
+}
+
+const grouped = (n: number): string => n.toString().replace(/\B(?=(\d{3})+$)/g, ',');
+
+function bytesText(bytes: number): string {
   if (bytes < 1e3) return `${bytes} B`;
   if (bytes < 1e6) return `${(bytes / 1e3).toFixed(1)} kB`;
   return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
@@ -147,8 +218,14 @@ function summaryLines(made: CompileReport, path: string, bytes: number, seconds:
   const { before, after } = made;
   const rows: readonly (readonly [string, string])[] = [
     ['nodes', `${before.nodes} → ${after.nodes}`],
-    ['parameters', `${grouped(before.parameters)} trainable, ${grouped(before.buffers)} buffers → ${grouped(after.parameters + after.buffers)} in the file`],
-    ['multiply-adds', before.madds === after.madds ? maddsText(before.madds) : `${maddsText(before.madds)} → ${maddsText(after.madds)}`],
+    [
+      'parameters',
+      `${grouped(before.parameters)}, buffers ${grouped(before.buffers)} → together ${grouped(after.parameters + after.buffers)}`,
+    ],
+    [
+      'multiply-adds',
+      before.madds === after.madds ? maddsText(before.madds) : `${maddsText(before.madds)} → ${maddsText(after.madds)}`,
+    ],
     ['file', `${path}, ${bytesText(bytes)}, opset ${made.opset}, -O${made.level}`],
     ['time', `${seconds.toFixed(2)} s`],
     ...made.notes.map((note): readonly [string, string] => ['note', note]),
@@ -156,7 +233,7 @@ function summaryLines(made: CompileReport, path: string, bytes: number, seconds:
   return [made.model, ...rows.map(([name, value]) => `  ${name.padEnd(14)} ${value}`)].join('\n');
 }
 
-export function reportJson(made: CompileReport): Readonly<Record<string, unknown>> {
+function reportJson(made: CompileReport): Readonly<Record<string, unknown>> {
   const stats = (s: CompileReport['before']): Readonly<Record<string, unknown>> => ({
     nodes: s.nodes,
     parameters: s.parameters,

@@ -2,7 +2,7 @@
 import { mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { cannotRead, cannotWrite } from '../diagnostics/catalogue/cli.ts';
-import { DiagnosticError, fail } from '../diagnostics/diagnostic.ts';
+import { type Diagnostic, DiagnosticError, fail } from '../diagnostics/diagnostic.ts';
 import type { SourceFile } from '../diagnostics/source.ts';
 import type { ImportResolver } from '../elaborate/modules.ts';
 import { decodeUtf8 } from '../parser/parse.ts';
@@ -36,6 +36,18 @@ export function readSource(path: string): SourceFile {
   const { source, diagnostics } = decodeUtf8(readBytes(path), name);
   if (!source) throw new DiagnosticError(diagnostics);
   return source;
+}
+
+/** What one of several files gives, or why it cannot be read: the others are looked at all the same. */
+export function withSource(path: string, use: (source: SourceFile) => readonly Diagnostic[]): readonly Diagnostic[] {
+  let source: SourceFile;
+  try {
+    source = readSource(path);
+  } catch (error) {
+    if (error instanceof DiagnosticError) return error.diagnostics;
+    throw error;
+  }
+  return use(source);
 }
 
 /** Imports are relative to the importing file. */

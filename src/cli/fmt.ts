@@ -4,7 +4,7 @@ import { notFormatted } from '../diagnostics/catalogue/cli.ts';
 import { type Diagnostic, makeDiagnostic } from '../diagnostics/diagnostic.ts';
 import { format } from '../parser/format.ts';
 import { parse } from '../parser/parse.ts';
-import { readSource, writeWhole } from './files.ts';
+import { withSource, writeWhole } from './files.ts';
 import { type OutputFlags, withOutput } from './options.ts';
 import { Exit, exitCodes, out, report, say } from './output.ts';
 
@@ -13,25 +13,35 @@ interface Flags extends OutputFlags {
 }
 
 export function addFmt(program: Command): void {
-  const command = program.command('fmt').description('formats files in place; - reads standard input and writes standard output').argument('<files...>', '.res files, or -').option('--check', 'only compares, and exits 1 where something differs');
+  const command = program
+    .command('fmt')
+    .description('formats files in place; - reads standard input and writes standard output')
+    .argument('<files...>', '.res files, or -')
+    .option('--check', 'only compares, and exits 1 where something differs');
   withOutput(command).action((files: readonly string[], flags: Flags) => {
     const diagnostics: Diagnostic[] = [];
     let changed = 0;
+    let piped: string | undefined;
     for (const path of files) {
-      const source = readSource(path);
-      const parsed = parse(source);
-      diagnostics.push(...parsed.diagnostics);
-      if (parsed.diagnostics.some((d) => d.severity === 'error')) continue;
-      const text = format(parsed.file);
-      if (path === '-' && !flags.check) out(text);
-      else if (text !== source.text) {
+      const found = withSource(path, (source) => {
+        const parsed = parse(source);
+        if (parsed.diagnostics.some((d) => d.severity === 'error')) return parsed.diagnostics;
+        const text = format(parsed.file);
+        if (path === '-' && !flags.check) piped = text;
+        if (text === source.text) return parsed.diagnostics;
         changed++;
-        if (flags.check) diagnostics.push(makeDiagnostic(notFormatted, { with: { path: source.name, line: firstDifference(source.text, text) } }));
-        else writeWhole(path, text);
-      }
+        if (flags.check) {
+          const line = firstDifference(source.text, text);
+          return [...parsed.diagnostics, makeDiagnostic(notFormatted, { with: { path: source.name, line } })];
+        }
+        if (path !== '-') writeWhole(path, text);
+        return parsed.diagnostics;
+      });
+      diagnostics.push(...found);
     }
     const bad = diagnostics.some((d) => d.severity === 'error');
-    report(flags, diagnostics, { ok: !bad, changed });
+    report(flags, diagnostics, { ok: !bad, changed, ...(piped !== undefined && { text: piped }) });
+    if (piped !== undefined && !flags.json) out(piped);
     if (bad) throw new Exit(exitCodes.failed);
     if (!files.includes('-')) say(flags, `${files.length} file${files.length === 1 ? '' : 's'}, ${changed} changed`);
   });

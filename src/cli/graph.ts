@@ -6,8 +6,17 @@ import { build, optimize } from '../compile.ts';
 import { badOption } from '../diagnostics/catalogue/cli.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { readSource, writeWhole } from './files.ts';
-import { compileOptions, type ModelFlags, type OutputFlags, type PassFlags, wholeNumber, withModel, withOutput, withPasses } from './options.ts';
-import { out, say, stopOnErrors } from './output.ts';
+import {
+  compileOptions,
+  type ModelFlags,
+  type OutputFlags,
+  type PassFlags,
+  wholeNumber,
+  withModel,
+  withOutput,
+  withPasses,
+} from './options.ts';
+import { printText, report, say, stopOnErrors } from './output.ts';
 
 interface Flags extends ModelFlags, OutputFlags, PassFlags {
   readonly output?: string;
@@ -15,10 +24,18 @@ interface Flags extends ModelFlags, OutputFlags, PassFlags {
 }
 
 export function addGraph(program: Command): void {
-  const command = program.command('graph').description('draws the network as .svg, .dot or .mmd').argument('<file>', 'a .res file, or -').option('-o, --output <file>', 'net.svg, net.dot or net.mmd; DOT to standard output without it').option('--depth <n>', 'scopes nested deeper are one box each', wholeNumber(0, 1000));
+  const command = program
+    .command('graph')
+    .description('draws the network as .svg, .dot or .mmd')
+    .argument('<file>', 'a .res file, or -')
+    .option('-o, --output <file>', 'net.svg, net.dot or net.mmd; DOT to standard output without it')
+    .option('--depth <n>', 'scopes nested deeper are one box each', wholeNumber(0, 1000));
   withOutput(withPasses(withModel(command))).action(async (file: string, flags: Flags) => {
     const kind = flags.output === undefined || flags.output === '-' ? '.dot' : extname(flags.output);
-    if (!['.svg', '.dot', '.mmd'].includes(kind)) fail(badOption, { with: { option: '-o', found: flags.output ?? '', expected: 'a name ending in .svg, .dot or .mmd', hint: '-o net.svg' } });
+    if (!['.svg', '.dot', '.mmd'].includes(kind))
+      fail(badOption, {
+        with: { option: '-o', found: flags.output ?? '', expected: 'a name ending in .svg, .dot or .mmd', hint: '-o net.svg' },
+      });
     const { diagnostics, graph } = build(readSource(file), compileOptions(flags));
     stopOnErrors(flags, diagnostics);
     if (!graph) return;
@@ -27,8 +44,9 @@ export function addGraph(program: Command): void {
     const options = flags.depth === undefined ? {} : { depth: flags.depth };
     const text = kind === '.mmd' ? toMermaid(graph, options) : toDot(graph, options);
     const drawing = kind === '.svg' ? await toSvg(text) : text;
-    if (flags.output === undefined || flags.output === '-') return out(drawing);
+    if (flags.output === undefined || flags.output === '-') return printText(flags, diagnostics, drawing);
     writeWhole(flags.output, drawing);
+    report(flags, diagnostics, { ok: true, output: flags.output });
     say(flags, `wrote ${flags.output}`);
   });
 }

@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { CompileOptions, OptimizationLevel } from '../compile.ts';
 import { badOption } from '../diagnostics/catalogue/cli.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
+import { passNames } from '../passes/pipeline.ts';
 import { fileSource } from '../weights/node/file-source.ts';
 import { resolveImport } from './files.ts';
 
@@ -33,7 +34,8 @@ export interface OutputFlags {
 export function wholeNumber(low: number, high: number): (text: string) => number {
   return (text) => {
     const n = Number(text);
-    if (!Number.isInteger(n) || n < low || n > high) throw new InvalidArgumentError(`Write a whole number from ${low} to ${high}.`);
+    if (!Number.isInteger(n) || n < low || n > high)
+      throw new InvalidArgumentError(`Write a whole number from ${low} to ${high}.`);
     return n;
   };
 }
@@ -49,7 +51,7 @@ function define(text: string, before: Readonly<Record<string, string>> | undefin
 export function withModel(command: Command): Command {
   return command
     .option('-m, --model <name>', 'the model of the file to compile')
-    .option('-D, --define <name=expr>', "sets a parameter of the model (repeatable)", define)
+    .option('-D, --define <name=expr>', 'sets a parameter of the model (repeatable)', define)
     .option('--seed <n>', 'seed of the initialisers', wholeNumber(0, Number.MAX_SAFE_INTEGER))
     .option('--max-steps <n>', 'how many statements may run while unrolling', wholeNumber(1, Number.MAX_SAFE_INTEGER));
 }
@@ -77,6 +79,18 @@ export function withOutput(command: Command): Command {
 
 /** The API's options for the flags given. */
 export function compileOptions(flags: ModelFlags & WeightFlags & PassFlags): CompileOptions {
+  for (const pass of flags.passes ?? []) {
+    if (!passNames.includes(pass)) {
+      fail(badOption, {
+        with: {
+          option: '--passes',
+          found: pass,
+          expected: `of ${passNames.join(', ')}`,
+          hint: '--passes simplify,fold-batchnorm',
+        },
+      });
+    }
+  }
   const [path, key] = splitKey(flags.weights);
   return {
     model: flags.model,
@@ -106,7 +120,8 @@ function splitKey(weights: string | undefined): readonly [string | undefined, st
 
 function mapping(text: string): { from: string; to: string | undefined } {
   const at = text.indexOf('=');
-  if (at < 1) return fail(badOption, { with: { option: '--map', found: text, expected: 'from=to', hint: '--map "*.gamma=*.weight"' } });
+  if (at < 1)
+    return fail(badOption, { with: { option: '--map', found: text, expected: 'from=to', hint: '--map "*.gamma=*.weight"' } });
   const to = text.slice(at + 1);
   return { from: text.slice(0, at), to: to === 'none' ? undefined : to };
 }

@@ -1,15 +1,40 @@
-/** What the command line prints and how it ends: one place for streams, colour, JSON and exit codes. */
+/**
+ * What the command line prints and how it ends: one place for streams, colour, JSON and exit codes.
+ *
+ * With --json every command prints exactly one object and nothing else, whatever happens:
+ *
+ *   ok           boolean: the exit code is 0
+ *   diagnostics  array of { code, severity, title, file?, line?, column?, …, found?, expected?, hint?, notes, within }
+ *   bug          a sentence; only with exit code 70
+ *   …            what the command has to say: compile's model, before, after, passes, output, files, bytes, seconds; verify's runs;
+ *                run's outputs and top; summary's tree; fmt's changed. Text that would have gone to standard output is `text`.
+ *
+ * It goes to standard output, or to standard error where standard output carries a model (-o -).
+ */
 import { writeSync } from 'node:fs';
 import pc from 'picocolors';
+import { badCall, badOption, noTarget, unknownCode } from '../diagnostics/catalogue/cli.ts';
 import { BugError, type Diagnostic, DiagnosticError } from '../diagnostics/diagnostic.ts';
 import { render, toJson } from '../diagnostics/render.ts';
 
-/** Exit codes: the input was wrong (or a verdict was no), the call was wrong, rescc is wrong, interrupted. */
+/**
+ * Exit codes: the input was wrong (or a verdict was no), the call was wrong, rescc is wrong (sysexits' EX_SOFTWARE), interrupted while
+ * writing. An interruption at any other time ends the process by the signal itself, which shells call 130 too.
+ */
 export const exitCodes = { ok: 0, failed: 1, usage: 2, bug: 70, interrupted: 130 } as const;
 
 export interface OutputOptions {
   readonly quiet?: boolean | undefined;
   readonly json?: boolean | undefined;
+  /** Standard output carries a model, so that the object of --json goes to standard error. */
+  readonly binary?: boolean | undefined;
+}
+
+const usageCodes: ReadonlySet<string> = new Set([badCall, badOption, noTarget, unknownCode].map((kind) => kind.code));
+
+/** Mistakes in the words after `rescc` are told from mistakes in files. */
+function exitCodeOf(diagnostics: readonly Diagnostic[]): number {
+  return diagnostics.some((d) => usageCodes.has(d.code)) ? exitCodes.usage : exitCodes.failed;
 }
 
 /** Carries an exit code up to `main`, after everything was printed. */
@@ -22,7 +47,12 @@ export class Exit extends Error {
 }
 
 export function colored(stream: { readonly isTTY?: boolean }): boolean {
-  return pc.isColorSupported && (stream.isTTY === true || 'FORCE_COLOR' in process.env) && !('NO_COLOR' in process.env);
+  const { env } = process;
+  // no-color.org: any value but the empty one counts. FORCE_COLOR=0 switches off, as in Node.
+  if (env.NO_COLOR) return false;
+  const forced = env.FORCE_COLOR;
+  if (forced !== undefined) return forced !== '0' && forced !== 'false';
+  return stream.isTTY === true && pc.isColorSupported;
 }
 
 export function columns(stream: { readonly columns?: number }): number {
@@ -38,8 +68,11 @@ function put(fd: 1 | 2, data: string | Uint8Array): void {
     } catch (error) {
       const code = error instanceof Error && 'code' in error ? error.code : '';
       if (code === 'EAGAIN') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2);
-      else if (code === 'EPIPE') throw new Exit(exitCodes.ok);
-      else throw error;
+      else if (code === 'EPIPE') {
+        // Nobody reads messages any more: the work and its exit code stand all the same.
+        if (fd === 2) return;
+        throw new Exit(exitCodes.ok);
+      } else throw error;
     }
   }
 }
@@ -54,9 +87,13 @@ export function say(options: OutputOptions, text: string): void {
 }
 
 /** Prints diagnostics; with --json they are part of the one object that `extra` is the rest of. */
-export function report(options: OutputOptions, diagnostics: readonly Diagnostic[], extra: Readonly<Record<string, unknown>> = {}): void {
+export function report(
+  options: OutputOptions,
+  diagnostics: readonly Diagnostic[],
+  extra: Readonly<Record<string, unknown>> = {},
+): void {
   if (options.json) {
-    out(JSON.stringify({ ...extra, diagnostics: toJson(diagnostics) }));
+    (options.binary ? err : out)(JSON.stringify({ ...extra, diagnostics: toJson(diagnostics) }));
     return;
   }
   const shown = options.quiet ? diagnostics.filter((d) => d.severity === 'error') : diagnostics;
@@ -67,7 +104,13 @@ export function report(options: OutputOptions, diagnostics: readonly Diagnostic[
 export function stopOnErrors(options: OutputOptions, diagnostics: readonly Diagnostic[]): void {
   if (!diagnostics.some((d) => d.severity === 'error')) return;
   report(options, diagnostics, { ok: false });
-  throw new Exit(exitCodes.failed);
+  throw new Exit(exitCodeOf(diagnostics));
+}
+
+/** Ends a command whose result is text for standard output. */
+export function printText(options: OutputOptions, diagnostics: readonly Diagnostic[], text: string): void {
+  report(options, diagnostics, { ok: true, text });
+  if (!options.json) out(text);
 }
 
 /** Runs a command: every way it can end becomes an exit code, and a stack trace is printed on request only. */
@@ -77,14 +120,27 @@ export async function ending(options: OutputOptions, work: () => Promise<void>):
     return exitCodes.ok;
   } catch (error) {
     if (error instanceof Exit) return error.code;
-    if (error instanceof DiagnosticError) {
-      report(options, error.diagnostics, { ok: false });
-      return exitCodes.failed;
+    try {
+      return explainEnd(options, error);
+    } catch (again) {
+      if (again instanceof Exit) return again.code;
+      throw again;
     }
-    const what = error instanceof Error ? error.message : String(error);
-    err(`rescc: ${error instanceof BugError ? what : `unexpected failure: ${what}`}`);
-    err('This is a mistake of rescc, not of your file. Please report it with the command and the file; RESCC_DEBUG=1 prints where it happened.');
-    if (process.env['RESCC_DEBUG'] && error instanceof Error) err(error.stack ?? '');
-    return exitCodes.bug;
   }
+}
+
+function explainEnd(options: OutputOptions, error: unknown): number {
+  if (error instanceof DiagnosticError) {
+    report(options, error.diagnostics, { ok: false });
+    return exitCodeOf(error.diagnostics);
+  }
+  const what = error instanceof Error ? error.message : String(error);
+  const bug = error instanceof BugError ? what : `unexpected failure: ${what}`;
+  err(`rescc: ${bug}`);
+  err(
+    'This is a mistake of rescc, not of your file. Please report it with the command and the file; RESCC_DEBUG=1 prints where it happened.',
+  );
+  if (process.env.RESCC_DEBUG && error instanceof Error) err(error.stack ?? '');
+  if (options.json) report({ ...options, binary: false }, [], { ok: false, bug });
+  return exitCodes.bug;
 }

@@ -4,7 +4,14 @@ import type { PassReport } from '../passes/pipeline.ts';
 
 function table(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));
-  return rows.map((row) => row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join('  ').trimEnd()).join('\n');
+  return rows
+    .map((row) =>
+      row
+        .map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
 }
 
 /** One line per pass: nodes and weights before and after, multiply-adds, how often it fired and refused. */
@@ -37,5 +44,7 @@ export function explainRefusals(report: PassReport, only: string | undefined): s
     }
   }
   if (rows.size === 0) return 'nothing was refused';
-  return table([['rule', 'condition', 'at'], ...rows.values()].map((row) => [row[0] ?? '', (row[1] ?? '').padEnd(14), row[2] ?? '']));
+  return table(
+    [['rule', 'condition', 'at'], ...rows.values()].map((row) => [row[0] ?? '', (row[1] ?? '').padEnd(14), row[2] ?? '']),
+  );
 }

@@ -10,9 +10,20 @@ import { elementCount, type HostTensor } from '../ir/types.ts';
 import { pngFiles } from '../runtime/images.ts';
 import { npyBytes } from '../runtime/npy.ts';
 import { isProvider, providers } from '../runtime/provider.ts';
-import { readLabels, type RunResult, runModel, topK, topText } from '../runtime/run.ts';
+import { type RunResult, readLabels, runModel, topK, topText } from '../runtime/run.ts';
 import { readSource, writeWhole } from './files.ts';
-import { compileOptions, type ModelFlags, type OutputFlags, type PassFlags, type WeightFlags, wholeNumber, withModel, withOutput, withPasses, withWeights } from './options.ts';
+import {
+  compileOptions,
+  type ModelFlags,
+  type OutputFlags,
+  type PassFlags,
+  type WeightFlags,
+  wholeNumber,
+  withModel,
+  withOutput,
+  withPasses,
+  withWeights,
+} from './options.ts';
 import { out, report, say, stopOnErrors } from './output.ts';
 
 interface Flags extends ModelFlags, WeightFlags, PassFlags, OutputFlags {
@@ -30,7 +41,8 @@ const collect = (text: string, before: readonly string[] | undefined): readonly 
 const numbers = (text: string): readonly number[] =>
   text.split(',').map((part) => {
     const n = Number(part);
-    if (part.trim() === '' || !Number.isFinite(n)) throw new InvalidArgumentError('Write numbers separated by commas, such as 0.485,0.456,0.406.');
+    if (part.trim() === '' || !Number.isFinite(n))
+      throw new InvalidArgumentError('Write numbers separated by commas, such as 0.485,0.456,0.406.');
     return n;
   });
 
@@ -39,20 +51,29 @@ export function addRun(program: Command): void {
     .command('run')
     .description('runs a model on pictures or tensors')
     .argument('<file>', 'a .res or .onnx file')
-    .requiredOption('-i, --input <name=file>', 'PNG, JPEG or .npy; the name may be left out for a single input (repeatable: a batch)', collect)
+    .requiredOption(
+      '-i, --input <name=file>',
+      'PNG, JPEG or .npy; the name may be left out for a single input (repeatable: a batch)',
+      collect,
+    )
     .option('--top <n>', 'prints the n likeliest classes', wholeNumber(1, 1000))
     .option('--labels <file>', 'names of the classes: a line each, or JSON')
     .option('-o, --output <name=file>', 'writes an output as .npy or .png (repeatable)', collect)
     .option('--mean <a,b,c>', 'subtracted from pixels / 255', numbers)
     .option('--std <a,b,c>', 'divides after that', numbers)
-    .option('--resize [n]', 'scales the shorter side to n (256/224 of the input without n) and cuts out the middle', wholeNumber(1, 65536))
+    .option(
+      '--resize [n]',
+      'scales the shorter side to n (256/224 of the input without n) and cuts out the middle',
+      wholeNumber(1, 65536),
+    )
     .option('--ep <provider>', `one of ${providers.join(', ')}`, 'cpu');
   withOutput(withPasses(withWeights(withModel(command)))).action((file: string, flags: Flags) => run(file, flags));
 }
 
 async function run(file: string, flags: Flags): Promise<void> {
   const { ep } = flags;
-  if (!isProvider(ep)) return fail(badOption, { with: { option: '--ep', found: ep, expected: `one of ${providers.join(', ')}`, hint: '--ep cpu' } });
+  if (!isProvider(ep))
+    return fail(badOption, { with: { option: '--ep', found: ep, expected: `one of ${providers.join(', ')}`, hint: '--ep cpu' } });
   let model: Uint8Array | string = file;
   let graph: Graph | undefined;
   if (extname(file) !== '.onnx') {
@@ -61,7 +82,15 @@ async function run(file: string, flags: Flags): Promise<void> {
     model = await compiled.bytes();
     graph = compiled.graph;
   }
-  const result = await runModel({ model, graph, inputs: flags.input, ep, mean: flags.mean, std: flags.std, resize: flags.resize });
+  const result = await runModel({
+    model,
+    graph,
+    inputs: flags.input,
+    ep,
+    mean: flags.mean,
+    std: flags.std,
+    resize: flags.resize,
+  });
   for (const spec of flags.output ?? []) await writeOutput(flags, result, spec);
   const labels = flags.labels === undefined ? undefined : await readLabels(flags.labels);
   const [name, scores] = [...result.outputs][0] ?? [];
@@ -97,12 +126,23 @@ async function writeOutput(flags: Flags, result: RunResult, spec: string): Promi
   const name = at > 0 ? spec.slice(0, at) : (first ?? '');
   const path = at > 0 ? spec.slice(at + 1) : spec;
   const tensor = result.outputs.get(name);
-  if (!tensor) return fail(badOption, { with: { option: '--output', found: name, expected: `one of ${[...result.outputs.keys()].join(', ')}`, hint: `--output ${first}=${path}` } });
+  if (!tensor)
+    return fail(badOption, {
+      with: {
+        option: '--output',
+        found: name,
+        expected: `one of ${[...result.outputs.keys()].join(', ')}`,
+        hint: `--output ${first}=${path}`,
+      },
+    });
   const kind = extname(path);
   if (kind === '.npy') writeWhole(path, npyBytes(tensor));
   else if (kind === '.png') {
     const files = await pngFiles(tensor, name);
     for (const [i, bytes] of files.entries()) writeWhole(files.length === 1 ? path : path.replace(/\.png$/, `-${i}.png`), bytes);
-  } else fail(badOption, { with: { option: '--output', found: path, expected: 'a name ending in .npy or .png', hint: `--output ${name}=${name}.npy` } });
+  } else
+    fail(badOption, {
+      with: { option: '--output', found: path, expected: 'a name ending in .npy or .png', hint: `--output ${name}=${name}.npy` },
+    });
   say(flags, `wrote ${path}`);
 }

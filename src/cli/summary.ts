@@ -5,17 +5,24 @@ import { build } from '../compile.ts';
 import { typeText } from '../ir/types.ts';
 import { readSource } from './files.ts';
 import { compileOptions, type ModelFlags, type OutputFlags, wholeNumber, withModel, withOutput } from './options.ts';
-import { out, report, stopOnErrors } from './output.ts';
+import { columns, out, report, stopOnErrors } from './output.ts';
 
 export function addSummary(program: Command): void {
-  const command = program.command('summary').description('prints layers, shapes, parameters and multiply-adds').argument('<file>', 'a .res file, or -').option('--depth <n>', 'levels of scopes to list', wholeNumber(0, 1000));
+  const command = program
+    .command('summary')
+    .description('prints layers, shapes, parameters and multiply-adds')
+    .argument('<file>', 'a .res file, or -')
+    .option('--depth <n>', 'levels of scopes to list', wholeNumber(0, 1000));
   withOutput(withModel(command)).action((file: string, flags: ModelFlags & OutputFlags & { readonly depth?: number }) => {
     const { diagnostics, graph } = build(readSource(file), compileOptions(flags));
     stopOnErrors(flags, diagnostics);
     if (!graph) return;
     const tree = summarize(graph, flags.depth === undefined ? {} : { depth: flags.depth });
     if (flags.json) report(flags, diagnostics, { ok: true, summary: plain(tree) });
-    else out(summaryText(tree));
+    else {
+      report(flags, diagnostics);
+      out(summaryText(tree, process.stdout.isTTY ? { width: columns(process.stdout) } : {}));
+    }
   });
 }
 
@@ -23,6 +30,7 @@ function plain(node: SummaryNode): Readonly<Record<string, unknown>> {
   return {
     path: node.path,
     operator: node.operator,
+    details: node.details,
     output: node.output ? typeText(node.output) : undefined,
     parameters: node.parameters,
     buffers: node.buffers,

@@ -10,7 +10,17 @@ import { isProvider, type Provider, providers } from '../runtime/provider.ts';
 import { type VerifyReport, verifyModel, verifyTable } from '../runtime/verify.ts';
 import { exprOf, materialize } from '../weights/expr.ts';
 import { readSource } from './files.ts';
-import { compileOptions, type ModelFlags, type OutputFlags, type PassFlags, type WeightFlags, withModel, withOutput, withPasses, withWeights } from './options.ts';
+import {
+  compileOptions,
+  type ModelFlags,
+  type OutputFlags,
+  type PassFlags,
+  type WeightFlags,
+  withModel,
+  withOutput,
+  withPasses,
+  withWeights,
+} from './options.ts';
 import { Exit, exitCodes, out, report, stopOnErrors } from './output.ts';
 
 interface Flags extends ModelFlags, WeightFlags, PassFlags, OutputFlags {
@@ -24,7 +34,11 @@ export function addVerify(program: Command): void {
     .description('proves in onnxruntime that the compiled model computes what its source says')
     .argument('<file>', 'a .res file, or -')
     .option('--ep <list>', `execution providers, of ${providers.join(', ')}`, 'cpu')
-    .option('-i, --input <name=file.npy>', 'runs on this input too (repeatable)', (text: string, before: readonly string[] | undefined) => [...(before ?? []), text]);
+    .option(
+      '-i, --input <name=file.npy>',
+      'runs on this input too (repeatable)',
+      (text: string, before: readonly string[] | undefined) => [...(before ?? []), text],
+    );
   withOutput(withPasses(withWeights(withModel(command)))).action((file: string, flags: Flags) => run(file, flags));
 }
 
@@ -32,7 +46,9 @@ async function run(file: string, flags: Flags): Promise<void> {
   const eps = flags.ep.split(',').map((name): Provider => {
     const ep = name.trim();
     if (isProvider(ep)) return ep;
-    return fail(badOption, { with: { option: '--ep', found: ep, expected: `a list of ${providers.join(', ')}`, hint: '--ep cpu,webgpu' } });
+    return fail(badOption, {
+      with: { option: '--ep', found: ep, expected: `a list of ${providers.join(', ')}`, hint: '--ep cpu,webgpu' },
+    });
   });
   const result = await compile(readSource(file), { ...compileOptions(flags), keepUnoptimized: true });
   stopOnErrors(flags, result.diagnostics);
@@ -65,7 +81,8 @@ async function readInputs(specs: readonly string[]): Promise<ReadonlyMap<string,
   const out = new Map<string, HostTensor>();
   for (const spec of specs) {
     const at = spec.indexOf('=');
-    if (at < 1) fail(badOption, { with: { option: '--input', found: spec, expected: 'name=file.npy', hint: '--input image=image.npy' } });
+    if (at < 1)
+      fail(badOption, { with: { option: '--input', found: spec, expected: 'name=file.npy', hint: '--input image=image.npy' } });
     const path = spec.slice(at + 1);
     out.set(spec.slice(0, at), parseNpy(await readBytes(path), path));
   }
@@ -85,8 +102,13 @@ function verifyJson(verified: VerifyReport): Readonly<Record<string, unknown>> {
       nodes: r.nodes,
       left: r.left,
       ok: r.ok,
-      outputs: r.outputs.map((o) => ({ name: o.name, absolute: o.absolute, relative: o.relative, tolerance: o.tolerance, ok: o.ok })),
+      outputs: r.outputs.map((o) => ({
+        name: o.name,
+        absolute: o.absolute,
+        relative: o.relative,
+        tolerance: o.tolerance,
+        ok: o.ok,
+      })),
     })),
   };
 }
-

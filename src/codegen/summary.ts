@@ -4,7 +4,7 @@
  */
 import { Dim, DimOverflow } from '../ir/dim.ts';
 import { countOf, type Graph, type Node, type Value } from '../ir/graph.ts';
-import { elemBytes, type TensorType, typeText } from '../ir/types.ts';
+import { elemBytes, type TensorType } from '../ir/types.ts';
 
 export interface SummaryNode {
   /** `layer1.0.conv1`; the root's is empty. */
@@ -13,6 +13,8 @@ export interface SummaryNode {
   readonly name: string;
   /** The operator of a layer, `residual` for a scope that is one, empty for other scopes. */
   readonly operator: string;
+  /** What tells a layer from others of its operator: kernel, stride, padding, and every attribute that is not at its default. */
+  readonly details: string;
   /** Type of the last value made in it. */
   readonly output: TensorType | undefined;
   /** Elements of learned tensors, of carried ones (running statistics), and bytes of both with the constants of the program. */
@@ -60,6 +62,7 @@ class Building {
   readonly path: string;
   readonly name: string;
   operator: string;
+  readonly details: string;
   output: TensorType | undefined;
   parameters = 0;
   buffers = 0;
@@ -68,15 +71,16 @@ class Building {
   readonly children: Building[] = [];
   readonly scopes = new Map<string, Building>();
 
-  constructor(path: string, name: string, operator: string) {
+  constructor(path: string, name: string, operator: string, details = '') {
     this.path = path;
     this.name = name;
     this.operator = operator;
+    this.details = details;
   }
 
   finish(children: readonly SummaryNode[]): SummaryNode {
-    const { path, name, operator, output, parameters, buffers, bytes } = this;
-    return { path, name, operator, output, parameters, buffers, bytes, madds: this.cost.total, children };
+    const { path, name, operator, details, output, parameters, buffers, bytes } = this;
+    return { path, name, operator, details, output, parameters, buffers, bytes, madds: this.cost.total, children };
   }
 }
 
@@ -114,6 +118,7 @@ export function summarize(graph: Graph, options: SummaryOptions = {}): SummaryNo
         label === undefined ? node.origin.scope : path === '' ? own : `${path}.${own}`,
         own,
         node.op.name,
+        detailsOf(node),
       );
       scope.children.push(leaf);
       around.push(leaf);
@@ -129,6 +134,44 @@ export function summarize(graph: Graph, options: SummaryOptions = {}): SummaryNo
   const last = graph.outputs[0]?.value.type;
   if (last) root.output = last;
   return assemble(root);
+}
+
+/** Longer lists of an attribute say nothing at a glance. */
+const longestAttribute = 16;
+
+/**
+ * `3x3/2 p1 +bias`: the kernel from the attribute or else from the axes of the weight behind the first two, the step behind a slash,
+ * zeros per side behind p, and what else is not at its default. Sizes are left out, because the output's shape shows them.
+ */
+function detailsOf(node: Node): string {
+  const { op, attrs } = node;
+  const windowed = Object.values(op.attrs).some((spec) => spec.kind === 'pads');
+  const parts: string[] = [];
+  let kernel = '';
+  if (windowed) {
+    const weight = node.slots[op.operands.findIndex((operand) => operand.name === 'weight')]?.value.type.dims.slice(2);
+    kernel = weight?.join('x') ?? '';
+  }
+  for (const [name, spec] of Object.entries(op.attrs)) {
+    const value = attrs[name];
+    if (value === undefined || spec.kind === 'dims') continue;
+    const each = typeof value === 'object' ? value.map(Number) : undefined;
+    const [first] = each ?? [];
+    const uniform = each?.every((n) => n === first);
+    if (windowed && name === 'kernel' && each) {
+      kernel = each.join('x');
+      continue;
+    }
+    if (String(uniform ? first : value) === String(spec.default)) continue;
+    const text = uniform ? String(first) : each ? each.join(',') : String(value);
+    if (text.length > longestAttribute) continue;
+    if (windowed && name === 'stride') kernel += `/${text}`;
+    else if (spec.kind === 'pads') parts.push(`p${text}`);
+    else parts.push(value === true ? name : `${name}=${text}`);
+  }
+  const bias = op.operands.findIndex((operand) => operand.name === 'bias' && operand.optional === true);
+  if (bias >= 0 && node.slots[bias]) parts.push('+bias');
+  return [...(kernel === '' ? [] : [kernel]), ...parts].join(' ');
 }
 
 function ownsWeight(node: Node): boolean {
@@ -186,50 +229,185 @@ function assemble(root: Building): SummaryNode {
   }
 }
 
-/** The tree as an aligned table with totals below, ended by a line break. */
-export function summaryText(root: SummaryNode): string {
-  const header = ['layer', 'operator', 'output', 'parameters', 'buffers', 'multiply-adds'];
-  const rows: string[][] = [];
-  const stack: { readonly node: SummaryNode; readonly indent: number }[] = [{ node: root, indent: 0 }];
-  for (let top = stack.pop(); top; top = stack.pop()) {
-    const { node, indent } = top;
-    rows.push([
-      '  '.repeat(indent) + node.name,
-      node.operator,
-      node.output ? typeText(node.output) : '',
-      node.parameters === 0 ? '' : grouped(node.parameters),
-      node.buffers === 0 ? '' : grouped(node.buffers),
-      cellOf(node.madds),
-    ]);
-    for (let i = node.children.length - 1; i >= 0; i--) {
-      const child = node.children[i];
-      if (child) stack.push({ node: child, indent: indent + 1 });
-    }
+export interface SummaryTextOptions {
+  /** Columns of the terminal. What is wider gives up its buffers, then ends of names; left out, nothing is cut. */
+  readonly width?: number;
+}
+
+type Column = 'layer' | 'operator' | 'output' | 'parameters' | 'buffers' | 'madds';
+const columnsOf: readonly Column[] = ['layer', 'operator', 'output', 'parameters', 'buffers', 'madds'];
+const leftAligned: ReadonlySet<Column> = new Set(['layer', 'operator', 'output']);
+type Row = Readonly<Record<Column, string>>;
+
+/**
+ * The tree as an aligned table with totals below, ended by a line break. Shapes are `N×64×56×56`, with the element type where it is
+ * not that of the heading; sizes that are long formulas get names, which are explained below.
+ */
+export function summaryText(root: SummaryNode, options: SummaryTextOptions = {}): string {
+  const listed = listNodes(root);
+  const names = new SizeNames(listed.map(({ node }) => node));
+  const usual = root.output?.elem;
+  const per = commonFactor(listed.map(({ node }) => node.madds));
+  const header: Row = {
+    layer: 'layer',
+    operator: 'operator',
+    output: usual === undefined ? 'output' : `output (${usual})`,
+    parameters: 'parameters',
+    buffers: 'buffers',
+    madds: per === undefined ? 'madds' : `madds × ${per}`,
+  };
+  const width = options.width ?? Number.POSITIVE_INFINITY;
+  const rowsWith = (step: string): readonly Row[] => listed.map(({ node, indent }) => rowOf(node, step.repeat(indent)));
+  const rowOf = (node: SummaryNode, margin: string): Row => {
+    const label = node.name === node.operator ? '' : node.name;
+    return {
+      layer: margin + label,
+      operator: node.details === '' ? node.operator : `${node.operator} ${node.details}`,
+      output: node.output ? names.typeText(node.output, usual) : '',
+      parameters: node.parameters === 0 ? '' : grouped(node.parameters),
+      buffers: node.buffers === 0 ? '' : grouped(node.buffers),
+      madds: maddsCell(node.madds, per, names, width < widestTable ? narrowCell : widestCell),
+    };
+  };
+  let rows = rowsWith('  ');
+  let widths = columnWidths([header, ...rows], width);
+  if (!widths.has('buffers')) {
+    rows = rowsWith(' ');
+    widths = columnWidths([header, ...rows], width);
   }
-  const widths = header.map((title, column) => rows.reduce((n, row) => Math.max(n, row[column]?.length ?? 0), title.length));
-  const line = (row: readonly string[]): string =>
-    row
-      .map((cell, column) => (column < 3 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)))
+  const line = (row: Row): string =>
+    [...widths]
+      .map(([column, cells]) => {
+        const cell = shortened(row[column], cells);
+        return leftAligned.has(column) ? cell.padEnd(cells) : cell.padStart(cells);
+      })
       .join('  ')
       .trimEnd();
   const totals: readonly (readonly [string, string])[] = [
     ['trainable parameters', grouped(root.parameters)],
     ['buffers', grouped(root.buffers)],
-    ['multiply-adds', maddsText(root.madds)],
+    ['multiply-adds', names.replaced(maddsText(root.madds))],
     ['bytes of weights', grouped(root.bytes)],
+    ...names.explained(),
   ];
-  const rule = '-'.repeat(widths.reduce((n, w) => n + w, 2 * (widths.length - 1)));
-  const name = totals.reduce((n, [title]) => Math.max(n, title.length), 0);
-  return `${[line(header), rule, ...rows.map(line), rule, ...totals.map(([title, value]) => `${title.padEnd(name)}  ${value}`)].join('\n')}\n`;
+  const rule = '-'.repeat([...widths.values()].reduce((n, w) => n + w, 2 * (widths.size - 1)));
+  const first = totals.reduce((n, [title]) => Math.max(n, title.length), 0);
+  const below = totals.flatMap(([title, value]) => hanging(`${title.padEnd(first)}  `, value, options.width));
+  return `${[line(header), rule, ...rows.map(line), rule, ...below].join('\n')}\n`;
 }
 
-const widestCell = 40;
+/** In the order of the table, with a stack of its own: how deep scopes nest is the user's choice. */
+function listNodes(root: SummaryNode): readonly { readonly node: SummaryNode; readonly indent: number }[] {
+  const out: { readonly node: SummaryNode; readonly indent: number }[] = [];
+  const stack: { readonly node: SummaryNode; readonly indent: number }[] = [{ node: root, indent: 0 }];
+  for (let top = stack.pop(); top; top = stack.pop()) {
+    out.push(top);
+    for (let i = top.node.children.length - 1; i >= 0; i--) {
+      const child = top.node.children[i];
+      if (child) stack.push({ node: child, indent: top.indent + 1 });
+    }
+  }
+  return out;
+}
 
-function cellOf(madds: Dim | undefined): string {
+/** Widths of the columns that are shown: all as wide as their cells, unless the sum is too much. */
+function columnWidths(rows: readonly Row[], width: number): Map<Column, number> {
+  const widths = new Map(columnsOf.map((column) => [column, rows.reduce((n, row) => Math.max(n, row[column].length), 0)]));
+  const excess = (): number => [...widths.values()].reduce((n, w) => n + w, 2 * (widths.size - 1)) - width;
+  // Buffers are the column that is missed least: the totals have their sum.
+  if (excess() > 0) widths.delete('buffers');
+  for (const [column, least] of [
+    ['operator', 20],
+    ['layer', 16],
+    ['output', 16],
+    ['madds', 12],
+    ['operator', 12],
+    ['layer', 8],
+  ] as const) {
+    const now = widths.get(column) ?? 0;
+    if (excess() > 0 && now > least) widths.set(column, Math.max(least, now - excess()));
+  }
+  return widths;
+}
+
+function shortened(cell: string, width: number): string {
+  return cell.length <= width ? cell : `${cell.slice(0, Math.max(0, width - 1))}…`;
+}
+
+/** Breaks a long value at its spaces; later lines stand below its beginning. */
+function hanging(title: string, value: string, width = Number.POSITIVE_INFINITY): readonly string[] {
+  const lines: string[] = [];
+  let line = title;
+  for (const word of value.split(' ')) {
+    if (line.trim() !== '' && line !== title && line.length + 1 + word.length > width) {
+      lines.push(line.trimEnd());
+      line = ' '.repeat(title.length);
+    }
+    line += line.endsWith(' ') ? word : ` ${word}`;
+  }
+  return [...lines, line];
+}
+
+/** Formulas of sizes that are longer than this get a name. */
+const longestSize = 6;
+
+class SizeNames {
+  /** By the text of the formula, in the order of the table. */
+  readonly #names = new Map<string, string>();
+
+  constructor(nodes: readonly SummaryNode[]) {
+    const taken = new Set(nodes.flatMap((node) => node.output?.dims.flatMap((dim) => dim.symbols()) ?? []));
+    for (const node of nodes) {
+      for (const dim of node.output?.dims ?? []) {
+        const text = dim.toString();
+        if (text.length <= longestSize || dim.constant !== undefined || this.#names.has(text)) continue;
+        const [only, second] = dim.symbols();
+        const stem = only !== undefined && second === undefined && only.length <= 3 ? only : 'D';
+        let number = 1;
+        while (taken.has(`${stem}${number}`)) number++;
+        taken.add(`${stem}${number}`);
+        this.#names.set(text, `${stem}${number}`);
+      }
+    }
+  }
+
+  typeText(type: TensorType, usual: string | undefined): string {
+    const dims = type.dims.map((dim) => this.#names.get(dim.toString()) ?? dim.toString()).join('×');
+    return `${type.elem === usual ? '' : `${type.elem} `}${dims === '' ? 'scalar' : dims}`;
+  }
+
+  /** A formula with the names in the place of what they stand for; the longest first, because formulas nest. */
+  replaced(formula: string): string {
+    let text = formula;
+    const longestFirst = [...this.#names].filter(([long]) => long.includes('(')).sort(([a], [b]) => b.length - a.length);
+    for (const [long, name] of longestFirst) text = text.replaceAll(long, name);
+    return text;
+  }
+
+  explained(): readonly (readonly [string, string])[] {
+    return [...this.#names].map(([text, name]) => [name, text] as const);
+  }
+}
+
+/** What every cost is a number times of, as `N`: said once in the heading instead of in every row. */
+function commonFactor(costs: readonly (Dim | undefined)[]): string | undefined {
+  const factors = new Set(costs.filter((cost) => cost?.constant !== 0).map((cost) => / × (.+)$/.exec(maddsText(cost))?.[1]));
+  const [only] = factors;
+  return factors.size === 1 && only !== undefined && only.length <= longestSize ? only : undefined;
+}
+
+/** Of formulas of multiply-adds; the second in tables of less than `widestTable` columns. */
+const widestCell = 40;
+const narrowCell = 14;
+const widestTable = 110;
+
+function maddsCell(madds: Dim | undefined, per: string | undefined, names: SizeNames, widest: number): string {
   if (madds?.constant === 0) return '';
   const text = maddsText(madds);
+  if (per !== undefined) return text.slice(0, text.lastIndexOf(' × '));
+  const short = names.replaced(text);
   // A polynomial in the picture's height and width would push the table off the page; the totals print it whole.
-  return text.length <= widestCell || !madds ? text : `in ${madds.symbols().join(', ')}`;
+  return short.length <= widest || !madds ? short : `in ${madds.symbols().join(', ')}`;
 }
 
 /** `1.814 G × N`: per item where the count is a number times symbols, the whole polynomial otherwise. */

@@ -16,7 +16,7 @@ import { unreachable } from '../diagnostics/diagnostic.ts';
 import type { Span } from '../diagnostics/source.ts';
 import { counterexample, Dim, DimOverflow } from '../ir/dim.ts';
 import type { Value } from '../ir/graph.ts';
-import { type ElemType, elemTypes, isElemType, isFloat, typeText } from '../ir/types.ts';
+import { type ElemType, isElemType, isFloat, typeText } from '../ir/types.ts';
 import { type InitSpec, kindText, type Plain, plainText } from '../ops/params.ts';
 import { layerByName, layers, operatorByName, refusedLayers } from '../ops/registry.ts';
 import type { Arg, BinaryExpr, CallExpr, Chain, Expr, IndexExpr, Label, Link, NameExpr, Sub } from '../parser/ast.ts';
@@ -140,11 +140,6 @@ export function one(c: Context, f: Frame, values: readonly Plain[], span: Span):
   if (first && values.length === 1) return first;
   const names = values.map((_, i) => 'abcdefgh'[i] ?? `v${i}`).join(', ');
   return c.fail(severalValues, f, { span, with: { count: values.length, names } });
-}
-
-/** A chain where one tensor is wanted. */
-export function tensorOfChain(c: Context, f: Frame, chain: Chain): Value {
-  return toTensor(c, f, one(c, f, evaluateChain(c, f, chain, true), chain.span), chain.span);
 }
 
 /** The path segment(s) of a label: computed parts are evaluated. */
@@ -491,7 +486,11 @@ function evaluateInit(c: Context, f: Frame, expr: CallExpr): Plain {
   const given = args.positional[0] ?? (wanted ? args.named.get(wanted) : undefined);
   const number = given ? numberOf(given.value) : undefined;
   const known = [...args.named.keys()].every((k) => k === wanted || (k === 'mode' && name.startsWith('kaiming')));
-  if (!known || (wanted !== undefined && number === undefined) || args.positional.length + args.named.size - (mode ? 1 : 0) > (wanted === undefined ? 0 : 1)) {
+  if (
+    !known ||
+    (wanted !== undefined && number === undefined) ||
+    args.positional.length + args.named.size - (mode ? 1 : 0) > (wanted === undefined ? 0 : 1)
+  ) {
     return c.fail(wrongKind, f, {
       span: expr.span,
       with: {
@@ -931,5 +930,3 @@ function unaryTensor(c: Context, f: Frame, name: string, op: string, value: Plai
   const at = { ...f, sequence: undefined };
   return one(c, at, runCallable(c, at, callable(op, target) as Plain & { kind: 'callable' }, span, undefined), span);
 }
-
-export const elemNames = elemTypes.join(', ');

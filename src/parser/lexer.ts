@@ -125,8 +125,8 @@ export const LabelClose = createToken({ name: 'LabelClose', pattern: Lexer.NA, l
 
 const Blank = createToken({ name: 'Blank', pattern: /[ \t\r\n]+/, group: Lexer.SKIPPED, line_breaks: true });
 const LineComment = createToken({ name: 'LineComment', pattern: /\/\/[^\n\r]*/, group: 'comments' });
-const BlockComment = createToken({ name: 'BlockComment', pattern: /\/\*[^]*?\*\//, group: 'comments', line_breaks: true });
-const OpenComment = createToken({ name: 'OpenComment', pattern: /\/\*[^]*/, line_breaks: true });
+const BlockComment = createToken({ name: 'BlockComment', pattern: /\/\*[\s\S]*?\*\//, group: 'comments', line_breaks: true });
+const OpenComment = createToken({ name: 'OpenComment', pattern: /\/\*[\s\S]*/, line_breaks: true });
 /** Signs of other languages, which are reported with what is written here instead. */
 const Foreign = createToken({ name: 'Foreign', pattern: /&&?|\|\|?|\*\*|=>|[+\-*/]=|:=|[!~^$#'`\\“”→×·−–≤≥≠\u00a0]/ });
 const ByteOrderMark = createToken({ name: 'ByteOrderMark', pattern: /\ufeff/ });

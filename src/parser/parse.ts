@@ -58,28 +58,43 @@ function sequenceLength(bytes: Uint8Array, at: number): number {
   return 0;
 }
 
-/** Text of a file's bytes. Bytes that are no UTF-8 are a diagnostic with the offset and line of the first of them. */
+/** Code points are joined in runs of this many: an argument list has a limit, and one string per character is slow. */
+const decodeRun = 4096;
+
+/**
+ * Text of a file's bytes. Bytes that are no UTF-8 are a diagnostic with the offset and line of the first of them. A byte
+ * order mark is kept, so that offsets count what the file holds; the lexer skips it.
+ */
 export function decodeUtf8(
   bytes: Uint8Array,
   name: string,
 ): { readonly source?: SourceFile; readonly diagnostics: readonly Diagnostic[] } {
-  try {
-    // A byte order mark is kept, so that offsets count what the file holds; the lexer skips it.
-    return { source: { name, text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes) }, diagnostics: [] };
-  } catch {
-    let line = 1;
-    let at = 0;
-    while (at < bytes.length) {
-      const length = sequenceLength(bytes, at);
-      if (length === 0) break;
-      if (bytes[at] === 10 || (bytes[at] === 13 && bytes[at + 1] !== 10)) line++;
-      at += length;
+  let text = '';
+  let codes: number[] = [];
+  let line = 1;
+  let at = 0;
+  while (at < bytes.length) {
+    const length = sequenceLength(bytes, at);
+    if (length === 0) return { diagnostics: [badBytes(bytes, name, at, line)] };
+    const first = bytes[at] ?? 0;
+    if (first === 10 || (first === 13 && bytes[at + 1] !== 10)) line++;
+    let code = length === 1 ? first : first & (0xff >> (length + 1));
+    for (let i = 1; i < length; i++) code = (code << 6) | ((bytes[at + i] ?? 0) & 0x3f);
+    codes.push(code);
+    if (codes.length === decodeRun) {
+      text += String.fromCodePoint(...codes);
+      codes = [];
     }
-    const value = `0x${(bytes[at] ?? 0).toString(16).toUpperCase().padStart(2, '0')}`;
-    const wide = (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff);
-    const fix = wide
-      ? `convert it: \`iconv -f UTF-16 -t UTF-8 ${name}\``
-      : `convert it: \`iconv -f LATIN1 -t UTF-8 ${name}\`, if it is text in an older encoding`;
-    return { diagnostics: [makeDiagnostic(notUtf8, { with: { name, value, offset: at, line, fix } })] };
+    at += length;
   }
+  return { source: { name, text: text + String.fromCodePoint(...codes) }, diagnostics: [] };
+}
+
+function badBytes(bytes: Uint8Array, name: string, offset: number, line: number): Diagnostic {
+  const value = `0x${(bytes[offset] ?? 0).toString(16).toUpperCase().padStart(2, '0')}`;
+  const wide = (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff);
+  const fix = wide
+    ? `convert it: \`iconv -f UTF-16 -t UTF-8 ${name}\``
+    : `convert it: \`iconv -f LATIN1 -t UTF-8 ${name}\`, if it is text in an older encoding`;
+  return makeDiagnostic(notUtf8, { with: { name, value, offset, line, fix } });
 }

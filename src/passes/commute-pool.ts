@@ -112,5 +112,5 @@ Source: linearity; ONNX Resize, the modes nearest, linear and cubic.`,
 });
 
 function interpolates(resize: Node): boolean {
-  return resize.attrs['coordinates'] !== 'tf_crop_and_resize' && resize.slots.every((use, i) => i === 0 || use === undefined);
+  return resize.attrs.coordinates !== 'tf_crop_and_resize' && resize.slots.every((use, i) => i === 0 || use === undefined);
 }

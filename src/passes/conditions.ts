@@ -1,5 +1,4 @@
 /** Questions that the conditions of several rules ask. None of them mutates; each answers yes only where it can show it. */
-import type { Dim } from '../ir/dim.ts';
 import type { Node, Value } from '../ir/graph.ts';
 import { type ElemType, elementCount } from '../ir/types.ts';
 import type { WeightExpr } from '../weights/expr.ts';
@@ -25,12 +24,12 @@ export function allConstant(values: readonly (Value | undefined)[]): boolean {
   return values.every((value) => value === undefined || isConstant(value));
 }
 
-/** The largest magnitude that still rounds to a finite number. */
+/** Magnitudes from here on round to infinity: half a step above the largest number. */
 const limits: Partial<Record<ElemType, number>> = {
-  f64: Number.MAX_VALUE,
-  f32: 3.4028235677973362e38,
-  bf16: 3.3961775292304953e38,
-  f16: 65519.99999999999,
+  f64: Number.POSITIVE_INFINITY,
+  f32: 2 ** 128 - 2 ** 103,
+  bf16: 2 ** 128 - 2 ** 119,
+  f16: 65520,
 };
 
 /** Every element is known, and is a finite number of its element type after rounding. */
@@ -38,7 +37,7 @@ export function finiteKnown(x: WeightExpr): boolean {
   const limit = limits[x.elem];
   const { resident } = x;
   if (limit === undefined || !resident) return false;
-  for (const element of resident) if (!(Math.abs(element) <= limit)) return false;
+  for (const element of resident) if (!(Math.abs(element) < limit)) return false;
   return true;
 }
 
@@ -60,11 +59,15 @@ export function finiteFold(factors: readonly WeightExpr[], made: readonly Weight
   });
 }
 
+function isExpression(x: object): x is WeightExpr {
+  return 'fill' in x && 'sync' in x && 'count' in x;
+}
+
 /** The first element, without keeping the others in memory. */
 function firstElement(x: object): number | undefined {
-  if (!('fill' in x) || !('sync' in x) || !('count' in x) || x.sync !== true || x.count === 0) return undefined;
+  if (!isExpression(x) || !x.sync || x.count === 0) return undefined;
   const one = new Float64Array(1);
-  (x as WeightExpr).fill(0, one);
+  x.fill(0, one);
   return one[0];
 }
 
@@ -124,20 +127,6 @@ export function sameConstant(a: Value | undefined, b: Value | undefined): boolea
 
 export function sameNumbers(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((n, i) => n === b[i]);
-}
-
-export function sameDims(a: readonly Dim[], b: readonly Dim[]): boolean {
-  return a.length === b.length && a.every((d, i) => d === b[i]);
-}
-
-/** Sizes of a value whose type has no symbols. */
-export function knownDims(dims: readonly Dim[]): readonly number[] | undefined {
-  const out: number[] = [];
-  for (const d of dims) {
-    if (d.constant === undefined) return undefined;
-    out.push(d.constant);
-  }
-  return out;
 }
 
 export function product(list: readonly number[]): number {

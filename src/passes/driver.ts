@@ -13,7 +13,6 @@ import { Dim, DimOverflow } from '../ir/dim.ts';
 import type { ConstantRole, Graph, Node, Value } from '../ir/graph.ts';
 import { type AttrValue, CheckFailure } from '../ir/operator.ts';
 import { elemBytes, elementCount, sameType } from '../ir/types.ts';
-import { graphsIn } from '../ir/walk.ts';
 import { operatorByName } from '../ops/registry.ts';
 import type { RemovedShortcut, Rewriter, Rule } from './rule.ts';
 
@@ -23,7 +22,7 @@ export interface Refusal {
   readonly scope: string;
 }
 
-export interface RunReport {
+interface RunReport {
   readonly fired: ReadonlyMap<string, number>;
   readonly refused: readonly Refusal[];
   readonly removedShortcuts: readonly RemovedShortcut[];
@@ -39,6 +38,15 @@ export interface GraphMeasure {
   readonly nodes: number;
   readonly bytes: number;
   readonly madds: Dim;
+}
+
+/** A graph and the sub-graphs of its nodes, outer before inner. */
+export function graphsIn(graph: Graph): readonly Graph[] {
+  const out: Graph[] = [graph];
+  for (let i = 0; i < out.length; i++) {
+    for (let node = out[i]?.first; node; node = node.next) if (node.regions.length > 0) out.push(...node.regions);
+  }
+  return out;
 }
 
 const costs = new WeakMap<Node, Dim>();
@@ -156,7 +164,7 @@ class Transaction implements Rewriter {
 }
 
 /** Erases the given nodes where nobody reads them, then what fed them alone, and so on. Returns what went. */
-export function eraseDead(candidates: Iterable<Node>): readonly Node[] {
+function eraseDead(candidates: Iterable<Node>): readonly Node[] {
   const erased: Node[] = [];
   const stack = [...candidates];
   for (let node = stack.pop(); node; node = stack.pop()) {

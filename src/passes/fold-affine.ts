@@ -41,7 +41,7 @@ const chainLimit = 8;
 
 /** Whether a node takes one value, and passes a scale of it on; prelu's slopes stay as they are. */
 function passesScale(node: Node | undefined): node is Node {
-  if (!node || node.results.length !== 1) return false;
+  if (node?.results.length !== 1) return false;
   if (linearPools.includes(node.op.name)) return true;
   return (
     node.op.traits.positivelyHomogeneous === true &&

@@ -54,7 +54,7 @@ function foldsAlike(other: Node, { bn, linear }: Into): boolean {
   const view = linearView(other);
   if (!view || view.kind !== linear.kind || !sameConstant(view.weight, linear.weight)) return false;
   const reader = soleReader(other.y);
-  if (reader?.op !== bn.op || reader.operand(0) !== other.y || reader.attrs['eps'] !== bn.attrs['eps']) return false;
+  if (reader?.op !== bn.op || reader.operand(0) !== other.y || reader.attrs.eps !== bn.attrs.eps) return false;
   const theirs = batchnormVectors(reader);
   return batchnormVectors(bn).every((value, i) => sameConstant(value, theirs[i]));
 }

@@ -55,7 +55,7 @@ function isZero(value: Value): boolean {
   for (let i = 0; i < chainLimit; i++) {
     if (at.content) return everyElement(at.content, 0);
     const node = at.producer;
-    if (!node || node.results.length !== 1) return false;
+    if (node?.results.length !== 1) return false;
     const view = linearView(node);
     if (view) {
       const noBias = view.bias === undefined || everyElement(view.bias.content, 0);
@@ -72,6 +72,10 @@ function isZero(value: Value): boolean {
       if (c && !isConstant(x) && isConstant(c)) at = x;
       else if (c && isConstant(x)) at = c;
       else return false;
+      continue;
+    }
+    if (node.op.name === 'div' && isConstant(c)) {
+      at = x;
       continue;
     }
     const keeps =

@@ -92,6 +92,8 @@ const rounds: readonly Stage[] = [
   { pass: 'commute-pool', rules: [commutePool, commuteResize], sweeps: [] },
   { pass: 'merge-linear', rules: [mergeConvs, mergeMatrices], sweeps: [] },
   { pass: 'move-stride', rules: [moveStrideUp], sweeps: [] },
+  // A fold may have brought a zero next to a sum.
+  zero,
 ];
 const once: readonly Stage[] = [
   { pass: 'fuse-shortcut', rules: [optionAConv, optionAPool], sweeps: [], again: true },
@@ -240,7 +242,8 @@ export function optimize(graph: Graph, options: PipelineOptions = {}): PassRepor
   const pipeline = new Pipeline(graph, options);
   const level = options.level ?? 1;
   if (options.passes) {
-    for (const name of options.passes) pipeline.settle(allStages.filter((stage) => stage.pass === name && (stage.level ?? 1) <= Math.max(1, level)));
+    for (const name of options.passes)
+      pipeline.settle(allStages.filter((stage) => stage.pass === name && (stage.level ?? 1) <= Math.max(1, level)));
   } else if (level > 0) {
     pipeline.run(simplify);
     pipeline.run(zero);

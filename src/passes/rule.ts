@@ -4,7 +4,7 @@
  * every input on which all values of the source graph are finite.
  */
 import type { Content } from '../ir/content.ts';
-import type { ConstantRole, Node, Value } from '../ir/graph.ts';
+import type { ConstantRole, Graph, Node, Value } from '../ir/graph.ts';
 import type { AttrValue } from '../ir/operator.ts';
 
 /** A shortcut or a body that was provably zero or the identity, and went. */
@@ -52,7 +52,7 @@ interface RuleDefinition<M> {
 }
 
 /** What came of trying a rule at a node. */
-export type Attempt =
+type Attempt =
   | { readonly kind: 'none' }
   | { readonly kind: 'refused'; readonly condition: string }
   | { readonly kind: 'fires'; readonly rewrite: (g: Rewriter) => void };
@@ -108,5 +108,5 @@ export function arguedConditions(doc: string): readonly string[] {
 export interface Sweep {
   readonly name: string;
   readonly doc: string;
-  run(graph: import('../ir/graph.ts').Graph): number;
+  run(graph: Graph): number;
 }

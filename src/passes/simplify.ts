@@ -8,11 +8,11 @@ import type { Graph, Node, Value } from '../ir/graph.ts';
 import { countOf, hostOf } from '../ir/graph.ts';
 import type { AttrValue } from '../ir/operator.ts';
 import { elemBytes, elementCount, isElemType, isFloat, sameType } from '../ir/types.ts';
-import { graphsIn } from '../ir/walk.ts';
 import { boolAttr, numberAttr, numbersAttr, stringAttr } from '../ops/attrs.ts';
 import * as w from '../weights/expr.ts';
 import { isLossless, roundTo } from '../weights/round.ts';
 import { bytesFreed, everyElement, isConstant, producerIn, soleReader } from './conditions.ts';
+import { graphsIn } from './driver.ts';
 import { rule, type Sweep } from './rule.ts';
 import { isWholeSlice, type SliceAxis, sliceAxes } from './shape-facts.ts';
 
@@ -330,7 +330,7 @@ function isStatic(node: Node): boolean {
 }
 
 /** Operators that are worth evaluating when all of their operands are constants. */
-export const foldedOperators: readonly string[] = [
+const foldedOperators: readonly string[] = [
   ...[
     'add',
     'sub',
@@ -571,7 +571,8 @@ refused for a second reader that it made. Equal expressions are recognised by th
         const first = seen.get(key);
         if (first && value.outputs === 0) {
           // A name that was made unique gives way to the one it was made from.
-          if (first.name !== undefined && value.name !== undefined && value.name.length < first.name.length) first.name = value.name;
+          if (first.name !== undefined && value.name !== undefined && value.name.length < first.name.length)
+            first.name = value.name;
           one.replaceUses(value, first);
           merged++;
         } else if (!first) seen.set(key, value);

@@ -16,7 +16,7 @@ import * as w from '../weights/expr.ts';
 import { allConstant, isConstant, product } from './conditions.ts';
 import type { Rewriter } from './rule.ts';
 
-export type LinearKind = 'conv' | 'conv_transpose' | 'linear' | 'matmul';
+type LinearKind = 'conv' | 'conv_transpose' | 'linear' | 'matmul';
 
 export interface LinearView {
   readonly node: Node;

@@ -171,7 +171,8 @@ function generator(seed: string): () => number {
 
 /**
  * Random elements of a type: floats with mean 0 and variance 1 (the sum of four uniform numbers, so that no function is needed that
- * differs between engines), bytes 0 … 255, booleans 0 and 1, other integers in [low, high).
+ * differs between engines), bytes 0 … 255, other integers and booleans 0 and 1 unless a range is given: an integer input
+ * that indexes no table is a mask, and a mask of 3 times the lowest float is infinite.
  */
 export function randomTensor(
   elem: ElemType,
@@ -182,7 +183,7 @@ export function randomTensor(
   const next = generator(seed);
   const data = new Float64Array(elementCount(dims));
   const low = range?.low ?? 0;
-  const high = range?.high ?? (elem === 'u8' ? 256 : elem === 'bool' ? 2 : 10);
+  const high = range?.high ?? (elem === 'u8' ? 256 : 2);
   for (let i = 0; i < data.length; i++) {
     if (!isFloat(elem)) data[i] = low + Math.floor(next() * (high - low));
     else if (range) data[i] = low + next() * (high - low);

@@ -1,18 +1,8 @@
 import fc from 'fast-check';
 import protobuf from 'protobufjs/minimal.js';
 import { describe, expect, test } from 'vitest';
-import {
-  bytesSource,
-  type Field,
-  fieldsOf,
-  textOf,
-  utf8Size,
-  varintAt,
-  varintSize,
-  WireError,
-  WireWriter,
-  windowedSource,
-} from '../../src/codegen/wire.ts';
+import { utf8Size, varintSize, WireWriter } from '../../src/codegen/wire.ts';
+import { bytesSource, type Field, fieldsOf, textOf, varintAt, WireError, windowedSource } from '../../src/weights/wire.ts';
 
 const safe = fc.oneof(
   fc.integer(),

@@ -76,10 +76,10 @@ describe('a rendered diagnostic', () => {
 
   it('holds no colour when none is asked for, and is the same text with it', () => {
     const diagnostic = mistake(spanOf(cifar, 'relu'), { found: 'x', severity: 'warning' });
-    const escape = String.fromCharCode(27);
+    const control = String.fromCharCode(27);
     const colored = render([diagnostic], { color: true });
-    expect(colored).toContain(escape);
-    expect(colored.replace(new RegExp(`${escape}\\[\\d+m`, 'g'), '')).toBe(plain(diagnostic));
+    expect(colored).toContain(control);
+    expect(colored.replace(new RegExp(`${control}\\[\\d+m`, 'g'), '')).toBe(plain(diagnostic));
     expect(plain(diagnostic)).toMatch(/^warning RES0999: /);
   });
 

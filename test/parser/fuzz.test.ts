@@ -145,7 +145,7 @@ describe('what is deep, long or many', () => {
       const { file, diagnostics } = parse({ name: 'a.res', text });
       if (code !== undefined) expect(diagnostics.map((d) => d.code)).toContain(code);
       render(diagnostics, { color: false });
-      if (diagnostics.length === 0) {
+      if (diagnostics.length === 0 && text.length <= 250_000) {
         astText(file);
         format(file);
       }

@@ -127,6 +127,7 @@ describe('bytes', () => {
     });
   }
   it('decodes what is UTF-8', () => {
-    expect(decodeUtf8(new TextEncoder().encode('// é 𝄞'), 'a.res').source?.text).toBe('// é 𝄞');
+    const text = '\ufeff// é 漢 𝄞 \u{10ffff}\r\n'.repeat(2000);
+    expect(decodeUtf8(new TextEncoder().encode(text), 'a.res').source?.text).toBe(text);
   });
 });

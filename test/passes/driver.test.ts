@@ -33,8 +33,20 @@ function tried(rewrite: (node: Node, g: Rewriter) => void): Rule {
 
 describe('a rewrite that does not fit is taken back', () => {
   it.each<[string, string, (node: Node, g: Rewriter) => void]>([
-    ['another type', 'same-type', (node, g) => g.replace(node.y, g.node('reshape', [node.x], { shape: [Dim.of(4), Dim.symbol('N')] }, node))],
-    ['operands that clash', 'shape-c', (node, g) => g.replace(node.y, g.node('add', [g.node('neg', [node.x], {}, node), g.constant(full('f64', [3], 1), 'constant', 'c')], {}, node))],
+    [
+      'another type',
+      'same-type',
+      (node, g) => g.replace(node.y, g.node('reshape', [node.x], { shape: [Dim.of(4), Dim.symbol('N')] }, node)),
+    ],
+    [
+      'operands that clash',
+      'shape-c',
+      (node, g) =>
+        g.replace(
+          node.y,
+          g.node('add', [g.node('neg', [node.x], {}, node), g.constant(full('f64', [3], 1), 'constant', 'c')], {}, node),
+        ),
+    ],
   ])('%s', (_title, condition, rewrite) => {
     const graph = readText(relu);
     const before = printGraph(graph);
@@ -67,7 +79,9 @@ test('names of constants stay unique while the old ones live', () => {
   output out = %1
   output other = %0
 `);
-  const another = tried((node, g) => g.replace(node.y, g.node('mul', [node.x, g.constant(full('f32', [4], 2), 'parameter', 'w')], {}, node)));
+  const another = tried((node, g) =>
+    g.replace(node.y, g.node('mul', [node.x, g.constant(full('f32', [4], 2), 'parameter', 'w')], {}, node)),
+  );
   runRules(graph, [another], new NameTable(graph));
   expect(graph.constants().map((value) => value.name)).toEqual(['w', 'w_1']);
 });
@@ -78,10 +92,24 @@ function residualNet(units: number): Graph {
   const op = (name: string) => operatorByName(name) ?? expect.unreachable(name);
   let it: Value = graph.input('x', { elem: 'f32', dims: [Dim.symbol('N'), Dim.of(2), Dim.of(8), Dim.of(8)] });
   const weight = (path: string, dims: readonly number[], kind: 'ones' | 'zeros' | 'normal', buffer = false): Value =>
-    graph.constant(initial(path, dims, 'f32', { init: true, kind, ...(kind === 'normal' && { value: 0.1 }) }, 1), buffer ? 'buffer' : 'parameter', path);
+    graph.constant(
+      initial(path, dims, 'f32', { init: true, kind, ...(kind === 'normal' && { value: 0.1 }) }, 1),
+      buffer ? 'buffer' : 'parameter',
+      path,
+    );
   const layer = (scope: string, x: Value): Value => {
-    const conv = graph.create(op('conv'), [x, weight(`${scope}.conv.weight`, [2, 2, 3, 3], 'normal')], { pads: 1 }, { scope: `${scope}.conv` });
-    const vectors = [weight(`${scope}.bn.weight`, [2], 'ones'), weight(`${scope}.bn.bias`, [2], 'zeros'), weight(`${scope}.bn.running_mean`, [2], 'zeros', true), weight(`${scope}.bn.running_var`, [2], 'ones', true)];
+    const conv = graph.create(
+      op('conv'),
+      [x, weight(`${scope}.conv.weight`, [2, 2, 3, 3], 'normal')],
+      { pads: 1 },
+      { scope: `${scope}.conv` },
+    );
+    const vectors = [
+      weight(`${scope}.bn.weight`, [2], 'ones'),
+      weight(`${scope}.bn.bias`, [2], 'zeros'),
+      weight(`${scope}.bn.running_mean`, [2], 'zeros', true),
+      weight(`${scope}.bn.running_var`, [2], 'ones', true),
+    ];
     return graph.create(op('batchnorm'), [conv.y, ...vectors], {}, { scope: `${scope}.bn` }).y;
   };
   for (let i = 0; i < units; i++) {
@@ -113,7 +141,8 @@ test('one weight with many readers', () => {
   const op = (name: string) => operatorByName(name) ?? expect.unreachable(name);
   let it: Value = graph.input('x', { elem: 'f32', dims: [Dim.symbol('N'), Dim.of(2)] });
   const weight = graph.constant(initial('w', [2, 2], 'f32', { init: true, kind: 'normal', value: 0.1 }, 1), 'parameter', 'w');
-  for (let i = 0; i < 20_000; i++) it = graph.create(op('tanh'), [graph.create(op('linear'), [it, weight], {}, { scope: `s${i}` }).y], {}, { scope: `s${i}` }).y;
+  for (let i = 0; i < 20_000; i++)
+    it = graph.create(op('tanh'), [graph.create(op('linear'), [it, weight], {}, { scope: `s${i}` }).y], {}, { scope: `s${i}` }).y;
   graph.output('y', it);
   run(graph, {});
   expect(graph.nodeCount).toBe(40_000);

@@ -5,7 +5,19 @@ import { printGraph } from '../../src/ir/print.ts';
 import type { HostTensor } from '../../src/ir/types.ts';
 import { allRules, type PassReport, passNames } from '../../src/passes/pipeline.ts';
 import { golden } from '../golden.ts';
-import { type Case, constantOf, errorBetween, evaluate, hashOf, inputsOf, randomSource, readCases, readNumbers, readText, run } from './support.ts';
+import {
+  type Case,
+  constantOf,
+  errorBetween,
+  evaluate,
+  hashOf,
+  inputsOf,
+  randomSource,
+  readCases,
+  readNumbers,
+  readText,
+  run,
+} from './support.ts';
 
 const files = [...passNames, 'pipeline'];
 
@@ -24,7 +36,11 @@ function completed(pass: string, one: Case): string {
   const report = run(graph, one.options);
   const after = printGraph(graph);
   const { level, target } = one.options;
-  const options = [level === undefined ? '' : `level=${level}`, target === undefined ? '' : `target=${target}`, ...(pass === 'pipeline' && one.options.passes ? [`passes=${one.options.passes.join(',')}`] : [])];
+  const options = [
+    level === undefined ? '' : `level=${level}`,
+    target === undefined ? '' : `target=${target}`,
+    ...(pass === 'pipeline' && one.options.passes ? [`passes=${one.options.passes.join(',')}`] : []),
+  ];
   const said = options.filter((text) => text !== '');
   const head = `// -- ${one.title}\n${said.length > 0 ? `// ${said.join(' ')}\n` : ''}${before}`;
   const refused = refusals(report);
@@ -32,7 +48,10 @@ function completed(pass: string, one: Case): string {
   return `${head}// =>\n${removals(report)}${after}`;
 }
 
-const sizes: readonly ((symbol: string) => number)[] = [(symbol) => (symbol === 'N' ? 1 : 6), (symbol) => ({ N: 2, H: 7, W: 9 })[symbol] ?? 5];
+const sizes: readonly ((symbol: string) => number)[] = [
+  (symbol) => (symbol === 'N' ? 1 : 6),
+  (symbol) => ({ N: 2, H: 7, W: 9 })[symbol] ?? 5,
+];
 
 /** The constants of a graph whose content is none of the other's. */
 function newConstants(graph: Graph, original: Graph): readonly Value[] {

@@ -9,7 +9,11 @@ import { passNames } from '../../src/passes/pipeline.ts';
 import { errorBetween, evaluate, inputsOf, readCases, readNarrow, run } from './support.ts';
 
 async function runOnnx(graph: Graph, inputs: ReadonlyMap<string, HostTensor>): Promise<Map<string, HostTensor>> {
-  const session = await ort.InferenceSession.create(await onnxBytes(emitOnnx(graph)), { graphOptimizationLevel: 'disabled', intraOpNumThreads: 1, logSeverityLevel: 3 });
+  const session = await ort.InferenceSession.create(await onnxBytes(emitOnnx(graph)), {
+    graphOptimizationLevel: 'disabled',
+    intraOpNumThreads: 1,
+    logSeverityLevel: 3,
+  });
   const feeds: Record<string, ort.Tensor> = {};
   for (const [name, x] of inputs) feeds[name] = new ort.Tensor('float32', Float32Array.from(x.data), x.dims);
   const results = await session.run(feeds);

@@ -29,7 +29,8 @@ test('explainRule knows passes, rules and nothing else', () => {
 });
 
 test('a condition is read from the text by its name', () => {
-  const doc = 'What it does.\n\n  x  →  y\n\nExact when\n  one-reader   because\n               of this\n  finite   yes\nRounding: none.\n  other   no condition\n';
+  const doc =
+    'What it does.\n\n  x  →  y\n\nExact when\n  one-reader   because\n               of this\n  finite   yes\nRounding: none.\n  other   no condition\n';
   expect(arguedConditions(doc)).toEqual(['one-reader', 'finite']);
 });
 

@@ -44,15 +44,19 @@ type Leaf = (path: string, dims: readonly number[], elem: ElemType) => WeightExp
 
 /** Parameters as the text form prints them. */
 const named: Leaf = (path, dims, elem) =>
-  path.endsWith('running_var') ? initial(path, dims, elem, { init: true, kind: 'ones' }, 1) : initial(path, dims, elem, { init: true, kind: 'normal', value: 0.5 }, 1);
+  path.endsWith('running_var')
+    ? initial(path, dims, elem, { init: true, kind: 'ones' }, 1)
+    : initial(path, dims, elem, { init: true, kind: 'normal', value: 0.5 }, 1);
 
 /** Parameters with random numbers in them; every f32 is an f64. */
-const numbers: Leaf = (path, dims, elem) => literal(randomTensor(path, dims, elem === 'f32' ? 'f64' : elem, path.endsWith('running_var')));
+const numbers: Leaf = (path, dims, elem) =>
+  literal(randomTensor(path, dims, elem === 'f32' ? 'f64' : elem, path.endsWith('running_var')));
 
 export function readText(text: string, leaf: Leaf = named): Graph {
   const sink = new Sink();
   const graph = readGraph({ name: 'case.ir', text }, { operator: operatorByName, leaf, call: buildExpr }, sink);
-  if (!graph) throw new Error(`${sink.list.map((d) => `${d.code} ${d.title} ${d.found ?? ''} ${d.expected ?? ''}`).join('\n')}\n${text}`);
+  if (!graph)
+    throw new Error(`${sink.list.map((d) => `${d.code} ${d.title} ${d.found ?? ''} ${d.expected ?? ''}`).join('\n')}\n${text}`);
   expect(verifyGraph(graph)).toEqual([]);
   return graph;
 }
@@ -88,9 +92,9 @@ export function readCases(pass: string): readonly Case[] {
       if (first.startsWith('// ')) {
         lines.shift();
         for (const [, key, value] of first.matchAll(/(\w+)=(\S+)/g)) {
-          if (key === 'level') options['level'] = Number(value);
-          else if (key === 'target') options['target'] = value;
-          else if (key === 'passes') options['passes'] = value?.split(',');
+          if (key === 'level') options.level = Number(value);
+          else if (key === 'target') options.target = value;
+          else if (key === 'passes') options.passes = value?.split(',');
           else throw new Error(`option ${key}`);
         }
       }
@@ -122,13 +126,18 @@ export function inputsOf(graph: Graph, sizes: (symbol: string) => number, seed: 
     const dims = value.type.dims.map((d) => d.evaluate(new Map([...d.multiples()].map(([s, m]) => [s, sizes(s) * m]))) ?? 1);
     const { elem } = value.type;
     const tensor = randomTensor(`${seed}:${value.name}`, dims, elem);
-    if (elem === 'i64' || elem === 'i32') for (let i = 0; i < tensor.data.length; i++) tensor.data[i] = Math.floor(Math.abs(tensor.data[i] ?? 0) * 2);
+    if (elem === 'i64' || elem === 'i32')
+      for (let i = 0; i < tensor.data.length; i++) tensor.data[i] = Math.floor(Math.abs(tensor.data[i] ?? 0) * 2);
     out.set(value.name ?? '', tensor);
   }
   return out;
 }
 
-export function evaluate(graph: Graph, inputs: ReadonlyMap<string, HostTensor>, override?: ReadonlyMap<Value, HostTensor>): Map<string, HostTensor> {
+export function evaluate(
+  graph: Graph,
+  inputs: ReadonlyMap<string, HostTensor>,
+  override?: ReadonlyMap<Value, HostTensor>,
+): Map<string, HostTensor> {
   const cache = new Map<Value, HostTensor>();
   return evaluateGraph(graph, inputs, (value) => {
     const known = override?.get(value) ?? cache.get(value);

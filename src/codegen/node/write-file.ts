@@ -18,8 +18,8 @@ import {
   writingStopped,
 } from '../../diagnostics/catalogue/codegen.ts';
 import { fail } from '../../diagnostics/diagnostic.ts';
+import { fieldsOf, textOf, WireError, type WireSource, windowedSource, wireBytes, wireVarint } from '../../weights/wire.ts';
 import type { OnnxModel } from '../onnx.ts';
-import { fieldsOf, textOf, WireError, type WireSource, windowedSource, wireBytes, wireVarint } from '../wire.ts';
 import { type ExternalLayout, encodeModel, externalData, externalLayout, largestMessage, modelSize } from '../write.ts';
 
 export interface WriteOptions {

@@ -49,3 +49,11 @@ export const cannotWrite = defineDiagnostic({
   hint: msg`${'hint'}`,
   more: 'Nothing was written: files appear under their name only when they are complete.',
 });
+export const badCall = defineDiagnostic({
+  code: 'RES0707',
+  title: 'this call is not understood',
+  found: msg`${'found'}`,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
+  more: 'The words after `rescc` are a command (or none, to compile), files and options. What cannot be understood is refused before anything is read, with exit code 2.',
+});

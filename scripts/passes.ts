@@ -1,0 +1,39 @@
+/** Writes docs/passes.md, the proof of every rewrite rule, from the rules themselves. `--check` compares instead. */
+import { allRules, allSweeps, passNames } from '../src/passes/pipeline.ts';
+import { isProgram, writeOrCompare } from './generated.ts';
+
+/** What each pass is for, in a sentence; a pass without one does not type-check. */
+const purposes: Readonly<Record<string, string>> = {
+  simplify:
+    'Removes what does nothing, folds what is constant, merges chains of views, shares equal parts, and erases what nobody reads.',
+  'fold-batchnorm':
+    'A batchnorm in inference form is a multiplication and an addition per channel; the linear operator beside it can do both.',
+  'fold-affine':
+    'Constants that multiply or shift per channel (input normalisation, residual scale, layer scale, gain) go into neighbouring weights.',
+  'merge-branches': 'Parallel linear branches over one input become one convolution, as RepVGG does by hand.',
+  'commute-pool': 'A pointwise convolution after a pooling, or before an enlargement, runs on the smaller grid.',
+  'merge-linear': 'Two linear operators in a row become one where that costs no more.',
+  'move-stride': 'Where every reader of a value takes only every s-th element, no other one is computed.',
+  'fuse-shortcut':
+    'Makes a shortcut cheap: removes what is provably zero or the identity, and gives the sum the form that runtimes fuse.',
+};
+
+/** The page, in the order in which the passes run first. */
+export function passesText(): string {
+  const all = [...allRules, ...allSweeps];
+  const sections = passNames.flatMap((pass) => {
+    const purpose = purposes[pass];
+    if (purpose === undefined) throw new Error(`scripts/passes.ts has no sentence for the pass ${pass}`);
+    const rules = all.filter(({ name }) => name === pass || name.startsWith(`${pass}/`));
+    return [`## ${pass}`, purpose, ...rules.flatMap(({ name, doc }) => [`### ${name}`, `\`\`\`text\n${doc.trim()}\n\`\`\``])];
+  });
+  return `${[
+    '# Passes',
+    '<!-- Written by scripts/passes.ts from src/passes: `npm run generate`. -->',
+    'A rewrite is *exact*: equal in real arithmetic for every input on which all values of the source graph are finite. It may change rounding, never more. Each rule states its equation, the named conditions under which it is exact, how it rounds, and its source. `rescc explain fold-batchnorm` prints these texts; `rescc compile net.res --explain fold-batchnorm` lists where a rule did not apply, and by which condition.',
+    'The passes run in the order of this page, except that `fuse-shortcut/zero` and `fuse-shortcut/identity` come right behind the first `simplify`, and that `simplify` runs once more at the end. `fold-batchnorm`, `fold-affine` and `merge-branches` run to a fixed point together, and with `commute-pool`, `merge-linear` and `move-stride` until a round fires nothing. `-O0` runs none of them; `-O1`, the default, all rules but `fuse-shortcut/concat`; `-O2` that too. `fuse-shortcut/option-a-conv` is for `--target cpu` alone. `--passes a,b,c` runs these passes in this order instead.',
+    ...sections,
+  ].join('\n\n')}\n`;
+}
+
+if (isProgram(import.meta.url)) writeOrCompare('docs/passes.md', passesText(), `${allRules.length + allSweeps.length} rules`);
