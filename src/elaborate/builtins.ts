@@ -2,6 +2,7 @@
 import { divisionByZero, intOverflow, wrongArgument } from '../diagnostics/catalogue/values.ts';
 import type { Span } from '../diagnostics/source.ts';
 import { Dim, DimOverflow } from '../ir/dim.ts';
+import { log, pow } from '../ops/math.ts';
 import { type Plain, plainText } from '../ops/params.ts';
 import { dimPlain, type Frame, floatPlain, type GivenArgs, intPlain, listPlain } from './callables.ts';
 import type { Context } from './context.ts';
@@ -123,10 +124,10 @@ function numeric(
     case 'sqrt':
       return x < 0 ? wrong('a number of at least 0', 'check its sign') : floatPlain(Math.sqrt(x));
     case 'log2':
-      return x <= 0 ? wrong('a number above 0', 'check its sign') : floatPlain(Math.log2(x));
+      return x <= 0 ? wrong('a number above 0', 'check its sign') : floatPlain(log2(x));
     case 'pow': {
       const y = second ? (numberOf(second) ?? 0) : 0;
-      return first.kind === 'int' && second?.kind === 'int' && y >= 0 ? intPlain(x ** y) : floatPlain(x ** y);
+      return first.kind === 'int' && second?.kind === 'int' && y >= 0 ? intPlain(pow(x, y)) : floatPlain(pow(x, y));
     }
     case 'floor':
       return intPlain(Math.floor(x));
@@ -138,4 +139,13 @@ function numeric(
     default:
       return undefined;
   }
+}
+
+/** Exact for powers of two: x is m·2^e with m in [1, 2). Math.log2 differs between engines, and the result may reach the file. */
+function log2(x: number): number {
+  let m = x;
+  let e = 0;
+  for (; m >= 2; e++) m /= 2;
+  for (; m < 1; e--) m *= 2;
+  return e + log(m) / Math.LN2;
 }

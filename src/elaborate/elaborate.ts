@@ -5,7 +5,6 @@
 import { badDefine, chooseModel, constCycle, noModel } from '../diagnostics/catalogue/names.ts';
 import { symbolPinned } from '../diagnostics/catalogue/shapes.ts';
 import { noOutput } from '../diagnostics/catalogue/structure.ts';
-import { missingArgument } from '../diagnostics/catalogue/values.ts';
 import type { Sink } from '../diagnostics/diagnostic.ts';
 import type { Span } from '../diagnostics/source.ts';
 import { Dim } from '../ir/dim.ts';
@@ -15,7 +14,7 @@ import { parseExpression } from '../parser/parse.ts';
 import { Env, type Frame, type GivenArg, type GivenArgs, type Module, noArgs } from './callables.ts';
 import { Abandon, type ContentMaker, Context, defaultLimits, type Limits, nearest, Stop } from './context.ts';
 import { evaluate, evaluateArgs } from './evaluate.ts';
-import { bindParams, coerce, typeRefText } from './run.ts';
+import { fillParams } from './run.ts';
 import { execute } from './statements.ts';
 
 export interface ElaborateOptions {
@@ -55,32 +54,8 @@ export function elaborate(module: Module, options: ElaborateOptions, sink: Sink)
     const home = chosen.module;
     const env = new Env(home);
     const f = topFrame(env, true);
-    let failed = false;
-    const bound = bindParams(c, f, model.name.name, model.params, args);
-    for (const param of model.params) {
-      const arg = bound.get(param.name.name);
-      try {
-        if (arg) env.set(param.name.name, coerce(c, f, param, arg, model.name.name), param.name.span);
-        else if (param.default) env.set(param.name.name, evaluate(c, f, param.default), param.name.span);
-        else {
-          c.report(missingArgument, f, {
-            span: chosen.span,
-            notes: [{ span: param.name.span, text: 'declared here, without a default' }],
-            with: {
-              callee: model.name.name,
-              name: param.name.name,
-              expected: param.type ? typeRefText(param.type) : 'a value',
-              hint: `-D ${param.name.name}=…`,
-            },
-          });
-          failed = true;
-        }
-      } catch (error) {
-        if (!(error instanceof Abandon)) throw error;
-        failed = true;
-      }
-    }
-    if (failed || !model.body) return nothing;
+    fillParams(c, f, f, model, args, chosen.span, (param) => `-D ${param}=…`);
+    if (!model.body) return nothing;
     const body = new Env(home, env);
     execute(c, { ...f, env: body }, model.body);
     if (c.graph.outputs.length === 0 && !sink.hasErrors) c.report(noOutput, f, { span: model.name.span, with: { model: name } });

@@ -19,7 +19,7 @@ import { type ElemType, type HostTensor, isFloat, typeText } from '../ir/types.t
 import type { Layer, LayerBuilder } from '../ops/define.ts';
 import { type InitSpec, kindText, type ParamSpec, type Plain } from '../ops/params.ts';
 import { operatorByName } from '../ops/registry.ts';
-import type { Param, TypeRef } from '../parser/ast.ts';
+import type { Ident, Param, TypeRef } from '../parser/ast.ts';
 import {
   type BlockTarget,
   Env,
@@ -421,17 +421,17 @@ export function parameter(
   owner: string,
 ): Value {
   const sizes = dims.map((d) => d.constant);
-  const shape = `[${dims.map((d) => d.toString()).join(', ')}]`;
+  const shape = (): string => `[${dims.map((d) => d.toString()).join(', ')}]`;
   if (sizes.some((n) => n === undefined)) {
     const symbol = dims.flatMap((d) => d.symbols())[0] ?? 'the symbol';
     return c.fail(symbolicParameter, f, {
       span,
-      with: { path, shape, hint: `fix \`${symbol}\` in the input type, or pool it away before \`${owner}\`` },
+      with: { path, shape: shape(), hint: `fix \`${symbol}\` in the input type, or pool it away before \`${owner}\`` },
     });
   }
   const known = sizes.map((n) => n ?? 0);
   if (known.reduce((a, b) => a * b, 1) > maxElements)
-    c.fail(enormous, f, { span, with: { found: `parameter ${path} of shape ${shape}` } });
+    c.fail(enormous, f, { span, with: { found: `parameter ${path} of shape ${shape()}` } });
   const before = c.parameters.get(path);
   if (before) {
     if (!f.share) {
@@ -446,7 +446,7 @@ export function parameter(
     return c.fail(tieMismatch, f, {
       span,
       notes: [{ span: before.span, text: `created here as ${typeText(old)}` }],
-      with: { path, found: `${elem}${shape}`, expected: typeText(old) },
+      with: { path, found: `${elem}${shape()}`, expected: typeText(old) },
     });
   }
   const value = c.graph.constant(c.content.initial(path, known, elem, init), role, path);
@@ -460,7 +460,6 @@ function runBlock(c: Context, f: Frame, target: BlockTarget, span: Span): readon
   const { block } = target;
   const env = new Env(target.module);
   const callSpan = target.span;
-  const bound = bindParams(c, f, block.name.name, block.params, target.args);
   const at: Frame = {
     env,
     it: f.it,
@@ -473,31 +472,7 @@ function runBlock(c: Context, f: Frame, target: BlockTarget, span: Span): readon
     loops: [],
     inRepeat: false,
   };
-  let failed = false;
-  for (const param of block.params) {
-    const arg = bound.get(param.name.name);
-    try {
-      if (arg) env.set(param.name.name, coerce(c, f, param, arg, block.name.name), param.name.span);
-      else if (param.default) env.set(param.name.name, evaluate(c, at, param.default), param.name.span);
-      else {
-        c.report(missingArgument, f, {
-          span: callSpan,
-          notes: [{ span: param.name.span, text: 'declared here, without a default' }],
-          with: {
-            callee: block.name.name,
-            name: param.name.name,
-            expected: param.type ? typeRefText(param.type) : 'a value',
-            hint: `write \`${block.name.name}(${param.name.name}=…)\``,
-          },
-        });
-        failed = true;
-      }
-    } catch (error) {
-      if (!(error instanceof Abandon)) throw error;
-      failed = true;
-    }
-  }
-  if (failed) throw new Abandon();
+  fillParams(c, f, at, block, target.args, callSpan, (name) => `write \`${block.name.name}(${name}=…)\``);
   c.calls++;
   try {
     c.step(span, f);
@@ -507,8 +482,46 @@ function runBlock(c: Context, f: Frame, target: BlockTarget, span: Span): readon
   }
 }
 
+/**
+ * Gives every parameter of a block or model its value in the environment of `at`: the argument, checked in the caller's frame `f`, or the
+ * default, evaluated beside the parameters to its left. Gives up after all mistakes were reported.
+ */
+export function fillParams(
+  c: Context,
+  f: Frame,
+  at: Frame,
+  owner: { readonly name: Ident; readonly params: readonly Param[] },
+  args: GivenArgs,
+  span: Span,
+  hint: (name: string) => string,
+): void {
+  const callee = owner.name.name;
+  const bound = bindParams(c, f, callee, owner.params, args);
+  let failed = false;
+  for (const param of owner.params) {
+    const { name } = param;
+    const arg = bound.get(name.name);
+    try {
+      if (arg) at.env.set(name.name, coerce(c, f, param, arg, callee), name.span);
+      else if (param.default) at.env.set(name.name, evaluate(c, at, param.default), name.span);
+      else {
+        c.report(missingArgument, f, {
+          span,
+          notes: [{ span: name.span, text: 'declared here, without a default' }],
+          with: { callee, name: name.name, expected: param.type ? typeRefText(param.type) : 'a value', hint: hint(name.name) },
+        });
+        failed = true;
+      }
+    } catch (error) {
+      if (!(error instanceof Abandon)) throw error;
+      failed = true;
+    }
+  }
+  if (failed) throw new Abandon();
+}
+
 /** Matches arguments with parameters: named ones by name, the others fill what is left from left to right. */
-export function bindParams(
+function bindParams(
   c: Context,
   f: Frame,
   callee: string,
@@ -554,12 +567,12 @@ export function bindParams(
   return out;
 }
 
-export function typeRefText(type: TypeRef): string {
+function typeRefText(type: TypeRef): string {
   return `${type.name}${'[]'.repeat(type.lists)}`;
 }
 
 /** Checks an argument against the declared type of its parameter; tensors are run for where the type asks for them. */
-export function coerce(c: Context, f: Frame, param: Param, arg: GivenArg, callee: string): Plain {
+function coerce(c: Context, f: Frame, param: Param, arg: GivenArg, callee: string): Plain {
   const value = live(arg.value);
   const type = param.type;
   const wrong = (expected: string, hint: string): never =>

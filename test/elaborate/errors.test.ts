@@ -24,7 +24,10 @@ function optionsOf(text: string): { readonly single: boolean; readonly options: 
     else if (key === 'steps') steps = Number(value);
     else defines[key] = value;
   }
-  return { single: words.includes('single') || model !== undefined, options: { model, defines, limits: steps === undefined ? {} : { steps } } };
+  return {
+    single: words.includes('single') || model !== undefined,
+    options: { model, defines, limits: steps === undefined ? {} : { steps } },
+  };
 }
 
 function diagnosticsOf(name: string): ReturnType<typeof check>['diagnostics'] {

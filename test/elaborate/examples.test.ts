@@ -6,7 +6,10 @@ import { statsOf } from '../../src/ir/stats.ts';
 import { verifyGraph } from '../../src/ir/verify.ts';
 
 const root = new URL('../../examples/', import.meta.url);
-const resolveImport = (from: string): { name: string; text: string } => ({ name: from, text: readFileSync(new URL(from, root), 'utf8') });
+const resolveImport = (from: string): { name: string; text: string } => ({
+  name: from,
+  text: readFileSync(new URL(from, root), 'utf8'),
+});
 
 /** model: [file, trainable parameters, multiply-adds in units of 10^9 at the size of its input, if known] */
 const expected: Readonly<Record<string, readonly [string, number, number?]>> = {
@@ -55,6 +58,7 @@ describe('examples', () => {
 
   test('each of ResNet20 to ResNet1202 comes with options A, B and C', () => {
     const names = models(readFileSync(new URL('resnet_cifar.res', root), 'utf8'));
-    for (const depth of [20, 32, 44, 56, 110, 1202]) for (const option of ['', 'B', 'C']) expect(names).toContain(`ResNet${depth}${option}`);
+    for (const depth of [20, 32, 44, 56, 110, 1202])
+      for (const option of ['', 'B', 'C']) expect(names).toContain(`ResNet${depth}${option}`);
   });
 });

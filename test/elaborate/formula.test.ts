@@ -12,7 +12,12 @@ interface Expected {
   readonly parameters: number;
   readonly buffers: number;
   readonly tensors: Readonly<Record<string, readonly number[]>>;
-  readonly outputs: Readonly<Record<string, { readonly shape: readonly number[]; readonly stride: number; readonly abs_max: number; readonly values: readonly number[] }>>;
+  readonly outputs: Readonly<
+    Record<
+      string,
+      { readonly shape: readonly number[]; readonly stride: number; readonly abs_max: number; readonly values: readonly number[] }
+    >
+  >;
 }
 
 const here = new URL('../', import.meta.url);
@@ -27,32 +32,46 @@ const cases: readonly (readonly [fixture: string, file: string, model: string, l
 ];
 
 describe('formula weights', () => {
-  test.each(cases.flatMap(([fixture, file, model, levels]) => levels.map((level) => [model, level, fixture, file] as const)))('%s at -O%i', async (model, level, fixture, file) => {
-    const expected = JSON.parse(readFileSync(new URL(`fixtures/formula/${fixture}.json`, here), 'utf8')) as Expected;
-    const source = readFileSync(new URL(`../examples/${file}`, here), 'utf8');
-    const result = await compile(source, { fileName: file, model, level, keepUnoptimized: true, weights: formulaCheckpoint(expected.tensors) });
-    expect(result.diagnostics).toEqual([]);
-    const { unoptimized, graph } = result;
-    if (!unoptimized || !graph) throw new Error('no graph');
+  test.each(cases.flatMap(([fixture, file, model, levels]) => levels.map((level) => [model, level, fixture, file] as const)))(
+    '%s at -O%i',
+    async (model, level, fixture, file) => {
+      const expected = JSON.parse(readFileSync(new URL(`fixtures/formula/${fixture}.json`, here), 'utf8')) as Expected;
+      const source = readFileSync(new URL(`../examples/${file}`, here), 'utf8');
+      const result = await compile(source, {
+        fileName: file,
+        model,
+        level,
+        keepUnoptimized: true,
+        weights: formulaCheckpoint(expected.tensors),
+      });
+      expect(result.diagnostics).toEqual([]);
+      const { unoptimized, graph } = result;
+      if (!unoptimized || !graph) throw new Error('no graph');
 
-    const named = unoptimized.constants().filter((v) => v.def.kind === 'constant' && v.def.role !== 'constant');
-    expect(Object.fromEntries(named.map((v) => [v.name, staticDims(v.type)]))).toEqual(expected.tensors);
-    const stats = statsOf(unoptimized);
-    expect([stats.parameters, stats.buffers]).toEqual([expected.parameters, expected.buffers]);
+      const named = unoptimized.constants().filter((v) => v.def.kind === 'constant' && v.def.role !== 'constant');
+      expect(Object.fromEntries(named.map((v) => [v.name, staticDims(v.type)]))).toEqual(expected.tensors);
+      const stats = statsOf(unoptimized);
+      expect([stats.parameters, stats.buffers]).toEqual([expected.parameters, expected.buffers]);
 
-    const session = await openSession(await result.bytes(), { ep: 'cpu', optimization: 'all', graph });
-    try {
-      const outputs = await session.run(new Map(Object.entries(expected.input).map(([name, dims]) => [name, formulaTensor(`input:${name}`, dims)])));
-      const names = Object.keys(expected.outputs);
-      expect([...outputs.keys()].sort()).toEqual([...names].sort());
-      for (const [name, want] of Object.entries(expected.outputs)) {
-        const got = outputs.get(name);
-        expect(got?.dims).toEqual(want.shape);
-        const worst = want.values.reduce((most, v, i) => Math.max(most, Math.abs(v - (got?.data[i * want.stride] ?? Number.NaN))), 0);
-        expect(worst / want.abs_max).toBeLessThan(1e-5);
+      const session = await openSession(await result.bytes(), { ep: 'cpu', optimization: 'all', graph });
+      try {
+        const outputs = await session.run(
+          new Map(Object.entries(expected.input).map(([name, dims]) => [name, formulaTensor(`input:${name}`, dims)])),
+        );
+        const names = Object.keys(expected.outputs);
+        expect([...outputs.keys()].sort()).toEqual([...names].sort());
+        for (const [name, want] of Object.entries(expected.outputs)) {
+          const got = outputs.get(name);
+          expect(got?.dims).toEqual(want.shape);
+          const worst = want.values.reduce(
+            (most, v, i) => Math.max(most, Math.abs(v - (got?.data[i * want.stride] ?? Number.NaN))),
+            0,
+          );
+          expect(worst / want.abs_max).toBeLessThan(1e-5);
+        }
+      } finally {
+        await session.close();
       }
-    } finally {
-      await session.close();
-    }
-  });
+    },
+  );
 });

@@ -15,31 +15,51 @@ const body = (text: string, input = 'f32[N, 4, 8, 8]'): Graph => graphOf(`model 
 const paths = (graph: Graph): readonly string[] => graph.constants().flatMap((v) => (v.name === undefined ? [] : [v.name]));
 const operators = (graph: Graph): readonly string[] => [...graph.nodes()].map((node) => node.op.name);
 const outputs = (graph: Graph): readonly string[] => graph.outputs.map((o) => `${o.name}: ${typeText(o.value.type)}`);
-const codes = (source: string, options: CheckOptions = {}): readonly string[] => check(source, options).diagnostics.map((d) => d.code);
+const codes = (source: string, options: CheckOptions = {}): readonly string[] =>
+  check(source, options).diagnostics.map((d) => d.code);
 
 describe('paths', () => {
   test('unlabelled layers with parameters take their name, numbered from the second', () => {
-    expect(paths(body('conv(4, 1x1)  relu  conv(4, 1x1)  conv(4, 1x1)'))).toEqual(['conv.weight', 'conv_1.weight', 'conv_2.weight']);
+    expect(paths(body('conv(4, 1x1)  relu  conv(4, 1x1)  conv(4, 1x1)'))).toEqual([
+      'conv.weight',
+      'conv_1.weight',
+      'conv_2.weight',
+    ]);
   });
   test('a label on a layer is its path, on a block or body a scope', () => {
-    const source = 'block B { c: conv(4, 1x1) }  model M { input x: f32[N, 4, 8, 8]  a: B  b: { c: conv(4, 1x1) }  d: conv(4, 1x1)  B  output y }';
+    const source =
+      'block B { c: conv(4, 1x1) }  model M { input x: f32[N, 4, 8, 8]  a: B  b: { c: conv(4, 1x1) }  d: conv(4, 1x1)  B  output y }';
     expect(paths(graphOf(source))).toEqual(['a.c.weight', 'b.c.weight', 'd.weight', 'c.weight']);
   });
   test('a label on a value that is one layer is the path of that layer', () => {
-    expect(paths(graphOf('block B(norm) { bn1: norm }  model M { input x: f32[N, 4]  B(batchnorm(eps=1e-3))  output y }'))).toContain('bn1.running_var');
+    expect(
+      paths(graphOf('block B(norm) { bn1: norm }  model M { input x: f32[N, 4]  B(batchnorm(eps=1e-3))  output y }')),
+    ).toContain('bn1.running_var');
   });
   test('a labelled repeat adds its index, an unlabelled one nothing', () => {
-    expect(paths(body('a: repeat 2 { c: conv(4, 1x1) }  repeat 2 as i { d{i}: conv(4, 1x1) }'))).toEqual(['a.0.c.weight', 'a.1.c.weight', 'd0.weight', 'd1.weight']);
+    expect(paths(body('a: repeat 2 { c: conv(4, 1x1) }  repeat 2 as i { d{i}: conv(4, 1x1) }'))).toEqual([
+      'a.0.c.weight',
+      'a.1.c.weight',
+      'd0.weight',
+      'd1.weight',
+    ]);
   });
   test('sequential counts positions through if and unlabelled repeat, parameterless layers too', () => {
-    const text = 's: sequential { repeat 2 { conv(4, 1x1)  relu }  if true { conv(4, 1x1) }  { conv(4, 1x1) }  sequential { conv(4, 1x1) } }';
+    const text =
+      's: sequential { repeat 2 { conv(4, 1x1)  relu }  if true { conv(4, 1x1) }  { conv(4, 1x1) }  sequential { conv(4, 1x1) } }';
     expect(paths(body(text))).toEqual(['s.0.weight', 's.2.weight', 's.4.weight', 's.5.conv.weight', 's.6.0.weight']);
   });
   test('scopes may be reopened; a computed label has several parts', () => {
-    expect(paths(body('a.b: { c: conv(4, 1x1) }  a.b: { d: conv(4, 1x1) }  a.{1 + 1}.e{3}f: conv(4, 1x1)'))).toEqual(['a.b.c.weight', 'a.b.d.weight', 'a.2.e3f.weight']);
+    expect(paths(body('a.b: { c: conv(4, 1x1) }  a.b: { d: conv(4, 1x1) }  a.{1 + 1}.e{3}f: conv(4, 1x1)'))).toEqual([
+      'a.b.c.weight',
+      'a.b.d.weight',
+      'a.2.e3f.weight',
+    ]);
   });
   test('one label may stand in both branches of an if', () => {
-    expect(codes('model M(wide = true) { input x: f32[N, 4]  if wide { fc: linear(8) } else { fc: linear(4) }  output y }')).toEqual([]);
+    expect(
+      codes('model M(wide = true) { input x: f32[N, 4]  if wide { fc: linear(8) } else { fc: linear(4) }  output y }'),
+    ).toEqual([]);
   });
 });
 
@@ -50,7 +70,13 @@ describe('sharing', () => {
     expect(operators(graph)).toEqual(['conv', 'conv', 'conv', 'conv', 'conv', 'conv']);
   });
   test('shared repetition has one set of weights and no index', () => {
-    expect(paths(body('a: repeat 3 shared { conv(4, 3x3)  bn: batchnorm }'))).toEqual(['a.conv.weight', 'a.bn.weight', 'a.bn.bias', 'a.bn.running_mean', 'a.bn.running_var']);
+    expect(paths(body('a: repeat 3 shared { conv(4, 3x3)  bn: batchnorm }'))).toEqual([
+      'a.conv.weight',
+      'a.bn.weight',
+      'a.bn.bias',
+      'a.bn.running_mean',
+      'a.bn.running_var',
+    ]);
   });
   test('shared each runs side by side', () => {
     const graph = body('let a, b = each [1.0, 2.0] as s shared { x * s -> head: conv(2, 1x1) }  concat(a, b)');
@@ -58,13 +84,16 @@ describe('sharing', () => {
     expect(outputs(graph)).toEqual(['y: f32[N, 4, 8, 8]']);
   });
   test('a weight can be tied, from an outer scope too', () => {
-    const graph = graphOf('model M { input x: i64[N, T]  wte: embedding(10, 4)  head: { linear(10, bias=false, weight=wte.weight) }  output y }');
+    const graph = graphOf(
+      'model M { input x: i64[N, T]  wte: embedding(10, 4)  head: { linear(10, bias=false, weight=wte.weight) }  output y }',
+    );
     expect(paths(graph)).toEqual(['wte.weight']);
   });
 });
 
 describe('shortcuts', () => {
-  const residual = (shortcut: string, inner = 'conv(8, 3x3, stride=2)'): Graph => body(`residual { ${inner} } shortcut ${shortcut}`);
+  const residual = (shortcut: string, inner = 'conv(8, 3x3, stride=2)'): Graph =>
+    body(`residual { ${inner} } shortcut ${shortcut}`);
   test('pad takes every second element and pads the channels on both sides', () => {
     const graph = residual('pad', 'conv(7, 3x3, stride=2)');
     expect(operators(graph)).toEqual(['conv', 'slice', 'pad', 'add']);
@@ -73,9 +102,20 @@ describe('shortcuts', () => {
     expect(paths(graph)).toEqual(['conv.weight']);
   });
   test('project makes 0 and 1 under its label; at rank 2 a linear', () => {
-    expect(paths(residual('down: project')).slice(1)).toEqual(['down.0.weight', 'down.1.weight', 'down.1.bias', 'down.1.running_mean', 'down.1.running_var']);
+    expect(paths(residual('down: project')).slice(1)).toEqual([
+      'down.0.weight',
+      'down.1.weight',
+      'down.1.bias',
+      'down.1.running_mean',
+      'down.1.running_var',
+    ]);
     expect(paths(residual('project(norm=none, bias=true)')).slice(1)).toEqual(['shortcut.0.weight', 'shortcut.0.bias']);
-    expect(operators(body('residual { linear(6) } shortcut project', 'f32[N, 4]'))).toEqual(['linear', 'linear', 'batchnorm', 'add']);
+    expect(operators(body('residual { linear(6) } shortcut project', 'f32[N, 4]'))).toEqual([
+      'linear',
+      'linear',
+      'batchnorm',
+      'add',
+    ]);
   });
   test('project passes the input on where nothing changes, project_all does not', () => {
     expect(operators(residual('project', 'conv(4, 3x3)'))).toEqual(['conv', 'add']);
@@ -86,7 +126,9 @@ describe('shortcuts', () => {
     expect(paths(body('residual { conv(4, 3x3, stride=2) } shortcut project', 'f32[N, 4, 1, 1]'))).toContain('shortcut.0.weight');
   });
   test('the stride is the product along the path, gates aside', () => {
-    const graph = body('residual { conv(4, 3x3, stride=2)  it * { global_avgpool  conv(4, 1x1)  sigmoid }  maxpool(2x2) } shortcut project');
+    const graph = body(
+      'residual { conv(4, 3x3, stride=2)  it * { global_avgpool  conv(4, 1x1)  sigmoid }  maxpool(2x2) } shortcut project',
+    );
     const projection = [...graph.nodes()].find((node) => node.origin.scope === 'shortcut.0');
     expect(projection?.attrs['stride']).toEqual([4, 4]);
   });
@@ -101,7 +143,9 @@ describe('shortcuts', () => {
     expect(paths(graph)).toEqual(['block1.conv.weight', 'block1.gain']);
   });
   test('nodes know the region and the part they were written in', () => {
-    const tags = [...body('a: residual { conv(4, 3x3)  residual { relu } }').nodes()].map((node) => `${node.op.name} ${node.origin.residual?.part} ${node.origin.residual?.region.outer?.part ?? '-'}`);
+    const tags = [...body('a: residual { conv(4, 3x3)  residual { relu } }').nodes()].map(
+      (node) => `${node.op.name} ${node.origin.residual?.part} ${node.origin.residual?.region.outer?.part ?? '-'}`,
+    );
     expect(tags).toEqual(['conv body -', 'relu body body', 'add sum body', 'add sum -']);
   });
 });
@@ -112,7 +156,8 @@ describe('values', () => {
     expect(codes('block B(n = 1) { relu }  model M { input x: f32[N]  B(2.0)  output y }')).toEqual(['RES0204']);
   });
   test('arguments fill what is left from left to right, and filling in twice works', () => {
-    const source = 'block B(a, b, c) { conv(a + 10 * b + 100 * c, 1x1) }  const F = B(b=2)  const G = F(1)  model M { input x: f32[N, 4, 2, 2]  G(3)  output y }';
+    const source =
+      'block B(a, b, c) { conv(a + 10 * b + 100 * c, 1x1) }  const F = B(b=2)  const G = F(1)  model M { input x: f32[N, 4, 2, 2]  G(3)  output y }';
     expect(outputs(graphOf(source))).toEqual(['y: f32[N, 321, 2, 2]']);
   });
   test('defines replace what a derived model gave', () => {
@@ -122,7 +167,18 @@ describe('values', () => {
     expect(outputs(graphOf(source, { model: 'A', defines: { classes: '3', width: '2' } }))).toEqual(['y: f32[N, 3]']);
   });
   test('lists index and slice as in Python', () => {
-    expect(outputs(graphOf('model M { input x: f32[N, 4, 2, 2]  let a = [1, 2, 3, 4]  conv(a[-1] + len(a[1:3]) + a[:1][0], 1x1)  output y }'))).toEqual(['y: f32[N, 7, 2, 2]']);
+    expect(
+      outputs(
+        graphOf(
+          'model M { input x: f32[N, 4, 2, 2]  let a = [1, 2, 3, 4]  conv(a[-1] + len(a[1:3]) + a[:1][0], 1x1)  output y }',
+        ),
+      ),
+    ).toEqual(['y: f32[N, 7, 2, 2]']);
+  });
+  test('functions of numbers are exact where they can be', () => {
+    expect(
+      outputs(body('conv(floor(log2(8.0)) + pow(2, 10) + floor(sqrt(49.0)) + round(2.5) + round(3.5) + ceil(0.1), 1x1)')),
+    ).toEqual([`y: f32[N, ${3 + 1024 + 7 + 2 + 4 + 1}, 8, 8]`]);
   });
   test('integer arithmetic agrees with Python for every pair', () => {
     fc.assert(
@@ -149,27 +205,84 @@ describe('tensors', () => {
     expect(codes('model M { input x: i64[N]  it * 2.5  output y }')).toEqual(['RES0218']);
   });
   test('a symbolic number becomes an i64 tensor', () => {
-    expect(outputs(graphOf('model M { input x: f32[N, T]  input p: f32[N, P]  range(P, P + T)  output y }'))).toEqual(['y: i64[T]']);
+    expect(outputs(graphOf('model M { input x: f32[N, T]  input p: f32[N, P]  range(P, P + T)  output y }'))).toEqual([
+      'y: i64[T]',
+    ]);
   });
   test('a promise is used by shape inference and keeps its name', () => {
-    const graph = graphOf('model M { input x: f32[N, 3, H, W]  assert H % 4 == 0 and W % 4 == 0  maxpool(4x4)  conv_transpose(3, 4x4, stride=4)  it + x  output y }');
+    const graph = graphOf(
+      'model M { input x: f32[N, 3, H, W]  assert H % 4 == 0 and W % 4 == 0  maxpool(4x4)  conv_transpose(3, 4x4, stride=4)  it + x  output y }',
+    );
     expect(outputs(graph)).toEqual(['y: f32[N, 3, H, W]']);
   });
   test('several inputs leave the current value open until one is named', () => {
     expect(codes('model M { input a: f32[N]  input b: f32[N]  a + b  relu  output y }')).toEqual([]);
   });
   test('each gives lists, several of them when it returns several values', () => {
-    expect(outputs(graphOf('model M { input x: f32[N, 4]  let a, b = each [1, 2] as n { return linear(n), relu }  concat(a)  concat(it, b)  output y }'))).toEqual(['y: f32[N, 11]']);
+    expect(
+      outputs(
+        graphOf(
+          'model M { input x: f32[N, 4]  let a, b = each [1, 2] as n { return linear(n), relu }  concat(a)  concat(it, b)  output y }',
+        ),
+      ),
+    ).toEqual(['y: f32[N, 11]']);
   });
 });
 
 describe('no input breaks it', () => {
-  const words = ['conv(4, 3x3)', 'relu', 'residual {', '}', 'let a = it', 'a', 'shortcut project', 'repeat 2 {', 'sequential {', 'it[:, 0]', 'linear(3)', 'flatten', 'concat(it, it)', 'x -> conv(2, 1)', 'if true {', 'batchnorm', 'return it', 'each [1, 2] as i {', 'label{1}:', 'reuse label1', 'global_avgpool', 'maxpool(2x2)', 'shape(it)', '+ x', '* 0.5', 'none', 'pad', 'input z: f32[N, K]', 'output y', 'assert N % 2 == 0', 'param p: f32[4] = ones', '@ x', 'it.weight', '-1', '[1, 2]', 'transpose(0, 2, 1, 3)', 'reshape(N, -1)', 'softmax', 'x / 0', 'floordiv(4, 0)', 'conv(2, 99)', 'B', 'B(B)'];
+  const words = [
+    'conv(4, 3x3)',
+    'relu',
+    'residual {',
+    '}',
+    'let a = it',
+    'a',
+    'shortcut project',
+    'repeat 2 {',
+    'sequential {',
+    'it[:, 0]',
+    'linear(3)',
+    'flatten',
+    'concat(it, it)',
+    'x -> conv(2, 1)',
+    'if true {',
+    'batchnorm',
+    'return it',
+    'each [1, 2] as i {',
+    'label{1}:',
+    'reuse label1',
+    'global_avgpool',
+    'maxpool(2x2)',
+    'shape(it)',
+    '+ x',
+    '* 0.5',
+    'none',
+    'pad',
+    'input z: f32[N, K]',
+    'output y',
+    'assert N % 2 == 0',
+    'param p: f32[4] = ones',
+    '@ x',
+    'it.weight',
+    '-1',
+    '[1, 2]',
+    'transpose(0, 2, 1, 3)',
+    'reshape(N, -1)',
+    'softmax',
+    'x / 0',
+    'floordiv(4, 0)',
+    'conv(2, 99)',
+    'B',
+    'B(B)',
+  ];
   test('soups of statements are diagnosed, never thrown', () => {
     let right = 0;
     fc.assert(
       fc.property(fc.array(fc.constantFrom(...words), { maxLength: 12 }), (soup) => {
-        const result = build(`block B(n = 1) { relu }  model M { input x: f32[N, 4, 8, 8]\n ${soup.join('\n ')}\n output last }`, { fileName: 'soup.res' });
+        const result = build(
+          `block B(n = 1) { relu }  model M { input x: f32[N, 4, 8, 8]\n ${soup.join('\n ')}\n output last }`,
+          { fileName: 'soup.res' },
+        );
         if (result.graph) right++;
         for (const d of result.diagnostics) expect(d.span).toBeDefined();
         expect(result.graph === undefined).toBe(result.diagnostics.some((d) => d.severity === 'error'));
@@ -180,8 +293,12 @@ describe('no input breaks it', () => {
   });
   test('recursion, repetition and nesting end', () => {
     expect(codes('block A { B }  block B { A }  model M { input x: f32[N]  A  output y }')).toEqual(['RES0414']);
-    expect(codes('block A { { { { residual { residual { A } } } } } }  model M { input x: f32[N]  A  output y }')).toEqual(['RES0414']);
-    expect(codes('model M { input x: f32[N]  repeat 100000 { repeat 100000 { } }  output y }', { limits: { steps: 10_000 } })).toEqual(['RES0414']);
+    expect(codes('block A { { { { residual { residual { A } } } } } }  model M { input x: f32[N]  A  output y }')).toEqual([
+      'RES0414',
+    ]);
+    expect(
+      codes('model M { input x: f32[N]  repeat 100000 { repeat 100000 { } }  output y }', { limits: { steps: 10_000 } }),
+    ).toEqual(['RES0414']);
     expect(codes(`model M { input x: f32[N]  ${'{ '.repeat(60)} relu ${' }'.repeat(60)}  output y }`)).toEqual([]);
     expect(codes(`model M { input x: f32[N]  let a = ${'('.repeat(60)}1${')'.repeat(60)}  output y }`)).toEqual([]);
   });

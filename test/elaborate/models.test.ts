@@ -5,8 +5,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { onnxText } from '../../src/codegen/text.ts';
 import { summarize, summaryText } from '../../src/codegen/summary.ts';
+import { onnxText } from '../../src/codegen/text.ts';
 import { compile } from '../../src/compile.ts';
 import { printGraph } from '../../src/ir/print.ts';
 import { verifyGraph } from '../../src/ir/verify.ts';
@@ -37,7 +37,12 @@ describe('small models', () => {
     golden(`models/${name}.opt.ir`, printGraph(graph));
     golden(`models/${name}.summary`, summaryText(summarize(unoptimized)));
     golden(`models/${name}.onnxtxt`, onnxText(onnx));
-    const verified = await verifyModel({ before: unoptimized, after: graph, constants: (value) => materialize(exprOf(value)), eps: ['cpu'] });
+    const verified = await verifyModel({
+      before: unoptimized,
+      after: graph,
+      constants: (value) => materialize(exprOf(value)),
+      eps: ['cpu'],
+    });
     expect(verified.ok, verifyTable(verified)).toBe(true);
   });
 });

@@ -40,7 +40,9 @@ test.each([0, 1, 2] as const)('ResNet-20 gets 455 of 500 right at -O%i', async (
   expect(result.diagnostics).toEqual([]);
   const session = await openSession(await result.bytes(), { ep: 'cpu', optimization: 'all' });
   try {
-    const logits = (await session.run(new Map([['image', { elem: 'f32', dims: [500, 3, 32, 32], data: images() }]]))).get('logits');
+    const logits = (await session.run(new Map([['image', { elem: 'f32', dims: [500, 3, 32, 32], data: images() }]]))).get(
+      'logits',
+    );
     if (!logits) throw new Error('no logits');
     const predicted = Array.from({ length: 500 }, (_, i) => {
       const row = logits.data.subarray(10 * i, 10 * i + 10);
