@@ -36,8 +36,19 @@ try {
 
   const pictures = readdirSync(join(fixtures, 'pictures')).filter((name) => name.endsWith('.png'));
   const inputs = pictures.flatMap((name) => ['--input', `image=${fixtures}/pictures/${name}`]);
-  const options = ['--mean', '0.485,0.456,0.406', '--std', '0.229,0.224,0.225', '--top', '1', '--labels', `${fixtures}/classes.txt`];
-  const answer = JSON.parse(rescc('run', onnx, ...inputs, ...options, '--json')) as { top: { label: string; probability: number }[][] };
+  const options = [
+    '--mean',
+    '0.485,0.456,0.406',
+    '--std',
+    '0.229,0.224,0.225',
+    '--top',
+    '1',
+    '--labels',
+    `${fixtures}/classes.txt`,
+  ];
+  const answer = JSON.parse(rescc('run', onnx, ...inputs, ...options, '--json')) as {
+    top: { label: string; probability: number }[][];
+  };
 
   console.log('\npicture               prediction            truth');
   let right = 0;

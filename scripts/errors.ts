@@ -37,8 +37,10 @@ function example(kind: DiagnosticKind): string | undefined {
   // One file may hold several mistakes; the first message of this code is the example.
   const first = printed.split(/\n(?=(?:error|warning) RES)/).find((part) => part.includes(` ${kind.code}: `));
   if (first === undefined) return undefined;
-  const source = new URL(text.replace(/\.txt$/, '.res'), goldens);
-  const decoded = existsSync(source) ? readFileSync(source, 'utf8').trimEnd() : undefined;
+  const source = ['.res', '.ir']
+    .map((ending) => new URL(text.replace(/\.txt$/, ending), goldens))
+    .find((file) => existsSync(file));
+  const decoded = source ? readFileSync(source, 'utf8').trimEnd() : undefined;
   const shown =
     decoded !== undefined &&
     !decoded.includes('\uFFFD') &&

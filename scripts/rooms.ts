@@ -33,16 +33,20 @@ for (const module of output.modules) {
   const room = roomOf(module.source);
   for (const dependency of module.dependencies) {
     const to = roomOf(dependency.resolved);
-    if (room !== undefined && to === 'runtime' && room !== 'runtime' && room !== 'cli') problems.push(`${module.source} imports ${dependency.resolved}`);
-    if (dependency.module === 'onnxruntime-node' && room !== 'runtime') problems.push(`${module.source} imports onnxruntime-node`);
+    if (room !== undefined && to === 'runtime' && room !== 'runtime' && room !== 'cli')
+      problems.push(`${module.source} imports ${dependency.resolved}`);
+    if (dependency.module === 'onnxruntime-node' && room !== 'runtime')
+      problems.push(`${module.source} imports onnxruntime-node`);
     if (!dependency.resolved.startsWith('src/')) continue;
     edges++;
     const allowed = room === undefined ? undefined : rooms[room];
     if (!allowed || to === room) continue;
-    if (to === undefined ? dependency.resolved !== 'src/version.ts' : !allowed.includes(to)) problems.push(`${module.source} imports ${dependency.resolved}`);
+    if (to === undefined ? dependency.resolved !== 'src/version.ts' : !allowed.includes(to))
+      problems.push(`${module.source} imports ${dependency.resolved}`);
   }
 }
-if (output.modules.length < 50 || edges < 100) problems.push(`only ${output.modules.length} modules and ${edges} imports were seen`);
+if (output.modules.length < 50 || edges < 100)
+  problems.push(`only ${output.modules.length} modules and ${edges} imports were seen`);
 for (const problem of problems) console.error(problem);
 console.log(`${output.modules.length} modules, ${edges} imports, ${problems.length} problems`);
 process.exitCode = problems.length === 0 ? 0 : 1;

@@ -8,7 +8,9 @@ const files = readdirSync(folder)
   .sort();
 const entries = files.map((name) => {
   const lines = readFileSync(new URL(name, folder), 'utf8').split('\n');
-  const text = lines.map((line) => `${JSON.stringify(line).slice(1, -1).replaceAll('\\"', '"').replaceAll("'", "\\'")}`).join("\\n' +\n    '");
+  const text = lines
+    .map((line) => `${JSON.stringify(line).slice(1, -1).replaceAll('\\"', '"').replaceAll("'", "\\'")}`)
+    .join("\\n' +\n    '");
   return `  'std/${name}':\n    '${text}',\n`;
 });
 const text = `/** The standard library: blocks that models import. Written by scripts/stdlib.ts from the .res files beside it. */\n// biome-ignore format: one line of the library a line\nexport const standardLibrary: Readonly<Record<string, string>> = {\n${entries.join('')}};\n`;

@@ -28,15 +28,25 @@ step('types', ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json']);
 step('types of the core, without Node', ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.core.json']);
 step('rules between rooms', [...tsx, 'scripts/rooms.ts']);
 step('nothing unused (knip)', ['node_modules/knip/bin/knip.js']);
-for (const name of ['stdlib', 'reference', 'railroad']) step(`generated files: ${name}`, [...tsx, `scripts/${name}.ts`, '--check']);
+for (const name of ['stdlib', 'reference', 'railroad', 'passes', 'errors'])
+  step(`generated files: ${name}`, [...tsx, `scripts/${name}.ts`, '--check']);
 const built = step('build', [...tsx, 'scripts/build.ts', '--types']);
 
 if (built) {
   const folder = mkdtempSync(join(tmpdir(), 'rescc-test-'));
   const file = join(folder, 'results.json');
-  spawnSync(node, ['node_modules/vitest/vitest.mjs', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`], { stdio: 'inherit' });
+  spawnSync(
+    node,
+    ['node_modules/vitest/vitest.mjs', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`],
+    { stdio: 'inherit' },
+  );
   try {
-    const results = JSON.parse(readFileSync(file, 'utf8')) as { numPassedTests: number; numFailedTests: number; numFailedTestSuites: number; success: boolean };
+    const results = JSON.parse(readFileSync(file, 'utf8')) as {
+      numPassedTests: number;
+      numFailedTests: number;
+      numFailedTestSuites: number;
+      success: boolean;
+    };
     passed += results.numPassedTests;
     // A file that does not load has no tests to count, but is no success.
     failed += results.success ? 0 : Math.max(1, results.numFailedTests);

@@ -132,8 +132,12 @@ interface Front extends CheckResult {
 }
 
 function front(source: string | SourceFile, options: CheckOptions): Front {
+  return frontOf(parseFile(sourceOf(source, options.fileName)), options);
+}
+
+/** From the syntax tree on, so that a file with many models is parsed once. */
+function frontOf({ file, diagnostics }: ReturnType<typeof parseFile>, options: CheckOptions): Front {
   const sink = new Sink();
-  const { file, diagnostics } = parseFile(sourceOf(source, options.fileName));
   for (const d of diagnostics) sink.add(d);
   const module = loadModule(file, resolver(options.resolveImport), sink);
   const { graph, model, maps } = elaborate(
@@ -149,7 +153,8 @@ function front(source: string | SourceFile, options: CheckOptions): Front {
  * Without a model chosen, every complete model of the file is checked, and the graph of the only one (if there is one) comes back.
  */
 export function check(source: string | SourceFile, options: CheckOptions = {}): CheckResult {
-  const first = front(source, options);
+  const parsed = parseFile(sourceOf(source, options.fileName));
+  const first = frontOf(parsed, options);
   const undecided =
     options.model === undefined && first.diagnostics.length > 0 && first.diagnostics.every((d) => d.code === chooseModel.code);
   if (!undecided) return first;
@@ -157,7 +162,7 @@ export function check(source: string | SourceFile, options: CheckOptions = {}): 
   const module = loadModule(first.file, resolver(options.resolveImport), sink);
   for (const model of modelsOf(module)) {
     if (!isComplete(module, model)) continue;
-    for (const d of front(source, { ...options, model: model.name.name }).diagnostics) sink.add(d);
+    for (const d of frontOf(parsed, { ...options, model: model.name.name }).diagnostics) sink.add(d);
   }
   return { diagnostics: sink.list, graph: undefined, model: undefined, file: first.file };
 }

@@ -4,7 +4,7 @@ import { compile } from 'rescc';
 const source = `
 model Small(classes = 10) {
   input image: f32[N, 3, 32, 32]
-  conv1: conv(16, 3x3)  bn1: batchnorm  relu
+  conv: conv(16, 3x3)  bn: batchnorm  relu
   residual {
     conv1: conv(16, 3x3)  bn1: batchnorm  relu
     conv2: conv(16, 3x3)  bn2: batchnorm

@@ -4,7 +4,7 @@ import { build, summarize, summaryText } from 'rescc';
 const { graph } = build(`
 model Net {
   input image: f32[N, 3, H, W]
-  stem { conv: conv(16, 7x7, stride=2, bias=true)  bn: batchnorm }
+  stem: sequential { conv: conv(16, 7x7, stride=2, bias=true)  bn: batchnorm }
   relu  global_avgpool  flatten
   fc: linear(10)
   output logits

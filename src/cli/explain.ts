@@ -1,9 +1,11 @@
-/** `rescc explain RES0302`: the page of a diagnostic; the name of a pass or rule prints its proof. */
+/** `rescc explain RES0302`: the page of a diagnostic; `rescc explain conv` a layer; the name of a pass or rule prints its proof. */
 import type { Command } from 'commander';
 import { unknownCode } from '../diagnostics/catalogue/cli.ts';
 import { definedKinds } from '../diagnostics/catalogue.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { explain } from '../diagnostics/render.ts';
+import { layerText } from '../ops/layer-text.ts';
+import { layerByName } from '../ops/registry.ts';
 import { explainRule, passNames } from '../passes/pipeline.ts';
 import { type OutputFlags, withOutput } from './options.ts';
 import { printText } from './output.ts';
@@ -18,19 +20,25 @@ function allKinds(): string {
 }
 
 function page(what: string): string {
+  const layer = layerByName(what);
   const code = /^(res)?\d+$/i.test(what) ? `RES${what.replace(/^res/i, '').padStart(4, '0')}` : what;
   return (
     explain(code) ??
     explainRule(what) ??
-    fail(unknownCode, { with: { given: what, example: `RES0302, or ${passNames[1] ?? 'simplify'}` } })
+    (layer && layerText(layer)) ??
+    fail(unknownCode, {
+      with: { given: what, example: `RES0302, rescc explain conv, or rescc explain ${passNames[1] ?? 'simplify'}` },
+    })
   );
 }
 
 export function addExplain(program: Command): void {
   const command = program
     .command('explain')
-    .description('explains a diagnostic (RES0302) or proves a pass (fold-batchnorm); lists all diagnostics without one')
-    .argument('[what]', 'a code, or the name of a pass or rule');
+    .description(
+      'explains a diagnostic (RES0302) or a layer (conv), or proves a pass (fold-batchnorm); lists all diagnostics without one',
+    )
+    .argument('[what]', 'a code, or the name of a layer, a pass or a rule');
   withOutput(command).action((what: string | undefined, flags: OutputFlags) =>
     printText(flags, [], what === undefined ? allKinds() : page(what)),
   );

@@ -259,7 +259,8 @@ export function summaryText(root: SummaryNode, options: SummaryTextOptions = {})
   const width = options.width ?? Number.POSITIVE_INFINITY;
   const rowsWith = (step: string): readonly Row[] => listed.map(({ node, indent }) => rowOf(node, step.repeat(indent)));
   const rowOf = (node: SummaryNode, margin: string): Row => {
-    const label = node.name === node.operator ? '' : node.name;
+    // A layer without a label has the path of the scope around it.
+    const label = node.operator !== '' && node.path.split('.').at(-1) !== node.name ? '' : node.name;
     return {
       layer: margin + label,
       operator: node.details === '' ? node.operator : `${node.operator} ${node.details}`,

@@ -98,8 +98,12 @@ export async function* encodeModel(model: OnnxModel, options: EncodeOptions = {}
       const bytes = tensorBytes(initializer);
       writer.bytesHeader(9, bytes);
       if (bytes <= flushAt) {
-        // Small ones are gathered, since every piece costs a turn of the generator and a write.
-        for await (const piece of chunks.of(initializer, signal)) writer.raw(piece);
+        // Small ones are gathered without a turn of the event loop each: there may be 100,000 of them.
+        const count = elementCount(initializer.dims);
+        for (let start = 0; start < count; start += chunkElements) {
+          const piece = chunks.at(initializer, start);
+          writer.raw(piece instanceof Promise ? await piece : piece);
+        }
       } else {
         yield writer.view();
         writer.reset();
@@ -166,7 +170,24 @@ export async function onnxBytes(model: OnnxModel): Promise<Uint8Array> {
   return out;
 }
 
-function plan(model: OnnxModel, external: ExternalLayout | undefined): { readonly bytes: number; readonly graphBytes: number } {
+interface Plan {
+  readonly bytes: number;
+  readonly graphBytes: number;
+}
+/** Of models without a data file, whose size is asked for before they are encoded. */
+const plans = new WeakMap<OnnxModel, Plan>();
+
+function plan(model: OnnxModel, external: ExternalLayout | undefined): Plan {
+  if (external) return newPlan(model, external);
+  let known = plans.get(model);
+  if (!known) {
+    known = newPlan(model, undefined);
+    plans.set(model, known);
+  }
+  return known;
+}
+
+function newPlan(model: OnnxModel, external: ExternalLayout | undefined): Plan {
   const writer = new WireWriter();
   const measure = (write: () => void): number => {
     writer.reset();
@@ -330,13 +351,20 @@ class Chunks {
     const count = elementCount(initializer.dims);
     for (let start = 0; start < count; start += chunkElements) {
       signal?.throwIfAborted();
-      const numbers = this.#numbers.subarray(0, Math.min(chunkElements, count - start));
-      const pending = initializer.expr.fill(start, numbers);
-      if (pending) await pending;
-      await checkFinite(initializer, numbers, start);
-      encode(initializer.elem, numbers, numbers.length, this.#bytes);
-      yield this.#bytes.subarray(0, numbers.length * elemBytes[initializer.elem]);
+      const piece = this.at(initializer, start);
+      yield piece instanceof Promise ? await piece : piece;
     }
+  }
+
+  /** The piece from element `start` on; a promise only where a file has to be awaited, or where something went wrong. */
+  at(initializer: OnnxInitializer, start: number): Uint8Array | Promise<Uint8Array> {
+    const numbers = this.#numbers.subarray(0, Math.min(chunkElements, elementCount(initializer.dims) - start));
+    const encoded = (): Uint8Array => {
+      encode(initializer.elem, numbers, numbers.length, this.#bytes);
+      return this.#bytes.subarray(0, numbers.length * elemBytes[initializer.elem]);
+    };
+    const checked = (): Uint8Array | Promise<Uint8Array> => checkFinite(initializer, numbers, start)?.then(encoded) ?? encoded();
+    return initializer.expr.fill(start, numbers)?.then(checked) ?? checked();
   }
 }
 
@@ -348,15 +376,26 @@ const overflowAt: Readonly<Record<string, number>> = {
   bf16: (2 - 2 ** -8) * 2 ** 127,
 };
 
-async function checkFinite(initializer: OnnxInitializer, numbers: Float64Array, start: number): Promise<void> {
+/** Nothing where every number is finite in the element type. */
+function checkFinite(initializer: OnnxInitializer, numbers: Float64Array, start: number): Promise<void> | undefined {
   const { elem, sources } = initializer;
-  if (!sources || !isFloat(elem)) return;
+  if (!sources || !isFloat(elem)) return undefined;
   const limit = overflowAt[elem] ?? Number.POSITIVE_INFINITY;
   let at = 0;
   while (at < numbers.length && Math.abs(numbers[at] ?? 0) < limit) at++;
-  if (at === numbers.length) return;
+  if (at === numbers.length) return undefined;
+  return explainNotFinite(initializer, sources, start + at, numbers[at] ?? 0);
+}
+
+/** Fails, unless the weights that it was computed from are not finite themselves. */
+async function explainNotFinite(
+  initializer: OnnxInitializer,
+  sources: NonNullable<OnnxInitializer['sources']>,
+  index: number,
+  value: number,
+): Promise<void> {
   for (const source of sources()) if (!(await allFinite(source))) return;
-  fail(foldedNotFinite, { with: { name: initializer.name, index: start + at, value: String(numbers[at]), elem } });
+  fail(foldedNotFinite, { with: { name: initializer.name, index, value: String(value), elem: initializer.elem } });
 }
 
 /** Reads a whole tensor; only when something already went wrong. */

@@ -38,7 +38,7 @@ import {
   toTensor,
 } from './evaluate.ts';
 import { makeNode, parameter, place, runCallable } from './run.ts';
-import { runBody } from './statements.ts';
+import { declare, runBody } from './statements.ts';
 
 /** Runs a construct; the label, if any, becomes its scope. */
 export function runConstruct(c: Context, f: Frame, construct: Construct, label: string | undefined): readonly Plain[] {
@@ -93,7 +93,7 @@ function turnsOf(c: Context, f: Frame, construct: Repeat | Each): Iterable<Turn>
       'make the count a parameter of the model',
     );
   if (count < 0) return refuse(`${count}`, 'a count of at least 0', 'check how the count is computed');
-  if (construct.kind === 'repeat' && construct.names.length > 1)
+  if (construct.names.length > 1)
     return refuse('a count with two names', 'one name for the index', 'repeat over a list for an item and its index');
   return (function* () {
     for (let index = 0; index < count; index++) yield { index, item: undefined };
@@ -107,7 +107,7 @@ function turnFrame(c: Context, f: Frame, construct: Repeat | Each, turn: Turn, l
   const [first, second] = construct.names;
   const bind = (name: typeof first, value: Plain): void => {
     if (!name) return;
-    env.set(name.name, value, name.span);
+    declare(c, { ...f, env }, name, value);
     const n = numberOf(value);
     if (n !== undefined) loops.push(`${name.name} = ${n}`);
   };
@@ -140,7 +140,10 @@ function runRepeat(c: Context, f: Frame, construct: Repeat, label: string | unde
     if (construct.shared && turn.index > 0) c.replay(at.path, work);
     else work();
   }
-  return [it.kind === 'unset' ? currentValue(c, { ...f, it }, construct.span) : it];
+  if (it.kind !== 'unset') return [it];
+  // Turns that only declare inputs leave no current value, which is no mistake before somebody asks for one.
+  f.it = it;
+  return [];
 }
 
 function runEach(c: Context, f: Frame, construct: Each, label: string | undefined): readonly Plain[] {
@@ -500,9 +503,11 @@ function shapesDiffer(c: Context, f: Frame, construct: Residual, x: Value, body:
   const notes = striding ? [{ span: striding.span, text: striding.text }] : [];
   const stride = striding ? `, stride ${striding.stride}` : '';
   const fix =
-    shortcut === x
-      ? `write \`shortcut pad\` (no parameters) or \`shortcut project\` (1x1 conv${stride})`
-      : 'make the shortcut end in the shape of the body';
+    shortcut !== x
+      ? 'make the shortcut end in the shape of the body'
+      : clause
+        ? 'write a shortcut of your own, `shortcut { … }`: pad and project look at strides and at axis 1 alone'
+        : `write \`shortcut pad\` (no parameters) or \`shortcut project\` (1x1 conv${stride})`;
   return c.fail(shortcutShape, f, {
     span,
     label: clause ? `the shortcut is ${sourceText(clause.value.span)}` : 'no shortcut clause: the shortcut is identity',

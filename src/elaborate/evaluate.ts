@@ -138,6 +138,7 @@ function evaluateLink(c: Context, f: Frame, link: Link, run: boolean): readonly 
 export function one(c: Context, f: Frame, values: readonly Plain[], span: Span): Plain {
   const [first] = values;
   if (first && values.length === 1) return first;
+  if (!first) return currentValue(c, f, span);
   const names = values.map((_, i) => 'abcdefgh'[i] ?? `v${i}`).join(', ');
   return c.fail(severalValues, f, { span, with: { count: values.length, names } });
 }
@@ -184,7 +185,7 @@ export function toTensor(c: Context, f: Frame, given: Plain, span: Span, elem?: 
       return intTensor(c, f, value.dim, span, elem);
     case 'float':
       if (elem !== undefined && !isFloat(elem)) break;
-      return scalar(c, elem ?? 'f32', value.value);
+      return literal(c, f, span, elem ?? 'f32', value.value);
     case 'bool':
       return scalar(c, 'bool', value.value ? 1 : 0);
     case 'list': {
@@ -217,7 +218,7 @@ export function toTensor(c: Context, f: Frame, given: Plain, span: Span, elem?: 
 
 function intTensor(c: Context, f: Frame, dim: Dim, span: Span, elem: ElemType | undefined): Value {
   const n = dim.constant;
-  if (n !== undefined) return scalar(c, elem ?? 'i64', n);
+  if (n !== undefined) return literal(c, f, span, elem ?? 'i64', n);
   const operator = operatorByName('dim_value');
   if (!operator)
     return c.fail(wrongKind, f, {
@@ -230,6 +231,38 @@ function intTensor(c: Context, f: Frame, dim: Dim, span: Span, elem: ElemType | 
       },
     });
   return makeNode(c, f, operator, [], { dim: [dim] }, span)[0] as Value;
+}
+
+/** The largest number of an element type, for literals: beyond it a float is infinite and an integer wraps. */
+const ranges: Readonly<Record<ElemType, readonly [number, number]>> = {
+  f64: [-Number.MAX_VALUE, Number.MAX_VALUE],
+  f32: [-3.4028235677973366e38, 3.4028235677973366e38],
+  bf16: [-3.3895313892515355e38, 3.3895313892515355e38],
+  f16: [-65504, 65504],
+  i64: [-(2 ** 53), 2 ** 53],
+  u64: [0, 2 ** 53],
+  i32: [-(2 ** 31), 2 ** 31 - 1],
+  u32: [0, 2 ** 32 - 1],
+  i16: [-32768, 32767],
+  u16: [0, 65535],
+  i8: [-128, 127],
+  u8: [0, 255],
+  bool: [0, 1],
+};
+
+/** A literal as a scalar of the tensor beside it, which must be able to hold it. */
+function literal(c: Context, f: Frame, span: Span, elem: ElemType, value: number): Value {
+  const [low, high] = ranges[elem];
+  if (value >= low && value <= high) return scalar(c, elem, value);
+  return c.fail(wrongKind, f, {
+    span,
+    with: {
+      what: `this number does not fit into ${elem}`,
+      found: String(value),
+      expected: `a number from ${low} to ${high}`,
+      hint: isFloat(elem) ? 'cast the tensor to f32 first: `it -> cast(f32)`' : 'cast the tensor first: `it -> cast(i64)`',
+    },
+  });
 }
 
 export function scalar(c: Context, elem: ElemType, value: number): Value {
@@ -318,7 +351,7 @@ export function lookUp(c: Context, f: Frame, expr: NameExpr): Plain {
   const found = f.env.get(name);
   if (found) return renewed(c, found.value);
   const item = f.env.module.items.get(name);
-  if (item) return itemValue(c, f, name, item.module, span);
+  if (item) return itemValue(c, f, item.item.name.name, item.module, span);
   const known = knownName(name, span);
   if (known) return known;
   return unknown(c, f, name, span);
@@ -346,9 +379,19 @@ function initialiser(name: string, value: number | undefined, mode?: 'fan_in' | 
   return { init: true, kind, ...(value !== undefined && { value }), ...(mode && { mode }) };
 }
 
+/** Operators of the language that this version does not have: those of detection, whose sizes only the run knows. */
+const notBuilt: ReadonlySet<string> = new Set(['topk', 'nonzero', 'nms', 'multiclass_nms', 'scatter', 'roi_align']);
+
 function unknown(c: Context, f: Frame, name: string, span: Span): never {
   const refused = refusedLayers.get(name);
   if (refused !== undefined) return c.fail(refusedOperator, f, { span, with: { name, hint: refused } });
+  if (notBuilt.has(name)) {
+    return c.fail(unknownName, f, {
+      span,
+      label: 'not in this version',
+      with: { name, hint: `end the model before it: \`${name}\` is not built yet` },
+    });
+  }
   const after = span.file.text.slice(span.end);
   const next = /^[ \t]+([A-Za-z_]\w*)\(/.exec(after)?.[1];
   const near = nearest(name, [
@@ -695,8 +738,11 @@ const isNumbers = (value: Plain): boolean =>
 function binary(c: Context, f: Frame, expr: BinaryExpr, left: Plain, right: Plain): Plain {
   const { op, span } = expr;
   const tensorLike = (value: Plain): boolean => value.kind === 'tensor' || (value.kind === 'callable' && isRunnable(value));
-  const arithmetic = op !== '==' && op !== '!=' && !(op === '+' && left.kind === 'list' && right.kind === 'list');
-  if (tensorLike(left) || tensorLike(right) || (arithmetic && (isNumbers(left) || isNumbers(right))))
+  const equality = op === '==' || op === '!=';
+  const arithmetic = !equality && !(op === '+' && left.kind === 'list' && right.kind === 'list');
+  // `via == pad` asks which shortcut it is; nothing runs.
+  const names = equality && left.kind === 'callable' && right.kind === 'callable';
+  if ((!names && (tensorLike(left) || tensorLike(right))) || (arithmetic && (isNumbers(left) || isNumbers(right))))
     return tensorBinary(c, f, expr, left, right);
   try {
     const value = plainBinary(c, f, expr, left, right);

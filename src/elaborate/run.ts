@@ -216,7 +216,9 @@ function splitOperands(layer: Layer, args: GivenArgs): { operandArgs: readonly G
     args.positional[0].value.items.length === 0
       ? 1
       : 0;
-  const count = Math.min(layer.operands.max, Math.max(leading, emptyList, args.positional.length - room));
+  // Numbers are operands only where there must be several, or before a list: `relu(3)` is a mistake.
+  const overflow = layer.operands.min > 1 || filled ? args.positional.length - room : 0;
+  const count = Math.min(layer.operands.max, Math.max(leading, emptyList, overflow));
   return { operandArgs: args.positional.slice(0, count), positional: args.positional.slice(count) };
 }
 

@@ -194,7 +194,7 @@ function runStatement(c: Context, f: Frame, stmt: Exclude<Stmt, { kind: 'if' } |
 function runChain(c: Context, f: Frame, stmt: ChainStmt): void {
   const { chain } = stmt;
   const results = evaluateChain(c, f, chain, true);
-  // A repetition without turns over no current value changes nothing.
+  // A repetition that only declares inputs has set the current value itself, to none.
   if (results.length === 0) return;
   const value = one(c, f, results, chain.span);
   if (value.kind !== 'tensor' && value.kind !== 'list' && value.kind !== 'callable') {
@@ -206,7 +206,8 @@ function runChain(c: Context, f: Frame, stmt: ChainStmt): void {
   f.it = value;
 }
 
-function declare(c: Context, f: Frame, name: Ident, value: Plain): void {
+/** Binds a name that nothing around it has. */
+export function declare(c: Context, f: Frame, name: Ident, value: Plain): void {
   const before = f.env.get(name.name);
   const item = before ? undefined : f.env.module.items.get(name.name);
   const span = before?.span ?? item?.item.name.span;

@@ -144,6 +144,8 @@ export class Graph {
   first: Node | undefined;
   last: Node | undefined;
   nodeCount = 0;
+  /** How many of the nodes own sub-graphs. */
+  ownerCount = 0;
   /** The graph around this one, whose values may be used here; a sub-graph is made before the node that owns it. */
   readonly outer: Graph | undefined;
   #owner: Node | undefined;
@@ -306,6 +308,7 @@ export class Graph {
     }
     node.attached = true;
     this.nodeCount++;
+    if (node.regions.length > 0) this.ownerCount++;
   }
 
   /** Moves a node in the list; the caller keeps the order topological. */
@@ -325,6 +328,7 @@ export class Graph {
     // `next` stays, so that a walk that stands on an erased node finds its way back.
     node.attached = false;
     this.nodeCount--;
+    if (node.regions.length > 0) this.ownerCount--;
   }
 
   setOperand(node: Node, index: number, value: Value | undefined): void {

@@ -15,7 +15,7 @@ import {
   graphWeight,
 } from '../diagnostics/catalogue/ir.ts';
 import { BugError, type Sink, unreachable } from '../diagnostics/diagnostic.ts';
-import { type SourceFile, type Span, spanText } from '../diagnostics/source.ts';
+import type { SourceFile, Span } from '../diagnostics/source.ts';
 import type { Content } from './content.ts';
 import { type ContentTree, leafText, Scanner, TextError } from './content-text.ts';
 import { Dim, DimOverflow, parseDim } from './dim.ts';
@@ -124,6 +124,20 @@ function isPart(word: string): word is ResidualTag['part'] {
 /** Sub-graphs nest less deeply than this in any model; what walks over them may rely on it. */
 const maxRegionDepth = 64;
 
+/** What an attribute of each kind is, and one as it is written. */
+const attrWords: Readonly<Record<AttrSpec['kind'], readonly [what: string, example: string]>> = {
+  int: ['a whole number', '1'],
+  float: ['a number', '0.5'],
+  bool: ['`true` or `false`', 'true'],
+  string: ['a text in quotes', '"nearest"'],
+  elem: ['an element type', 'f32'],
+  dims: ['a list of sizes', '[N, 64]'],
+  ints: ['a list of whole numbers', '[0, 1]'],
+  floats: ['a list of numbers', '[0.5, 1]'],
+  axes: ['a whole number, or a list of one for every axis', '1'],
+  pads: ['a whole number, or a list: those before every axis, then those behind', '1'],
+};
+
 /** A line was wrong and has been reported. */
 class Abandoned extends Error {}
 
@@ -209,10 +223,10 @@ class Reader<C extends Content> {
 
   /** The names that a wrong line would have defined. */
   #forgive(line: string): void {
-    const before = line.indexOf('=');
-    if (before < 0) return;
-    for (const match of line.slice(0, before).matchAll(/%(\w+(?:\.\w+)*)/g)) this.#values.set(match[1] ?? '', undefined);
-    for (const match of line.slice(0, before).matchAll(/#(\d+)/g)) this.#bound.set(match[1] ?? '', undefined);
+    // Names that begin the line, whether `=` follows or was forgotten.
+    const head = /^\s*[%#][\w.]+(?:\s*,\s*%[\w.]+)*/.exec(line)?.[0] ?? '';
+    for (const match of head.matchAll(/%(\w+(?:\.\w+)*)/g)) this.#values.set(match[1] ?? '', undefined);
+    for (const match of head.matchAll(/#(\d+)/g)) this.#bound.set(match[1] ?? '', undefined);
   }
 
   #statement(s: Scanner): Statement | undefined {
@@ -470,7 +484,7 @@ class Reader<C extends Content> {
       if (one.outer) {
         const region = regions.get(one.outer.number);
         if (!region) {
-          wrong(one.span, `#${one.outer.number} around #${one.number}`, 'a residual on a line above');
+          wrong(one.span, `\`in #${one.outer.number}\`, which is not there`, 'a residual on a line above');
           continue;
         }
         outer = { region, part: one.outer.part };
@@ -754,11 +768,11 @@ class Reader<C extends Content> {
             name: op.name,
             found: `\`${this.#file.text.slice(attr.span.start, attr.span.end)}\``,
             expected: spec
-              ? `one ${attr.name} of kind ${spec.kind}: ${spec.doc}`
+              ? `one \`${attr.name}\`, ${attrWords[spec.kind][0]}: ${spec.doc}`
               : names.length > 0
                 ? `one of ${names.join(', ')}`
                 : 'no attributes',
-            hint: spec ? `write \`${attr.name}=\` and a value of kind ${spec.kind}` : 'take the attribute out',
+            hint: spec ? `write \`${attr.name}=${attrWords[spec.kind][1]}\`` : 'take the attribute out',
           },
         });
         throw new Abandoned();
@@ -876,27 +890,29 @@ class Reader<C extends Content> {
           return arg;
         });
         let made: C | undefined;
+        let reason = '';
         try {
           made = this.#lookup.call(tree.name, args);
         } catch (error) {
           // Makers of expressions take a shape that does not fit for a mistake of the compiler; here it is one of the text.
           if (!(error instanceof BugError) && !(error instanceof CheckFailure)) throw error;
+          reason = error.message.replace(/^bug in rescc: /, '');
         }
-        return this.#made(made, tree, span);
+        return this.#made(made, tree, span, reason);
       }
       default:
         return this.#weight(span, 'no tensor', 'a parameter or an expression', 'write `#path[dims]`');
     }
   }
 
-  #made(content: C | undefined, tree: ContentTree, span: Span): C {
+  #made(content: C | undefined, tree: ContentTree, span: Span, reason = ''): C {
     if (content) return content;
-    const found = tree.kind === 'call' ? `${tree.name} of ${tree.args.length} arguments` : 'a list of numbers';
+    const found = tree.kind === 'call' ? `\`${tree.text === '' ? tree.name : tree.text}\`` : 'a list of numbers';
     return this.#weight(
       span,
-      found,
+      reason === '' ? found : `${found}: ${reason}`,
       'an expression whose arguments fit',
-      `compare with what \`--emit ir\` prints (${spanText(span)})`,
+      'compare with the weights that `--emit ir` prints',
     );
   }
 }

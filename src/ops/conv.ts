@@ -37,13 +37,13 @@ const windowAttrs = {
 function checkOperands(check: Check, operands: readonly (TensorType | undefined)[]): readonly number[] {
   const x = given(operands, 0);
   const weight = given(operands, 1);
-  check('c1', x.dims.length >= 3, typeText(x), 'a tensor [N, channels, ...grid] with at least one spatial axis');
+  if (x.dims.length < 3) check('c1', false, typeText(x), 'a tensor [N, channels, ...grid] with at least one spatial axis');
   checkFloats(check, 'c2', operands);
   const sameRank = weight.dims.length === x.dims.length;
-  check('c3', sameRank, `weight ${typeText(weight)} for ${typeText(x)}`, `a weight of rank ${x.dims.length}`);
+  if (!sameRank) check('c3', false, `weight ${typeText(weight)} for ${typeText(x)}`, `a weight of rank ${x.dims.length}`);
   const kernel = weight.dims.slice(2).map((d) => d.constant ?? 0);
   const known = kernel.every((k) => k >= 1);
-  check('c4', known, `weight ${typeText(weight)}`, 'a weight whose kernel sizes are known and at least 1');
+  if (!known) check('c4', false, `weight ${typeText(weight)}`, 'a weight whose kernel sizes are known and at least 1');
   return kernel;
 }
 
@@ -93,8 +93,10 @@ export const conv = defineOperator({
     const channels = given(x.dims, 1);
     const out = given(weight.dims, 0);
     const taken = given(weight.dims, 1).times(groups);
-    const found = `${channels} input channels for weight ${typeText(weight)}${groups === 1 ? '' : ` with groups=${groups}`}`;
-    context.check('c5', channels.equals(taken) === 'yes', found, `${taken} input channels`);
+    if (channels.equals(taken) !== 'yes') {
+      const found = `${channels} input channels for weight ${typeText(weight)}${groups === 1 ? '' : ` with groups=${groups}`}`;
+      context.check('c5', false, found, `${taken} input channels`);
+    }
     context.check('c6', out.divideExactly(groups) !== undefined, `${out} output channels`, `a multiple of groups=${groups}`);
     checkVector(context.check, 'c7', 'bias', operands[2], out);
     return [{ elem: x.elem, dims: [given(x.dims, 0), out, ...windowGrid(x, windowOf(kernel, attrs), context.check, 'c8')] }];

@@ -38,10 +38,11 @@ export function windowGrid(x: TensorType, w: WindowAttrs, check: Check, label: s
     const end = w.pads[grid.length + axis] ?? 0;
     const extent = windowExtent(w.kernel[axis] ?? 1, w.dilation[axis] ?? 1);
     const fits = Dim.of(extent).atMost(size.plus(begin + end)) !== 'no';
+    if (fits) return windowCount(size, extent, w.stride[axis] ?? 1, begin, end);
     const padded = begin + end > 0 ? `, ${size.plus(begin + end)} with its padding` : '';
     check(
       label,
-      fits,
+      false,
       `a window of ${extent} on spatial axis ${axis} of ${typeText(x)}, which is ${size}${padded}`,
       'a window that fits into the padded input',
       `pad=${Math.ceil((extent - (size.constant ?? 0)) / 2)}`,

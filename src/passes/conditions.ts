@@ -1,7 +1,7 @@
 /** Questions that the conditions of several rules ask. None of them mutates; each answers yes only where it can show it. */
 import type { Node, Value } from '../ir/graph.ts';
 import { type ElemType, elementCount } from '../ir/types.ts';
-import type { WeightExpr } from '../weights/expr.ts';
+import { residentLimit, type WeightExpr } from '../weights/expr.ts';
 import { bytesOf } from './driver.ts';
 
 /** The node that makes a value, if it stands in the same graph as `reader`: no rule moves work across the border of a loop's body. */
@@ -32,12 +32,23 @@ const limits: Partial<Record<ElemType, number>> = {
   f16: 65520,
 };
 
+/** What larger weights are computed into to be looked at, because their numbers would stay in memory otherwise. */
+const scratch = new Float64Array(residentLimit);
+
+/** The elements, where they can be known at once; those of a weight that is no vector are overwritten by the next call. */
+function look(x: WeightExpr): Float64Array | undefined {
+  if (x.dims.length <= 1) return x.resident;
+  if (!x.sync || x.count > residentLimit) return undefined;
+  const elements = scratch.subarray(0, x.count);
+  return x.fill(0, elements) instanceof Promise ? undefined : elements;
+}
+
 /** Every element is known, and is a finite number of its element type after rounding. */
 export function finiteKnown(x: WeightExpr): boolean {
   const limit = limits[x.elem];
-  const { resident } = x;
-  if (limit === undefined || !resident) return false;
-  for (const element of resident) if (!(Math.abs(element) < limit)) return false;
+  const elements = limit === undefined ? undefined : look(x);
+  if (limit === undefined || !elements) return false;
+  for (const element of elements) if (!(Math.abs(element) < limit)) return false;
   return true;
 }
 
@@ -52,7 +63,7 @@ const lookLimit = 1024;
 export function finiteFold(factors: readonly WeightExpr[], made: readonly WeightExpr[]): boolean {
   if (!factors.every(finiteKnown)) return false;
   return made.every((x) => {
-    if ((x.dims.length <= 1 || x.count <= lookLimit) && x.resident) return finiteKnown(x);
+    if ((x.dims.length <= 1 || x.count <= lookLimit) && x.sync && x.count <= residentLimit) return finiteKnown(x);
     if (x.elem === 'f16' && (factors.length === 0 || x.dims.length <= 1)) return false;
     const room = x.elem === 'f16' ? 1 : 2 ** 40;
     return factors.every((factor) => factor.resident?.every((element) => Math.abs(element) <= room) ?? false);

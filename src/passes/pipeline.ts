@@ -165,6 +165,9 @@ class Pipeline {
   readonly #target: Target;
   readonly #driver: DriverOptions;
   #measure: GraphMeasure;
+  /** Counts the runs that did something, and what it was when a stage last came to its fixed point. */
+  #changes = 0;
+  readonly #settledAt = new Map<Stage, number>();
 
   constructor(graph: Graph, options: PipelineOptions) {
     this.#graph = graph;
@@ -177,6 +180,8 @@ class Pipeline {
 
   /** Whether the stage did something. */
   run(stage: Stage): boolean {
+    // Nothing happened since: every match would fail as it did.
+    if (this.#settledAt.get(stage) === this.#changes) return false;
     const rules = stage.rules.filter((one) => onlyFor.get(one)?.includes(this.#target) ?? true);
     const fired: Record<string, number> = {};
     let refused: readonly Refusal[] = [];
@@ -200,9 +205,11 @@ class Pipeline {
     }
     const before = this.#measure;
     if (total > 0) {
+      this.#changes++;
       this.#options.check?.(this.#graph);
       this.#measure = measureGraph(this.#graph);
     }
+    this.#settledAt.set(stage, this.#changes);
     const known = this.runs.filter((one) => one.name === stage.pass);
     const names = new Set(stage.rules.map((one) => one.name));
     // Refusals of an earlier run of these rules are out of date.

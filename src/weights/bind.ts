@@ -2,12 +2,19 @@
  * Gives the parameters of a graph the tensors of a checkpoint: chooses the dict, drops a common prefix, renames, and compares
  * every name and shape. What does not fit is said in one diagnostic.
  */
-import { ambiguousDict, badMap, mapCollision, unknownDict, weightsMisfit } from '../diagnostics/catalogue/weights.ts';
+import {
+  ambiguousDict,
+  badMap,
+  mapCollision,
+  refusedElement,
+  unknownDict,
+  weightsMisfit,
+} from '../diagnostics/catalogue/weights.ts';
 import { bug, type Diagnostic, makeDiagnostic } from '../diagnostics/diagnostic.ts';
 import type { Graph, Value } from '../ir/graph.ts';
 import { isFloat } from '../ir/types.ts';
 import { cast } from './expr.ts';
-import type { Checkpoint, TensorDict, TensorEntry } from './nested.ts';
+import type { Checkpoint, ForeignTensor, TensorDict, TensorEntry } from './nested.ts';
 import { isLossless } from './round.ts';
 import { relabel } from './stored.ts';
 
@@ -93,6 +100,10 @@ interface Fit {
   readonly prefix: string;
   /** By the model's names. */
   readonly byName: ReadonlyMap<string, TensorEntry>;
+  /** Of element types that rescc does not know, by the model's names. */
+  readonly foreign: ReadonlyMap<string, ForeignTensor>;
+  /** Names of the model whose tensor is one of those. */
+  readonly refused: readonly string[];
   readonly matched: readonly string[];
   readonly missing: readonly string[];
   readonly misshapen: readonly string[];
@@ -125,15 +136,16 @@ function commonPrefix(names: readonly string[], wanted: ReadonlyMap<string, unkn
 }
 
 function fitOf(dict: TensorDict, wanted: ReadonlyMap<string, readonly Value[]>, rules: readonly Rule[]): Fit {
-  const names = [...dict.tensors.keys()].filter((name) => !isCounter(name));
+  const names = [...dict.tensors.keys(), ...(dict.foreign?.keys() ?? [])].filter((name) => !isCounter(name));
   const prefix = commonPrefix(names, wanted);
   const strip = (name: string): string => (prefix !== '' && name.startsWith(prefix) ? name.slice(prefix.length) : name);
   const byName = new Map<string, TensorEntry>();
+  const foreign = new Map<string, ForeignTensor>();
   const fromOf = new Map<string, string>();
   let collision: Fit['collision'];
   for (const name of names) {
     const entry = dict.tensors.get(name);
-    if (!entry) continue;
+    const other = dict.foreign?.get(name);
     let target: string | undefined = strip(name);
     for (const rule of rules) {
       const whole = followRule(rule, name);
@@ -145,18 +157,20 @@ function fitOf(dict: TensorDict, wanted: ReadonlyMap<string, readonly Value[]>, 
     if (target === undefined) continue;
     const first = fromOf.get(target);
     if (first !== undefined) collision ??= { name: target, first, second: name };
-    byName.set(target, entry);
+    if (entry) byName.set(target, entry);
+    else if (other) foreign.set(target, other);
     fromOf.set(target, name);
   }
   const matched: string[] = [];
   const missing: string[] = [];
   const misshapen: string[] = [];
   const mistyped: string[] = [];
+  const refused: string[] = [];
   const taken = new Set<number>();
   for (const [name, values] of wanted) {
     const entry = byName.get(name);
     if (!entry) {
-      missing.push(name);
+      (foreign.has(name) ? refused : missing).push(name);
       continue;
     }
     taken.add(entry.expr.id);
@@ -167,7 +181,8 @@ function fitOf(dict: TensorDict, wanted: ReadonlyMap<string, readonly Value[]>, 
   }
   // A second name of a tensor that is taken (`lm_head.weight` beside `wte.weight`) is used too.
   const unused = [...byName].filter(([name, entry]) => !wanted.has(name) && !taken.has(entry.expr.id)).map(([name]) => name);
-  return { dict, prefix, byName, matched, missing, misshapen, mistyped, unused, collision, fromOf };
+  for (const name of foreign.keys()) if (!wanted.has(name)) unused.push(name);
+  return { dict, prefix, byName, foreign, refused, matched, missing, misshapen, mistyped, unused, collision, fromOf };
 }
 
 /** Levenshtein distance, or a number above `limit` as soon as it is known to be above. */
@@ -252,7 +267,7 @@ function misfit(
     return value ? `${value.type.elem}${shapeText(numbersOf(value))}` : '';
   };
   const stored = (name: string): string => {
-    const entry = fit.byName.get(name);
+    const entry = fit.byName.get(name) ?? fit.foreign.get(name);
     return entry ? `${entry.elem}${shapeText(entry.dims)}` : '';
   };
   const shapeOf = (text: string): string => text.slice(text.indexOf('['));
@@ -314,7 +329,7 @@ const nameOf = (checkpoint: Checkpoint, dict: TensorDict): string =>
 
 /**
  * Sets the content of every parameter and buffer of the graph from the checkpoint, converted to the parameter's element type.
- * When a diagnostic is returned (RES0520 to RES0524) nothing was set.
+ * When a diagnostic is returned (RES0508, RES0520 to RES0524) nothing was set.
  */
 export function bindWeights(graph: Graph, checkpoint: Checkpoint, options: BindOptions = {}): BindResult {
   const refused = (diagnostic: Diagnostic): BindResult => ({ diagnostics: [diagnostic], notes: [], matched: 0 });
@@ -335,7 +350,7 @@ export function bindWeights(graph: Graph, checkpoint: Checkpoint, options: BindO
   }
   const rulesFor = (): Rule[] => (options.map ?? []).map(compileRule);
 
-  const filled = checkpoint.dicts.filter((dict) => dict.tensors.size > 0);
+  const filled = checkpoint.dicts.filter((dict) => dict.tensors.size + (dict.foreign?.size ?? 0) > 0);
   const candidates = options.key === undefined ? filled : filled.filter((dict) => dict.key === options.key);
   if (candidates.length === 0) {
     const keys = filled.map((dict) => dict.key).filter((key) => key !== '');
@@ -363,7 +378,7 @@ export function bindWeights(graph: Graph, checkpoint: Checkpoint, options: BindO
     return { fit: fitOf(dict, wanted, rules), rules };
   });
   const faults = (fit: Fit): number =>
-    fit.misshapen.length + fit.mistyped.length + (options.allowMissing ? 0 : fit.missing.length);
+    fit.misshapen.length + fit.mistyped.length + fit.refused.length + (options.allowMissing ? 0 : fit.missing.length);
   // Best first: most tensors in place, fewest faults, fewest left over; the inner of two dicts that say the same.
   const better = (a: Fit, b: Fit): number =>
     b.matched.length - a.matched.length ||
@@ -395,6 +410,23 @@ export function bindWeights(graph: Graph, checkpoint: Checkpoint, options: BindO
     );
   }
   if (fit.collision) return refused(makeDiagnostic(mapCollision, { with: fit.collision }));
+  if (fit.refused.length > 0) {
+    const found = (name: string): string => {
+      const tensor = fit.foreign.get(name);
+      return `${tensor?.elem ?? ''}${shapeText(tensor?.dims ?? [])}`;
+    };
+    return {
+      diagnostics: fit.refused
+        .slice(0, 20)
+        .map((name) =>
+          makeDiagnostic(refusedElement, {
+            with: { file: checkpoint.name, tensor: fit.fromOf.get(name) ?? name, found: found(name) },
+          }),
+        ),
+      notes: [],
+      matched: 0,
+    };
+  }
   const problem = misfit(fit, wanted, checkpoint, options);
   if (problem) return refused(problem);
 

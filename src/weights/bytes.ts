@@ -2,7 +2,7 @@
  * Where bytes come from: a file, memory, a part of either. Reading is checked against the size here, so that formats need not
  * trust what they read.
  */
-import { truncatedFile } from '../diagnostics/catalogue/weights.ts';
+import { noSibling, truncatedFile, unsafePath } from '../diagnostics/catalogue/weights.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 
 export interface ByteSource {
@@ -15,6 +15,11 @@ export interface ByteSource {
   readSync?(start: number, length: number): Uint8Array;
   /** The same into `into`, so that a stream of reads needs no new arrays. */
   readInto?(start: number, into: Uint8Array): void;
+  /**
+   * Another file, by its path relative to this one's folder: a shard of an index, the data file of an ONNX model. The path was checked
+   * to lead nowhere else. Undefined where there is none.
+   */
+  sibling?(path: string): ByteSource | undefined | Promise<ByteSource | undefined>;
 }
 
 export function memorySource(name: string, bytes: Uint8Array): ByteSource {
@@ -94,4 +99,26 @@ export function utf8(bytes: Uint8Array): string | undefined {
   }
   flush();
   return pieces.join('');
+}
+
+/**
+ * Opens a file that another file names. Throws RES0512 for a path that leads out of the folder, RES0513 where the source cannot open
+ * others or has none of that name.
+ */
+export async function openSibling(source: ByteSource, path: string): Promise<ByteSource> {
+  const parts = path.split('/');
+  if (
+    path.length > 1024 ||
+    /^[A-Za-z]:/.test(path) ||
+    path.includes('\\') ||
+    path.includes('\0') ||
+    parts.some((part) => part === '' || part === '..' || part === '.')
+  ) {
+    fail(unsafePath, { with: { file: source.name, found: JSON.stringify(path.slice(0, 200)) } });
+  }
+  const found = source.sibling ? await source.sibling(path) : undefined;
+  if (found) return found;
+  return fail(noSibling, {
+    with: { file: source.name, path, found: source.sibling ? 'no such file' : 'a source that cannot open other files' },
+  });
 }

@@ -7,18 +7,26 @@ import { fail } from '../diagnostics/diagnostic.ts';
 import { type ByteSource, readSpan } from './bytes.ts';
 import type { Checkpoint } from './nested.ts';
 import { isNpy, openNpy, openNpz } from './numpy.ts';
+import { isOnnx, openOnnx } from './onnx.ts';
 import { isSafetensors, openSafetensors } from './safetensors.ts';
-import { isLegacyTorch, openLegacyTorch, openTorchZip } from './torch.ts';
+import { isIndex, openIndex } from './shards.ts';
+import { isTar, openTar } from './tar.ts';
+import { isLegacyTorch, isTarTorch, openLegacyTorch, openTarTorch, openTorchZip } from './torch.ts';
 import { openZip } from './zip.ts';
 
 export type { Checkpoint, TensorDict, TensorEntry } from './nested.ts';
 
 /**
- * Opens safetensors, PyTorch (zip or legacy pickle), .npz and .npy. Throws a `DiagnosticError` with a code from RES0500 to
- * RES0511 for anything else, and for anything damaged or hostile; time and memory are bounded by the file's size, not by what it
- * claims.
+ * Opens safetensors, the index of a sharded checkpoint, PyTorch (zip, legacy pickle or tar), .npz, .npy, and an ONNX model's
+ * initialisers. Throws a `DiagnosticError` with a code from RES0500 to RES0513 for anything else, and for anything damaged or hostile;
+ * time and memory are bounded by the file's size, not by what it claims. Shards and data files are opened through the source's
+ * `sibling`.
  */
 export async function openCheckpoint(source: ByteSource): Promise<Checkpoint> {
+  return open(source, true);
+}
+
+async function open(source: ByteSource, mayBeIndex: boolean): Promise<Checkpoint> {
   const refuse = (found: string): never => fail(unknownCheckpoint, { with: { file: source.name, found } });
   const head = await readSpan(source, 0, Math.min(source.size, 512), 'the first bytes');
   const starts = (...bytes: readonly number[]): boolean => bytes.every((byte, i) => head[i] === byte);
@@ -34,11 +42,15 @@ export async function openCheckpoint(source: ByteSource): Promise<Checkpoint> {
   if (isLegacyTorch(head)) return openLegacyTorch(source);
   if (isNpy(head)) return openNpy(source);
   if (isSafetensors(head)) return openSafetensors(source);
+  if (isTar(head)) {
+    const entries = await openTar(source);
+    return isTarTorch(entries) ? openTarTorch(source, entries) : refuse('a tar archive that torch.save has not written');
+  }
+  if (isOnnx(head)) return openOnnx(source);
+  if (isIndex(head)) return mayBeIndex ? openIndex(source, (shard) => open(shard, false)) : refuse('JSON in place of a shard');
   if (starts(0x89, 0x48, 0x44, 0x46)) return refuse('an HDF5 file (Keras)');
   if (starts(0x80) && (head[1] ?? 9) <= 5) return refuse('a pickle that torch.save has not written');
   if (starts(0x1f, 0x8b)) return refuse('a gzip file');
-  if (head.length > 262 && String.fromCharCode(...head.subarray(257, 262)) === 'ustar')
-    return refuse("a tar archive (torch's form before 0.1.9, or a folder packed by hand)");
   if (starts(0x3c)) return refuse('a web page, perhaps the one around the download');
   if (String.fromCharCode(...head.subarray(0, 40)).startsWith('version https://git-lfs'))
     return refuse('a Git LFS pointer in place of the file');

@@ -124,21 +124,25 @@ let nextId = 0;
  * all.
  */
 const interned = new Map<string, WeakRef<Expr>>();
-/** By hash, for reading text that names a content by it. */
+/** What was printed by its hash, for reading the text back. */
 const byHash = new Map<string, WeakRef<Expr>>();
-const forget = new FinalizationRegistry<{ readonly key: string; readonly hash: string }>(({ key, hash }) => {
-  if (!interned.get(key)?.deref()) interned.delete(key);
-  if (!byHash.get(hash)?.deref()) byHash.delete(hash);
-});
+/**
+ * Entries at which the dead ones are removed, then twice what lived on, so that a model pays a constant per expression. A
+ * FinalizationRegistry would cost more for each expression than making it.
+ */
+let sweepAt = 65536;
+function sweep(): void {
+  for (const table of [interned, byHash]) for (const [key, found] of table) if (!found.deref()) table.delete(key);
+  sweepAt = Math.max(65536, 2 * interned.size);
+}
 
 /** The expression with this structure: the one that exists, or a new one. */
 export function intern<E extends Expr>(key: string, same: (found: Expr) => found is E, make: () => E): E {
   const found = interned.get(key)?.deref();
   if (found && same(found)) return found;
   const made = make();
+  if (interned.size >= sweepAt) sweep();
   interned.set(key, new WeakRef(made));
-  byHash.set(made.hash, new WeakRef(made));
-  forget.register(made, { key, hash: made.hash });
   return made;
 }
 
@@ -155,9 +159,10 @@ export abstract class Expr implements WeightExpr {
   readonly exact32: boolean;
   readonly depth: number;
   readonly size: number;
-  readonly hash: string;
-  #resident: Float64Array | undefined;
-  #hashedText: string | undefined;
+  private readonly identity: string;
+  // Fields with # are slow in a base of many classes: V8 defines them by a call into its runtime for every object.
+  private known: Float64Array | undefined;
+  private hashed: string | undefined;
 
   constructor(
     kind: string,
@@ -181,9 +186,25 @@ export abstract class Expr implements WeightExpr {
       Number.MAX_SAFE_INTEGER,
       args.reduce((size, a) => size + a.size, options.size ?? 1),
     );
-    const hasher = new Hasher().string(kind).string(elem).string(dims.join()).string(options.identity);
-    for (const a of args) hasher.string(a.hash);
-    this.hash = hasher.hex();
+    this.identity = options.identity;
+    this.known = undefined;
+    this.hashed = undefined;
+  }
+
+  /** Names the structure in texts. Made when asked for; barriers ask, which bounds the recursion. */
+  get hash(): string {
+    if (this.hashed !== undefined) return this.hashed;
+    const hasher = new Hasher().string(this.kind).string(this.elem).string(this.dims.join()).string(this.identity);
+    for (const a of this.args) hasher.string(a.hash);
+    this.hashed = hasher.hex();
+    return this.hashed;
+  }
+
+  /** The hash, for a text that will be read back by it. */
+  protected printedHash(): string {
+    const found = byHash.get(this.hash)?.deref();
+    if (!found) byHash.set(this.hash, new WeakRef(this));
+    return this.hash;
   }
 
   /** Text of the whole, not abbreviated; operands through their `text()`. */
@@ -193,26 +214,25 @@ export abstract class Expr implements WeightExpr {
 
   text(): string {
     if (this.size <= textNodesLimit) return this.write();
-    this.#hashedText ??= `shared(#${this.hash})`;
-    return this.#hashedText;
+    return `shared(#${this.printedHash()})`;
   }
 
   fill(start: number, out: Float64Array): Pending {
     if (start < 0 || start + out.length > this.count)
       bug(`elements ${start} to ${start + out.length} of ${this.count} of ${this.kind}`);
     if (out.length === 0) return undefined;
-    const known = this.#resident;
+    const { known } = this;
     if (!known) return this.compute(start, out);
     out.set(start === 0 && out.length === known.length ? known : known.subarray(start, start + out.length));
     return undefined;
   }
 
   get resident(): Float64Array | undefined {
-    if (this.#resident) return this.#resident;
+    if (this.known) return this.known;
     if (!this.sync || this.count > residentLimit) return undefined;
     const data = new Float64Array(this.count);
     if (this.fill(0, data) instanceof Promise) bug(`${this.kind} calls itself synchronous and is not`);
-    this.#resident = data;
+    this.known = data;
     return data;
   }
 }
@@ -392,21 +412,27 @@ export function leaf(path: string, dims: readonly number[], elem: ElemType): Wei
 
 class Initial extends Expr {
   readonly path: string;
-  /** No number that the generator can give becomes infinite in the element type. */
-  readonly bounded: boolean;
-  readonly #run: (start: number, out: Float64Array) => void;
+  readonly #init: InitSpec;
+  readonly #seed: number;
+  /** Made on first use: a parameter that is folded away or read from a checkpoint never is. */
+  #run: ((start: number, out: Float64Array) => void) | undefined;
   constructor(path: string, dims: readonly number[], elem: ElemType, init: InitSpec, seed: number, identity: string) {
     super('initial', elem, dims, [], { sync: true, exact32: isLossless(elem, 'f32'), identity });
     this.path = path;
-    const extreme = Float64Array.of(largestOf(init, dims));
-    roundTo(elem, extreme);
-    this.bounded = Number.isFinite(extreme[0]);
-    this.#run = initializer(init, path, dims, seed);
+    this.#init = init;
+    this.#seed = seed;
+  }
+  /** No number that the generator can give becomes infinite in the element type. */
+  get bounded(): boolean {
+    const extreme = Float64Array.of(largestOf(this.#init, this.dims));
+    roundTo(this.elem, extreme);
+    return Number.isFinite(extreme[0]);
   }
   protected override write(): string {
     return leafText(this.path, this.dims, this.elem);
   }
   protected override compute(start: number, out: Float64Array): Pending {
+    this.#run ??= initializer(this.#init, this.path, this.dims, this.#seed);
     this.#run(start, out);
     // A parameter is a tensor of its type: what is folded into it sees the numbers that would be written without folding.
     roundTo(this.elem, out);
@@ -432,7 +458,7 @@ class Literal extends Expr {
     this.contentHash = contentHash;
   }
   protected override write(): string {
-    if (this.count > literalTextLimit) return `literal(${this.elem}, [${this.dims.join(', ')}], #${this.hash})`;
+    if (this.count > literalTextLimit) return `literal(${this.elem}, [${this.dims.join(', ')}], #${this.printedHash()})`;
     const numbers = listText([...this.data]);
     return this.elem === 'f32' && this.dims.length === 1
       ? numbers

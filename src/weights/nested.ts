@@ -17,10 +17,20 @@ export interface TensorDict {
   /** Path of the dict in the file, `state_dict` or `model.ema`; empty for the whole file. */
   readonly key: string;
   readonly tensors: ReadonlyMap<string, TensorEntry>;
+  /** Tensors of element types that rescc does not know (8-bit floats, complex numbers): an error only where one is wanted. */
+  readonly foreign?: ReadonlyMap<string, ForeignTensor>;
+}
+
+export interface ForeignTensor {
+  readonly name: string;
+  /** As the file calls it: `F8_E4M3`. */
+  readonly elem: string;
+  readonly dims: readonly number[];
+  readonly bytes: number;
 }
 
 export interface Checkpoint {
-  /** `safetensors`, `PyTorch`, `PyTorch legacy`, `npz`, `npy`. */
+  /** `safetensors`, `safetensors index`, `PyTorch`, `PyTorch legacy`, `PyTorch tar`, `npz`, `npy`, `ONNX`. */
   readonly format: string;
   /** As messages name it. */
   readonly name: string;
@@ -30,33 +40,43 @@ export interface Checkpoint {
 
 export type Nested =
   | { readonly kind: 'tensor'; readonly span: StoredSpan }
+  | { readonly kind: 'foreign'; readonly elem: string; readonly dims: readonly number[]; readonly bytes: number }
   | { readonly kind: 'dict'; readonly children: readonly { readonly name: string; readonly value: Nested }[] };
 
 /** Dicts deeper than this are reachable through the names of an outer one only, so that listing them stays linear. */
 const dictDepth = 6;
 
 export async function checkpointOf(format: string, name: string, root: Nested): Promise<Checkpoint> {
-  if (root.kind === 'tensor') return checkpointOf(format, name, { kind: 'dict', children: [{ name: 'tensor', value: root }] });
-  const dicts: { key: string; tensors: Map<string, TensorEntry> }[] = [];
+  if (root.kind !== 'dict') return checkpointOf(format, name, { kind: 'dict', children: [{ name: 'tensor', value: root }] });
+  type Open = { readonly tensors: Map<string, TensorEntry>; readonly foreign: Map<string, ForeignTensor> };
+  const dicts: ({ readonly key: string } & Open)[] = [];
   // A tensor's own name is the one inside its innermost dict; the prefix of each dict around it comes before it there.
   const walk = async (
     value: Nested,
     path: readonly string[],
-    open: readonly { readonly at: number; readonly tensors: Map<string, TensorEntry> }[],
+    open: readonly ({ readonly at: number } & Open)[],
   ): Promise<void> => {
+    if (value.kind === 'foreign') {
+      for (const { at, tensors, foreign } of open) {
+        const full = path.slice(at).join('.');
+        if (tensors.has(full) || foreign.has(full)) fail(duplicateTensor, { with: { file: name, tensor: full } });
+        foreign.set(full, { name: full, elem: value.elem, dims: value.dims, bytes: value.bytes });
+      }
+      return;
+    }
     if (value.kind === 'tensor') {
       const innermost = path[path.length - 1] ?? '';
       const expr = await storedTensor({ ...value.span, name: innermost });
-      for (const { at, tensors } of open) {
+      for (const { at, tensors, foreign } of open) {
         const full = path.slice(at).join('.');
-        if (tensors.has(full)) fail(duplicateTensor, { with: { file: name, tensor: full } });
+        if (tensors.has(full) || foreign.has(full)) fail(duplicateTensor, { with: { file: name, tensor: full } });
         tensors.set(full, { name: full, elem: value.span.elem, dims: value.span.dims, expr });
       }
       return;
     }
-    const tensors = new Map<string, TensorEntry>();
-    const inside = path.length <= dictDepth ? [...open, { at: path.length, tensors }] : open;
-    if (path.length <= dictDepth) dicts.push({ key: path.join('.'), tensors });
+    const own: Open = { tensors: new Map(), foreign: new Map() };
+    const inside = path.length <= dictDepth ? [...open, { at: path.length, ...own }] : open;
+    if (path.length <= dictDepth) dicts.push({ key: path.join('.'), ...own });
     for (const child of value.children) await walk(child.value, [...path, child.name], inside);
   };
   await walk(root, [], []);

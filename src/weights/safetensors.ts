@@ -3,7 +3,7 @@
  * github huggingface/safetensors, README "Format"; its limits are kept: a header of at most 100 MB that begins with `{`, every
  * byte of the data used once.
  */
-import { damagedFile, duplicateTensor, refusedElement, tensorOutside, truncatedFile } from '../diagnostics/catalogue/weights.ts';
+import { damagedFile, duplicateTensor, tensorOutside, truncatedFile } from '../diagnostics/catalogue/weights.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { type ElemType, elemBytes, elementCount } from '../ir/types.ts';
 import { type ByteSource, readSpan, u64At, utf8, viewOf } from './bytes.ts';
@@ -106,18 +106,22 @@ export async function openSafetensors(source: ByteSource): Promise<Checkpoint> {
     const [begin, end, ...more] = naturals(record.data_offsets) ?? [];
     if (begin === undefined || end === undefined || more.length > 0 || begin > end)
       return damaged(`tensor ${quoted} with data_offsets ${JSON.stringify(record.data_offsets)}`, 'two ascending numbers');
-    const elem = typeof record.dtype === 'string' ? elems[record.dtype] : undefined;
-    if (!elem) return fail(refusedElement, { with: { file, tensor: name, found: JSON.stringify(record.dtype) } });
-    const bytes = elementCount(dims) * elemBytes[elem];
-    if (bytes !== end - begin)
-      fail(tensorOutside, {
-        with: { file, tensor: name, found: `${end - begin} bytes`, expected: `${bytes} for ${elem}[${dims.join(', ')}]` },
-      });
+    if (typeof record.dtype !== 'string') return damaged(`tensor ${quoted} with a dtype that is no text`, 'a name such as "F32"');
     if (start + end > source.size)
       fail(truncatedFile, {
         with: { file, size: source.size, what: `tensor ${name}`, needed: `bytes ${start + begin} to ${start + end}` },
       });
     spans.push({ name, begin, end });
+    const elem = Object.hasOwn(elems, record.dtype) ? elems[record.dtype] : undefined;
+    if (!elem) {
+      children.push({ name, value: { kind: 'foreign', elem: record.dtype.slice(0, 64), dims, bytes: end - begin } });
+      continue;
+    }
+    const bytes = elementCount(dims) * elemBytes[elem];
+    if (bytes !== end - begin)
+      fail(tensorOutside, {
+        with: { file, tensor: name, found: `${end - begin} bytes`, expected: `${bytes} for ${elem}[${dims.join(', ')}]` },
+      });
     children.push({ name, value: { kind: 'tensor', span: { source, offset: start + begin, elem, dims, name } } });
   }
   spans.sort((a, b) => a.begin - b.begin || a.end - b.end);

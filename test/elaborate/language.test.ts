@@ -194,6 +194,51 @@ describe('values', () => {
   });
 });
 
+describe('what was found by trying', () => {
+  test('imports may be renamed', () => {
+    const resolveImport = (): { name: string; text: string } => ({
+      name: 'lib.res',
+      text: 'const k = 3  block A { conv(k, 1x1) }',
+    });
+    expect(
+      codes('import { A as B, k as width } from "lib.res"  model M { input x: f32[N, 4, 8, 8]  B  conv(width, 1x1)  output y }', {
+        resolveImport,
+      }),
+    ).toEqual([]);
+  });
+  test('a literal must fit its element type', () => {
+    expect(codes('model M { input x: f16[N]  it * 70000.0  output y }')).toEqual(['RES0218']);
+    expect(codes('model M { input x: u8[N]  it + 300  output y }')).toEqual(['RES0218']);
+    expect(codes('model M { input x: u8[N]  it + 255  output y }')).toEqual([]);
+  });
+  test('inputs may be declared in a repetition', () => {
+    const source =
+      'model M { input x: f32[N, 4]  repeat 2 as i { input past.{i}: f32[N, 4] as p  output now.{i} = p + x }  x -> relu  output y }';
+    expect(outputs(graphOf(source))).toEqual(['now.0: f32[N, 4]', 'now.1: f32[N, 4]', 'y: f32[N, 4]']);
+  });
+  test('loop names do not shadow', () => {
+    expect(codes('model M { input x: f32[N]  repeat 2 as i { repeat 2 as i { relu } }  output y }')).toEqual(['RES0103']);
+    expect(codes('model M { input x: f32[N]  repeat 2 as i { relu }  repeat 2 as i { relu }  output y }')).toEqual([]);
+  });
+  test('each over a count takes one name', () => {
+    expect(codes('model M { input x: f32[N]  let a = each 2 as i, j { relu }  concat(a, axis=0)  output y }')).toEqual([
+      'RES0216',
+    ]);
+  });
+  test('kinds of shortcut and blocks are compared by name', () => {
+    const source =
+      'block B(via) { conv(via == pad ? 3 : 5, 1x1) }  model M { input x: f32[N, 4, 8, 8]  B(pad)  B(project)  output y }';
+    expect(outputs(graphOf(source))).toEqual(['y: f32[N, 5, 8, 8]']);
+  });
+  test('a number too many is no operand', () => {
+    expect(codes('model M { input x: f32[N, 4, 8, 8]  conv(4, 1x1, 2)  output y }')).toEqual(['RES0202']);
+    expect(codes('model M { input x: f32[N, 4]  relu(3)  output y }')).toEqual(['RES0202']);
+  });
+  test('operators of detection say that they are not there', () => {
+    expect(check('model M { input x: f32[N, 4]  topk(3)  output y }').diagnostics[0]?.hint).toContain('not built yet');
+  });
+});
+
 describe('tensors', () => {
   test('slices drop indexed axes and keep sliced ones', () => {
     expect(outputs(body('it[:, 0]'))).toEqual(['y: f32[N, 8, 8]']);

@@ -215,6 +215,18 @@ describe('what does not fit', () => {
       'missing   layer7.block.conv.weight f32[8]  nearest: layer7.block.conv.kernel f32[8]',
     );
   });
+  it('in an unknown element type is an error only where it is wanted', () => {
+    const foreign = new Map([['b', { name: 'b', elem: 'F8_E4M3', dims: [3], bytes: 3 }]]);
+    const checkpoint = (dicts: Checkpoint): Checkpoint => ({ ...dicts, dicts: dicts.dicts.map((d) => ({ ...d, foreign })) });
+    const wanted = bindWeights(graphOf({ a: [2], b: [3] }), checkpoint(checkpointOf({ '': { a: [2] } })));
+    expect(codes(wanted)).toEqual(['RES0508']);
+    expect(wanted.diagnostics[0]?.found).toBe('model.pt: F8_E4M3[3]');
+    const unused = bindWeights(graphOf({ a: [2] }), checkpoint(checkpointOf({ '': { a: [2] } })));
+    expect(unused.diagnostics[0]?.found).toContain('unused    b F8_E4M3[3]');
+    expect(codes(bindWeights(graphOf({ a: [2] }), checkpoint(checkpointOf({ '': { a: [2] } })), { allowUnused: true }))).toEqual(
+      [],
+    );
+  });
   it('is no plain constant of the program', () => {
     expect([...parametersOf(graphOf({ a: [1] }, 'f32', () => 'constant')).keys()]).toEqual([]);
   });

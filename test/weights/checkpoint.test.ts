@@ -188,11 +188,19 @@ describe('safetensors', () => {
       ),
       'RES0510',
     ],
-    ['an 8-bit float', safetensorsOf('{"a":{"dtype":"F8_E4M3","shape":[12],"data_offsets":[0,12]}}', data), 'RES0508'],
     ['a negative shape', safetensorsOf('{"a":{"dtype":"U8","shape":[-12],"data_offsets":[0,12]}}', data), 'RES0502'],
     ['offsets the wrong way round', safetensorsOf('{"a":{"dtype":"U8","shape":[0],"data_offsets":[8,4]}}', data), 'RES0502'],
     ['a number in place of a tensor', safetensorsOf('{"a":3}', data), 'RES0502'],
   ])('with %s are refused', async (_what, bytes, code) => expect(await codeOf(bytes)).toBe(code));
+  it('with an 8-bit float open, and list it apart', async () => {
+    const bytes = safetensorsOf(
+      '{"a":{"dtype":"F8_E4M3","shape":[8],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[1],"data_offsets":[8,12]}}',
+      data,
+    );
+    const [dict] = (await openCheckpoint(memorySource('x', bytes))).dicts;
+    expect([...(dict?.tensors.keys() ?? [])]).toEqual(['b']);
+    expect(dict?.foreign?.get('a')).toEqual({ name: 'a', elem: 'F8_E4M3', dims: [8], bytes: 8 });
+  });
 });
 
 describe('what is cut off', () => {

@@ -18,7 +18,10 @@ async function compiled(example: string, model: string, checkpoint: string, leve
   expect(result.diagnostics).toEqual([]);
   return result.bytes();
 }
-async function outputs(model: Uint8Array, inputs: Readonly<Record<string, HostTensor>>): Promise<ReadonlyMap<string, HostTensor>> {
+async function outputs(
+  model: Uint8Array,
+  inputs: Readonly<Record<string, HostTensor>>,
+): Promise<ReadonlyMap<string, HostTensor>> {
   const session = await openSession(model, { ep: 'cpu', optimization: 'all' });
   try {
     return await session.run(new Map(Object.entries(inputs)));

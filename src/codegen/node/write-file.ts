@@ -189,7 +189,13 @@ async function temporaryFile(
   return { file, path };
 }
 
-/** Writes, flushes to the disk and closes. */
+/** Bytes of one write: enough that its call costs nothing beside it. */
+const writeBytes = 2 ** 20;
+
+/**
+ * Writes, flushes to the disk and closes. Pieces are gathered into one buffer while the other is on its way to the disk, so that
+ * computing and writing go on at once.
+ */
 async function streamTo(
   file: FileHandle,
   pieces: AsyncIterable<Uint8Array>,
@@ -197,17 +203,41 @@ async function streamTo(
   flush: boolean,
   also?: (piece: Uint8Array) => void,
 ): Promise<void> {
+  const size = Math.max(1, Math.min(writeBytes, progress.total));
+  let [filling, other] = [new Uint8Array(size), new Uint8Array(size)];
+  let filled = 0;
+  let pending: Promise<void> | undefined;
+  const writeAll = async (bytes: Uint8Array): Promise<void> => {
+    let at = 0;
+    while (at < bytes.length) at += (await file.write(bytes, at, bytes.length - at)).bytesWritten;
+    progress.written += bytes.length;
+    progress.report?.(progress.written, progress.total);
+  };
+  const handOver = async (): Promise<void> => {
+    await pending;
+    pending = writeAll(filling.subarray(0, filled));
+    // Whoever awaits it next sees that it failed; until then nobody is listening.
+    pending.catch(() => undefined);
+    [filling, other] = [other, filling];
+    filled = 0;
+  };
   try {
     for await (const piece of pieces) {
       progress.signal?.throwIfAborted();
       also?.(piece);
-      let at = 0;
-      while (at < piece.length) at += (await file.write(piece, at, piece.length - at)).bytesWritten;
-      progress.written += piece.length;
-      progress.report?.(progress.written, progress.total);
+      for (let at = 0; at < piece.length; ) {
+        const part = piece.subarray(at, at + size - filled);
+        filling.set(part, filled);
+        filled += part.length;
+        at += part.length;
+        if (filled === size) await handOver();
+      }
     }
+    await handOver();
+    await pending;
     if (flush) await file.sync();
   } finally {
+    await pending?.catch(() => undefined);
     await file.close();
   }
 }

@@ -14,6 +14,7 @@ export const notAtThisOpset = defineDiagnostic({
   code: 'RES0601',
   title: msg`${'operator'} cannot be written at opset ${'opset'}`,
   found: msg`${'why'}`,
+  expected: msg`an operator and element types that ONNX has at opset ${'opset'}`,
   hint: msg`${'hint'}`,
   more: 'ONNX gains operators and element types with its opsets. rescc writes what means exactly the same as the source, and refuses where an opset has no way to say it, instead of writing something close.',
 });
@@ -40,6 +41,7 @@ export const noSuchFolder = defineDiagnostic({
   code: 'RES0604',
   title: msg`the folder for ${'path'} does not exist`,
   found: msg`no folder ${'folder'}`,
+  expected: msg`a folder that is there`,
   hint: msg`mkdir -p ${'folder'}`,
   more: 'rescc makes files, not folders, because a mistyped path should not leave a folder behind.',
 });
@@ -75,6 +77,7 @@ export const cannotWrite = defineDiagnostic({
   code: 'RES0608',
   title: msg`${'path'} cannot be written`,
   found: msg`${'reason'}`,
+  expected: msg`a path that a file can be written to`,
   hint: msg`-o ~/model.onnx`,
   more: 'The operating system refused to write the file. Its own words are given; nothing is left of the attempt.',
 });
@@ -82,7 +85,9 @@ export const cannotWrite = defineDiagnostic({
 export const writingStopped = defineDiagnostic({
   code: 'RES0609',
   title: msg`writing ${'path'} was interrupted`,
-  found: msg`stopped after ${'written'} of ${'total'} bytes`,
+  found: msg`${'written'} bytes written`,
+  expected: msg`all ${'total'} bytes`,
+  hint: msg`run the command again and let it end`,
   more: 'The temporary files are removed, and a model that stood at the path before is still there.',
 });
 
@@ -99,7 +104,8 @@ export const cannotDraw = defineDiagnostic({
   code: 'RES0611',
   title: 'Graphviz could not lay the drawing out',
   found: msg`${'reason'}`,
-  hint: msg`-o net.dot`,
+  expected: msg`a drawing that fits into the memory of WebAssembly`,
+  hint: msg`--depth 1, or -o net.dot for a native Graphviz`,
   more: 'SVG is made by Graphviz compiled to WebAssembly, whose memory is limited. A drawing of fewer boxes, with --depth, or a native Graphviz goes further.',
 });
 

@@ -13,7 +13,7 @@ export const graphOperator = defineDiagnostic({
   code: 'RES0902',
   title: msg`unknown operator \`${'name'}\``,
   found: msg`\`${'name'}\``,
-  expected: msg`an operator of the registry`,
+  expected: msg`an operator, such as \`conv\` or \`relu\``,
   hint: msg`write the name as \`--emit ir\` prints it`,
   more: 'The text of a graph names operators, not layers: a layer such as `global_avgpool` may be several operators.',
 });
@@ -22,7 +22,7 @@ export const graphUndefined = defineDiagnostic({
   title: msg`\`${'name'}\` is not defined here`,
   found: msg`${'found'}`,
   expected: msg`a name that a line above defines, in this graph or one around it`,
-  hint: msg`move the line that defines \`${'name'}\` above this one`,
+  hint: msg`write \`${'name'} = …\` on a line above this one`,
   more: 'The nodes of a graph stand in an order in which every operand comes before its readers. What a region defines can be used in that region alone.',
 });
 export const graphRedefined = defineDiagnostic({

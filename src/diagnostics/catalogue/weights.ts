@@ -5,7 +5,7 @@ export const unknownCheckpoint = defineDiagnostic({
   code: 'RES0500',
   title: 'this file is no checkpoint that rescc reads',
   found: msg`${'file'}, ${'found'}`,
-  expected: msg`safetensors, a PyTorch file (zip or legacy pickle), .npz or .npy`,
+  expected: msg`safetensors (or the index of its shards), a PyTorch file (zip, legacy pickle or tar), .npz, .npy or ONNX`,
   hint: msg`save one with safetensors.torch.save_file(model.state_dict(), "model.safetensors")`,
   more: 'A checkpoint is recognised by its first bytes and never by the ending of its name, so a renamed file still opens and a text file called .pt does not.',
 });
@@ -15,7 +15,7 @@ export const truncatedFile = defineDiagnostic({
   title: 'the file ends before its content does',
   found: msg`${'file'} has ${'size'} bytes`,
   expected: msg`${'what'}, which needs ${'needed'}`,
-  hint: msg`download or copy the file again and compare its size`,
+  hint: msg`download or copy the file again, then compare its size: ls -l ${'file'}`,
   more: 'Every position and length that a file states is compared with the size of the file before anything is read, so an interrupted download is told from a damaged one.',
 });
 
@@ -24,7 +24,7 @@ export const damagedFile = defineDiagnostic({
   title: msg`the ${'format'} file is damaged`,
   found: msg`${'file'}: ${'found'}`,
   expected: msg`${'expected'}`,
-  hint: msg`download or write the file again`,
+  hint: msg`download or save the file again; sha256sum ${'file'} tells whether it is the one that was published`,
   more: 'The file has the first bytes of its format and then says something that the format does not allow. Nothing of it is used.',
 });
 
@@ -51,7 +51,7 @@ export const refusedOpcode = defineDiagnostic({
 export const damagedPickle = defineDiagnostic({
   code: 'RES0505',
   title: 'the pickle is damaged or goes past a limit',
-  found: msg`${'file'}: ${'found'} at byte ${'offset'}`,
+  found: msg`${'file'}, byte ${'offset'}: ${'found'}`,
   expected: msg`${'expected'}`,
   hint: msg`save the checkpoint again: torch.save(model.state_dict(), "model.pt")`,
   more: 'A pickle may have 64 MiB, 16 million instructions, 64 levels of containers that hold tensors, and a million entries. Checkpoints stay far below; what goes past is damaged or hostile.',
@@ -86,10 +86,10 @@ export const refusedElement = defineDiagnostic({
 
 export const tensorOutside = defineDiagnostic({
   code: 'RES0509',
-  title: msg`tensor ${'tensor'} lies outside of its data`,
+  title: msg`tensor ${'tensor'} has a wrong place or size in the file`,
   found: msg`${'file'}: ${'found'}`,
   expected: msg`${'expected'}`,
-  hint: msg`download or write the file again`,
+  hint: msg`download or save the file again; sha256sum ${'file'} tells whether it is the one that was published`,
   more: 'Shape, strides and offset of every tensor are checked against the bytes that are there when the file is opened, before any of them is read.',
 });
 
@@ -98,7 +98,7 @@ export const duplicateTensor = defineDiagnostic({
   title: msg`the file has two tensors named ${'tensor'}`,
   found: msg`${'file'}`,
   expected: msg`each name once`,
-  hint: msg`write the file again with distinct names`,
+  hint: msg`rename one before saving: state_dict["other"] = state_dict.pop("${'tensor'}")`,
   more: 'Which of the two is meant cannot be told, and different readers take different ones.',
 });
 
@@ -107,8 +107,26 @@ export const readFailed = defineDiagnostic({
   title: msg`reading ${'file'} failed`,
   found: msg`${'found'}`,
   expected: msg`${'expected'}`,
-  hint: msg`check the path and that the file does not change while it is read`,
+  hint: msg`check the path: ls -l ${'file'}; the file must not change while it is read`,
   more: 'Weights are read when they are written out, so the checkpoint must stay where it is and as it is until the command ends.',
+});
+
+export const unsafePath = defineDiagnostic({
+  code: 'RES0512',
+  title: msg`${'file'} names a file outside of its folder`,
+  found: msg`${'found'}`,
+  expected: msg`a path below its own folder: / between its parts, and no ..`,
+  hint: msg`move the file beside ${'file'} and name it without a folder`,
+  more: 'A checkpoint or model may come from anywhere, so it may name only files below its own folder: a path with .., a drive or a leading / could make rescc copy any file of this machine into what it writes.',
+});
+
+export const noSibling = defineDiagnostic({
+  code: 'RES0513',
+  title: msg`${'file'} needs ${'path'}, which is not there`,
+  found: msg`${'found'}`,
+  expected: msg`the file ${'path'} in the same folder`,
+  hint: msg`download ${'path'} too and leave it beside ${'file'}`,
+  more: 'An index of shards and an ONNX model with external data keep their numbers in other files. In the API, a source that was not opened from a file opens them through its `sibling` function.',
 });
 
 export const weightsMisfit = defineDiagnostic({
@@ -153,8 +171,8 @@ export const badMap = defineDiagnostic({
   code: 'RES0524',
   title: msg`the rule "${'from'}=${'to'}" cannot be followed`,
   found: msg`${'found'}`,
-  expected: msg`as many * after = as before it, or fewer`,
-  hint: msg`write "*.gamma=*.weight": the n-th * takes what the n-th * matched`,
+  expected: msg`a name before the =, and after it no more * than before`,
+  hint: msg`write --map "*.gamma=*.weight": the n-th * takes what the n-th * matched`,
   more: 'Each * matches any run of characters, also dots, as short as possible; the stars of the new name take the runs in order.',
 });
 

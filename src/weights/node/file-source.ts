@@ -1,16 +1,20 @@
 /** A file of the disk as a source of bytes, for Node. */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { readFailed } from '../../diagnostics/catalogue/weights.ts';
 import { fail } from '../../diagnostics/diagnostic.ts';
 import type { ByteSource } from '../bytes.ts';
 
 export interface FileSource extends ByteSource {
-  /** Reading after it throws RES0511. */
+  /** Closes the files opened through `sibling` too. Reading after it throws RES0511. */
   close(): void;
 }
 
+const reasons: Readonly<Record<string, string>> = { ENOENT: 'no such file', EACCES: 'no permission to read it', EISDIR: 'a folder' };
+
 function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
+  return reasons[code] ?? (error instanceof Error ? error.message : String(error));
 }
 
 /**
@@ -33,6 +37,7 @@ export function fileSource(path: string): FileSource {
   }
   size = stat.size;
   let open = true;
+  const siblings = new Map<string, FileSource>();
   const readInto = (start: number, into: Uint8Array): void => {
     if (!open) fail(readFailed, { with: { file: path, found: 'it was closed', expected: 'an open file' } });
     // A single read of the system takes less than 2 GiB.
@@ -59,9 +64,18 @@ export function fileSource(path: string): FileSource {
     read: async (start, length) => readNow(start, length),
     readSync: readNow,
     readInto,
+    sibling: (name) => {
+      const other = join(dirname(path), name);
+      const known = siblings.get(other);
+      if (known || !existsSync(other)) return known;
+      const opened = fileSource(other);
+      siblings.set(other, opened);
+      return opened;
+    },
     close: () => {
       if (open) closeSync(file);
       open = false;
+      for (const other of siblings.values()) other.close();
     },
   };
 }

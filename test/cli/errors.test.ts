@@ -1,0 +1,127 @@
+/** Every way to call rescc wrongly or on wrong files: the exit code, the diagnostic, and never a stack trace or half a file. */
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { golden } from '../golden.ts';
+import { type Answer, folder, object, rescc, small } from './rescc.ts';
+
+const here = folder({
+  'small.res': small,
+  'loose.res': 'model M { input x: f32[N, 4]\n linear( 8 )\noutput y }\n',
+  'wrong.res': 'model M { input x: f32[N, 4]\n  linear(nope)\n  residual { linear(8) }\n  blub\n output y }\n',
+  'syntax.res': 'model M { input x f32[N, 4] }\nmodel { }\n',
+  'two.res': `${small}${small.replace('Small', 'Other')}`,
+  'latin1.res': Uint8Array.of(0x2f, 0x2f, 0x20, 0xe9, 0x0a),
+  'notes.txt': 'no model',
+  'cut.onnx': Uint8Array.of(8, 8, 18, 5, 114),
+  // A pickle that calls os.system: protocol 2, GLOBAL os system, a string, TUPLE1, REDUCE, STOP.
+  'hostile.pth': Buffer.concat([
+    Buffer.from('8002', 'hex'),
+    Buffer.from('cos\nsystem\n'),
+    Buffer.from('X\x0a\x00\x00\x00echo owned\x85R.'),
+  ]),
+  'empty.safetensors': Uint8Array.of(2, 0, 0, 0, 0, 0, 0, 0, 0x7b, 0x7d),
+});
+afterAll(here.remove);
+const run = (...args: string[]): Answer => rescc(args, { cwd: here.path });
+const compiled = ['small.res', '-o', 'x.onnx'] as const;
+
+describe('errors of the command line itself', () => {
+  test.each([
+    ['RES0701-missing', 1, ['nowhere.res', '-o', 'x.onnx']],
+    ['RES0701-folder', 1, ['check', '.']],
+    ['RES0702-emit', 2, ['small.res', '--emit', 'pdf']],
+    ['RES0702-print-after', 2, [...compiled, '--print-after', 'fold-batchnom']],
+    ['RES0702-passes', 2, [...compiled, '--passes', 'simplify,nope']],
+    ['RES0702-provider', 2, ['verify', 'small.res', '--ep', 'npu']],
+    ['RES0702-graph', 2, ['graph', 'small.res', '-o', 'net.txt']],
+    ['RES0703-no-target', 2, ['small.res']],
+    ['RES0704-check', 1, ['fmt', '--check', 'loose.res']],
+    ['RES0705-unknown', 2, ['explain', 'RES9999']],
+    ['RES0706-no-folder', 1, ['small.res', '--emit', 'ir', '-o', 'missing/small.ir']],
+    ['RES0707-option', 2, ['check', '--jsn', 'small.res']],
+    ['RES0707-command', 2, ['chek', 'small.res']],
+    ['RES0707-argument', 2, ['summary']],
+    ['RES0707-value', 2, [...compiled, '--opset', '12']],
+    ['RES0707-level', 2, [...compiled, '-O', '3']],
+  ] as const)('%s', (name, code, args) => {
+    const answer = run(...args);
+    expect(answer.out).toBe('');
+    expect(answer.err).toContain(`error ${name.slice(0, 7)}`);
+    expect(answer.code).toBe(code);
+    golden(`errors/${name}.txt`, answer.err);
+    // The same as data: one object, whose exit code is the same, and the same diagnostic in it.
+    const data = run(...args, '--json');
+    expect(object(data.out)).toMatchObject({ ok: false, diagnostics: [{ code: name.slice(0, 7) }] });
+    expect([data.err, data.code]).toEqual(['', code]);
+    // --quiet keeps errors.
+    expect(run(...args, '--quiet').err).toBe(answer.err);
+  });
+
+  test('every code of the command line has a golden file', () => {
+    const listed = rescc(['explain']).out.match(/^RES07\d\d/gm) ?? [];
+    expect(listed.length).toBeGreaterThan(5);
+    const files = readdirSync(new URL('../golden/errors/', import.meta.url));
+    for (const code of listed)
+      expect(
+        files.some((name) => name.startsWith(code)),
+        code,
+      ).toBe(true);
+  });
+});
+
+describe('errors of files', () => {
+  test.each([
+    ['a syntax error', ['syntax.res', '-o', 'x.onnx'], /RES00\d\d/],
+    ['no UTF-8', ['latin1.res', '-o', 'x.onnx'], /RES0021/],
+    ['several models', ['two.res', '-o', 'x.onnx'], /RES0110/],
+    ['an unknown model', ['two.res', '-m', 'Smal', '-o', 'x.onnx'], /RES0111[\s\S]*Small/],
+    ['an unknown parameter', ['small.res', '-D', 'clases=3', '-o', 'x.onnx'], /RES0112/],
+    ['a folder as a target', ['small.res', '-o', '.'], /RES0607/],
+    ['another file as a target', ['small.res', '-o', 'notes.txt'], /RES0607/],
+    ['no folder for the target', ['small.res', '-o', 'no/x.onnx'], /RES0604/],
+    ['a hostile pickle', [...compiled, '-w', 'hostile.pth'], /RES05\d\d/],
+    ['a checkpoint without the tensors', [...compiled, '-w', 'empty.safetensors'], /RES05\d\d[\s\S]*missing/],
+    ['no checkpoint', [...compiled, '-w', 'none.pth'], /RES05\d\d/],
+    ['no picture', ['run', 'small.res', '-i', 'image=none.png'], /RES0820/],
+    ['no image', ['run', 'small.res', '-i', 'image=notes.txt'], /RES082\d/],
+    ['an unknown input', ['run', 'small.res', '-i', 'picture=none.png'], /RES0814/],
+    ['no ONNX model', ['run', 'cut.onnx', '-i', 'none.png'], /RES08\d\d/],
+    ['a provider that is not there', ['verify', 'small.res', '--ep', 'cuda'], /RES08\d\d/],
+    ['too many steps', ['small.res', '--max-steps', '2', '-o', 'x.onnx'], /RES0\d\d\d/],
+  ] as const)('%s', (_, args, expected) => {
+    const before = readdirSync(here.path);
+    const answer = run(...args);
+    expect(answer.err).toMatch(expected);
+    expect(answer.out).not.toContain('owned');
+    expect(answer.code).toBe(1);
+    const data = run(...args, '--json');
+    expect(object(data.out).ok).toBe(false);
+    expect([data.err, data.code]).toEqual(['', 1]);
+    expect(readdirSync(here.path)).toEqual(before);
+  });
+
+  test('all that is wrong is said at once, in every file', () => {
+    const answer = run('check', 'wrong.res', 'nowhere.res', 'syntax.res');
+    expect(answer.code).toBe(1);
+    expect(answer.err.match(/^error RES/gm)?.length).toBeGreaterThanOrEqual(5);
+    for (const text of ['`nope`', 'RES0302', '`blub`', 'RES0701', 'syntax.res']) expect(answer.err).toContain(text);
+    expect(object(run('check', 'wrong.res', 'syntax.res', '--json').out).diagnostics.length).toBeGreaterThanOrEqual(4);
+  });
+
+  test('a source on standard input that is wrong names it', () => {
+    const answer = rescc(['check', '-'], { input: 'model M {' });
+    expect(answer.err).toContain('<stdin>:1');
+  });
+
+  test('an error leaves the old file', () => {
+    const { path, remove } = folder({ 'small.res': small });
+    expect(rescc(['small.res', '-o', 'm.onnx'], { cwd: path }).code).toBe(0);
+    const old = rescc(['small.res', '-o', '-'], { cwd: path }).bytes;
+    expect(rescc(['small.res', '-D', 'classes=0', '-o', 'm.onnx'], { cwd: path }).code).toBe(1);
+    expect(readdirSync(path)).toEqual(['m.onnx', 'small.res']);
+    expect(rescc(['run', 'm.onnx', '-i', join('..', 'none.npy')], { cwd: path }).code).toBe(1);
+    expect(old.length).toBeGreaterThan(100);
+    remove();
+  });
+});
