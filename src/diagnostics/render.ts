@@ -340,9 +340,12 @@ export function explain(code: string): string | undefined {
   const kind = definedKinds().find((candidate) => candidate.code === code.toUpperCase());
   if (!kind) return undefined;
   const rows: string[] = [];
-  if (kind.found) rows.push(`  found     ${pattern(kind.found)}`);
-  if (kind.expected) rows.push(`  expected  ${pattern(kind.expected)}`);
-  if (kind.hint) rows.push(`  hint      ${pattern(kind.hint)}`);
+  const row = (name: string, message: Message<string> | undefined): void => {
+    if (message) rows.push(`  ${name.padEnd(10)}${pattern(message).replaceAll('\n', `\n${' '.repeat(12)}`)}`);
+  };
+  row('found', kind.found);
+  row('expected', kind.expected);
+  row('hint', kind.hint);
   const head = `${kind.severity} ${kind.code}: ${pattern(kind.title)}\n\n${wrap(kind.more, 90)}\n`;
   return rows.length > 0 ? `${head}\n${rows.join('\n')}\n` : head;
 }

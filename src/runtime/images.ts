@@ -56,7 +56,7 @@ export async function decodeImage(bytes: Uint8Array, name: string): Promise<Imag
   const format = imageFormatOf(bytes);
   const broken = (found: string): never =>
     fail(catalogue.imageBroken, {
-      with: { file: name, found, expected: `a whole picture of at most ${maxPixels / 1e6} megapixels`, hint: '' },
+      with: { file: name, found, expected: `a whole picture of at most ${maxPixels / 1e6} megapixels`, hint: `convert ${name} -resize '4096x4096>' picture.png` },
     });
   if (!format) {
     const first = [...bytes.subarray(0, 8)].map((b) => b.toString(16).padStart(2, '0')).join(' ');
@@ -242,7 +242,7 @@ export function imageInput(images: Image | readonly Image[], type: TensorType, o
   const count = batch ? batch.constant : 1;
   if (count !== undefined && count !== list.length) {
     fail(catalogue.inputMisfit, {
-      with: { name, found: `${list.length} pictures`, expected: `${count}, for ${typeText(type)}`, hint: '' },
+      with: { name, found: `${list.length} pictures`, expected: `${count}, for ${typeText(type)}`, hint: `--input ${name}=FILE, given ${count === 1 ? 'once' : `${count} times`}` },
     });
   }
   const { mean, std } = normalization(options, channels, isFloat(type.elem), name);

@@ -98,7 +98,7 @@ export function boundDims(type: TensorType, bindings: Bindings): readonly number
     const size = dim.evaluate(bindings);
     if (size !== undefined && size >= 0) return size;
     const found = `${dim.toString()} of ${typeText(type)} has no size for ${bindingsText(bindings)}`;
-    return fail(catalogue.noLegalSize, { with: { found, hint: '' } });
+    return fail(catalogue.noLegalSize, { with: { found, hint: 'give the size: --input NAME=tensor.npy' } });
   });
 }
 
@@ -119,7 +119,7 @@ export function bindingsOf(graph: Graph, inputs: ReadonlyMap<string, HostTensor>
       with: {
         found: found.filter((part) => part !== '').join('; '),
         expected: graph.inputs.map((input) => `${input.name}: ${typeText(input.type)}`).join('\n'),
-        hint: missing[0] === undefined ? '' : `--input ${missing[0]}=FILE`,
+        hint: `--input ${missing[0] ?? names[0] ?? 'NAME'}=FILE`,
       },
     });
   }
@@ -153,8 +153,21 @@ export function bindingsOf(graph: Graph, inputs: ReadonlyMap<string, HostTensor>
 
 function misfit(input: Value, tensor: HostTensor, expected: string): never {
   return fail(catalogue.inputMisfit, {
-    with: { name: input.name ?? '', found: `${tensor.elem}[${tensor.dims.join(', ')}]`, expected, hint: '' },
+    with: {
+      name: input.name ?? '',
+      found: `${tensor.elem}[${tensor.dims.join(', ')}]`,
+      expected,
+      hint: misfitHint(input.name ?? '', tensor, input.type.elem),
+    },
   });
+}
+
+/** How NumPy makes what an input wants, or at least where it goes. */
+export function misfitHint(name: string, tensor: HostTensor, wanted: ElemType): string {
+  const numpy: Readonly<Partial<Record<ElemType, string>>> = { f16: 'float16', f32: 'float32', f64: 'float64', bool: 'bool' };
+  const type = numpy[wanted] ?? (wanted.startsWith('u') ? `uint${wanted.slice(1)}` : `int${wanted.slice(1)}`);
+  if (tensor.elem !== wanted && wanted !== 'bf16') return `numpy.save("${name}.npy", array.astype("${type}"))`;
+  return `--input ${name}=FILE with a tensor of that shape`;
 }
 
 /** Mulberry32 (Tommy Ettinger, public domain), seeded by FNV-1a of a text: uniform in [0, 1), 32 bits. */

@@ -46,11 +46,11 @@ export function swiftshaderEnvironment(folder: string = swiftshaderFolder): Read
   return { VK_ICD_FILENAMES: manifest, LD_LIBRARY_PATH: folder };
 }
 
-/** What to type where there is no adapter. */
-export function adapterHint(): string {
-  if (process.platform !== 'linux') return 'install or update the graphics driver, then run the command again';
+/** What to type where there is no adapter, on a machine with or without SwiftShader. */
+export function adapterHint(platform: string = process.platform, swiftshader = swiftshaderEnvironment() !== undefined): string {
+  if (platform !== 'linux') return 'install or update the graphics driver, then run the command again';
   const command = `VK_ICD_FILENAMES=${swiftshaderFolder}/vk_swiftshader_icd.json LD_LIBRARY_PATH=${swiftshaderFolder} rescc …`;
-  return swiftshaderEnvironment() ? command : `apt-get install -y chromium-common, then ${command}`;
+  return swiftshader ? command : `apt-get install -y chromium-common, then ${command}`;
 }
 
 export type OrtData =
@@ -307,7 +307,7 @@ class Channel {
     });
     child.on('error', (error) => this.#fail(error.message));
     // `close` comes after stderr was read to its end, so that a crash can say what the driver wrote last.
-    child.on('close', (code, signal) => this.#fail(signal ? `ended by ${signal}` : `ended with exit code ${code}`));
+    child.on('close', (code, signal) => this.#fail(signal ? `was ended by ${signal}` : `ended with exit code ${code}`));
   }
 
   #read(text: string): void {

@@ -97,7 +97,7 @@ async function load(source: Source, files: readonly string[], options: RunOption
   }
   if (!first || parts.length !== 1) {
     return fail(inputMisfit, {
-      with: { name, found: `${parts.length} files`, expected: 'one .npy file, or pictures alone', hint: '' },
+      with: { name, found: `${parts.length} files`, expected: 'one .npy file, or pictures alone', hint: `--input ${name}=FILE, given once` },
     });
   }
   return parseNpy(first.bytes, first.file);
@@ -172,7 +172,7 @@ function turnSize(sources: readonly Source[], total: number, options: RunOptions
   for (const { name, type, files } of sources) {
     if (files.length !== total && files.length !== 1) {
       fail(inputMisfit, {
-        with: { name, found: `${files.length} files`, expected: `${total}, as many as the other inputs have`, hint: '' },
+        with: { name, found: `${files.length} files`, expected: `${total}, as many as the other inputs have`, hint: `--input ${name}=FILE, given ${total} times` },
       });
     }
     if (files.length <= 1) continue;
@@ -180,7 +180,7 @@ function turnSize(sources: readonly Source[], total: number, options: RunOptions
     if (batch !== undefined) fixed = batch;
     if (batch !== undefined && total % batch !== 0) {
       fail(inputMisfit, {
-        with: { name, found: `${total} pictures`, expected: `a multiple of ${batch}, for ${typeText(type)}`, hint: '' },
+        with: { name, found: `${total} pictures`, expected: `a multiple of ${batch}, for ${typeText(type)}`, hint: `--input ${name}=FILE, given ${batch} times` },
       });
     }
   }
@@ -220,7 +220,7 @@ export function topK(scores: HostTensor, k: number, labels?: readonly string[], 
         file: 'the list of labels',
         found: `${labels.length} names`,
         expected: `${classes}, one per class of ${name}`,
-        hint: '',
+        hint: `--labels FILE with ${classes} lines`,
       },
     });
   }
@@ -262,7 +262,7 @@ export async function readLabels(file: string): Promise<readonly string[]> {
 
 /** One name per line, a JSON array of names, or a JSON object from index to name. */
 export function parseLabels(text: string, file: string): readonly string[] {
-  const broken = (found: string, expected: string): never => fail(labelsBroken, { with: { file, found, expected, hint: '' } });
+  const broken = (found: string, expected: string): never => fail(labelsBroken, { with: { file, found, expected, hint: '--labels FILE with one name per line' } });
   const trimmed = text.replace(/^\uFEFF/, '').trim();
   if (trimmed === '') return broken('an empty file', 'names of classes');
   if (!/^[[{]/.test(trimmed)) return trimmed.split(/\r\n|\n|\r/).map((line) => line.trim());

@@ -19,6 +19,7 @@ import {
 import type { Graph, Origin } from '../ir/graph.ts';
 import { type ElemType, elemBytes, elementCount, type HostTensor } from '../ir/types.ts';
 import { decode, encode } from '../weights/round.ts';
+import { misfitHint } from './inputs.ts';
 import {
   adapterHint,
   type Engine,
@@ -158,7 +159,7 @@ export function fromOrt(name: string, tensor: OrtTensor): HostTensor {
   const elem = elemOfOrt.get(tensor.type);
   if (!elem) {
     return fail(catalogue.tensorUnsupported, {
-      with: { name, found: `onnxruntime's type ${tensor.type}`, expected: 'a tensor of numbers or booleans', hint: '' },
+      with: { name, found: `onnxruntime's type ${tensor.type}`, expected: 'a tensor of numbers or booleans', hint: 'take it out of the model' },
     });
   }
   const { data } = tensor;
@@ -171,7 +172,7 @@ function portOf(port: OrtPort): Port {
   const elem = elemOfOrt.get(port.type);
   if (!elem) {
     return fail(catalogue.tensorUnsupported, {
-      with: { name: port.name, found: `onnxruntime's type ${port.type}`, expected: 'a tensor of numbers or booleans', hint: '' },
+      with: { name: port.name, found: `onnxruntime's type ${port.type}`, expected: 'a tensor of numbers or booleans', hint: 'take it out of the model' },
     });
   }
   return { name: port.name, elem, dims: port.shape };
@@ -296,7 +297,7 @@ function checkInputs(ports: readonly Port[], given: ReadonlyMap<string, HostTens
       with: {
         found: found.filter(Boolean).join('; '),
         expected: ports.map((p) => `${p.name}: ${portText(p)}`).join('\n'),
-        hint: missing[0] === undefined ? '' : `--input ${missing[0]}=FILE`,
+        hint: `--input ${missing[0] ?? ports[0]?.name ?? 'NAME'}=FILE`,
       },
     });
   }
@@ -305,7 +306,12 @@ function checkInputs(ports: readonly Port[], given: ReadonlyMap<string, HostTens
     const tensor = need(given, port.name);
     const misfit = (expected: string): never =>
       fail(catalogue.inputMisfit, {
-        with: { name: port.name, found: `${tensor.elem}[${tensor.dims.join(', ')}]`, expected, hint: '' },
+        with: {
+          name: port.name,
+          found: `${tensor.elem}[${tensor.dims.join(', ')}]`,
+          expected,
+          hint: misfitHint(port.name, tensor, port.elem),
+        },
       });
     if (tensor.elem !== port.elem || tensor.dims.length !== port.dims.length) misfit(portText(port));
     port.dims.forEach((d, i) => {
@@ -398,7 +404,8 @@ function openFailure(error: unknown, options: OpenOptions): Error {
 
 function refusalHint(text: string): string {
   if (/could not find an implementation|NOT_IMPLEMENTED|opset|IR version/i.test(text)) return '--opset 17';
-  return '';
+  if (/protobuf|parsing/i.test(text)) return 'write it again: rescc compile model.res -o model.onnx';
+  return '-O0';
 }
 
 function runFailure(error: unknown, options: OpenOptions, stderr: string): Error {
@@ -407,13 +414,13 @@ function runFailure(error: unknown, options: OpenOptions, stderr: string): Error
   const text = error instanceof Error ? error.message : String(error);
   return diagnosed(catalogue.runFailed, {
     ...placed(text, options),
-    with: { ep: options.ep, found: cleaned(text), hint: /alloc|memory/i.test(text) ? 'a smaller input or batch' : '' },
+    with: { ep: options.ep, found: cleaned(text), hint: /alloc|memory/i.test(text) ? 'a smaller input or batch' : '--input NAME=FILE with other sizes' },
   });
 }
 
 function crash(error: EngineCrash, options: OpenOptions, stderr: string): DiagnosticError {
   const last = stderr.trim().split('\n').slice(-3).join('\n');
-  const found = last === '' ? `it ${error.message}` : `it ${error.message}\n${last}`;
+  const found = last === '' ? `it ${error.message}` : `it ${error.message}; its last words:\n${last}`;
   return diagnosed(catalogue.providerCrashed, { with: { ep: options.ep, found, hint: '--ep cpu' } });
 }
 

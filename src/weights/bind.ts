@@ -327,25 +327,25 @@ function misfit(
 const nameOf = (checkpoint: Checkpoint, dict: TensorDict): string =>
   dict.key === '' ? checkpoint.name : `${checkpoint.name}#${dict.key}`;
 
-/**
- * Sets the content of every parameter and buffer of the graph from the checkpoint, converted to the parameter's element type.
- * When a diagnostic is returned (RES0508, RES0520 to RES0524) nothing was set.
- */
-export function bindWeights(graph: Graph, checkpoint: Checkpoint, options: BindOptions = {}): BindResult {
-  const refused = (diagnostic: Diagnostic): BindResult => ({ diagnostics: [diagnostic], notes: [], matched: 0 });
+interface Chosen {
+  readonly wanted: ReadonlyMap<string, readonly Value[]>;
+  readonly fit: Fit;
+  readonly rules: readonly Rule[];
+}
+
+/** The dict that fits the graph best, and how: or why none can be chosen (RES0521 to RES0524). */
+function choose(graph: Graph, checkpoint: Checkpoint, options: BindOptions): Chosen | Diagnostic {
   const wanted = parametersOf(graph);
   const stars = (text: string): number => text.split('*').length - 1;
   for (const { from, to } of options.map ?? []) {
     if (from === '' || stars(to ?? '') > stars(from)) {
-      return refused(
-        makeDiagnostic(badMap, {
-          with: {
-            from,
-            to: to ?? 'none',
-            found: from === '' ? 'nothing before the =' : `${stars(from)} * before the = and ${stars(to ?? '')} after it`,
-          },
-        }),
-      );
+      return makeDiagnostic(badMap, {
+        with: {
+          from,
+          to: to ?? 'none',
+          found: from === '' ? 'nothing before the =' : `${stars(from)} * before the = and ${stars(to ?? '')} after it`,
+        },
+      });
     }
   }
   const rulesFor = (): Rule[] => (options.map ?? []).map(compileRule);
@@ -361,16 +361,14 @@ export function bindWeights(graph: Graph, checkpoint: Checkpoint, options: BindO
       keys.map((name) => ({ name, shape: '' })),
     );
     const shown = keys.slice(0, 20).join(', ');
-    return refused(
-      makeDiagnostic(unknownDict, {
-        with: {
-          checkpoint: checkpoint.name,
-          key: wish,
-          found: filled.length === 0 ? 'no tensors at all' : shown === '' ? 'one dict without a name' : shown,
-          nearest: near ?? keys[0] ?? '',
-        },
-      }),
-    );
+    return makeDiagnostic(unknownDict, {
+      with: {
+        checkpoint: checkpoint.name,
+        key: wish,
+        found: filled.length === 0 ? 'no tensors at all' : shown === '' ? 'one dict without a name' : shown,
+        nearest: near ?? keys[0] ?? '',
+      },
+    });
   }
 
   const attempts = candidates.map((dict) => {
@@ -399,30 +397,92 @@ export function bindWeights(graph: Graph, checkpoint: Checkpoint, options: BindO
   );
   if (rivals.length > 0) {
     const keys = [fit, ...rivals.map((r) => r.fit)].map((f) => f.dict.key).sort();
-    return refused(
-      makeDiagnostic(ambiguousDict, {
-        with: {
-          checkpoint: checkpoint.name,
-          found: `${keys.join(', ')}: ${fit.matched.length} tensors each`,
-          key: keys.find((key) => key !== '') ?? '',
-        },
-      }),
-    );
+    return makeDiagnostic(ambiguousDict, {
+      with: {
+        checkpoint: checkpoint.name,
+        found: `${keys.join(', ')}: ${fit.matched.length} tensors each`,
+        key: keys.find((key) => key !== '') ?? '',
+      },
+    });
   }
-  if (fit.collision) return refused(makeDiagnostic(mapCollision, { with: fit.collision }));
+  if (fit.collision) return makeDiagnostic(mapCollision, { with: fit.collision });
+  return { wanted, fit, rules: best.rules };
+}
+
+export type Match = 'matched' | 'missing' | 'misshapen' | 'mistyped' | 'unused';
+
+/** One tensor of the model, of the checkpoint, or of both. */
+export interface Compared {
+  readonly match: Match;
+  /** In the model; undefined for an unused one. */
+  readonly name: string | undefined;
+  /** In the checkpoint; undefined for a missing one. */
+  readonly from: string | undefined;
+  /** `f32[64, 3, 7, 7]`, where there is one. */
+  readonly model: string | undefined;
+  readonly checkpoint: string | undefined;
+}
+
+export interface Comparison {
+  readonly diagnostics: readonly Diagnostic[];
+  /** The dict that fits best; undefined when none could be chosen. */
+  readonly dict: string | undefined;
+  /** Dropped from the checkpoint's names. */
+  readonly prefix: string;
+  /** The model's tensors in its order, then what is unused in the file's. */
+  readonly rows: readonly Compared[];
+}
+
+/** Compares a graph's parameters with a checkpoint, and changes nothing. Diagnostics are RES0521 to RES0524: a misfit is in the rows. */
+export function compareWeights(graph: Graph, checkpoint: Checkpoint, options: BindOptions = {}): Comparison {
+  const chosen = choose(graph, checkpoint, options);
+  if ('code' in chosen) return { diagnostics: [chosen], dict: undefined, prefix: '', rows: [] };
+  const { wanted, fit } = chosen;
+  const sets: readonly (readonly [Match, ReadonlySet<string>])[] = [
+    ['missing', new Set(fit.missing)],
+    ['misshapen', new Set(fit.misshapen)],
+    ['mistyped', new Set([...fit.mistyped, ...fit.refused])],
+  ];
+  const stored = (name: string): string | undefined => {
+    const entry = fit.byName.get(name) ?? fit.foreign.get(name);
+    return entry && `${entry.elem}${shapeText(entry.dims)}`;
+  };
+  const rows = [...wanted].map(([name, [value]]): Compared => {
+    const match = sets.find(([, names]) => names.has(name))?.[0] ?? 'matched';
+    const model = value && `${value.type.elem}${shapeText(numbersOf(value))}`;
+    return { match, name, from: fit.fromOf.get(name), model, checkpoint: stored(name) };
+  });
+  for (const name of fit.unused)
+    rows.push({
+      match: 'unused',
+      name: undefined,
+      from: fit.fromOf.get(name) ?? name,
+      model: undefined,
+      checkpoint: stored(name),
+    });
+  return { diagnostics: [], dict: fit.dict.key, prefix: fit.prefix, rows };
+}
+
+/**
+ * Sets the content of every parameter and buffer of the graph from the checkpoint, converted to the parameter's element type.
+ * When a diagnostic is returned (RES0508, RES0520 to RES0524) nothing was set.
+ */
+export function bindWeights(graph: Graph, checkpoint: Checkpoint, options: BindOptions = {}): BindResult {
+  const refused = (diagnostic: Diagnostic): BindResult => ({ diagnostics: [diagnostic], notes: [], matched: 0 });
+  const chosen = choose(graph, checkpoint, options);
+  if ('code' in chosen) return refused(chosen);
+  const { wanted, fit, rules } = chosen;
   if (fit.refused.length > 0) {
     const found = (name: string): string => {
       const tensor = fit.foreign.get(name);
       return `${tensor?.elem ?? ''}${shapeText(tensor?.dims ?? [])}`;
     };
     return {
-      diagnostics: fit.refused
-        .slice(0, 20)
-        .map((name) =>
-          makeDiagnostic(refusedElement, {
-            with: { file: checkpoint.name, tensor: fit.fromOf.get(name) ?? name, found: found(name) },
-          }),
-        ),
+      diagnostics: fit.refused.slice(0, 20).map((name) =>
+        makeDiagnostic(refusedElement, {
+          with: { file: checkpoint.name, tensor: fit.fromOf.get(name) ?? name, found: found(name) },
+        }),
+      ),
       notes: [],
       matched: 0,
     };
@@ -433,8 +493,7 @@ export function bindWeights(graph: Graph, checkpoint: Checkpoint, options: BindO
   const notes: string[] = [];
   if (fit.dict.key !== '' && options.key === undefined) notes.push(`dict ${fit.dict.key} of ${checkpoint.name} is taken`);
   if (fit.prefix !== '') notes.push(`prefix ${fit.prefix} dropped from every name`);
-  for (const rule of best.rules)
-    if (!rule.used) notes.push(`map "${rule.rule.from}=${rule.rule.to ?? 'none'}" matches no tensor`);
+  for (const rule of rules) if (!rule.used) notes.push(`map "${rule.rule.from}=${rule.rule.to ?? 'none'}" matches no tensor`);
   const conversions = new Map<string, number>();
   for (const name of fit.matched) {
     const entry = fit.byName.get(name);

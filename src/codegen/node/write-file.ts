@@ -73,7 +73,7 @@ async function write(
 ): Promise<Written> {
   options.signal?.throwIfAborted();
   const { target, found } = await targetOf(resolve(path));
-  if (found?.isDirectory()) fail(wouldReplaceOther, { with: { path, what: 'a folder' } });
+  if (found?.isDirectory()) fail(wouldReplaceOther, { with: { path, what: 'a folder', hint: `-o ${join(path, 'model.onnx')}` } });
   const wholeSize = modelSize(model);
   const wantsExternal = options.externalData !== undefined && options.externalData !== false;
   if (found && !found.isFile()) {
@@ -136,10 +136,12 @@ async function writeWithData(
   return { bytes: placed.bytes + modelBytes, files: [path, join(dirname(path), location)] };
 }
 
+const usualDataName = (target: string): string => `${basename(target).replace(/\.onnx$/, '')}.data`;
+
 /** A fixed name is a file beside the model: one that is free, that the old model already keeps its weights in, or that may be lost. */
 async function checkDataName(name: string, target: string, before: readonly string[], force: boolean): Promise<void> {
   if (name === '' || name === '.' || name === '..' || name === basename(target) || /[/\\]/.test(name)) {
-    fail(badDataName, { with: { name, usual: `${basename(target).replace(/\.onnx$/, '')}.data` } });
+    fail(badDataName, { with: { name, usual: usualDataName(target) } });
   }
   const found = await statOrNothing(join(dirname(target), name));
   if (!found || (found.isFile() && (force || found.size === 0 || before.includes(name)))) return;
@@ -147,6 +149,7 @@ async function checkDataName(name: string, target: string, before: readonly stri
     with: {
       path: name,
       what: found.isFile() ? `${found.size} bytes that the model at ${basename(target)} does not name` : 'no regular file',
+      hint: found.isFile() ? '--force' : `--external-data ${usualDataName(target)}`,
     },
   });
 }
@@ -279,7 +282,7 @@ function checkReplaceable(target: string, path: string, found: Stats): void {
       throw error;
     }
   });
-  if (!isModel) fail(wouldReplaceOther, { with: { path, what: `${found.size} bytes that are no ONNX model` } });
+  if (!isModel) fail(wouldReplaceOther, { with: { path, what: `${found.size} bytes that are no ONNX model`, hint: '--force' } });
 }
 
 /** The data files that a model names (GraphProto.initializer.external_data.location). */
@@ -321,7 +324,8 @@ function explain(error: unknown, progress: Progress): never {
   if (progress.signal?.aborted) fail(writingStopped, { with: { path, written, total } });
   const code = codeOf(error);
   if (code === undefined || !(error instanceof Error) || !('syscall' in error)) throw error;
-  const reason = error.message;
+  // `EACCES: permission denied, open '…'`: the file is a temporary one, which the user never named.
+  const reason = error.message.replace(/^[A-Z]+: /, '').replace(/, \w+( '.*)?$/, '');
   switch (code) {
     case 'ENOENT':
     case 'ENOTDIR':

@@ -21,11 +21,11 @@ export const notAtThisOpset = defineDiagnostic({
 
 export const foldedNotFinite = defineDiagnostic({
   code: 'RES0602',
-  title: msg`the folded weight ${'name'} has an element that is not finite`,
-  found: msg`element ${'index'} is ${'value'} in ${'elem'}, though every weight it is computed from is finite`,
+  title: msg`weight ${'name'} has an element that ${'elem'} cannot hold`,
+  found: msg`element ${'index'} is ${'value'}, though every weight it is computed from is finite`,
   expected: msg`numbers within the range of ${'elem'}`,
-  hint: msg`-O0`,
-  more: 'A pass folded several weights into one, as a batchnorm into its convolution, and the result overflows its element type, or divides by a variance of zero. Without passes the weights are written as they are.',
+  hint: msg`-O0; where the checkpoint itself holds it, a model in a type with more range, such as f32`,
+  more: 'Either a pass folded several weights into one, as a batchnorm into its convolution, and the result overflows its element type: without passes the weights are written as they are. Or the checkpoint holds numbers that the type of the parameter has no room for: f16 ends at 65504.',
 });
 
 export const tooLargeForOneFile = defineDiagnostic({
@@ -69,7 +69,7 @@ export const wouldReplaceOther = defineDiagnostic({
   title: msg`${'path'} exists and is no ONNX model`,
   found: msg`${'what'}`,
   expected: msg`a path that is free, or holds a model that may be replaced`,
-  hint: msg`--force`,
+  hint: msg`${'hint'}`,
   more: 'A model replaces a model without asking. Anything else at the path, such as the source itself, is more likely a mistake than meant to be lost.',
 });
 
@@ -104,7 +104,7 @@ export const cannotDraw = defineDiagnostic({
   code: 'RES0611',
   title: 'Graphviz could not lay the drawing out',
   found: msg`${'reason'}`,
-  expected: msg`a drawing that fits into the memory of WebAssembly`,
+  expected: msg`a drawing that Graphviz can lay out within its memory`,
   hint: msg`--depth 1, or -o net.dot for a native Graphviz`,
   more: 'SVG is made by Graphviz compiled to WebAssembly, whose memory is limited. A drawing of fewer boxes, with --depth, or a native Graphviz goes further.',
 });

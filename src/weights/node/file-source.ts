@@ -10,7 +10,11 @@ export interface FileSource extends ByteSource {
   close(): void;
 }
 
-const reasons: Readonly<Record<string, string>> = { ENOENT: 'no such file', EACCES: 'no permission to read it', EISDIR: 'a folder' };
+const reasons: Readonly<Record<string, string>> = {
+  ENOENT: 'no such file',
+  EACCES: 'no permission to read it',
+  EISDIR: 'a folder',
+};
 
 function reasonOf(error: unknown): string {
   const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
