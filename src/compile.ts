@@ -20,7 +20,7 @@ import { parse as parseFile } from './parser/parse.ts';
 import { optimize as optimizeGraph, type PassReport, passNames, type Target } from './passes/pipeline.ts';
 import { standardLibrary } from './stdlib/sources.ts';
 import { version } from './version.ts';
-import { bindWeights } from './weights/bind.ts';
+import { bindWeights, type Comparison, compareWeights } from './weights/bind.ts';
 import type { ByteSource } from './weights/bytes.ts';
 import { type Checkpoint, openCheckpoint } from './weights/checkpoint.ts';
 import { initial, literal } from './weights/expr.ts';
@@ -172,6 +172,22 @@ export function build(source: string | SourceFile, options: CheckOptions = {}): 
   return front(source, options);
 }
 
+/** Compares a checkpoint with one model of a source, tensor by tensor; nothing is compiled and no number read. */
+export async function matchWeights(
+  source: string | SourceFile,
+  weights: ByteSource | Checkpoint,
+  options: CheckOptions & WeightOptions = {},
+): Promise<{ readonly diagnostics: readonly Diagnostic[]; readonly comparison: Comparison | undefined; readonly model: string | undefined }> {
+  const { diagnostics, graph, model, maps } = front(source, options);
+  if (!graph) return { diagnostics, comparison: undefined, model };
+  const checkpoint = 'dicts' in weights ? weights : await openCheckpoint(weights);
+  const comparison = compareWeights(graph, checkpoint, {
+    ...(options.weightsKey !== undefined && { key: options.weightsKey }),
+    map: [...(options.map ?? []), ...maps],
+  });
+  return { diagnostics: [...diagnostics, ...comparison.diagnostics], comparison, model };
+}
+
 /** Names of the complete models of a source, in order. */
 export function models(source: string | SourceFile, options: CheckOptions = {}): readonly string[] {
   const { file } = parseFile(sourceOf(source, options.fileName));
@@ -246,7 +262,7 @@ export async function compile(source: string | SourceFile, options: CompileOptio
         ...(options.weightsKey !== undefined && { key: options.weightsKey }),
         allowMissing: options.allowMissing ?? false,
         allowUnused: options.allowUnused ?? false,
-        map: [...maps, ...(options.map ?? [])],
+        map: [...(options.map ?? []), ...maps],
       });
       for (const d of bound.diagnostics) sink.add(d);
       notes.push(...bound.notes);

@@ -3,7 +3,8 @@ import { basename } from 'node:path';
 import { SingleBar } from 'cli-progress';
 import type { Command } from 'commander';
 import { toDot, toSvg } from '../codegen/draw.ts';
-import { writeModel } from '../codegen/node/write-file.ts';
+import { writeModel, writeSafetensors } from '../codegen/node/write-file.ts';
+import { encodeSafetensors, safetensorsOf } from '../codegen/safetensors.ts';
 import { maddsText } from '../codegen/summary.ts';
 import { onnxText } from '../codegen/text.ts';
 import { type CompileReport, type CompileResult, check, compile } from '../compile.ts';
@@ -40,8 +41,10 @@ import {
 } from './output.ts';
 import { explainRefusals, statsTable } from './pass-report.ts';
 
-type Emit = 'onnx' | 'onnx-text' | 'ir' | 'ast' | 'dot' | 'svg';
-const emits: readonly Emit[] = ['onnx', 'onnx-text', 'ir', 'ast', 'dot', 'svg'];
+type Emit = 'onnx' | 'onnx-text' | 'ir' | 'ast' | 'dot' | 'svg' | 'safetensors';
+const emits: readonly Emit[] = ['onnx', 'onnx-text', 'ir', 'ast', 'dot', 'svg', 'safetensors'];
+/** What goes to a file, or as bytes to standard output where `-` asks for it. */
+const binaries: readonly Emit[] = ['onnx', 'safetensors'];
 
 interface Flags extends ModelFlags, WeightFlags, PassFlags, OutputFlags {
   readonly output?: string;
@@ -72,7 +75,7 @@ async function run(file: string, given: Flags): Promise<void> {
   const started = performance.now();
   const emit = emits.find((e) => e === (given.emit ?? 'onnx'));
   if (!emit) return refuse('--emit', given.emit ?? '', emits, 'onnx');
-  const flags = { ...given, binary: emit === 'onnx' && given.output === '-' };
+  const flags = { ...given, binary: binaries.includes(emit) && given.output === '-' };
   const { printAfter, explain } = flags;
   if (printAfter !== undefined && !passNames.includes(printAfter)) refuse('--print-after', printAfter, passNames, 'simplify');
   if (typeof explain === 'string' && !explainRule(explain)) refuse('--explain', explain, passNames, 'fold-batchnorm');
@@ -82,11 +85,13 @@ async function run(file: string, given: Flags): Promise<void> {
     stopOnErrors(flags, checked.diagnostics);
     return text(flags, checked.diagnostics, astText(checked.file));
   }
-  if (emit === 'onnx' && flags.output === undefined) {
-    fail(noTarget, { with: { example: `${basename(file === '-' ? 'model' : file).replace(/\.res$/, '')}.onnx` } });
+  if (binaries.includes(emit) && flags.output === undefined) {
+    fail(noTarget, { with: { example: `${basename(file === '-' ? 'model' : file).replace(/\.res$/, '')}.${emit}` } });
   }
   const result = await compile(source, {
     ...compileOptions(flags),
+    // Parameters go out as the source names them, so that they load again, unless folding is asked for.
+    ...(emit === 'safetensors' && flags.O === undefined && flags.passes === undefined && { level: 0 as const }),
     onPass: (name: string, graph: Graph) => {
       if (name === printAfter && !flags.json) err(printGraph(graph));
     },
@@ -107,7 +112,7 @@ async function run(file: string, given: Flags): Promise<void> {
       break;
   }
   if (!flags.json) report(flags, result.diagnostics);
-  const bytes = await write(result, flags);
+  const bytes = await write(result, emit, flags);
   const seconds = (performance.now() - started) / 1000;
   if (flags.json) {
     report(flags, result.diagnostics, {
@@ -140,13 +145,14 @@ function text(flags: Flags & OutputOptions, diagnostics: readonly Diagnostic[], 
 
 async function write(
   result: CompileResult,
+  emit: Emit,
   flags: Flags,
 ): Promise<{ readonly bytes: number; readonly files: readonly string[] }> {
-  const { onnx } = result;
-  if (!onnx || flags.output === undefined) return { bytes: 0, files: [] };
+  const { graph, onnx } = result;
+  if (!graph || !onnx || flags.output === undefined) return { bytes: 0, files: [] };
   if (flags.output === '-') {
     let bytes = 0;
-    for await (const chunk of result.stream()) {
+    for await (const chunk of emit === 'safetensors' ? encodeSafetensors(safetensorsOf(graph)) : result.stream()) {
       outBytes(chunk);
       bytes += chunk.length;
     }
@@ -158,12 +164,9 @@ async function write(
   process.once('SIGTERM', interrupt);
   const bar = process.stderr.isTTY && !flags.quiet && !flags.json ? progressBar(basename(flags.output)) : undefined;
   try {
-    return await writeModel(onnx, flags.output, {
-      externalData: flags.externalData,
-      force: flags.force,
-      signal: abort.signal,
-      onProgress: bar?.update,
-    });
+    const options = { force: flags.force, signal: abort.signal, onProgress: bar?.update };
+    if (emit === 'safetensors') return await writeSafetensors(graph, flags.output, options);
+    return await writeModel(onnx, flags.output, { ...options, externalData: flags.externalData });
   } catch (error) {
     if (!abort.signal.aborted || !(error instanceof DiagnosticError)) throw error;
     bar?.stop();
@@ -208,7 +211,7 @@ function progressBar(name: string): { readonly update: (written: number, total: 
 
 const grouped = (n: number): string => n.toString().replace(/\B(?=(\d{3})+$)/g, ',');
 
-function bytesText(bytes: number): string {
+export function bytesText(bytes: number): string {
   if (bytes < 1e3) return `${bytes} B`;
   if (bytes < 1e6) return `${(bytes / 1e3).toFixed(1)} kB`;
   return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;

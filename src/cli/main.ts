@@ -13,6 +13,7 @@ import { columns, Exit, ending, err, exitCodes, out } from './output.ts';
 import { addRun } from './run.ts';
 import { addSummary } from './summary.ts';
 import { addVerify } from './verify.ts';
+import { addWeights } from './weights.ts';
 
 const nothing = (): void => undefined;
 
@@ -34,10 +35,11 @@ function program(): Command {
   addFmt(root);
   addSummary(root);
   addGraph(root);
+  addWeights(root);
   addExplain(root);
   root.addHelpText(
     'after',
-    '\nExit codes: 0 done, 1 errors in the input or a verdict of no, 2 a call that is not understood, 70 a bug, 130 interrupted.',
+    '\nExit codes: 0 done, 1 errors in the input or a verdict of no,\n            2 a call that is not understood, 70 a bug, 130 interrupted',
   );
   for (const command of root.commands) command.exitOverride().configureOutput(streams);
   return root;

@@ -5,7 +5,7 @@ import { badOption } from '../diagnostics/catalogue/cli.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { passNames } from '../passes/pipeline.ts';
 import { fileSource } from '../weights/node/file-source.ts';
-import { resolveImport } from './files.ts';
+import { readSource, resolveImport } from './files.ts';
 
 export interface ModelFlags {
   readonly model?: string;
@@ -18,6 +18,7 @@ export interface WeightFlags {
   readonly allowMissing?: boolean;
   readonly allowUnused?: boolean;
   readonly map?: readonly string[];
+  readonly mapFile?: string;
 }
 export interface PassFlags {
   readonly O?: OptimizationLevel;
@@ -57,11 +58,18 @@ export function withModel(command: Command): Command {
 }
 
 export function withWeights(command: Command): Command {
+  return withMap(
+    command
+      .option('-w, --weights <file>', 'a checkpoint: safetensors, PyTorch, .npz or ONNX; file#key chooses a dict in it')
+      .option('--allow-missing', 'initialises parameters that the checkpoint lacks')
+      .option('--allow-unused', 'ignores tensors of the checkpoint that the model lacks'),
+  );
+}
+
+export function withMap(command: Command): Command {
   return command
-    .option('-w, --weights <file>', 'a checkpoint: PyTorch state dict or safetensors; file#key chooses a dict in it')
-    .option('--allow-missing', 'initialises parameters that the checkpoint lacks')
-    .option('--allow-unused', 'ignores tensors of the checkpoint that the model lacks')
-    .option('--map <from=to>', 'renames tensors of the checkpoint, * captures; from=none drops (repeatable)', collect);
+    .option('--map <from=to>', 'renames tensors of the checkpoint, * captures; from=none drops (repeatable)', collect)
+    .option('--map-file <file>', 'a file of such renamings, one a line');
 }
 
 export function withPasses(command: Command): Command {
@@ -85,7 +93,7 @@ export function compileOptions(flags: ModelFlags & WeightFlags & PassFlags): Com
         with: {
           option: '--passes',
           found: pass,
-          expected: `of ${passNames.join(', ')}`,
+          expected: `names of passes: ${passNames.join(', ')}`,
           hint: '--passes simplify,fold-batchnorm',
         },
       });
@@ -102,7 +110,7 @@ export function compileOptions(flags: ModelFlags & WeightFlags & PassFlags): Com
     weightsKey: key,
     allowMissing: flags.allowMissing,
     allowUnused: flags.allowUnused,
-    map: flags.map?.map(mapping),
+    map: mapsOf(flags),
     level: flags.O,
     passes: flags.passes,
     target: flags.target,
@@ -112,10 +120,33 @@ export function compileOptions(flags: ModelFlags & WeightFlags & PassFlags): Com
 }
 
 /** `ckpt.pth#params_ema` names a dict of a checkpoint. */
-function splitKey(weights: string | undefined): readonly [string | undefined, string | undefined] {
+export function splitKey(weights: string | undefined): readonly [string | undefined, string | undefined] {
   const at = weights?.lastIndexOf('#') ?? -1;
   if (weights === undefined || at < 1) return [weights, undefined];
   return [weights.slice(0, at), weights.slice(at + 1)];
+}
+
+/** The renamings of `--map`, then those of `--map-file`: the first that matches a name is followed. */
+export function mapsOf(flags: WeightFlags): readonly { readonly from: string; readonly to: string | undefined }[] {
+  const path = flags.mapFile;
+  const lines = path === undefined ? [] : readSource(path).text.split(/\r?\n/);
+  const fromFile = lines.flatMap((line, i) => {
+    const text = line.trim();
+    if (text === '' || text.startsWith('//')) return [];
+    const at = text.indexOf('=');
+    if (at < 1) {
+      return fail(badOption, {
+        with: {
+          option: '--map-file',
+          found: `${path}:${i + 1}: ${text}`,
+          expected: 'from=to in every line',
+          hint: '*.gamma=*.weight',
+        },
+      });
+    }
+    return [mapping(`${text.slice(0, at).trim()}=${text.slice(at + 1).trim()}`)];
+  });
+  return [...(flags.map ?? []).map(mapping), ...fromFile];
 }
 
 function mapping(text: string): { from: string; to: string | undefined } {

@@ -2,16 +2,11 @@
 import { maddsText } from '../codegen/summary.ts';
 import type { PassReport } from '../passes/pipeline.ts';
 
-function table(rows: readonly (readonly string[])[]): string {
+function table(rows: readonly (readonly string[])[], leftColumns: number): string {
   const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+  const cell = (text: string, i: number): string =>
+    i < leftColumns ? text.padEnd(widths[i] ?? 0) : text.padStart(widths[i] ?? 0);
+  return rows.map((row) => row.map(cell).join('  ').trimEnd()).join('\n');
 }
 
 /** One line per pass: nodes and weights before and after, multiply-adds, how often it fired and refused. */
@@ -30,7 +25,7 @@ export function statsTable(report: PassReport): string {
     ]);
   }
   const fired = report.passes.flatMap((pass) => Object.entries(pass.fired).map(([rule, n]) => `  ${rule}: ${n}`));
-  return [table(rows), ...(fired.length > 0 ? ['fired', ...new Set(fired)] : [])].join('\n');
+  return [table(rows, 1), ...(fired.length > 0 ? ['fired', ...new Set(fired)] : [])].join('\n');
 }
 
 /** Every refusal with its rule, condition and place. */
@@ -44,7 +39,5 @@ export function explainRefusals(report: PassReport, only: string | undefined): s
     }
   }
   if (rows.size === 0) return 'nothing was refused';
-  return table(
-    [['rule', 'condition', 'at'], ...rows.values()].map((row) => [row[0] ?? '', (row[1] ?? '').padEnd(14), row[2] ?? '']),
-  );
+  return table([['rule', 'condition', 'at'], ...rows.values()], 3);
 }

@@ -186,6 +186,11 @@ export class WireWriter {
       }
     }
     this.varint(utf8Size(text));
+    this.text(text);
+  }
+
+  /** UTF-8 alone, without tag and length. */
+  text(text: string): void {
     this.#reserve(text.length * 3);
     for (let i = 0; i < text.length; i++) {
       let code = text.codePointAt(i) ?? 0;

@@ -368,6 +368,15 @@ class Chunks {
   }
 }
 
+/** The tensors' bytes, one behind the other. Each piece is valid until the next one is asked for. */
+export async function* tensorPieces(
+  initializers: Iterable<OnnxInitializer>,
+  signal?: StopSignal | undefined,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const chunks = new Chunks();
+  for (const initializer of initializers) yield* chunks.of(initializer, signal);
+}
+
 /** The smallest magnitude that rounds to infinity: half a step beyond the largest number, which rounds to even and so away. */
 const overflowAt: Readonly<Record<string, number>> = {
   f64: Number.POSITIVE_INFINITY,

@@ -54,21 +54,21 @@ export async function readBytes(path: string): Promise<Uint8Array> {
 /** Throws `DiagnosticError` (RES0822, RES0823). `name` is for messages. */
 export async function decodeImage(bytes: Uint8Array, name: string): Promise<Image> {
   const format = imageFormatOf(bytes);
-  const broken = (found: string): never =>
+  const broken = (found: string, hint = `file ${name}, which tells what it is; then save the picture again`): never =>
     fail(catalogue.imageBroken, {
-      with: { file: name, found, expected: `a whole picture of at most ${maxPixels / 1e6} megapixels`, hint: `convert ${name} -resize '4096x4096>' picture.png` },
+      with: { file: name, found, expected: `a whole picture of at most ${maxPixels / 1e6} megapixels`, hint },
     });
   if (!format) {
     const first = [...bytes.subarray(0, 8)].map((b) => b.toString(16).padStart(2, '0')).join(' ');
     return fail(catalogue.imageFormat, {
-      with: { file: name, found: first === '' ? 'an empty file' : `first bytes ${first}`, hint: `convert ${name} picture.png` },
+      with: { file: name, found: first === '' ? 'an empty file' : `first bytes ${first}`, hint: first === '' ? `ls -l ${name}` : `convert ${name} picture.png` },
     });
   }
   if (format === 'png') {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     if (bytes.length < 24) return broken('the file ends before its size is told');
     const pixels = view.getUint32(16) * view.getUint32(20);
-    if (pixels > maxPixels) return broken(`${view.getUint32(16)} x ${view.getUint32(20)} pixels`);
+    if (pixels > maxPixels) return broken(`${view.getUint32(16)} x ${view.getUint32(20)} pixels`, `convert ${name} -resize 4096x4096 smaller.png`);
     const { PNG } = (await import('pngjs')).default;
     let read: { readonly width: number; readonly height: number; readonly data: Uint8Array } | undefined;
     try {
@@ -281,11 +281,10 @@ function normalization(
   name: string,
 ): { mean: readonly number[]; std: readonly number[] } {
   const spread = (option: string, given: readonly number[] | undefined, fallback: number): readonly number[] => {
-    const refuse = (found: string, expected: string): never =>
-      fail(catalogue.imageOptions, {
-        with: { option, found, expected, hint: option === '--mean' ? '--mean 0.485,0.456,0.406' : '--std 0.229,0.224,0.225' },
-      });
-    if (given && !float) refuse(`numbers for input ${name}, which takes bytes`, 'no normalisation');
+    const usual = option === '--mean' ? ['0.485', '0.485,0.456,0.406'] : ['0.229', '0.229,0.224,0.225'];
+    const refuse = (found: string, expected: string, hint = `${option} ${usual[channels === 1 ? 0 : 1]}`): never =>
+      fail(catalogue.imageOptions, { with: { option, found, expected, hint } });
+    if (given && !float) refuse(`numbers for input ${name}, which takes bytes`, 'no normalisation', `leave ${option} out`);
     const list = given ?? [fallback];
     if (list.length !== 1 && list.length !== channels)
       refuse(`${list.length} numbers`, channels === 1 ? '1' : `1 or ${channels}`);
@@ -324,6 +323,10 @@ function sizedFor(image: Image, layout: Layout, options: ImageOptions, name: str
   return promised(centerCrop(scaled, width ?? scaled.width, height ?? scaled.height), layout, wrong);
 }
 
+/** The largest multiple that the shorter side still has, or the first. */
+const nearby = (image: Image, multiple: number): number =>
+  Math.max(1, Math.floor(Math.min(image.height, image.width) / multiple)) * multiple;
+
 /** A symbolic height or width may have been promised to be a multiple of something. */
 function promised(image: Image, layout: Layout, wrong: (found: string, hint: string) => never): Image {
   for (const [dim, size] of [
@@ -334,7 +337,7 @@ function promised(image: Image, layout: Layout, wrong: (found: string, hint: str
     const [symbol] = multiples;
     if (multiples.length !== 1 || !symbol) continue;
     if (size % symbol[1] !== 0)
-      wrong(`${image.height} x ${image.width}, where ${symbol[0]} has to be a multiple of ${symbol[1]}`, '--resize');
+      wrong(`${image.height} x ${image.width}, where ${symbol[0]} has to be a multiple of ${symbol[1]}`, `--resize ${nearby(image, symbol[1])}`);
   }
   return image;
 }

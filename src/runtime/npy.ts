@@ -34,8 +34,8 @@ export function isNpy(bytes: Uint8Array): boolean {
 
 /** Throws `DiagnosticError` (RES0821; RES0530 for integers beyond 2^53), also for a file that is cut off or has bytes too many. `file` is for messages. */
 export function parseNpy(bytes: Uint8Array, file: string): HostTensor {
-  const broken = (found: string, expected: string): never =>
-    fail(catalogue.npyBroken, { with: { file, found, expected, hint: 'numpy.save(file, array)' } });
+  const broken = (found: string, expected: string, hint = `numpy.save("${file}", array)`): never =>
+    fail(catalogue.npyBroken, { with: { file, found, expected, hint } });
   if (!isNpy(bytes)) broken('no magic bytes', 'the bytes 93 4E 55 4D 50 59 at the start');
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const version = bytes[6] ?? 0;
@@ -54,7 +54,10 @@ export function parseNpy(bytes: Uint8Array, file: string): HostTensor {
   if (!code || order === undefined || shape === undefined)
     return broken(header.trim(), "'descr' (one simple type), 'fortran_order' and 'shape'");
   const elem = elemOfCode(code[2] ?? '');
-  if (!elem) return broken(`elements of type ${code[1] ?? ''}${code[2] ?? ''}`, Object.keys(codes).join(', '));
+  if (!elem) {
+    const hint = `numpy.save("${file}", array.astype("float32"))`;
+    return broken(`elements of type ${code[1] ?? ''}${code[2] ?? ''}`, `numbers or booleans: ${Object.keys(codes).join(', ')}`, hint);
+  }
   const dims: number[] = [];
   for (const part of shape.split(',')) {
     const text = part.trim().replace(/L$/, '');

@@ -262,7 +262,8 @@ export async function readLabels(file: string): Promise<readonly string[]> {
 
 /** One name per line, a JSON array of names, or a JSON object from index to name. */
 export function parseLabels(text: string, file: string): readonly string[] {
-  const broken = (found: string, expected: string): never => fail(labelsBroken, { with: { file, found, expected, hint: '--labels FILE with one name per line' } });
+  const broken = (found: string, expected: string, hint = '--labels FILE with one name per line'): never =>
+    fail(labelsBroken, { with: { file, found, expected, hint } });
   const trimmed = text.replace(/^\uFEFF/, '').trim();
   if (trimmed === '') return broken('an empty file', 'names of classes');
   if (!/^[[{]/.test(trimmed)) return trimmed.split(/\r\n|\n|\r/).map((line) => line.trim());
@@ -280,7 +281,7 @@ export function parseLabels(text: string, file: string): readonly string[] {
     const name: unknown = Array.isArray(value) ? value[value.length - 1] : value;
     const index = Number(key);
     if (typeof name !== 'string' || !Number.isInteger(index) || index < 0 || index >= entries.length)
-      return broken(`${key}: ${JSON.stringify(value)}`, `names for the indices 0 to ${entries.length - 1}`);
+      return broken(`${key}: ${JSON.stringify(value)}`, `names for the indices 0 to ${entries.length - 1}`, 'write ["cat", "dog"], in the order of the classes');
     names[index] = name;
   }
   return names;

@@ -414,7 +414,7 @@ function runFailure(error: unknown, options: OpenOptions, stderr: string): Error
   const text = error instanceof Error ? error.message : String(error);
   return diagnosed(catalogue.runFailed, {
     ...placed(text, options),
-    with: { ep: options.ep, found: cleaned(text), hint: /alloc|memory/i.test(text) ? 'a smaller input or batch' : '--input NAME=FILE with other sizes' },
+    with: { ep: options.ep, found: cleaned(text), hint: /alloc|memory/i.test(text) ? 'a smaller input or batch' : '--input NAME=FILE with sizes and numbers that the model is made for' },
   });
 }
 

@@ -57,7 +57,7 @@ describe('compile', () => {
       before: { nodes: 6, parameters: 108 + 8 + 50, buffers: 8 },
       after: { nodes: 5 },
     });
-    expect(data['bytes']).toBe(statSync(at('m.onnx')).size);
+    expect(data.bytes).toBe(statSync(at('m.onnx')).size);
     const piped = run('small.res', '-o', '-', '--json');
     expect(object(piped.err)).toMatchObject({ ok: true, bytes: piped.bytes.length });
     expect(piped.bytes.equals(readFileSync(at('m.onnx')))).toBe(true);
@@ -72,7 +72,7 @@ describe('compile', () => {
     const answer = run('small.res', '--emit', kind);
     expect(answer).toMatchObject({ code: 0, err: '' });
     expect(answer.out).toMatch(expected);
-    expect(object(run('small.res', '--emit', kind, '--json').out)['text']).toBe(kind === 'svg' ? expect.any(String) : answer.out);
+    expect(object(run('small.res', '--emit', kind, '--json').out).text).toBe(answer.out);
     expect(run('small.res', '--emit', kind, '-o', 'emitted', '-q')).toMatchObject({ code: 0, out: '', err: '' });
     expect(readFileSync(at('emitted'), 'utf8')).toMatch(expected);
   });
@@ -107,7 +107,7 @@ describe('compile', () => {
       'fold-batchnorm',
     ]);
     expect(out).toMatch(/^pass +nodes +weights +multiply-adds +fired +refused\nsimplify +73 +→ 73 /);
-    expect(out).toMatch(/^fold-batchnorm\/into-linear: 19$/m);
+    expect(out).toMatch(/^ {2}fold-batchnorm\/into-linear: 19$/m);
     expect(out).toMatch(/^move-stride\/up {2}\S+ +@layer2\.0$/m);
     expect(err).toMatch(/^graph @ResNet20\n/);
     expect(rescc([...cifar.slice(0, 3), '-o', at('r.onnx'), '--explain', 'fold-batchnorm']).out).toBe('nothing was refused\n');
@@ -171,9 +171,7 @@ describe('summary, graph and explain', () => {
     expect(run('explain', 'res0302').out).toBe(page);
     expect(run('explain', 'fold-batchnorm').out).toMatch(/fold-batchnorm\/into-linear[\s\S]*Exact when/);
     expect(run('explain').out.split('\n').length).toBeGreaterThan(80);
-    expect(object(run('explain', '302', '--json').out)['text']).toBe(
-      page.trimEnd() === page ? page : expect.stringContaining('shortcut'),
-    );
+    expect(`${String(object(run('explain', '302', '--json').out).text).trimEnd()}\n`).toBe(page);
   });
 });
 
@@ -186,7 +184,7 @@ describe('verify and run', () => {
     for (const line of answer.out.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
     const data = object(run('verify', 'small.res', '--json').out);
     expect(data).toMatchObject({ ok: true });
-    expect(data['runs']).toEqual(expect.arrayContaining([expect.objectContaining({ provider: 'cpu', ok: true })]));
+    expect(data.runs).toEqual(expect.arrayContaining([expect.objectContaining({ provider: 'cpu', ok: true })]));
     expect(run('verify', 'small.res', '--quiet')).toMatchObject({ code: 0, out: '', err: '' });
   });
   test('run classifies pictures, from a source and from its model', () => {
@@ -213,14 +211,14 @@ describe('verify and run', () => {
     expect(fromModel.out).toContain(truth);
     expect(rescc(['run', ...cifar, ...options]).out).toBe(fromModel.out);
     const data = object(rescc(['run', onnx, ...options, '--json']).out);
-    expect(data['files']).toHaveLength(2);
-    expect(data['top']).toMatchObject([
+    expect(data.files).toHaveLength(2);
+    expect(data.top).toMatchObject([
       [{ label: truth }, {}],
       [{}, {}],
     ]);
   });
   test('run reads and writes .npy and .png', () => {
-    const source = 'model Twice { input x: f32[1, 3, 2, 2]\n  y = it + it\n  output y }\n';
+    const source = 'model Twice { input x: f32[1, 3, 2, 2]\n  let y = it + it\n  output y }\n';
     writeFileSync(at('twice.res'), source);
     const header = "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 3, 2, 2), }";
     const padded = `${header}${' '.repeat(127 - 10 - header.length)}\n`;

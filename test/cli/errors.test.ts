@@ -1,14 +1,14 @@
 /** Every way to call rescc wrongly or on wrong files: the exit code, the diagnostic, and never a stack trace or half a file. */
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { golden } from '../golden.ts';
-import { type Answer, folder, object, rescc, small } from './rescc.ts';
+import { type Answer, folder, object, rescc, root, small } from './rescc.ts';
 
 const here = folder({
   'small.res': small,
   'loose.res': 'model M { input x: f32[N, 4]\n linear( 8 )\noutput y }\n',
-  'wrong.res': 'model M { input x: f32[N, 4]\n  linear(nope)\n  residual { linear(8) }\n  blub\n output y }\n',
+  'wrong.res': 'model M { input x: f32[N, 4]\n  residual { linear(8) }\n  linear(nope)\n  blub\n output y }\n',
   'syntax.res': 'model M { input x f32[N, 4] }\nmodel { }\n',
   'two.res': `${small}${small.replace('Small', 'Other')}`,
   'latin1.res': Uint8Array.of(0x2f, 0x2f, 0x20, 0xe9, 0x0a),
@@ -20,7 +20,7 @@ const here = folder({
     Buffer.from('cos\nsystem\n'),
     Buffer.from('X\x0a\x00\x00\x00echo owned\x85R.'),
   ]),
-  'empty.safetensors': Uint8Array.of(2, 0, 0, 0, 0, 0, 0, 0, 0x7b, 0x7d),
+  'other.safetensors': readFileSync(join(root, 'test/fixtures/weights/small.safetensors')),
 });
 afterAll(here.remove);
 const run = (...args: string[]): Answer => rescc(args, { cwd: here.path });
@@ -81,7 +81,7 @@ describe('errors of files', () => {
     ['another file as a target', ['small.res', '-o', 'notes.txt'], /RES0607/],
     ['no folder for the target', ['small.res', '-o', 'no/x.onnx'], /RES0604/],
     ['a hostile pickle', [...compiled, '-w', 'hostile.pth'], /RES05\d\d/],
-    ['a checkpoint without the tensors', [...compiled, '-w', 'empty.safetensors'], /RES05\d\d[\s\S]*missing/],
+    ['a checkpoint without the tensors', [...compiled, '-w', 'other.safetensors'], /RES05\d\d[\s\S]*missing/],
     ['no checkpoint', [...compiled, '-w', 'none.pth'], /RES05\d\d/],
     ['no picture', ['run', 'small.res', '-i', 'image=none.png'], /RES0820/],
     ['no image', ['run', 'small.res', '-i', 'image=notes.txt'], /RES082\d/],

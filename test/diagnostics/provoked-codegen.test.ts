@@ -13,6 +13,7 @@ import { type Diagnostic, DiagnosticError, Sink } from '../../src/diagnostics/di
 import { render } from '../../src/diagnostics/render.ts';
 import type { Graph } from '../../src/ir/graph.ts';
 import { readGraph } from '../../src/ir/read.ts';
+import { elementCount } from '../../src/ir/types.ts';
 import { operatorByName } from '../../src/ops/registry.ts';
 import { memorySource } from '../../src/weights/bytes.ts';
 import { buildExpr, leaf } from '../../src/weights/expr.ts';
@@ -65,7 +66,7 @@ describe('a graph', () => {
     const header: Record<string, unknown> = {};
     for (const [name, [shape, value]] of Object.entries(tensors)) {
       const begin = numbers.length;
-      for (let i = shape.reduce((n, d) => n * d, 1); i > 0; i--) numbers.push(value);
+      for (let i = elementCount(shape); i > 0; i--) numbers.push(value);
       header[name] = { dtype: 'F32', shape, data_offsets: [4 * begin, 4 * numbers.length] };
     }
     const bytes = safetensorsOf(JSON.stringify(header), new Uint8Array(Float32Array.from(numbers).buffer));

@@ -18,8 +18,11 @@ import {
   writingStopped,
 } from '../../diagnostics/catalogue/codegen.ts';
 import { fail } from '../../diagnostics/diagnostic.ts';
+import type { Graph } from '../../ir/graph.ts';
+import { isSafetensors } from '../../weights/safetensors.ts';
 import { fieldsOf, textOf, WireError, type WireSource, windowedSource, wireBytes, wireVarint } from '../../weights/wire.ts';
 import type { OnnxModel } from '../onnx.ts';
+import { encodeSafetensors, safetensorsOf } from '../safetensors.ts';
 import { type ExternalLayout, encodeModel, externalData, externalLayout, largestMessage, modelSize } from '../write.ts';
 
 export interface WriteOptions {
@@ -52,6 +55,41 @@ export async function writeModel(model: OnnxModel, path: string, options: WriteO
     return await write(model, path, options, progress, temporary);
   } catch (error) {
     for (const file of temporary) await unlink(file).catch(() => undefined);
+    return explain(error, progress);
+  }
+}
+
+/**
+ * Writes a graph's parameters as safetensors, with the same promise: the file is the old one or the new one. Throws `DiagnosticError`
+ * when it cannot be written.
+ */
+export async function writeSafetensors(
+  graph: Graph,
+  path: string,
+  options: Pick<WriteOptions, 'force' | 'onProgress' | 'signal'> = {},
+): Promise<Written> {
+  const file = safetensorsOf(graph);
+  const progress: Progress = { path, written: 0, total: file.bytes, report: options.onProgress, signal: options.signal };
+  const temporary = new Set<string>();
+  try {
+    options.signal?.throwIfAborted();
+    const { target, found } = await targetOf(resolve(path));
+    if (found?.isDirectory()) fail(wouldReplaceOther, { with: { path, what: 'a folder' } });
+    const pieces = encodeSafetensors(file, options.signal);
+    if (found && !found.isFile()) await streamTo(await open(target, constants.O_WRONLY), pieces, progress, false);
+    else {
+      if (found && found.size > 0 && !options.force) {
+        const head = openSource(target, (source) => source.read(0, 512).slice());
+        if (!isSafetensors(head))
+          fail(wouldReplaceOther, { with: { path, what: `${found.size} bytes that are no safetensors` } });
+      }
+      const made = await temporaryFile(target, found, temporary);
+      await streamTo(made.file, pieces, progress, true);
+      await commit(made.path, target, temporary, options.signal);
+    }
+    return { bytes: file.bytes, files: [path] };
+  } catch (error) {
+    for (const left of temporary) await unlink(left).catch(() => undefined);
     return explain(error, progress);
   }
 }

@@ -1,0 +1,206 @@
+/** `rescc weights FILE`: lists a checkpoint, or compares it with a model. Reads names, types and shapes, never a tensor's numbers. */
+import type { Command } from 'commander';
+import { matchWeights } from '../compile.ts';
+import { badOption } from '../diagnostics/catalogue/cli.ts';
+import { fail } from '../diagnostics/diagnostic.ts';
+import { elemBytes, elementCount } from '../ir/types.ts';
+import type { Compared, Match } from '../weights/bind.ts';
+import { type Checkpoint, openCheckpoint, type TensorDict } from '../weights/checkpoint.ts';
+import { fileSource } from '../weights/node/file-source.ts';
+import { bytesText } from './compile.ts';
+import { readSource } from './files.ts';
+import {
+  compileOptions,
+  type ModelFlags,
+  type OutputFlags,
+  splitKey,
+  type WeightFlags,
+  withMap,
+  withModel,
+  withOutput,
+} from './options.ts';
+import { Exit, exitCodes, out, report, stopOnErrors } from './output.ts';
+
+interface Flags extends ModelFlags, WeightFlags, OutputFlags {
+  readonly against?: string;
+}
+
+export function addWeights(program: Command): void {
+  const command = program
+    .command('weights')
+    .description('lists the tensors of a checkpoint, or compares them with a model')
+    .argument('<file>', 'a checkpoint; file#key chooses a dict in it')
+    .option('--against <model.res>', 'shows what matches, is missing, unused or misshapen');
+  withOutput(withMap(withModel(command))).action((file: string, flags: Flags) => run(file, flags));
+}
+
+async function run(file: string, flags: Flags): Promise<void> {
+  const [path = file, key] = splitKey(file);
+  const source = fileSource(path);
+  try {
+    const checkpoint = await openCheckpoint(source);
+    if (flags.against !== undefined) return await compare(checkpoint, key, flags.against, flags);
+    const shown = key === undefined ? checkpoint.dicts : checkpoint.dicts.filter((dict) => dict.key === key);
+    if (shown.length === 0) {
+      const known = checkpoint.dicts.map((dict) => dict.key).filter((name) => name !== '');
+      fail(badOption, {
+        with: {
+          option: 'the dict after #',
+          found: key ?? '',
+          expected: known.length > 0 ? `one of ${known.slice(0, 20).join(', ')}` : 'none: the file has one dict',
+          hint: `rescc weights ${path}${known[0] === undefined ? '' : `#${known[0]}`}`,
+        },
+      });
+    }
+    if (flags.json)
+      report(flags, [], { ok: true, file: path, format: checkpoint.format, size: source.size, dicts: shown.map(dictJson) });
+    else out(listing(checkpoint, shown, source.size));
+  } finally {
+    source.close();
+  }
+}
+
+interface Row {
+  readonly name: string;
+  readonly elem: string;
+  readonly dims: readonly number[];
+  readonly bytes: number;
+}
+
+function rowsOf(dict: TensorDict): readonly Row[] {
+  const known = [...dict.tensors.values()].map(({ name, elem, dims }) => ({
+    name,
+    elem,
+    dims,
+    bytes: elementCount(dims) * elemBytes[elem],
+  }));
+  return [...known, ...(dict.foreign?.values() ?? [])];
+}
+
+const dictJson = (dict: TensorDict): Readonly<Record<string, unknown>> => ({ key: dict.key, tensors: rowsOf(dict) });
+
+/** Names come from the file: what a terminal would act on is written out. */
+function printable(name: string): string {
+  return name.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (c) => `\\u{${(c.codePointAt(0) ?? 0).toString(16)}}`);
+}
+
+interface Branch {
+  readonly inner: Map<string, Branch>;
+  row: Row | undefined;
+}
+/** Deeper names are shown whole at this level. */
+const treeDepth = 32;
+
+function listing(checkpoint: Checkpoint, shown: readonly TensorDict[], size: number): string {
+  const [first, ...others] = shown;
+  if (!first) return '';
+  const rows = rowsOf(first);
+  const root: Branch = { inner: new Map(), row: undefined };
+  for (const row of rows) {
+    const parts = row.name.split('.');
+    const steps = parts.length > treeDepth ? [...parts.slice(0, treeDepth - 1), parts.slice(treeDepth - 1).join('.')] : parts;
+    let at = root;
+    for (const step of steps) {
+      let next = at.inner.get(step);
+      if (!next) {
+        next = { inner: new Map(), row: undefined };
+        at.inner.set(step, next);
+      }
+      at = next;
+    }
+    at.row = row;
+  }
+  const lines: (readonly [string, string, string])[] = [];
+  const walk = (branch: Branch, depth: number): void => {
+    for (const [name, child] of branch.inner) {
+      // A scope with one thing in it takes no line of its own.
+      let label = name;
+      let at = child;
+      for (let only = [...at.inner][0]; at.inner.size === 1 && !at.row && only; only = [...at.inner][0]) {
+        label += `.${only[0]}`;
+        at = only[1];
+      }
+      const { row } = at;
+      lines.push([
+        `${'  '.repeat(depth)}${printable(label)}`,
+        row ? `${printable(row.elem)}[${row.dims.join(', ')}]` : '',
+        row ? bytesText(row.bytes) : '',
+      ]);
+      walk(at, depth + 1);
+    }
+  };
+  walk(root, 1);
+  const total = rows.reduce((sum, row) => sum + row.bytes, 0);
+  const head = `${checkpoint.name}${first.key === '' ? '' : `#${first.key}`}: ${checkpoint.format}, ${count(rows.length)}, ${bytesText(total)} of ${bytesText(size)}`;
+  const inner = others.filter((dict) => dict.key !== '').map((dict) => `${printable(dict.key)} (${rowsOf(dict).length})`);
+  const dicts =
+    inner.length > 0 ? [`  dicts inside, for #: ${inner.slice(0, 20).join(', ')}${inner.length > 20 ? ', …' : ''}`] : [];
+  return [head, ...dicts, ...table(lines)].join('\n');
+}
+
+const count = (n: number): string => `${n.toLocaleString('en-US')} ${n === 1 ? 'tensor' : 'tensors'}`;
+
+function table(lines: readonly (readonly string[])[]): readonly string[] {
+  const widths = [0, 1].map((column) =>
+    Math.min(80, Math.max(0, ...lines.slice(0, 10_000).map((line) => line[column]?.length ?? 0))),
+  );
+  return lines.map((line) =>
+    line
+      .map((cell, i) => (i < line.length - 1 ? cell.padEnd(widths[i] ?? 0) : cell))
+      .join('  ')
+      .trimEnd(),
+  );
+}
+
+const order: readonly Match[] = ['matched', 'missing', 'misshapen', 'mistyped', 'unused'];
+
+async function compare(checkpoint: Checkpoint, key: string | undefined, against: string, flags: Flags): Promise<void> {
+  const { diagnostics, comparison, model } = await matchWeights(readSource(against), checkpoint, {
+    ...compileOptions(flags),
+    weightsKey: key,
+  });
+  stopOnErrors(flags, diagnostics);
+  if (!comparison) return;
+  const counts = new Map<Match, number>();
+  for (const { match } of comparison.rows) counts.set(match, (counts.get(match) ?? 0) + 1);
+  const fits = comparison.rows.every((row) => row.match === 'matched');
+  if (flags.json) {
+    report(flags, diagnostics, {
+      ok: fits,
+      file: checkpoint.name,
+      model,
+      dict: comparison.dict,
+      prefix: comparison.prefix,
+      counts: Object.fromEntries(counts),
+      tensors: comparison.rows,
+    });
+  } else {
+    report(flags, diagnostics);
+    const dict = comparison.dict === undefined || comparison.dict === '' ? '' : `#${comparison.dict}`;
+    const sums = order.flatMap((match) => (counts.has(match) ? [`${counts.get(match)} ${match}`] : []));
+    const prefix = comparison.prefix === '' ? [] : [`  prefix ${comparison.prefix} is dropped`];
+    out(
+      [
+        `${checkpoint.name}${dict} against ${model ?? against}: ${sums.join(', ')}`,
+        ...prefix,
+        ...table(comparison.rows.map(line)),
+      ].join('\n'),
+    );
+  }
+  if (!fits) throw new Exit(exitCodes.failed);
+}
+
+function line(row: Compared): readonly string[] {
+  const name = printable(row.name ?? row.from ?? '');
+  const renamed =
+    row.from !== undefined && row.name !== undefined && row.from !== row.name ? `  from ${printable(row.from)}` : '';
+  switch (row.match) {
+    case 'matched':
+    case 'missing':
+      return [`  ${row.match.padEnd(9)} ${name}`, row.model ?? '', renamed.trim()];
+    case 'unused':
+      return [`  ${row.match.padEnd(9)} ${name}`, row.checkpoint ?? '', ''];
+    default:
+      return [`  ${row.match.padEnd(9)} ${name}`, `model ${row.model ?? ''}, checkpoint ${row.checkpoint ?? ''}`, renamed.trim()];
+  }
+}

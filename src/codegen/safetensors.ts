@@ -1,0 +1,97 @@
+/**
+ * A graph's parameters as a safetensors file, under their paths, in constant memory. Source: github huggingface/safetensors, whose own
+ * writer's order (widest elements first, then by name) and padding are kept, so that it writes the same bytes for the same tensors.
+ */
+import { bug } from '../diagnostics/diagnostic.ts';
+import type { Graph } from '../ir/graph.ts';
+import { type ElemType, elemBytes, elementCount } from '../ir/types.ts';
+import { parametersOf } from '../weights/bind.ts';
+import { exprOf, sourcesOf, type WeightExpr } from '../weights/expr.ts';
+import { utf8Size, WireWriter } from './wire.ts';
+import { type StopSignal, tensorPieces } from './write.ts';
+
+/** Names of the format, in the order of its `Dtype`. */
+const dtypes: readonly (readonly [ElemType, string])[] = [
+  ['bool', 'BOOL'],
+  ['u8', 'U8'],
+  ['i8', 'I8'],
+  ['i16', 'I16'],
+  ['u16', 'U16'],
+  ['f16', 'F16'],
+  ['bf16', 'BF16'],
+  ['i32', 'I32'],
+  ['u32', 'U32'],
+  ['f32', 'F32'],
+  ['f64', 'F64'],
+  ['i64', 'I64'],
+  ['u64', 'U64'],
+];
+const rankOf = (elem: ElemType): number => dtypes.findIndex(([name]) => name === elem);
+
+interface NamedWeight {
+  readonly name: string;
+  readonly expr: WeightExpr;
+}
+
+/** A file that is planned: its header is made, its numbers are not computed yet. */
+export interface SafetensorsFile {
+  readonly header: Uint8Array;
+  readonly tensors: readonly NamedWeight[];
+  /** Of the whole file. */
+  readonly bytes: number;
+}
+
+/**
+ * Plans the file of a graph's parameters and buffers: as initialised or loaded before the passes, as folded after them. Where folding
+ * left several tensors of one name, the second and later ones get a number.
+ */
+export function safetensorsOf(graph: Graph): SafetensorsFile {
+  const tensors: NamedWeight[] = [];
+  const parameters = parametersOf(graph);
+  const taken = new Set(parameters.keys());
+  for (const [name, values] of parameters) {
+    const contents = [...new Set(values.map(exprOf))];
+    contents.forEach((expr, i) => {
+      if (i === 0) return tensors.push({ name, expr });
+      let number = i;
+      while (taken.has(`${name}_${number}`)) number++;
+      taken.add(`${name}_${number}`);
+      return tensors.push({ name: `${name}_${number}`, expr });
+    });
+  }
+  const before = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+  tensors.sort((a, b) => rankOf(b.expr.elem) - rankOf(a.expr.elem) || before(a.name, b.name));
+  // PyTorch's loaders ask for a format; it says whose names the tensors have.
+  const entries = [`"__metadata__":{"format":"pt"}`];
+  let end = 0;
+  for (const { name, expr } of tensors) {
+    const begin = end;
+    end += elementCount(expr.dims) * elemBytes[expr.elem];
+    const dtype = dtypes[rankOf(expr.elem)]?.[1] ?? bug(`no name for ${expr.elem}`);
+    entries.push(
+      `${JSON.stringify(name)}:{"dtype":"${dtype}","shape":[${expr.dims.join(',')}],"data_offsets":[${begin},${end}]}`,
+    );
+  }
+  const json = `{${entries.join(',')}}`;
+  const length = Math.ceil(utf8Size(json) / 8) * 8;
+  const writer = new WireWriter(length + 8);
+  writer.fixed64(BigInt(length));
+  writer.text(json + ' '.repeat(length - utf8Size(json)));
+  return { header: writer.view().slice(), tensors, bytes: 8 + length + end };
+}
+
+/** The file's bytes in order. Each piece is valid until the next one is asked for. Throws `DiagnosticError` when a folded weight is not finite. */
+export async function* encodeSafetensors(
+  file: SafetensorsFile,
+  signal?: StopSignal,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  yield file.header;
+  const weights = file.tensors.map(({ name, expr }) => ({
+    name,
+    elem: expr.elem,
+    dims: expr.dims,
+    expr,
+    ...(expr.args.length > 0 && { sources: () => sourcesOf(expr) }),
+  }));
+  yield* tensorPieces(weights, signal);
+}

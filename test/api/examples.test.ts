@@ -1,0 +1,28 @@
+/** The examples of the API run as a user would run them, against the built package, and say what they promise. */
+import { spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+const promised: Readonly<Record<string, readonly RegExp[]>> = {
+  'check.ts': [/^error RES0302: body and shortcut/, /^4:45 RES0302 /m, /^models: Net$/m],
+  'compile.ts': [/^Small: 13 nodes became 10$/m, /^5221 parameters, \d+ bytes$/m],
+  'format.ts': [/^model Net \{ input x: f32\[N, 4\]\n {2}linear\(8\)/],
+  'optimize.ts': [/^fold-batchnorm: 3 -> 2 nodes/m, /^graph @Net$/m],
+  'stream.ts': [/^(\d+) bytes, many pieces, none above 4 MiB\n1 file of \1 bytes, 100 % written$/m],
+  'summarize.ts': [/^stem: 2400 parameters, 32 buffers/, /^layer +operator +output/m, /conv 7x7\/2 p3 \+bias/],
+  'verify-and-run.ts': [/agree with the float64 reference$/m, /^scores: f32\[2, 3\]$/m],
+};
+
+describe('examples/api', () => {
+  test('every example has its promise here', () => {
+    expect(readdirSync(`${root}/examples/api`).sort()).toEqual(Object.keys(promised).sort());
+  });
+  test.each(Object.entries(promised))('%s', (name, expected) => {
+    const done = spawnSync(process.execPath, ['--import', 'tsx', `examples/api/${name}`], { cwd: root, encoding: 'utf8' });
+    expect([done.status, done.stderr]).toEqual([0, '']);
+    for (const text of expected) expect(done.stdout).toMatch(text);
+  });
+});
