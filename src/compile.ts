@@ -177,7 +177,11 @@ export async function matchWeights(
   source: string | SourceFile,
   weights: ByteSource | Checkpoint,
   options: CheckOptions & WeightOptions = {},
-): Promise<{ readonly diagnostics: readonly Diagnostic[]; readonly comparison: Comparison | undefined; readonly model: string | undefined }> {
+): Promise<{
+  readonly diagnostics: readonly Diagnostic[];
+  readonly comparison: Comparison | undefined;
+  readonly model: string | undefined;
+}> {
   const { diagnostics, graph, model, maps } = front(source, options);
   if (!graph) return { diagnostics, comparison: undefined, model };
   const checkpoint = 'dicts' in weights ? weights : await openCheckpoint(weights);

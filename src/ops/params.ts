@@ -122,11 +122,6 @@ export function int(options: Options<number> & Range): ParamSpec<number> {
   });
 }
 
-/** An integer that may be symbolic. */
-export function dim(options: Options<Dim>): ParamSpec<Dim> {
-  return spec('int', options, (value) => (value.kind === 'int' ? good(value.dim) : bad('an int')));
-}
-
 /** A list of integers that may be symbolic; with `rest`, also given one by one. */
 export function dims(options: Options<readonly Dim[]>): ParamSpec<readonly Dim[]> {
   return spec('int[]', options, (value) => {

@@ -61,14 +61,19 @@ export async function decodeImage(bytes: Uint8Array, name: string): Promise<Imag
   if (!format) {
     const first = [...bytes.subarray(0, 8)].map((b) => b.toString(16).padStart(2, '0')).join(' ');
     return fail(catalogue.imageFormat, {
-      with: { file: name, found: first === '' ? 'an empty file' : `first bytes ${first}`, hint: first === '' ? `ls -l ${name}` : `convert ${name} picture.png` },
+      with: {
+        file: name,
+        found: first === '' ? 'an empty file' : `first bytes ${first}`,
+        hint: first === '' ? `ls -l ${name}` : `convert ${name} picture.png`,
+      },
     });
   }
   if (format === 'png') {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     if (bytes.length < 24) return broken('the file ends before its size is told');
     const pixels = view.getUint32(16) * view.getUint32(20);
-    if (pixels > maxPixels) return broken(`${view.getUint32(16)} x ${view.getUint32(20)} pixels`, `convert ${name} -resize 4096x4096 smaller.png`);
+    if (pixels > maxPixels)
+      return broken(`${view.getUint32(16)} x ${view.getUint32(20)} pixels`, `convert ${name} -resize 4096x4096 smaller.png`);
     const { PNG } = (await import('pngjs')).default;
     let read: { readonly width: number; readonly height: number; readonly data: Uint8Array } | undefined;
     try {
@@ -242,7 +247,12 @@ export function imageInput(images: Image | readonly Image[], type: TensorType, o
   const count = batch ? batch.constant : 1;
   if (count !== undefined && count !== list.length) {
     fail(catalogue.inputMisfit, {
-      with: { name, found: `${list.length} pictures`, expected: `${count}, for ${typeText(type)}`, hint: `--input ${name}=FILE, given ${count === 1 ? 'once' : `${count} times`}` },
+      with: {
+        name,
+        found: `${list.length} pictures`,
+        expected: `${count}, for ${typeText(type)}`,
+        hint: `--input ${name}=FILE, given ${count === 1 ? 'once' : `${count} times`}`,
+      },
     });
   }
   const { mean, std } = normalization(options, channels, isFloat(type.elem), name);
@@ -337,7 +347,10 @@ function promised(image: Image, layout: Layout, wrong: (found: string, hint: str
     const [symbol] = multiples;
     if (multiples.length !== 1 || !symbol) continue;
     if (size % symbol[1] !== 0)
-      wrong(`${image.height} x ${image.width}, where ${symbol[0]} has to be a multiple of ${symbol[1]}`, `--resize ${nearby(image, symbol[1])}`);
+      wrong(
+        `${image.height} x ${image.width}, where ${symbol[0]} has to be a multiple of ${symbol[1]}`,
+        `--resize ${nearby(image, symbol[1])}`,
+      );
   }
   return image;
 }

@@ -56,7 +56,11 @@ export function parseNpy(bytes: Uint8Array, file: string): HostTensor {
   const elem = elemOfCode(code[2] ?? '');
   if (!elem) {
     const hint = `numpy.save("${file}", array.astype("float32"))`;
-    return broken(`elements of type ${code[1] ?? ''}${code[2] ?? ''}`, `numbers or booleans: ${Object.keys(codes).join(', ')}`, hint);
+    return broken(
+      `elements of type ${code[1] ?? ''}${code[2] ?? ''}`,
+      `numbers or booleans: ${Object.keys(codes).join(', ')}`,
+      hint,
+    );
   }
   const dims: number[] = [];
   for (const part of shape.split(',')) {

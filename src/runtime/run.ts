@@ -97,7 +97,12 @@ async function load(source: Source, files: readonly string[], options: RunOption
   }
   if (!first || parts.length !== 1) {
     return fail(inputMisfit, {
-      with: { name, found: `${parts.length} files`, expected: 'one .npy file, or pictures alone', hint: `--input ${name}=FILE, given once` },
+      with: {
+        name,
+        found: `${parts.length} files`,
+        expected: 'one .npy file, or pictures alone',
+        hint: `--input ${name}=FILE, given once`,
+      },
     });
   }
   return parseNpy(first.bytes, first.file);
@@ -172,7 +177,12 @@ function turnSize(sources: readonly Source[], total: number, options: RunOptions
   for (const { name, type, files } of sources) {
     if (files.length !== total && files.length !== 1) {
       fail(inputMisfit, {
-        with: { name, found: `${files.length} files`, expected: `${total}, as many as the other inputs have`, hint: `--input ${name}=FILE, given ${total} times` },
+        with: {
+          name,
+          found: `${files.length} files`,
+          expected: `${total}, as many as the other inputs have`,
+          hint: `--input ${name}=FILE, given ${total} times`,
+        },
       });
     }
     if (files.length <= 1) continue;
@@ -180,7 +190,12 @@ function turnSize(sources: readonly Source[], total: number, options: RunOptions
     if (batch !== undefined) fixed = batch;
     if (batch !== undefined && total % batch !== 0) {
       fail(inputMisfit, {
-        with: { name, found: `${total} pictures`, expected: `a multiple of ${batch}, for ${typeText(type)}`, hint: `--input ${name}=FILE, given ${batch} times` },
+        with: {
+          name,
+          found: `${total} pictures`,
+          expected: `a multiple of ${batch}, for ${typeText(type)}`,
+          hint: `--input ${name}=FILE, given ${batch} times`,
+        },
       });
     }
   }
@@ -281,7 +296,11 @@ export function parseLabels(text: string, file: string): readonly string[] {
     const name: unknown = Array.isArray(value) ? value[value.length - 1] : value;
     const index = Number(key);
     if (typeof name !== 'string' || !Number.isInteger(index) || index < 0 || index >= entries.length)
-      return broken(`${key}: ${JSON.stringify(value)}`, `names for the indices 0 to ${entries.length - 1}`, 'write ["cat", "dog"], in the order of the classes');
+      return broken(
+        `${key}: ${JSON.stringify(value)}`,
+        `names for the indices 0 to ${entries.length - 1}`,
+        'write ["cat", "dog"], in the order of the classes',
+      );
     names[index] = name;
   }
   return names;

@@ -159,7 +159,12 @@ export function fromOrt(name: string, tensor: OrtTensor): HostTensor {
   const elem = elemOfOrt.get(tensor.type);
   if (!elem) {
     return fail(catalogue.tensorUnsupported, {
-      with: { name, found: `onnxruntime's type ${tensor.type}`, expected: 'a tensor of numbers or booleans', hint: 'take it out of the model' },
+      with: {
+        name,
+        found: `onnxruntime's type ${tensor.type}`,
+        expected: 'a tensor of numbers or booleans',
+        hint: 'take it out of the model',
+      },
     });
   }
   const { data } = tensor;
@@ -172,7 +177,12 @@ function portOf(port: OrtPort): Port {
   const elem = elemOfOrt.get(port.type);
   if (!elem) {
     return fail(catalogue.tensorUnsupported, {
-      with: { name: port.name, found: `onnxruntime's type ${port.type}`, expected: 'a tensor of numbers or booleans', hint: 'take it out of the model' },
+      with: {
+        name: port.name,
+        found: `onnxruntime's type ${port.type}`,
+        expected: 'a tensor of numbers or booleans',
+        hint: 'take it out of the model',
+      },
     });
   }
   return { name: port.name, elem, dims: port.shape };
@@ -414,7 +424,13 @@ function runFailure(error: unknown, options: OpenOptions, stderr: string): Error
   const text = error instanceof Error ? error.message : String(error);
   return diagnosed(catalogue.runFailed, {
     ...placed(text, options),
-    with: { ep: options.ep, found: cleaned(text), hint: /alloc|memory/i.test(text) ? 'a smaller input or batch' : '--input NAME=FILE with sizes and numbers that the model is made for' },
+    with: {
+      ep: options.ep,
+      found: cleaned(text),
+      hint: /alloc|memory/i.test(text)
+        ? 'a smaller input or batch'
+        : '--input NAME=FILE with sizes and numbers that the model is made for',
+    },
   });
 }
 

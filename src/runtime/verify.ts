@@ -469,13 +469,21 @@ function diagnosticsOf(runs: readonly VerifyRun[], suspects: readonly Suspect[])
       told.add(key);
       const found = `${errorText(output)} at element ${output.at} (${placeOf(run)}, ${run.case} sizes)`;
       const expected = isFloat(output.elem) ? `at most ${exponent(output.tolerance)}` : 'equal elements';
-      if (baseline) sink.report(catalogue.baselineDiffers, { with: { name: output.name, found, expected, hint: '--input NAME=tensor.npy with numbers that the model is made for' } });
+      if (baseline)
+        sink.report(catalogue.baselineDiffers, {
+          with: { name: output.name, found, expected, hint: '--input NAME=tensor.npy with numbers that the model is made for' },
+        });
       else {
         const [suspect] = run.graph === 'after' ? suspects : [];
         sink.report(catalogue.outputDiffers, {
           span: suspect?.span,
           label: suspect && suspectText(suspect),
-          with: { name: output.name, found, expected, hint: run.graph === 'after' ? 'rescc verify -O0' : 'report it at github.com/microsoft/onnxruntime' },
+          with: {
+            name: output.name,
+            found,
+            expected,
+            hint: run.graph === 'after' ? 'rescc verify -O0' : 'report it at github.com/microsoft/onnxruntime',
+          },
         });
       }
     }

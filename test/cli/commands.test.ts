@@ -218,7 +218,7 @@ describe('verify and run', () => {
     ]);
   });
   test('run reads and writes .npy and .png', () => {
-    const source = 'model Twice { input x: f32[1, 3, 2, 2]\n  let y = it + it\n  output y }\n';
+    const source = 'model Twice { input x: f32[1, 3, 2, 2]\n  output y = it + it }\n';
     writeFileSync(at('twice.res'), source);
     const header = "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 3, 2, 2), }";
     const padded = `${header}${' '.repeat(127 - 10 - header.length)}\n`;

@@ -52,9 +52,12 @@ describe('a graph', () => {
   test('has no pass of that name', () => keep('RES0221-pass', () => optimize(graphOf(net), { passes: ['fold-batchnrm'] })));
   test('is not written for that opset', () => keep('RES0600-opset', () => emitOnnx(graphOf(net), { opset: 9 })));
   test('has an operator that the opset has not', () =>
-    keep('RES0601-celu', () => emitOnnx(graphOf('model Net {\n  input x: f64[N, 64]\n  act: celu(alpha=-1.0)\n  output y\n}\n'))));
+    keep('RES0601-celu', () =>
+      emitOnnx(graphOf('model Net {\n  input x: f64[N, 64]\n  act: celu(alpha=-1.0)\n  output y\n}\n')),
+    ));
   test('has a weight that overflows when it is folded', async () => {
-    const source = 'model Net {\n  input x: f32[N, 64, 8, 8]\n  conv1: conv(32, 1x1, bias=false)\n  bn1: batchnorm\n  output y\n}\n';
+    const source =
+      'model Net {\n  input x: f32[N, 64, 8, 8]\n  conv1: conv(32, 1x1, bias=false)\n  bn1: batchnorm\n  output y\n}\n';
     const tensors = {
       'conv1.weight': [[32, 64, 1, 1], 1e38],
       'bn1.weight': [[32], 1],
@@ -70,7 +73,7 @@ describe('a graph', () => {
       header[name] = { dtype: 'F32', shape, data_offsets: [4 * begin, 4 * numbers.length] };
     }
     const bytes = safetensorsOf(JSON.stringify(header), new Uint8Array(Float32Array.from(numbers).buffer));
-    const compiled = await compile(source, { weights: memorySource('model.safetensors', bytes)});
+    const compiled = await compile(source, { weights: memorySource('model.safetensors', bytes) });
     await keep('RES0602-batchnorm', () => compiled.bytes());
   });
   test('is larger than one file may be', () =>

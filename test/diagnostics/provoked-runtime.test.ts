@@ -126,7 +126,9 @@ describe('onnxruntime', () => {
       name,
       () => openSession(bytes, { ep, optimization: 'all', environment }),
       (text) =>
-        text.replaceAll(`${process.platform} ${process.arch}`, 'linux x64').replaceAll(adapterHint(), adapterHint('linux', false)),
+        text
+          .replaceAll(`${process.platform} ${process.arch}`, 'linux x64')
+          .replaceAll(adapterHint(), adapterHint('linux', false)),
     );
   }
 
@@ -136,7 +138,11 @@ describe('onnxruntime', () => {
     const { onnx } = await modelOf(graphOf('  input x: f32[N, 64]\n  act: relu\n  output y\n'));
     const { graph } = onnx;
     // ONNX has no Relu of booleans.
-    const booleans = { ...graph, inputs: graph.inputs.map((v) => ({ ...v, elem: 'bool' as const })), outputs: graph.outputs.map((v) => ({ ...v, elem: 'bool' as const })) };
+    const booleans = {
+      ...graph,
+      inputs: graph.inputs.map((v) => ({ ...v, elem: 'bool' as const })),
+      outputs: graph.outputs.map((v) => ({ ...v, elem: 'bool' as const })),
+    };
     const model = { ...onnx, graph: { ...booleans, valueInfo: [] } };
     await keepAround('RES0804-node', async () =>
       openSession(await onnxBytes(model), { ep: 'cpu', optimization: 'off', onnx: model }),
@@ -153,7 +159,15 @@ describe('onnxruntime', () => {
 
 describe('verify', () => {
   const verify = (before: Graph, after: Graph, options: Partial<VerifyOptions> = {}) =>
-    verifyModel({ before, after, constants: (value) => materialize(exprOf(value)), eps: ['cpu'], seed: 1, threads: 1, ...options });
+    verifyModel({
+      before,
+      after,
+      constants: (value) => materialize(exprOf(value)),
+      eps: ['cpu'],
+      seed: 1,
+      threads: 1,
+      ...options,
+    });
   test('finds an optimised model that computes something else', async () => {
     const plus = (one: string): Graph =>
       textGraph('net.ir', `  %x = input : f32[2, 3]\n  %0 = add(%x, const f32[] ${one})  @shift\n  output y = %0\n`);
@@ -162,14 +176,20 @@ describe('verify', () => {
   });
   test('finds a model that loses every digit', async () => {
     const far = 'const f32[] 100000000';
-    const graph = textGraph('net.ir', `  %x = input : f32[2, 3]\n  %0 = add(%x, ${far})\n  %1 = sub(%0, ${far})\n  output y = %1\n`);
+    const graph = textGraph(
+      'net.ir',
+      `  %x = input : f32[2, 3]\n  %0 = add(%x, ${far})\n  %1 = sub(%0, ${far})\n  output y = %1\n`,
+    );
     const { diagnostics } = await verify(graph, graph);
     compare('RES0811-cancellation', diagnostics);
   });
   test('finds no sizes', () =>
-    keep('RES0812-negative', () => smallestBindings(textGraph('net.ir', '  %x = input : f32[3 - 4*N]\n  %0 = relu(%x)\n  output y = %0\n'))));
+    keep('RES0812-negative', () =>
+      smallestBindings(textGraph('net.ir', '  %x = input : f32[3 - 4*N]\n  %0 = relu(%x)\n  output y = %0\n')),
+    ));
   test('has no reference for numbers that wrap around in onnxruntime', () => {
-    const body = '  %0 = mul(%x, const i64[] 4503599627370496)  @scale\n  %1 = mul(%0, const i64[] 4096)  @more\n  output y = %1\n';
+    const body =
+      '  %0 = mul(%x, const i64[] 4503599627370496)  @scale\n  %1 = mul(%0, const i64[] 4096)  @more\n  output y = %1\n';
     const graph = textGraph('net.ir', `  %x = input : i64[64]\n${body}`);
     return keep('RES0815-integers', () => verify(graph, graph));
   });

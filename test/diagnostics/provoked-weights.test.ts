@@ -44,9 +44,13 @@ const opening = (file: string, bytes: Uint8Array): Promise<readonly Diagnostic[]
 
 const pickle = (...parts: readonly Part[]): Uint8Array => bytesOf(0x80, 2, ...parts, '.');
 const text = (s: string): Uint8Array => bytesOf('X', le(s.length, 4), s);
-const header = (tensors: Readonly<Record<string, readonly [dtype: string, shape: readonly number[], offsets: readonly number[]]>>) =>
+const header = (
+  tensors: Readonly<Record<string, readonly [dtype: string, shape: readonly number[], offsets: readonly number[]]>>,
+) =>
   JSON.stringify(
-    Object.fromEntries(Object.entries(tensors).map(([name, [dtype, shape, data_offsets]]) => [name, { dtype, shape, data_offsets }])),
+    Object.fromEntries(
+      Object.entries(tensors).map(([name, [dtype, shape, data_offsets]]) => [name, { dtype, shape, data_offsets }]),
+    ),
   );
 /** A safetensors file with these f32 tensors, all 0. */
 function zeros(tensors: Readonly<Record<string, readonly number[]>>): Uint8Array {
@@ -129,15 +133,27 @@ describe('zip archives', () => {
 describe('tensors', () => {
   test('of complex numbers', async () => keep('RES0508-complex', await opening('x.npy', npy("'<c8'", '2,', new Uint8Array(16)))));
   test('whose bytes are not what their shape takes', async () =>
-    keep('RES0509-size', await opening('model.safetensors', safetensorsOf(header({ 'fc.weight': ['F32', [10, 64], [0, 640]] }), new Uint8Array(640)))));
+    keep(
+      'RES0509-size',
+      await opening(
+        'model.safetensors',
+        safetensorsOf(header({ 'fc.weight': ['F32', [10, 64], [0, 640]] }), new Uint8Array(640)),
+      ),
+    ));
   test('that share bytes', async () =>
     keep(
       'RES0509-overlap',
-      await opening('model.safetensors', safetensorsOf(header({ a: ['F32', [2], [0, 8]], b: ['F32', [2], [4, 12]] }), new Uint8Array(12))),
+      await opening(
+        'model.safetensors',
+        safetensorsOf(header({ a: ['F32', [2], [0, 8]], b: ['F32', [2], [4, 12]] }), new Uint8Array(12)),
+      ),
     ));
   test('of one name', async () => {
     const one = '{"dtype":"F32","shape":[1],"data_offsets":[0,4]}';
-    keep('RES0510-twice', await opening('model.safetensors', safetensorsOf(`{"fc.bias":${one},"fc.bias":${one}}`, new Uint8Array(4))));
+    keep(
+      'RES0510-twice',
+      await opening('model.safetensors', safetensorsOf(`{"fc.bias":${one},"fc.bias":${one}}`, new Uint8Array(4))),
+    );
   });
 });
 
@@ -236,7 +252,10 @@ describe('numbers', () => {
     );
   });
   test('that nobody gave', async () => {
-    const source = { name: 'net.ir', text: 'graph @Net\n  %x = input : f32[N, 8]\n  %0 = linear(%x, #fc.weight[4, 8], _)  @fc\n  output y = %0\n' };
+    const source = {
+      name: 'net.ir',
+      text: 'graph @Net\n  %x = input : f32[N, 8]\n  %0 = linear(%x, #fc.weight[4, 8], _)  @fc\n  output y = %0\n',
+    };
     const graph = readGraph(source, { operator: operatorByName, leaf, call: buildExpr }, new Sink());
     const [weight] = graph?.constants() ?? [];
     keep('RES0532-leaf', await thrownBy(() => weight && materialize(exprOf(weight))));

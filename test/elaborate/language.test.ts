@@ -98,7 +98,7 @@ describe('shortcuts', () => {
     const graph = residual('pad', 'conv(7, 3x3, stride=2)');
     expect(operators(graph)).toEqual(['conv', 'slice', 'pad', 'add']);
     const pad = [...graph.nodes()][2];
-    expect(pad?.attrs['pads']).toEqual([0, 1, 0, 0, 0, 2, 0, 0]);
+    expect(pad?.attrs.pads).toEqual([0, 1, 0, 0, 0, 2, 0, 0]);
     expect(paths(graph)).toEqual(['conv.weight']);
   });
   test('project makes 0 and 1 under its label; at rank 2 a linear', () => {
@@ -130,7 +130,7 @@ describe('shortcuts', () => {
       'residual { conv(4, 3x3, stride=2)  it * { global_avgpool  conv(4, 1x1)  sigmoid }  maxpool(2x2) } shortcut project',
     );
     const projection = [...graph.nodes()].find((node) => node.origin.scope === 'shortcut.0');
-    expect(projection?.attrs['stride']).toEqual([4, 4]);
+    expect(projection?.attrs.stride).toEqual([4, 4]);
   });
   test('none is a plain network; a body, a layer, a block or a reuse is itself', () => {
     expect(operators(residual('none'))).toEqual(['conv']);

@@ -71,5 +71,10 @@ export function formulaCheckpoint(tensors: Readonly<Record<string, readonly numb
     }
     return out;
   };
-  return { name: 'formula.safetensors', size: head.length + offset, read: async (start, length) => readSync(start, length), readSync };
+  return {
+    name: 'formula.safetensors',
+    size: head.length + offset,
+    read: async (start, length) => readSync(start, length),
+    readSync,
+  };
 }
