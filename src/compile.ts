@@ -25,8 +25,10 @@ import type { ByteSource } from './weights/bytes.ts';
 import { type Checkpoint, openCheckpoint } from './weights/checkpoint.ts';
 import { initial, literal } from './weights/expr.ts';
 
+/** 0 no passes, 1 the default, 2 with forms that pay off on some runtimes only. */
 export type OptimizationLevel = 0 | 1 | 2;
 
+/** How a source becomes a graph. */
 export interface CheckOptions {
   /** How messages name the source. Default `<source>`. */
   readonly fileName?: string | undefined;
@@ -41,6 +43,7 @@ export interface CheckOptions {
   readonly seed?: number | undefined;
 }
 
+/** Where a model's weights come from; its initialisers fill what no checkpoint gives. */
 export interface WeightOptions {
   /** A checkpoint: its bytes, or a source that is read piece by piece. */
   readonly weights?: ByteSource | Checkpoint | undefined;
@@ -52,6 +55,7 @@ export interface WeightOptions {
   readonly map?: readonly { readonly from: string; readonly to: string | undefined }[] | undefined;
 }
 
+/** Which passes run, and what for. */
 export interface OptimizeOptions {
   /** Default 1. */
   readonly level?: OptimizationLevel | undefined;
@@ -64,6 +68,7 @@ export interface OptimizeOptions {
   readonly onPass?: ((name: string, graph: Graph) => void) | undefined;
 }
 
+/** How a source becomes an ONNX model. */
 export interface CompileOptions extends CheckOptions, WeightOptions, OptimizeOptions {
   /** 13 to 23; default 17. */
   readonly opset?: number | undefined;
@@ -85,6 +90,7 @@ export interface CompileReport {
   readonly notes: readonly string[];
 }
 
+/** What is wrong with a source, and its graph when nothing is. */
 export interface CheckResult {
   readonly diagnostics: readonly Diagnostic[];
   /** The graph as the source says it; absent when there are errors. */
@@ -93,6 +99,7 @@ export interface CheckResult {
   readonly file: FileNode;
 }
 
+/** An ONNX model, or the diagnostics that say why there is none. */
 export interface CompileResult {
   readonly diagnostics: readonly Diagnostic[];
   /** The optimised graph; absent when there are errors. */

@@ -8,6 +8,7 @@ import { fail } from '../diagnostics/diagnostic.ts';
 import type { Graph, Node, Value } from '../ir/graph.ts';
 import type { TensorType } from '../ir/types.ts';
 
+/** How much of a network is drawn. */
 export interface DrawOptions {
   /** Scopes nested deeper than this are one box each; left out, the deepest level at which no more than 150 boxes come out. */
   readonly depth?: number;

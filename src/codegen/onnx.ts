@@ -90,6 +90,7 @@ export interface OnnxGraph {
   readonly valueInfo: readonly OnnxValue[];
 }
 
+/** An ONNX file as data; its weights are computed when they are written. */
 export interface OnnxModel {
   readonly irVersion: number;
   readonly opset: number;

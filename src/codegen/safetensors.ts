@@ -51,13 +51,12 @@ export function safetensorsOf(graph: Graph): SafetensorsFile {
   const taken = new Set(parameters.keys());
   for (const [name, values] of parameters) {
     const contents = [...new Set(values.map(exprOf))];
-    contents.forEach((expr, i) => {
-      if (i === 0) return tensors.push({ name, expr });
-      let number = i;
-      while (taken.has(`${name}_${number}`)) number++;
-      taken.add(`${name}_${number}`);
-      return tensors.push({ name: `${name}_${number}`, expr });
-    });
+    for (const [i, expr] of contents.entries()) {
+      let label = name;
+      for (let number = i; i > 0 && taken.has(label); number++) label = `${name}_${number}`;
+      taken.add(label);
+      tensors.push({ name: label, expr });
+    }
   }
   const before = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
   tensors.sort((a, b) => rankOf(b.expr.elem) - rankOf(a.expr.elem) || before(a.name, b.name));

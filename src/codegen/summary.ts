@@ -6,6 +6,7 @@ import { Dim, DimOverflow } from '../ir/dim.ts';
 import { countOf, type Graph, type Node, type Value } from '../ir/graph.ts';
 import { elemBytes, type TensorType } from '../ir/types.ts';
 
+/** A layer or a scope, with the cost of all that is in it: elements, bytes, multiply-adds of one evaluation. */
 export interface SummaryNode {
   /** `layer1.0.conv1`; the root's is empty. */
   readonly path: string;
@@ -84,6 +85,7 @@ class Building {
   }
 }
 
+/** How much of the tree `summarize` lists. */
 export interface SummaryOptions {
   /** Levels below the root that are listed; all of them when left out. Totals always count everything. */
   readonly depth?: number;
@@ -229,6 +231,7 @@ function assemble(root: Building): SummaryNode {
   }
 }
 
+/** How the table of a summary is laid out. */
 export interface SummaryTextOptions {
   /** Columns of the terminal. What is wider gives up its buffers, then ends of names; left out, nothing is cut. */
   readonly width?: number;

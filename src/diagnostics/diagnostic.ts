@@ -15,7 +15,9 @@ export function msg<const Holes extends readonly string[]>(parts: TemplateString
   return { parts: [...parts], holes };
 }
 
+/** Names a kind of diagnostic for good, as in RES0302. */
 export type Code = `RES${string}`;
+/** An error keeps a model from being made; a warning does not. */
 export type Severity = 'error' | 'warning';
 
 /** One kind of mistake. Codes are never reused; the title is lower case without a full stop. */
@@ -68,6 +70,7 @@ export interface Note {
   readonly text: string;
 }
 
+/** One thing that is wrong, as data: where, what was found, what was expected, and something to type. */
 export interface Diagnostic {
   readonly code: Code;
   readonly severity: Severity;

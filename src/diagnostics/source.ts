@@ -32,6 +32,7 @@ export function lineStarts(file: SourceFile): readonly number[] {
   return starts;
 }
 
+/** Line and column of an offset in UTF-16 code units; both are counted from 1. */
 export function positionOf(file: SourceFile, offset: number): Position {
   const starts = lineStarts(file);
   let low = 0;

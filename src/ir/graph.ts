@@ -137,6 +137,7 @@ const check = (label: string, holds: boolean, found: string, expected: string, h
   if (!holds) throw new CheckFailure(label, found, expected, hint);
 };
 
+/** A typed graph: inputs, operators in an order in which they can run, outputs, and the residuals they came from. Made by `build` and `compile`. */
 export class Graph {
   readonly name: string;
   readonly inputs: Value[] = [];

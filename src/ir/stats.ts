@@ -4,6 +4,7 @@ import type { Graph, Value } from './graph.ts';
 import { elemBytes, elementCount } from './types.ts';
 import { walkGraph } from './walk.ts';
 
+/** What a graph costs: operators, elements and bytes of its weights, multiply-adds of one evaluation. */
 export interface GraphStats {
   readonly nodes: number;
   /** Elements of the trainable parameters; a tied one counts once. */

@@ -2,6 +2,7 @@
 import type { Dim } from './dim.ts';
 
 export const elemTypes = ['f32', 'f16', 'bf16', 'f64', 'i64', 'i32', 'i16', 'i8', 'u64', 'u32', 'u16', 'u8', 'bool'] as const;
+/** Element types of tensors, by the names that sources use. */
 export type ElemType = (typeof elemTypes)[number];
 
 /** Bytes of one element in a file. */
@@ -29,6 +30,7 @@ export function isFloat(elem: ElemType): boolean {
   return elem === 'f32' || elem === 'f16' || elem === 'bf16' || elem === 'f64';
 }
 
+/** The type of a tensor: its element type, and its dimensions, outermost first. */
 export interface TensorType {
   readonly elem: ElemType;
   readonly dims: readonly Dim[];

@@ -14,6 +14,7 @@ export interface Comment {
   readonly ownLine: boolean;
 }
 
+/** A source as a tree: imports, constants, blocks and models in their order. */
 export interface FileNode {
   readonly kind: 'file';
   readonly source: SourceFile;

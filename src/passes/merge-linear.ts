@@ -112,6 +112,14 @@ function growsNothing({ first, second }: Pair): boolean {
   return second.outputs * (first.inputs / first.groups) * tapsOne * tapsTwo <= a + b;
 }
 
+/** Multiply-adds that a product may take while compiling: about a second. */
+const largestProduct = 2 ** 30;
+
+function affordable({ first, second }: Pair): boolean {
+  const taps = product(kernelOf(first)) * product(kernelOf(second));
+  return second.outputs * (first.outputs / first.groups) * (first.inputs / first.groups) * taps <= largestProduct;
+}
+
 function attributes({ first, second }: Pair): Readonly<Record<string, AttrValue>> {
   if (isPointwise(second)) {
     const steps = numbersAttr(second.node.attrs, 'stride');
@@ -135,6 +143,7 @@ Exact when
                puts zeros, where the first would put b₁)
   groups       the same number of groups in both, so that blocks meet blocks
   no-growth    neither weights nor multiply-adds grow
+  affordable   the product takes at most 2^30 multiply-adds while compiling
   finite       the products are finite in the element type, where they are small enough to look at
 Rounding: products in float64, rounded once.
 Source: Ding et al. 2021, Diverse Branch Block, arXiv:2103.13425, transform III.`,
@@ -152,6 +161,7 @@ Source: Ding et al. 2021, Diverse Branch Block, arXiv:2103.13425, transform III.
       isPointwise(second) ? isUnpadded(second) : isUnpadded(first) && (!first.bias || isUnpadded(second)),
     groups: ({ first, second }) => first.groups === second.groups,
     'no-growth': growsNothing,
+    affordable,
     finite: madeFinite,
   },
   rewrite: merge,
@@ -167,6 +177,7 @@ Exact when
   one-reader   only the second reads the first, which is no output
   constant     all weights are constants
   no-growth    neither weights nor multiply-adds grow
+  affordable   the product takes at most 2^30 multiply-adds while compiling
   finite       the products are finite in the element type, where they are small enough to look at
 Rounding: products in float64, rounded once.
 Source: associativity of the matrix product.`,
@@ -180,6 +191,7 @@ Source: associativity of the matrix product.`,
     'one-reader': ({ first, second }) => soleReader(first.node.y) === second.node,
     constant: ({ first, second }) => hasConstantWeights(first) && hasConstantWeights(second),
     'no-growth': growsNothing,
+    affordable,
     finite: madeFinite,
   },
   rewrite: merge,

@@ -39,6 +39,7 @@ import {
   removeRepeated,
 } from './simplify.ts';
 
+/** What passes optimise for; `portable` prefers nothing that only one runtime does well. */
 export type Target = 'portable' | 'cpu' | 'webgpu' | 'cuda';
 export type { GraphMeasure, Refusal } from './driver.ts';
 export type { RemovedShortcut } from './rule.ts';
@@ -129,6 +130,7 @@ export interface PassRun {
   readonly after: GraphMeasure;
 }
 
+/** What passes did and refused. */
 export interface PassReport {
   /** The runs in their order: the first of every pass, and later ones that did something. */
   readonly passes: readonly PassRun[];

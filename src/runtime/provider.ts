@@ -21,6 +21,7 @@ import * as catalogue from '../diagnostics/catalogue/runtime.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 
 export const providers = ['cpu', 'webgpu', 'cuda'] as const;
+/** An execution provider of onnxruntime, by the name that `--ep` takes. */
 export type Provider = (typeof providers)[number];
 
 export function isProvider(name: string): name is Provider {

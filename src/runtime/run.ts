@@ -10,6 +10,7 @@ import { decodeImage, type ImageOptions, imageFormatOf, imageInput, readBytes, t
 import { isNpy, parseNpy } from './npy.ts';
 import { openSession, type Placement, type Port, type Provider, portText } from './session.ts';
 
+/** What `runModel` runs, and on what. */
 export interface RunOptions extends Omit<ImageOptions, 'name'> {
   /** Bytes of an ONNX model, or the path of one. */
   readonly model: Uint8Array | string;
@@ -26,6 +27,7 @@ export interface RunOptions extends Omit<ImageOptions, 'name'> {
   readonly progress?: ((done: number, total: number) => void) | undefined;
 }
 
+/** Outputs by name, and times in milliseconds. */
 export interface RunResult {
   readonly outputs: ReadonlyMap<string, HostTensor>;
   /** The files of the input with the most, in order: the rows of a batch. */
@@ -202,6 +204,7 @@ function turnSize(sources: readonly Source[], total: number, options: RunOptions
   return fixed ?? Math.max(1, options.batch ?? 64);
 }
 
+/** One class with its place in the ranking of a row. */
 export interface Ranked {
   readonly index: number;
   readonly label: string | undefined;

@@ -32,6 +32,7 @@ import { type Bindings, bindingsOf, bindingsText, randomInputs, smallestBindings
 import { type LeftNode, openSession, type Placement, type Provider, type Session } from './session.ts';
 import { findSuspects, type Suspect, suspectText, tapKeys } from './suspects.ts';
 
+/** What `verifyModel` compares, on which providers and inputs. */
 export interface VerifyOptions {
   /** The graph as elaborated: what the source says. */
   readonly before: Graph;
@@ -100,6 +101,7 @@ export interface VerifyRun {
   readonly ok: boolean;
 }
 
+/** Every run with its errors against the float64 reference, and the verdict. */
 export interface VerifyReport {
   readonly ok: boolean;
   readonly seed: number;

@@ -5,6 +5,7 @@
 import { noSibling, truncatedFile, unsafePath } from '../diagnostics/catalogue/weights.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 
+/** Bytes that are read piece by piece: a file, or memory. */
 export interface ByteSource {
   /** How messages name it. */
   readonly name: string;
@@ -22,6 +23,7 @@ export interface ByteSource {
   sibling?(path: string): ByteSource | undefined | Promise<ByteSource | undefined>;
 }
 
+/** A source of bytes that lie in memory; `name` is what messages call it. */
 export function memorySource(name: string, bytes: Uint8Array): ByteSource {
   const readSync = (start: number, length: number): Uint8Array => bytes.subarray(start, start + length);
   return { name, size: bytes.length, read: (start, length) => Promise.resolve(readSync(start, length)), readSync };

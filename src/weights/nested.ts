@@ -29,6 +29,7 @@ export interface ForeignTensor {
   readonly bytes: number;
 }
 
+/** An opened checkpoint: the dicts of tensors in it, whose elements are read when they are needed. */
 export interface Checkpoint {
   /** `safetensors`, `safetensors index`, `PyTorch`, `PyTorch legacy`, `PyTorch tar`, `npz`, `npy`, `ONNX`. */
   readonly format: string;

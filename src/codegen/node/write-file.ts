@@ -5,7 +5,7 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs';
-import { type FileHandle, lstat, open, readlink, rename, stat, unlink } from 'node:fs/promises';
+import { type FileHandle, link, lstat, open, readdir, readlink, rename, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import {
   badDataName,
@@ -25,6 +25,7 @@ import type { OnnxModel } from '../onnx.ts';
 import { encodeSafetensors, safetensorsOf } from '../safetensors.ts';
 import { type ExternalLayout, encodeModel, externalData, externalLayout, largestMessage, modelSize } from '../write.ts';
 
+/** How a model is written to a file. */
 export interface WriteOptions {
   /**
    * Weights in a data file beside the model: `true` names it by its content, a string gives it that name. Left out or `false`: only
@@ -40,6 +41,7 @@ export interface WriteOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** What `writeModel` wrote, when all of it is in place. */
 export interface Written {
   /** Of all files together. */
   readonly bytes: number;
@@ -74,14 +76,19 @@ export async function writeSafetensors(
   try {
     options.signal?.throwIfAborted();
     const { target, found } = await targetOf(resolve(path));
-    if (found?.isDirectory()) fail(wouldReplaceOther, { with: { path, what: 'a folder' } });
+    if (found?.isDirectory())
+      fail(wouldReplaceOther, {
+        with: { path, kind: 'safetensors file', what: 'a folder', hint: `-o ${join(path, 'model.safetensors')}` },
+      });
     const pieces = encodeSafetensors(file, options.signal);
     if (found && !found.isFile()) await streamTo(await open(target, constants.O_WRONLY), pieces, progress, false);
     else {
       if (found && found.size > 0 && !options.force) {
         const head = openSource(target, (source) => source.read(0, 512).slice());
         if (!isSafetensors(head))
-          fail(wouldReplaceOther, { with: { path, what: `${found.size} bytes that are no safetensors` } });
+          fail(wouldReplaceOther, {
+            with: { path, kind: 'safetensors file', what: `${found.size} bytes that are no safetensors`, hint: '--force' },
+          });
       }
       const made = await temporaryFile(target, found, temporary);
       await streamTo(made.file, pieces, progress, true);
@@ -111,7 +118,8 @@ async function write(
 ): Promise<Written> {
   options.signal?.throwIfAborted();
   const { target, found } = await targetOf(resolve(path));
-  if (found?.isDirectory()) fail(wouldReplaceOther, { with: { path, what: 'a folder', hint: `-o ${join(path, 'model.onnx')}` } });
+  if (found?.isDirectory())
+    fail(wouldReplaceOther, { with: { path, kind: 'ONNX model', what: 'a folder', hint: `-o ${join(path, 'model.onnx')}` } });
   const wholeSize = modelSize(model);
   const wantsExternal = options.externalData !== undefined && options.externalData !== false;
   if (found && !found.isFile()) {
@@ -163,14 +171,21 @@ async function writeWithData(
   options.signal?.throwIfAborted();
   const dataPath = join(folder, location);
   const existed = (await statOrNothing(dataPath)) !== undefined;
+  // A second link outlives a run beside this one that removes the data, thinking that nothing names it any more.
+  const spare = `${data.path}.link`;
+  temporary.add(spare);
+  await link(data.path, spare).catch(() => undefined);
   await rename(data.path, dataPath);
   temporary.delete(data.path);
   // Until the model names it, a data file that was not there before is as temporary as the rest.
   if (!existed && fixed === undefined) temporary.add(dataPath);
   await commit(made.path, target, temporary, undefined);
   temporary.delete(dataPath);
+  if ((await statOrNothing(dataPath)) === undefined) await rename(spare, dataPath).catch(() => undefined);
+  else await unlink(spare).catch(() => undefined);
+  temporary.delete(spare);
   const ours = new RegExp(`^${escapeRegExp(stem)}\\.[0-9a-f]{16}\\.data$`);
-  for (const old of before) if (old !== location && ours.test(old)) await unlink(join(folder, old)).catch(() => undefined);
+  for (const old of before) if (old !== location && ours.test(old)) await removeData(old, target);
   return { bytes: placed.bytes + modelBytes, files: [path, join(dirname(path), location)] };
 }
 
@@ -182,14 +197,53 @@ async function checkDataName(name: string, target: string, before: readonly stri
     fail(badDataName, { with: { name, usual: usualDataName(target) } });
   }
   const found = await statOrNothing(join(dirname(target), name));
-  if (!found || (found.isFile() && (force || found.size === 0 || before.includes(name)))) return;
+  if (!found || (found.isFile() && (force || found.size === 0))) return;
+  const [other] = await modelsNaming(name, target);
+  if (other !== undefined) {
+    fail(wouldReplaceOther, {
+      with: { path: name, kind: 'free data file', what: `the weights of ${other}`, hint: '--force' },
+    });
+  }
+  if (found.isFile() && before.includes(name)) return;
   fail(wouldReplaceOther, {
     with: {
       path: name,
+      kind: 'ONNX model',
       what: found.isFile() ? `${found.size} bytes that the model at ${basename(target)} does not name` : 'no regular file',
       hint: found.isFile() ? '--force' : `--external-data ${usualDataName(target)}`,
     },
   });
+}
+
+/** Other models of the folder that keep weights in this data file: copies of the model, or models that share it. */
+async function modelsNaming(data: string, target: string): Promise<readonly string[]> {
+  const folder = dirname(target);
+  const models = (await readdir(folder)).filter((name) => name.endsWith('.onnx') && name !== basename(target));
+  return models.sort().filter((name) => {
+    try {
+      return dataFilesOf(join(folder, name)).includes(data);
+    } catch {
+      // A folder of that name, or a file that went away meanwhile.
+      return false;
+    }
+  });
+}
+
+/**
+ * Removes a data file that only the old model named. Another run may name it again at the same moment, so that it is moved aside first
+ * and comes back when the model names it by then.
+ */
+async function removeData(name: string, target: string): Promise<void> {
+  if ((await modelsNaming(name, target)).length > 0) return;
+  const path = join(dirname(target), name);
+  const aside = join(dirname(target), `.${name}.${randomBytes(6).toString('hex')}.tmp`);
+  try {
+    await rename(path, aside);
+    if (dataFilesOf(target).includes(name)) await rename(aside, path);
+    else await unlink(aside);
+  } catch {
+    // Somebody else removed it, or it may not be removed: the model is whole either way.
+  }
 }
 
 /** A device or pipe is taken by the name given: /dev/stdout leads to a name under /proc that cannot be opened as a path. */
@@ -320,7 +374,10 @@ function checkReplaceable(target: string, path: string, found: Stats): void {
       throw error;
     }
   });
-  if (!isModel) fail(wouldReplaceOther, { with: { path, what: `${found.size} bytes that are no ONNX model`, hint: '--force' } });
+  if (!isModel)
+    fail(wouldReplaceOther, {
+      with: { path, kind: 'ONNX model', what: `${found.size} bytes that are no ONNX model`, hint: '--force' },
+    });
 }
 
 /** The data files that a model names (GraphProto.initializer.external_data.location). */

@@ -66,7 +66,7 @@ export const diskFull = defineDiagnostic({
 
 export const wouldReplaceOther = defineDiagnostic({
   code: 'RES0607',
-  title: msg`${'path'} exists and is no ONNX model`,
+  title: msg`${'path'} exists and is no ${'kind'}`,
   found: msg`${'what'}`,
   expected: msg`a path that is free, or holds a model that may be replaced`,
   hint: msg`${'hint'}`,
