@@ -4,18 +4,18 @@
  *     npm run bench                                     every model of the list below
  *     npm run bench -- examples/resnet.res:ResNet50     these only, printed and not written
  *
- * Compiling runs in a process of its own per model, so that peak memory is that of one model (`process.resourceUsage().maxRSS`, with
- * Node's own 50 MB in it). Latencies are medians of interleaved runs of four models: before and after the passes, with onnxruntime's own
+ * Compiling is the built command line (`npm run build` first), the whole process timed; peak memory is its own maximum resident set, with
+ * Node's 40 MB in it. Latencies are medians of interleaved runs of four models: before and after the passes, with onnxruntime's own
  * optimiser off and on.
  */
-import { spawn } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdtemp, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { cpus, release, tmpdir, totalmem, type } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
-import { compile } from '../src/index.ts';
-import { type ElemType, isElemType } from '../src/ir/types.ts';
-import { compareLatency, type Latency } from '../src/runtime/bench.ts';
+import { build } from '../src/index.ts';
+import type { ElemType } from '../src/ir/types.ts';
+import { compareLatency, type Latency, median } from '../src/runtime/bench.ts';
 import { boundDims, randomTensor, smallestBindings } from '../src/runtime/inputs.ts';
 import { runtimeVersion } from '../src/runtime/provider.ts';
 
@@ -44,6 +44,7 @@ const entries: readonly BenchEntry[] = [
 const levels = [0, 1] as const;
 type Level = (typeof levels)[number];
 const runs = 15;
+const compileRuns = 3;
 const threads = Math.min(4, cpus().length);
 
 interface Compiled {
@@ -62,52 +63,30 @@ function resolveImport(
   return existsSync(name) ? { name, text: readFileSync(name, 'utf8') } : undefined;
 }
 
-/** The child: compiles one model at one level, writes its bytes, prints what it took as one line of JSON. */
-async function compileHere(entry: BenchEntry, level: Level, out: string): Promise<void> {
-  const text = await readFile(entry.file, 'utf8');
-  const started = performance.now();
-  const result = await compile(text, { fileName: entry.file, model: entry.model, level, resolveImport, seed: 0 });
-  if (!result.graph) {
-    process.stderr.write(`${result.diagnostics.map((d) => `${d.code}: ${d.title} ${d.found ?? ''}`).join('\n')}\n`);
-    process.exitCode = 1;
-    return;
-  }
-  const file = await open(out, 'w');
-  for await (const chunk of result.stream()) await file.write(chunk);
-  await file.close();
-  const compileMs = performance.now() - started;
-  const peakBytes = process.resourceUsage().maxRSS * 1024;
-  const bindings = new Map([...smallestBindings(result.graph).smallest, ...Object.entries(entry.sizes ?? {})]);
-  const inputs = result.graph.inputs.map((input) => ({
+/** Runs the built command line, as a user would; the whole process is timed. */
+async function compileInChild(entry: BenchEntry, level: Level, out: string): Promise<Compiled> {
+  const text = readFileSync(entry.file, 'utf8');
+  const { graph } = build(text, { fileName: entry.file, model: entry.model, resolveImport });
+  if (!graph) throw new Error(`${entry.file} ${entry.model} does not compile`);
+  const bindings = new Map([...smallestBindings(graph).smallest, ...Object.entries(entry.sizes ?? {})]);
+  const inputs = graph.inputs.map((input) => ({
     name: input.name ?? '',
     elem: input.type.elem,
     dims: boundDims(input.type, bindings),
   }));
-  const compiled: Compiled = { compileMs, peakBytes, nodes: result.graph.nodeCount, inputs };
-  process.stdout.write(`${JSON.stringify(compiled)}\n`);
-}
-
-/** Runs this program again as a child. */
-async function compileInChild(entry: BenchEntry, level: Level, out: string): Promise<Compiled> {
-  const program = process.argv[1] ?? '';
-  const request = JSON.stringify({ entry, level, out });
-  const child = spawn(process.execPath, [...process.execArgv, program, '--child', request], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  let text = '';
-  child.stdout.setEncoding('utf8');
-  child.stdout.on('data', (part: string) => {
-    text += part;
-  });
-  const code = await new Promise<number | null>((done) => child.on('close', done));
-  if (code !== 0) throw new Error(`compiling ${entry.file} ${entry.model} at -O${level} ended with ${code}`);
-  return parseCompiled(text);
-}
-
-function parseCompiled(text: string): Compiled {
-  const parsed: Compiled = JSON.parse(text);
-  for (const input of parsed.inputs) if (!isElemType(input.elem)) throw new Error(`unexpected element type in ${text}`);
-  return parsed;
+  const args = ['dist/rescc.js', entry.file, '--model', entry.model, `-O${level}`, '-o', out, '--json'];
+  const times: number[] = [];
+  let printed = '';
+  for (let i = 0; i < compileRuns; i++) {
+    const started = performance.now();
+    const child = spawnSync(process.execPath, args, { encoding: 'utf8' });
+    times.push(performance.now() - started);
+    if (child.status !== 0)
+      throw new Error(`compiling ${entry.file} ${entry.model} at -O${level}: ${child.stdout}${child.stderr}`);
+    printed = child.stdout;
+  }
+  const said: { readonly peakBytes: number; readonly after: { readonly nodes: number } } = JSON.parse(printed);
+  return { compileMs: median(times), peakBytes: said.peakBytes, nodes: said.after.nodes, inputs };
 }
 
 interface Measured {
@@ -166,8 +145,8 @@ function markdown(measured: readonly Measured[]): string {
 
 ## Compiling
 
-Text to file, weights from the initialisers included, in milliseconds; peak memory of the process at -O1, and the file, in
-megabytes (10^6 bytes).
+The command line from start to exit, weights from the initialisers included, in milliseconds, median of ${compileRuns}; peak memory of the process at -O1, and the
+file, in megabytes (10^6 bytes).
 
 ${table(['model', '-O0 ms', '-O1 ms', 'peak MB', 'file MB', 'nodes -O0', 'nodes -O1'], compiling)}
 
@@ -185,18 +164,8 @@ ${table(['model', 'input', ...columns], running)}
 `;
 }
 
-interface ChildRequest {
-  readonly entry: BenchEntry;
-  readonly level: Level;
-  readonly out: string;
-}
-
 async function main(): Promise<void> {
-  const [first, second] = process.argv.slice(2);
-  if (first === '--child') {
-    const request: ChildRequest = JSON.parse(second ?? '');
-    return compileHere(request.entry, request.level, request.out);
-  }
+  const [first] = process.argv.slice(2);
   if (first === 'rewrites') return (await import('./rewrites.ts')).rewrites();
   const asked = process.argv.slice(2).map((text): BenchEntry => {
     const colon = text.lastIndexOf(':');

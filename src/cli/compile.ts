@@ -119,6 +119,7 @@ async function run(file: string, given: Flags): Promise<void> {
       ok: true,
       output: flags.output,
       seconds,
+      peakBytes: process.resourceUsage().maxRSS * 1024,
       bytes: bytes.bytes,
       files: bytes.files,
       ...reportJson(made),
@@ -221,10 +222,8 @@ function summaryLines(made: CompileReport, path: string, bytes: number, seconds:
   const { before, after } = made;
   const rows: readonly (readonly [string, string])[] = [
     ['nodes', `${before.nodes} → ${after.nodes}`],
-    [
-      'parameters',
-      `${grouped(before.parameters)}, buffers ${grouped(before.buffers)} → together ${grouped(after.parameters + after.buffers)}`,
-    ],
+    ['parameters', `${grouped(before.parameters)} trainable, ${grouped(before.buffers)} buffers`],
+    ['in the file', `${grouped(after.parameters + after.buffers)} parameters`],
     [
       'multiply-adds',
       before.madds === after.madds ? maddsText(before.madds) : `${maddsText(before.madds)} → ${maddsText(after.madds)}`,

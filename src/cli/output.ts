@@ -6,7 +6,7 @@
  *   ok           boolean: the exit code is 0
  *   diagnostics  array of { code, severity, title, file?, line?, column?, …, found?, expected?, hint?, notes, within }
  *   bug          a sentence; only with exit code 70
- *   …            what the command has to say: compile's model, before, after, passes, output, files, bytes, seconds; verify's runs;
+ *   …            what the command has to say: compile's model, before, after, passes, output, files, bytes, seconds, peakBytes; verify's runs;
  *                run's outputs and top; summary's tree; fmt's changed. Text that would have gone to standard output is `text`.
  *
  * It goes to standard output, or to standard error where standard output carries a model (-o -).

@@ -4,6 +4,7 @@ import { compile } from '../compile.ts';
 import { badOption } from '../diagnostics/catalogue/cli.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import type { HostTensor } from '../ir/types.ts';
+import { availableProviders } from '../runtime/available.ts';
 import { readBytes } from '../runtime/images.ts';
 import { parseNpy } from '../runtime/npy.ts';
 import { isProvider, type Provider, providers } from '../runtime/provider.ts';
@@ -33,7 +34,7 @@ export function addVerify(program: Command): void {
     .command('verify')
     .description('proves in onnxruntime that the compiled model computes what its source says')
     .argument('<file>', 'a .res file, or -')
-    .option('--ep <list>', `execution providers, of ${providers.join(', ')}`, 'cpu')
+    .option('--ep <list>', `execution providers: a list of ${providers.join(', ')}, or auto`, 'cpu')
     .option(
       '-i, --input <name=file.npy>',
       'runs on this input too (repeatable)',
@@ -43,17 +44,12 @@ export function addVerify(program: Command): void {
 }
 
 async function run(file: string, flags: Flags): Promise<void> {
-  const eps = flags.ep.split(',').map((name): Provider => {
-    const ep = name.trim();
-    if (isProvider(ep)) return ep;
-    return fail(badOption, {
-      with: { option: '--ep', found: ep, expected: `a list of ${providers.join(', ')}`, hint: '--ep cpu,webgpu' },
-    });
-  });
+  const asked = askedProviders(flags.ep);
   const result = await compile(readSource(file), { ...compileOptions(flags), keepUnoptimized: true });
   stopOnErrors(flags, result.diagnostics);
   const { graph, unoptimized } = result;
   if (!graph || !unoptimized) return;
+  const eps = asked ?? (await availableProviders());
   const inputs = await readInputs(flags.input ?? []);
   const progress = process.stderr.isTTY && !flags.quiet && !flags.json;
   const verified = await verifyModel({
@@ -74,6 +70,18 @@ async function run(file: string, flags: Flags): Promise<void> {
     if (!verified.ok) report(flags, verified.diagnostics);
   }
   if (!verified.ok) throw new Exit(exitCodes.failed);
+}
+
+/** Undefined for `auto`: whatever this machine has. */
+function askedProviders(list: string): readonly Provider[] | undefined {
+  if (list.trim() === 'auto') return undefined;
+  return list.split(',').map((name): Provider => {
+    const ep = name.trim();
+    if (isProvider(ep)) return ep;
+    return fail(badOption, {
+      with: { option: '--ep', found: ep, expected: `auto, or a list of ${providers.join(', ')}`, hint: '--ep cpu,webgpu' },
+    });
+  });
 }
 
 async function readInputs(specs: readonly string[]): Promise<ReadonlyMap<string, HostTensor> | undefined> {
