@@ -15,6 +15,7 @@ import { printGraph } from '../ir/print.ts';
 import { astText } from '../parser/print-ast.ts';
 import { explainRule, passNames } from '../passes/pipeline.ts';
 import { readSource, writeWhole } from './files.ts';
+import { peakMemory } from './memory.ts';
 import {
   compileOptions,
   type ModelFlags,
@@ -119,7 +120,7 @@ async function run(file: string, given: Flags): Promise<void> {
       ok: true,
       output: flags.output,
       seconds,
-      peakBytes: process.resourceUsage().maxRSS * 1024,
+      peakBytes: peakMemory(),
       bytes: bytes.bytes,
       files: bytes.files,
       ...reportJson(made),

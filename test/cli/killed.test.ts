@@ -14,7 +14,7 @@ import { fileSource } from '../../src/weights/node/file-source.ts';
 import { binary, environment, folder } from './rescc.ts';
 
 const here = folder({
-  'wide.res': 'model Wide { input x: f32[N, 1024]\n  repeat 6 as i { fc{i}: linear(1024) }\n  output y }\n',
+  'wide.res': 'model Wide { input x: f32[N, 1024]\n  repeat 6 as i { fc{i}: linear(1024)  relu }\n  output y }\n',
 });
 afterAll(here.remove);
 const at = (name: string): string => join(here.path, name);
@@ -103,7 +103,7 @@ describe.each([
       for (const name of leftovers()) rmSync(at(name));
     }
     expect(outcomes.has('old')).toBe(true);
-    const session = await openSession(at('m.onnx'), { ep: 'cpu', optimization: 'none' });
+    const session = await openSession(at('m.onnx'), { ep: 'cpu', optimization: 'off' });
     await session.close();
   });
 
