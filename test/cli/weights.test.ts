@@ -22,12 +22,9 @@ describe('weights', () => {
     expect(answer.out).toMatch(/^ {6}shortcut\.0$/m);
   });
   test('and as JSON', () => {
-    const { dicts, format } = object(rescc(['weights', fixture('weights/sharded.safetensors.index.json'), '--json'])) as {
-      readonly format: string;
-      readonly dicts: readonly { readonly tensors: readonly unknown[] }[];
-    };
+    const { format, dicts } = object(rescc(['weights', fixture('weights/sharded.safetensors.index.json'), '--json']).out);
     expect(format).toBe('safetensors index');
-    expect(dicts[0]?.tensors).toContainEqual({ name: 'fc.weight', elem: 'f16', dims: [2, 4], bytes: 16 });
+    expect(JSON.stringify(dicts)).toContain('{"name":"fc.weight","elem":"f16","dims":[2,4],"bytes":16}');
   });
   test('names a dict that is not there', () => {
     const answer = rescc(['weights', `${projection}#ema`]);
@@ -45,7 +42,7 @@ describe('weights', () => {
     expect(answer.code).toBe(1);
     expect(answer.out).toContain('3 matched, 10 missing, 13 misshapen');
     expect(answer.out).toMatch(/misshapen conv1\.weight +model f32\[16, 3, 3, 3\], checkpoint f32\[8, 3, 3, 3\]/);
-    const json = object(rescc([...words, '--json']));
+    const json = object(rescc([...words, '--json']).out);
     expect(json).toMatchObject({ ok: false, counts: { matched: 3, missing: 10, misshapen: 13 } });
   });
 });
