@@ -30,7 +30,9 @@ describe('compile', () => {
   test('writes a model and says what it did on standard error', () => {
     const answer = run('small.res', '-o', 'm.onnx');
     expect([answer.code, answer.out]).toEqual([0, '']);
-    expect(answer.err).toMatch(/^Small\n {2}nodes +6 → 5\n {2}parameters +[\d,]+ trainable, 8 buffers\n {2}in the file +[\d,]+ parameters\n/);
+    expect(answer.err).toMatch(
+      /^Small\n {2}nodes +6 → 5\n {2}parameters +[\d,]+ trainable, 8 buffers\n {2}in the file +[\d,]+ parameters\n/,
+    );
     for (const line of ['multiply-adds', 'opset 17, -O1', 'time']) expect(answer.err).toContain(line);
     for (const line of answer.err.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
   });
