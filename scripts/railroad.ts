@@ -3,11 +3,11 @@
  * The drawing code is Chevrotain's (Apache-2.0) with Tab Atkins' railroad-diagrams (CC0). With --check nothing is written,
  * and the exit code is 1 when the committed page is not what would be.
  */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { ResParser } from '../src/parser/grammar.ts';
+import { writeOrCompare } from './generated.ts';
 
-const target = fileURLToPath(new URL('../grammars/railroad.html', import.meta.url));
 const diagrams = fileURLToPath(new URL('../node_modules/chevrotain/diagrams/', import.meta.url));
 
 const style = readFileSync(`${diagrams}diagrams.css`, 'utf8');
@@ -32,11 +32,4 @@ ${scripts.map(script).join('')}${script(`window.serializedGrammar = ${grammar};
 main.drawDiagramsFromSerializedGrammar(serializedGrammar, document.getElementById('diagrams'));`)}</html>
 `.replaceAll('\r\n', '\n');
 
-if (process.argv.includes('--check')) {
-  if (!existsSync(target) || readFileSync(target, 'utf8') !== page) {
-    console.error('grammars/railroad.html is stale: run `npm run generate` and commit it');
-    process.exit(1);
-  }
-} else {
-  writeFileSync(target, page);
-}
+writeOrCompare('grammars/railroad.html', page, 'the parser');
