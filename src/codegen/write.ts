@@ -6,6 +6,7 @@
 import { foldedNotFinite, tooLargeForOneFile } from '../diagnostics/catalogue/codegen.ts';
 import { bug, fail, unreachable } from '../diagnostics/diagnostic.ts';
 import { elemBytes, elementCount, isFloat } from '../ir/types.ts';
+import { fillFloats } from '../weights/expr.ts';
 import { encode } from '../weights/round.ts';
 import {
   dataTypes,
@@ -342,14 +343,30 @@ function externalEntries(initializer: OnnxInitializer, external: ExternalLayout)
   ];
 }
 
+/** 1 MiB: a write costs a turn of the event loop. */
+const floatsAtOnce = 262144;
+
 /** Computes and rounds elements a piece at a time, into two buffers that every tensor shares. */
 class Chunks {
   readonly #numbers = new Float64Array(chunkElements);
   readonly #bytes = new Uint8Array(chunkElements * 8);
+  #floats = new Float32Array(0);
 
   async *of(initializer: OnnxInitializer, signal: StopSignal | undefined): AsyncGenerator<Uint8Array, void, undefined> {
     const count = elementCount(initializer.dims);
-    for (let start = 0; start < count; start += chunkElements) {
+    let start = 0;
+    // Large float32 tensors go straight from the file, as long as it can be read at once.
+    while (initializer.elem === 'f32' && count - start >= chunkElements) {
+      signal?.throwIfAborted();
+      if (this.#floats.length === 0) this.#floats = new Float32Array(floatsAtOnce);
+      const floats = this.#floats.subarray(0, Math.min(floatsAtOnce, count - start));
+      if (!fillFloats(initializer.expr, start, floats)) break;
+      const wrong = checkFinite(initializer, floats, start);
+      if (wrong) await wrong;
+      yield new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength);
+      start += floats.length;
+    }
+    for (; start < count; start += chunkElements) {
       signal?.throwIfAborted();
       const piece = this.at(initializer, start);
       yield piece instanceof Promise ? await piece : piece;
@@ -385,11 +402,33 @@ const overflowAt: Readonly<Record<string, number>> = {
   bf16: (2 - 2 ** -8) * 2 ** 127,
 };
 
+/** A sum of float32 numbers stays finite in float64 when they are; four sums, because one would wait for itself. */
+function allFloatsFinite(numbers: Float32Array): boolean {
+  let a = 0;
+  let b = 0;
+  let c = 0;
+  let d = 0;
+  let i = 0;
+  for (; i + 4 <= numbers.length; i += 4) {
+    a += numbers[i] ?? 0;
+    b += numbers[i + 1] ?? 0;
+    c += numbers[i + 2] ?? 0;
+    d += numbers[i + 3] ?? 0;
+  }
+  for (; i < numbers.length; i++) a += numbers[i] ?? 0;
+  return Number.isFinite(a + b + c + d);
+}
+
 /** Nothing where every number is finite in the element type. */
-function checkFinite(initializer: OnnxInitializer, numbers: Float64Array, start: number): Promise<void> | undefined {
+function checkFinite(
+  initializer: OnnxInitializer,
+  numbers: Float64Array | Float32Array,
+  start: number,
+): Promise<void> | undefined {
   const { elem, sources } = initializer;
   if (!sources || !isFloat(elem)) return undefined;
   const limit = overflowAt[elem] ?? Number.POSITIVE_INFINITY;
+  if (numbers instanceof Float32Array && allFloatsFinite(numbers)) return undefined;
   let at = 0;
   while (at < numbers.length && Math.abs(numbers[at] ?? 0) < limit) at++;
   if (at === numbers.length) return undefined;

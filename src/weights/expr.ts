@@ -227,6 +227,15 @@ export abstract class Expr implements WeightExpr {
     return undefined;
   }
 
+  /**
+   * Computes elements from `start` on in float64, rounded once to float32, without a float64 array between: the same bytes at a third of
+   * the time, for large tensors that come from a file and are scaled at most. False where that is not how this one is made; `out` then
+   * holds anything.
+   */
+  fill32(_start: number, _out: Float32Array): boolean {
+    return false;
+  }
+
   get resident(): Float64Array | undefined {
     if (this.known) return this.known;
     if (!this.sync || this.count > residentLimit) return undefined;
@@ -375,6 +384,20 @@ export function gather(data: Held, base: number, walk: Walk, start: number, out:
       offset -= stride * size;
       counters[axis] = 0;
     }
+  }
+}
+/** Multiplies by a walk whose innermost axis stands still: one factor for each run of elements. */
+function scaleRuns(data: Held, { sizes, strides }: Walk, start: number, out: Float32Array): void {
+  const inner = sizes.at(-1) ?? 1;
+  const first = Math.floor(start / inner);
+  const rows = Math.ceil((start + out.length) / inner) - first;
+  const factors = new Float64Array(rows);
+  gather(data, 0, { sizes: sizes.slice(0, -1), strides: strides.slice(0, -1) }, first, factors);
+  for (let row = 0; row < rows; row++) {
+    const factor = factors[row] ?? 0;
+    const from = Math.max(0, (first + row) * inner - start);
+    const to = Math.min(out.length, (first + row + 1) * inner - start);
+    for (let i = from; i < to; i++) out[i] = (out[i] ?? 0) * factor;
   }
 }
 export function walk(dims: readonly number[], strides: readonly number[]): Walk {
@@ -672,6 +695,28 @@ class Binary extends Expr {
   protected override write(): string {
     return `${this.op}(${this.#a.text()}, ${this.#b.text()})`;
   }
+  override fill32(start: number, out: Float32Array): boolean {
+    // An operand that is rounded itself would be rounded twice.
+    if (this.op !== 'mul' || !this.sync || this.#spreadA.kind !== 'same' || !this.#a.exact32) return false;
+    if (!this.#a.fill32(start, out)) return false;
+    const spread = this.#spreadB;
+    const last = start + out.length === this.count;
+    const done =
+      spread.kind === 'walk' && spread.walk.strides.at(-1) === 0
+        ? withHeld(this.#b, last, (data) => scaleRuns(data, spread.walk, start, out))
+        : this.#scale(start, out);
+    if (done instanceof Promise) bug(`${this.#b.kind} calls itself synchronous and is not`);
+    return true;
+  }
+  #scale(start: number, out: Float32Array): Pending {
+    return chunked(out.length, (from, to) => {
+      const b = borrow(to - from);
+      return after(fillSpread(this.#b, this.#spreadB, start + from, b, start + to === this.count), () => {
+        for (let i = from; i < to; i++) out[i] = (out[i] ?? 0) * (b[i - from] ?? 0);
+        giveBack(b);
+      });
+    });
+  }
   protected override compute(start: number, out: Float64Array): Pending {
     const last = start + out.length === this.count;
     const b = borrow(out.length);
@@ -698,6 +743,11 @@ class Binary extends Expr {
       }),
     );
   }
+}
+
+/** `Expr.fill32` for whoever knows only that it has something to pull. */
+export function fillFloats(expr: object, start: number, out: Float32Array): boolean {
+  return expr instanceof Expr && expr.elem === 'f32' && expr.fill32(start, out);
 }
 
 /** The number that an expression is everywhere, when it is written as one. */
@@ -827,6 +877,9 @@ class Reshape extends Expr {
   }
   protected override write(): string {
     return `reshape(${this.x.text()}, [${this.dims.join(', ')}])`;
+  }
+  override fill32(start: number, out: Float32Array): boolean {
+    return this.x.fill32(start, out);
   }
   protected override compute(start: number, out: Float64Array): Pending {
     return this.x.fill(start, out);

@@ -15,7 +15,7 @@ const itsBits = new Uint32Array(oneFloat.buffer);
 oneDouble[0] = 1;
 /** Word that holds sign and exponent of a double; 1 on every little-endian machine. */
 const highWord = itsWords[1] === 0x3ff00000 ? 1 : 0;
-const littleEndian = highWord === 1;
+export const littleEndian = highWord === 1;
 
 /** 2^(i − 1100) at i, by doubling and halving, which are exact as Math.pow need not be; 0 below 2^-1074. */
 function makePowersOfTwo(): Float64Array {

@@ -3,7 +3,7 @@ import { leafText } from '../ir/content-text.ts';
 import { type ElemType, elemBytes, elementCount } from '../ir/types.ts';
 import type { ByteSource } from './bytes.ts';
 import { chunkElements, Expr, gather, intern, type Pending, rowMajor, type WeightExpr, walk, withHeld } from './expr.ts';
-import { decode, isLossless } from './round.ts';
+import { decode, isLossless, littleEndian } from './round.ts';
 
 export interface StoredSpan {
   readonly source: ByteSource;
@@ -74,6 +74,12 @@ export class Stored extends Expr {
     }
     if (source.readSync) return this.#decode(source.readSync(this.offset + from, length), out);
     return source.read(this.offset + from, length).then((bytes) => this.#decode(bytes, out));
+  }
+  override fill32(start: number, out: Float32Array): boolean {
+    const { readInto } = this.source;
+    if (this.elem !== 'f32' || this.bigEndian || !littleEndian || !readInto) return false;
+    readInto.call(this.source, this.offset + start * 4, new Uint8Array(out.buffer, out.byteOffset, out.byteLength));
+    return true;
   }
   #decode(bytes: Uint8Array, out: Float64Array): void {
     // A copy to an aligned place is ten times faster than reading number by number.
