@@ -15,6 +15,7 @@ const rooms: readonly (readonly [from: number, title: string])[] = [
   [400, 'Structure'],
   [500, 'Weights and checkpoints'],
   [600, 'Writing ONNX'],
+  [650, 'Importing ONNX'],
   [700, 'The command line'],
   [800, 'Running and verifying'],
   [900, 'Graphs as text'],

@@ -6,6 +6,11 @@ import { isProgram, writeOrCompare } from './generated.ts';
 const purposes: Readonly<Record<string, string>> = {
   simplify:
     'Removes what does nothing, folds what is constant, merges chains of views, shares equal parts, and erases what nobody reads.',
+  recognize:
+    'Operators that are spelled out become the one node that the opset of the file has for them: LayerNorm, GELU, attention and the like.',
+  'move-transpose':
+    'Transposes go where fewer of them are left: against each other, behind what makes a tensor small, into weights.',
+  'fold-pad': 'A pad of zeros in front of a window is padding of the window.',
   'fold-batchnorm':
     'A batchnorm in inference form is a multiplication and an addition per channel; the linear operator beside it can do both.',
   'fold-affine':
@@ -16,6 +21,7 @@ const purposes: Readonly<Record<string, string>> = {
   'move-stride': 'Where every reader of a value takes only every s-th element, no other one is computed.',
   'fuse-shortcut':
     'Makes a shortcut cheap: removes what is provably zero or the identity, and gives the sum the form that runtimes fuse.',
+  'fuse-gemm': 'Transposes and sums around a product of matrices become flags and an operand of it.',
 };
 
 /** The page, in the order in which the passes run first. */
@@ -31,7 +37,7 @@ export function passesText(): string {
     '# Passes',
     '<!-- Written by scripts/passes.ts from src/passes: `npm run generate`. -->',
     'A rewrite is *exact*: equal in real arithmetic for every input on which all values of the source graph are finite. It may change rounding, never more. Each rule states its equation, the named conditions under which it is exact, how it rounds, and its source. `rescc explain fold-batchnorm` prints these texts; `rescc compile net.res --explain fold-batchnorm` lists where a rule did not apply, and by which condition.',
-    'The passes run in the order of this page, except that `fuse-shortcut/zero` and `fuse-shortcut/identity` come right behind the first `simplify`, and that `simplify` runs once more at the end. `fold-batchnorm`, `fold-affine` and `merge-branches` run to a fixed point together, and with `commute-pool`, `merge-linear` and `move-stride` until a round fires nothing. `-O0` runs none of them; `-O1`, the default, all rules but `fuse-shortcut/concat`; `-O2` that too. `fuse-shortcut/option-a-conv` is for `--target cpu` alone. `--passes a,b,c` runs these passes in this order instead.',
+    'The passes run in the order of this page, except that `fuse-shortcut/zero`, `fuse-shortcut/identity` and `fuse-gemm/linear` come right behind the first `simplify`. `fold-batchnorm`, `fold-affine` and `merge-branches` run to a fixed point together, and with `commute-pool`, `merge-linear`, `move-stride`, `fold-pad` and `simplify` until a round fires nothing; the rest of `fuse-shortcut`, of `fuse-gemm` and `simplify` come once behind that. `-O0` runs none of them; `-O1`, the default, all rules but `fuse-shortcut/concat`; `-O2` that too. `fuse-shortcut/option-a-conv` is for `--target cpu` alone. `--passes a,b,c` runs these passes in this order instead.',
     ...sections,
   ].join('\n\n')}\n`;
 }

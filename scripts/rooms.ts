@@ -14,6 +14,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   elaborate: ['diagnostics', 'parser', 'ir', 'ops'],
   weights: ['diagnostics', 'ir', 'ops'],
   passes: ['diagnostics', 'ir', 'ops', 'weights'],
+  import: ['diagnostics', 'ir', 'ops', 'weights'],
   codegen: ['diagnostics', 'ir', 'ops', 'weights'],
   runtime: ['diagnostics', 'ir', 'ops', 'weights', 'codegen'],
   stdlib: [],

@@ -17,7 +17,7 @@ import { type GraphStats, statsOf } from './ir/stats.ts';
 import { verifyGraph } from './ir/verify.ts';
 import type { FileNode } from './parser/ast.ts';
 import { parse as parseFile } from './parser/parse.ts';
-import { optimize as optimizeGraph, type PassReport, passNames, type Target } from './passes/pipeline.ts';
+import { type Firing, optimize as optimizeGraph, type PassReport, passNames, type Target } from './passes/pipeline.ts';
 import { standardLibrary } from './stdlib/sources.ts';
 import { version } from './version.ts';
 import { bindWeights, type Comparison, compareWeights } from './weights/bind.ts';
@@ -62,16 +62,20 @@ export interface OptimizeOptions {
   /** Runs these passes in this order instead of a level's. */
   readonly passes?: readonly string[] | undefined;
   readonly target?: Target | undefined;
+  /** The opset of the file, 13 to 23; default 17. What it says in one node is recognised where the source spells it. */
+  readonly opset?: number | undefined;
   /** Checks the graph after every pass; a bug shows at once. */
   readonly verifyIr?: boolean | undefined;
   /** Sees the graph after every pass. */
   readonly onPass?: ((name: string, graph: Graph) => void) | undefined;
+  /** At most so many rewrites, the first ones. */
+  readonly fuel?: number | undefined;
+  /** Sees every rewrite. */
+  readonly onFiring?: ((firing: Firing) => void) | undefined;
 }
 
 /** How a source becomes an ONNX model. */
 export interface CompileOptions extends CheckOptions, WeightOptions, OptimizeOptions {
-  /** 13 to 23; default 17. */
-  readonly opset?: number | undefined;
   /** Entries for the file's metadata, besides the compiler's own. */
   readonly metadata?: Readonly<Record<string, string>> | undefined;
   /** Keeps a copy of the graph as the source says it, for verify. */
@@ -218,8 +222,11 @@ export function optimize(graph: Graph, options: OptimizeOptions = {}): PassRepor
   return optimizeGraph(graph, {
     level: options.level ?? 1,
     target: options.target ?? 'portable',
+    opset: options.opset ?? defaultOpset,
     ...(options.passes && { passes: options.passes }),
     ...(options.onPass && { onPass: options.onPass }),
+    ...(options.fuel !== undefined && { fuel: options.fuel }),
+    ...(options.onFiring && { onFiring: options.onFiring }),
     ...(options.verifyIr && {
       check: (g: Graph) => {
         const [wrong] = verifyGraph(g);

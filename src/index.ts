@@ -29,10 +29,19 @@ export type { Graph } from './ir/graph.ts';
 export { printGraph } from './ir/print.ts';
 export type { GraphStats } from './ir/stats.ts';
 export type { ElemType, HostTensor, TensorType } from './ir/types.ts';
+export {
+  type ForeignGroup,
+  type OperatorChange,
+  type OptimizeOnnxOptions,
+  type OptimizeReport,
+  type OptimizeResult,
+  optimizeOnnx,
+  type RefusedGroup,
+} from './optimize.ts';
 export type { FileNode } from './parser/ast.ts';
 export { format } from './parser/format.ts';
 export { parse } from './parser/parse.ts';
-export { type PassReport, passNames, type Target } from './passes/pipeline.ts';
+export { type Firing, type PassReport, passNames, type Target } from './passes/pipeline.ts';
 export { version } from './version.ts';
 export { type ByteSource, memorySource } from './weights/bytes.ts';
 export { type Checkpoint, openCheckpoint } from './weights/checkpoint.ts';

@@ -5,6 +5,7 @@ import { exprOf, materialize } from './weights/expr.ts';
 
 export { type WriteOptions, type Written, writeModel } from './codegen/node/write-file.ts';
 export * from './index.ts';
+export { type EquivalenceOptions, type EquivalenceReport, type Rewrite, verifyOptimized } from './runtime/equivalence.ts';
 export { npyBytes, parseNpy } from './runtime/npy.ts';
 export type { Provider } from './runtime/provider.ts';
 export { type Ranked, type RunOptions, type RunResult, runModel, topK } from './runtime/run.ts';

@@ -1,6 +1,5 @@
 /** `rescc model.res -o model.onnx`: compiles, writes, and says in a few lines what it did. */
 import { basename } from 'node:path';
-import { SingleBar } from 'cli-progress';
 import type { Command } from 'commander';
 import { toDot, toSvg } from '../codegen/draw.ts';
 import { writeModel, writeSafetensors } from '../codegen/node/write-file.ts';
@@ -13,7 +12,7 @@ import { type Diagnostic, DiagnosticError, fail } from '../diagnostics/diagnosti
 import type { Graph } from '../ir/graph.ts';
 import { printGraph } from '../ir/print.ts';
 import { astText } from '../parser/print-ast.ts';
-import { explainRule, passNames } from '../passes/pipeline.ts';
+import { explainRule, type PassReport, passNames } from '../passes/pipeline.ts';
 import { readSource, writeWhole } from './files.ts';
 import { peakMemory } from './memory.ts';
 import {
@@ -47,14 +46,18 @@ const emits: readonly Emit[] = ['onnx', 'onnx-text', 'ir', 'ast', 'dot', 'svg', 
 /** What goes to a file, or as bytes to standard output where `-` asks for it. */
 const binaries: readonly Emit[] = ['onnx', 'safetensors'];
 
-interface Flags extends ModelFlags, WeightFlags, PassFlags, OutputFlags {
+/** Where a result goes. */
+export interface TargetFlags extends OutputFlags {
   readonly output?: string;
+  readonly externalData?: string | boolean;
+  readonly force?: boolean;
+}
+
+interface Flags extends ModelFlags, WeightFlags, PassFlags, TargetFlags {
   readonly emit?: string;
   readonly stats?: boolean;
   readonly explain?: string | boolean;
   readonly printAfter?: string;
-  readonly externalData?: string | boolean;
-  readonly force?: boolean;
 }
 
 export function addCompile(program: Command): void {
@@ -134,21 +137,24 @@ async function run(file: string, given: Flags): Promise<void> {
   say(flags, summaryLines(made, flags.binary ? 'standard output' : (flags.output ?? ''), bytes.bytes, seconds));
 }
 
-function refuse(option: string, found: string, names: readonly string[], example: string): never {
+/** Names that an option does not know. */
+export function refuse(option: string, found: string, names: readonly string[], example: string): never {
   return fail(badOption, { with: { option, found, expected: `one of ${names.join(', ')}`, hint: `${option} ${example}` } });
 }
 
-function text(flags: Flags & OutputOptions, diagnostics: readonly Diagnostic[], content: string): void {
+/** Text goes to the file that was asked for, or to standard output. */
+export function text(flags: TargetFlags & OutputOptions, diagnostics: readonly Diagnostic[], content: string): void {
   if (flags.output === undefined || flags.output === '-') return printText(flags, diagnostics, content);
   writeWhole(flags.output, content.endsWith('\n') ? content : `${content}\n`);
   report(flags, diagnostics, { ok: true, output: flags.output });
   say(flags, `wrote ${flags.output}`);
 }
 
-async function write(
-  result: CompileResult,
+/** Writes a model, or its weights, to the file that was asked for. */
+export async function write(
+  result: Pick<CompileResult, 'graph' | 'onnx' | 'stream'>,
   emit: Emit,
-  flags: Flags,
+  flags: TargetFlags,
 ): Promise<{ readonly bytes: number; readonly files: readonly string[] }> {
   const { graph, onnx } = result;
   if (!graph || !onnx || flags.output === undefined) return { bytes: 0, files: [] };
@@ -164,7 +170,7 @@ async function write(
   const interrupt = (): void => abort.abort();
   process.once('SIGINT', interrupt);
   process.once('SIGTERM', interrupt);
-  const bar = process.stderr.isTTY && !flags.quiet && !flags.json ? progressBar(basename(flags.output)) : undefined;
+  const bar = process.stderr.isTTY && !flags.quiet && !flags.json ? await progressBar(basename(flags.output)) : undefined;
   try {
     const options = { force: flags.force, signal: abort.signal, onProgress: bar?.update };
     if (emit === 'safetensors') return await writeSafetensors(graph, flags.output, options);
@@ -185,7 +191,11 @@ async function write(
 const barAfterMs = 700;
 
 /** A bar on standard error that appears for what takes long enough to wonder about, and goes when it is done. */
-function progressBar(name: string): { readonly update: (written: number, total: number) => void; readonly stop: () => void } {
+async function progressBar(
+  name: string,
+): Promise<{ readonly update: (written: number, total: number) => void; readonly stop: () => void }> {
+  // Loaded only where there is a terminal.
+  const { SingleBar } = await import('cli-progress');
   const started = performance.now();
   // What is fixed takes 40 columns; a terminal that is narrower gets a short bar, which wraps nowhere.
   const barsize = Math.max(4, Math.min(30, columns(process.stderr) - 40 - name.length));
@@ -211,7 +221,7 @@ function progressBar(name: string): { readonly update: (written: number, total: 
   };
 }
 
-const grouped = (n: number): string => n.toString().replace(/\B(?=(\d{3})+$)/g, ',');
+export const grouped = (n: number): string => n.toString().replace(/\B(?=(\d{3})+$)/g, ',');
 
 export function bytesText(bytes: number): string {
   if (bytes < 1e3) return `${bytes} B`;
@@ -237,21 +247,28 @@ function summaryLines(made: CompileReport, path: string, bytes: number, seconds:
 }
 
 function reportJson(made: CompileReport): Readonly<Record<string, unknown>> {
-  const stats = (s: CompileReport['before']): Readonly<Record<string, unknown>> => ({
-    nodes: s.nodes,
-    parameters: s.parameters,
-    buffers: s.buffers,
-    bytes: s.bytes,
-    multiplyAdds: s.madds?.toString(),
-    operators: Object.fromEntries(s.byOperator),
-  });
   return {
     model: made.model,
     opset: made.opset,
     level: made.level,
-    before: stats(made.before),
-    after: stats(made.after),
-    passes: made.passes.passes.map((p) => ({ name: p.name, fired: p.fired, refused: p.refused })),
+    before: statsJson(made.before),
+    after: statsJson(made.after),
+    passes: passesJson(made.passes),
     notes: made.notes,
   };
+}
+
+export function statsJson(stats: CompileReport['before']): Readonly<Record<string, unknown>> {
+  return {
+    nodes: stats.nodes,
+    parameters: stats.parameters,
+    buffers: stats.buffers,
+    bytes: stats.bytes,
+    multiplyAdds: stats.madds.toString(),
+    operators: Object.fromEntries(stats.byOperator),
+  };
+}
+
+export function passesJson(report: PassReport): readonly unknown[] {
+  return report.passes.map((p) => ({ name: p.name, fired: p.fired, refused: p.refused }));
 }

@@ -1,7 +1,7 @@
 /** Files as the commands read and write them, with what can go wrong said as diagnostics. */
 import { mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
-import { cannotRead, cannotWrite } from '../diagnostics/catalogue/cli.ts';
+import { basename, dirname, extname, join } from 'node:path';
+import { cannotRead, cannotWrite, wrongKind } from '../diagnostics/catalogue/cli.ts';
 import { type Diagnostic, DiagnosticError, fail } from '../diagnostics/diagnostic.ts';
 import type { SourceFile } from '../diagnostics/source.ts';
 import type { ImportResolver } from '../elaborate/modules.ts';
@@ -32,6 +32,10 @@ export function readBytes(path: string): Uint8Array {
 }
 
 export function readSource(path: string): SourceFile {
+  if (extname(path) === '.onnx') {
+    const found = 'an ONNX file by its name';
+    fail(wrongKind, { with: { path, found, expected: 'a .res file', hint: `rescc optimize ${path} -o optimized.onnx` } });
+  }
   const name = path === '-' ? '<stdin>' : path;
   const { source, diagnostics } = decodeUtf8(readBytes(path), name);
   if (!source) throw new DiagnosticError(diagnostics);

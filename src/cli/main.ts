@@ -1,4 +1,6 @@
 /** The command line: one file per command, one place that ends the process. */
+import './heap.ts';
+
 import { Command, CommanderError } from 'commander';
 import { badCall } from '../diagnostics/catalogue/cli.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
@@ -9,6 +11,7 @@ import { addCompile } from './compile.ts';
 import { addExplain } from './explain.ts';
 import { addFmt } from './fmt.ts';
 import { addGraph } from './graph.ts';
+import { addOptimize } from './optimize.ts';
 import { columns, Exit, ending, err, exitCodes, out } from './output.ts';
 import { addRun } from './run.ts';
 import { addSummary } from './summary.ts';
@@ -22,13 +25,14 @@ const streams = { writeOut: out, writeErr: nothing, outputError: nothing, getOut
 
 function program(): Command {
   const root = new Command('rescc')
-    .description('Compiles a small language for residual networks into ONNX.')
+    .description('Compiles a small language for residual networks into ONNX, and optimises ONNX files.')
     .usage('[command] [options] <file>')
     .version(version)
     .showSuggestionAfterError()
     .configureOutput(streams)
     .exitOverride();
   addCompile(root);
+  addOptimize(root);
   addVerify(root);
   addRun(root);
   addCheck(root);

@@ -41,7 +41,8 @@ export function wholeNumber(low: number, high: number): (text: string) => number
   };
 }
 
-const collect = (text: string, before: readonly string[] | undefined): readonly string[] => [...(before ?? []), text];
+/** For options that may be given several times. */
+export const collect = (text: string, before: readonly string[] | undefined): readonly string[] => [...(before ?? []), text];
 
 function define(text: string, before: Readonly<Record<string, string>> | undefined): Readonly<Record<string, string>> {
   const at = text.indexOf('=');
@@ -85,9 +86,8 @@ export function withOutput(command: Command): Command {
   return command.option('-q, --quiet', 'prints nothing but errors').option('--json', 'prints one JSON object');
 }
 
-/** The API's options for the flags given. */
-export function compileOptions(flags: ModelFlags & WeightFlags & PassFlags): CompileOptions {
-  for (const pass of flags.passes ?? []) {
+export function checkPasses(passes: readonly string[] | undefined): void {
+  for (const pass of passes ?? []) {
     if (!passNames.includes(pass)) {
       fail(badOption, {
         with: {
@@ -99,6 +99,11 @@ export function compileOptions(flags: ModelFlags & WeightFlags & PassFlags): Com
       });
     }
   }
+}
+
+/** The API's options for the flags given. */
+export function compileOptions(flags: ModelFlags & WeightFlags & PassFlags): CompileOptions {
+  checkPasses(flags.passes);
   const [path, key] = splitKey(flags.weights);
   return {
     model: flags.model,

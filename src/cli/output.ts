@@ -6,14 +6,15 @@
  *   ok           boolean: the exit code is 0
  *   diagnostics  array of { code, severity, title, file?, line?, column?, …, found?, expected?, hint?, notes, within }
  *   bug          a sentence; only with exit code 70
- *   …            what the command has to say: compile's model, before, after, passes, output, files, bytes, seconds, peakBytes; verify's runs;
+ *   …            what the command has to say: compile's model, before, after, passes, output, files, bytes, seconds, peakBytes; optimize's file, opset,
+ *                operators, refused, foreign, and the verification where it was asked for; verify's runs;
  *                run's outputs and top; summary's tree; fmt's changed. Text that would have gone to standard output is `text`.
  *
  * It goes to standard output, or to standard error where standard output carries a model (-o -).
  */
 import { writeSync } from 'node:fs';
 import pc from 'picocolors';
-import { badCall, badOption, noTarget, unknownCode } from '../diagnostics/catalogue/cli.ts';
+import { badCall, badOption, noTarget, opsetTooLow, shapeMisfit, unknownCode, wrongKind } from '../diagnostics/catalogue/cli.ts';
 import { BugError, type Diagnostic, DiagnosticError } from '../diagnostics/diagnostic.ts';
 import { render, toJson } from '../diagnostics/render.ts';
 
@@ -30,7 +31,9 @@ export interface OutputOptions {
   readonly binary?: boolean | undefined;
 }
 
-const usageCodes: ReadonlySet<string> = new Set([badCall, badOption, noTarget, unknownCode].map((kind) => kind.code));
+const usageCodes: ReadonlySet<string> = new Set(
+  [badCall, badOption, noTarget, opsetTooLow, shapeMisfit, unknownCode, wrongKind].map((kind) => kind.code),
+);
 
 /** Mistakes in the words after `rescc` are told from mistakes in files. */
 function exitCodeOf(diagnostics: readonly Diagnostic[]): number {

@@ -7,6 +7,7 @@ import { cannotDraw } from '../diagnostics/catalogue/codegen.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import type { Graph, Node, Value } from '../ir/graph.ts';
 import type { TensorType } from '../ir/types.ts';
+import { graphsIn } from '../ir/walk.ts';
 
 /** How much of a network is drawn. */
 export interface DrawOptions {
@@ -105,6 +106,14 @@ function drawAt(graph: Graph, depth: number): Drawing {
       const from = use && boxOf.get(use.value);
       if (from && use) connect(from, box, isShortcut(node, use.value));
     }
+    // What a sub-graph reads of the values around it comes to the node that owns it.
+    for (const inner of node.regions.flatMap((region) => graphsIn(region))) {
+      const read = [...inner.nodes()].flatMap((one) => one.slots.map((use) => use?.value));
+      for (const value of [...read, ...inner.outputs.map((output) => output.value)]) {
+        const from = value && boxOf.get(value);
+        if (from) connect(from, box, false);
+      }
+    }
     for (const y of node.results) boxOf.set(y, box);
   }
   for (const { name, value } of graph.outputs) {
@@ -128,6 +137,7 @@ function isShortcut(node: Node, value: Value): boolean {
 
 function shapeText(type: TensorType | undefined): string {
   if (!type) return '';
+  if (type.foreign) return type.foreign.text;
   return type.dims.length === 0 ? `${type.elem} scalar` : type.dims.map((d) => d.toString()).join(' × ');
 }
 

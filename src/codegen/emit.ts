@@ -1,6 +1,8 @@
 /**
  * Graph to ONNX: calls every node's lowering, names nodes by scope and initializers by parameter path, writes a type for every value,
- * and computes symbolic sizes from the shapes of the inputs.
+ * and computes symbolic sizes from the shapes of the inputs. Imported nodes and values keep their names.
+ *
+ * Constants of sub-graphs are initializers of the outermost graph, which they see, so that equal ones are stored once and all of them stream.
  *
  * Names are settled last. While nodes are lowered a value is a key, so that a graph output can take its own name wherever it is made,
  * and a lowering of several nodes can give the layer's name to the node that makes the layer's result.
@@ -10,19 +12,35 @@ import { bug, DiagnosticError, Sink, unreachable } from '../diagnostics/diagnost
 import { Dim, type DimNode } from '../ir/dim.ts';
 import type { Graph, Node, Origin, Value } from '../ir/graph.ts';
 import type { OnnxAttr, OnnxBuilder } from '../ir/operator.ts';
-import { type ElemType, elementCount, type HostTensor, type TensorType } from '../ir/types.ts';
-import { exprOf, sourcesOf, transpose, type WeightExpr } from '../weights/expr.ts';
+import { type ElemType, elementCount, type ForeignType, type HostTensor, type TensorType } from '../ir/types.ts';
+import { asExpr, exprOf, sourcesOf, transpose, type WeightExpr } from '../weights/expr.ts';
 import {
   defaultOpset,
   irVersionOf,
   maxOpset,
   minOpset,
+  type OnnxGraph,
   type OnnxInitializer,
   type OnnxModel,
   type OnnxNode,
   type OnnxNodeAttr,
   type OnnxValue,
 } from './onnx.ts';
+
+/** What goes back of an imported file besides its graph. */
+export interface EmitSource {
+  /** The model is written with this one, or with a later one that its opset needs. */
+  readonly irVersion?: number | undefined;
+  /** Versions of domains other than ONNX's own; those that no node is of any more are left out. */
+  readonly domains?: ReadonlyMap<string, number> | undefined;
+  /** Who made it: kept as the metadata `rescc.producer`, because what is written has another producer. */
+  readonly producerName?: string | undefined;
+  readonly producerVersion?: string | undefined;
+  /** Other fields of its ModelProto, encoded with their tags. */
+  readonly rest?: Uint8Array | undefined;
+  /** The name that a dimension symbol had in the file, where the graph calls it otherwise. */
+  readonly dimNames?: ReadonlyMap<string, string> | undefined;
+}
 
 export interface EmitOptions {
   /** 13 to 23; 17 when left out. */
@@ -31,6 +49,8 @@ export interface EmitOptions {
   readonly producerVersion?: string;
   /** Added to what the graph says of itself. */
   readonly metadata?: Readonly<Record<string, string>>;
+  /** The file that the graph was imported from. */
+  readonly source?: EmitSource | undefined;
   /** Takes the diagnostics, besides the error that is thrown. */
   readonly sink?: Sink;
 }
@@ -43,16 +63,25 @@ export function emitOnnx(graph: Graph, options: EmitOptions = {}): OnnxModel {
     sink.report(unknownOpset, { with: { opset, min: minOpset, max: maxOpset, usual: defaultOpset } });
     return giveUp(sink, options.sink);
   }
+  const { source = {} } = options;
   const emitter = new Emitter(graph, opset, sink);
   emitter.lowerAll();
   if (sink.hasErrors) return giveUp(sink, options.sink);
-  const metadata = Object.entries({ ...graph.metadata, ...options.metadata }).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+  const producer = [source.producerName, source.producerVersion].filter((word) => word !== undefined && word !== '').join(' ');
+  const entries = Object.entries({
+    ...(producer !== '' && source.producerName !== 'rescc' && { 'rescc.producer': producer }),
+    ...graph.metadata,
+    ...options.metadata,
+  });
+  const domains = [...emitter.domains].sort().map((name) => [name, source.domains?.get(name) ?? 1] as const);
   return {
-    irVersion: irVersionOf(opset),
+    irVersion: Math.max(irVersionOf(opset), source.irVersion ?? 0),
     opset,
+    ...(domains.length > 0 && { domains }),
     producer: { name: 'rescc', version: options.producerVersion ?? '' },
-    metadata,
-    graph: emitter.finish(),
+    metadata: entries.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)),
+    graph: emitter.finish(source.dimNames),
+    ...(source.rest && source.rest.length > 0 && { rest: source.rest }),
   };
 }
 
@@ -69,20 +98,68 @@ interface Slot {
   readonly type: TensorType;
   /** What it is: a result can still take any name. */
   readonly kind: 'input' | 'initializer' | 'result';
+  /** The graph that it belongs to; the outermost one for initializers. */
+  readonly scope: Scope;
   name: string | undefined;
+  /** The name that it has as an input, output, or value of an imported graph, and keeps where that is free. */
+  kept?: string;
+  /** It is an output of its graph. */
+  isOutput?: boolean;
+  /** A result that the source leaves out. */
+  readonly leftOut?: boolean;
   /** Initializers: what is stored, and the name they would like. */
   readonly wish?: string;
   readonly tensor?: Omit<OnnxInitializer, 'name'>;
 }
 
+type DraftAttr = OnnxNodeAttr | { readonly kind: 'scopes'; readonly plural: boolean; readonly scopes: readonly Scope[] };
+
 /** A node whose names are open. */
 interface Draft {
   readonly op: string;
+  readonly domain?: string;
   readonly inputs: readonly (Key | undefined)[];
   readonly outputs: readonly Slot[];
-  readonly attrs: Readonly<Record<string, OnnxNodeAttr>>;
+  readonly attrs: readonly (readonly [string, DraftAttr])[];
+  readonly rest?: Uint8Array;
   readonly origin: Origin | undefined;
   base: string;
+  /** The name of the imported node. */
+  kept?: string;
+  name: string;
+}
+
+/** A graph that is being written, with what was computed in it: all that its own nodes and its sub-graphs may read. */
+class Scope {
+  readonly id: number;
+  readonly graph: Graph;
+  readonly outer: Scope | undefined;
+  readonly drafts: Draft[] = [];
+  readonly inputs: Slot[] = [];
+  readonly outputs: Slot[] = [];
+  /** What is computed once, by a text that says what. */
+  readonly computed = new Map<string, Key>();
+  /** A value that has the dimension, the first one that did. */
+  readonly holders = new Map<Dim, { readonly key: Key; readonly axis: number }>();
+
+  constructor(id: number, graph: Graph, outer: Scope | undefined) {
+    this.id = id;
+    this.graph = graph;
+    this.outer = outer;
+  }
+
+  /** Itself and the graphs around it, innermost first. */
+  *around(): Generator<Scope> {
+    for (let scope: Scope | undefined = this; scope; scope = scope.outer) yield scope;
+  }
+
+  find(text: string): Key | undefined {
+    for (const scope of this.around()) {
+      const key = scope.computed.get(text);
+      if (key !== undefined) return key;
+    }
+    return undefined;
+  }
 }
 
 /** Ends a lowering that refused; its node's results become values of no node, which nobody sees since nothing is written. */
@@ -90,30 +167,38 @@ class Refused extends Error {}
 
 class Emitter implements OnnxBuilder {
   readonly opset: number;
-  readonly #graph: Graph;
+  /** Domains of foreign nodes. */
+  readonly domains = new Set<string>();
   readonly #sink: Sink;
   readonly #slots = new Map<Key, Slot>();
-  readonly #drafts: Draft[] = [];
   readonly #keys = new Map<Value, Key>();
-  readonly #byContent = new Map<number, Key>();
-  readonly #named = new Map<string, { readonly content: number; readonly key: Key }>();
+  readonly #byContent = new Map<string, Key>();
+  readonly #named = new Map<string, { readonly content: string; readonly key: Key }>();
   readonly #literals = new Map<string, Key>();
-  readonly #transposed = new Map<string, Key>();
-  readonly #sizes = new Map<string, Key>();
-  readonly #sizeLists = new Map<string, Key>();
-  readonly #shapes = new Map<Key, Key>();
-  /** A value that has the dimension, the first one that did. */
-  readonly #holders = new Map<Dim, { readonly key: Key; readonly axis: number }>();
+  readonly #numbers = new Map<Value, number>();
+  /** Outer graphs before those inside. */
+  readonly #scopes: Scope[] = [];
+  readonly #root: Scope;
+  #scope: Scope;
   #current: Node | undefined;
   #base = '';
   #nextKey = 0;
 
   constructor(graph: Graph, opset: number, sink: Sink) {
-    this.#graph = graph;
     this.opset = opset;
     this.#sink = sink;
-    for (const input of graph.inputs) {
-      const slot = this.#slot({ type: input.type, kind: 'input', name: input.name ?? bug('an input without a name') });
+    this.#root = new Scope(0, graph, undefined);
+    this.#scope = this.#root;
+    this.#enter(this.#root);
+  }
+
+  #enter(scope: Scope): void {
+    this.#scope = scope;
+    this.#scopes.push(scope);
+    for (const input of scope.graph.inputs) {
+      const kept = input.name ?? bug('an input without a name');
+      const slot = this.#slot({ type: input.type, kind: 'input', scope, name: undefined, kept });
+      scope.inputs.push(slot);
       this.#keys.set(input, slot.key);
       this.#hold(slot);
     }
@@ -125,34 +210,56 @@ class Emitter implements OnnxBuilder {
     return made;
   }
 
+  #result(type: TensorType): Slot {
+    return this.#slot({ type, kind: 'result', scope: this.#scope, name: undefined });
+  }
+
   #slotOf(key: Key): Slot {
     return this.#slots.get(key) ?? bug(`a lowering used ${key}, which the builder did not make`);
   }
 
   #hold(slot: Slot): void {
     slot.type.dims.forEach((dim, axis) => {
-      if (dim.constant === undefined && !this.#holders.has(dim)) this.#holders.set(dim, { key: slot.key, axis });
+      if (dim.constant === undefined && !this.#holderOf(dim)) slot.scope.holders.set(dim, { key: slot.key, axis });
     });
   }
 
+  #holderOf(dim: Dim): { readonly key: Key; readonly axis: number } | undefined {
+    for (const scope of this.#scope.around()) {
+      const holder = scope.holders.get(dim);
+      if (holder) return holder;
+    }
+    return undefined;
+  }
+
   lowerAll(): void {
-    for (const node of this.#graph.nodes()) this.#lower(node);
+    for (const node of this.#scope.graph.nodes()) this.#lower(node);
     this.#current = undefined;
     this.#base = '';
     this.#bindOutputs();
   }
 
+  /** A sub-graph of the node that is being lowered. Importers bound how deep they nest. */
+  #inner(graph: Graph): Scope {
+    const [outer, current, base] = [this.#scope, this.#current, this.#base];
+    const scope = new Scope(this.#scopes.length, graph, outer);
+    this.#enter(scope);
+    this.lowerAll();
+    [this.#scope, this.#current, this.#base] = [outer, current, base];
+    return scope;
+  }
+
   #lower(node: Node): void {
     this.#current = node;
     this.#base = baseName(node);
-    const from = this.#drafts.length;
+    const from = this.#scope.drafts.length;
     const operands = node.slots.map((use) => use && this.#operand(use.value, node, use.index));
     let results: readonly Key[];
     try {
       results = node.op.lower(this, node, operands);
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
-      results = node.results.map((y) => this.#slot({ type: y.type, kind: 'result', name: undefined }).key);
+      results = node.results.map((y) => this.#result(y.type).key);
     }
     if (results.length < node.results.length)
       bug(`the lowering of ${node.op.name} gave ${results.length} of ${node.results.length} values`);
@@ -160,17 +267,22 @@ class Emitter implements OnnxBuilder {
     node.results.forEach((y, i) => {
       const key = results[i] ?? bug(`the lowering of ${node.op.name} left out result ${i}`);
       this.#keys.set(y, key);
-      this.#hold(this.#slotOf(key));
+      const slot = this.#slotOf(key);
+      this.#hold(slot);
+      if (y.name !== undefined && y.name !== '' && slot.kind === 'result' && slot.scope === this.#scope) slot.kept ??= y.name;
     });
   }
 
   /** The node that makes the layer's result has the layer's name; those on the way there add their operator. */
   #nameDrafts(from: number, result: Key | undefined): void {
-    for (let i = from; i < this.#drafts.length; i++) {
-      const draft = this.#drafts[i];
+    const { drafts } = this.#scope;
+    for (let i = from; i < drafts.length; i++) {
+      const draft = drafts[i];
       if (draft?.base !== '') continue;
-      const main = draft.outputs.some((slot) => slot.key === result);
+      const main = draft.outputs.some((slot) => slot.key === result) || draft.outputs.length === 0;
       draft.base = main ? this.#base : `${this.#base}.${draft.op.toLowerCase()}`;
+      const kept = draft.origin?.name;
+      if (main && kept !== undefined && kept !== '') draft.kept = kept;
     }
   }
 
@@ -185,34 +297,36 @@ class Emitter implements OnnxBuilder {
   }
 
   #parameter(value: Value, name: string): Key {
-    const content = value.content ?? bug('a parameter without content');
+    const content = contentKey(value);
     const old = this.#named.get(name);
-    if (old?.content === content.id) return old.key;
+    if (old?.content === content) return old.key;
     const { key } = this.#stored(value.type, exprOf(value), name);
-    if (!old) this.#named.set(name, { content: content.id, key });
-    if (!this.#byContent.has(content.id)) this.#byContent.set(content.id, key);
+    if (!old) this.#named.set(name, { content, key });
+    if (!this.#byContent.has(content)) this.#byContent.set(content, key);
     return key;
   }
 
   #anonymous(value: Value, node: Node | undefined, index: number): Key {
     const content = value.content ?? bug('a constant without content');
-    const known = this.#byContent.get(content.id);
+    const text = contentKey(value);
+    const known = this.#byContent.get(text);
     if (known !== undefined) return known;
     const { resident, elem, dims } = content;
     let key: Key;
-    if (resident && resident.length <= shownElements) {
+    if (resident && resident.length <= shownElements && !value.type.foreign) {
       key = this.constant({ elem, dims, data: resident });
     } else {
       const specs = node?.op.operands ?? [];
       const operand = specs[Math.min(index, specs.length - 1)]?.name ?? 'constant';
       key = this.#stored(value.type, exprOf(value), node ? `${this.#base}.${operand}` : 'constant').key;
     }
-    this.#byContent.set(content.id, key);
+    this.#byContent.set(text, key);
     return key;
   }
 
   #stored(type: TensorType, expr: WeightExpr, wish: string): Slot {
-    return this.#slot({ type, kind: 'initializer', name: undefined, wish, tensor: storedTensor(expr) });
+    const tensor = storedTensor(expr, type.foreign?.tensor);
+    return this.#slot({ type, kind: 'initializer', scope: this.#root, name: undefined, wish, tensor });
   }
 
   // What a lowering calls.
@@ -238,8 +352,43 @@ class Emitter implements OnnxBuilder {
     base: string,
   ): readonly Key[] {
     for (const key of inputs) if (key !== undefined) this.#slotOf(key);
-    const outputs = types.map((type) => this.#slot({ type, kind: 'result', name: undefined }));
-    this.#drafts.push({ op, inputs, outputs, attrs, origin: this.#current?.origin, base });
+    const outputs = types.map((type) => this.#result(type));
+    const sorted = Object.entries(attrs).sort(([a], [b]) => (a < b ? -1 : 1));
+    this.#scope.drafts.push({ op, inputs, outputs, attrs: sorted, origin: this.#current?.origin, base, name: '' });
+    return outputs.map((slot) => slot.key);
+  }
+
+  foreign(node: Node, inputs: readonly (Key | undefined)[]): readonly Key[] {
+    const foreign = node.op.foreign ?? bug(`${node.op.name} is no foreign operator`);
+    const { domain, opType, rest } = foreign;
+    if (domain !== '') this.domains.add(domain);
+    const attrs = foreign.attributes.map((attr): readonly [string, DraftAttr] => {
+      switch (attr.kind) {
+        case 'bytes':
+          return [attr.name, { kind: 'raw', bytes: attr.bytes }];
+        case 'graphs': {
+          const regions = attr.regions.map((i) => node.regions[i] ?? bug(`${node.op.name} has no sub-graph ${i}`));
+          return [attr.name, { kind: 'scopes', plural: attr.plural, scopes: regions.map((graph) => this.#inner(graph)) }];
+        }
+        default:
+          return unreachable(attr);
+      }
+    });
+    const outputs = node.results.map((y, i) => {
+      const leftOut = foreign.outputs[i] === false;
+      return this.#slot({ type: y.type, kind: 'result', scope: this.#scope, name: undefined, leftOut });
+    });
+    this.#scope.drafts.push({
+      op: opType,
+      ...(domain !== '' && { domain }),
+      inputs,
+      outputs,
+      attrs,
+      ...(rest.length > 0 && { rest }),
+      origin: node.origin,
+      base: '',
+      name: '',
+    });
     return outputs.map((slot) => slot.key);
   }
 
@@ -259,6 +408,7 @@ class Emitter implements OnnxBuilder {
     const slot = this.#slot({
       type,
       kind: 'initializer',
+      scope: this.#root,
       name: undefined,
       wish,
       tensor: { elem, dims: copy.dims, expr: heldTensor(copy), ...(shown && { literal: copy }) },
@@ -276,8 +426,8 @@ class Emitter implements OnnxBuilder {
   }
 
   dims(dims: readonly Dim[]): Key {
-    const text = dims.map((d) => d.id).join();
-    const known = this.#sizeLists.get(text);
+    const text = `dims ${dims.map((d) => d.id).join()}`;
+    const known = this.#scope.find(text);
     if (known !== undefined) return known;
     const parts: Key[] = [];
     let run: number[] = [];
@@ -301,15 +451,15 @@ class Emitter implements OnnxBuilder {
         : parts.length === 1 && only !== undefined
           ? only
           : this.#sizeNode('Concat', parts, 'dims', { axis: { kind: 'int', value: 0 } }, dims.length);
-    this.#sizeLists.set(text, key);
+    this.#scope.computed.set(text, key);
     return key;
   }
 
   transposed(operand: Value, perm: readonly number[]): Key {
     const node = this.#current;
     if (perm.every((axis, i) => axis === i)) return node ? this.#operand(operand, node, 0) : bug('transposed outside a lowering');
-    const text = `${operand.id}|${perm.join()}`;
-    const known = this.#transposed.get(text);
+    const text = `transposed ${this.#numberOf(operand)} ${perm.join()}`;
+    const known = this.#scope.find(text);
     if (known !== undefined) return known;
     const type: TensorType = {
       elem: operand.type.elem,
@@ -330,8 +480,15 @@ class Emitter implements OnnxBuilder {
       key =
         this.#write('Transpose', [x], { perm: { kind: 'ints', value: perm } }, [type], '')[0] ?? bug('a node without a result');
     }
-    this.#transposed.set(text, key);
+    (this.#slotOf(key).kind === 'initializer' ? this.#root : this.#scope).computed.set(text, key);
     return key;
+  }
+
+  /** Values number themselves in each graph anew. */
+  #numberOf(value: Value): number {
+    const known = this.#numbers.get(value) ?? this.#numbers.size;
+    this.#numbers.set(value, known);
+    return known;
   }
 
   refuse(why: string, hint: string): never {
@@ -364,10 +521,10 @@ class Emitter implements OnnxBuilder {
   /** The nesting of a dimension is bounded by `Dim` itself. */
   #sizeOf(node: DimNode, whole: Dim): Key {
     const text = JSON.stringify(node);
-    const known = this.#sizes.get(text);
+    const known = this.#scope.find(text);
     if (known !== undefined) return known;
     const key = this.#newSize(node, whole);
-    this.#sizes.set(text, key);
+    this.#scope.computed.set(text, key);
     return key;
   }
 
@@ -421,9 +578,9 @@ class Emitter implements OnnxBuilder {
   #symbol(name: string, whole: Dim): Key {
     const promise = whole.multiples().get(name) ?? 1;
     const plain = Dim.symbol(name, promise).times(promise);
-    const holder = this.#holders.get(plain);
+    const holder = this.#holderOf(plain);
     if (holder) return this.#readSize(holder.key, holder.axis, `dim.${name}`);
-    for (const [dim, { key, axis }] of this.#holders) {
+    for (const [dim, { key, axis }] of [...this.#scope.around()].flatMap((scope) => [...scope.holders])) {
       if (dim.symbols().join() !== name) continue;
       const last = dim.terms.at(-1);
       const shift = last?.factors.length === 0 ? last.coefficient : 0;
@@ -447,10 +604,11 @@ class Emitter implements OnnxBuilder {
       const attrs: Record<string, OnnxNodeAttr> = { start: { kind: 'int', value: axis }, end: { kind: 'int', value: axis + 1 } };
       return this.#sizeNode('Shape', [key], base, attrs);
     }
-    let shape = this.#shapes.get(key);
+    const text = `shape ${key}`;
+    let shape = this.#scope.find(text);
     if (shape === undefined) {
       shape = this.#sizeNode('Shape', [key], 'dim.shape', {}, this.#slotOf(key).type.dims.length);
-      this.#shapes.set(key, shape);
+      this.#scope.computed.set(text, shape);
     }
     return this.#sizeNode('Gather', [shape, this.i64([axis])], base, { axis: { kind: 'int', value: 0 } });
   }
@@ -458,7 +616,8 @@ class Emitter implements OnnxBuilder {
   // Outputs and names.
 
   #bindOutputs(): void {
-    for (const { name, value } of this.#graph.outputs) {
+    const { graph, outputs } = this.#scope;
+    for (const { name, value } of graph.outputs) {
       let key = this.#keys.get(value);
       if (key === undefined && value.content) {
         key = value.name === undefined ? this.#anonymous(value, undefined, 0) : this.#parameter(value, value.name);
@@ -467,54 +626,110 @@ class Emitter implements OnnxBuilder {
         if (this.#sink.hasErrors) continue;
         bug(`output ${name} is a value that no node makes`);
       }
-      const slot = this.#slotOf(key);
-      if (slot.kind === 'result' && slot.name === undefined) {
-        slot.name = name;
-        continue;
+      let slot = this.#slotOf(key);
+      const free = slot.scope === this.#scope && slot.isOutput !== true;
+      // An input or constant may be an output under its own name. Under another one, or as what already is an output, it is copied.
+      const same = slot.kind === 'input' ? slot.kept === name : slot.kind === 'initializer' ? slot.wish === name : true;
+      if (!free || !same) {
+        const copy = this.#write('Identity', [key], {}, [value.type], 'identity')[0] ?? bug('a node without a result');
+        slot = this.#slotOf(copy);
       }
-      // An input, a constant, or what already is another output.
-      const copy = this.#write('Identity', [key], {}, [value.type], 'identity')[0] ?? bug('a node without a result');
-      this.#slotOf(copy).name = name;
+      slot.isOutput = true;
+      slot.kept = name;
+      outputs.push(slot);
     }
   }
 
-  finish(): OnnxModel['graph'] {
+  finish(dimNames: ReadonlyMap<string, string> = new Map()): OnnxGraph {
+    const names = new Names();
+    const stored = this.#nameValues(names);
+    this.#nameNodes(names);
+    const made = new Map<Scope, OnnxGraph>();
+    // Inner graphs first, because the attributes of their owners hold them.
+    for (const scope of [...this.#scopes].reverse()) made.set(scope, this.#assemble(scope, made, dimNames));
+    const graph = made.get(this.#root) ?? bug('the outermost graph was not assembled');
+    const initializers = stored.flatMap((slot) => (slot.tensor ? [{ name: slot.name ?? '', ...slot.tensor }] : []));
+    for (const [input, content] of this.#root.graph.defaults) {
+      initializers.push({ name: input.name ?? '', ...storedTensor(asExpr(content), input.type.foreign?.tensor) });
+    }
+    return { ...graph, initializers };
+  }
+
+  /** Names of inputs and outputs first, then those that imported values had, then of initializers. Results without take their node's. */
+  #nameValues(names: Names): readonly Slot[] {
     const used = new Set<Key>();
-    for (const draft of this.#drafts) for (const key of draft.inputs) if (key !== undefined) used.add(key);
-    const values = new Names();
-    for (const input of this.#graph.inputs) values.reserve(input.name ?? '');
-    for (const { name } of this.#graph.outputs) values.reserve(name);
+    const claims = new Claims();
+    const claim = (slot: Slot): void => {
+      if (slot.name !== undefined || slot.kept === undefined || !claims.claim(slot.kept, slot.scope)) return;
+      slot.name = slot.kept;
+      names.reserve(slot.name);
+    };
+    for (const scope of this.#scopes) for (const slot of [...scope.inputs, ...scope.outputs]) claim(slot);
+    for (const scope of this.#scopes) {
+      for (const slot of scope.outputs) used.add(slot.key);
+      for (const draft of scope.drafts) {
+        for (const key of draft.inputs) if (key !== undefined) used.add(key);
+        for (const slot of draft.outputs) if (!slot.leftOut) claim(slot);
+      }
+    }
+    for (const scope of this.#scopes) for (const slot of scope.inputs) slot.name ??= names.unique(slot.kept ?? 'input');
     const stored: Slot[] = [];
     for (const slot of this.#slots.values()) if (slot.kind === 'initializer' && used.has(slot.key)) stored.push(slot);
-    for (const slot of stored) slot.name = values.unique(slot.wish ?? 'constant');
-    const nodeNames = new Names();
-    const nodes: OnnxNode[] = [];
-    const valueInfo: OnnxValue[] = [];
-    const outputNames = new Set(this.#graph.outputs.map((o) => o.name));
+    for (const slot of stored) slot.name ??= names.unique(slot.wish ?? 'constant');
+    return stored;
+  }
+
+  #nameNodes(values: Names): void {
+    const nodes = new Names();
+    const drafts = this.#scopes.flatMap((scope) => scope.drafts);
+    for (const draft of drafts) if (draft.kept !== undefined && nodes.claim(draft.kept)) draft.name = draft.kept;
+    for (const draft of drafts) {
+      if (draft.name === '') draft.name = nodes.unique(draft.base);
+      draft.outputs.forEach((slot, i) => {
+        if (slot.leftOut) slot.name = '';
+        else slot.name ??= values.unique(slot.kept ?? (draft.outputs.length === 1 ? draft.name : `${draft.name}.${i}`));
+      });
+    }
+  }
+
+  #assemble(scope: Scope, made: ReadonlyMap<Scope, OnnxGraph>, dimNames: ReadonlyMap<string, string>): OnnxGraph {
     const nameOf = (key: Key | undefined): string =>
       key === undefined ? '' : (this.#slotOf(key).name ?? bug(`${key} is read before it is named`));
-    for (const draft of this.#drafts) {
-      const name = nodeNames.unique(draft.base);
-      draft.outputs.forEach((slot, i) => {
-        slot.name ??= values.unique(draft.outputs.length === 1 ? name : `${name}.${i}`);
-        if (!outputNames.has(slot.name)) valueInfo.push(onnxValue(slot.name, slot.type));
-      });
+    const graphOf = (inner: Scope): OnnxGraph => made.get(inner) ?? bug('a sub-graph was not assembled before its owner');
+    const attrOf = (attr: DraftAttr): OnnxNodeAttr => {
+      if (attr.kind !== 'scopes') return attr;
+      const graphs = attr.scopes.map(graphOf);
+      const only = graphs[0];
+      return attr.plural || !only ? { kind: 'graphs', value: graphs } : { kind: 'graph', value: only };
+    };
+    const nodes: OnnxNode[] = [];
+    const valueInfo: OnnxValue[] = [];
+    for (const draft of scope.drafts) {
+      for (const { name, type, isOutput, leftOut } of draft.outputs) {
+        const known = !type.foreign || type.foreign.proto !== undefined;
+        if (name !== undefined && !isOutput && !leftOut && known) valueInfo.push(onnxValue(name, type, dimNames, true));
+      }
       nodes.push({
-        name,
+        name: draft.name,
         op: draft.op,
+        ...(draft.domain !== undefined && { domain: draft.domain }),
         inputs: trimmed(draft.inputs.map(nameOf)),
         outputs: draft.outputs.map((slot) => slot.name ?? ''),
-        attrs: Object.entries(draft.attrs).sort(([a], [b]) => (a < b ? -1 : 1)),
+        attrs: draft.attrs.map(([name, attr]) => [name, attrOf(attr)] as const),
+        ...(draft.rest && { rest: draft.rest }),
         ...(draft.origin && { origin: draft.origin }),
       });
     }
+    const port = (slot: Slot): OnnxValue => onnxValue(slot.name ?? '', slot.type, dimNames, false);
+    const { rest } = scope.graph;
     return {
-      name: this.#graph.name,
+      name: scope.graph.name,
       nodes,
-      initializers: stored.flatMap((slot) => (slot.tensor ? [{ name: slot.name ?? '', ...slot.tensor }] : [])),
-      inputs: this.#graph.inputs.map((input) => onnxValue(input.name ?? '', input.type)),
-      outputs: this.#graph.outputs.map(({ name, value }) => onnxValue(name, value.type)),
+      initializers: [],
+      inputs: scope.inputs.map(port),
+      outputs: scope.outputs.map(port),
       valueInfo,
+      ...(rest && rest.length > 0 && { rest }),
     };
   }
 }
@@ -522,8 +737,24 @@ class Emitter implements OnnxBuilder {
 /** Constants of at most so many elements are named by their value and shown in the text form. */
 const shownElements = 8;
 
-function onnxValue(name: string, type: TensorType): OnnxValue {
-  return { name, elem: type.elem, dims: type.dims.map((d) => d.constant ?? d.toString()) };
+/**
+ * `inside` are values that are neither inputs nor outputs: there even a size that only the run knows has a name, because runtimes fuse a
+ * shortcut only where both sides are named alike. Inputs and outputs say nothing of such a size, as the file that it came from did not.
+ */
+function onnxValue(name: string, type: TensorType, dimNames: ReadonlyMap<string, string>, inside: boolean): OnnxValue {
+  if (type.foreign) return { name, elem: type.elem, dims: [], foreign: type.foreign };
+  return { name, elem: type.elem, dims: type.dims.map((d) => d.constant ?? dimParam(d, dimNames, inside)) };
+}
+
+function dimParam(dim: Dim, dimNames: ReadonlyMap<string, string>, inside: boolean): string {
+  const text = dim.toString();
+  if (dimNames.size === 0 && !/["?]/.test(text)) return text;
+  const symbols = dim.symbols();
+  if (!inside && symbols.some((symbol) => symbol.startsWith('?'))) return '';
+  const [only] = symbols;
+  // A symbol alone is written as the file had it, without the quotes that formulas need.
+  if (symbols.length !== 1 || only === undefined || (text !== only && text !== JSON.stringify(only))) return text;
+  return dimNames.get(only) ?? only;
 }
 
 /** Optional inputs that are left out at the end are not written at all. */
@@ -537,7 +768,11 @@ function trimmed(inputs: readonly string[]): readonly string[] {
  * A layer that owns a weight has the path of the weight; anything else stands in a scope together with others, and adds its operator.
  */
 function baseName(node: Node): string {
-  const { scope } = node.origin;
+  const { scope, name: own } = node.origin;
+  if (own !== undefined && own !== '') return own;
+  // An imported node without a name has that of what it makes, as ours have.
+  const made = node.results[0]?.name;
+  if (made !== undefined && made !== '') return made;
   const prefix = `${scope}.`;
   if (scope !== '') {
     for (const use of node.slots) {
@@ -557,6 +792,13 @@ class Names {
     this.#taken.add(name);
   }
 
+  /** Takes the name if it is free. */
+  claim(name: string): boolean {
+    if (this.#taken.has(name)) return false;
+    this.#taken.add(name);
+    return true;
+  }
+
   unique(wish: string): string {
     let name = wish;
     let n = this.#next.get(wish) ?? 1;
@@ -564,6 +806,19 @@ class Names {
     this.#next.set(wish, n);
     this.#taken.add(name);
     return name;
+  }
+}
+
+/** Which graph has which names: a name may stand again only where neither graph is around the other. */
+class Claims {
+  readonly #taken = new Set<string>();
+
+  claim(name: string, scope: Scope): boolean {
+    if (this.#taken.has(`inside ${scope.id} ${name}`)) return false;
+    for (const one of scope.around()) if (this.#taken.has(`${one.id} ${name}`)) return false;
+    this.#taken.add(`${scope.id} ${name}`);
+    for (const one of scope.around()) if (one !== scope) this.#taken.add(`inside ${one.id} ${name}`);
+    return true;
   }
 }
 
@@ -614,10 +869,17 @@ function heldTensor(tensor: HostTensor): OnnxInitializer['expr'] {
 /** Characters of a computed weight's description; merged branches can make it grow with the network. */
 const longestDoc = 1000;
 
-function storedTensor(expr: WeightExpr): Omit<OnnxInitializer, 'name'> {
+function storedTensor(expr: WeightExpr, stands: ForeignType['tensor']): Omit<OnnxInitializer, 'name'> {
   const { elem, dims } = expr;
+  if (stands) return { elem, dims, expr, stands };
   if (expr.args.length === 0) return { elem, dims, expr };
   const text = expr.text();
   const doc = text.length <= longestDoc ? text : `${text.slice(0, longestDoc)}…`;
   return { elem, dims, expr, doc, sources: () => sourcesOf(expr) };
+}
+
+/** Tells contents apart, also where the same bytes are of different types. */
+function contentKey(value: Value): string {
+  const content = value.content ?? bug('a constant without content');
+  return value.type.foreign ? `${content.id} ${value.type.foreign.text}` : String(content.id);
 }

@@ -5,6 +5,7 @@
 import { Dim, DimOverflow } from '../ir/dim.ts';
 import { countOf, type Graph, type Node, type Value } from '../ir/graph.ts';
 import { elemBytes, type TensorType } from '../ir/types.ts';
+import { walkGraph } from '../ir/walk.ts';
 
 /** A layer or a scope, with the cost of all that is in it: elements, bytes, multiply-adds of one evaluation. */
 export interface SummaryNode {
@@ -24,6 +25,8 @@ export interface SummaryNode {
   readonly bytes: number;
   /** Undefined beyond 2^53. */
   readonly madds: Dim | undefined;
+  /** Imported operators whose cost nobody knows; they count as nothing. Left out where there are none. */
+  readonly unknownCosts?: number;
   readonly children: readonly SummaryNode[];
 }
 
@@ -68,6 +71,7 @@ class Building {
   parameters = 0;
   buffers = 0;
   bytes = 0;
+  unknownCosts = 0;
   readonly cost = new Cost();
   readonly children: Building[] = [];
   readonly scopes = new Map<string, Building>();
@@ -80,8 +84,9 @@ class Building {
   }
 
   finish(children: readonly SummaryNode[]): SummaryNode {
-    const { path, name, operator, details, output, parameters, buffers, bytes } = this;
-    return { path, name, operator, details, output, parameters, buffers, bytes, madds: this.cost.total, children };
+    const { path, name, operator, details, output, parameters, buffers, bytes, unknownCosts } = this;
+    const unknown = unknownCosts > 0 ? { unknownCosts } : {};
+    return { path, name, operator, details, output, parameters, buffers, bytes, madds: this.cost.total, ...unknown, children };
   }
 }
 
@@ -91,12 +96,15 @@ export interface SummaryOptions {
   readonly depth?: number;
 }
 
-/** Walks the graph once and adds every node to each scope around it. */
+/** Walks the graph once, sub-graphs included, and adds every node to each scope around it; the body of a loop counts as if it ran once. */
 export function summarize(graph: Graph, options: SummaryOptions = {}): SummaryNode {
   const depth = options.depth ?? Number.POSITIVE_INFINITY;
   const root = new Building('', graph.name, '');
   const counted = new Set<Value>();
-  for (const node of graph.nodes()) {
+  for (const step of walkGraph(graph)) {
+    if (step.kind === 'end') for (const { value } of step.graph.outputs) countConstant(value, [root], counted);
+    if (step.kind !== 'node') continue;
+    const { node } = step;
     const segments = node.origin.scope === '' ? [] : node.origin.scope.split('.');
     const label = ownsWeight(node) ? segments.pop() : undefined;
     const around = [root];
@@ -132,7 +140,6 @@ export function summarize(graph: Graph, options: SummaryOptions = {}): SummaryNo
     }
     account(node, around, counted);
   }
-  for (const { value } of graph.outputs) if (value.def.kind === 'constant') countConstant(value, [root], counted);
   const last = graph.outputs[0]?.value.type;
   if (last) root.output = last;
   return assemble(root);
@@ -191,6 +198,7 @@ function account(node: Node, around: readonly Building[], counted: Set<Value>): 
   const output = node.results[0]?.type;
   for (const level of around) {
     if (cost) level.cost.add(madds);
+    if (node.op.foreign) level.unknownCosts++;
     level.output = output;
   }
   for (const use of node.slots) if (use) countConstant(use.value, around, counted);
@@ -199,12 +207,14 @@ function account(node: Node, around: readonly Building[], counted: Set<Value>): 
 function countConstant(value: Value, around: readonly Building[], counted: Set<Value>): void {
   if (value.def.kind !== 'constant' || counted.has(value)) return;
   counted.add(value);
-  const count = countOf(value.type) ?? 0;
+  // The elements of a type that is none of ours are in its bytes, and 4-bit ones share them.
+  const count = value.type.foreign?.tensor?.dims.reduce((n, d) => n * d, 1) ?? countOf(value.type) ?? 0;
+  const elements = value.type.foreign ? value.def.content.dims.reduce((n, d) => n * d, 1) : count;
   const { role } = value.def;
   for (const level of around) {
     if (role === 'parameter') level.parameters += count;
     if (role === 'buffer') level.buffers += count;
-    level.bytes += count * elemBytes[value.type.elem];
+    level.bytes += elements * elemBytes[value.type.elem];
   }
 }
 
@@ -270,7 +280,10 @@ export function summaryText(root: SummaryNode, options: SummaryTextOptions = {})
       output: node.output ? names.typeText(node.output, usual) : '',
       parameters: node.parameters === 0 ? '' : grouped(node.parameters),
       buffers: node.buffers === 0 ? '' : grouped(node.buffers),
-      madds: maddsCell(node.madds, per, names, width < widestTable ? narrowCell : widestCell),
+      madds:
+        node.children.length === 0 && node.unknownCosts !== undefined
+          ? '?'
+          : maddsCell(node.madds, per, names, width < widestTable ? narrowCell : widestCell),
     };
   };
   let rows = rowsWith('  ');
@@ -290,7 +303,7 @@ export function summaryText(root: SummaryNode, options: SummaryTextOptions = {})
   const totals: readonly (readonly [string, string])[] = [
     ['trainable parameters', grouped(root.parameters)],
     ['buffers', grouped(root.buffers)],
-    ['multiply-adds', names.replaced(maddsText(root.madds))],
+    ['multiply-adds', `${names.replaced(maddsText(root.madds))}${unknownText(root.unknownCosts)}`],
     ['bytes of weights', grouped(root.bytes)],
     ...names.explained(),
   ];
@@ -298,6 +311,10 @@ export function summaryText(root: SummaryNode, options: SummaryTextOptions = {})
   const first = totals.reduce((n, [title]) => Math.max(n, title.length), 0);
   const below = totals.flatMap(([title, value]) => hanging(`${title.padEnd(first)}  `, value, options.width));
   return `${[line(header), rule, ...rows.map(line), rule, ...below].join('\n')}\n`;
+}
+
+function unknownText(count = 0): string {
+  return count === 0 ? '' : `, without ${count} imported operator${count === 1 ? '' : 's'} whose cost is not known`;
 }
 
 /** In the order of the table, with a stack of its own: how deep scopes nest is the user's choice. */
@@ -376,6 +393,7 @@ class SizeNames {
   }
 
   typeText(type: TensorType, usual: string | undefined): string {
+    if (type.foreign) return type.foreign.text;
     const dims = type.dims.map((dim) => this.#names.get(dim.toString()) ?? dim.toString()).join('×');
     return `${type.elem === usual ? '' : `${type.elem} `}${dims === '' ? 'scalar' : dims}`;
   }

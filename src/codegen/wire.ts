@@ -3,6 +3,7 @@
  * fields, written into a growing buffer. The reading half stands in the room of weights, which reads ONNX initialisers with it.
  * Integers are JavaScript numbers up to 2^53 in size; what is larger passes as bigint.
  */
+import type { LazyBytes } from '../ir/foreign.ts';
 import { wireBytes, wireFixed32, wireVarint } from '../weights/wire.ts';
 
 const two32 = 4294967296;
@@ -52,19 +53,45 @@ export function utf8Size(text: string): number {
   return size;
 }
 
+/** Bytes that are copied into the buffer at once; more are left as a hole. */
+const copiedBytes = 4096;
+
+/** A place in the buffer where bytes belong that are still to be read. */
+export interface Hole {
+  readonly at: number;
+  readonly bytes: LazyBytes;
+}
+
 /** A growing buffer that messages are written into. Fields go out in the order in which they are called. */
 export class WireWriter {
   #bytes: Uint8Array;
   #view: DataView;
   #length = 0;
+  #holes: Hole[] = [];
+  /** Bytes of the holes. */
+  #missing = 0;
+  readonly #measures: boolean;
 
-  constructor(capacity = 4096) {
+  /** One that only measures reads no lazy bytes. */
+  constructor(capacity = 4096, options: { readonly measures?: boolean } = {}) {
     this.#bytes = new Uint8Array(capacity);
     this.#view = new DataView(this.#bytes.buffer);
+    this.#measures = options.measures ?? false;
   }
 
+  /** Bytes in the buffer, without those of the holes. */
   get length(): number {
     return this.#length;
+  }
+
+  /** Bytes of all that was written, with those of the holes. */
+  get total(): number {
+    return this.#length + this.#missing;
+  }
+
+  /** In the order of the buffer. */
+  get holes(): readonly Hole[] {
+    return this.#holes;
   }
 
   /** What was written since the last `reset`; valid until the next write. */
@@ -74,6 +101,8 @@ export class WireWriter {
 
   reset(): void {
     this.#length = 0;
+    this.#missing = 0;
+    if (this.#holes.length > 0) this.#holes = [];
   }
 
   #reserve(count: number): void {
@@ -167,6 +196,18 @@ export class WireWriter {
     this.#length += value.length;
   }
 
+  /** A field whose bytes are read now when they are few, and by whoever takes the buffer otherwise. */
+  lazyField(field: number, bytes: LazyBytes): void {
+    this.bytesHeader(field, bytes.size);
+    if (bytes.size === 0) return;
+    if (!this.#measures && bytes.readSync && bytes.size <= copiedBytes) {
+      this.raw(bytes.readSync(0, bytes.size));
+      return;
+    }
+    this.#holes.push({ at: this.#length, bytes });
+    this.#missing += bytes.size;
+  }
+
   stringField(field: number, text: string): void {
     this.tag(field, wireBytes);
     // Names are nearly always short ASCII; one loop both copies and checks them.
@@ -221,13 +262,20 @@ export class WireWriter {
   message(field: number, write: () => void): void {
     this.tag(field, wireBytes);
     const start = this.#length;
+    const missing = this.#missing;
+    const holes = this.#holes.length;
     write();
     const size = this.#length - start;
-    const header = varintSize(size);
+    const whole = size + this.#missing - missing;
+    const header = varintSize(whole);
     this.#reserve(header);
     this.#bytes.copyWithin(start + header, start, start + size);
+    for (let i = holes; i < this.#holes.length; i++) {
+      const hole = this.#holes[i];
+      if (hole) this.#holes[i] = { at: hole.at + header, bytes: hole.bytes };
+    }
     this.#length = start;
-    this.varint(size);
+    this.varint(whole);
     this.#length = start + header + size;
   }
 }

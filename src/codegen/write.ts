@@ -8,6 +8,7 @@ import { bug, fail, unreachable } from '../diagnostics/diagnostic.ts';
 import { elemBytes, elementCount, isFloat } from '../ir/types.ts';
 import { fillFloats } from '../weights/expr.ts';
 import { encode } from '../weights/round.ts';
+import { floatsFinite, giveRoom, roomFloats, takeRoom } from '../weights/simd.ts';
 import {
   dataTypes,
   type OnnxGraph,
@@ -77,19 +78,29 @@ export interface EncodeOptions {
  * model alone. Throws `DiagnosticError` when a folded weight is not finite.
  */
 export async function* encodeModel(model: OnnxModel, options: EncodeOptions = {}): AsyncGenerator<Uint8Array, void, undefined> {
-  const { external, signal } = options;
+  const chunks = new Chunks();
+  try {
+    yield* modelPieces(model, options, chunks);
+  } finally {
+    chunks.done();
+  }
+}
+
+async function* modelPieces(
+  model: OnnxModel,
+  { external, signal }: EncodeOptions,
+  chunks: Chunks,
+): AsyncGenerator<Uint8Array, void, undefined> {
   const { graphBytes } = plan(model, external);
   const writer = new WireWriter(2 * flushAt);
-  const chunks = new Chunks();
   const { graph } = model;
   modelHead(writer, model);
   writer.bytesHeader(7, graphBytes);
   for (const node of graph.nodes) {
     writer.message(1, () => writeNode(writer, node));
-    if (writer.length < flushAt) continue;
+    if (writer.length < flushAt && writer.holes.length === 0) continue;
     signal?.throwIfAborted();
-    yield writer.view();
-    writer.reset();
+    yield* drained(writer, signal);
   }
   writer.stringField(2, graph.name);
   for (const initializer of graph.initializers) {
@@ -128,12 +139,32 @@ export async function* encodeModel(model: OnnxModel, options: EncodeOptions = {}
       writer.reset();
     }
   }
+  if (graph.rest) writer.raw(graph.rest);
   modelTail(writer, model);
   yield writer.view();
 }
 
 /** Bytes gathered before they are handed on. */
 const flushAt = 65536;
+/** Bytes of an attribute read at a time: a read and a write cost a turn of the event loop each. */
+const lazyAtOnce = 1048576;
+
+/** What the writer gathered, with the bytes of its holes between. The writer is empty then. */
+async function* drained(writer: WireWriter, signal: StopSignal | undefined): AsyncGenerator<Uint8Array, void, undefined> {
+  const gathered = writer.view();
+  let from = 0;
+  for (const { at, bytes } of writer.holes) {
+    if (at > from) yield gathered.subarray(from, at);
+    from = at;
+    for (let start = 0; start < bytes.size; start += lazyAtOnce) {
+      signal?.throwIfAborted();
+      const length = Math.min(lazyAtOnce, bytes.size - start);
+      yield bytes.readSync ? bytes.readSync(start, length) : await bytes.read(start, length);
+    }
+  }
+  if (from < gathered.length) yield gathered.subarray(from);
+  writer.reset();
+}
 
 /** The data file's bytes in order, gaps as zeros. Pieces are valid until the next one is asked for. */
 export async function* externalData(
@@ -144,16 +175,20 @@ export async function* externalData(
   const chunks = new Chunks();
   const zeros = new Uint8Array(65536);
   let at = 0;
-  for (const initializer of model.graph.initializers) {
-    const entry = layout.entries.get(initializer);
-    if (!entry) continue;
-    while (at < entry.offset) {
-      const gap = Math.min(zeros.length, entry.offset - at);
-      yield zeros.subarray(0, gap);
-      at += gap;
+  try {
+    for (const initializer of model.graph.initializers) {
+      const entry = layout.entries.get(initializer);
+      if (!entry) continue;
+      while (at < entry.offset) {
+        const gap = Math.min(zeros.length, entry.offset - at);
+        yield zeros.subarray(0, gap);
+        at += gap;
+      }
+      yield* chunks.of(initializer, signal);
+      at += entry.length;
     }
-    yield* chunks.of(initializer, signal);
-    at += entry.length;
+  } finally {
+    chunks.done();
   }
 }
 
@@ -189,11 +224,11 @@ function plan(model: OnnxModel, external: ExternalLayout | undefined): Plan {
 }
 
 function newPlan(model: OnnxModel, external: ExternalLayout | undefined): Plan {
-  const writer = new WireWriter();
+  const writer = new WireWriter(4096, { measures: true });
   const measure = (write: () => void): number => {
     writer.reset();
     write();
-    return writer.length;
+    return writer.total;
   };
   const { graph } = model;
   let graphBytes = bytesFieldSize(2, utf8Size(graph.name));
@@ -202,6 +237,7 @@ function newPlan(model: OnnxModel, external: ExternalLayout | undefined): Plan {
   for (const value of graph.inputs) graphBytes += measure(() => writer.message(11, () => writeValue(writer, value)));
   for (const value of graph.outputs) graphBytes += measure(() => writer.message(12, () => writeValue(writer, value)));
   for (const value of graph.valueInfo) graphBytes += measure(() => writer.message(13, () => writeValue(writer, value)));
+  graphBytes += graph.rest?.length ?? 0;
   const around = measure(() => {
     modelHead(writer, model);
     modelTail(writer, model);
@@ -220,7 +256,14 @@ function modelTail(writer: WireWriter, model: OnnxModel): void {
     writer.stringField(1, '');
     writer.intField(2, model.opset);
   });
+  for (const [domain, version] of model.domains ?? []) {
+    writer.message(8, () => {
+      writer.stringField(1, domain);
+      writer.intField(2, version);
+    });
+  }
   for (const [key, value] of model.metadata) writer.message(14, () => writeEntry(writer, key, value));
+  if (model.rest) writer.raw(model.rest);
 }
 
 function writeEntry(writer: WireWriter, key: string, value: string): void {
@@ -233,11 +276,16 @@ function writeNode(writer: WireWriter, node: OnnxNode): void {
   for (const name of node.outputs) writer.stringField(2, name);
   writer.stringField(3, node.name);
   writer.stringField(4, node.op);
-  for (const [name, attr] of node.attrs) writer.message(5, () => writeAttr(writer, name, attr));
+  for (const [name, attr] of node.attrs) {
+    if (attr.kind === 'raw') writer.lazyField(5, attr.bytes);
+    else writer.message(5, () => writeAttr(writer, name, attr));
+  }
+  if (node.domain !== undefined) writer.stringField(7, node.domain);
+  if (node.rest) writer.raw(node.rest);
 }
 
 /** AttributeProto: the value's own field, then the type (field 20), which tells an empty list from a number left out. */
-function writeAttr(writer: WireWriter, name: string, attr: OnnxNodeAttr): void {
+function writeAttr(writer: WireWriter, name: string, attr: Exclude<OnnxNodeAttr, { kind: 'raw' }>): void {
   writer.stringField(1, name);
   switch (attr.kind) {
     case 'float':
@@ -268,6 +316,10 @@ function writeAttr(writer: WireWriter, name: string, attr: OnnxNodeAttr): void {
       writer.message(6, () => writeBody(writer, attr.value));
       writer.intField(20, 5);
       return;
+    case 'graphs':
+      for (const graph of attr.value) writer.message(11, () => writeBody(writer, graph));
+      writer.intField(20, 10);
+      return;
     case 'floats':
       for (const value of attr.value) writer.floatField(7, value);
       writer.intField(20, 6);
@@ -289,27 +341,44 @@ function writeBody(writer: WireWriter, graph: OnnxGraph): void {
   for (const value of graph.inputs) writer.message(11, () => writeValue(writer, value));
   for (const value of graph.outputs) writer.message(12, () => writeValue(writer, value));
   for (const value of graph.valueInfo) writer.message(13, () => writeValue(writer, value));
+  if (graph.rest) writer.raw(graph.rest);
 }
 
 function writeValue(writer: WireWriter, value: OnnxValue): void {
+  const { elem, dims, foreign } = value;
   writer.stringField(1, value.name);
+  if (foreign?.proto) writer.bytesField(2, foreign.proto);
+  else if (foreign?.tensor) writeTensorType(writer, foreign.tensor.dataType, foreign.tensor.dims);
+  else if (!foreign) writeTensorType(writer, dataTypes[elem], dims);
+}
+
+function writeTensorType(writer: WireWriter, dataType: number, dims: readonly (number | string)[]): void {
   writer.message(2, () => {
     writer.message(1, () => {
-      writer.intField(1, dataTypes[value.elem]);
+      writer.intField(1, dataType);
       // A scalar has a shape of no dimensions; a shape left out would mean that the rank is unknown.
       writer.message(2, () => {
-        for (const dim of value.dims) {
-          writer.message(1, () => (typeof dim === 'number' ? writer.intField(1, dim) : writer.stringField(2, dim)));
+        for (const dim of dims) {
+          writer.message(1, () => {
+            if (typeof dim === 'number') writer.intField(1, dim);
+            else if (dim !== '') writer.stringField(2, dim);
+          });
         }
       });
     });
   });
 }
 
+/** The type and shape that a tensor's proto has. */
+function declared({ elem, dims, stands }: OnnxInitializer): { readonly dataType: number; readonly dims: readonly number[] } {
+  return stands ?? { dataType: dataTypes[elem], dims };
+}
+
 /** Bytes of a TensorProto, elements included. */
 function tensorSize(initializer: OnnxInitializer, external: ExternalLayout | undefined): number {
-  const { elem, dims, name, doc } = initializer;
-  let size = tagSize(2) + varintSize(dataTypes[elem]) + bytesFieldSize(8, utf8Size(name));
+  const { name, doc } = initializer;
+  const { dataType, dims } = declared(initializer);
+  let size = tagSize(2) + varintSize(dataType) + bytesFieldSize(8, utf8Size(name));
   for (const dim of dims) size += tagSize(1) + varintSize(dim);
   if (doc !== undefined) size += bytesFieldSize(12, utf8Size(doc));
   if (!external?.entries.has(initializer)) return size + bytesFieldSize(9, tensorBytes(initializer));
@@ -321,8 +390,9 @@ function tensorSize(initializer: OnnxInitializer, external: ExternalLayout | und
 
 /** What stands before raw_data. */
 function tensorHead(writer: WireWriter, initializer: OnnxInitializer): void {
-  for (const dim of initializer.dims) writer.intField(1, dim);
-  writer.intField(2, dataTypes[initializer.elem]);
+  const { dataType, dims } = declared(initializer);
+  for (const dim of dims) writer.intField(1, dim);
+  writer.intField(2, dataType);
   writer.stringField(8, initializer.name);
 }
 
@@ -343,14 +413,14 @@ function externalEntries(initializer: OnnxInitializer, external: ExternalLayout)
   ];
 }
 
-/** 1 MiB: a write costs a turn of the event loop. */
-const floatsAtOnce = 262144;
+/** Tensors of fewer elements, biases and the like, have most often been computed by a pass already. */
+const fewElements = 1024;
 
 /** Computes and rounds elements a piece at a time, into two buffers that every tensor shares. */
 class Chunks {
   readonly #numbers = new Float64Array(chunkElements);
   readonly #bytes = new Uint8Array(chunkElements * 8);
-  #floats = new Float32Array(0);
+  #room: Float32Array | undefined;
 
   async *of(initializer: OnnxInitializer, signal: StopSignal | undefined): AsyncGenerator<Uint8Array, void, undefined> {
     const count = elementCount(initializer.dims);
@@ -358,8 +428,8 @@ class Chunks {
     // Large float32 tensors go straight from the file, as long as it can be read at once.
     while (initializer.elem === 'f32' && count - start >= chunkElements) {
       signal?.throwIfAborted();
-      if (this.#floats.length === 0) this.#floats = new Float32Array(floatsAtOnce);
-      const floats = this.#floats.subarray(0, Math.min(floatsAtOnce, count - start));
+      this.#room ??= takeRoom();
+      const floats = this.#room.subarray(0, Math.min(roomFloats, count - start));
       if (!fillFloats(initializer.expr, start, floats)) break;
       const wrong = checkFinite(initializer, floats, start);
       if (wrong) await wrong;
@@ -373,9 +443,24 @@ class Chunks {
     }
   }
 
+  /** Called by whoever made it, when it will not be asked again. */
+  done(): void {
+    if (this.#room) giveRoom(this.#room);
+    this.#room = undefined;
+  }
+
   /** The piece from element `start` on; a promise only where a file has to be awaited, or where something went wrong. */
   at(initializer: OnnxInitializer, start: number): Uint8Array | Promise<Uint8Array> {
-    const numbers = this.#numbers.subarray(0, Math.min(chunkElements, elementCount(initializer.dims) - start));
+    const count = Math.min(chunkElements, elementCount(initializer.dims) - start);
+    if (initializer.elem === 'f32' && count >= fewElements) {
+      this.#room ??= takeRoom();
+      const floats = this.#room.subarray(0, count);
+      if (fillFloats(initializer.expr, start, floats)) {
+        const done = new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength);
+        return checkFinite(initializer, floats, start)?.then(() => done) ?? done;
+      }
+    }
+    const numbers = this.#numbers.subarray(0, count);
     const encoded = (): Uint8Array => {
       encode(initializer.elem, numbers, numbers.length, this.#bytes);
       return this.#bytes.subarray(0, numbers.length * elemBytes[initializer.elem]);
@@ -391,7 +476,11 @@ export async function* tensorPieces(
   signal?: StopSignal | undefined,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const chunks = new Chunks();
-  for (const initializer of initializers) yield* chunks.of(initializer, signal);
+  try {
+    for (const initializer of initializers) yield* chunks.of(initializer, signal);
+  } finally {
+    chunks.done();
+  }
 }
 
 /** The smallest magnitude that rounds to infinity: half a step beyond the largest number, which rounds to even and so away. */
@@ -402,23 +491,6 @@ const overflowAt: Readonly<Record<string, number>> = {
   bf16: (2 - 2 ** -8) * 2 ** 127,
 };
 
-/** A sum of float32 numbers stays finite in float64 when they are; four sums, because one would wait for itself. */
-function allFloatsFinite(numbers: Float32Array): boolean {
-  let a = 0;
-  let b = 0;
-  let c = 0;
-  let d = 0;
-  let i = 0;
-  for (; i + 4 <= numbers.length; i += 4) {
-    a += numbers[i] ?? 0;
-    b += numbers[i + 1] ?? 0;
-    c += numbers[i + 2] ?? 0;
-    d += numbers[i + 3] ?? 0;
-  }
-  for (; i < numbers.length; i++) a += numbers[i] ?? 0;
-  return Number.isFinite(a + b + c + d);
-}
-
 /** Nothing where every number is finite in the element type. */
 function checkFinite(
   initializer: OnnxInitializer,
@@ -428,7 +500,7 @@ function checkFinite(
   const { elem, sources } = initializer;
   if (!sources || !isFloat(elem)) return undefined;
   const limit = overflowAt[elem] ?? Number.POSITIVE_INFINITY;
-  if (numbers instanceof Float32Array && allFloatsFinite(numbers)) return undefined;
+  if (numbers instanceof Float32Array && floatsFinite(numbers)) return undefined;
   let at = 0;
   while (at < numbers.length && Math.abs(numbers[at] ?? 0) < limit) at++;
   if (at === numbers.length) return undefined;

@@ -1,6 +1,8 @@
 /** The whole catalogue: importing this file enters every kind of diagnostic, so that `definedKinds` lists them all. */
 import './catalogue/cli.ts';
 import './catalogue/codegen.ts';
+import './catalogue/import.ts';
+import './catalogue/import-graph.ts';
 import './catalogue/ir.ts';
 import './catalogue/names.ts';
 import './catalogue/runtime.ts';

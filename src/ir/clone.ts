@@ -46,7 +46,13 @@ export function cloneGraph(graph: Graph): Graph {
         top()?.regions.push(to);
         graphs.set(step.graph, to);
         Object.assign(to.metadata, step.graph.metadata);
-        for (const input of step.graph.inputs) values.set(input, to.input(input.name ?? '', input.type));
+        to.rest = step.graph.rest;
+        for (const input of step.graph.inputs) {
+          const copy = to.input(input.name ?? '', input.type);
+          values.set(input, copy);
+          const content = step.graph.defaults.get(input);
+          if (content) to.defaults.set(copy, content);
+        }
         open.push({ to, owner: undefined, regions: [] });
         break;
       }

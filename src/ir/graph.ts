@@ -29,7 +29,7 @@ export class Value {
   readonly graph: Graph;
   readonly def: ValueDef;
   type: TensorType;
-  /** Input's name, or a parameter's path. Results have none; the code generator names them. */
+  /** Input's name, or a parameter's path. Results of an imported graph have their ONNX name; others none, and the code generator names them. */
   name: string | undefined;
   readonly uses = new Set<Use>();
   /** How often the value is an output of its graph, or of a sub-graph that passes it on. */
@@ -83,6 +83,8 @@ export interface Origin {
   readonly scope: string;
   readonly span?: Span | undefined;
   readonly residual?: ResidualTag | undefined;
+  /** The name of the ONNX node that it was imported from, which it keeps. */
+  readonly name?: string | undefined;
 }
 
 export class Node {
@@ -152,6 +154,10 @@ export class Graph {
   #owner: Node | undefined;
   /** What the source says of itself, for the file's metadata. */
   readonly metadata: Record<string, string> = {};
+  /** Inputs that have a value where the caller gives none: ONNX's initialisers that are listed as inputs too. */
+  readonly defaults = new Map<Value, Content>();
+  /** Fields of the imported GraphProto that nothing here knows, encoded with their tags; they are written back. */
+  rest: Uint8Array | undefined;
   #nextValue = 0;
   #nextNode = 0;
   #nextRegion = 0;

@@ -23,7 +23,8 @@ export function matchTypes(
   });
   return inferred.every((type, i) => {
     const other = stated[i];
-    const renamed = names.size === 0 ? type : { elem: type.elem, dims: type.dims.map((dim) => dim.substituteAll(names)) };
+    const renamed =
+      names.size === 0 || type.foreign ? type : { elem: type.elem, dims: type.dims.map((dim) => dim.substituteAll(names)) };
     return other !== undefined && sameType(renamed, other);
   });
 }

@@ -3,6 +3,7 @@
  * house knows an operator by name, except a pass that is about it.
  */
 import type { Dim } from './dim.ts';
+import type { ForeignNode } from './foreign.ts';
 import type { Graph, Node, Value } from './graph.ts';
 import type { ElemType, HostTensor, TensorType } from './types.ts';
 
@@ -87,6 +88,8 @@ export interface OnnxBuilder {
     attrs: Readonly<Record<string, OnnxAttr>>,
     types: readonly TensorType[],
   ): readonly string[];
+  /** A foreign node as it was, with its sub-graphs; a name per result, also for those that the source leaves out. */
+  foreign(node: Node, inputs: readonly (string | undefined)[]): readonly string[];
   /** A small constant as an initializer; equal ones are written once. */
   constant(tensor: HostTensor): string;
   /** A rank-1 i64 constant. */
@@ -131,7 +134,7 @@ export interface Traits {
   readonly fixesZero?: boolean;
   /** Changes the grid by more than a `stride` attribute says: transposed conv, resize, pixel shuffle. */
   readonly resamples?: boolean;
-  /** Two equal nodes must not be merged, nor folded. */
+  /** Two equal nodes must not be merged, nor folded: random operators, and all foreign ones. */
   readonly random?: boolean;
 }
 
@@ -144,6 +147,8 @@ export interface Operator {
   readonly operands: readonly OperandSpec[];
   readonly attrs: Readonly<Record<string, AttrSpec>>;
   readonly traits: Traits;
+  /** The ONNX node that this operator stands for, where the registry has none: see `foreignOperator`. */
+  readonly foreign?: ForeignNode;
   /** Result types. Throws `CheckFailure`. */
   infer(context: InferContext): readonly TensorType[];
   /** The semantics in float64 (results are not rounded, except for integer and bool results). */

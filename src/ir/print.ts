@@ -13,8 +13,12 @@
  * `#path[dims]` is a parameter of role `parameter` and element type f32; `:f16` and `:buffer` say otherwise; `#.x` stands for the
  * node's scope + `.x`; `=expr` follows where the content is more than the parameter itself. `#7` names an expression that is needed
  * more than once. A constant without a name that several read has a line of its own. Left-out operands are `_`. Attributes at their
- * default are left out. Sub-graphs follow their node as `region @body … end`; `residual … in #1 body` is inside of another's body.
+ * default are left out. An imported operator that the registry does not know is `onnx.Name` with its attributes by their lengths, `{axis=<12 bytes>}`; such
+ * a text cannot be read back. An input with a value where the caller gives none is `%w = input : f32[2] = const f32[2] 0`. Sub-graphs follow
+ * their node as `region @body … end`; `residual … in #1 body` is inside of another's body.
  */
+
+import type { Content } from './content.ts';
 import { type ContentTree, numberText, parseContent, pathText, treeText } from './content-text.ts';
 import { Dim } from './dim.ts';
 import type { ConstantRole, Graph, Node, ResidualRegion, ResidualTag, Value } from './graph.ts';
@@ -35,16 +39,15 @@ class Expressions {
   readonly #names = new Map<string, string>();
   readonly lines: string[] = [];
 
-  tree(value: Value): ContentTree | undefined {
-    const { content } = value;
+  tree(content: Content | undefined): ContentTree | undefined {
     if (!content) return undefined;
     if (!this.#trees.has(content.id)) this.#trees.set(content.id, parseContent(content.text()));
     return this.#trees.get(content.id);
   }
 
   /** Says that the content of this value will be printed. */
-  mention(value: Value): void {
-    const tree = this.tree(value);
+  mention(content: Content | undefined): void {
+    const tree = this.tree(content);
     if (tree) this.#mention(tree);
   }
 
@@ -113,8 +116,9 @@ class Printer {
     const mention = (value: Value): void => {
       if (value.def.kind !== 'constant' || seen.has(value)) return;
       seen.add(value);
-      this.#expressions.mention(value);
+      this.#expressions.mention(value.content);
     };
+    for (const content of this.#root.defaults.values()) this.#expressions.mention(content);
     for (const step of walkGraph(this.#root)) {
       if (step.kind === 'node') for (const use of step.node.slots) if (use) mention(use.value);
       if (step.kind === 'end') for (const { value } of step.graph.outputs) mention(value);
@@ -134,7 +138,12 @@ class Printer {
       const plain = depth === 0 && /^[A-Za-z_]\w*(\.\w+)*$/.test(name) && !this.#taken.has(name);
       this.#taken.add(name);
       this.#names.set(value, plain ? `%${name}` : `%${this.#next++}`);
-      this.#line(depth, `${this.#names.get(value)} = input${plain ? '' : ` ${JSON.stringify(name)}`} : ${typeText(value.type)}`);
+      const content = graph.defaults.get(value);
+      const given = content ? ` = ${this.#content(content, 'constant')}` : '';
+      this.#line(
+        depth,
+        `${this.#names.get(value)} = input${plain ? '' : ` ${JSON.stringify(name)}`} : ${typeText(value.type)}${given}`,
+      );
     }
     if (depth === 0) for (const line of this.#expressions.lines) this.#line(depth, line);
   }
@@ -152,6 +161,10 @@ class Printer {
       const value = node.attrs[name];
       return value === undefined || isDefault(spec, value) ? [] : [`${name}=${attrText(spec, value)}`];
     });
+    for (const attr of op.foreign?.attributes ?? []) {
+      if (attr.kind === 'bytes') attrs.push(`${attr.name}=<${attr.bytes.size} bytes>`);
+      else attrs.push(`${attr.name}=<region${attr.regions.map((i) => ` ${i}`).join('')}>`);
+    }
     const types = node.results.map((value) => typeText(value.type)).join(', ');
     const braces = attrs.length > 0 ? ` {${attrs.join(', ')}}` : '';
     const scope = origin.scope === '' ? '' : `  @${pathText(origin.scope)}`;
@@ -193,17 +206,18 @@ class Printer {
     const head = `#${short}[${dims.join(', ')}]${suffix}`;
     if (this.#told.has(value)) return head;
     this.#told.add(value);
-    const tree = this.#expressions.tree(value);
+    const tree = this.#expressions.tree(value.content);
     if (tree?.kind === 'leaf' && tree.path === name) return head;
     return `${head}=${tree ? this.#expressions.text(tree) : (value.content?.text() ?? '')}`;
   }
 
   #anonymous(value: Value): string {
-    const content = value.def.kind === 'constant' ? value.def.content : undefined;
-    const role = value.def.kind === 'constant' ? value.def.role : 'constant';
+    return value.def.kind === 'constant' ? this.#content(value.def.content, value.def.role) : '_';
+  }
+
+  #content(content: Content, role: ConstantRole): string {
     const suffix = role === 'constant' ? '' : `:${role}`;
-    if (!content) return '_';
-    const tree = this.#expressions.tree(value);
+    const tree = this.#expressions.tree(content);
     const head = `const ${content.elem}[${content.dims.join(', ')}]`;
     const small = content.resident && elementCount(content.dims) <= 16 ? content.resident : undefined;
     if (tree?.kind === 'list') return `${head} ${treeText(tree)}${suffix}`;
@@ -241,7 +255,8 @@ class Printer {
     for (const step of walkGraph(this.#root)) {
       if (step.kind !== 'node') continue;
       const tag = step.node.origin.residual;
-      const name = this.#names.get(step.node.y) ?? '';
+      const [first] = step.node.results;
+      const name = (first && this.#names.get(first)) ?? '';
       if (open && tag && tag.region === open.tag.region && tag.part === open.tag.part) {
         open.to = name;
         continue;

@@ -4,6 +4,7 @@
  */
 import {
   graphAttribute,
+  graphForeign,
   graphOperands,
   graphOperator,
   graphRedefined,
@@ -31,7 +32,7 @@ import {
 } from './graph.ts';
 import { matchTypes } from './match-types.ts';
 import { type AttrSpec, type AttrValue, CheckFailure, type Operator } from './operator.ts';
-import { type ElemType, elementCount, isElemType, type TensorType, typeText } from './types.ts';
+import { type ElemType, elementCount, foreignTypeOf, isElemType, type TensorType, typeText } from './types.ts';
 
 /** An argument of a weight expression, made from the inside out. `src/weights/expr.ts` takes them as they are. */
 export type ContentArg<C extends Content> =
@@ -96,7 +97,15 @@ interface ResidualRange {
 
 type Statement =
   | { readonly kind: 'metadata'; readonly key: string; readonly value: string }
-  | { readonly kind: 'input'; readonly result: string; readonly name: string; readonly type: TensorType; readonly span: Span }
+  | {
+      readonly kind: 'input';
+      readonly result: string;
+      readonly name: string;
+      readonly type: TensorType;
+      /** Its value where the caller gives none. */
+      readonly given: OperandText | undefined;
+      readonly span: Span;
+    }
   | { readonly kind: 'bind'; readonly name: string; readonly content: ContentTree; readonly span: Span }
   | { readonly kind: 'constant'; readonly result: string; readonly operand: OperandText; readonly span: Span }
   | NodeText
@@ -294,7 +303,8 @@ class Reader<C extends Content> {
         const name = s.sees('"') ? s.string() : result;
         s.need(':');
         const type = this.#type(s);
-        return { kind: 'input', result, name, type, span: this.#span(start, s.at) };
+        const given = s.take('=') ? this.#operand(s) : undefined;
+        return { kind: 'input', result, name, type, given, span: this.#span(start, s.at) };
       }
       s.at = before;
     }
@@ -304,7 +314,8 @@ class Reader<C extends Content> {
     }
     s.blanks();
     const opStart = s.at;
-    const op = s.word();
+    // An imported operator: `onnx.Name`, `onnx.com.domain.Name`.
+    const op = s.match(/onnx(\.\w+)+/y) ?? s.word();
     const opSpan = this.#span(opStart, s.at);
     s.need('(');
     const operands: OperandText[] = [];
@@ -332,6 +343,11 @@ class Reader<C extends Content> {
     s.blanks();
     const start = s.at;
     const elem = s.matchOr(/\w+/y, 'an element type');
+    if (elem === 'foreign' && s.take('(')) {
+      const text = s.string();
+      s.need(')');
+      return foreignTypeOf({ text });
+    }
     if (!isElemType(elem)) throw new TextError(start, 'an element type such as f32');
     s.need('[');
     if (s.take(']')) return { elem, dims: [] };
@@ -566,7 +582,9 @@ class Reader<C extends Content> {
         if (top.inputs.has(one.name)) this.#redefined(one.name, one.span);
         top.inputs.add(one.name);
         this.#checkNew(one.result, one.span);
-        this.#values.set(one.result, graph.input(one.name, one.type));
+        const input = graph.input(one.name, one.type);
+        this.#values.set(one.result, input);
+        if (one.given) this.#default(input, one.given, one.span);
         return;
       }
       case 'constant': {
@@ -649,6 +667,14 @@ class Reader<C extends Content> {
     }
   }
 
+  #default(input: Value, given: OperandText, span: Span): void {
+    if (given.kind !== 'constant') this.#weight(span, 'no constant', 'the numbers of the input', 'write `= const f32[2] [1, 2]`');
+    const content = this.#content(given.content, span);
+    const found = typeText({ elem: content.elem, dims: content.dims.map((n) => Dim.of(n)) });
+    if (found !== typeText(input.type)) this.#weight(span, found, typeText(input.type), 'correct the shape or the element type');
+    input.graph.defaults.set(input, content);
+  }
+
   #redefined(name: string, span: Span): void {
     this.#failed = true;
     this.#sink.report(graphRedefined, { span, with: { name } });
@@ -666,7 +692,8 @@ class Reader<C extends Content> {
   #node(text: NodeText, graph: Graph, operands: readonly (Value | undefined)[], regions: readonly Graph[]): void {
     const op = this.#lookup.operator(text.op);
     if (!op) {
-      this.#sink.report(graphOperator, { span: text.opSpan, with: { name: text.op } });
+      if (text.op.startsWith('onnx.')) this.#sink.report(graphForeign, { span: text.opSpan, with: { name: text.op } });
+      else this.#sink.report(graphOperator, { span: text.opSpan, with: { name: text.op } });
       throw new Abandoned();
     }
     const attrs = this.#attributes(op, text);

@@ -100,6 +100,13 @@ class Verifier {
         this.#dims(value);
         frame.made.push(value);
       }
+      for (const [value, content] of graph.defaults) {
+        const type = typeText({ elem: content.elem, dims: content.dims.map((n) => Dim.of(n)) });
+        if (graph.outer || !graph.inputs.includes(value))
+          this.problem(`graph ${graph.name} has a default for ${value.name}, which is no input of the outermost graph`);
+        else if (!value.type.foreign && type !== typeText(value.type))
+          this.problem(`the default of input ${value.name} is ${type}, the input ${typeText(value.type)}`);
+      }
       stack.push(frame);
     };
     const finish = (frame: Frame, node: Node): void => {
@@ -148,6 +155,13 @@ class Verifier {
     if (!this.#values.has(value)) {
       this.#values.add(value);
       const { content } = value.def;
+      if (value.type.foreign) {
+        if (!value.type.foreign.tensor || content.elem !== 'u8' || content.dims.length !== 1)
+          this.problem(
+            `constant ${value.name ?? content.text()} is ${typeText(value.type)}, and its content no bytes of such a tensor`,
+          );
+        return value.graph.root === this.#root.root;
+      }
       const type = typeText({ elem: content.elem, dims: content.dims.map((n) => Dim.of(n)) });
       if (type !== typeText(value.type))
         this.problem(`constant ${value.name ?? content.text()} is ${typeText(value.type)}, its content ${type}`);
@@ -169,6 +183,8 @@ class Verifier {
       this.#seenUses.add(use);
       const { value } = use;
       const name = operands[Math.min(i, operands.length - 1)]?.name ?? String(i);
+      if (value.type.foreign && !node.op.foreign)
+        this.problem(`operand ${name} of ${where} is ${typeText(value.type)}, which only imported operators read`);
       if (use.user !== node || use.index !== i) this.problem(`operand ${name} of ${where} is a use of another slot`);
       if (!value.uses.has(use)) this.problem(`operand ${name} of ${where} is not among the uses of its value`);
       const { producer } = value;
@@ -191,6 +207,20 @@ class Verifier {
     const where = this.#where(node);
     const operands = node.operands;
     for (const value of node.results) this.#dims(value);
+    const { foreign } = node.op;
+    if (foreign) {
+      // Nobody infers what it gives; its types were said by the file, or found later.
+      if (foreign.outputs.length !== node.results.length)
+        this.problem(`${where} has ${node.results.length} results, of which its source has ${foreign.outputs.length}`);
+      const owned = foreign.attributes.flatMap((attr) => (attr.kind === 'graphs' ? attr.regions : []));
+      const wanted = node.regions.map((_, i) => i).join();
+      if ([...owned].sort((a, b) => a - b).join() !== wanted)
+        this.problem(`${where} owns ${node.regions.length} sub-graphs, and its attributes hold [${owned.join(', ')}]`);
+      return;
+    }
+    for (const value of node.results) {
+      if (value.type.foreign) this.problem(`${where} is ${typeText(value.type)}, which only imported operators make`);
+    }
     if (node.op.operands.some((spec, i) => !spec.optional && !operands[i])) return;
     let count = 0;
     const fresh = (): Dim => Dim.symbol(`${freshPrefix}${count++}`);

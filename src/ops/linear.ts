@@ -1,14 +1,15 @@
 /**
  * Matrix products. `linear` is torch.nn.Linear, y = x·Wᵀ + b with features last; it becomes ONNX Gemm-13 at rank 2 and MatMul-13
- * with Add at others. `matmul` is ONNX MatMul-13 and numpy.matmul: the last two axes are multiplied, the others broadcast.
+ * with Add at others. `matmul` is ONNX MatMul-13 and numpy.matmul: the last two axes are multiplied, the others broadcast. `gemm` is ONNX Gemm-13
+ * as it stands, for imported graphs and for what passes make of a product, a transpose and a sum.
  */
 import { Dim, productOf } from '../ir/dim.ts';
 import type { Check, InferContext } from '../ir/operator.ts';
 import { elementCount, type TensorType, typeText } from '../ir/types.ts';
-import { checkFloats, checkVector, given } from './attrs.ts';
-import { broadcastDims, broadcastShape } from './common.ts';
+import { boolAttr, checkFloats, checkVector, given, numberAttr } from './attrs.ts';
+import { broadcastDims, broadcastShape, broadcastTo, sameDim } from './common.ts';
 import { defineLayer, defineOperator } from './define.ts';
-import { gemm } from './gemm.ts';
+import { gemm as multiply } from './gemm.ts';
 import { boolOrTensor, init, int, optional, tensor } from './params.ts';
 
 export const linear = defineOperator({
@@ -46,7 +47,7 @@ export const linear = defineOperator({
     const data = new Float64Array(elementCount(dims));
     const rows = elementCount(x.dims.slice(0, -1));
     if (bias) for (let row = 0; row < rows; row++) data.set(bias.data, row * out);
-    gemm(
+    multiply(
       rows,
       out,
       inner,
@@ -115,7 +116,7 @@ export const matmul = defineOperator({
     const data = new Float64Array(elementCount(dims));
     const batches = elementCount(lead);
     for (let batch = 0; batch < batches; batch++) {
-      gemm(
+      multiply(
         m,
         n,
         inner,
@@ -155,6 +156,98 @@ function sourceBatch(batch: number, lead: readonly number[], own: readonly numbe
   }
   return at;
 }
+
+/** Rows and columns of a matrix operand, exchanged where it is read transposed. */
+function sides<T>(dims: readonly T[], transposed: boolean): readonly [T, T] {
+  const [first, second] = [given(dims, 0), given(dims, 1)];
+  return transposed ? [second, first] : [first, second];
+}
+
+export const gemm = defineOperator({
+  name: 'gemm',
+  summary: 'alpha · A · B + beta · C, where A and B are matrices that may be read transposed and C broadcasts to the product',
+  onnx: ['Gemm'],
+  operands: [
+    { name: 'a', doc: '[m, k], or [k, m] with trans_a' },
+    { name: 'b', doc: '[k, n], or [n, k] with trans_b' },
+    { name: 'c', doc: 'broadcasts to [m, n]', optional: true },
+  ],
+  attrs: {
+    alpha: { kind: 'float', default: 1, doc: 'factor of the product' },
+    beta: { kind: 'float', default: 1, doc: 'factor of C' },
+    trans_a: { kind: 'bool', default: false, doc: 'whether A is read transposed' },
+    trans_b: { kind: 'bool', default: false, doc: 'whether B is read transposed' },
+  },
+  traits: {},
+  infer(context: InferContext) {
+    const { operands, attrs } = context;
+    const check: Check = context.check;
+    const a = given(operands, 0);
+    const b = given(operands, 1);
+    const c = operands[2];
+    const text = `${typeText(a)} and ${typeText(b)}`;
+    check('c1', a.dims.length === 2 && b.dims.length === 2, text, 'two matrices');
+    checkFloats(check, 'c2', operands);
+    const [m, inner] = sides(a.dims, boolAttr(attrs, 'trans_a'));
+    const [other, n] = sides(b.dims, boolAttr(attrs, 'trans_b'));
+    check('c3', sameDim(inner, other), `${text}, ${inner} beside ${other}`, 'columns of A as many as rows of B');
+    if (c) {
+      const out = [m, n];
+      const missing = 2 - c.dims.length;
+      const fits = missing >= 0 && c.dims.every((d, i) => d.constant === 1 || sameDim(d, given(out, i + missing)));
+      check('c4', fits, `C ${typeText(c)}`, `a tensor that broadcasts to [${m}, ${n}]`);
+    }
+    return [{ elem: a.elem, dims: [m, n] }];
+  },
+  evaluate(operands, attrs) {
+    const a = given(operands, 0);
+    const b = given(operands, 1);
+    const c = operands[2];
+    const [transA, transB] = [boolAttr(attrs, 'trans_a'), boolAttr(attrs, 'trans_b')];
+    const [m, inner] = sides(a.dims, transA);
+    const [, n] = sides(b.dims, transB);
+    const data = new Float64Array(m * n);
+    const view = (x: { readonly dims: readonly number[]; readonly data: Float64Array }, transposed: boolean) => {
+      const width = x.dims[1] ?? 0;
+      return { data: x.data, offset: 0, rowStride: transposed ? 1 : width, columnStride: transposed ? width : 1 };
+    };
+    multiply(m, n, inner, view(a, transA), view(b, transB), { data, offset: 0, rowStride: n, columnStride: 1 });
+    const [alpha, beta] = [numberAttr(attrs, 'alpha'), numberAttr(attrs, 'beta')];
+    const shift = c && broadcastTo(c, [m, n]);
+    for (let i = 0; i < data.length; i++) data[i] = alpha * (data[i] ?? 0) + (shift ? beta * (shift[i] ?? 0) : 0);
+    return [{ elem: a.elem, dims: [m, n], data }];
+  },
+  cost(node) {
+    const [, inner] = sides(node.x.type.dims, boolAttr(node.attrs, 'trans_a'));
+    return productOf([...node.y.type.dims, inner]);
+  },
+  lower(b, node, operands) {
+    const { attrs } = node;
+    const flag = (name: string) => ({ kind: 'int', value: boolAttr(attrs, name) ? 1 : 0 }) as const;
+    return [
+      b.node(
+        'Gemm',
+        operands,
+        {
+          alpha: { kind: 'float', value: numberAttr(attrs, 'alpha') },
+          beta: { kind: 'float', value: numberAttr(attrs, 'beta') },
+          transA: flag('trans_a'),
+          transB: flag('trans_b'),
+        },
+        node.y.type,
+      ),
+    ];
+  },
+  sample(source) {
+    const [m, k, n] = [source.int(1, 6), source.int(1, 6), source.int(1, 6)];
+    const [transA, transB] = [source.bool(), source.bool()];
+    const c = source.bool() ? undefined : source.pick<readonly number[]>([[], [n], [1, n], [m, 1], [m, n]]);
+    return {
+      operands: [source.tensor(transA ? [k, m] : [m, k]), source.tensor(transB ? [n, k] : [k, n]), c && source.tensor(c)],
+      attrs: { alpha: source.pick([1, 0.5]), beta: source.pick([1, -2]), trans_a: transA, trans_b: transB },
+    };
+  },
+});
 
 export const linearLayer = defineLayer({
   name: 'linear',

@@ -5,13 +5,14 @@
 import { bug } from '../diagnostics/diagnostic.ts';
 import type { Operator } from '../ir/operator.ts';
 import { activationLayers, activationOperators } from './activation.ts';
+import { attention } from './attention.ts';
 import { conv, convLayer, convTranspose, convTransposeLayer } from './conv.ts';
 import type { Layer } from './define.ts';
 import { elementwiseLayers, elementwiseOperators } from './elementwise.ts';
 import { embeddingLayer } from './embedding.ts';
 import { identityLayers, identityOperators } from './identity.ts';
 import { indexLayers, indexOperators } from './index.ts';
-import { linear, linearLayer, matmul, matmulLayer } from './linear.ts';
+import { gemm, linear, linearLayer, matmul, matmulLayer } from './linear.ts';
 import {
   batchnorm,
   batchnormLayer,
@@ -43,6 +44,7 @@ export const operators: readonly Operator[] = [
   convTranspose,
   linear,
   matmul,
+  gemm,
   maxpool,
   avgpool,
   globalAvgpool,
@@ -51,6 +53,7 @@ export const operators: readonly Operator[] = [
   instancenorm,
   groupnorm,
   layernorm,
+  attention,
   resize,
   pixelShuffle,
   ...activationOperators,

@@ -1,7 +1,7 @@
 /**
  * Operators that move, repeat, cut or make elements without computing with them. Shapes are given as dimensions, which may be symbolic.
  * ONNX Reshape-13 (-14), Transpose-13, Concat-13, Split-13 (-18), Slice-13, Pad-13, Expand-13, Squeeze-13, Unsqueeze-13, Range-11,
- * ConstantOfShape-9, Cast-13.
+ * ConstantOfShape-9, Shape-13 (-15), Cast-13.
  */
 import { bug } from '../diagnostics/diagnostic.ts';
 import { Dim } from '../ir/dim.ts';
@@ -87,11 +87,19 @@ function reshapeTarget(builder: OnnxBuilder, x: readonly Dim[], y: readonly Dim[
   return open <= 1 ? builder.i64(out) : builder.dims(y);
 }
 
-/** ONNX Reshape-13; torch.reshape. */
+/** How many axes of x make up the first of two of y, where both are products of x's. */
+function flattenAxis(x: readonly Dim[], y: readonly Dim[]): number | undefined {
+  for (let axis = 1; axis < x.length; axis++) {
+    if (sizeOf(x.slice(0, axis)) === y[0] && sizeOf(x.slice(axis)) === y[1]) return axis;
+  }
+  return undefined;
+}
+
+/** ONNX Reshape-13 (-14), Flatten-13; torch.reshape. */
 export const reshape = defineOperator({
   name: 'reshape',
   summary: 'The same elements in another shape',
-  onnx: ['Reshape'],
+  onnx: ['Reshape', 'Flatten'],
   operands: x1,
   attrs: { shape: { kind: 'dims', doc: 'the new shape; one -1 is what the others leave' } },
   traits: {},
@@ -111,6 +119,9 @@ export const reshape = defineOperator({
   },
   lower(builder, node, operands) {
     const y = node.y.type.dims;
+    // Beside an empty batch −1 has no answer, Flatten has.
+    const axis = y[1] && y.length === 2 && y[1].constant === undefined ? flattenAxis(node.x.type.dims, y) : undefined;
+    if (axis !== undefined) return [builder.node('Flatten', [given(operands, 0)], { axis: onnxInt(axis) }, node.y.type)];
     // A size of 0 would copy; `allowzero` says that it does not, but then every size has to be written out.
     if (!y.some((d) => d.constant === 0)) {
       return [builder.node('Reshape', [given(operands, 0), reshapeTarget(builder, node.x.type.dims, y)], {}, node.y.type)];
@@ -734,10 +745,17 @@ export const pad = defineOperator({
   },
   lower(builder, node, operands) {
     const mode = stringAttr(node.attrs, 'mode');
-    const pads = builder.i64(numbersAttr(node.attrs, 'pads'));
+    const pads = numbersAttr(node.attrs, 'pads');
     const value = numberAttr(node.attrs, 'value');
-    const inputs = [given(operands, 0), pads];
-    if (mode === 'constant' && value !== 0) inputs.push(builder.scalar(node.y.type.elem, value));
+    const rank = pads.length / 2;
+    const axes = Array.from({ length: rank }, (_, i) => i).filter((i) => pads[i] !== 0 || pads[i + rank] !== 0);
+    // onnxruntime 1.30 joins a Pad with the pool behind it as if the pool padded with zeros too, which changes a maximum of negative
+    // numbers. It leaves a Pad alone that names its axes.
+    const named = builder.opset >= 18 && axes.length > 0 && [...node.y.uses].some((use) => use.user.op.name === 'maxpool');
+    const shown = named ? [...axes, ...axes.map((i) => i + rank)].map((i) => pads[i] ?? 0) : pads;
+    const inputs: (string | undefined)[] = [given(operands, 0), builder.i64(shown)];
+    inputs.push(mode === 'constant' && value !== 0 ? builder.scalar(node.y.type.elem, value) : undefined);
+    if (named) inputs.push(builder.i64(axes));
     return [builder.node('Pad', inputs, { mode: { kind: 'string', value: mode } }, node.y.type)];
   },
   sample(source) {
@@ -817,9 +835,12 @@ export const expand = defineOperator({
     const shape = numbersAttr(attrs, 'shape');
     return [{ elem: x.elem, dims: shape, data: broadcastTo(x, shape) }];
   },
-  lower: (builder, node, operands) => [
-    builder.node('Expand', [given(operands, 0), builder.dims(node.y.type.dims)], {}, node.y.type),
-  ],
+  lower(builder, node, operands) {
+    const [x, y] = [node.x.type.dims, node.y.type.dims];
+    // Shapes broadcast to each other, so that a size that x has needs no number.
+    const shape = y.map((d, i) => (d.constant === undefined && d === x[i - y.length + x.length] ? Dim.one : d));
+    return [builder.node('Expand', [given(operands, 0), builder.dims(shape)], {}, node.y.type)];
+  },
   sample(source) {
     const shape = sampleDims(source, 1, 4);
     const dims = shape.slice(source.int(0, shape.length)).map((d) => (source.bool() ? 1 : d));
@@ -1024,6 +1045,45 @@ export const dimValue = defineOperator({
   sample: (source) => ({ operands: [], attrs: { dim: constants([source.int(0, 99)]) } }),
 });
 
+/** ONNX Shape-13, -15 (where `start` and `end` came); torch.Tensor.shape. In the language sizes are dimensions, so that only imported graphs hold it. */
+export const shapeOf = defineOperator({
+  name: 'shape',
+  summary: 'The sizes of x, from axis `start` up to, but without, `end`, as i64',
+  onnx: ['Shape', 'Slice'],
+  operands: x1,
+  attrs: {
+    start: { kind: 'int', default: 0, doc: 'the first axis; negative counts from the end' },
+    end: { kind: 'int', default: toTheEnd, doc: 'the axis behind the last; negative counts from the end' },
+  },
+  traits: {},
+  infer(context: InferContext) {
+    const x = given(context.operands, 0);
+    const count = x.dims.slice(numberAttr(context.attrs, 'start'), numberAttr(context.attrs, 'end')).length;
+    return [{ elem: 'i64', dims: [Dim.of(count)] }];
+  },
+  evaluate(operands, attrs) {
+    const sizes = given(operands, 0).dims.slice(numberAttr(attrs, 'start'), numberAttr(attrs, 'end'));
+    return [{ elem: 'i64', dims: [sizes.length], data: Float64Array.from(sizes) }];
+  },
+  lower(builder, node, operands) {
+    const [start, end] = [numberAttr(node.attrs, 'start'), numberAttr(node.attrs, 'end')];
+    const whole = node.y.type.dims[0]?.constant === node.x.type.dims.length;
+    if (whole) return [builder.node('Shape', operands, {}, node.y.type)];
+    if (builder.opset >= 15) {
+      const attrs = { start: onnxInt(start), ...(end < toTheEnd && { end: onnxInt(end) }) };
+      return [builder.node('Shape', operands, attrs, node.y.type)];
+    }
+    const all = builder.node('Shape', operands, {}, { elem: 'i64', dims: [Dim.of(node.x.type.dims.length)] });
+    return [builder.node('Slice', [all, builder.i64([start]), builder.i64([end])], {}, node.y.type)];
+  },
+  sample(source) {
+    const dims = sampleDims(source, 1, 4);
+    const start = source.int(-dims.length, dims.length - 1);
+    const end = source.bool() ? toTheEnd : source.int((start + dims.length) % dims.length, dims.length - 1) + 1;
+    return { operands: [source.tensor(dims)], attrs: { start, end } };
+  },
+});
+
 // Element types ---------------------------------------------------------------------------------------------------------------------
 
 /** Bits of a number that each type holds exactly, its sign apart. */
@@ -1142,6 +1202,7 @@ export const shapeOperators: readonly Operator[] = [
   range,
   full,
   dimValue,
+  shapeOf,
   cast,
 ];
 

@@ -13,8 +13,9 @@ import { Dim, DimOverflow } from '../ir/dim.ts';
 import type { ConstantRole, Graph, Node, Value } from '../ir/graph.ts';
 import { type AttrValue, CheckFailure } from '../ir/operator.ts';
 import { elemBytes, elementCount, sameType } from '../ir/types.ts';
+import { graphsIn } from '../ir/walk.ts';
 import { operatorByName } from '../ops/registry.ts';
-import type { RemovedShortcut, Rewriter, Rule } from './rule.ts';
+import { Fuel, nodeText, type RemovedShortcut, type Rewriter, type Rule } from './rule.ts';
 
 export interface Refusal {
   readonly rule: string;
@@ -31,6 +32,8 @@ interface RunReport {
 export interface DriverOptions {
   /** Checks at every firing that the rule lowered the measure; a rule that did not is a bug. */
   readonly assertLowers?: boolean | undefined;
+  /** What firings are taken from; without it there is no end of it. */
+  readonly fuel?: Fuel | undefined;
 }
 
 /** What a graph costs: operators, bytes of its distinct weights, multiply-adds of one evaluation. */
@@ -38,15 +41,6 @@ export interface GraphMeasure {
   readonly nodes: number;
   readonly bytes: number;
   readonly madds: Dim;
-}
-
-/** A graph and the sub-graphs of its nodes, outer before inner. */
-export function graphsIn(graph: Graph): readonly Graph[] {
-  const out: Graph[] = [graph];
-  for (let i = 0; i < out.length; i++) {
-    for (let node = out[i]?.first; node; node = node.next) if (node.regions.length > 0) out.push(...node.regions);
-  }
-  return out;
 }
 
 const costs = new WeakMap<Node, Dim>();
@@ -169,19 +163,15 @@ function eraseDead(candidates: Iterable<Node>): readonly Node[] {
   const stack = [...candidates];
   for (let node = stack.pop(); node; node = stack.pop()) {
     if (!node.attached || !node.results.every((y) => y.isDead)) continue;
-    const feeding = node.operands;
+    const feeding = [...node.operands];
+    // A sub-graph goes with its owner; what it read of the values around it is free again.
+    for (const inner of node.regions.flatMap((region) => graphsIn(region))) {
+      for (const one of inner.nodes()) feeding.push(...one.operands);
+      for (const { value } of inner.outputs) feeding.push(value);
+    }
     node.graph.erase(node);
     erased.push(node);
-    for (const value of feeding) if (value?.producer) stack.push(value.producer);
-    // A sub-graph goes with its owner; what it used of the outer values is free again.
-    for (const inner of node.regions.flatMap((region) => graphsIn(region))) {
-      for (const captured of inner.nodes()) {
-        for (const use of captured.slots) {
-          use?.value.uses.delete(use);
-          if (use?.value.producer) stack.push(use.value.producer);
-        }
-      }
-    }
+    for (const value of feeding) if (value?.producer?.attached) stack.push(value.producer);
   }
   return erased;
 }
@@ -193,7 +183,7 @@ function weigh(nodes: Iterable<Node>): readonly [madds: number, elements: number
   let count = 0;
   for (const node of nodes) {
     madds += probe(costOf(node));
-    for (const y of node.results) elements += y.type.dims.reduce((n, d) => n * probe(d), 1);
+    for (const y of node.results) elements += elementsOf(y);
     count++;
   }
   return [madds, elements, count];
@@ -205,6 +195,11 @@ function probe(dim: Dim): number {
   const bindings = new Map<string, number>();
   for (const [symbol, multiple] of dim.multiples()) bindings.set(symbol, 48 * multiple);
   return dim.evaluate(bindings) ?? 0;
+}
+
+/** How many elements a value has at the sample point at which measures are compared. */
+export function elementsOf(value: Value): number {
+  return value.type.dims.reduce((n, d) => n * probe(d), 1);
 }
 
 function lowered(erased: readonly Node[], created: readonly Node[]): boolean {
@@ -234,6 +229,7 @@ export function runRules(graph: Graph, rules: readonly Rule[], names: NameTable,
   const fired = new Map<string, number>();
   const removedShortcuts: RemovedShortcut[] = [];
   let refused: Refusal[] = [];
+  const fuel = options.fuel ?? new Fuel();
   let budget = 1000 + 50 * graphsIn(graph).reduce((n, g) => n + g.nodeCount, 0);
 
   const queue: Node[] = [];
@@ -275,6 +271,11 @@ export function runRules(graph: Graph, rules: readonly Rule[], names: NameTable,
     const old: Node[] = [];
     for (const { old: from, by } of work.replacements) {
       from.graph.replaceUses(from, by);
+      // What is computed is the same, and so is its name in the file.
+      if (from.producer && by.producer && by.name === undefined && from.name !== undefined) {
+        by.name = from.name;
+        from.name = undefined;
+      }
       if (from.producer) old.push(from.producer);
     }
     const erased = eraseDead([...work.created, ...old]);
@@ -290,6 +291,7 @@ export function runRules(graph: Graph, rules: readonly Rule[], names: NameTable,
         bug(`${one.name} at ${root.origin.scope} did not lower the measure`);
     }
     fired.set(one.name, (fired.get(one.name) ?? 0) + 1);
+    fuel.spend(one.name, nodeText(root));
     removedShortcuts.push(...work.removed);
     if (budget-- <= 0) bug(`${one.name} does not come to an end`);
     for (const node of work.created) {
@@ -302,11 +304,11 @@ export function runRules(graph: Graph, rules: readonly Rule[], names: NameTable,
     return true;
   };
 
-  for (let busy = true; busy; ) {
+  for (let busy = true; busy && !fuel.empty; ) {
     busy = false;
     refused = [];
     for (const one of graphsIn(graph)) for (const node of one.nodes()) enqueue(node);
-    for (let head = 0; head < queue.length; head++) {
+    for (let head = 0; head < queue.length && !fuel.empty; head++) {
       const node = queue[head];
       if (!node) continue;
       queued.delete(node);

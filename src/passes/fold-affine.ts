@@ -413,10 +413,18 @@ interface Twice {
   readonly inner: Arithmetic;
 }
 
-/** Both scale or both shift: the constant that does the work of the two. */
-function together({ outer, inner }: Twice): w.WeightExpr | undefined {
-  if (outer.scale && inner.scale && !outer.shift && !inner.shift) return w.mul(inner.scale, outer.scale);
-  if (outer.shift && inner.shift && !outer.scale && !inner.scale) return w.add(inner.shift, outer.shift);
+/** c − x, which scales by −1 and shifts. */
+const isFlipped = (one: Arithmetic): boolean => one.node.op.name === 'sub' && one.scale !== undefined;
+
+/** The one operator that does what the two do, and its constant. */
+function together({ outer, inner }: Twice): { readonly op: 'mul' | 'add' | 'sub'; readonly constant: w.WeightExpr } | undefined {
+  const [flipsIn, flipsOut] = [isFlipped(inner), isFlipped(outer)];
+  if (inner.shift && outer.shift) {
+    // c₂ − (c₁ − x) = x + (c₂ − c₁), c₂ − (x + t) = (c₂ − t) − x, (c₁ − x) + t = (c₁ + t) − x.
+    const constant = flipsOut ? w.sub(outer.shift, inner.shift) : w.add(inner.shift, outer.shift);
+    return { op: flipsIn === flipsOut ? 'add' : 'sub', constant };
+  }
+  if (inner.scale && outer.scale && !inner.shift && !outer.shift) return { op: 'mul', constant: w.mul(inner.scale, outer.scale) };
   return undefined;
 }
 
@@ -425,7 +433,7 @@ export const foldAffineTogether = rule({
   doc: `Makes one operator of two that scale, or two that shift, by constants.
 
   (x · s₁) · s₂  →  x · (s₁·s₂)
-  (x + t₁) + t₂  →  x + (t₁ + t₂)
+  (x + t₁) + t₂  →  x + (t₁ + t₂)      c₂ − (c₁ − x)  →  x + (c₂ − c₁)      c − (x + t)  →  (c − t) − x
 
 Exact when
   one-reader   only the outer reads the inner, which is no output
@@ -438,34 +446,26 @@ Source: associativity.`,
   *match(node: Node): Generator<Twice> {
     const outer = arithmeticView(node);
     const inner = outer && arithmeticView(producerIn(outer.x, node));
-    if (
-      !inner ||
-      !(
-        (outer.scale && inner.scale && !outer.shift && !inner.shift) ||
-        (outer.shift && inner.shift && !outer.scale && !inner.scale)
-      )
-    )
-      return;
-    yield { outer, inner };
+    if (inner && together({ outer, inner })) yield { outer, inner };
   },
   exact: {
     'one-reader': ({ outer, inner }) => soleReader(inner.node.y) === outer.node,
     shape: ({ outer, inner }) => sameType(outer.node.y.type, inner.x.type),
     'no-growth': (m) => {
-      const count = product(together(m)?.dims ?? [Infinity]);
+      const count = product(together(m)?.constant.dims ?? [Infinity]);
       return count <= product(w.exprOf(m.outer.constant).dims) + product(w.exprOf(m.inner.constant).dims);
     },
     finite: (m) => {
       const made = together(m);
-      return made !== undefined && finiteKnown(made);
+      return made !== undefined && finiteKnown(made.constant);
     },
   },
   rewrite(m, g) {
     const made = together(m);
     if (!made) return;
-    const like = m.inner.constant;
-    const constant = changed(g, like, made);
-    g.replace(m.outer.node.y, g.node(m.outer.scale ? 'mul' : 'add', [m.inner.x, constant], {}, m.outer.node));
+    const constant = changed(g, m.inner.constant, made.constant);
+    const operands = made.op === 'sub' ? [constant, m.inner.x] : [m.inner.x, constant];
+    g.replace(m.outer.node.y, g.node(made.op, operands, {}, m.outer.node));
   },
 });
 

@@ -1,9 +1,10 @@
 /**
  * The pipelines, on one screen: which passes there are, which of their rules run where and when.
  *
- *   simplify · what is provably zero · [fold-batchnorm fold-affine merge-branches] to a fixed point (a merge exposes a batchnorm behind the sum) ·
- *   commute-pool · merge-linear (pooling first brings pointwise beside pointwise) · move-stride · the bracket and these again until a round fires
- *   nothing · then once: fuse-shortcut option A, the concat form where asked, the bias · simplify
+ *   simplify · recognize, what the opset says in one node · what is provably zero · a gemm that is a linear, move-transpose, fold-pad, which clear the
+ *   way · [fold-batchnorm fold-affine merge-branches] to a fixed point (a merge exposes a batchnorm behind the sum) · commute-pool · merge-linear
+ *   (pooling first brings pointwise beside pointwise) · move-stride · zeros, pads and simplify once more · the bracket and these again until a round
+ *   fires nothing · then once: fuse-shortcut option A, the concat form where asked, the bias · fuse-gemm · simplify
  *
  * `-O0` is nothing, `-O1` all but the concat form, `-O2` that too. A target's table says what is slower there; `portable` does what is slower nowhere.
  */
@@ -19,14 +20,30 @@ import {
   foldAffineTogether,
 } from './fold-affine.ts';
 import { foldBatchnormIntoLinear, foldBatchnormIntoReaders } from './fold-batchnorm.ts';
+import { foldPad } from './fold-pad.ts';
+import { foldIntoJoined, foldOverViewsDown, foldOverViewsUp } from './fold-views.ts';
+import { gemmIsLinear, gemmOperand, gemmResult, gemmSum } from './fuse-gemm.ts';
 import { biasForSum, concatForm, optionAConv, optionAPool, removeIdentityTerm, removeZeroTerm } from './fuse-shortcut.ts';
 import { mergeBranches } from './merge-branches.ts';
 import { mergeConvs, mergeMatrices } from './merge-linear.ts';
 import { moveStrideUp } from './move-stride.ts';
-import type { RemovedShortcut, Rule, Sweep } from './rule.ts';
+import { moveTranspose, transposeIntoLinear } from './move-transpose.ts';
 import {
+  recognizeGelu,
+  recognizeHardsigmoid,
+  recognizeHardswish,
+  recognizeMish,
+  recognizeSigmoid,
+  recognizeSoftplus,
+} from './recognize-activation.ts';
+import { recognizeAttention } from './recognize-attention.ts';
+import { recognizeLayernorm } from './recognize-layernorm.ts';
+import { type Firing, Fuel, type RemovedShortcut, type Rule, type Sweep } from './rule.ts';
+import {
+  addNegated,
   commonSubexpressions,
   deadCode,
+  divideAtOnce,
   equalWeights,
   foldConstants,
   mergeCasts,
@@ -37,15 +54,21 @@ import {
   removeIdentity,
   removeNeutral,
   removeRepeated,
+  removeRoundTrip,
+  sliceBeforePad,
+  sliceOfConcat,
 } from './simplify.ts';
 
 /** What passes optimise for; `portable` prefers nothing that only one runtime does well. */
 export type Target = 'portable' | 'cpu' | 'webgpu' | 'cuda';
 export type { GraphMeasure, Refusal } from './driver.ts';
-export type { RemovedShortcut } from './rule.ts';
+export type { Firing, RemovedShortcut } from './rule.ts';
 
 /** Rules that only these targets want; all others run everywhere. Measured by `npm run bench -- rewrites`. */
-const onlyFor: ReadonlyMap<Rule, readonly Target[]> = new Map([[optionAConv, ['cpu']]]);
+const onlyFor: ReadonlyMap<Rule, readonly Target[]> = new Map<Rule, readonly Target[]>([
+  [optionAConv, ['cpu']],
+  [recognizeAttention, ['portable', 'cpu', 'cuda']],
+]);
 
 interface Stage {
   readonly pass: string;
@@ -55,6 +78,8 @@ interface Stage {
   readonly level?: 1 | 2;
   /** What it makes is worth another round. */
   readonly again?: boolean;
+  /** From which opset on; any where nothing is said. */
+  readonly opset?: number;
 }
 
 const simplifyRules = [
@@ -67,10 +92,34 @@ const simplifyRules = [
   mergeCasts,
   mergePads,
   removeRepeated,
+  divideAtOnce,
+  addNegated,
+  sliceBeforePad,
+  sliceOfConcat,
+  removeRoundTrip,
 ] as const;
 
 const simplify: Stage = { pass: 'simplify', rules: simplifyRules, sweeps: [deadCode, commonSubexpressions] };
+/**
+ * Operators that are spelled out, each from the opset on that says it in one node: below it the lowering would spell it again. Before the folds,
+ * which would draw the constants of a spelling into its neighbours. Hardswish before hardsigmoid, which is a part of it.
+ */
+const recognition: readonly Stage[] = [
+  { pass: 'recognize', rules: [recognizeHardswish], sweeps: [], opset: 14 },
+  { pass: 'recognize', rules: [recognizeHardsigmoid, recognizeSoftplus, recognizeSigmoid], sweeps: [] },
+  { pass: 'recognize', rules: [recognizeLayernorm], sweeps: [], opset: 17 },
+  { pass: 'recognize', rules: [recognizeMish], sweeps: [], opset: 18 },
+  { pass: 'recognize', rules: [recognizeGelu], sweeps: [], opset: 20 },
+  { pass: 'recognize', rules: [recognizeAttention], sweeps: [], opset: 23 },
+];
 const zero: Stage = { pass: 'fuse-shortcut', rules: [removeZeroTerm, removeIdentityTerm], sweeps: [] };
+const pads: Stage = { pass: 'fold-pad', rules: [foldPad], sweeps: [] };
+/** What stands between the operators that the folds look for. */
+const clear: readonly Stage[] = [
+  { pass: 'fuse-gemm', rules: [gemmIsLinear], sweeps: [] },
+  { pass: 'move-transpose', rules: [moveTranspose, transposeIntoLinear], sweeps: [] },
+  pads,
+];
 /** To a fixed point by itself. */
 const bracket: readonly Stage[] = [
   { pass: 'fold-batchnorm', rules: [foldBatchnormIntoLinear, foldBatchnormIntoReaders], sweeps: [] },
@@ -83,6 +132,9 @@ const bracket: readonly Stage[] = [
       foldAffineThrough,
       foldAffineBeforeNorm,
       foldAffineTogether,
+      foldOverViewsUp,
+      foldOverViewsDown,
+      foldIntoJoined,
     ],
     sweeps: [],
   },
@@ -93,20 +145,28 @@ const rounds: readonly Stage[] = [
   { pass: 'commute-pool', rules: [commutePool, commuteResize], sweeps: [] },
   { pass: 'merge-linear', rules: [mergeConvs, mergeMatrices], sweeps: [] },
   { pass: 'move-stride', rules: [moveStrideUp], sweeps: [] },
-  // A fold may have brought a zero next to a sum.
+  // A fold may have brought a zero next to a sum, or a pad to a conv.
   zero,
+  pads,
+  // What became equal, or a chain, may be folded as one.
+  simplify,
 ];
 const once: readonly Stage[] = [
   { pass: 'fuse-shortcut', rules: [optionAConv, optionAPool], sweeps: [], again: true },
   { pass: 'fuse-shortcut', rules: [concatForm], sweeps: [], level: 2 },
   { pass: 'fuse-shortcut', rules: [biasForSum], sweeps: [] },
+  // Last, because nothing folds into a gemm that is no linear.
+  { pass: 'fuse-gemm', rules: [gemmOperand, gemmResult, gemmSum], sweeps: [] },
   { ...simplify, sweeps: [deadCode, commonSubexpressions, equalWeights] },
 ];
-const allStages: readonly Stage[] = [simplify, zero, ...bracket, ...rounds, ...once];
+const allStages: readonly Stage[] = [simplify, ...recognition, zero, ...clear, ...bracket, ...rounds, ...once];
 
 /** What `--passes` takes, in the order in which the passes run first. */
 export const passNames: readonly string[] = [
   'simplify',
+  'recognize',
+  'move-transpose',
+  'fold-pad',
   'fold-batchnorm',
   'fold-affine',
   'merge-branches',
@@ -114,6 +174,7 @@ export const passNames: readonly string[] = [
   'merge-linear',
   'move-stride',
   'fuse-shortcut',
+  'fuse-gemm',
 ];
 
 /** Every rule, in the order of the pipeline. */
@@ -142,6 +203,8 @@ export interface PipelineOptions {
   readonly level?: 0 | 1 | 2 | undefined;
   /** Default portable. */
   readonly target?: Target | undefined;
+  /** The opset of the file that will be written, 13 to 23; default 17. An operator that it lacks is not recognised in its spelling. */
+  readonly opset?: number | undefined;
   /** Runs these, in this order, each to its fixed point, instead of the pipeline of the level; names of `passNames`. Of the concat form only from level 2 on. */
   readonly passes?: readonly string[] | undefined;
   /** After every run that stands in the report. */
@@ -150,6 +213,10 @@ export interface PipelineOptions {
   readonly check?: ((graph: Graph) => void) | undefined;
   /** Checks that every rule lowers the measure at every firing. */
   readonly assertLowers?: boolean | undefined;
+  /** At most so many firings in all, of rules and of sweeps: the first ones of the same run without a limit, so that a bad one is found by bisection. */
+  readonly fuel?: number | undefined;
+  /** At every firing, behind it. */
+  readonly onFiring?: ((firing: Firing) => void) | undefined;
 }
 
 class Pipeline {
@@ -166,6 +233,7 @@ class Pipeline {
   readonly #names: NameTable;
   readonly #target: Target;
   readonly #driver: DriverOptions;
+  readonly #fuel: Fuel;
   #measure: GraphMeasure;
   /** Counts the runs that did something, and what it was when a stage last came to its fixed point. */
   #changes = 0;
@@ -176,7 +244,8 @@ class Pipeline {
     this.#options = options;
     this.#target = options.target ?? 'portable';
     this.#names = new NameTable(graph);
-    this.#driver = { assertLowers: options.assertLowers };
+    this.#fuel = new Fuel(options.fuel, options.onFiring);
+    this.#driver = { assertLowers: options.assertLowers, fuel: this.#fuel };
     this.#measure = measureGraph(graph);
   }
 
@@ -193,6 +262,7 @@ class Pipeline {
       fired[name] = (fired[name] ?? 0) + n;
       total += n;
     };
+    this.#fuel.pass = stage.pass;
     for (let again = true; again; ) {
       again = false;
       const report = runRules(this.#graph, rules, this.#names, this.#driver);
@@ -200,7 +270,7 @@ class Pipeline {
       refused = report.refused;
       this.removed.push(...report.removedShortcuts);
       for (const sweep of stage.sweeps) {
-        const n = sweep.run(this.#graph);
+        const n = sweep.run(this.#graph, this.#fuel);
         count(sweep.name, n);
         again ||= n > 0;
       }
@@ -250,12 +320,17 @@ class Pipeline {
 export function optimize(graph: Graph, options: PipelineOptions = {}): PassReport {
   const pipeline = new Pipeline(graph, options);
   const level = options.level ?? 1;
+  const said = (stage: Stage): boolean => (stage.opset ?? 0) <= (options.opset ?? 17);
   if (options.passes) {
     for (const name of options.passes)
-      pipeline.settle(allStages.filter((stage) => stage.pass === name && (stage.level ?? 1) <= Math.max(1, level)));
+      pipeline.settle(
+        allStages.filter((stage) => stage.pass === name && (stage.level ?? 1) <= Math.max(1, level) && said(stage)),
+      );
   } else if (level > 0) {
     pipeline.run(simplify);
+    pipeline.settle(recognition.filter(said));
     pipeline.run(zero);
+    for (const stage of clear) pipeline.run(stage);
     pipeline.round();
     // The conv that option A becomes may merge with a body that is a single conv.
     for (const stage of once) if ((stage.level ?? 1) <= level && pipeline.run(stage) && stage.again) pipeline.round();

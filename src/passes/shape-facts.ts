@@ -2,6 +2,7 @@
 import type { Dim } from '../ir/dim.ts';
 import type { Node } from '../ir/graph.ts';
 import { dimsAttr, numberAttr, numbersAttr, stringAttr } from '../ops/attrs.ts';
+import { toTheEnd } from '../ops/shape.ts';
 
 /** One axis of a slice: from `start` up to the end of the axis where `toEnd` holds, every `step`-th. */
 export interface SliceAxis {
@@ -10,6 +11,11 @@ export interface SliceAxis {
   readonly end: Dim;
   readonly step: number;
   readonly toEnd: boolean;
+}
+
+/** Whether an end is at or behind the end of the axis. */
+function reaches(end: Dim, size: Dim): boolean {
+  return (end.constant !== undefined && end.constant >= toTheEnd) || size.atMost(end) === 'yes';
 }
 
 /** The axes that a slice names, counted from the front; `toEnd` only where that is certain. */
@@ -27,7 +33,7 @@ export function sliceAxes(node: Node): readonly SliceAxis[] {
     const end = ends[i];
     const size = dims[axis];
     const step = steps.length === 0 ? 1 : (steps[i] ?? 1);
-    if (start && end && size) out.push({ axis, start, end, step, toEnd: step > 0 && size.atMost(end) === 'yes' });
+    if (start && end && size) out.push({ axis, start, end, step, toEnd: step > 0 && reaches(end, size) });
   }
   return out;
 }

@@ -8,12 +8,12 @@ import type { Graph, Node, Value } from '../ir/graph.ts';
 import { countOf, hostOf } from '../ir/graph.ts';
 import type { AttrValue } from '../ir/operator.ts';
 import { elemBytes, elementCount, isElemType, isFloat, sameType } from '../ir/types.ts';
+import { graphsIn } from '../ir/walk.ts';
 import { boolAttr, numberAttr, numbersAttr, stringAttr } from '../ops/attrs.ts';
 import * as w from '../weights/expr.ts';
 import { isLossless, roundTo } from '../weights/round.ts';
 import { bytesFreed, everyElement, isConstant, producerIn, soleReader } from './conditions.ts';
-import { graphsIn } from './driver.ts';
-import { rule, type Sweep } from './rule.ts';
+import { type Fuel, nodeText, rule, type Sweep } from './rule.ts';
 import { isWholeSlice, type SliceAxis, sliceAxes } from './shape-facts.ts';
 
 // ------------------------------------------------------------------------------------------------------------ operators that do nothing
@@ -123,18 +123,29 @@ function* chainOf(outer: Node, inners: readonly string[]): Generator<Chain> {
 
 const reshaping = ['reshape', 'squeeze', 'unsqueeze'] as const;
 
+/** Gives the elements another shape and no other order: a reshape, or a transpose that moves axes of size 1 alone. */
+function keepsOrder(node: Node): boolean {
+  if (node.op.name !== 'transpose') return reshaping.some((name) => name === node.op.name);
+  const long = permOf(node).filter((axis) => node.x.type.dims[axis]?.constant !== 1);
+  return long.every((axis, i) => i === 0 || axis > (long[i - 1] ?? 0));
+}
+
 export const mergeReshapes = rule({
   name: 'simplify/reshapes',
-  doc: `Makes one reshape of two; squeeze and unsqueeze are reshapes.
+  doc: `Makes one reshape of two; squeeze and unsqueeze are reshapes, and beside one a transpose that moves axes of size 1 alone.
 
   reshape(reshape(x))  →  reshape(x)
 
 Exact when
   resolved   the outer's result has a shape that does not depend on the middle one: 0 and −1 were resolved against it when it was inferred
 Rounding: none; reshapes keep the row-major order.`,
-  roots: reshaping,
+  // Where others read the inner one nothing goes, but the way from x is shorter by a node, which ends as well.
+  lowers: false,
+  roots: [...reshaping, 'transpose'],
   *match(outer: Node): Generator<Chain> {
-    yield* chainOf(outer, reshaping);
+    if (!keepsOrder(outer)) return;
+    for (const m of chainOf(outer, outer.op.name === 'transpose' ? reshaping : [...reshaping, 'transpose']))
+      if (keepsOrder(m.inner)) yield m;
   },
   // At most one dimension may be known at run time alone, or the shape is one that the inputs' shapes give.
   exact: { resolved: ({ outer }) => outer.y.type.dims.every((d) => d.constant === undefined || d.constant >= 0) },
@@ -157,6 +168,8 @@ export const mergeTransposes = rule({
 Exact when
   permutation   both permute the same axes
 Rounding: none.`,
+  // Where others read the inner one nothing goes, but the way from x is shorter by a node, which ends as well.
+  lowers: false,
   roots: ['transpose'],
   *match(outer: Node): Generator<Chain> {
     yield* chainOf(outer, ['transpose']);
@@ -228,6 +241,8 @@ export const mergeCasts = rule({
 Exact when
   lossless   every number of x's element type is one of a's: f32 to f16 to f32 rounds, f16 to f32 to f16 does not
 Rounding: none.`,
+  // Where others read the inner one nothing goes, but the way from x is shorter by a node, which ends as well.
+  lowers: false,
   roots: ['cast'],
   *match(outer: Node): Generator<Chain> {
     yield* chainOf(outer, ['cast']);
@@ -245,7 +260,6 @@ export const mergePads = rule({
 Exact when
   same-value   both put the same constant, and none cuts
   one-reader   only the outer reads the inner
-Pads are not folded into pools: a max pool puts −∞, an average pool may not count its padding.
 Rounding: none.`,
   roots: ['pad'],
   *match(outer: Node): Generator<Chain> {
@@ -275,13 +289,243 @@ export const removeRepeated = rule({
 
 Exact when
   same-type   the types agree
-f: relu, abs, floor, ceil, round, sign. Rounding: none.`,
-  roots: [...idempotent, 'neg', 'not'],
+f: relu, abs, floor, ceil, round, sign; what undoes itself: neg, not, reciprocal (x is not 0, because 1/x is finite). Rounding: none, of a reciprocal that
+of two divisions.`,
+  roots: [...idempotent, 'neg', 'not', 'reciprocal'],
   *match(outer: Node): Generator<Chain> {
     yield* chainOf(outer, [outer.op.name]);
   },
   exact: { 'same-type': ({ outer, inner }) => sameType(outer.y.type, inner.x.type) },
   rewrite: ({ outer, inner }, g) => g.replace(outer.y, idempotent.includes(outer.op.name) ? inner.y : inner.x),
+});
+
+interface Quotient {
+  readonly outer: Node;
+  /** 1 / x. */
+  readonly inner: Node;
+  readonly x: Value;
+  readonly other: Value;
+}
+
+/** What a node divides one by; undefined for other nodes. */
+function divisorOf(node: Node | undefined): Value | undefined {
+  if (node?.op.name === 'reciprocal') return node.x;
+  const [one, x] = node?.operands ?? [];
+  return node?.op.name === 'div' && isConstant(one) && everyElement(one.content, 1) ? x : undefined;
+}
+
+export const divideAtOnce = rule({
+  name: 'simplify/quotient',
+  doc: `Divides instead of multiplying by a reciprocal.
+
+  (1 / x) · y  →  y / x        y / (1 / x)  →  y · x        1 / (1 / x)  →  x
+
+Exact when
+  float        the elements are floats: a division of integers cuts
+  one-reader   only the outer reads the inner, which is no output
+  same-type    1 does not widen x
+x is not 0, because 1/x is finite. Rounding: one division less.
+Source: the equations; onnxruntime, DivMulFusion, which cuts integers all the same.`,
+  roots: ['mul', 'div'],
+  *match(outer: Node): Generator<Quotient> {
+    const [a, b] = outer.operands;
+    if (!a || !b) return;
+    const sides =
+      outer.op.name === 'mul'
+        ? ([
+            [a, b],
+            [b, a],
+          ] as const)
+        : ([[b, a]] as const);
+    for (const [value, other] of sides) {
+      const inner = producerIn(value, outer);
+      const x = divisorOf(inner);
+      if (inner && x) yield { outer, inner, x, other };
+    }
+  },
+  exact: {
+    float: ({ outer }) => isFloat(outer.y.type.elem),
+    'one-reader': ({ outer, inner }) => soleReader(inner.y) === outer || divisorOf(outer) === inner.y,
+    'same-type': ({ inner, x }) => sameType(inner.y.type, x.type),
+  },
+  rewrite({ outer, x, other }, g) {
+    if (outer.op.name === 'mul') g.replace(outer.y, g.node('div', [other, x], {}, outer));
+    else if (isConstant(other) && everyElement(other.content, 1) && sameType(x.type, outer.y.type)) g.replace(outer.y, x);
+    else g.replace(outer.y, g.node('mul', [other, x], {}, outer));
+  },
+});
+
+interface Negated {
+  readonly outer: Node;
+  readonly inner: Node;
+  readonly other: Value;
+}
+
+export const addNegated = rule({
+  name: 'simplify/negated',
+  doc: `Subtracts instead of adding what is negated, and the other way round.
+
+  x + (−y)  →  x − y      (−x) + y  →  y − x      x − (−y)  →  x + y
+
+Exact when
+  one-reader   only the outer reads the inner, which is no output
+Rounding: none.`,
+  roots: ['add', 'sub'],
+  *match(outer: Node): Generator<Negated> {
+    const [a, b] = outer.operands;
+    if (!a || !b) return;
+    const [left, right] = [producerIn(a, outer), producerIn(b, outer)];
+    if (right?.op.name === 'neg') yield { outer, inner: right, other: a };
+    if (left?.op.name === 'neg' && outer.op.name === 'add') yield { outer, inner: left, other: b };
+  },
+  exact: { 'one-reader': ({ outer, inner }) => soleReader(inner.y) === outer },
+  rewrite({ outer, inner, other }, g) {
+    g.replace(outer.y, g.node(outer.op.name === 'add' ? 'sub' : 'add', [other, inner.x], {}, outer));
+  },
+});
+
+interface Cut {
+  readonly slice: Node;
+  readonly pad: Node;
+}
+
+export const sliceBeforePad = rule({
+  name: 'simplify/slice-before-pad',
+  doc: `Cuts before it pads, where these are other axes.
+
+  pad(x; channels)[…, ::s, ::s]  →  pad(x[…, ::s, ::s]; channels)
+
+Exact when
+  other-axes   no axis is both cut and padded
+  one-reader   only the slice reads the pad, which is no output
+  smaller      no axis is cut to more than it has, and one to less
+Rounding: none.`,
+  roots: ['slice'],
+  *match(slice: Node): Generator<Cut> {
+    const pad = producerIn(slice.operand(0), slice);
+    if (pad?.op.name === 'pad') yield { slice, pad };
+  },
+  exact: {
+    'other-axes': ({ slice, pad }) => {
+      const pads = numbersAttr(pad.attrs, 'pads');
+      const rank = pads.length / 2;
+      return sliceAxes(slice).every(({ axis }) => pads[axis] === 0 && pads[axis + rank] === 0);
+    },
+    'one-reader': ({ slice, pad }) => soleReader(pad.y) === slice,
+    smaller: ({ slice }) =>
+      slice.y.type.dims.every((d, i) => d.atMost(slice.x.type.dims[i] ?? d) === 'yes') && !sameType(slice.y.type, slice.x.type),
+  },
+  rewrite({ slice, pad }, g) {
+    g.replace(slice.y, g.node('pad', [g.node('slice', [pad.x], slice.attrs, slice)], pad.attrs, pad, slice));
+  },
+});
+
+interface Picked {
+  readonly slice: Node;
+  readonly concat: Node;
+  /** The operand that holds all that is taken, and where it begins; undefined where there is none. */
+  readonly part: { readonly value: Value; readonly from: number; readonly start: number; readonly end: number } | undefined;
+}
+
+/** The operand of a concat that holds the places from `start` up to `end` of the joined axis. */
+function partOf(concat: Node, axis: number, start: number, end: number): Picked['part'] {
+  let from = 0;
+  for (const value of concat.operands) {
+    const size = value?.type.dims[axis]?.constant;
+    if (!value || size === undefined) return undefined;
+    if (start >= from && end <= from + size && start < end) return { value, from, start, end };
+    from += size;
+  }
+  return undefined;
+}
+
+export const sliceOfConcat = rule({
+  name: 'simplify/slice-of-concat',
+  doc: `Takes from what is joined what lies in one of the parts.
+
+  concat(x, y)[a : b]  →  y[a − |x| : b − |x|]
+
+Exact when
+  inside   all that is taken along the joined axis lies in one operand; sizes and places are known, and the step goes forward
+Rounding: none.`,
+  roots: ['slice'],
+  // Where others read the concat nothing goes but the way from y is shorter, which ends as well.
+  lowers: false,
+  *match(slice: Node): Generator<Picked> {
+    const concat = producerIn(slice.operand(0), slice);
+    if (concat?.op.name !== 'concat') return;
+    const rank = slice.y.type.dims.length;
+    const given = numberAttr(concat.attrs, 'axis');
+    const axis = given < 0 ? given + rank : given;
+    const cut = sliceAxes(slice).find((one) => one.axis === axis);
+    if (!cut) return;
+    const total = concat.y.type.dims[axis]?.constant;
+    const [start, stop] = [cut.start.constant, cut.toEnd ? total : cut.end.constant];
+    const known = start !== undefined && stop !== undefined && start >= 0 && stop >= 0 && cut.step > 0;
+    yield { slice, concat, part: known ? partOf(concat, axis, start, stop) : undefined };
+  },
+  exact: { inside: ({ part }) => part !== undefined },
+  rewrite({ slice, concat, part }, g) {
+    if (!part) return;
+    const rank = slice.y.type.dims.length;
+    const given = numberAttr(concat.attrs, 'axis');
+    const axis = given < 0 ? given + rank : given;
+    const axes = sliceAxes(slice).map((one) =>
+      one.axis === axis ? { ...one, start: Dim.of(part.start - part.from), end: Dim.of(part.end - part.from) } : one,
+    );
+    const attrs = {
+      starts: axes.map((a) => a.start),
+      ends: axes.map((a) => a.end),
+      axes: axes.map((a) => a.axis),
+      steps: axes.map((a) => a.step),
+    };
+    g.replace(slice.y, g.node('slice', [part.value], attrs, slice));
+  },
+});
+
+interface RoundTrip {
+  readonly outer: Node;
+  readonly op: Node;
+  readonly x: Value;
+}
+
+/** Acts on every element alone, or on rows that the reshape leaves whole. */
+function actsInRows(op: Node, x: Value): boolean {
+  if (op.slots.length !== 1 || op.results.length !== 1) return false;
+  if (op.op.traits.elementwise === true) return true;
+  if (op.op.name !== 'softmax' && op.op.name !== 'log_softmax') return false;
+  const { dims } = op.x.type;
+  const axis = numberAttr(op.attrs, 'axis');
+  const last = (axis < 0 ? axis + dims.length : axis) === dims.length - 1;
+  return last && dims.length > 0 && dims[dims.length - 1] === x.type.dims[x.type.dims.length - 1];
+}
+
+export const removeRoundTrip = rule({
+  name: 'simplify/round-trip',
+  doc: `Runs an operator in the shape that it comes from and goes back to.
+
+  reshape(f(reshape(x)))  →  f(x)      f: elementwise with one operand, or a softmax along the last axis where the reshapes leave that as it is
+
+Exact when
+  same-shape   the outer's result has the shape of x
+  one-reader   only the outer reads f, which is no output
+Rounding: none; reshapes keep the row-major order.`,
+  roots: reshaping,
+  *match(outer: Node): Generator<RoundTrip> {
+    const op = producerIn(outer.operand(0), outer);
+    const inner = op && producerIn(op.operand(0), op);
+    if (!op || !inner || !reshaping.some((name) => name === inner.op.name)) return;
+    if (actsInRows(op, inner.x)) yield { outer, op, x: inner.x };
+  },
+  exact: {
+    'same-shape': ({ outer, x }) =>
+      outer.y.type.dims.length === x.type.dims.length && outer.y.type.dims.every((d, i) => d === x.type.dims[i]),
+    'one-reader': ({ outer, op }) => soleReader(op.y) === outer,
+  },
+  rewrite({ outer, op, x }, g) {
+    const axis = 'axis' in op.attrs ? { axis: x.type.dims.length - 1 } : {};
+    g.replace(outer.y, g.node(op.op.name, [x], { ...op.attrs, ...axis }, op, outer));
+  },
 });
 
 // ------------------------------------------------------------------------------------------------------------ constants
@@ -444,11 +688,16 @@ Random operators are none. Rounding: in float64, rounded once per operator to it
   },
 });
 
+const movements: readonly string[] = ['identity', ...reshaping, 'transpose', 'concat', 'slice'];
+
 /** The result as an expression over the operands, for constants that are too large to be known. Elements are not rounded in between. */
 function lazily(node: Node): w.WeightExpr | undefined {
   if (node.operands.every((value) => value === undefined || hostOf(value) !== undefined)) return undefined;
   const [a, b] = node.operands;
-  if (!a || !isConstant(a) || !isFloat(a.type.elem) || node.results.length !== 1 || !isStatic(node)) return undefined;
+  if (!a || !isConstant(a) || a.type.foreign || node.results.length !== 1 || !isStatic(node)) return undefined;
+  // Integers may be moved, where float64 holds all of them; arithmetic of theirs wraps around.
+  const moves = isFloat(a.type.elem) || (movements.includes(node.op.name) && a.type.elem !== 'i64' && a.type.elem !== 'u64');
+  if (!moves) return undefined;
   const x = w.exprOf(a);
   const y = isConstant(b) ? w.exprOf(b) : undefined;
   const dims = node.y.type.dims.map((d) => d.constant ?? 0);
@@ -520,7 +769,7 @@ function attrText(value: AttrValue): string {
 /** Two operands are equal when they are one value, or constants of one content. */
 function operandText(value: Value | undefined): string {
   if (!value) return '-';
-  return value.content ? `c${value.content.id}:${value.type.elem}` : `v${value.id}`;
+  return value.content ? `c${value.content.id}:${value.type.foreign?.text ?? value.type.elem}` : `v${value.id}`;
 }
 
 /** Merges nodes that compute the same: one operator, equal attributes, equal operands, no randomness, no sub-graph. */
@@ -528,11 +777,12 @@ export const commonSubexpressions: Sweep = {
   name: 'simplify/common-subexpressions',
   doc: `Merges two nodes that compute the same: one operator, equal attributes, the same operands (or constants of equal content), neither random
 nor the owner of a sub-graph. The first in the graph's order stays, because it comes before all readers of both.`,
-  run(graph) {
+  run(graph, fuel) {
     let merged = 0;
     for (const one of graphsIn(graph)) {
       const seen = new Map<string, Node>();
       for (const node of one.nodes()) {
+        if (fuel.empty) return merged;
         if (node.op.traits.random === true || node.regions.length > 0) continue;
         const attrs = Object.keys(node.attrs)
           .sort()
@@ -550,6 +800,7 @@ nor the owner of a sub-graph. The first in the graph's order stays, because it c
         }
         one.erase(node);
         merged++;
+        fuel.spend(commonSubexpressions.name, nodeText(node));
       }
     }
     return merged;
@@ -561,13 +812,14 @@ export const equalWeights: Sweep = {
   name: 'simplify/equal-weights',
   doc: `Makes all readers of constants with equal content and role read one of them, the first by use, whose name stays. Runs last, so that no fold is
 refused for a second reader that it made. Equal expressions are recognised by their structure; equal files by the pre-pass that hashes.`,
-  run(graph) {
+  run(graph, fuel) {
     let merged = 0;
     for (const one of graphsIn(graph)) {
       const seen = new Map<string, Value>();
       for (const value of one.constants()) {
+        if (fuel.empty) return merged;
         if (value.def.kind !== 'constant') continue;
-        const key = `${value.def.content.id}|${value.type.elem}`;
+        const key = `${value.def.content.id}|${value.type.foreign?.text ?? value.type.elem}`;
         const first = seen.get(key);
         if (first && value.outputs === 0) {
           // A name that was made unique gives way to the one it was made from.
@@ -575,6 +827,7 @@ refused for a second reader that it made. Equal expressions are recognised by th
             first.name = value.name;
           one.replaceUses(value, first);
           merged++;
+          fuel.spend(equalWeights.name, value.name ?? first.name ?? '');
         } else if (!first) seen.set(key, value);
       }
     }
@@ -585,19 +838,21 @@ refused for a second reader that it made. Equal expressions are recognised by th
 /** Removes nodes whose results nobody reads, from the last to the first. */
 export const deadCode: Sweep = {
   name: 'simplify/dead-code',
-  doc: 'Removes nodes whose results nobody reads.',
-  run: (graph: Graph) => removeDead(graph),
+  doc: 'Removes nodes whose results nobody reads, with their sub-graphs.',
+  run: (graph, fuel) => removeDead(graph, fuel),
 };
 
-function removeDead(graph: Graph): number {
+function removeDead(graph: Graph, fuel: Fuel): number {
   let removed = 0;
-  for (const one of graphsIn(graph)) {
+  // Inner graphs first: what a dead node in them read of the values around is free then.
+  for (const one of [...graphsIn(graph)].reverse()) {
     let node = one.last;
-    while (node) {
+    while (node && !fuel.empty) {
       const previous: Node | undefined = node.prev;
-      if (node.results.every((y) => y.isDead) && node.regions.length === 0) {
+      if (node.results.every((y) => y.isDead)) {
         one.erase(node);
         removed++;
+        fuel.spend(deadCode.name, nodeText(node));
       }
       node = previous;
     }

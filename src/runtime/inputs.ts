@@ -5,7 +5,7 @@
 import * as catalogue from '../diagnostics/catalogue/runtime.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import type { Dim } from '../ir/dim.ts';
-import type { Graph, Value } from '../ir/graph.ts';
+import type { Graph, Node, Value } from '../ir/graph.ts';
 import { type ElemType, elementCount, type HostTensor, isFloat, type TensorType, typeText } from '../ir/types.ts';
 import { roundTo } from '../weights/round.ts';
 
@@ -211,7 +211,10 @@ export interface RandomOptions {
   readonly ranges?: ReadonlyMap<string, { readonly low: number; readonly high: number }> | undefined;
 }
 
-/** A random tensor for every input of the graph at these sizes. */
+/**
+ * A random tensor for every input of the graph at these sizes. Throws `DiagnosticError`: RES0807 for an input that is no tensor of numbers
+ * with a known rank.
+ */
 export function randomInputs(
   graph: Graph,
   bindings: Bindings,
@@ -221,18 +224,40 @@ export function randomInputs(
   const out = new Map<string, HostTensor>();
   for (const input of graph.inputs) {
     const name = input.name ?? '';
-    const rows = isFloat(input.type.elem) ? undefined : indexedRows(input, bindings);
-    const range = options.ranges?.get(name) ?? (rows === undefined ? undefined : { low: 0, high: rows });
-    out.set(name, randomTensor(input.type.elem, boundDims(input.type, bindings), `${seed}:${name}`, range));
+    if (input.type.foreign) noTensor(name, input.type.foreign.text);
+    const given = options.ranges?.get(name);
+    const dims = boundDims(input.type, bindings);
+    const data = given ? undefined : shapeFor(input, dims, bindings);
+    const range = given ?? rangeOf(input, bindings);
+    out.set(name, data ? { elem: input.type.elem, dims, data } : randomTensor(input.type.elem, dims, `${seed}:${name}`, range));
   }
   return out;
 }
 
-/** Operators that hand elements of their first operand on as they are. */
+function noTensor(name: string, found: string): never {
+  const other = /^(seq|map|optional|sparse)|string/.test(found);
+  return fail(catalogue.tensorUnsupported, {
+    with: {
+      name,
+      found,
+      expected: 'a tensor of numbers or booleans with a known number of axes',
+      hint: other ? 'take it out of the model' : `--input-shape ${name}=1,3,224,224`,
+    },
+  });
+}
+
+/** [low, high) */
+interface Range {
+  readonly low: number;
+  readonly high: number;
+}
+
+/** Operators that hand elements of their first operand on as they are; foreign ones by the name of their ONNX operator. */
 const passing: ReadonlySet<string> = new Set([
   'identity',
   'cast',
   'reshape',
+  'flatten',
   'transpose',
   'slice',
   'squeeze',
@@ -240,22 +265,142 @@ const passing: ReadonlySet<string> = new Set([
   'expand',
   'concat',
   'split',
+  'gather',
+  'tile',
 ]);
 
-/** How many rows the smallest table has that is indexed with this input (an embedding), so that no index lies outside. */
-function indexedRows(input: Value, bindings: Bindings): number | undefined {
+/** Where an operator asks more of numbers than their type says, by operator and operand: roots, logarithms, variances, counts. */
+const asked: ReadonlyMap<string, Range> = new Map([
+  ['sqrt 0', { low: 0.1, high: 2 }],
+  ['log 0', { low: 0.1, high: 2 }],
+  ['batchnorm 4', { low: 0.1, high: 2 }],
+  ['div 1', { low: 1, high: 4 }],
+  ['mod 1', { low: 1, high: 4 }],
+  ['asin 0', { low: -1, high: 1 }],
+  ['acos 0', { low: -1, high: 1 }],
+  ['atanh 0', { low: -0.9, high: 0.9 }],
+  ['acosh 0', { low: 1, high: 3 }],
+  ['loop 0', { low: 1, high: 4 }],
+  ['batchnormalization 4', { low: 0.1, high: 2 }],
+  ['topk 1', { low: 1, high: 2 }],
+  ['tile 1', { low: 1, high: 3 }],
+  ['constantofshape 0', { low: 1, high: 4 }],
+  ['resize 2', { low: 1, high: 3 }],
+  ['onehot 1', { low: 2, high: 6 }],
+  ['nonmaxsuppression 2', { low: 1, high: 4 }],
+  ['nonmaxsuppression 3', { low: 0.2, high: 0.8 }],
+  ['nonmaxsuppression 4', { low: 0.2, high: 0.8 }],
+  ['dropout 1', { low: 0, high: 0.9 }],
+]);
+
+/** Which operand holds the table, and which of its axes (all of them where nothing is said) an index goes along. */
+interface Table {
+  readonly operand: number;
+  readonly axis?: number;
+  readonly low?: number;
+}
+
+/** Foreign operators that index: by operator and operand. */
+const tables: ReadonlyMap<string, Table> = new Map([
+  ['gather 1', { operand: 0 }],
+  ['gatherelements 1', { operand: 0 }],
+  ['gathernd 1', { operand: 0 }],
+  ['scatter 1', { operand: 0 }],
+  ['scatterelements 1', { operand: 0 }],
+  ['scatternd 1', { operand: 0 }],
+  ['reversesequence 1', { operand: 0, low: 1 }],
+  ['lstm 4', { operand: 0, axis: 0, low: 1 }],
+  ['gru 4', { operand: 0, axis: 0, low: 1 }],
+  ['rnn 4', { operand: 0, axis: 0, low: 1 }],
+  ['embedlayernormalization 0', { operand: 2, axis: 0 }],
+  ['embedlayernormalization 1', { operand: 4, axis: 0 }],
+]);
+
+function sizesOf(value: Value | undefined, bindings: Bindings): readonly number[] | undefined {
+  if (!value || value.type.foreign) return undefined;
+  const sizes = value.type.dims.map((dim) => dim.evaluate(bindings));
+  return sizes.every((size) => size !== undefined) ? sizes : undefined;
+}
+
+/** The numbers of an input that says the shape of a foreign operator's result, where the file declares that shape. */
+function shapeFor(input: Value, dims: readonly number[], bindings: Bindings): Float64Array | undefined {
+  for (const { user, index } of input.uses) {
+    const numbers = asShape(user, index, bindings);
+    if (numbers && dims.length === 1 && dims[0] === numbers.length) return Float64Array.from(numbers);
+  }
+  return undefined;
+}
+
+function asShape(user: Node, index: number, bindings: Bindings): readonly number[] | undefined {
+  const to = sizesOf(user.results[0], bindings);
+  const from = sizesOf(user.operand(0), bindings);
+  if (!to) return undefined;
+  const ratio = from && from.length === to.length ? to.map((size, axis) => size / (from[axis] ?? 1)) : undefined;
+  switch (`${user.op.foreign?.opType} ${index}`) {
+    case 'Reshape 1':
+    case 'Expand 1':
+    case 'ConstantOfShape 0':
+    case 'Resize 3':
+      return to;
+    case 'Resize 2':
+    case 'Upsample 1':
+    case 'Tile 1':
+      return ratio;
+    case 'Unsqueeze 1':
+      return from && newAxes(from, to);
+    case 'Squeeze 1':
+      return from && newAxes(to, from);
+    case 'Split 1': {
+      const parts = user.results.map((y) => sizesOf(y, bindings));
+      const axis = from?.findIndex((size, i) => size !== to[i]) ?? -1;
+      return parts.map((part) => part?.[axis] ?? from?.[0] ?? 0);
+    }
+    default:
+      return undefined;
+  }
+}
+
+/** Which axes of `long` are those of size 1 that `short` lacks; the first of several answers. */
+function newAxes(short: readonly number[], long: readonly number[]): readonly number[] {
+  const out: number[] = [];
+  let at = 0;
+  long.forEach((size, axis) => {
+    if (size === 1 && (short[at] !== 1 || long.length - axis > short.length - at)) out.push(axis);
+    else at++;
+  });
+  return out;
+}
+
+/** What the readers of an input ask of its numbers: the smallest table that it indexes, or a range that every reader is defined on. */
+function rangeOf(input: Value, bindings: Bindings): Range | undefined {
   let rows: number | undefined;
+  let low = 0;
+  let range: Range | undefined;
+  const least = (table: Value | undefined, axis: number | undefined): void => {
+    if (table?.type.foreign) return;
+    const dims = table?.type.dims ?? [];
+    const along = axis === undefined ? dims : [dims[axis < 0 ? axis + dims.length : axis]];
+    for (const dim of along) {
+      const size = dim?.evaluate(bindings);
+      if (size !== undefined) rows = Math.min(rows ?? size, size);
+    }
+  };
   const seen = new Set<Value>([input]);
   const work = [input];
   for (let value = work.pop(); value; value = work.pop()) {
     for (const { user, index } of value.uses) {
+      const foreign = user.op.foreign?.opType.toLowerCase();
+      const operator = foreign ?? user.op.name;
+      const key = `${operator} ${index}`;
+      range ??= asked.get(key);
+      const table = foreign === undefined ? undefined : tables.get(key);
       if (user.op.name === 'gather' && index === 1) {
-        const axis = user.attrs.axis;
-        const dims = user.operand(0)?.type.dims ?? [];
-        const at = typeof axis === 'number' ? axis : 0;
-        const size = dims[at < 0 ? at + dims.length : at]?.evaluate(bindings);
-        if (size !== undefined) rows = Math.min(rows ?? size, size);
-      } else if (passing.has(user.op.name)) {
+        const { axis } = user.attrs;
+        least(user.operand(0), typeof axis === 'number' ? axis : 0);
+      } else if (table) {
+        least(user.operand(table.operand), table.axis);
+        low = Math.max(low, table.low ?? 0);
+      } else if (passing.has(operator) && (index === 0 || operator === 'concat')) {
         for (const y of user.results) {
           if (seen.has(y)) continue;
           seen.add(y);
@@ -264,5 +409,6 @@ function indexedRows(input: Value, bindings: Bindings): number | undefined {
       }
     }
   }
-  return rows;
+  if (!isFloat(input.type.elem) && rows !== undefined) return { low, high: Math.max(low + 1, low === 0 ? rows : rows + 1) };
+  return range;
 }

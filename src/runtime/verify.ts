@@ -62,7 +62,7 @@ export interface VerifyOptions {
 
 /** One set of inputs. */
 export interface VerifyCase {
-  readonly name: 'fixed' | 'smallest' | 'next odd' | 'given';
+  readonly name: 'fixed' | 'smallest' | 'next odd' | 'found' | 'given';
   readonly bindings: Bindings;
   readonly inputs: ReadonlyMap<string, HostTensor>;
   readonly referenceMs: number;
@@ -99,6 +99,8 @@ export interface VerifyRun {
   readonly outputs: readonly OutputError[];
   readonly runMs: number;
   readonly ok: boolean;
+  /** In the table, where neither `ok` nor `off` says it. */
+  readonly verdict?: string | undefined;
 }
 
 /** Every run with its errors against the float64 reference, and the verdict. */
@@ -112,6 +114,10 @@ export interface VerifyReport {
   readonly suspects: readonly Suspect[];
   /** Why not, when not ok: RES0810 and RES0811. */
   readonly diagnostics: readonly Diagnostic[];
+  /** What the runs are compared with, where it is not the reference alone. */
+  readonly against?: string;
+  /** What the table says below the runs. */
+  readonly notes?: readonly string[];
 }
 
 interface Bound {
@@ -119,17 +125,18 @@ interface Bound {
   readonly floor: number;
 }
 
-const bounds = {
+export const bounds = {
   f64: { limit: 1e-9, floor: 2 ** -40 },
   f32: { limit: 1e-5, floor: 2 ** -18 },
   f16: { limit: 1e-2, floor: 2 ** -9 },
   bf16: { limit: 8e-2, floor: 2 ** -6 },
 } as const satisfies Partial<Record<ElemType, Bound>>;
 
-type Precision = keyof typeof bounds;
+export type Precision = keyof typeof bounds;
 const coarsestFirst: readonly Precision[] = ['bf16', 'f16', 'f32', 'f64'];
 
-function precisionOf(graphs: readonly Graph[]): Precision {
+/** The coarsest float of the graphs. */
+export function precisionOf(graphs: readonly Graph[]): Precision {
   const seen = new Set<ElemType>();
   for (const graph of graphs) {
     for (const input of graph.inputs) seen.add(input.type.elem);
@@ -493,14 +500,15 @@ function diagnosticsOf(runs: readonly VerifyRun[], suspects: readonly Suspect[])
   return sink.list;
 }
 
-function errorText(output: OutputError): string {
+/** `3.1e-4 of the largest element`, for messages. */
+export function errorText(output: OutputError): string {
   if (!isFloat(output.elem)) return `${output.absolute} unequal elements`;
   if (output.relative === Infinity) return 'another shape, or no number where there is one';
   return `${exponent(output.relative)} of the largest element`;
 }
 
 /** `3.1e-7`, `0`, `inf`: seven characters at most. */
-function exponent(x: number): string {
+export function exponent(x: number): string {
   if (x === 0) return '0';
   if (!Number.isFinite(x)) return 'inf';
   return x.toExponential(1);
@@ -557,7 +565,7 @@ export function verifyTable(report: VerifyReport): string {
       String(run.nodes),
       String(run.left.length),
       ...numbers,
-      run.ok ? 'ok' : 'off',
+      run.verdict ?? (run.ok ? 'ok' : 'off'),
     ]);
   }
   const right = new Set([4, 5, 6, 7]);
@@ -594,13 +602,12 @@ export function verifyTable(report: VerifyReport): string {
   for (const suspect of report.suspects.slice(0, 3)) lines.push(...wrapped(suspectText(suspect)));
   const excused = report.runs.reduce((n, run) => n + run.outputs.reduce((m, output) => m + output.excused, 0), 0);
   if (excused > 0) lines.push(...wrapped(`${excused} decisions differ where the reference is closer than the noise`));
+  for (const note of report.notes ?? []) lines.push(...wrapped(note));
   const failing = report.runs.filter((run) => !run.ok).length;
   const checked = report.runs.length === 1 ? 'the run agrees' : `all ${report.runs.length} runs agree`;
-  lines.push(
-    failing === 0
-      ? `${checked} with the float64 reference`
-      : `${failing} of ${report.runs.length} runs are off the float64 reference`,
-  );
+  const against = report.against ?? 'the float64 reference';
+  if (report.runs.length > 0)
+    lines.push(failing === 0 ? `${checked} with ${against}` : `${failing} of ${report.runs.length} runs are off ${against}`);
   return lines.join('\n');
 }
 

@@ -5,6 +5,7 @@
 import {
   ambiguousDict,
   badMap,
+  emptyCheckpoint,
   mapCollision,
   refusedElement,
   unknownDict,
@@ -351,6 +352,7 @@ function choose(graph: Graph, checkpoint: Checkpoint, options: BindOptions): Cho
   const rulesFor = (): Rule[] => (options.map ?? []).map(compileRule);
 
   const filled = checkpoint.dicts.filter((dict) => dict.tensors.size + (dict.foreign?.size ?? 0) > 0);
+  if (filled.length === 0) return makeDiagnostic(emptyCheckpoint, { with: { checkpoint: checkpoint.name, model: graph.name } });
   const candidates = options.key === undefined ? filled : filled.filter((dict) => dict.key === options.key);
   if (candidates.length === 0) {
     const keys = filled.map((dict) => dict.key).filter((key) => key !== '');
@@ -365,7 +367,7 @@ function choose(graph: Graph, checkpoint: Checkpoint, options: BindOptions): Cho
       with: {
         checkpoint: checkpoint.name,
         key: wish,
-        found: filled.length === 0 ? 'no tensors at all' : shown === '' ? 'one dict without a name' : shown,
+        found: shown === '' ? 'one dict without a name' : shown,
         nearest: near ?? keys[0] ?? '',
       },
     });

@@ -28,6 +28,7 @@ import { type ElemType, elementCount, type HostTensor, isElemType, isFloat } fro
 import type { InitSpec } from '../ops/params.ts';
 import { initializer, largestOf } from './init.ts';
 import { isLossless, roundTo } from './round.ts';
+import { scaleFloats } from './simd.ts';
 
 /** What `fill` returns: a promise only where a file has to be awaited. */
 export type Pending = void | Promise<void>;
@@ -394,10 +395,9 @@ function scaleRuns(data: Held, { sizes, strides }: Walk, start: number, out: Flo
   const factors = new Float64Array(rows);
   gather(data, 0, { sizes: sizes.slice(0, -1), strides: strides.slice(0, -1) }, first, factors);
   for (let row = 0; row < rows; row++) {
-    const factor = factors[row] ?? 0;
     const from = Math.max(0, (first + row) * inner - start);
     const to = Math.min(out.length, (first + row + 1) * inner - start);
-    for (let i = from; i < to; i++) out[i] = (out[i] ?? 0) * factor;
+    scaleFloats(out, from, to, factors[row] ?? 0);
   }
 }
 export function walk(dims: readonly number[], strides: readonly number[]): Walk {
@@ -1354,6 +1354,11 @@ export function reduceSum(operand: WeightExpr, axes: readonly number[], keepdims
 export function exprOf(value: Value): WeightExpr {
   const content = value.content;
   return content instanceof Expr ? content : bug(`value ${value.name ?? value.id} is no constant with a weight expression`);
+}
+
+/** The same for a content that no value has. */
+export function asExpr(content: Content): WeightExpr {
+  return content instanceof Expr ? content : bug('a content that is no weight expression');
 }
 
 function dataOf(expr: WeightExpr): { readonly data: Float64Array; readonly pending: Pending } {

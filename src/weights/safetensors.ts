@@ -76,7 +76,7 @@ export async function openSafetensors(source: ByteSource): Promise<Checkpoint> {
   try {
     header = JSON.parse(text);
   } catch (error) {
-    damaged(`a header that is no JSON: ${error instanceof Error ? error.message : String(error)}`, 'JSON');
+    damaged(`a header that is not JSON: ${error instanceof Error ? error.message : String(error)}`, 'JSON');
   }
   if (typeof header !== 'object' || header === null || Array.isArray(header))
     return damaged('a header that is no object', 'an object');

@@ -81,6 +81,11 @@ export class Stored extends Expr {
     readInto.call(this.source, this.offset + start * 4, new Uint8Array(out.buffer, out.byteOffset, out.byteLength));
     return true;
   }
+  /** Its bytes as the file has them, where they can be read at once. */
+  bytes(): Uint8Array | undefined {
+    if (this.#loaded) return this.#loaded;
+    return this.source.readSync?.(this.offset, this.count * elemBytes[this.elem]);
+  }
   #decode(bytes: Uint8Array, out: Float64Array): void {
     // A copy to an aligned place is ten times faster than reading number by number.
     const aligned = bytes.byteOffset % elemBytes[this.elem] === 0 ? bytes : bytes.slice();
@@ -156,4 +161,9 @@ export function spanOf(
 ): { readonly source: ByteSource; readonly offset: number; readonly length: number } | undefined {
   if (!(expr instanceof Stored) || expr.bigEndian) return undefined;
   return { source: expr.source, offset: expr.offset, length: expr.count * elemBytes[expr.elem] };
+}
+
+/** The bytes of a small row-major little-endian tensor of a file, where they can be read at once. */
+export function rawBytes(expr: WeightExpr): Uint8Array | undefined {
+  return expr instanceof Stored && !expr.bigEndian ? expr.bytes() : undefined;
 }

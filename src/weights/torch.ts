@@ -268,7 +268,7 @@ export async function openTorchZip(
     });
   const find = (key: string, length: number, refuse: Refuse): ByteSource => {
     const data = entries.get(`${root}data/${key}`);
-    if (!data) return refuse(`storage ${JSON.stringify(key)}, which the archive has not`, 'an entry of the archive');
+    if (!data) return refuse(`storage ${JSON.stringify(key)}, which is missing in the archive`, 'an entry of the archive');
     if (data.size < length)
       refuse(`storage ${JSON.stringify(key)} of ${length} bytes`, `at most ${data.size}, the size of its entry`);
     return data.bytes;

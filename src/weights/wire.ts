@@ -84,22 +84,44 @@ export function varintAt(
   throw new WireError(`a number at ${offset} is longer than ten bytes`);
 }
 
+/** Where the number that `numberIn` read last ends: a result object for each of millions of numbers would cost more than reading them. */
+let numberEnd = 0;
+/** The varint at `from` of `bytes`, which lie at `base` of the file; above 2^53 rounded. */
+function numberIn(bytes: Uint8Array, from: number, base: number): number {
+  let value = 0;
+  let scale = 1;
+  for (let i = 0; i < 10; i++) {
+    const byte = bytes[from + i];
+    if (byte === undefined) throw new WireError(`the bytes end inside a number at ${base + from}`);
+    // The tenth byte has one bit of the 64.
+    value += (byte & (i === 9 ? 1 : 127)) * scale;
+    if (byte < 128) {
+      numberEnd = from + i + 1;
+      return value;
+    }
+    scale *= 128;
+  }
+  throw new WireError(`a number at ${base + from} is longer than ten bytes`);
+}
+
+/** Tag and length of a field take at most this many bytes. */
+export const fieldHead = 20;
+
 /** The field that begins at `at` in a message that ends at `end`. Reads tag and length only, at most 20 bytes. Throws `WireError`. */
 export function fieldAt(source: WireSource, at: number, end: number): Field {
-  const tag = varintAt(source, at);
-  const number = Math.floor(tag.value / 8);
-  const type = tag.value % 8;
+  const head = source.read(at, fieldHead);
+  const tag = numberIn(head, 0, at);
+  const number = Math.floor(tag / 8);
+  const type = tag % 8;
   if (number < 1 || number > 536870911) throw new WireError(`a field with the number ${number} at ${at}`);
-  let from = tag.end;
+  let from = at + numberEnd;
   let to: number;
   let value = 0;
   switch (type) {
-    case wireVarint: {
-      const read = varintAt(source, from);
-      value = read.value;
-      to = read.end;
+    case wireVarint:
+      value = numberIn(head, numberEnd, at);
+      to = at + numberEnd;
       break;
-    }
     case wireFixed64:
       to = from + 8;
       break;
@@ -107,9 +129,9 @@ export function fieldAt(source: WireSource, at: number, end: number): Field {
       to = from + 4;
       break;
     case wireBytes: {
-      const length = varintAt(source, from);
-      from = length.end;
-      to = from + length.value;
+      const length = numberIn(head, numberEnd, at);
+      from = at + numberEnd;
+      to = from + length;
       break;
     }
     default:
@@ -131,6 +153,9 @@ export function* fieldsOf(source: WireSource, start = 0, end = source.size): Gen
 /** A string field's text; bytes that are no UTF-8 become U+FFFD. */
 export function textOf(source: WireSource, field: Field): string {
   const bytes = source.read(field.start, field.end - field.start);
+  let plain = bytes.length <= 256;
+  for (let i = 0; plain && i < bytes.length; i++) plain = (bytes[i] ?? 0) < 0x80;
+  if (plain) return String.fromCharCode(...bytes);
   const units: string[] = [];
   for (let i = 0; i < bytes.length; ) {
     const first = bytes[i++] ?? 0;

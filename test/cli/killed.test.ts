@@ -5,6 +5,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openSession } from '../../src/runtime/session.ts';
@@ -134,6 +135,24 @@ describe.each([
     expect(seeds.indexOf(await digest(at('m.onnx')))).toBe(0);
     expect(leftovers()).toEqual([]);
   });
+});
+
+test('what a killed run left goes with the next one, and nothing else does', async () => {
+  clean();
+  const dead = spawnSync(process.execPath, ['-e', '']).pid;
+  const machine = createHash('sha256').update(hostname()).digest('hex').slice(0, 8);
+  const name = (of: string, host: string, pid: number): string => `.${of}.${host}-${pid}-0123456789ab.tmp`;
+  const data = `m.${'0'.repeat(16)}.data`;
+  const stale = [name('m.onnx', machine, dead), name(data, machine, dead), `${name(data, machine, dead)}.link`];
+  const kept = [
+    name('m.onnx', machine, process.pid),
+    name('m.onnx', '00000000', dead),
+    name('other.onnx', machine, dead),
+    '.m.onnx.mine.tmp',
+  ];
+  for (const file of [...stale, ...kept]) writeFileSync(at(file), '');
+  expect(await ended(words(1, 'm.onnx', '--external-data'))).toBe(0);
+  expect([...leftovers()].sort()).toEqual(kept.sort());
 });
 
 describe('data files', () => {

@@ -3,11 +3,13 @@ import { describe, expect, it, test } from 'vitest';
 import { Dim } from '../../src/ir/dim.ts';
 import { Graph, type Node, type Value } from '../../src/ir/graph.ts';
 import { printGraph } from '../../src/ir/print.ts';
+import { foreignTypeOf, type TensorType } from '../../src/ir/types.ts';
 import { verifyGraph } from '../../src/ir/verify.ts';
+import { foreignOperator } from '../../src/ops/foreign.ts';
 import { operatorByName } from '../../src/ops/registry.ts';
 import { NameTable, runRules } from '../../src/passes/driver.ts';
 import { optimize } from '../../src/passes/pipeline.ts';
-import { type Rewriter, type Rule, rule } from '../../src/passes/rule.ts';
+import { type Firing, type Rewriter, type Rule, rule } from '../../src/passes/rule.ts';
 import { full, initial } from '../../src/weights/expr.ts';
 import { readText, run } from './support.ts';
 
@@ -154,6 +156,136 @@ test('a report has the first run of every pass, and measures that follow each ot
   const seen: string[] = [];
   const report = optimize(graph, { onPass: (name) => seen.push(name) });
   expect(report.passes.map((pass) => pass.name)).toEqual(seen);
-  expect(seen.slice(0, 3)).toEqual(['simplify', 'fuse-shortcut', 'fold-batchnorm']);
+  expect(seen.slice(0, 4)).toEqual(['simplify', 'recognize', 'fuse-shortcut', 'fuse-gemm']);
   for (const [i, pass] of report.passes.entries()) if (i > 0) expect(pass.before).toEqual(report.passes[i - 1]?.after);
+});
+
+test('what a rewrite makes takes the name of the value whose place it takes, unless it has one', () => {
+  const graph = readText(`graph @g
+  %x = input : f32[N, 4]
+  %0 = neg(%x) @a
+  %1 = neg(%0) @b
+  %2 = linear(%1, #.weight[4, 4]) @c
+  %3 = mul(%2, const f32[] 2) @d
+  output out = %3
+`);
+  for (const [i, node] of [...graph.nodes()].entries()) node.y.name = `value${i}`;
+  optimize(graph);
+  expect(graph.inputs.map((value) => value.name)).toEqual(['x']);
+  expect([...graph.nodes()].map((node) => [node.op.name, node.y.name])).toEqual([['linear', 'value3']]);
+});
+
+describe('fuel', () => {
+  const firings = (fuel?: number): { readonly graph: Graph; readonly seen: Firing[] } => {
+    const graph = residualNet(2);
+    const seen: Firing[] = [];
+    optimize(graph, { fuel, onFiring: (one) => seen.push(one) });
+    return { graph, seen };
+  };
+  const { graph: whole, seen: all } = firings();
+
+  it('counts every change of rules and sweeps from 1, with its pass and its node', () => {
+    expect(all.map((one) => one.index)).toEqual(all.map((_, i) => i + 1));
+    expect(new Set(all.map((one) => one.pass))).toEqual(new Set(['simplify', 'fold-batchnorm']));
+    expect(all.find((one) => one.rule === 'fold-batchnorm/into-linear')?.node).toBe('unit.0.a.bn');
+  });
+
+  it('is taken by every change of a sweep', () => {
+    const text = `graph @g
+  %x = input : f32[N, 4]
+  %0 = exp(%x) @dead
+  %1 = relu(%x) @a
+  %2 = relu(%x) @b
+  %3 = add(%1, #.w[4]=full(f32, [4], 2)) @c
+  %4 = mul(%2, #.v[4]=full(f32, [4], 2)) @d
+  output out = %3
+  output two = %4
+`;
+    const changes = (fuel: number): readonly string[] => {
+      const out: string[] = [];
+      optimize(readText(text), { fuel, onFiring: (one) => out.push(`${one.pass} ${one.rule} ${one.node}`) });
+      return out;
+    };
+    const every = ['simplify/dead-code dead', 'simplify/common-subexpressions b', 'simplify/equal-weights d.v'];
+    for (let n = 0; n <= 4; n++) expect(changes(n)).toEqual(every.slice(0, n).map((one) => `simplify ${one}`));
+  });
+
+  it('n lets the first n firings of the whole run happen and no other', () => {
+    for (let n = 0; n <= all.length + 1; n++) {
+      const { graph, seen } = firings(n);
+      expect(seen).toEqual(all.slice(0, n));
+      expect(verifyGraph(graph)).toEqual([]);
+      if (n === 0) expect(printGraph(graph)).toBe(printGraph(residualNet(2)));
+      if (n >= all.length) expect(printGraph(graph)).toBe(printGraph(whole));
+    }
+  });
+
+  it('finds by bisection the first firing that breaks something', () => {
+    // Broken is, for this test, a graph in which the second batchnorm of the first unit is gone.
+    const broken = (n: number): boolean =>
+      ![...firings(n).graph.nodes()].some((node) => node.op.name === 'batchnorm' && node.origin.scope === 'unit.0.b.bn');
+    let [good, bad] = [0, all.length];
+    expect([broken(good), broken(bad)]).toEqual([false, true]);
+    while (bad - good > 1) {
+      const middle = (good + bad) >> 1;
+      if (broken(middle)) bad = middle;
+      else good = middle;
+    }
+    expect(all[bad - 1]).toMatchObject({ rule: 'fold-batchnorm/into-linear', node: 'unit.0.b.bn' });
+  });
+});
+
+describe('foreign nodes', () => {
+  /** relu → foreign → relu, twice the same, and one that nobody reads. */
+  const imported = (): Graph => {
+    const graph = new Graph('imported');
+    const type = { elem: 'f32', dims: [Dim.symbol('N'), Dim.of(4)] } as const;
+    const strange = foreignTypeOf({ text: 'seq(tensor(float))' });
+    const make = (types: readonly TensorType[]) =>
+      foreignOperator(
+        { domain: 'some.where', opType: 'relu', attributes: [], outputs: types.map(() => true), rest: new Uint8Array() },
+        types,
+      );
+    const op = (name: string) => operatorByName(name) ?? expect.unreachable(name);
+    const x = graph.input('x', type);
+    const zero = graph.constant(full('f32', [4], 0), 'constant', 'zero');
+    const kept = graph.create(op('add'), [x, zero], {}, { scope: 'a' }).y;
+    const one = graph.create(make([type]), [kept, zero], {}, { scope: 'f' }).y;
+    const two = graph.create(make([type]), [kept, zero], {}, { scope: 'g' }).y;
+    const list = graph.create(make([strange]), [one, two], {}, { scope: 'h' }).y;
+    graph.create(make([strange]), [list], {}, { scope: 'dead' });
+    const back = graph.create(make([type]), [list], {}, { scope: 'i' }).y;
+    const negated = graph.create(op('neg'), [back], {}, { scope: 'j' }).y;
+    graph.output('y', graph.create(op('neg'), [negated], {}, { scope: 'k' }).y);
+    return graph;
+  };
+
+  it('are neither merged nor folded nor evaluated, and stop passes only where they stand', () => {
+    const graph = imported();
+    run(graph, { level: 2 });
+    expect([...graph.nodes()].map((node) => [node.origin.scope, node.op.foreign?.opType])).toEqual([
+      ['f', 'relu'],
+      ['g', 'relu'],
+      ['h', 'relu'],
+      ['i', 'relu'],
+    ]);
+    expect(graph.outputs[0]?.value.producer?.origin.scope).toBe('i');
+  });
+
+  it('constants of other element types are not merged with those of ours', () => {
+    const graph = new Graph('types');
+    const bytes = full('u8', [4], 7);
+    const plain = graph.constant(bytes, 'constant', 'plain');
+    const float8 = (text: string): Value => {
+      const value = graph.constant(bytes, 'constant', text);
+      value.type = foreignTypeOf({ text, tensor: { dataType: 17, dims: [4] } });
+      return value;
+    };
+    const type = { elem: 'f32', dims: [Dim.of(4)] } as const;
+    const make = foreignOperator({ domain: '', opType: 'Mix', attributes: [], outputs: [true], rest: new Uint8Array() }, [type]);
+    const values = [plain, float8('float8a[4]'), float8('float8b[4]'), float8('float8a[4]')];
+    graph.output('y', graph.create(make, values, {}, { scope: 'f' }).y);
+    optimize(graph);
+    expect(graph.constants().map((value) => value.name)).toEqual(['plain', 'float8a[4]', 'float8b[4]']);
+  });
 });

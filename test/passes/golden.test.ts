@@ -35,10 +35,11 @@ function completed(pass: string, one: Case): string {
   const before = printGraph(graph);
   const report = run(graph, one.options);
   const after = printGraph(graph);
-  const { level, target } = one.options;
+  const { level, target, opset } = one.options;
   const options = [
     level === undefined ? '' : `level=${level}`,
     target === undefined ? '' : `target=${target}`,
+    opset === undefined ? '' : `opset=${opset}`,
     ...(pass === 'pipeline' && one.options.passes ? [`passes=${one.options.passes.join(',')}`] : []),
   ];
   const said = options.filter((text) => text !== '');

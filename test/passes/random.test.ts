@@ -88,6 +88,7 @@ function randomGraph(seed: number): Graph {
       stride: pick([1, 1, 1, 2]),
     });
   };
+  const full1 = graph.constant(full(elem, [1], 1), 'constant');
   const sameType = (x: Value): Value => pick(values.filter((one) => one.type.dims.every((d, i) => d === x.type.dims[i])));
   const steps: readonly (() => unknown)[] = [
     () => conv(recent()),
@@ -159,6 +160,65 @@ function randomGraph(seed: number): Graph {
     () => add('conv_transpose', [recent(), constant([channelsOf(recent()), 2, 2, 2])], { stride: 2 }),
     () => add('identity', [recent()]),
     () => add('resize', [recent()], { scales: [2, 2], mode: pick(['nearest', 'linear']) }),
+    () => add('pad', [recent()], { pads: [0, 0, int(0, 1), int(0, 1), 0, 0, int(0, 2), 0], value: pick([0, 0, 0, 1]) }),
+    () => {
+      // A pad before a window, with and without what makes it never negative.
+      const x = recent();
+      const sure = next() < 0.5 ? (add('relu', [x]) ?? x) : x;
+      const padded = add('pad', [sure], { pads: [0, 0, 1, 1, 0, 0, 1, 0] });
+      if (!padded) return;
+      if (next() < 0.4) add('maxpool', [padded], { kernel: 3, stride: 2, pads: pick([0, 1]), dilation: 1 });
+      else if (next() < 0.6) add('avgpool', [padded], { kernel: 3, pads: pick([0, 1]), count_include_pad: next() < 0.5 });
+      else conv(padded);
+    },
+    () => {
+      // Channels last between two convs: arithmetic, a residual sum, a reduction.
+      const x = recent();
+      const t = add('transpose', [x], { perm: [0, 2, 3, 1] });
+      const biased = t && add(pick(['add', 'mul']), [t, constant([channelsOf(x)])]);
+      const other = biased && add('transpose', [sameType(x)], { perm: [0, 2, 3, 1] });
+      const sum = other && add('add', [other, biased]);
+      const act = sum && add(pick(['relu', 'sigmoid']), [sum]);
+      if (act && next() < 0.8) add('transpose', [act], { perm: [0, 3, 1, 2] });
+      if (act && next() < 0.3) add('reduce_mean', [act], { axes: [1, 2], keepdims: next() < 0.5 });
+    },
+    () => {
+      // Channels on the other side of a reshape, and back.
+      const x = recent();
+      const [n, c, h, w] = x.type.dims;
+      const y = n && c && h && w && conv(x);
+      const flat =
+        y && add('reshape', [y], { shape: [n, y.type.dims[1] ?? c, (y.type.dims[2] ?? h).times(y.type.dims[3] ?? w)] });
+      const normed =
+        flat &&
+        pick([() => add('batchnorm', [flat, ...vector(flat)]), () => add('mul', [flat, constant([channelsOf(flat), 1])])])();
+      if (normed && y) add('reshape', [normed], { shape: y.type.dims });
+    },
+    () => {
+      // A batchnorm behind a concat of convs.
+      const x = recent();
+      const c = channelsOf(x);
+      const joined = add('concat', [conv(x) ?? x, add('conv', [x, constant([2, c, 1, 1])]) ?? x], { axis: 1 });
+      if (joined) add('batchnorm', [joined, ...vector(joined)]);
+    },
+    () => {
+      const x = recent();
+      const one = add(pick(['exp', 'sigmoid']), [x]);
+      const inverse = one && (next() < 0.5 ? add('reciprocal', [one]) : add('div', [full1, one]));
+      if (inverse) add('mul', next() < 0.5 ? [inverse, sameType(inverse)] : [sameType(inverse), inverse]);
+    },
+    () => {
+      // A scale that passes a relu into the conv behind it.
+      const x = recent();
+      const scaled = add('mul', [x, constant(pick([[], [channelsOf(x), 1, 1]]), true)]);
+      const act = scaled && add('relu', [scaled]);
+      return act && conv(act);
+    },
+    () => {
+      const x = recent();
+      const minus = add('neg', [x]);
+      return minus && add(pick(['add', 'sub']), next() < 0.5 ? [sameType(x), minus] : [minus, sameType(x)]);
+    },
     () => {
       // RepVGG: three branches over one input.
       const x = recent();
@@ -176,6 +236,14 @@ function randomGraph(seed: number): Graph {
     const head = flat && add('linear', [flat, constant([4, channelsOf(flat)]), ...(next() < 0.5 ? [constant([4])] : [])]);
     if (head && next() < 0.5) add('linear', [head, constant([3, 4])]);
     else if (head) add('batchnorm', [head, ...vector(head)]);
+    if (flat && head && next() < 0.5) {
+      const product = add('gemm', [head, constant([4, 4]), ...(next() < 0.5 ? [constant([4])] : [])], {
+        alpha: 0.5,
+        trans_b: next() < 0.5,
+      });
+      const shown = product && (next() < 0.5 ? add('transpose', [product], { perm: [1, 0] }) : add('add', [product, head]));
+      if (shown) add('gemm', [shown, shown], { trans_a: true });
+    }
   }
   let n = 0;
   for (const value of values) if (value.producer && (value.uses.size === 0 || next() < 0.05)) graph.output(`y${n++}`, value);
@@ -250,6 +318,15 @@ describe('random graphs', () => {
       'move-stride/up',
       'fuse-shortcut/bias',
       'fuse-shortcut/zero',
+      'fold-pad/into-windows',
+      'move-transpose/through',
+      'fold-affine/over-views-into-linear',
+      'fold-affine/into-joined',
+      'fuse-gemm/linear',
+      'fuse-gemm/result',
+      'fuse-gemm/sum',
+      'simplify/quotient',
+      'simplify/negated',
     ];
     expect(wanted.filter((name) => !fired.has(name))).toEqual([]);
     expect(skipped).toBeLessThan(graphs / 10);

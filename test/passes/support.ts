@@ -93,6 +93,7 @@ export function readCases(pass: string): readonly Case[] {
         lines.shift();
         for (const [, key, value] of first.matchAll(/(\w+)=(\S+)/g)) {
           if (key === 'level') options.level = Number(value);
+          else if (key === 'opset') options.opset = Number(value);
           else if (key === 'target') options.target = value;
           else if (key === 'passes') options.passes = value?.split(',');
           else throw new Error(`option ${key}`);

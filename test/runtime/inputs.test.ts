@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { DiagnosticError } from '../../src/diagnostics/diagnostic.ts';
 import { Dim } from '../../src/ir/dim.ts';
+import { foreignTypeOf } from '../../src/ir/types.ts';
 import { relu } from '../../src/ops/activation.ts';
 import { conv } from '../../src/ops/conv.ts';
 import { add } from '../../src/ops/elementwise.ts';
+import { foreignOperator } from '../../src/ops/foreign.ts';
 import { gather } from '../../src/ops/index.ts';
 import { bindingsOf, bindingsText, randomInputs, randomTensor, smallestBindings } from '../../src/runtime/inputs.ts';
 import { Maker, tinyNet, type } from './graphs.ts';
@@ -86,6 +88,36 @@ describe('random inputs', () => {
     m.graph.output('y', m.node(add, [small, large], ''));
     const values = randomInputs(m.graph, new Map([['N', 2]]), 0).get('ids')?.data ?? [];
     expect(new Set(values)).toEqual(new Set([0, 1, 2]));
+  });
+});
+
+describe('inputs of operators that pass through', () => {
+  const foreign = (opType: string, results: number) =>
+    foreignOperator(
+      { domain: '', opType, attributes: [], outputs: Array.from({ length: results }, () => true), rest: new Uint8Array() },
+      opType === 'Split' ? [type('f32', 'N', 2), type('f32', 'N', 5)] : [type('f32', 'N', 1, 6)],
+    );
+  const given = (opType: string, from: readonly number[], count: number, results = 1) => {
+    const m = new Maker();
+    const x = m.graph.input('x', type('f32', 'N', ...from));
+    const shape = m.graph.input('shape', type('i64', count));
+    m.graph.output('y', m.node(foreign(opType, results), [x, shape], 'it'));
+    return [...(randomInputs(m.graph, new Map([['N', 3]]), 0).get('shape')?.data ?? [])];
+  };
+  it('say the shape that the file declares', () => {
+    expect(given('Reshape', [6], 3)).toEqual([3, 1, 6]);
+    expect(given('Unsqueeze', [6], 1)).toEqual([1]);
+    expect(given('Tile', [1, 2], 3)).toEqual([1, 1, 3]);
+    expect(given('Split', [7], 2, 2)).toEqual([2, 5]);
+  });
+  it('index inside the table', () => {
+    const values = given('GatherElements', [6], 64);
+    expect(new Set(values)).toEqual(new Set([0, 1, 2]));
+  });
+  it('that are no tensors are refused, with the shape to give', () => {
+    const m = new Maker();
+    m.graph.input('x', foreignTypeOf({ text: 'float' }));
+    expect(codesOf(() => randomInputs(m.graph, new Map(), 0))).toEqual(['RES0807']);
   });
 });
 

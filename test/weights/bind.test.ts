@@ -160,6 +160,7 @@ describe('choosing the dict', () => {
     expect(bindWeights(graph, checkpoint, { key: 'params_ema' })).toMatchObject({ diagnostics: [], matched: 5 });
     expect(numbersOf(graph, 'fc.bias')).toEqual(stored(checkpoint, 'params_ema', 'fc.bias'));
     golden('errors/RES0522-key.txt', text(bindWeights(graph, checkpoint, { key: 'param_ema' })));
+    golden('errors/RES0525-empty.txt', text(bindWeights(graph, checkpointOf({ '': {} }))));
   });
   it('sees one dict under two names as one', () => {
     const tensors = new Map(Object.entries(net).map(([name, dims]) => [name, entry(name, dims)]));

@@ -8,6 +8,7 @@ import { openCheckpoint } from '../../src/weights/checkpoint.ts';
 import { add, along, fillFloats, literal, mul, neg, type WeightExpr } from '../../src/weights/expr.ts';
 import { fileSource } from '../../src/weights/node/file-source.ts';
 import { encode } from '../../src/weights/round.ts';
+import { floatsFinite, giveRoom, roomFloats, scaleFloats, takeRoom } from '../../src/weights/simd.ts';
 import { bytesOf, le } from './helpers.ts';
 
 const [channels, inner] = [7, 9001];
@@ -18,7 +19,9 @@ const header = `{"w":{"dtype":"F32","shape":[${channels},${inner}],"data_offsets
 const text = header.padEnd(Math.ceil(header.length / 8) * 8);
 writeFileSync(path, Buffer.concat([bytesOf(le(text.length, 8), text), new Uint8Array(numbers.buffer)]));
 const source = fileSource(path);
+const room = takeRoom();
 afterAll(() => {
+  giveRoom(room);
   source.close();
   rmSync(folder, { recursive: true });
 });
@@ -29,13 +32,17 @@ it('for any range and factors', async () => {
   const vector = (values: readonly number[]): WeightExpr =>
     literal({ elem: 'f32', dims: [values.length], data: Float64Array.from(values) });
   const check = (expr: WeightExpr, start: number, end: number): void => {
-    const own = new Float32Array(end - start);
+    // Places that no vector is aligned to are the usual ones.
+    const own = room.subarray(3, 3 + end - start);
     expect(fillFloats(expr, start, own)).toBe(true);
+    const plain = new Float32Array(end - start);
+    expect(fillFloats(expr, start, plain)).toBe(true);
+    expect(Buffer.compare(new Uint8Array(plain.buffer), new Uint8Array(own.slice().buffer))).toBe(0);
     const long = new Float64Array(end - start);
     expr.fill(start, long);
     const bytes = new Uint8Array(long.length * 4);
     encode('f32', long, long.length, bytes);
-    expect(Buffer.compare(new Uint8Array(own.buffer), bytes)).toBe(0);
+    expect(Buffer.compare(new Uint8Array(plain.buffer), bytes)).toBe(0);
   };
   const double = fc.double({ noNaN: true, min: -1e6, max: 1e6 });
   fc.assert(
@@ -57,4 +64,38 @@ it('for any range and factors', async () => {
   const scaled = mul(stored, along(vector([1, 2, 3, 4, 5, 6, 7]), 2, 0));
   for (const other of [mul(scaled, along(vector([7, 6, 5, 4, 3, 2, 1]), 2, 0)), add(stored, stored), neg(stored)])
     expect(fillFloats(other, 0, new Float32Array(8))).toBe(false);
+});
+
+it('in WebAssembly, to the last element, and sees every number that is not finite', () => {
+  expect(room.length).toBe(roomFloats);
+  for (const [what, floats] of [
+    ['room', room],
+    ['plain', new Float32Array(roomFloats)],
+  ] as const) {
+    floats.fill(3e38);
+    expect(floatsFinite(floats), what).toBe(true);
+    scaleFloats(floats, 5, roomFloats - 2, 0.1);
+    const expected = Math.fround(Math.fround(3e38) * 0.1);
+    const edges = [4, 5, roomFloats - 3, roomFloats - 2];
+    expect(
+      edges.map((i) => floats[i]),
+      what,
+    ).toEqual([Math.fround(3e38), expected, expected, Math.fround(3e38)]);
+    expect(floats.subarray(5, -2).every((x) => x === expected)).toBe(true);
+    for (const bad of [Infinity, -Infinity, Number.NaN]) {
+      for (const place of [0, 1, 2, 3, 4, 9, 10]) {
+        const few = floats.subarray(7, 18).fill(-3e38);
+        expect(floatsFinite(few), what).toBe(true);
+        few[place] = bad;
+        expect(floatsFinite(few), `${what} ${place}`).toBe(false);
+      }
+    }
+    // Two opposite infinities are not finite either, and a product that overflows is infinite.
+    const two = floats.subarray(0, 2);
+    two.set([Infinity, -Infinity]);
+    expect(floatsFinite(two)).toBe(false);
+    two.set([3e38, 1]);
+    scaleFloats(two, 0, 2, 2);
+    expect([...two]).toEqual([Infinity, 2]);
+  }
 });

@@ -1,11 +1,13 @@
 /**
- * Writes a model to a file so that there is never half a model at its path: everything goes to temporary files beside it, is flushed to
- * the disk, and the rename of the `.onnx` is the single commit point. Weights in a data file are named by their content, so that the
- * old model keeps its own until then.
+ * Writes a model to a file so that there is never half a model at its path: everything goes to temporary files beside it, and the rename of
+ * the `.onnx` is the single commit point. Weights in a data file are named by their content, so that the old model keeps its own until
+ * then. Where a model is replaced, the new one is flushed to the disk first, because a power cut could otherwise take both. Where none
+ * is, there is nothing to lose but what the same call makes again, and the system writes it out in its own time, as after `cp`.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs';
 import { type FileHandle, link, lstat, open, readdir, readlink, rename, stat, unlink } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import {
   badDataName,
@@ -81,6 +83,7 @@ export async function writeSafetensors(
         with: { path, kind: 'safetensors file', what: 'a folder', hint: `-o ${join(path, 'model.safetensors')}` },
       });
     const pieces = encodeSafetensors(file, options.signal);
+    const flush = replaces(found);
     if (found && !found.isFile()) await streamTo(await open(target, constants.O_WRONLY), pieces, progress, false);
     else {
       if (found && found.size > 0 && !options.force) {
@@ -91,8 +94,8 @@ export async function writeSafetensors(
           });
       }
       const made = await temporaryFile(target, found, temporary);
-      await streamTo(made.file, pieces, progress, true);
-      await commit(made.path, target, temporary, options.signal);
+      await streamTo(made.file, pieces, progress, flush);
+      await commit(made.path, target, temporary, flush, options.signal);
     }
     return { bytes: file.bytes, files: [path] };
   } catch (error) {
@@ -135,8 +138,8 @@ async function write(
   if (!wantsExternal && wholeSize <= largestMessage) {
     progress.total = wholeSize;
     const made = await temporaryFile(target, found, temporary);
-    await streamTo(made.file, encodeModel(model, { signal: options.signal }), progress, true);
-    await commit(made.path, target, temporary, options.signal);
+    await streamTo(made.file, encodeModel(model, { signal: options.signal }), progress, replaces(found));
+    await commit(made.path, target, temporary, replaces(found), options.signal);
     return { bytes: wholeSize, files: [path] };
   }
   return writeWithData(model, path, target, found, options, progress, temporary);
@@ -163,11 +166,12 @@ async function writeWithData(
   if (fixed !== undefined) await checkDataName(fixed, target, before, options.force === true);
   const data = await temporaryFile(join(folder, placed.location), undefined, temporary);
   const hash = createHash('sha256');
-  await streamTo(data.file, externalData(model, placed, options.signal), progress, true, (piece) => hash.update(piece));
+  const flush = replaces(found);
+  await streamTo(data.file, externalData(model, placed, options.signal), progress, flush, (piece) => hash.update(piece));
   const location = fixed ?? `${stem}.${hash.digest('hex').slice(0, 16)}.data`;
   const layout: ExternalLayout = { ...placed, location };
   const made = await temporaryFile(target, found, temporary);
-  await streamTo(made.file, encodeModel(model, { external: layout, signal: options.signal }), progress, true);
+  await streamTo(made.file, encodeModel(model, { external: layout, signal: options.signal }), progress, flush);
   options.signal?.throwIfAborted();
   const dataPath = join(folder, location);
   const existed = (await statOrNothing(dataPath)) !== undefined;
@@ -179,7 +183,7 @@ async function writeWithData(
   temporary.delete(data.path);
   // Until the model names it, a data file that was not there before is as temporary as the rest.
   if (!existed && fixed === undefined) temporary.add(dataPath);
-  await commit(made.path, target, temporary, undefined);
+  await commit(made.path, target, temporary, flush, undefined);
   temporary.delete(dataPath);
   if ((await statOrNothing(dataPath)) === undefined) await rename(spare, dataPath).catch(() => undefined);
   else await unlink(spare).catch(() => undefined);
@@ -272,13 +276,39 @@ async function statOrNothing(path: string): Promise<Stats | undefined> {
   }
 }
 
+/** This machine or container, whose process numbers are not another's: the folder may be shared with others. */
+const host = (): string => createHash('sha256').update(hostname()).digest('hex').slice(0, 8);
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // Somebody else's process may not be asked, but is there.
+    return codeOf(error) !== 'ESRCH';
+  }
+}
+
+/** Removes what a run of this machine left of the same target when it was killed. */
+async function removeStale(target: string): Promise<void> {
+  const prefix = `.${basename(target)}.${host()}-`;
+  const folder = dirname(target);
+  // Whatever may be wrong with the folder is said when the file itself is opened.
+  for (const name of await readdir(folder).catch(() => [])) {
+    if (!name.startsWith(prefix)) continue;
+    const pid = /^(\d+)-[0-9a-f]{12}\.tmp(\.link)?$/.exec(name.slice(prefix.length))?.[1];
+    if (pid !== undefined && !isRunning(Number(pid))) await unlink(join(folder, name)).catch(() => undefined);
+  }
+}
+
 async function temporaryFile(
   target: string,
   replaces: Stats | undefined,
   temporary: Set<string>,
 ): Promise<{ readonly file: FileHandle; readonly path: string }> {
-  // Random, because two runs may write the same model at once; it never reaches a file's content.
-  const path = join(dirname(target), `.${basename(target)}.${randomBytes(6).toString('hex')}.tmp`);
+  await removeStale(target);
+  // Random, because one process may write the same model twice at once; it never reaches a file's content.
+  const path = join(dirname(target), `.${basename(target)}.${host()}-${process.pid}-${randomBytes(6).toString('hex')}.tmp`);
   const file = await open(path, 'wx', replaces ? replaces.mode & 0o777 : 0o666);
   temporary.add(path);
   return { file, path };
@@ -287,8 +317,11 @@ async function temporaryFile(
 /** Bytes of one write: enough that its call costs nothing beside it. */
 const writeBytes = 2 ** 20;
 
+/** A file that the rename takes away. */
+const replaces = (found: Stats | undefined): boolean => found?.isFile() === true && found.size > 0;
+
 /**
- * Writes, flushes to the disk and closes. Pieces are gathered into one buffer while the other is on its way to the disk, so that
+ * Writes, flushes to the disk where that is asked for, and closes. Pieces are gathered into one buffer while the other is on its way to the disk, so that
  * computing and writing go on at once.
  */
 async function streamTo(
@@ -337,10 +370,17 @@ async function streamTo(
   }
 }
 
-async function commit(from: string, to: string, temporary: Set<string>, signal: AbortSignal | undefined): Promise<void> {
+async function commit(
+  from: string,
+  to: string,
+  temporary: Set<string>,
+  flush: boolean,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   signal?.throwIfAborted();
   await rename(from, to);
   temporary.delete(from);
+  if (!flush) return;
   // The rename itself reaches the disk with the folder. Windows has no folders to flush, and some file systems refuse.
   const folder = await open(dirname(to), constants.O_RDONLY).catch(() => undefined);
   await folder?.sync().catch(() => undefined);

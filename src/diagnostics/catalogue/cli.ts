@@ -57,3 +57,27 @@ export const badCall = defineDiagnostic({
   hint: msg`${'hint'}`,
   more: 'The words after `rescc` are a command (or none, to compile), files and options. What cannot be understood is refused before anything is read, with exit code 2.',
 });
+export const wrongKind = defineDiagnostic({
+  code: 'RES0708',
+  title: msg`${'path'} is for another command`,
+  found: msg`${'found'}`,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
+  more: 'Sources of the language (`.res`) are compiled, ONNX files (`.onnx`) are optimised. `verify` and `run` take both.',
+});
+export const shapeMisfit = defineDiagnostic({
+  code: 'RES0709',
+  title: msg`input ${'name'} cannot have this shape`,
+  found: msg`${'found'}`,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
+  more: '`--input-shape image=1,3,224,224` gives an input its shape, `--input-shape N=1` a symbolic size its number. A shape has as many axes as the file says, where the file says how many; `?` leaves an axis open.',
+});
+export const opsetTooLow = defineDiagnostic({
+  code: 'RES0710',
+  title: msg`the model is written at opset ${'opset'} at least`,
+  found: msg`${'found'}`,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
+  more: 'A file keeps its opset, unless it is below 13, or a higher one is asked for. It is never lowered: operators may mean something else, or may not be there yet.',
+});

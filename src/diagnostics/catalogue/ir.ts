@@ -81,3 +81,11 @@ export const graphResidual = defineDiagnostic({
   hint: msg`leave the line out: residual tags serve summaries and drawings alone`,
   more: 'A residual lists the nodes of its body, its shortcut and its sum by their first results: `residual @layer1.0 #0 body=%3..%7 sum=%8`. The one around it stands on a line above.',
 });
+export const graphForeign = defineDiagnostic({
+  code: 'RES0911',
+  title: msg`\`${'name'}\` is an operator of an imported file`,
+  found: msg`\`${'name'}\`, whose attributes this text does not hold`,
+  expected: msg`operators that rescc knows`,
+  hint: msg`rescc optimize MODEL.onnx --emit ir`,
+  more: 'What rescc does not know of an ONNX file passes through as bytes. The text of a graph says how many there are, not which, so that a graph with such an operator can be printed and not read.',
+});

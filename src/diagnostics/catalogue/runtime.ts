@@ -127,6 +127,53 @@ export const notEvaluated = defineDiagnostic({
   more: 'Some operators ask more of their inputs than types can say: an index must lie inside its table, a reflecting pad must be narrower than the picture. Where the smallest sizes do not do, give inputs of your own.',
 });
 
+export const optimizedDiffers = defineDiagnostic({
+  code: 'RES0816',
+  title: msg`the optimised model does not compute what the file does: output ${'name'}`,
+  found: msg`${'found'}`,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
+  more: 'The original ran in onnxruntime with its optimiser off, and the optimised model with it off and on. The error of an output is max|y - r| / max|r| against the reference evaluation in float64, or against the original where it has no such evaluation. Before an output counts as wrong, the original runs on inputs that are moved by their last digits, and eight times the change that this makes is allowed. The optimiser then ran again with fewer and fewer rewrites, until the one was found that breaks the output. Nothing was written.',
+});
+
+export const optimizedRefused = defineDiagnostic({
+  code: 'RES0817',
+  title: 'onnxruntime runs the file, but not the optimised model',
+  found: msg`${'found'}`,
+  expected: msg`a model that runs wherever the file does`,
+  hint: msg`${'hint'}`,
+  more: 'What onnxruntime says is quoted, and the rewrite is named without which it runs the model. Nothing was written.',
+});
+
+export const originalRefused = defineDiagnostic({
+  code: 'RES0818',
+  severity: 'warning',
+  title: 'onnxruntime does not run the file as it is',
+  found: msg`${'found'}`,
+  expected: msg`a file that runs on the cpu provider with the optimiser off`,
+  hint: msg`${'hint'}`,
+  more: 'What does not run cannot be compared. Sizes of pictures and sequences that models are often made for were tried, too. The float64 reference of the file and that of the optimised model are compared instead, where every operator has one.',
+});
+
+export const notComparable = defineDiagnostic({
+  code: 'RES0819',
+  severity: 'warning',
+  title: msg`output ${'name'} cannot be compared`,
+  found: msg`${'found'}`,
+  expected: msg`an output that the inputs determine`,
+  hint: msg`${'hint'}`,
+  more: 'The original itself gives other numbers when it runs again, or when its inputs are moved by their last digits: random operators do that, and models that amplify rounding on random inputs. The other outputs are compared all the same.',
+});
+
+export const nothingCompared = defineDiagnostic({
+  code: 'RES0830',
+  title: 'nothing could be compared',
+  found: msg`${'found'}`,
+  expected: msg`at least one output of one run`,
+  hint: msg`${'hint'}`,
+  more: 'A proof was asked for and there is none, so that the command ends with 1. The warnings before it say why.',
+});
+
 export const fileUnreadable = defineDiagnostic({
   code: 'RES0820',
   title: msg`cannot read ${'file'}`,

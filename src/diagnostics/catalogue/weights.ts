@@ -158,6 +158,15 @@ export const unknownDict = defineDiagnostic({
   more: 'What follows # names a dict inside the file by its path, as in checkpoint.pt#model.ema.',
 });
 
+export const emptyCheckpoint = defineDiagnostic({
+  code: 'RES0525',
+  title: msg`checkpoint ${'checkpoint'} holds no tensors`,
+  found: msg`no tensors at all`,
+  expected: msg`the parameters of ${'model'}`,
+  hint: msg`run rescc weights ${'checkpoint'} to see what is in it`,
+  more: 'The file is whole, but names no tensor: something else was saved, such as the state of an optimiser that had not run.',
+});
+
 export const mapCollision = defineDiagnostic({
   code: 'RES0523',
   title: msg`two tensors are mapped to ${'name'}`,

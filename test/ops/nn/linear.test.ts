@@ -4,7 +4,7 @@ import { Dim } from '../../../src/ir/dim.ts';
 import type { HostTensor } from '../../../src/ir/types.ts';
 import { given } from '../../../src/ops/attrs.ts';
 import { embeddingLayer } from '../../../src/ops/embedding.ts';
-import { linear, linearLayer, matmul, matmulLayer } from '../../../src/ops/linear.ts';
+import { gemm, linear, linearLayer, matmul, matmulLayer } from '../../../src/ops/linear.ts';
 import { at, built, difference, evaluated, failure, host, indices, inferred, lowered, numbers, sampler } from './tools.ts';
 
 function plainLinear(x: HostTensor, w: HostTensor, bias: HostTensor | undefined): HostTensor {
@@ -152,6 +152,42 @@ describe('matmul', () => {
   for (const [label, operands] of Object.entries(uses)) {
     test(`matmul_${label}`, () => expect(failure(() => inferred(matmul, operands)).label).toBe(label));
   }
+});
+
+describe('gemm', () => {
+  test('is alpha · A · B + beta · C with operands read transposed', () => {
+    const a = numbers([2, 3], [1, 2, 3, 4, 5, 6]);
+    const b = numbers([3, 2], [1, 0, 0, 1, 1, 1]);
+    const at3 = numbers([3, 2], [1, 4, 2, 5, 3, 6]);
+    const bt = numbers([2, 3], [1, 0, 1, 0, 1, 1]);
+    const plain = [4, 5, 10, 11];
+    expect([...evaluated(gemm, [a, b]).data]).toEqual(plain);
+    expect([...evaluated(gemm, [at3, b], { trans_a: true }).data]).toEqual(plain);
+    expect([...evaluated(gemm, [a, bt], { trans_b: true }).data]).toEqual(plain);
+    expect([...evaluated(gemm, [at3, bt], { trans_a: true, trans_b: true, alpha: 2 }).data]).toEqual([8, 10, 20, 22]);
+    const shifted = (c: HostTensor): readonly number[] => [...evaluated(gemm, [a, b, c], { beta: 10 }).data];
+    expect(shifted(numbers([], [1]))).toEqual([14, 15, 20, 21]);
+    expect(shifted(numbers([2], [1, 2]))).toEqual([14, 25, 20, 31]);
+    expect(shifted(numbers([2, 1], [1, 2]))).toEqual([14, 15, 30, 31]);
+    expect(shifted(numbers([2, 2], [1, 2, 3, 4]))).toEqual([14, 25, 40, 51]);
+  });
+
+  test('symbolic sizes', () => {
+    expect(inferred(gemm, ['f32[K, M]', 'f32[N, K]', 'f32[M, 1]'], { trans_a: true, trans_b: true })).toBe('f32[M, N]');
+  });
+
+  const uses: Record<string, readonly string[]> = {
+    c1: ['f32[2, 3, 4]', 'f32[4, 2]'],
+    c2: ['f32[2, 3]', 'f16[3, 2]'],
+    c3: ['f32[2, 3]', 'f32[2, 3]'],
+    c4: ['f32[2, 3]', 'f32[3, 4]', 'f32[2]'],
+  };
+  for (const [label, operands] of Object.entries(uses)) {
+    test(`gemm_${label}`, () => expect(failure(() => inferred(gemm, operands)).label).toBe(label));
+  }
+  test('gemm_c4 of a C of a higher rank', () => {
+    expect(failure(() => inferred(gemm, ['f32[1, 3]', 'f32[3, 4]', 'f32[1, 1, 4]'])).label).toBe('c4');
+  });
 });
 
 describe('embedding', () => {

@@ -207,6 +207,9 @@ export function lowered(
     nodes: () => {
       throw new Error('no operator of this folder has several results');
     },
+    foreign: () => {
+      throw new Error('no operator of this folder is foreign');
+    },
     constant: (tensor) => `const[${tensor.dims.join(',')}]`,
     i64: (list) => `[${list.join(',')}]`,
     scalar: (_, value) => String(value),

@@ -1,0 +1,280 @@
+/**
+ * `rescc optimize` beside onnxslim, onnxsim, onnxoptimizer and onnxscript, on the same files in the same run:
+ *
+ *     python3 -m venv VENV && VENV/bin/pip install -r bench/requirements.txt && npm run build
+ *     npx tsx bench/optimize.ts --python VENV/bin/python [--rounds 3] [--runs 15] [FILE.onnx …]
+ *
+ * Every tool is a process of its own that reads a file and writes one, in turns, so that a slow minute of the machine falls on all alike. Peak
+ * memory is the largest resident set of that process, by getrusage. Then the results run in onnxruntime, its own optimiser on, in turns too,
+ * and their outputs are compared with the original's. Without files it takes those of ../shared/fixtures that are there, and models compiled from
+ * examples/ at -O0. Prints a table in Markdown; with `--write` also bench/optimize.md.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpus, tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import type { FileGraph } from '../src/import/model.ts';
+import { readOnnxFile } from '../src/import/read.ts';
+import type { HostTensor } from '../src/ir/types.ts';
+import { compareLatency, median } from '../src/runtime/bench.ts';
+import { randomTensor } from '../src/runtime/inputs.ts';
+import { runtimeVersion } from '../src/runtime/provider.ts';
+import { openSession, type Port } from '../src/runtime/session.ts';
+import { memorySource } from '../src/weights/bytes.ts';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    python: { type: 'string', default: 'python3' },
+    rounds: { type: 'string', default: '3' },
+    runs: { type: 'string', default: '15' },
+    write: { type: 'boolean', default: false },
+  },
+});
+const rounds = Number(values.rounds);
+const runs = Number(values.runs);
+const threads = Math.min(4, cpus().length);
+const folder = mkdtempSync(join(tmpdir(), 'rescc-bench-optimize-'));
+
+interface Tool {
+  readonly name: string;
+  readonly version: string;
+  command(from: string, to: string): readonly string[];
+}
+
+/** Each peer as its documentation says to call it, with its default settings. */
+const peers: Readonly<Record<string, string>> = {
+  onnxslim: 'import onnxslim; onnxslim.slim(a, b)',
+  onnxsim:
+    'import onnx, onnxsim; model, ok = onnxsim.simplify(onnx.load(a)); assert ok, "its own check failed"; onnx.save(model, b)',
+  onnxoptimizer: 'import onnx, onnxoptimizer as o; onnx.save(o.optimize(onnx.load(a), o.get_fuse_and_elimination_passes()), b)',
+  onnxscript: 'import onnx, onnxscript.optimizer as o; onnx.save(o.optimize(onnx.load(a)), b)',
+};
+
+function python(code: string): string {
+  const done = spawnSync(values.python, ['-c', code], { encoding: 'utf8' });
+  return done.status === 0 ? done.stdout.trim() : '';
+}
+
+const tools: Tool[] = [
+  {
+    name: 'rescc -O1',
+    version: '',
+    command: (from, to) => [process.execPath, join(root, 'dist/rescc.js'), 'optimize', from, '-o', to],
+  },
+];
+for (const [name, code] of Object.entries(peers)) {
+  const version = python(`import importlib.metadata as m; print(m.version('${name}'))`);
+  if (version === '') console.error(`${name} is not installed for ${values.python}: left out`);
+  else
+    tools.push({
+      name,
+      version,
+      command: (from, to) => [values.python, '-c', `import sys; a, b = sys.argv[1:]; ${code}`, from, to],
+    });
+}
+
+interface Measured {
+  readonly seconds: number;
+  readonly peakBytes: number;
+  readonly error: string | undefined;
+}
+
+/** A child of this small process, so that getrusage counts that child alone. */
+const watcher = `import json, resource, subprocess, sys, time
+began = time.perf_counter()
+done = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+print(json.dumps({'seconds': time.perf_counter() - began, 'peak': resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024,
+                  'status': done.returncode, 'said': done.stderr[-2000:]}))`;
+
+function run(command: readonly string[]): Measured {
+  const done = spawnSync(values.python, ['-c', watcher, ...command], { encoding: 'utf8', cwd: folder, timeout: 600_000 });
+  if (done.status !== 0) return { seconds: Number.NaN, peakBytes: 0, error: 'took more than ten minutes' };
+  const { seconds, peak, status, said } = JSON.parse(done.stdout) as {
+    seconds: number;
+    peak: number;
+    status: number;
+    said: string;
+  };
+  const last = said.trim().split('\n').at(-1) ?? '';
+  return { seconds, peakBytes: peak, error: status === 0 ? undefined : last || `ended with ${status}` };
+}
+
+function countNodes(graph: FileGraph): number {
+  let count = 0;
+  const open = [graph];
+  for (let next = open.pop(); next; next = open.pop()) {
+    for (const node of next.nodes) {
+      // A constant is data, whether it is written as a node or as an initialiser.
+      if (node.opType !== 'Constant') count++;
+      for (const attribute of node.attributes) {
+        if (attribute.kind === 'graph') open.push(attribute.value);
+        else if (attribute.kind === 'graphs') open.push(...attribute.value);
+      }
+    }
+  }
+  return count;
+}
+
+async function nodesOf(path: string): Promise<number> {
+  return countNodes((await readOnnxFile(memorySource(path, readFileSync(path)))).graph);
+}
+
+/** One picture or sentence: the first open size is the batch, others are small. */
+function inputsFor(ports: readonly Port[]): Map<string, HostTensor> {
+  return new Map(
+    ports.map((port) => {
+      const dims = port.dims.map((d, i) => (typeof d === 'number' ? d : i === 0 ? 1 : 16));
+      return [port.name, randomTensor(port.elem, dims, port.name)];
+    }),
+  );
+}
+
+function worstError(a: ReadonlyMap<string, HostTensor>, b: ReadonlyMap<string, HostTensor>): number {
+  let worst = 0;
+  for (const [name, x] of a) {
+    const y = b.get(name);
+    if (y?.dims.join() !== x.dims.join()) return Infinity;
+    let scale = 0;
+    let off = 0;
+    for (let i = 0; i < x.data.length; i++) {
+      scale = Math.max(scale, Math.abs(x.data[i] ?? 0));
+      off = Math.max(off, Math.abs((x.data[i] ?? 0) - (y.data[i] ?? 0)));
+    }
+    worst = Math.max(worst, off / (scale || 1));
+  }
+  return worst;
+}
+
+const fixtures = join(root, '../shared/fixtures');
+function defaults(): string[] {
+  const named = ['cifar10/resnet20-torch-bn.onnx', 'rfb320/version-RFB-320.onnx', 'onnx-light/light_resnet50.onnx'].map((name) =>
+    join(fixtures, name),
+  );
+  const small = join(fixtures, 'onnxruntime-fusion');
+  if (existsSync(small)) for (const name of readdirSync(small)) if (name.endsWith('.onnx')) named.push(join(small, name));
+  const found = named.filter((path) => existsSync(path));
+  for (const [file, model] of [
+    ['resnet', 'ResNet50'],
+    ['densenet', 'DenseNet121'],
+    ['repvgg', 'RepVGG_A0'],
+    ['bert', 'BertForMaskedLM'],
+  ] as const) {
+    const out = join(folder, `${model}.onnx`);
+    const args = ['dist/rescc.js', `examples/${file}.res`, '--model', model, '-O0', '-o', out];
+    const done = spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8' });
+    if (done.status === 0) found.push(out);
+    else console.error(`${model}: ${done.stderr}`);
+  }
+  return found;
+}
+
+const lines: string[] = [];
+function print(line: string): void {
+  lines.push(line);
+  console.log(line);
+}
+
+async function bench(source: string): Promise<void> {
+  const name = basename(source, '.onnx');
+  const results = new Map<Tool, Measured[]>(tools.map((tool) => [tool, []]));
+  const target = (tool: Tool): string => join(folder, `${tools.indexOf(tool)}.onnx`);
+  // The first round fills caches and does not count.
+  for (let round = 0; round <= rounds; round++) {
+    for (const tool of tools) {
+      rmSync(target(tool), { force: true });
+      const measured = run(tool.command(source, target(tool)));
+      if (round > 0 || measured.error !== undefined) results.get(tool)?.push(measured);
+    }
+  }
+  const session = await openSession(source, { ep: 'cpu', optimization: 'off', threads });
+  const inputs = inputsFor(session.inputs);
+  const expected = await session.run(inputs);
+  await session.close();
+
+  const failed = new Map<Tool, string>();
+  const errors = new Map<Tool, number>();
+  for (const tool of tools) {
+    const said = results.get(tool)?.find((one) => one.error !== undefined)?.error;
+    if (said !== undefined || !existsSync(target(tool))) {
+      failed.set(tool, said ?? 'wrote nothing');
+      continue;
+    }
+    try {
+      const made = await openSession(target(tool), { ep: 'cpu', optimization: 'off', threads });
+      errors.set(tool, worstError(expected, await made.run(inputs)));
+      await made.close();
+    } catch (error) {
+      failed.set(tool, `onnxruntime: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+  const running = tools.filter((tool) => !failed.has(tool));
+  const latencies = await compareLatency(
+    [
+      { name: 'original', bytes: source, optimization: 'all' },
+      ...running.map((tool) => ({ name: tool.name, bytes: target(tool), optimization: 'all' as const })),
+    ],
+    inputs,
+    { runs, threads, creations: 1 },
+  );
+  const latency = (name: string): string => {
+    const one = latencies.find((l) => l.name === name);
+    return one ? `${one.medianMs.toFixed(2)} ± ${one.spreadMs.toFixed(2)}` : '';
+  };
+  const kilobytes = (path: string): string => (statSync(path).size / 1000).toFixed(1);
+  print(`| ${name} | original | | | ${await nodesOf(source)} | ${kilobytes(source)} | ${latency('original')} | |`);
+  for (const tool of tools) {
+    const measured = results.get(tool) ?? [];
+    const why = failed.get(tool);
+    if (why !== undefined) {
+      print(`| | ${tool.name} | failed: ${why.replaceAll('|', '/').slice(0, 120)} | | | | | |`);
+      continue;
+    }
+    const seconds = median(measured.map((one) => one.seconds)).toFixed(2);
+    const peak = (median(measured.map((one) => one.peakBytes)) / 1e6).toFixed(0);
+    const error = errors.get(tool) ?? Number.NaN;
+    const cells = [
+      seconds,
+      peak,
+      await nodesOf(target(tool)),
+      kilobytes(target(tool)),
+      latency(tool.name),
+      error.toExponential(1),
+    ];
+    print(`| | ${tool.name} | ${cells.join(' | ')} |`);
+  }
+}
+
+try {
+  const files = positionals.length > 0 ? positionals : defaults();
+  const versions = tools.flatMap((tool) => (tool.version === '' ? [] : [`${tool.name} ${tool.version}`]));
+  print('# Optimising ONNX files, beside other optimisers\n');
+  print(
+    '`npx tsx bench/optimize.ts --write` writes this page; the peers are those of bench/requirements.txt. Whole processes from start to exit,',
+  );
+  print(
+    `in turns: time and peak memory are medians of ${rounds}. Nodes without constants, sub-graphs counted. Latency: median of ${runs} runs in`,
+  );
+  print(
+    `onnxruntime ${runtimeVersion()} (CPU, ${threads} threads, its own optimiser on) ± half the distance between the quartiles. Error: largest`,
+  );
+  print(`difference from the original's outputs over their largest element, onnxruntime's optimiser off.\n`);
+  print(`Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? ''}; ${versions.join(', ')}.\n`);
+  print('| model | by | seconds | peak MB | nodes | kB | latency ms | error |');
+  print('| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |');
+  for (const file of files) {
+    try {
+      await bench(file);
+    } catch (error) {
+      print(
+        `| ${basename(file, '.onnx')} | original | failed: ${error instanceof Error ? error.message.split('\n')[0] : ''} | | | | | |`,
+      );
+    }
+  }
+  if (values.write) writeFileSync(join(root, 'bench/optimize.md'), `${lines.join('\n')}\n`);
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}

@@ -1,0 +1,111 @@
+/** The report of `rescc optimize`: what a file was and what it is now, for people and as data. */
+import { maddsText } from '../codegen/summary.ts';
+import type { OptimizeReport } from '../optimize.ts';
+import { bytesText, grouped, passesJson, statsJson } from './compile.ts';
+
+/** What was written, where something was. */
+export interface Target {
+  readonly path: string;
+  readonly bytes: number;
+}
+
+/** Groups that are shown without --verbose. */
+const shownGroups = 5;
+
+/** The width that lines are broken at. */
+const width = 80;
+const nameWidth = 16;
+
+/** A diff of two models: what changed, what stayed, what could not be done and why. */
+export function reportText(
+  report: OptimizeReport,
+  target: Target | undefined,
+  seconds: number,
+  options: { readonly verbose: boolean },
+): string {
+  const { before, after, opset } = report;
+  const lines: string[] = [`${report.file}${target ? ` → ${target.path}` : ''}`];
+  const row = (name: string, text: string): void => {
+    lines.push(...wrapped(`  ${name.padEnd(nameWidth)} `, text));
+  };
+  const change = (a: string, b: string): string => (a === b ? a : `${a} → ${b}`);
+  row('nodes', change(grouped(report.nodes.before), grouped(report.nodes.after)));
+  lines.push(...operatorLines(report));
+  row('weights', change(bytesText(before.bytes), bytesText(after.bytes)));
+  row('parameters', change(grouped(elementsOf(before)), grouped(elementsOf(after))));
+  row('multiply-adds', change(maddsText(before.madds), maddsText(after.madds)));
+  const size = target ? change(bytesText(report.fileBytes), bytesText(target.bytes)) : bytesText(report.fileBytes);
+  row('file', `${size}, opset ${change(String(opset.before), String(opset.after))}, -O${report.level}`);
+  if (report.equalWeights > 0) row('equal weights', `${report.equalWeights} stored once`);
+  row('time', `${seconds.toFixed(2)} s`);
+  const most = options.verbose ? Infinity : shownGroups;
+  const groups = <T>(name: string, all: readonly T[], text: (one: T) => string): void => {
+    for (const [i, one] of all.slice(0, most).entries()) row(i === 0 ? name : '', text(one));
+    if (all.length > most) row('', `and ${all.length - most} more kinds: --verbose`);
+  };
+  groups('refused', report.refused, ({ rule, condition, count, example }) => {
+    const times = count === 1 ? 'at' : `${grouped(count)} times, first at`;
+    return `${rule}: ${condition}, ${times} ${example === '' ? 'a node without a name' : example}`;
+  });
+  groups('passed through', report.foreign, ({ operator, why, count, example }) => {
+    const times = count === 1 ? operator : `${operator} × ${grouped(count)}`;
+    return `${times}: ${why}${example === '' ? '' : ` (${example})`}`;
+  });
+  if (report.foreign.length > 0) row('', 'Passes stop where these stand; everything around them is optimised.');
+  for (const note of report.notes) row('note', note);
+  return lines.join('\n');
+}
+
+function elementsOf(stats: OptimizeReport['before']): number {
+  return stats.parameters + stats.buffers;
+}
+
+/** Operators that changed a line each, the others together. */
+function operatorLines({ operators }: OptimizeReport): readonly string[] {
+  const changed = operators.filter((one) => one.before !== one.after).sort((a, b) => b.before - a.before || b.after - a.after);
+  const same = operators.filter((one) => one.before === one.after).sort((a, b) => b.before - a.before);
+  const name = Math.max(nameWidth, ...changed.map((one) => one.name.length + 2));
+  const digits = Math.max(...changed.map((one) => grouped(one.before).length), 1);
+  const lines = changed.map(
+    (one) => `    ${one.name.padEnd(name - 2)} ${grouped(one.before).padStart(digits)} → ${grouped(one.after)}`,
+  );
+  if (same.length > 0) {
+    const text = same.map((one) => `${one.name} ${grouped(one.before)}`).join(', ');
+    lines.push(...wrapped(`    ${'unchanged'.padEnd(nameWidth - 2)} `, text));
+  }
+  return lines;
+}
+
+/** Behind the head, broken at words; what follows is indented as far. */
+function wrapped(head: string, text: string): readonly string[] {
+  const lines: string[] = [];
+  let line = head;
+  let empty = true;
+  for (const word of text.split(' ')) {
+    if (!empty && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = ' '.repeat(head.length) + word;
+    } else line += empty ? word : ` ${word}`;
+    empty = false;
+  }
+  return [...lines, line];
+}
+
+/** The report for --json. */
+export function reportJson(report: OptimizeReport): Readonly<Record<string, unknown>> {
+  return {
+    file: report.file,
+    opset: report.opset,
+    level: report.level,
+    nodes: report.nodes,
+    operators: report.operators,
+    fileBytes: report.fileBytes,
+    before: statsJson(report.before),
+    after: statsJson(report.after),
+    passes: passesJson(report.passes),
+    refused: report.refused,
+    foreign: report.foreign,
+    equalWeights: report.equalWeights,
+    notes: report.notes,
+  };
+}

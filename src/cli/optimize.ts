@@ -1,0 +1,251 @@
+/** `rescc optimize in.onnx -o out.onnx`: the passes on a file that somebody else made, a report, and on request a proof. */
+import { extname } from 'node:path';
+import type { Command } from 'commander';
+import { toDot, toSvg } from '../codegen/draw.ts';
+import { onnxText } from '../codegen/text.ts';
+import { badOption, noTarget, wrongKind } from '../diagnostics/catalogue/cli.ts';
+import { bug, DiagnosticError, fail } from '../diagnostics/diagnostic.ts';
+import type { Graph } from '../ir/graph.ts';
+import { printGraph } from '../ir/print.ts';
+import { type OptimizeOnnxOptions, type OptimizeResult, optimizeOnnx } from '../optimize.ts';
+import { explainRule, passNames } from '../passes/pipeline.ts';
+import { availableProviders } from '../runtime/available.ts';
+import { type EquivalenceReport, verifyOptimized } from '../runtime/equivalence.ts';
+import { providers } from '../runtime/provider.ts';
+import { verifyTable } from '../runtime/verify.ts';
+import type { ByteSource } from '../weights/bytes.ts';
+import { exprOf, materialize } from '../weights/expr.ts';
+import { fileSource } from '../weights/node/file-source.ts';
+import { refuse, type TargetFlags, text, write } from './compile.ts';
+import { readBytes } from './files.ts';
+import { peakMemory } from './memory.ts';
+import { reportJson, reportText } from './optimize-report.ts';
+import { checkPasses, collect, type OutputFlags, type PassFlags, wholeNumber, withOutput, withPasses } from './options.ts';
+import { Exit, err, exitCodes, out, report, say, stopOnErrors } from './output.ts';
+import { explainRefusals, statsTable } from './pass-report.ts';
+import { askedProviders, readInputs, verifyJson } from './verify-options.ts';
+
+type Emit = 'onnx' | 'onnx-text' | 'ir' | 'dot' | 'svg';
+const emits: readonly Emit[] = ['onnx', 'onnx-text', 'ir', 'dot', 'svg'];
+
+/** What says how a file is imported and optimised; `verify` takes it too. */
+export interface FileFlags extends PassFlags, OutputFlags {
+  readonly raise?: boolean;
+  readonly inputShape?: readonly string[];
+  readonly keepInputs?: boolean;
+  readonly ep: string;
+  readonly input?: readonly string[];
+  readonly seed?: number;
+}
+
+interface Flags extends FileFlags, TargetFlags {
+  readonly emit?: string;
+  readonly stats?: boolean;
+  readonly explain?: string | boolean;
+  readonly printAfter?: string;
+  readonly verify?: boolean;
+  readonly verbose?: boolean;
+}
+
+/** Options about the file that is imported. */
+export function withFile(command: Command): Command {
+  return command
+    .option('--raise', 'raises the opset where that says the model in fewer nodes')
+    .option('--input-shape <name=size>', 'gives a symbolic size or an input a size: N=1, image=1,3,224,224 (repeatable)', collect)
+    .option('--keep-inputs', 'initialisers that are listed as inputs can still be overridden')
+    .option('--ep <list>', `execution providers to verify on: a list of ${providers.join(', ')}, or auto`, 'cpu')
+    .option('-i, --input <name=file.npy>', 'verifies on this input too (repeatable)', collect);
+}
+
+export function addOptimize(program: Command): void {
+  const command = program
+    .command('optimize')
+    .description('optimises an ONNX file')
+    .argument('<file>', 'an .onnx file, or - for standard input')
+    .option('-o, --output <file>', 'where to write, or - for standard output; the file itself is allowed')
+    .option('--verify', 'proves in onnxruntime that nothing changed; nothing is written where something did')
+    .option('--seed <n>', 'seed of the inputs to verify on', wholeNumber(0, Number.MAX_SAFE_INTEGER))
+    .option('--emit <kind>', `what to write: ${emits.join(', ')}`)
+    .option('--stats', 'prints what every pass did and refused')
+    .option('--explain [rule]', 'prints each refusal of a pass or rule with its reason and place')
+    .option('--print-after <pass>', 'prints the graph after a pass')
+    .option('--external-data [name]', 'writes weights to a data file beside the model')
+    .option('--force', 'replaces files that are no ONNX models')
+    .option('-v, --verbose', 'reports every kind of refusal and every operator that passes through');
+  withOutput(withPasses(withFile(command))).action((file: string, flags: Flags) => run(file, flags));
+}
+
+async function run(file: string, given: Flags): Promise<void> {
+  const started = performance.now();
+  const emit = emits.find((e) => e === (given.emit ?? 'onnx'));
+  if (!emit) return refuse('--emit', given.emit ?? '', emits, 'onnx');
+  const flags = { ...given, binary: emit === 'onnx' && given.output === '-' };
+  const { printAfter, explain } = flags;
+  if (printAfter !== undefined && !passNames.includes(printAfter)) refuse('--print-after', printAfter, passNames, 'simplify');
+  if (typeof explain === 'string' && !explainRule(explain)) refuse('--explain', explain, passNames, 'fold-batchnorm');
+  const asked = flags.verify || flags.stats || explain;
+  if (emit === 'onnx' && flags.output === undefined && !asked) fail(noTarget, { with: { example: 'optimized.onnx' } });
+  const source = openFile(file);
+  try {
+    const options: OptimizeOnnxOptions = {
+      ...optionsOf(flags),
+      keepUnoptimized: flags.verify,
+      onPass: (name: string, graph: Graph) => {
+        if (name === printAfter && !flags.json) err(printGraph(graph));
+      },
+    };
+    const result = await optimizeOnnx(source.from, options);
+    stopOnErrors(flags, result.diagnostics);
+    const { graph, onnx, report: made } = result;
+    if (!graph || !onnx || !made) return;
+    const proof = flags.verify ? await prove(source, result, options, flags) : undefined;
+    const table = flags.binary ? err : out;
+    if (proof && !flags.json) {
+      if (!flags.quiet) table(verifyTable(proof));
+      report(flags, proof.diagnostics);
+    }
+    const proofJson = proof && { verification: { ok: proof.ok, culprit: proof.culprit, ...verifyJson(proof) } };
+    if (proof && !proof.ok) {
+      if (flags.json) report(flags, proof.diagnostics, { ok: false, ...reportJson(made), ...proofJson });
+      throw new Exit(exitCodes.failed);
+    }
+    switch (emit) {
+      case 'ir':
+        return text(flags, result.diagnostics, printGraph(graph));
+      case 'onnx-text':
+        return text(flags, result.diagnostics, onnxText(onnx));
+      case 'dot':
+        return text(flags, result.diagnostics, toDot(graph));
+      case 'svg':
+        return text(flags, result.diagnostics, await toSvg(toDot(graph)));
+      default:
+        break;
+    }
+    if (!flags.json) report(flags, result.diagnostics);
+    const written = await write(result, emit, flags);
+    const seconds = (performance.now() - started) / 1000;
+    if (flags.json) {
+      report(flags, [...result.diagnostics, ...(proof?.diagnostics ?? [])], {
+        ok: true,
+        output: flags.output,
+        seconds,
+        peakBytes: peakMemory(),
+        bytes: written.bytes,
+        files: written.files,
+        ...reportJson(made),
+        ...proofJson,
+      });
+      return;
+    }
+    // Tables are asked for, but beside a model on standard output they would spoil it.
+    if (flags.stats) table(statsTable(made.passes));
+    if (explain) table(explainRefusals(made.passes, typeof explain === 'string' ? explain : undefined));
+    const target =
+      flags.output === undefined ? undefined : { path: flags.binary ? 'standard output' : flags.output, bytes: written.bytes };
+    say(flags, reportText(made, target, seconds, { verbose: flags.verbose ?? false }));
+  } finally {
+    source.close();
+  }
+}
+
+/** A file to optimise, opened. */
+export interface OpenedFile {
+  readonly from: ByteSource | Uint8Array;
+  /** For onnxruntime, which maps files. */
+  readonly original: string | Uint8Array;
+  readonly name: string;
+  close(): void;
+}
+
+export function openFile(path: string): OpenedFile {
+  if (path === '-') {
+    const bytes = readBytes(path);
+    return { from: bytes, original: bytes, name: '<stdin>', close: () => undefined };
+  }
+  if (extname(path) === '.res') {
+    const hint = `rescc ${path} -o ${path.replace(/\.res$/, '.onnx')}`;
+    fail(wrongKind, { with: { path, found: 'a source of the language by its name', expected: 'an .onnx file', hint } });
+  }
+  const source = fileSource(path);
+  return { from: source, original: path, name: path, close: () => source.close() };
+}
+
+/** The API's options for the flags given. */
+export function optionsOf(flags: FileFlags): OptimizeOnnxOptions {
+  checkPasses(flags.passes);
+  return {
+    level: flags.O,
+    passes: flags.passes,
+    target: flags.target,
+    verifyIr: flags.verifyIr,
+    opset: flags.opset,
+    raise: flags.raise,
+    keepInputs: flags.keepInputs,
+    inputShapes: shapesOf(flags.inputShape ?? []),
+  };
+}
+
+/** `N=1`, `image:0=1`, `image=1,3,224,224`, `image=?,3,224,224`. */
+function shapesOf(specs: readonly string[]): Readonly<Record<string, number | readonly (number | undefined)[]>> {
+  const shapes: [string, number | readonly (number | undefined)[]][] = [];
+  for (const spec of specs) {
+    const at = spec.lastIndexOf('=');
+    const parts = at < 1 ? [] : spec.slice(at + 1).split(/[,x]/);
+    const sizes = parts.map((part) => (part.trim() === '?' ? undefined : Number(part.trim() === '' ? Number.NaN : part)));
+    if (sizes.length === 0 || sizes.some((size) => size !== undefined && !(Number.isSafeInteger(size) && size >= 0))) {
+      fail(badOption, {
+        with: {
+          option: '--input-shape',
+          found: spec,
+          expected: 'name=size, or name=sizes separated by commas, ? where one stays open',
+          hint: '--input-shape image=1,3,224,224',
+        },
+      });
+    }
+    const [only] = sizes;
+    shapes.push([spec.slice(0, at), sizes.length === 1 && only !== undefined ? only : sizes]);
+  }
+  return Object.fromEntries(shapes);
+}
+
+/** Compares a file with what was made of it; a rewrite that broke something is looked for. */
+export async function prove(
+  source: OpenedFile,
+  result: OptimizeResult,
+  options: OptimizeOnnxOptions,
+  flags: FileFlags,
+): Promise<EquivalenceReport> {
+  const { graph, onnx, unoptimized, report: made } = result;
+  if (!graph || !onnx || !unoptimized || !made) return bug('a proof of what was not made');
+  const eps = askedProviders(flags.ep) ?? (await availableProviders());
+  const progress = process.stderr.isTTY && !flags.quiet && !flags.json;
+  const proof = await verifyOptimized({
+    original: source.original,
+    before: unoptimized,
+    after: graph,
+    onnx,
+    constants: (value) => materialize(exprOf(value)),
+    rebuild: async (fuel, onFiring) => {
+      const again = await optimizeOnnx(source.from, {
+        ...options,
+        // The opset that was chosen, so that nothing but the rewrites is another.
+        opset: made.opset.after,
+        raise: false,
+        keepUnoptimized: false,
+        onPass: undefined,
+        fuel: Number.isFinite(fuel) ? fuel : undefined,
+        onFiring,
+      });
+      if (!again.onnx) throw new DiagnosticError(again.diagnostics);
+      return again.onnx;
+    },
+    eps,
+    inputs: await readInputs(flags.input ?? []),
+    seed: flags.seed,
+    level: `-O${made.level}`,
+    command: `rescc optimize ${source.name} -o out.onnx`,
+    ...(progress && { progress: (step: string) => process.stderr.write(`\r\u001b[K${step}`) }),
+  });
+  if (progress) process.stderr.write('\r\u001b[K');
+  return proof;
+}

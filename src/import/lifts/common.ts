@@ -1,0 +1,80 @@
+/** What lifts share: operands as numbers, axes, and data types by their number in a file (TensorProto.DataType, onnx.proto). */
+import type { Value } from '../../ir/graph.ts';
+import type { Operator } from '../../ir/operator.ts';
+import type { ElemType } from '../../ir/types.ts';
+import { type Lift, type LiftBuilder, type LiftNode, NotLifted } from '../lift.ts';
+
+const elemTypes: ReadonlyMap<number, ElemType> = new Map<number, ElemType>([
+  [1, 'f32'],
+  [2, 'u8'],
+  [3, 'i8'],
+  [4, 'u16'],
+  [5, 'i16'],
+  [6, 'i32'],
+  [7, 'i64'],
+  [9, 'bool'],
+  [10, 'f16'],
+  [11, 'f64'],
+  [12, 'u32'],
+  [13, 'u64'],
+  [16, 'bf16'],
+]);
+
+/** Undefined for strings, 4-bit and 8-bit floats, and other types that the graph has not. */
+export function elemOfDataType(dataType: number): ElemType | undefined {
+  return elemTypes.get(dataType);
+}
+
+/** Leaves the node foreign. */
+export function leave(why: string): never {
+  throw new NotLifted(why);
+}
+
+/** The numbers of a small constant operand; undefined where it is left out. */
+export function numbersAt(node: LiftNode, b: LiftBuilder, index: number, what: string): readonly number[] | undefined {
+  const value = node.input(index);
+  if (!value) return undefined;
+  return Array.from(b.needHost(value, what).data);
+}
+
+/** The number of a constant operand of one element; undefined where it is left out. */
+export function numberAt(node: LiftNode, b: LiftBuilder, index: number, what: string): number | undefined {
+  const list = numbersAt(node, b, index, what);
+  if (!list) return undefined;
+  const [only] = list;
+  if (list.length !== 1 || only === undefined) return leave(`${what} has ${list.length} elements`);
+  return only;
+}
+
+/** Axes as an attribute (older forms) or as an operand. */
+export function axesOf(node: LiftNode, b: LiftBuilder, index: number): readonly number[] | undefined {
+  return node.ints('axes') ?? numbersAt(node, b, index, 'axes');
+}
+
+export function axisFrom(axis: number, rank: number): number {
+  return axis < 0 ? axis + rank : axis;
+}
+
+/** The operator on the operands as they are. */
+export function same(operator: Operator, operands: number): Lift {
+  return (node, b) => [
+    b.op(
+      operator,
+      Array.from({ length: operands }, (_, i) => node.need(i)),
+    ),
+  ];
+}
+
+/** f32 as the file has it. */
+export function isFloat32(value: number, nearest: number): boolean {
+  return Math.fround(value) === Math.fround(nearest);
+}
+
+/** The node says what the operator always does. */
+export function require(holds: boolean, why: string): asserts holds {
+  if (!holds) leave(why);
+}
+
+export function rankOf(value: Value): number {
+  return value.type.dims.length;
+}

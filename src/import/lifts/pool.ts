@@ -1,0 +1,84 @@
+/**
+ * Lifts of pools: MaxPool-12 (-22), AveragePool-11 (-19, -22), GlobalAveragePool-1 (-22), GlobalMaxPool-1 (-22).
+ *
+ * `ceil_mode` becomes padding. With extent e, begin b, end p there are ⌈(L + b + p − e)/s⌉ + 1 windows. Runtimes disagree whether a window may
+ * begin behind the input; where none does, the same windows come of the end p' = (n − 1)·s + e − L − b, rounded down. None does for any L
+ * where p + s ≤ e, and then p' = p + s − 1 serves every L, because ⌈x/s⌉ = ⌊(x + s − 1)/s⌋.
+ */
+import type { Dim } from '../../ir/dim.ts';
+import { avgpool, globalAvgpool, globalMaxpool, maxpool } from '../../ops/pool.ts';
+import { windowExtent } from '../../ops/window.ts';
+import type { Lift, LiftBuilder, LiftNode, LiftTable } from '../lift.ts';
+import { leave, require, same } from './common.ts';
+import { perAxis, windowPads } from './nn.ts';
+
+interface Pool {
+  readonly kernel: readonly number[];
+  readonly stride: readonly number[];
+  readonly dilation: readonly number[];
+  readonly pads: readonly number[];
+  /** Whether `ceil_mode` padded more than was asked for. */
+  readonly extended: boolean;
+}
+
+function poolOf(node: LiftNode, b: LiftBuilder): Pool {
+  const kernel = node.ints('kernel_shape') ?? leave('no kernel_shape');
+  const axes = kernel.length;
+  b.pinRank(0, axes + 2);
+  const x = node.need(0);
+  const stride = perAxis(node, 'strides', axes, 1);
+  const dilation = perAxis(node, 'dilations', axes, 1);
+  const same = node.string('auto_pad', 'NOTSET').startsWith('SAME');
+  // The specification counts from the dilated window, onnxruntime from the plain one.
+  if (same && dilation.some((d) => d !== 1)) leave('auto_pad of a dilated window');
+  const grid = x.type.dims.slice(2);
+  const asked = windowPads(node, grid, kernel, stride, dilation);
+  const pads = node.int('ceil_mode', 0) === 0 ? asked : extendedPads(grid, kernel, stride, dilation, asked);
+  return { kernel, stride, dilation, pads, extended: pads.some((n, i) => n !== asked[i]) };
+}
+
+function extendedPads(
+  grid: readonly Dim[],
+  kernel: readonly number[],
+  stride: readonly number[],
+  dilation: readonly number[],
+  pads: readonly number[],
+): readonly number[] {
+  const axes = grid.length;
+  const ends = grid.map((size, axis) => {
+    const extent = windowExtent(kernel[axis] ?? 1, dilation[axis] ?? 1);
+    const step = stride[axis] ?? 1;
+    const begin = pads[axis] ?? 0;
+    const end = pads[axes + axis] ?? 0;
+    const length = size.constant;
+    if (length === undefined) {
+      if (end + step > extent && step > 1) leave(`ceil_mode depends on the size ${size}`);
+      return end + step - 1;
+    }
+    const last = Math.ceil((length + begin + end - extent) / step);
+    if (last * step >= length + begin) leave('ceil_mode has a window behind the input');
+    return Math.max(end, last * step + extent - length - begin);
+  });
+  return [...pads.slice(0, axes), ...ends];
+}
+
+const liftMaxPool: Lift = (node, b) => {
+  require(!node.outputUsed(1), 'the places of the maxima are an output');
+  const { kernel, stride, dilation, pads } = poolOf(node, b);
+  return [b.op(maxpool, [node.need(0)], { kernel, stride, dilation, pads })];
+};
+
+const liftAveragePool: Lift = (node, b) => {
+  const { kernel, stride, dilation, pads, extended } = poolOf(node, b);
+  require(dilation.every((d) => d === 1), 'a dilated average');
+  const counts = node.int('count_include_pad', 0) !== 0;
+  require(!counts || !extended, 'ceil_mode with padding that counts');
+  return [b.op(avgpool, [node.need(0)], { kernel, stride, pads, count_include_pad: counts })];
+};
+
+export const poolLifts: LiftTable = {
+  MaxPool: liftMaxPool,
+  AveragePool: liftAveragePool,
+  GlobalAveragePool: same(globalAvgpool, 1),
+  GlobalMaxPool: same(globalMaxpool, 1),
+};

@@ -1,0 +1,222 @@
+/**
+ * Lifts of operators that move, cut, repeat or make elements: Reshape-13 (-14), Flatten-13, Squeeze-13, Unsqueeze-13, Transpose-13, Concat-13,
+ * Split-13 (-18), Slice-13, Pad-13 (-18), Expand-13, Tile-13 by ones, Gather-13, Range-11, Shape-13 (-15), ConstantOfShape-9, Dropout-13, Identity-13.
+ * Sizes come as dimensions, known or symbolic, where the elements of their operand are (`sizes.ts`).
+ */
+import { DiagnosticError } from '../../diagnostics/diagnostic.ts';
+import { Dim } from '../../ir/dim.ts';
+import { hostOf } from '../../ir/graph.ts';
+import { sizeOf } from '../../ops/common.ts';
+import { gather } from '../../ops/index.ts';
+import {
+  concat,
+  expand,
+  full,
+  pad,
+  range,
+  reshape,
+  shapeOf,
+  slice,
+  split,
+  squeeze,
+  toTheEnd,
+  transpose,
+  unsqueeze,
+} from '../../ops/shape.ts';
+import type { WeightExpr } from '../../weights/expr.ts';
+import type { Lift, LiftTable } from '../lift.ts';
+import { axesOf, axisFrom, leave, numberAt, numbersAt, rankOf, require } from './common.ts';
+
+/** At most one size that stands elsewhere in x is left to Reshape; of two, their numbers are needed. */
+const liftReshape: Lift = (node, b) => {
+  const x = node.need(0);
+  const copies = node.int('allowzero', 0) === 0;
+  const target = b.needSizes(node.need(1), 'shape').map((d, i) => {
+    if (d.constant !== 0 || !copies) return d;
+    return x.type.dims[i] ?? leave(`a 0 for axis ${i}, which x has not`);
+  });
+  for (const d of target) require(d.constant === -1 || d.lowerBound >= 0, `a size ${d}, which may be negative`);
+  const y = b.op(reshape, [x], { shape: target });
+  const open = y.type.dims.filter((d, i) => d.constant === undefined && d !== x.type.dims[i]);
+  if (open.length > 1) b.checkWritable(y.type.dims, x);
+  return [y];
+};
+
+const liftFlatten: Lift = (node, b) => {
+  const x = node.need(0);
+  const rank = rankOf(x);
+  const axis = axisFrom(node.int('axis', 1), rank);
+  require(axis >= 0 && axis <= rank, `axis ${axis} of rank ${rank}`);
+  const shape = [sizeOf(x.type.dims.slice(0, axis)), sizeOf(x.type.dims.slice(axis))];
+  const open = shape.filter((d, i) => d.constant === undefined && d !== x.type.dims[i]);
+  require(open.length <= 1, 'two sizes that are not known');
+  return [b.op(reshape, [x], { shape })];
+};
+
+const liftSqueeze: Lift = (node, b) => {
+  const x = node.need(0);
+  const named = axesOf(node, b, 1);
+  if (named) {
+    for (const axis of named) b.pin(x, axisFrom(axis, rankOf(x)), Dim.one);
+    return [b.op(squeeze, [x], { axes: named })];
+  }
+  for (const d of x.type.dims) require(d.constant !== undefined || d.lowerBound > 1, `the size ${d} may be 1`);
+  return [b.op(squeeze, [x], { axes: x.type.dims.flatMap((d, i) => (d.constant === 1 ? [i] : [])) })];
+};
+
+const liftUnsqueeze: Lift = (node, b) => [b.op(unsqueeze, [node.need(0)], { axes: axesOf(node, b, 1) ?? leave('no axes') })];
+
+const liftTranspose: Lift = (node, b) => {
+  const x = node.need(0);
+  const perm = node.ints('perm') ?? x.type.dims.map((_, i) => rankOf(x) - 1 - i);
+  return [b.op(transpose, [x], { perm })];
+};
+
+const liftConcat: Lift = (node, b) => [b.op(concat, node.inputs(), { axis: node.int('axis') })];
+
+const liftSplit: Lift = (node, b) => {
+  const x = node.need(0);
+  const axis = axisFrom(node.int('axis', 0), rankOf(x));
+  const given = node.input(1);
+  const parts = node.outputCount;
+  const size = x.type.dims[axis] ?? leave(`axis ${axis} of rank ${rankOf(x)}`);
+  if (given) {
+    const sizes = b.needSizes(given, 'split');
+    b.checkWritable(sizes, x);
+    return b.ops(split, [x], { axis, parts, sizes });
+  }
+  if (size.divideExactly(parts)) return b.ops(split, [x], { axis, parts });
+  // From opset 18 on the last part may be smaller; onnxruntime has it so before as well.
+  const length = size.constant ?? leave(`${parts} parts of the size ${size}`);
+  const part = Math.ceil(length / parts);
+  const sizes = Array.from({ length: parts }, (_, i) => Math.min(part, length - i * part));
+  require(b.opset >= 18 && sizes.every((n) => n >= 0), `${length} elements in ${parts} parts`);
+  return b.ops(split, [x], { axis, parts, sizes: sizes.map((n) => Dim.of(n)) });
+};
+
+/** No axis is as long: exporters write the largest number of 32 or 64 bits for the end of whatever axis there is. */
+const beyond = 2 ** 31 - 1;
+
+function bound(d: Dim): Dim {
+  const n = d.constant;
+  if (n === undefined) return d;
+  return n >= beyond ? Dim.of(toTheEnd) : n <= -beyond ? Dim.of(-toTheEnd) : d;
+}
+
+const liftSlice: Lift = (node, b) => {
+  const x = node.need(0);
+  const starts = b.bounds(1) ?? leave('starts that are not known');
+  const ends = b.bounds(2) ?? leave('ends that are not known');
+  const axes = numbersAt(node, b, 3, 'axes') ?? starts.map((_, i) => i);
+  const steps = numbersAt(node, b, 4, 'steps') ?? starts.map(() => 1);
+  b.checkWritable([...starts, ...ends], x);
+  return [b.op(slice, [x], { starts: starts.map(bound), ends: ends.map(bound), axes, steps })];
+};
+
+const liftPad: Lift = (node, b) => {
+  const x = node.need(0);
+  const rank = rankOf(x);
+  const mode = node.string('mode', 'constant');
+  const given = b.needSizes(node.need(1), 'pads').map((d) => d.constant ?? leave(`a padding of ${d}`));
+  const value = numberAt(node, b, 2, 'constant_value') ?? 0;
+  const axes = numbersAt(node, b, 3, 'axes')?.map((axis) => axisFrom(axis, rank)) ?? x.type.dims.map((_, i) => i);
+  require(given.length === 2 * axes.length, `${given.length} pads for ${axes.length} axes`);
+  require(!Number.isNaN(value), 'a padding that is no number');
+  const pads: number[] = Array.from({ length: 2 * rank }, () => 0);
+  axes.forEach((axis, i) => {
+    pads[axis] = given[i] ?? 0;
+    pads[rank + axis] = given[axes.length + i] ?? 0;
+  });
+  return [b.op(pad, [x], { pads, mode, ...(mode === 'constant' && { value }) })];
+};
+
+/** The two shapes broadcast to each other. A known size that is not 1 stays: what stands beside it is 1 or the same, or the file is wrong. */
+const liftExpand: Lift = (node, b) => {
+  const x = node.need(0);
+  const target = b.needSizes(node.need(1), 'shape');
+  const rank = Math.max(target.length, rankOf(x));
+  const shape = Array.from({ length: rank }, (_, i) => {
+    const own = x.type.dims[i - rank + rankOf(x)] ?? Dim.one;
+    const other = target[i - rank + target.length] ?? Dim.one;
+    if (own === other || other.constant === 1) return own;
+    if (own.constant === 1) return other.lowerBound >= 0 ? other : leave(`a size ${other}, which may be negative`);
+    if (own.constant !== undefined && other.constant === undefined) return own;
+    return own.equals(other) === 'yes' ? own : leave(`sizes ${own} and ${other}, of which one may be 1`);
+  });
+  if (shape.length === rankOf(x) && shape.every((d, i) => d === x.type.dims[i])) return [x];
+  b.checkWritable(shape, x);
+  return [b.op(expand, [x], { shape })];
+};
+
+const liftTile: Lift = (node, b) => {
+  const repeats = b.needSizes(node.need(1), 'repeats');
+  require(repeats.every((d) => d.constant === 1), 'something is repeated');
+  return [node.need(0)];
+};
+
+const liftGather: Lift = (node, b) => [b.op(gather, [node.need(0), node.need(1)], { axis: node.int('axis', 0) })];
+
+const liftRange: Lift = (node, b) => {
+  const [start, end] = [b.needSizes(node.need(0), 'start'), b.needSizes(node.need(1), 'limit')];
+  require(node.need(0).type.elem === 'i64', 'numbers that are not i64');
+  const step = numberAt(node, b, 2, 'delta') ?? leave('no delta');
+  b.checkWritable([...start, ...end], undefined);
+  return [b.op(range, [], { start, end, step })];
+};
+
+const liftShape: Lift = (node, b) => {
+  const x = node.need(0);
+  const [start, end] = [node.int('start', 0), node.int('end', toTheEnd)];
+  return [b.op(shapeOf, [x], { start, end })];
+};
+
+/** Undefined where it is an integer beyond 2^53. */
+function firstNumber(expr: WeightExpr): number | undefined {
+  try {
+    return expr.resident?.[0];
+  } catch (error) {
+    if (error instanceof DiagnosticError) return undefined;
+    throw error;
+  }
+}
+
+const liftConstantOfShape: Lift = (node, b) => {
+  const shape = b.needSizes(node.need(0), 'shape');
+  for (const d of shape) require(d.lowerBound >= 0, `a size ${d}, which may be negative`);
+  const value = node.tensor('value');
+  if (node.has('value')) require(value?.kind === 'tensor', 'a value of a type that the graph has not');
+  const expr = value?.kind === 'tensor' ? value.expr : undefined;
+  const number = expr ? firstNumber(expr) : 0;
+  b.checkWritable(shape, undefined);
+  return [b.op(full, [], { shape, value: number ?? leave('a value that is not known'), elem: expr?.elem ?? 'f32' })];
+};
+
+/** At inference x itself. */
+const liftDropout: Lift = (node) => {
+  require(!node.outputUsed(1), 'the mask is an output');
+  const training = node.input(2);
+  if (training) require(hostOf(training)?.data[0] === 0, 'a dropout that may be in training mode');
+  return [node.need(0)];
+};
+
+const liftIdentity: Lift = (node) => [node.need(0)];
+
+export const shapeLifts: LiftTable = {
+  Reshape: liftReshape,
+  Flatten: liftFlatten,
+  Squeeze: liftSqueeze,
+  Unsqueeze: liftUnsqueeze,
+  Transpose: liftTranspose,
+  Concat: liftConcat,
+  Split: liftSplit,
+  Slice: liftSlice,
+  Pad: liftPad,
+  Expand: liftExpand,
+  Tile: liftTile,
+  Gather: liftGather,
+  Range: liftRange,
+  Shape: liftShape,
+  ConstantOfShape: liftConstantOfShape,
+  Dropout: liftDropout,
+  Identity: liftIdentity,
+};

@@ -1,0 +1,63 @@
+/**
+ * The nodes of a graph in an order in which they can run. ONNX demands that of a file (docs/IR.md), but onnxruntime and others sort, so that files
+ * exist that are not. Nodes that stand right stay where they are.
+ */
+import type { FileGraph, FileNode } from './model.ts';
+
+/** What a node reads, with what its sub-graphs read of the graphs around them (and of themselves, which does no harm). */
+function namesRead(node: FileNode): readonly string[] {
+  const graphs: FileGraph[] = [];
+  const add = (one: FileNode): void => {
+    for (const attribute of one.attributes) {
+      if (attribute.kind === 'graph') graphs.push(attribute.value);
+      else if (attribute.kind === 'graphs') for (const inner of attribute.value) graphs.push(inner);
+    }
+  };
+  add(node);
+  if (graphs.length === 0) return node.inputs;
+  const out = [...node.inputs];
+  for (let graph = graphs.pop(); graph; graph = graphs.pop()) {
+    for (const { name } of graph.outputs) out.push(name);
+    for (const inner of graph.nodes) {
+      for (const name of inner.inputs) out.push(name);
+      add(inner);
+    }
+  }
+  return out;
+}
+
+/** `sorted` holds the nodes in order; a node of a circle, where there is one. */
+export function inOrder(nodes: readonly FileNode[]): { readonly nodes: readonly FileNode[]; readonly circle?: FileNode } {
+  const maker = new Map<string, number>();
+  nodes.forEach((node, i) => {
+    for (const name of node.outputs) if (name !== '') maker.set(name, i);
+  });
+  const read = nodes.map(namesRead);
+  const isRight = nodes.every((_, i) => read[i]?.every((name) => (maker.get(name) ?? -1) < i));
+  if (isRight) return { nodes };
+  const out: FileNode[] = [];
+  /** 0: not seen, 1: what it reads is being put out, 2: put out. */
+  const state = new Uint8Array(nodes.length);
+  for (let first = 0; first < nodes.length; first++) {
+    const stack = [{ at: first, next: 0 }];
+    if (state[first] !== 0) continue;
+    state[first] = 1;
+    for (let top = stack.at(-1); top; top = stack.at(-1)) {
+      const { at } = top;
+      const name = read[at]?.[top.next++];
+      if (name === undefined) {
+        const node = nodes[at];
+        if (node) out.push(node);
+        state[at] = 2;
+        stack.pop();
+        continue;
+      }
+      const before = maker.get(name);
+      if (before === undefined || state[before] === 2) continue;
+      if (state[before] === 1) return { nodes, ...(nodes[before] && { circle: nodes[before] }) };
+      state[before] = 1;
+      stack.push({ at: before, next: 0 });
+    }
+  }
+  return { nodes: out };
+}

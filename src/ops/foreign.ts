@@ -1,0 +1,29 @@
+/**
+ * Operators that the registry does not know: one is made for each imported node that no lift could say. It has no semantics here, so that
+ * nothing merges, folds or moves it, and its lowering writes the node as it was.
+ */
+import { bug } from '../diagnostics/diagnostic.ts';
+import type { ForeignNode } from '../ir/foreign.ts';
+import type { Operator } from '../ir/operator.ts';
+import type { TensorType } from '../ir/types.ts';
+import { EvaluationError } from './reference.ts';
+
+/** `types` has one per result, named or not. */
+export function foreignOperator(foreign: ForeignNode, types: readonly TensorType[]): Operator {
+  const name = `onnx.${foreign.domain === '' ? '' : `${foreign.domain}.`}${foreign.opType}`;
+  return {
+    name,
+    summary: 'An ONNX operator that passes through as it is.',
+    onnx: [],
+    operands: [{ name: 'inputs', doc: 'Whatever it reads.', variadic: true, optional: true }],
+    attrs: {},
+    traits: { random: true },
+    foreign,
+    infer: () => types,
+    evaluate: () => {
+      throw new EvaluationError(`${name} has no reference evaluation`);
+    },
+    lower: (builder, node, operands) => builder.foreign(node, operands),
+    sample: () => bug(`${name} has no samples`),
+  };
+}

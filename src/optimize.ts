@@ -1,0 +1,428 @@
+/** The way of an ONNX file through the house, as one call: file to graph, passes, ONNX. No file system, no process. */
+
+import { emitOnnx } from './codegen/emit.ts';
+import { maxOpset, type OnnxGraph, type OnnxModel } from './codegen/onnx.ts';
+import { encodeModel, onnxBytes } from './codegen/write.ts';
+import { type OptimizationLevel, type OptimizeOptions, optimize } from './compile.ts';
+import { opsetTooLow, shapeMisfit } from './diagnostics/catalogue/cli.ts';
+import { type Diagnostic, DiagnosticError, fail, Sink } from './diagnostics/diagnostic.ts';
+import { inlineFunctions } from './import/functions.ts';
+import { type ImportedModel, importOnnx, type LeftForeign } from './import/import.ts';
+import type { FileDim, FileGraph, FileValue, OnnxFile } from './import/model.ts';
+import { readOnnxFile } from './import/read.ts';
+import { upgradeFile } from './import/upgrade.ts';
+import { cloneGraph } from './ir/clone.ts';
+import type { Graph } from './ir/graph.ts';
+import { type GraphStats, statsOf } from './ir/stats.ts';
+import { mergeEqualWeights } from './passes/equal-weights.ts';
+import type { PassReport } from './passes/pipeline.ts';
+import { version } from './version.ts';
+import { type ByteSource, memorySource } from './weights/bytes.ts';
+
+/** How an ONNX file is optimised. */
+export interface OptimizeOnnxOptions extends OptimizeOptions {
+  /** How messages name a file that is given as bytes. Default `<bytes>`. */
+  readonly fileName?: string | undefined;
+  /** The opset to write, at least the file's own and 13; default is the least of these. */
+  readonly opset?: number | undefined;
+  /** Raises the opset to the smallest one that says most of the model in few nodes: LayerNormalization 17, Gelu 20, Attention 23. */
+  readonly raise?: boolean | undefined;
+  /** Numbers for what the file leaves open: of a symbolic size (`N`), of an axis (`image:0`), or an input's shape, undefined where it stays open. */
+  readonly inputShapes?: Readonly<Record<string, number | readonly (number | undefined)[]>> | undefined;
+  /** Initialisers that are listed as inputs stay inputs with a default. */
+  readonly keepInputs?: boolean | undefined;
+  /** Entries for the file's metadata, besides its own. */
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
+  /** Keeps a copy of the graph as the file says it, for verify. */
+  readonly keepUnoptimized?: boolean | undefined;
+  /** Runs on the graph in the place of the passes, and honours `fuel` and `onFiring`: for passes of one's own. */
+  readonly pipeline?: ((graph: Graph, options: OptimizeOnnxOptions) => PassReport) | undefined;
+}
+
+/** How often an ONNX operator stands in the file, sub-graphs and functions included, and in what was made of it. */
+export interface OperatorChange {
+  /** With its domain where that is not ONNX's own: `com.microsoft.FusedConv`. */
+  readonly name: string;
+  readonly before: number;
+  readonly after: number;
+}
+
+/** What a rule left alone, and why, counted. */
+export interface RefusedGroup {
+  readonly rule: string;
+  readonly condition: string;
+  readonly count: number;
+  /** The first place. */
+  readonly example: string;
+}
+
+/** Nodes that pass through as they are, counted. */
+export interface ForeignGroup {
+  readonly operator: string;
+  readonly why: string;
+  readonly count: number;
+  readonly example: string;
+}
+
+/** What was done to a file. */
+export interface OptimizeReport {
+  readonly file: string;
+  readonly opset: { readonly before: number; readonly after: number };
+  readonly level: OptimizationLevel;
+  /** Sorted by name. */
+  readonly operators: readonly OperatorChange[];
+  /** ONNX nodes, sub-graphs included. */
+  readonly nodes: { readonly before: number; readonly after: number };
+  /** Weights and multiply-adds before and after; operators whose cost nobody knows count as nothing. */
+  readonly before: GraphStats;
+  readonly after: GraphStats;
+  /** Of the file and the data files that it names. */
+  readonly fileBytes: number;
+  readonly passes: PassReport;
+  readonly refused: readonly RefusedGroup[];
+  readonly foreign: readonly ForeignGroup[];
+  /** Initialisers that were equal to another one. */
+  readonly equalWeights: number;
+  /** What a reader should know: initialisers listed as inputs, functions inlined, an opset brought up. */
+  readonly notes: readonly string[];
+}
+
+/** An optimised file, or the diagnostics that say why there is none. */
+export interface OptimizeResult {
+  readonly diagnostics: readonly Diagnostic[];
+  /** The optimised graph; absent when there are errors. */
+  readonly graph: Graph | undefined;
+  /** The graph before the passes, when `keepUnoptimized` asked for it. */
+  readonly unoptimized: Graph | undefined;
+  readonly report: OptimizeReport | undefined;
+  /** The ONNX model as data, whose weights lie in the source. */
+  readonly onnx: OnnxModel | undefined;
+  /** The ONNX file in memory. Throws `DiagnosticError` when there were errors. */
+  bytes(): Promise<Uint8Array>;
+  /** The ONNX file in chunks, in constant memory. Throws `DiagnosticError` when there were errors. */
+  stream(): AsyncIterable<Uint8Array>;
+}
+
+/**
+ * Optimises an ONNX file: imports it, runs the passes, and gives it back with the names that it had.
+ *
+ * @param source The file's bytes, or a source that is read piece by piece; weights are not read before `bytes` or `stream` pull them, so that it
+ *   stays open until then.
+ * @returns Diagnostics in any case; graph, report and ONNX when there are no errors.
+ */
+export async function optimizeOnnx(source: ByteSource | Uint8Array, options: OptimizeOnnxOptions = {}): Promise<OptimizeResult> {
+  const sink = new Sink();
+  try {
+    const counted = new CountedSource(
+      source instanceof Uint8Array ? memorySource(options.fileName ?? '<bytes>', source) : source,
+    );
+    const file = await readOnnxFile(counted);
+    const made = await (options.raise ? raised(file, options) : atOpset(file, opsetFor(file, options), options));
+    return {
+      diagnostics: sink.list,
+      graph: made.graph,
+      unoptimized: made.unoptimized,
+      report: reportOf(file, counted.bytes, made, options),
+      onnx: made.onnx,
+      bytes: () => onnxBytes(made.onnx),
+      stream: () => encodeModel(made.onnx),
+    };
+  } catch (error) {
+    if (!(error instanceof DiagnosticError)) throw error;
+    for (const d of error.diagnostics) sink.add(d);
+    const refuse = (): never => {
+      throw error;
+    };
+    return {
+      diagnostics: sink.list,
+      graph: undefined,
+      unoptimized: undefined,
+      report: undefined,
+      onnx: undefined,
+      bytes: async () => refuse(),
+      stream: () => refuse(),
+    };
+  }
+}
+
+/** Counts the bytes of a file and of the data files that are opened through it. */
+class CountedSource implements ByteSource {
+  readonly name: string;
+  readonly size: number;
+  bytes: number;
+  readonly read: ByteSource['read'];
+  readonly readSync?: NonNullable<ByteSource['readSync']>;
+  readonly readInto?: NonNullable<ByteSource['readInto']>;
+  readonly sibling?: NonNullable<ByteSource['sibling']>;
+
+  constructor(of: ByteSource) {
+    this.name = of.name;
+    this.size = of.size;
+    this.bytes = of.size;
+    this.read = of.read.bind(of);
+    if (of.readSync) this.readSync = of.readSync.bind(of);
+    if (of.readInto) this.readInto = of.readInto.bind(of);
+    const { sibling } = of;
+    if (!sibling) return;
+    const seen = new Set<string>();
+    this.sibling = async (path) => {
+      const found = await sibling.call(of, path);
+      if (found && !seen.has(path)) this.bytes += found.size;
+      seen.add(path);
+      return found;
+    };
+  }
+}
+
+const smallestOpset = 13;
+
+function ownOpset(file: OnnxFile): number {
+  return file.opsets.get('') ?? 1;
+}
+
+/** The opset to write. Throws RES0710 for one below the file's. */
+function opsetFor(file: OnnxFile, options: OptimizeOnnxOptions): number {
+  const least = Math.max(smallestOpset, ownOpset(file));
+  const { opset } = options;
+  if (opset === undefined) return least;
+  if (!Number.isInteger(opset) || opset < least || opset > maxOpset) {
+    fail(opsetTooLow, {
+      with: {
+        opset: least,
+        found: `${opset} asked for, ${file.file} is of opset ${ownOpset(file)}`,
+        expected: `${least} to ${maxOpset}`,
+        hint: `--opset ${least}`,
+      },
+    });
+  }
+  return opset;
+}
+
+/** A file that was imported, optimised and lowered. */
+interface Made {
+  readonly imported: ImportedModel;
+  readonly graph: Graph;
+  readonly unoptimized: Graph | undefined;
+  readonly before: GraphStats;
+  readonly passes: PassReport;
+  readonly equalWeights: number;
+  readonly onnx: OnnxModel;
+  readonly notes: readonly string[];
+}
+
+async function atOpset(file: OnnxFile, opset: number, options: OptimizeOnnxOptions): Promise<Made> {
+  const notes: string[] = [];
+  const own = ownOpset(file);
+  const inlined = inlineFunctions(file);
+  if (file.functions.length > 0) notes.push(functionsNote(file));
+  if (own < smallestOpset) notes.push(`opset ${own} brought up to ${opset}`);
+  else if (own < opset) notes.push(`opset ${own} raised to ${opset}`);
+  const { shaped, sizes } = withRanks(inlined, options.inputShapes ?? {});
+  const imported = importOnnx(upgradeFile(shaped, opset), {
+    ...(options.keepInputs !== undefined && { keepInputs: options.keepInputs }),
+    ...(sizes.size > 0 && { inputShapes: sizes }),
+  });
+  const { graph } = imported;
+  const before = statsOf(graph);
+  const unoptimized = options.keepUnoptimized ? cloneGraph(graph) : undefined;
+  const merges = options.passes ? options.passes.includes('simplify') : (options.level ?? 1) > 0;
+  const equalWeights = merges ? await mergeEqualWeights(graph) : 0;
+  const run: OptimizeOnnxOptions = { ...options, opset };
+  const passes = options.pipeline ? options.pipeline(graph, run) : optimize(graph, run);
+  const onnx = emitOnnx(graph, {
+    opset,
+    producerVersion: version,
+    source: imported,
+    ...(options.metadata && { metadata: options.metadata }),
+  });
+  return { imported, graph, unoptimized, before, passes, equalWeights, onnx, notes };
+}
+
+function functionsNote({ functions }: OnnxFile): string {
+  const names = [...new Set(functions.map((one) => one.name))];
+  const shown = `${names.slice(0, 3).join(', ')}${names.length > 3 ? ', …' : ''}`;
+  return `${names.length} ${names.length === 1 ? 'function' : 'functions'} inlined: ${shown}`;
+}
+
+/** Opsets from which on some spelling is one node; see the passes' `recognize`. */
+const worthRaising = [14, 17, 18, 20, 23] as const;
+
+/**
+ * At the smallest opset that gives as few nodes as the highest one that the file can be brought to: the model is optimised at each in turn,
+ * on a copy of its own.
+ */
+async function raised(file: OnnxFile, options: OptimizeOnnxOptions): Promise<Made> {
+  const least = opsetFor(file, options);
+  const quiet: OptimizeOnnxOptions = { ...options, onPass: undefined, onFiring: undefined };
+  const above = worthRaising.filter((opset) => opset > least);
+  let fewest = Infinity;
+  const counts = new Map<number, number>();
+  for (const opset of [...above].reverse()) {
+    try {
+      const { onnx } = await atOpset(file, opset, quiet);
+      counts.set(opset, nodesOf(onnx.graph));
+      fewest = Math.min(fewest, nodesOf(onnx.graph));
+    } catch (error) {
+      // An operator of the file has no form at that opset.
+      if (!(error instanceof DiagnosticError)) throw error;
+    }
+  }
+  const own = nodesOf((await atOpset(file, least, quiet)).onnx.graph);
+  const best = own <= fewest ? least : (above.find((opset) => counts.get(opset) === fewest) ?? least);
+  return await atOpset(file, best, options);
+}
+
+/** Shapes that are given become sizes of axes; an input whose rank the file does not say gets it. Throws RES0709. */
+function withRanks(
+  file: OnnxFile,
+  shapes: Readonly<Record<string, number | readonly (number | undefined)[]>>,
+): { readonly shaped: OnnxFile; readonly sizes: ReadonlyMap<string, number> } {
+  const sizes = new Map<string, number>();
+  const ranks = new Map<string, number>();
+  const named = new Set(file.graph.inputs.flatMap(({ type }) => (type?.dims ?? []).filter((d) => typeof d === 'string')));
+  for (const [name, given] of Object.entries(shapes)) {
+    const input = file.graph.inputs.find((one) => one.name === name);
+    if (!input || (typeof given === 'number' && named.has(name))) {
+      if (typeof given === 'number') sizes.set(name, given);
+      else noSuchInput(file, name, given);
+      continue;
+    }
+    const dims = typeof given === 'number' ? [given] : given;
+    const known = input.type?.dims;
+    if (input.type?.elem === undefined || (known && known.length !== dims.length)) misfit(input, dims);
+    if (!known) ranks.set(name, dims.length);
+    dims.forEach((size, axis) => {
+      if (size !== undefined) sizes.set(`${name}:${axis}`, size);
+    });
+  }
+  if (ranks.size === 0) return { shaped: file, sizes };
+  const inputs = file.graph.inputs.map((one): FileValue => {
+    const rank = ranks.get(one.name);
+    if (rank === undefined || !one.type) return one;
+    const dims: readonly FileDim[] = Array.from({ length: rank }, () => undefined);
+    return { name: one.name, type: { ...one.type, dims } };
+  });
+  return { shaped: { ...file, graph: { ...file.graph, inputs } }, sizes };
+}
+
+const shapeText = (dims: readonly FileDim[]): string => `[${dims.map((d) => d ?? '?').join(', ')}]`;
+
+function misfit({ name, type }: FileValue, dims: readonly (number | undefined)[]): never {
+  return fail(shapeMisfit, {
+    with: {
+      name,
+      found: shapeText(dims),
+      expected: type?.dims
+        ? `${type.dims.length} numbers, for ${shapeText(type.dims)}`
+        : `none: it is ${type?.text ?? 'of no type'}`,
+      hint: type?.dims
+        ? `--input-shape ${name}=${type.dims.map((d) => (typeof d === 'number' ? d : 1)).join(',')}`
+        : 'leave it out',
+    },
+  });
+}
+
+function noSuchInput(file: OnnxFile, name: string, dims: readonly (number | undefined)[]): never {
+  const names = file.graph.inputs.map((one) => one.name);
+  return fail(shapeMisfit, {
+    with: {
+      name,
+      found: `${shapeText(dims)}, and no input of that name`,
+      expected: `one of ${names.slice(0, 12).join(', ')}`,
+      hint: `--input-shape ${names[0] ?? 'NAME'}=${dims.map((d) => d ?? 1).join(',')}`,
+    },
+  });
+}
+
+function nodesOf(graph: OnnxGraph): number {
+  let count = 0;
+  for (const n of writtenOperators(graph).values()) count += n;
+  return count;
+}
+
+function add(counts: Map<string, number>, domain: string, opType: string): void {
+  const name = domain === '' ? opType : `${domain}.${opType}`;
+  counts.set(name, (counts.get(name) ?? 0) + 1);
+}
+
+/** Operators of a model that will be written, sub-graphs included. */
+function writtenOperators(graph: OnnxGraph): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  const graphs = [graph];
+  for (let one = graphs.pop(); one; one = graphs.pop()) {
+    for (const node of one.nodes) {
+      add(counts, node.domain ?? '', node.op);
+      for (const [, attr] of node.attrs) {
+        if (attr.kind === 'graph') graphs.push(attr.value);
+        else if (attr.kind === 'graphs') graphs.push(...attr.value);
+      }
+    }
+  }
+  return counts;
+}
+
+/** Operators of a file, sub-graphs and bodies of functions included. */
+function fileOperators(file: OnnxFile): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  const lists: FileGraph['nodes'][] = [file.graph.nodes, ...file.functions.map((one) => one.nodes)];
+  for (let nodes = lists.pop(); nodes; nodes = lists.pop()) {
+    for (const node of nodes) {
+      add(counts, node.domain, node.opType);
+      for (const attribute of node.attributes) {
+        if (attribute.kind === 'graph') lists.push(attribute.value.nodes);
+        else if (attribute.kind === 'graphs') lists.push(...attribute.value.map((graph) => graph.nodes));
+      }
+    }
+  }
+  return counts;
+}
+
+function reportOf(file: OnnxFile, fileBytes: number, made: Made, options: OptimizeOnnxOptions): OptimizeReport {
+  const before = fileOperators(file);
+  const after = writtenOperators(made.onnx.graph);
+  const sum = (counts: ReadonlyMap<string, number>): number => [...counts.values()].reduce((a, b) => a + b, 0);
+  const names = [...new Set([...before.keys(), ...after.keys()])].sort();
+  return {
+    file: file.file,
+    opset: { before: ownOpset(file), after: made.onnx.opset },
+    level: options.level ?? 1,
+    operators: names.map((name) => ({ name, before: before.get(name) ?? 0, after: after.get(name) ?? 0 })),
+    nodes: { before: sum(before), after: sum(after) },
+    before: made.before,
+    after: statsOf(made.graph),
+    fileBytes,
+    passes: made.passes,
+    refused: refusedOf(made.passes),
+    foreign: foreignOf(made.imported.foreign),
+    equalWeights: made.equalWeights,
+    notes: [...made.imported.notes, ...made.notes],
+  };
+}
+
+/** A rule may be asked in several runs of its pass; each place counts once. */
+function refusedOf(passes: PassReport): readonly RefusedGroup[] {
+  const groups = new Map<string, { rule: string; condition: string; places: Set<string>; example: string }>();
+  for (const pass of passes.passes) {
+    for (const { rule, condition, scope } of pass.refused) {
+      const key = `${rule}|${condition}`;
+      const group = groups.get(key) ?? { rule, condition, places: new Set<string>(), example: scope };
+      group.places.add(scope);
+      groups.set(key, group);
+    }
+  }
+  return [...groups.values()]
+    .map(({ rule, condition, places, example }) => ({ rule, condition, count: places.size, example }))
+    .sort((a, b) => b.count - a.count || (a.rule < b.rule ? -1 : a.rule > b.rule ? 1 : 0));
+}
+
+function foreignOf(nodes: readonly LeftForeign[]): readonly ForeignGroup[] {
+  const groups = new Map<string, { operator: string; why: string; count: number; example: string }>();
+  for (const { domain, opType, name, why } of nodes) {
+    const operator = domain === '' ? opType : `${domain}.${opType}`;
+    const key = `${operator}|${why}`;
+    const group = groups.get(key) ?? { operator, why, count: 0, example: name };
+    group.count++;
+    groups.set(key, group);
+  }
+  return [...groups.values()].sort((a, b) => b.count - a.count || (a.operator < b.operator ? -1 : 1));
+}

@@ -1,0 +1,800 @@
+/**
+ * `rescc optimize --verify`: runs a file as it is and as it was optimised in onnxruntime, and compares.
+ *
+ * The baseline is the file's own bytes on CPU with onnxruntime's optimiser off. The optimised model runs with the optimiser off and on, on
+ * every provider asked for; on a GPU provider at the first sizes alone. Where every node has a semantics here, the float64 reference of the
+ * imported graph is a second witness. With e0 the error of the baseline against it:
+ *
+ *   e0 ≤ limit            outputs are held against the reference, within min(limit, max(8·e0, floor)), as `verify` does
+ *   e0 > limit, or none   against the baseline, within min(limit, max(8·n0, 2·floor)), n0 the change that onnxruntime's optimiser makes
+ *
+ * with limits and floors of `verify.ts`; 2·floor, because both sides round. Integers and booleans must be equal. A file of which nobody knows
+ * what it is may amplify rounding: a quantisation, an argmax, a division by a small difference. So before an output counts as wrong, the
+ * original runs again, as it was and on inputs moved by their last digits, and the change n that this makes is allowed eight times. An output
+ * that changes by more than a twentieth by that (random operators, chaos) cannot be compared, which is said.
+ *
+ * When a run fails, the optimiser runs again with fewer and fewer rewrites until the one is found that broke it.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { writeModel } from '../codegen/node/write-file.ts';
+import type { OnnxModel } from '../codegen/onnx.ts';
+import { modelSize, onnxBytes } from '../codegen/write.ts';
+import * as catalogue from '../diagnostics/catalogue/runtime.ts';
+import { integerTooLarge } from '../diagnostics/catalogue/weights.ts';
+import { DiagnosticError, makeDiagnostic, Sink } from '../diagnostics/diagnostic.ts';
+import type { Graph, Value } from '../ir/graph.ts';
+import { statsOf } from '../ir/stats.ts';
+import { elementCount, type HostTensor, isFloat } from '../ir/types.ts';
+import { graphsIn } from '../ir/walk.ts';
+import { EvaluationError, evaluateGraph } from '../ops/reference.ts';
+import { roundTo } from '../weights/round.ts';
+import { smallestFailing } from './bisect.ts';
+import { type Bindings, bindingsOf, bindingsText, randomInputs, smallestBindings, symbolsOf } from './inputs.ts';
+import { openSession, type Placement, type Provider, type Session } from './session.ts';
+import {
+  bounds,
+  compareOutputs,
+  errorText,
+  exponent,
+  materialised,
+  type OutputError,
+  precisionOf,
+  type VerifyCase,
+  type VerifyReport,
+  type VerifyRun,
+} from './verify.ts';
+
+/** A rewrite, as the passes count them. */
+export interface Rewrite {
+  readonly index: number;
+  readonly pass: string;
+  readonly rule: string;
+  readonly node: string;
+}
+
+/** What `verifyOptimized` compares, on which providers and inputs. */
+export interface EquivalenceOptions {
+  /** The file as it is: its path, beside which its data files lie, or its bytes. */
+  readonly original: Uint8Array | string;
+  /** The graph of the file before any pass. */
+  readonly before: Graph;
+  readonly after: Graph;
+  /** What will be written. */
+  readonly onnx: OnnxModel;
+  /** The content of a constant of either graph. */
+  readonly constants: (value: Value) => HostTensor | Promise<HostTensor>;
+  /** Optimises the file anew with the first `fuel` rewrites alone. Without it nobody looks for the rewrite that broke something. */
+  readonly rebuild?: ((fuel: number, onFiring: (firing: Rewrite) => void) => Promise<OnnxModel>) | undefined;
+  readonly eps: readonly Provider[];
+  /** Runs on these too, besides random ones. */
+  readonly inputs?: ReadonlyMap<string, HostTensor> | undefined;
+  readonly seed?: number | undefined;
+  /** How the table names what was optimised; `-O1` when left out. */
+  readonly level?: string | undefined;
+  /** What to type to see the file optimised otherwise: `rescc optimize in.onnx -o out.onnx`. */
+  readonly command?: string | undefined;
+  readonly threads?: number | undefined;
+  readonly environment?: Readonly<Record<string, string>> | undefined;
+  readonly progress?: ((step: string) => void) | undefined;
+}
+
+/** What came of a comparison; `ok` where everything that could be compared agreed, and something could. */
+export interface EquivalenceReport extends VerifyReport {
+  /** The rewrite that broke a run; index 0 where reading and writing the file did it without any. */
+  readonly culprit: Rewrite | undefined;
+}
+
+type Inputs = ReadonlyMap<string, HostTensor>;
+type Outputs = ReadonlyMap<string, HostTensor>;
+
+interface Case {
+  readonly name: VerifyCase['name'];
+  readonly bindings: Bindings;
+  readonly inputs: Inputs;
+  readonly baseline: Outputs;
+}
+
+/** Beyond these the reference would take more than minutes or gigabytes: its weights are held in float64. */
+const mostReferenceElements = 2 ** 28;
+const mostReferenceMadds = 1e11;
+/** Smaller models are held in memory, others go through a file, which onnxruntime maps. */
+const heldBytes = 2 ** 26;
+/** Elements of all inputs together, when sizes are tried. */
+const mostTriedElements = 2 ** 22;
+/** Changes of this share of the largest element, from run to run or by the last digits of the inputs, leave nothing to compare. */
+const unstable = 0.05;
+
+/**
+ * Runs and compares. Returns what was measured, also when it is wrong; throws `DiagnosticError` when a provider is missing (RES0800 to
+ * RES0803), when inputs or outputs are no tensors (RES0807), or when the inputs given do not fit. What the original does not survive is no
+ * failure: RES0832 says so as a warning, and both graphs are compared in float64.
+ */
+export async function verifyOptimized(options: EquivalenceOptions): Promise<EquivalenceReport> {
+  const work = new Work(options);
+  try {
+    return await work.run();
+  } finally {
+    await work.remove();
+  }
+}
+
+interface Setup {
+  readonly provider: Provider;
+  readonly graph: 'before' | 'after';
+  readonly optimizer: 'off' | 'all';
+  readonly first: boolean;
+}
+
+interface Measured {
+  readonly setup: Setup;
+  readonly placement: Placement | undefined;
+  readonly results: readonly (Outputs | undefined)[];
+  readonly ms: readonly number[];
+  /** What onnxruntime said instead. */
+  readonly error: DiagnosticError | undefined;
+}
+
+/** What an output is compared with. */
+interface Witness {
+  readonly tensor: HostTensor;
+  readonly kind: 'reference' | 'original';
+  readonly tolerance: number;
+}
+
+class Work {
+  readonly #options: EquivalenceOptions;
+  readonly #folders: string[] = [];
+  readonly #sink = new Sink();
+  readonly #notes: string[] = [];
+  readonly #seed: number;
+  readonly #level: string;
+  readonly #bound: { readonly limit: number; readonly floor: number };
+  readonly #precision: VerifyReport['precision'];
+  /** Per case and output: the change that noise makes, of floats relative, of others as a count. */
+  readonly #noise = new Map<Case, ReadonlyMap<string, number>>();
+  readonly #unstable = new Set<string>();
+  #baseline: Placement | undefined;
+
+  constructor(options: EquivalenceOptions) {
+    this.#options = options;
+    this.#seed = options.seed ?? 0;
+    this.#level = options.level ?? '-O1';
+    const precision = precisionOf([...graphsIn(options.before), ...graphsIn(options.after)]);
+    this.#precision = precision;
+    this.#bound = bounds[precision];
+  }
+
+  async remove(): Promise<void> {
+    for (const folder of this.#folders) await rm(folder, { recursive: true, force: true });
+  }
+
+  async run(): Promise<EquivalenceReport> {
+    const options = this.#options;
+    const setups: Setup[] = [];
+    for (const provider of options.eps) {
+      if (provider !== 'cpu') setups.push({ provider, graph: 'after', optimizer: 'all', first: true });
+    }
+    if (options.eps.includes('cpu')) {
+      setups.push({ provider: 'cpu', graph: 'before', optimizer: 'all', first: false });
+      setups.push({ provider: 'cpu', graph: 'after', optimizer: 'off', first: false });
+      setups.push({ provider: 'cpu', graph: 'after', optimizer: 'all', first: false });
+    }
+    options.progress?.('the file as it is');
+    const cases = await this.#cases();
+    if (cases instanceof DiagnosticError) return await this.#withoutRuntime(cases);
+    const model = await this.#held(options.onnx);
+    const measured: Measured[] = [];
+    for (const setup of setups) {
+      const what = setup.graph === 'before' ? 'the file as it is' : this.#level;
+      options.progress?.(`${setup.provider} ${what}, optimiser ${setup.optimizer}`);
+      measured.push(await this.#measure(setup, setup.graph === 'before' ? options.original : model, options.onnx, cases));
+    }
+    return await this.#judge(cases, measured);
+  }
+
+  async #held(onnx: OnnxModel): Promise<Uint8Array | string> {
+    if (modelSize(onnx) <= heldBytes) return await onnxBytes(onnx);
+    const folder = await mkdtemp(join(tmpdir(), 'rescc-verify-'));
+    this.#folders.push(folder);
+    const path = join(folder, 'model.onnx');
+    await writeModel(onnx, path);
+    return path;
+  }
+
+  /** The sets of inputs that the original runs on, or why it runs on none. */
+  async #cases(): Promise<readonly Case[] | DiagnosticError> {
+    const { original, before, inputs, threads } = this.#options;
+    let session: Session;
+    try {
+      session = await openSession(original, { ep: 'cpu', optimization: 'off', profile: true, threads });
+    } catch (error) {
+      if (error instanceof DiagnosticError && isRefusal(error)) return error;
+      throw error;
+    }
+    try {
+      const out: Case[] = [];
+      let refusal: DiagnosticError | undefined;
+      const tryOne = async (name: Case['name'], bindings: Bindings, given: Inputs): Promise<boolean> => {
+        try {
+          out.push({ name, bindings, inputs: given, baseline: await session.run(fed(session, given)) });
+          return true;
+        } catch (error) {
+          if (!(error instanceof DiagnosticError) || !isRefusal(error)) throw error;
+          refusal ??= error;
+          return false;
+        }
+      };
+      const [first, second] = startingSizes(before);
+      const names: readonly Case['name'][] = symbolsOf(before).size === 0 ? ['fixed'] : ['smallest', 'next odd'];
+      for (const [i, bindings] of [first, second].entries()) {
+        const name = names[i];
+        if (name !== undefined && bindings) await tryOne(name, bindings, this.#random(bindings, 'usual'));
+      }
+      if (out.length === 0) {
+        for (const { bindings, integers, other } of attempts(before, first)) {
+          if (await tryOne('found', bindings, this.#random(bindings, integers, other))) break;
+        }
+      } else if (out.length === 1 && names.length === 2) {
+        this.#notes.push(`the original does not run at the ${out[0]?.name === 'smallest' ? 'next odd' : 'smallest'} sizes`);
+      }
+      if (inputs) {
+        const bindings = bindingsOf(before, inputs);
+        // Inputs of the user's own must do, or the user should know.
+        out.push({ name: 'given', bindings, inputs, baseline: await session.run(fed(session, inputs)) });
+      }
+      return out.length > 0 ? out : (refusal ?? new DiagnosticError([]));
+    } finally {
+      this.#baseline = await session.close();
+    }
+  }
+
+  #random(bindings: Bindings, integers: 'usual' | 0 | 1, other = 0): Inputs {
+    const { before } = this.#options;
+    const ranges = new Map<string, { low: number; high: number }>();
+    if (integers !== 'usual') {
+      for (const { name, type } of before.inputs) {
+        if (!isFloat(type.elem) && name !== undefined) ranges.set(name, { low: integers, high: integers + 1 });
+      }
+    }
+    return randomInputs(before, bindings, this.#seed + other, { ranges });
+  }
+
+  async #measure(setup: Setup, model: Uint8Array | string, onnx: OnnxModel, cases: readonly Case[]): Promise<Measured> {
+    const results: (Outputs | undefined)[] = [];
+    const ms: number[] = [];
+    let placement: Placement | undefined;
+    let error: DiagnosticError | undefined;
+    try {
+      const session = await openSession(model, {
+        ep: setup.provider,
+        optimization: setup.optimizer,
+        profile: true,
+        threads: this.#options.threads,
+        environment: this.#options.environment,
+        ...(setup.graph === 'after' && { onnx }),
+      });
+      try {
+        for (const one of setup.first ? cases.slice(0, 1) : cases) {
+          try {
+            results.push(await session.run(fed(session, one.inputs)));
+          } catch (thrown) {
+            if (!(thrown instanceof DiagnosticError) || !isRefusal(thrown)) throw thrown;
+            error ??= thrown;
+            results.push(undefined);
+          }
+          ms.push(session.runMs);
+        }
+      } finally {
+        placement = await session.close();
+      }
+    } catch (thrown) {
+      if (!(thrown instanceof DiagnosticError) || !isRefusal(thrown)) throw thrown;
+      error = thrown;
+    }
+    return { setup, placement, results, ms, error };
+  }
+
+  async #judge(cases: readonly Case[], measured: readonly Measured[]): Promise<EquivalenceReport> {
+    const { before } = this.#options;
+    const known = await this.#reference();
+    const runs: VerifyRun[] = [];
+    const shown: VerifyCase[] = [];
+    const failing: { readonly measured: Measured; readonly one: Case; readonly run: VerifyRun }[] = [];
+    const witnesses = new Map<Case, ReadonlyMap<string, Witness>>();
+    for (const [index, one] of cases.entries()) {
+      const started = performance.now();
+      const reference = known ? this.#evaluated(known, one) : undefined;
+      shown.push({
+        name: one.name,
+        bindings: one.bindings,
+        inputs: one.inputs,
+        referenceMs: reference ? performance.now() - started : 0,
+      });
+      const other = measured.find(({ setup }) => setup.graph === 'before')?.results[index];
+      const held = this.#witnesses(one, reference, other);
+      witnesses.set(one, held);
+      runs.push(this.#baselineRun(one, reference));
+      let runtimeFails = false;
+      for (const each of measured) {
+        if (each.setup.first && index > 0) continue;
+        const outputs: OutputError[] = [];
+        for (const { name } of before.outputs) {
+          const witness = held.get(name);
+          const y = each.results[index]?.get(name);
+          if (!witness || !y) continue;
+          outputs.push(await this.#compared(one, name, y, witness, each.setup));
+        }
+        const whole = outputs.length === before.outputs.length && outputs.every((output) => output.ok);
+        // What onnxruntime's optimiser does to the original is no verdict on us, nor what it does to both.
+        const judged = each.setup.graph === 'after';
+        if (!judged) runtimeFails = !whole;
+        const excused = !whole && (!judged || (runtimeFails && each.setup.provider === 'cpu' && each.setup.optimizer === 'all'));
+        if (excused) this.#blame(each, one, outputs);
+        const ok = whole || excused;
+        const run: VerifyRun = {
+          case: one.name,
+          provider: each.setup.provider,
+          adapter: each.placement?.adapter,
+          graph: each.setup.graph,
+          level: judged ? this.#level : 'file',
+          optimizer: each.setup.optimizer,
+          nodes: each.placement?.nodes ?? 0,
+          left: each.placement?.left ?? [],
+          outputs,
+          runMs: each.ms[index] ?? 0,
+          ok,
+          ...(excused && { verdict: 'runtime' }),
+        };
+        runs.push(run);
+        if (!ok) failing.push({ measured: each, one, run });
+      }
+    }
+    const [first] = failing;
+    let culprit: Rewrite | undefined;
+    if (first) {
+      culprit = await this.#culprit(first.measured.setup, first.one, witnesses.get(first.one));
+      this.#tell(first, culprit);
+    }
+    const compared = runs.some((run) => run.graph === 'after' && run.outputs.some(({ name }) => !this.#unstable.has(name)));
+    if (!first && !compared && before.outputs.length > 0) {
+      this.#sink.report(catalogue.nothingCompared, {
+        with: {
+          found: this.#unstable.size > 0 ? 'every output changes by itself' : 'no run of the optimised model',
+          hint: '--input NAME=tensor.npy with numbers that the model is made for',
+        },
+      });
+    }
+    const references = [...witnesses.values()].flatMap((held) => [...held.values()].map((witness) => witness.kind));
+    return this.#report(runs, shown, culprit, against(references));
+  }
+
+  #blame({ setup, error }: Measured, one: Case, outputs: readonly OutputError[]): void {
+    const what = setup.graph === 'before' ? 'the file as it is' : 'the optimised model, too';
+    const worst = outputs.find((output) => !output.ok);
+    const how = error?.diagnostics[0]?.found ?? (worst ? `${worst.name} off by ${errorText(worst)}` : 'no output');
+    this.#notes.push(`the optimiser of onnxruntime breaks ${what}, ${one.name} sizes: ${how}`);
+  }
+
+  #report(
+    runs: readonly VerifyRun[],
+    cases: readonly VerifyCase[],
+    culprit: Rewrite | undefined,
+    compared: string,
+  ): EquivalenceReport {
+    return {
+      ok: !this.#sink.hasErrors,
+      seed: this.#seed,
+      precision: this.#precision,
+      cases,
+      runs,
+      suspects: [],
+      diagnostics: this.#sink.list,
+      against: compared,
+      notes: this.#notes,
+      culprit,
+    };
+  }
+
+  /** The constants that the reference needs, or undefined where it cannot be had. */
+  async #reference(): Promise<((value: Value) => HostTensor) | undefined> {
+    const { before, constants, progress } = this.#options;
+    const why = noReference(before);
+    if (why !== undefined) {
+      this.#notes.push(`no float64 reference: ${why}`);
+      return undefined;
+    }
+    progress?.('reference');
+    return await materialised(before, constants);
+  }
+
+  #evaluated(constants: (value: Value) => HostTensor, one: Case): Outputs | undefined {
+    const { before } = this.#options;
+    let madds: number | undefined;
+    try {
+      madds = statsOf(before).madds.evaluate(one.bindings);
+    } catch {
+      // Too many to count.
+      madds = Infinity;
+    }
+    if (madds === undefined || madds > mostReferenceMadds) {
+      this.#notes.push(`no float64 reference at the ${one.name} sizes: ${madds ?? 'an unknown number of'} multiply-adds`);
+      return undefined;
+    }
+    try {
+      return evaluateGraph(before, completed(before, one.inputs), constants);
+    } catch (error) {
+      if (!(error instanceof EvaluationError)) throw error;
+      this.#notes.push(`no float64 reference at the ${one.name} sizes: ${error.message}`);
+      return undefined;
+    }
+  }
+
+  #witnesses(one: Case, reference: Outputs | undefined, optimised: Outputs | undefined): ReadonlyMap<string, Witness> {
+    const { limit, floor } = this.#bound;
+    const out = new Map<string, Witness>();
+    for (const [name, b] of one.baseline) {
+      const r = reference?.get(name);
+      const e0 = r ? compareOutputs(name, b, r, limit) : undefined;
+      if (r && e0?.ok) {
+        const tolerance = isFloat(r.elem) ? Math.min(limit, Math.max(8 * e0.relative, floor)) : 0;
+        out.set(name, { tensor: r, kind: 'reference', tolerance });
+        continue;
+      }
+      if (e0) {
+        const off = e0.relative === Infinity ? 'has no number where the reference has one' : `is off by ${errorText(e0)}`;
+        this.#notes.push(`the reference is no witness of ${name} at the ${one.name} sizes: the original itself ${off}`);
+      }
+      const o = optimised?.get(name);
+      const n0 = o ? compareOutputs(name, o, b, limit).relative : 0;
+      const tolerance = isFloat(b.elem) ? Math.min(limit, Math.max(Number.isFinite(n0) ? 8 * n0 : 0, 2 * floor)) : 0;
+      out.set(name, { tensor: b, kind: 'original', tolerance });
+    }
+    return out;
+  }
+
+  async #compared(one: Case, name: string, y: HostTensor, witness: Witness, setup: Setup): Promise<OutputError> {
+    const allowed = setup.provider === 'cpu' ? witness.tolerance : this.#bound.limit;
+    const found = compareOutputs(name, y, witness.tensor, allowed);
+    if (found.ok) return found;
+    const b = one.baseline.get(name);
+    if (!b || y.elem !== b.elem || y.dims.join() !== b.dims.join()) return found;
+    const noise = (await this.#noiseOf(one)).get(name) ?? 0;
+    const again = compareOutputs(name, y, b, isFloat(b.elem) ? 8 * noise : 0);
+    const share = isFloat(b.elem) || b.data.length === 0 ? noise : noise / b.data.length;
+    if (share > unstable) {
+      if (!this.#unstable.has(name)) {
+        this.#sink.report(catalogue.notComparable, {
+          with: {
+            name,
+            found: `${exponent(share)} of it changes from run to run, or by the last digits of the inputs`,
+            hint: '--input NAME=tensor.npy with numbers that the model is made for',
+          },
+        });
+      }
+      this.#unstable.add(name);
+      return { ...again, ok: true };
+    }
+    if (isFloat(b.elem)) return again.ok ? again : found;
+    return again.absolute <= 8 * noise ? { ...again, excused: again.absolute, absolute: 0, relative: 0, ok: true } : found;
+  }
+
+  /** How much each output of the original changes: from one run to the next, and on inputs moved by about their last digits. */
+  async #noiseOf(one: Case): Promise<ReadonlyMap<string, number>> {
+    const known = this.#noise.get(one);
+    if (known) return known;
+    const out = new Map<string, number>();
+    this.#noise.set(one, out);
+    const { original, threads } = this.#options;
+    const session = await openSession(original, { ep: 'cpu', optimization: 'off', threads });
+    try {
+      for (let round = 0; round <= nudges; round++) {
+        const moved = round === 0 ? one.inputs : nudged(one.inputs, this.#seed + round);
+        let outputs: Outputs;
+        try {
+          outputs = await session.run(fed(session, moved));
+        } catch (error) {
+          // A number moved out of the range that an operator is defined on.
+          if (error instanceof DiagnosticError && isRefusal(error)) continue;
+          throw error;
+        }
+        for (const [name, b] of one.baseline) {
+          const y = outputs.get(name);
+          if (!y) continue;
+          const { relative, absolute } = compareOutputs(name, y, b, 0);
+          const change = isFloat(b.elem) ? relative : absolute;
+          out.set(name, Math.max(out.get(name) ?? 0, change));
+        }
+      }
+    } finally {
+      await session.close();
+    }
+    return out;
+  }
+
+  #baselineRun(one: Case, reference: Outputs | undefined): VerifyRun {
+    const outputs: OutputError[] = [];
+    for (const [name, b] of one.baseline) {
+      const r = reference?.get(name);
+      outputs.push({ ...compareOutputs(name, b, r ?? b, this.#bound.limit), ok: true });
+    }
+    return {
+      case: one.name,
+      provider: 'cpu',
+      adapter: undefined,
+      graph: 'before',
+      level: 'file',
+      optimizer: 'off',
+      nodes: this.#baseline?.nodes ?? 0,
+      left: this.#baseline?.left ?? [],
+      outputs,
+      runMs: 0,
+      ok: true,
+    };
+  }
+
+  async #culprit(setup: Setup, one: Case, held: ReadonlyMap<string, Witness> | undefined): Promise<Rewrite | undefined> {
+    const { rebuild, progress, before } = this.#options;
+    if (!rebuild || !held) return undefined;
+    const rewrites: Rewrite[] = [];
+    await rebuild(Number.POSITIVE_INFINITY, (firing) => rewrites.push(firing));
+    const fails = async (fuel: number): Promise<boolean> => {
+      progress?.(`looking for the rewrite: ${fuel} of ${rewrites.length}`);
+      const onnx = await rebuild(fuel, () => undefined);
+      const { results } = await this.#measure({ ...setup, first: false }, await this.#held(onnx), onnx, [one]);
+      for (const { name } of before.outputs) {
+        const y = results[0]?.get(name);
+        const witness = held.get(name);
+        if (!y || !witness || !(await this.#compared(one, name, y, witness, setup)).ok) return true;
+      }
+      return false;
+    };
+    const n = await smallestFailing(rewrites.length, fails);
+    return rewrites[n - 1] ?? { index: 0, pass: '', rule: '', node: '' };
+  }
+
+  #tell(
+    failure: { readonly measured: Measured; readonly one: Case; readonly run: VerifyRun },
+    culprit: Rewrite | undefined,
+  ): void {
+    const { measured, run } = failure;
+    const place = `${run.provider} ${run.level}, optimiser of onnxruntime ${run.optimizer}, ${run.case} sizes`;
+    const by = culpritText(culprit);
+    const hint = `${this.#options.command ?? 'rescc optimize in.onnx -o out.onnx'} -O0`;
+    if (measured.error && run.outputs.length < this.#options.before.outputs.length) {
+      const [said] = measured.error.diagnostics;
+      this.#sink.report(catalogue.optimizedRefused, {
+        with: { found: [said?.found ?? said?.title ?? 'no output', place, ...by].join('\n'), hint },
+      });
+      return;
+    }
+    for (const output of run.outputs) {
+      if (output.ok) continue;
+      const expected = isFloat(output.elem) ? `at most ${exponent(output.tolerance)}` : 'equal elements';
+      this.#sink.report(catalogue.optimizedDiffers, {
+        with: {
+          name: output.name,
+          found: [`${errorText(output)} at element ${output.at}`, place, ...by].join('\n'),
+          expected,
+          hint,
+        },
+      });
+    }
+  }
+
+  /** onnxruntime does not run the original: both graphs are compared in float64. */
+  async #withoutRuntime(refusal: DiagnosticError): Promise<EquivalenceReport> {
+    const { before, after, constants, inputs } = this.#options;
+    const [said] = refusal.diagnostics;
+    this.#sink.add(
+      makeDiagnostic(catalogue.originalRefused, {
+        with: {
+          found: said?.found ?? 'no sizes that it runs at',
+          hint: '--input NAME=tensor.npy with sizes and numbers that the model is made for',
+        },
+      }),
+    );
+    const runs: VerifyRun[] = [];
+    const shown: VerifyCase[] = [];
+    const why = noReference(before) ?? noReference(after);
+    const bindings = inputs ? bindingsOf(before, inputs) : startingSizes(before)[0];
+    if (why === undefined && bindings) {
+      const given = inputs ?? this.#random(bindings, 'usual');
+      const one = { name: inputs ? ('given' as const) : ('smallest' as const), bindings, inputs: given };
+      const started = performance.now();
+      try {
+        const r = evaluateGraph(before, completed(before, given), await materialised(before, constants));
+        const y = evaluateGraph(after, completed(after, given), await materialised(after, constants));
+        const outputs = [...r].map(([name, tensor]) =>
+          compareOutputs(
+            name,
+            y.get(name) ?? { elem: tensor.elem, dims: [-1], data: new Float64Array() },
+            tensor,
+            this.#bound.floor,
+          ),
+        );
+        shown.push({ ...one, referenceMs: performance.now() - started });
+        const ok = outputs.every((output) => output.ok);
+        const run: VerifyRun = {
+          case: one.name,
+          provider: 'cpu',
+          adapter: undefined,
+          graph: 'after',
+          level: this.#level,
+          optimizer: 'off',
+          nodes: 0,
+          left: [],
+          outputs,
+          runMs: 0,
+          ok,
+        };
+        runs.push(run);
+        const setup: Setup = { provider: 'cpu', graph: 'after', optimizer: 'off', first: false };
+        if (!ok)
+          this.#tell(
+            {
+              measured: { setup, placement: undefined, results: [], ms: [], error: undefined },
+              one: { ...one, baseline: r },
+              run,
+            },
+            undefined,
+          );
+      } catch (error) {
+        if (!(error instanceof EvaluationError)) throw error;
+        this.#notes.push(`no float64 reference: ${error.message}`);
+      }
+    } else if (why !== undefined) this.#notes.push(`no float64 reference: ${why}`);
+    if (runs.length === 0) {
+      this.#sink.report(catalogue.nothingCompared, {
+        with: { found: 'neither onnxruntime nor the reference runs the file', hint: 'rescc optimize, without --verify' },
+      });
+    }
+    return this.#report(runs, shown, undefined, 'the float64 reference, which is all that runs');
+  }
+}
+
+function against(kinds: readonly Witness['kind'][]): string {
+  const reference = kinds.includes('reference');
+  const original = kinds.includes('original');
+  if (reference && original) return 'the float64 reference, or with the original where it is none';
+  return original ? 'the original' : 'the float64 reference';
+}
+
+function culpritText(culprit: Rewrite | undefined): readonly string[] {
+  if (!culprit) return [];
+  if (culprit.index === 0) return ['broken by reading and writing the file, without any pass'];
+  const { index, pass, rule, node } = culprit;
+  return [`broken by rewrite ${index}: ${rule} at ${node}${rule.startsWith(`${pass}/`) ? '' : `, in the pass ${pass}`}`];
+}
+
+/** Of the model or of a run, integers beyond 2^53 among its outputs too; that a provider is missing is another matter. */
+function isRefusal(error: DiagnosticError): boolean {
+  const kinds = [catalogue.modelRefused, catalogue.runFailed, catalogue.providerCrashed, integerTooLarge];
+  const codes: readonly string[] = kinds.map((kind) => kind.code);
+  return error.diagnostics.every((d) => codes.includes(d.code));
+}
+
+/** Inputs with a default are none of the session's own. */
+function fed(session: Session, inputs: Inputs): Inputs {
+  const out = new Map<string, HostTensor>();
+  for (const { name } of session.inputs) {
+    const tensor = inputs.get(name);
+    if (tensor) out.set(name, tensor);
+  }
+  return out;
+}
+
+/** With the defaults of the inputs that have one, which is what onnxruntime takes for them. */
+function completed(graph: Graph, inputs: Inputs): Inputs {
+  const out = new Map(inputs);
+  for (const [input, { elem, dims, resident }] of graph.defaults) {
+    if (input.name !== undefined && resident) out.set(input.name, { elem, dims, data: resident });
+  }
+  return out;
+}
+
+/** Why the graph has no float64 reference, if it has none. */
+function noReference(graph: Graph): string | undefined {
+  let elements = 0;
+  const seen = new Set<number>();
+  for (const one of graphsIn(graph)) {
+    if (one !== graph) return 'sub-graphs are not evaluated';
+    for (const node of one.nodes()) {
+      if (node.op.foreign) return `${node.op.foreign.opType} has none`;
+      if (node.op.traits.random) return `${node.op.name} is random`;
+    }
+    for (const { content } of one.constants()) {
+      if (!content || seen.has(content.id)) continue;
+      seen.add(content.id);
+      elements += elementCount(content.dims);
+    }
+  }
+  for (const content of graph.defaults.values()) if (!content.resident) return 'the default of an input is too large';
+  return elements > mostReferenceElements ? `${elements} weights are too many` : undefined;
+}
+
+/** The smallest sizes and the next odd ones; 1 for everything where no size suits every operator. */
+function startingSizes(graph: Graph): readonly [Bindings, Bindings | undefined] {
+  try {
+    const { smallest, nextOdd } = smallestBindings(graph);
+    return [smallest, bindingsText(smallest) === bindingsText(nextOdd) ? undefined : nextOdd];
+  } catch (error) {
+    if (!(error instanceof DiagnosticError)) throw error;
+    return [new Map([...symbolsOf(graph)]), undefined];
+  }
+}
+
+/** Sizes of pictures, sequences and features that models are made for. */
+const usualSizes = [1, 2, 3, 4, 5, 8, 16, 28, 32, 64, 96, 128, 192, 224, 256, 299, 320, 384, 512, 640];
+
+interface Trial {
+  readonly bindings: Bindings;
+  readonly integers: 'usual' | 0 | 1;
+  /** Added to the seed. */
+  readonly other?: number;
+}
+
+/** Other numbers of the same kind that are tried first: a divisor that happened to become 0 will not again. */
+const otherSeeds = 4;
+
+/**
+ * What to try where the smallest sizes do not do, as operators that nobody here knows ask for more: other integers, then larger sizes, of every
+ * symbol and of all but those of the first axes. Fewer than 100 in all.
+ */
+function* attempts(graph: Graph, first: Bindings): Generator<Trial> {
+  const multiples = symbolsOf(graph);
+  const integers = graph.inputs.some(({ type }) => !isFloat(type.elem) && !type.foreign);
+  const batch = new Set(graph.inputs.flatMap(({ type }) => (type.foreign ? [] : (type.dims[0]?.symbols() ?? []))));
+  const sizes: Bindings[] = [first];
+  for (const size of first.size === 0 ? [] : usualSizes) {
+    const all = new Map([...multiples].map(([name, k]) => [name, k * Math.ceil(size / k)]));
+    if (batch.size > 0 && batch.size < all.size)
+      sizes.push(new Map([...all].map(([name, n]) => [name, batch.has(name) ? (first.get(name) ?? 1) : n])));
+    sizes.push(all);
+  }
+  for (let other = 1; other <= otherSeeds; other++) yield { bindings: first, integers: 'usual', other };
+  for (const bindings of sizes) {
+    if (!tryable(graph, bindings)) continue;
+    for (const kind of integers ? (['usual', 1, 0] as const) : (['usual'] as const)) {
+      if (bindings === first && kind === 'usual') continue;
+      yield { bindings, integers: kind };
+    }
+  }
+}
+
+function tryable(graph: Graph, bindings: Bindings): boolean {
+  let elements = 0;
+  for (const { type } of graph.inputs) {
+    if (type.foreign) continue;
+    const dims = type.dims.map((dim) => dim.evaluate(bindings) ?? -1);
+    if (dims.some((dim) => dim < 0)) return false;
+    elements += elementCount(dims);
+  }
+  return elements <= mostTriedElements;
+}
+
+/** How often the original runs on nudged inputs. */
+const nudges = 6;
+/** Two units in the last place of a number just below a power of two, of each precision. */
+const nudge = { f64: 2 ** -51, f32: 2 ** -22, f16: 2 ** -9, bf16: 2 ** -6 } as const;
+
+/** Every float of the inputs a little larger or smaller, by the bits of a linear congruential generator (Numerical Recipes). */
+function nudged(inputs: Inputs, seed: number): Inputs {
+  let state = Math.imul(seed + 1, 0x9e3779b1) >>> 0;
+  const out = new Map<string, HostTensor>();
+  for (const [name, tensor] of inputs) {
+    const { elem, dims } = tensor;
+    if (elem !== 'f64' && elem !== 'f32' && elem !== 'f16' && elem !== 'bf16') {
+      out.set(name, tensor);
+      continue;
+    }
+    const data = tensor.data.map((v) => {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+      return v * (1 + (state >= 0x80000000 ? nudge[elem] : -nudge[elem]));
+    });
+    roundTo(elem, data);
+    out.set(name, { elem, dims, data });
+  }
+  return out;
+}
