@@ -2,7 +2,6 @@
 import './catalogue/cli.ts';
 import './catalogue/codegen.ts';
 import './catalogue/import.ts';
-import './catalogue/import-graph.ts';
 import './catalogue/ir.ts';
 import './catalogue/names.ts';
 import './catalogue/runtime.ts';

@@ -247,7 +247,9 @@ const reduced: Rule = (c) => {
   const axes = axesOf(c, 1)?.map((axis) => axisFrom(axis, dims.length));
   if (!axes) {
     const count = c.operand(1).dims?.[0]?.constant;
-    return [{ elem, dims: keep ? unknownSizes(dims.length) : unknownSizes(count && Math.max(0, dims.length - count)) }];
+    if (keep) return [{ elem, dims: unknownSizes(dims.length) }];
+    // No axes are all axes or none; of more of them it is only known how many stay.
+    return [{ elem, dims: count === undefined || count === 0 ? undefined : unknownSizes(Math.max(0, dims.length - count)) }];
   }
   if (axes.length === 0 && c.node.int('noop_with_empty_axes', 0) !== 0) return [{ elem, dims }];
   const all = axes.length === 0;

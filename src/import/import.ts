@@ -13,7 +13,7 @@ import {
   importedUnnamed,
   noSuchSize,
   wrongSize,
-} from '../diagnostics/catalogue/import-graph.ts';
+} from '../diagnostics/catalogue/import.ts';
 import { bug, DiagnosticError, fail } from '../diagnostics/diagnostic.ts';
 import { Dim, DimOverflow, parseDim } from '../ir/dim.ts';
 import type { ForeignAttribute, LazyBytes } from '../ir/foreign.ts';
@@ -203,8 +203,11 @@ class Importer {
     for (const [key, size] of this.#options.inputShapes ?? []) this.#ask(key, size, named);
     for (const name of named) {
       if (!isName(name)) continue;
-      const size = this.#askedSizes.get(name) ?? this.pins.sizeAt(`dim ${name}`);
+      const pinned = this.pins.sizeAt(`dim ${name}`);
+      const size = this.#askedSizes.get(name) ?? pinned;
       if (size !== undefined) {
+        if (size === pinned)
+          this.#notes.push(`the size ${name} of the inputs is ${size}: weights need it, so that no other one runs`);
         this.#namedDims.set(name, Dim.of(size));
         continue;
       }
@@ -556,10 +559,10 @@ class Importer {
   #simple(scope: Scope, view: NodeView): readonly (Value | undefined)[] | undefined {
     const { opType } = view;
     if (opType === 'Constant') {
-      const value = this.#constantOf(scope, view.file);
+      const value = view.outputCount === 1 ? this.#constantOf(scope, view.file) : undefined;
       return value && [value];
     }
-    if (opType === 'Identity' && view.values[0]) return [view.values[0]];
+    if (opType === 'Identity' && view.values[0] && view.outputCount === 1) return [view.values[0]];
     if (opType === 'If') {
       const taken = this.#decided(view);
       if (taken) return this.#inline(scope, view, taken);
@@ -572,6 +575,9 @@ class Importer {
     const builder = new Builder(this, scope, view);
     try {
       const results = lift(view, builder);
+      view.file.outputs.forEach((_, i) => {
+        if (view.outputUsed(i) && !results[i]) throw new NotLifted(`output ${i} is read`);
+      });
       return builder.finish(results);
     } catch (error) {
       builder.undo();

@@ -71,7 +71,7 @@ export interface FileNode {
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
   readonly attributes: readonly FileAttribute[];
-  /** Other fields verbatim with their tags: doc_string, metadata_props, unknown ones. */
+  /** Other fields verbatim with their tags: doc_string, overload once more, metadata_props, unknown ones. */
   readonly rest: Uint8Array;
 }
 

@@ -281,6 +281,11 @@ export function operatorExists(opType: string, opset: number): boolean {
   return history !== undefined && (history.since[0] ?? Number.POSITIVE_INFINITY) <= opset && opset < history.gone;
 }
 
+/** The versions after opset `from` up to `to` that changed an operator in whatever way. */
+export function versionsBetween(opType: string, from: number, to: number): readonly number[] {
+  return historyOf(opType)?.since.filter((v) => v > from && v <= to) ?? [];
+}
+
 /**
  * Whether a node of ONNX's own that is valid at opset `from` may mean something else, or nothing, as it is at opset `to`. Downwards every
  * change counts, because the node may use what it added. Of what ONNX does not have nothing is known, so it counts as changed.
@@ -289,6 +294,8 @@ export function changedBetween(opType: string, from: number, to: number): boolea
   if (from === to) return false;
   const history = historyOf(opType);
   if (!history || !operatorExists(opType, from) || !operatorExists(opType, to)) return true;
-  if (to < from) return history.since.some((v) => v > to && v <= from);
+  // What changed before 7 is not told apart.
+  if (versionsBetween(opType, from, Math.min(7, to)).length > 0) return true;
+  if (to < from) return versionsBetween(opType, to, from).length > 0;
   return (Object.hasOwn(incompatible, opType) ? incompatible[opType] : undefined)?.some((v) => v > from && v <= to) ?? false;
 }

@@ -6,10 +6,10 @@
  * follow from the limits below and the file's own size, whatever it claims.
  */
 import { importedOpset, importLimit, noOnnxModel, sparseTensor } from '../diagnostics/catalogue/import.ts';
-import { bug, fail } from '../diagnostics/diagnostic.ts';
+import { bug, fail, unreachable } from '../diagnostics/diagnostic.ts';
 import type { LazyBytes } from '../ir/foreign.ts';
 import { type ElemType, elemBytes, elementCount } from '../ir/types.ts';
-import { type ByteSource, utf8 } from '../weights/bytes.ts';
+import { type ByteSource, memorySource, utf8 } from '../weights/bytes.ts';
 import {
   elems,
   finish,
@@ -35,7 +35,8 @@ import type {
   OnnxFile,
 } from './model.ts';
 
-export const minOpset = 7;
+/** Before 7, what changed until 7 and is not brought up is refused node by node. */
+export const minOpset = 1;
 export const maxOpset = 23;
 /** Where no node needs the opset that the file leaves out. */
 const opsetWithoutNodes = 13;
@@ -83,6 +84,8 @@ class Reader {
   /** Short texts by their bytes' hash, because most names stand several times in a file. */
   readonly #texts = new Map<number, string>();
   readonly #types = new Map<string, FileType>();
+  /** Short attributes without graphs and tensors by their bytes' hash: the same kernels, strides and axes stand in most nodes. */
+  readonly #attributes = new Map<number, { readonly bytes: Uint8Array; readonly attribute: FileAttribute }>();
 
   constructor(source: ByteSource) {
     this.source = source;
@@ -253,6 +256,42 @@ class Reader {
   }
 
   // ----------------------------------------------------------------------------------------------------- nodes and graphs
+
+  *#sharedAttribute(of: Field, depth: number): Work<FileAttribute> {
+    const size = of.end - of.start;
+    if (size > 256) return yield* this.#attribute(of, depth);
+    const here = yield* this.pages.bytesOf(of, 256, 'an attribute');
+    let hash = size;
+    for (let i = 0; i < size; i++) hash = Math.imul(hash ^ (here[i] ?? 0), 16777619);
+    const known = this.#attributes.get(hash);
+    if (known && known.bytes.length === size) {
+      let same = true;
+      for (let i = 0; same && i < size; i++) same = known.bytes[i] === here[i];
+      if (same) return known.attribute;
+    }
+    const bytes = here.slice();
+    const attribute = yield* this.#attribute(of, depth);
+    switch (attribute.kind) {
+      case 'tensor':
+      case 'graph':
+      case 'graphs':
+      case 'other':
+        return attribute;
+      case 'int':
+      case 'ints':
+      case 'float':
+      case 'floats':
+      case 'string':
+      case 'strings':
+      case 'reference': {
+        const shared = { ...attribute, bytes: memorySource(this.file, bytes) };
+        this.#attributes.set(hash, { bytes, attribute: shared });
+        return shared;
+      }
+      default:
+        return unreachable(attribute);
+    }
+  }
 
   *#attribute(of: Field, depth: number): Work<FileAttribute> {
     let name = '';
@@ -466,7 +505,7 @@ class Reader {
           break;
         case 5:
           if (field.type !== wireBytes) throw new WireError(`an attribute of wire type ${field.type} at ${from}`);
-          attributes.push(yield* this.#attribute(field, depth));
+          attributes.push(yield* this.#sharedAttribute(field, depth));
           break;
         case 7:
           domain = domainOf(yield* this.#text(field));
@@ -683,7 +722,7 @@ class Reader {
     if (opset === undefined) {
       const whole = irVersion >= 3 && opsets.size === 0;
       if (whole) throw new WireError('no opset_import');
-      if (usesDefaultDomain(graph, functions)) refuse('no opset for ai.onnx, which means opset 1');
+      if (usesDefaultDomain(graph, functions)) refuse('no opset for ai.onnx, whose operators it uses');
       opsets.set('', opsetWithoutNodes);
     } else if (opset < minOpset || opset > maxOpset) refuse(`opset ${opset}`);
     return {
@@ -861,7 +900,7 @@ function denseSource(
 }
 
 /**
- * Reads everything of an ONNX model but its numbers. Throws RES0650 for what is damaged or none, RES0651 for an opset outside 7 to 23,
+ * Reads everything of an ONNX model but its numbers. Throws RES0650 for what is damaged or none, RES0651 for an opset that is none or after 23,
  * RES0652 past a limit, RES0658 for sparse tensors that do not fit, RES0501, RES0509, RES0512 and RES0513 for tensors that lie outside of
  * their file.
  */

@@ -1,5 +1,5 @@
 /**
- * Brings the nodes of an ONNX file to a newer opset. Files of opset 7 to 12 come to 13 this way, so that whoever reads nodes knows one form
+ * Brings the nodes of an ONNX file to a newer opset. Files before 13 come to 13 this way, so that whoever reads nodes knows one form
  * of each operator; beyond 13 it serves `--opset` and `--raise`. Every rewrite means the same for every input. Source: ONNX's
  * docs/Changelog.md and onnx/version_converter; each step names its versions.
  */
@@ -7,8 +7,9 @@ import { cannotUpgrade, trainingForm } from '../diagnostics/catalogue/import.ts'
 import { fail } from '../diagnostics/diagnostic.ts';
 import type { ElemType } from '../ir/types.ts';
 import { materializeSync } from '../weights/expr.ts';
-import { constantNode, intAttribute, madeNode, stringAttribute } from './encode.ts';
-import type { FileAttribute, FileGraph, FileNode, FileTensor, OnnxFile } from './model.ts';
+import { constantNode, intAttribute, intsAttribute, madeNode, stringAttribute } from './encode.ts';
+import type { FileAttribute, FileDim, FileGraph, FileNode, FileTensor, OnnxFile } from './model.ts';
+import { versionsBetween } from './op-versions.ts';
 
 /** The opset up to which every file is brought. */
 export const lowestOpset = 13;
@@ -77,7 +78,7 @@ class Facts {
   readonly #file: OnnxFile;
   #producers: Map<string, { readonly node: FileNode; readonly index: number }> | undefined;
   readonly #constants = new Map<string, FileTensor>();
-  readonly #declared = new Map<string, { readonly elem: ElemType | undefined; readonly rank: number | undefined }>();
+  readonly #declared = new Map<string, { readonly elem: ElemType | undefined; readonly dims: readonly FileDim[] | undefined }>();
   readonly #reads = new Set<string>();
   readonly #names = new Set<string>();
   readonly #suffixes = new Map<string, number>();
@@ -95,7 +96,7 @@ class Facts {
     for (let graph = open.pop(); graph; graph = open.pop()) {
       for (const { name, type } of [...graph.inputs, ...graph.valueInfo, ...graph.outputs]) {
         this.#names.add(name);
-        if (type) this.#declared.set(name, { elem: type.elem, rank: type.dims?.length });
+        if (type) this.#declared.set(name, { elem: type.elem, dims: type.dims });
       }
       for (const output of graph.outputs) this.#reads.add(output.name);
       for (const tensor of graph.initializers) {
@@ -172,14 +173,21 @@ class Facts {
     return undefined;
   }
 
+  /** Sizes as the file says them. */
+  dims(name: string): readonly FileDim[] | undefined {
+    this.#gather();
+    const tensor = this.#constants.get(name);
+    return tensor?.kind === 'tensor' ? tensor.expr.dims : this.#declared.get(name)?.dims;
+  }
+
   rank(name: string): number | undefined {
     let at = name;
     for (let i = 0; i < chainLimit; i++) {
       const producers = this.#gather();
       const tensor = this.#constants.get(at);
       if (tensor?.kind === 'tensor') return tensor.expr.dims.length;
-      const declared = this.#declared.get(at)?.rank;
-      if (declared !== undefined) return declared;
+      const declared = this.#declared.get(at)?.dims;
+      if (declared) return declared.length;
       const made = producers.get(at);
       if (made?.node.domain !== '' || made.index > 0) return undefined;
       const { opType, inputs } = made.node;
@@ -297,12 +305,107 @@ function resized(node: FileNode, scales: string, nearest: string): FileNode {
   };
 }
 
+/**
+ * Scan 8 ran over axis 1 of each element of a batch: a Scan over the batch, whose states and elements are all sliced, around one over the
+ * sequence.
+ */
+function overBatch(node: FileNode, up: Upgrader): Rewrite {
+  const body = attributeOf(node, 'body');
+  if ((node.inputs[0] ?? '') !== '') return up.refuse(node, 'sequences of several lengths', 'no sequence_lens');
+  if (body?.kind !== 'graph') return up.refuse(node, 'no body', 'the attribute body');
+  const operands = node.inputs.slice(1);
+  const scanned = intOf(node, 'num_scan_inputs', 0);
+  const directions = attributeOf(node, 'directions');
+  const base = node.outputs.find((name) => name !== '') ?? node.name;
+  const inner = operands.map((_, i) => up.facts.fresh(`${base}_element_${i}`));
+  const results = node.outputs.map((_, i) => up.facts.fresh(`${base}_result_${i}`));
+  const sequence = madeNode('Scan', `${node.name || base}_sequence`, inner, results, [
+    body,
+    intAttribute('num_scan_inputs', scanned),
+    ...(directions?.kind === 'ints' ? [intsAttribute('scan_input_directions', directions.value)] : []),
+  ]);
+  const values = (names: readonly string[]): FileGraph['inputs'] => names.map((name) => ({ name, type: undefined }));
+  const batch: FileGraph = {
+    name: `${node.name || base}_batch`,
+    nodes: [sequence],
+    initializers: [],
+    inputs: values(inner),
+    outputs: values(results),
+    valueInfo: [],
+    rest: new Uint8Array(),
+  };
+  const attributes: readonly FileAttribute[] = [
+    { name: 'body', kind: 'graph', value: batch, bytes: body.bytes },
+    intAttribute('num_scan_inputs', operands.length),
+  ];
+  return { node: { ...node, inputs: operands, attributes } };
+}
+
+/** Operand 1 with `count` axes of size 1 behind its own. */
+function widened(node: FileNode, count: number, up: Upgrader): Rewrite {
+  const [first = '', second = ''] = node.inputs;
+  const rank = up.facts.rank(second) ?? 0;
+  if (count <= 0) return { node };
+  const axes = up.integers(
+    `${node.outputs[0] ?? node.name}_axes`,
+    Array.from({ length: count }, (_, i) => rank + i),
+  );
+  const wide = up.facts.fresh(`${second}_aligned`);
+  return {
+    before: [axes.node, madeNode('Unsqueeze', wide, [second, axes.output], [wide])],
+    node: { ...node, inputs: [first, wide, ...node.inputs.slice(2)] },
+  };
+}
+
+/** Before 7 operand 1 was aligned with operand 0 from `axis` on, or at their ends. */
+function aligned(node: FileNode, up: Upgrader): Rewrite {
+  const plain = { ...node, attributes: without(node, 'broadcast', 'axis') };
+  const axis = attributeOf(node, 'axis');
+  if (intOf(node, 'broadcast', 0) === 0 || axis?.kind !== 'int') return { node: plain };
+  const rank = up.facts.rank(node.inputs[0] ?? '');
+  const narrow = up.facts.rank(node.inputs[1] ?? '');
+  if (rank === undefined || narrow === undefined || axis.value < 0n)
+    return up.refuse(
+      node,
+      `broadcast from axis ${axis.value} on, between operands of unknown rank`,
+      'value_info for its operands',
+    );
+  return widened(plain, rank - Number(axis.value) - narrow, up);
+}
+
+/** Before 7 a slope per channel was a vector; since it is aligned at the end. */
+function slopePerChannel(node: FileNode, up: Upgrader): Rewrite {
+  const slope = up.facts.dims(node.inputs[1] ?? '');
+  const rank = up.facts.rank(node.inputs[0] ?? '');
+  if (slope?.every((d) => d === 1)) return { node };
+  if (!slope || rank === undefined) return up.refuse(node, 'a slope or operand of unknown sizes', 'value_info for its operands');
+  return slope.length === 1 ? widened(node, rank - 2, up) : { node };
+}
+
+const binary: readonly Step[] = [{ at: 7, rewrite: aligned }];
+/** What was said of training until 7: `checkInference` has looked at it. */
+const inferenceOnly = (node: FileNode): Rewrite => ({ node: { ...node, attributes: without(node, 'is_test') } });
+const same = (node: FileNode): Rewrite => ({ node });
 const reduceAxes: readonly Step[] = [{ at: 18, rewrite: toInput('axes', 1) }];
 const axesInput: readonly Step[] = [{ at: 13, rewrite: toInput('axes', 1) }];
 const oneAxis: readonly Step[] = [{ at: 13, rewrite: alongOneAxis }];
 
 const steps: Readonly<Record<string, readonly Step[]>> = {
+  Add: binary,
+  And: binary,
+  Div: binary,
+  Equal: binary,
+  Greater: binary,
+  Less: binary,
+  Mul: binary,
+  Or: binary,
+  Pow: binary,
+  Sub: binary,
+  Xor: binary,
+  // It gained count_include_pad, which is off.
+  AveragePool: [{ at: 7, rewrite: same }],
   BatchNormalization: [
+    { at: 7, rewrite: inferenceOnly },
     {
       at: 9,
       rewrite: (node, up) =>
@@ -352,6 +455,7 @@ const steps: Readonly<Record<string, readonly Step[]>> = {
     },
   ],
   Dropout: [
+    { at: 7, rewrite: inferenceOnly },
     {
       at: 12,
       rewrite: (node, up) => {
@@ -362,6 +466,7 @@ const steps: Readonly<Record<string, readonly Step[]>> = {
       },
     },
   ],
+  Gemm: [{ at: 7, rewrite: (node) => ({ node: { ...node, attributes: without(node, 'broadcast') } }) }],
   GridSample: [
     {
       at: 20,
@@ -435,6 +540,7 @@ const steps: Readonly<Record<string, readonly Step[]>> = {
       },
     },
   ],
+  PRelu: [{ at: 7, rewrite: slopePerChannel }],
   ReduceL1: reduceAxes,
   ReduceL2: reduceAxes,
   ReduceLogSum: reduceAxes,
@@ -466,13 +572,7 @@ const steps: Readonly<Record<string, readonly Step[]>> = {
       }),
     },
   ],
-  Scan: [
-    {
-      at: 9,
-      rewrite: (node, up) =>
-        up.refuse(node, 'the Scan of opset 8, with sequence lengths and the batch first', 'the Scan of opset 9'),
-    },
-  ],
+  Scan: [{ at: 9, rewrite: overBatch }],
   Scatter: [{ at: 11, rewrite: (node) => ({ node: { ...node, opType: 'ScatterElements' } }) }],
   Slice: [
     {
@@ -572,6 +672,10 @@ export class Upgrader {
     if (node.domain !== '') return [node];
     this.#from = from;
     if (node.opType === 'BatchNormalization' || node.opType === 'Dropout') this.#checkInference(node, from);
+    for (const version of versionsBetween(node.opType, from, 7)) {
+      if (!(Object.hasOwn(steps, node.opType) && steps[node.opType]?.some((step) => step.at === version)))
+        this.refuse(node, `its form before opset ${version}`, `the form of opset ${version}`);
+    }
     let main = node;
     const before: FileNode[] = [];
     const after: FileNode[] = [];
@@ -595,6 +699,7 @@ export class Upgrader {
 
   #checkInference(node: FileNode, from: number): void {
     const where = { file: this.#file.file, node: JSON.stringify(node.name || (node.outputs[0] ?? '')), operator: node.opType };
+    if (from < 7 && intOf(node, 'is_test', 0) === 0) fail(trainingForm, { with: { ...where, found: 'is_test=0' } });
     if (node.opType === 'BatchNormalization') {
       if (from >= 14 && intOf(node, 'training_mode', 0) === 1)
         fail(trainingForm, { with: { ...where, found: 'training_mode=1' } });

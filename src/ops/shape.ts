@@ -99,7 +99,7 @@ function flattenAxis(x: readonly Dim[], y: readonly Dim[]): number | undefined {
 export const reshape = defineOperator({
   name: 'reshape',
   summary: 'The same elements in another shape',
-  onnx: ['Reshape', 'Flatten'],
+  onnx: ['Reshape', 'Flatten', 'ConstantOfShape'],
   operands: x1,
   attrs: { shape: { kind: 'dims', doc: 'the new shape; one -1 is what the others leave' } },
   traits: {},
@@ -126,7 +126,13 @@ export const reshape = defineOperator({
     if (!y.some((d) => d.constant === 0)) {
       return [builder.node('Reshape', [given(operands, 0), reshapeTarget(builder, node.x.type.dims, y)], {}, node.y.type)];
     }
-    if (builder.opset < 14) return builder.refuse('Reshape to a size of 0 needs opset 14', '--opset 17');
+    if (builder.opset < 14) {
+      const { elem } = node.y.type;
+      if (elem === 'bf16') return builder.refuse('Reshape to a size of 0 needs opset 14', '--opset 17');
+      // All tensors without elements are equal.
+      const value: OnnxAttr = { kind: 'tensor', value: { elem, dims: [1], data: new Float64Array(1) } };
+      return [builder.node('ConstantOfShape', [builder.dims(y)], { value }, node.y.type)];
+    }
     return [builder.node('Reshape', [given(operands, 0), builder.dims(y)], { allowzero: onnxInt(1) }, node.y.type)];
   },
   sample(source) {

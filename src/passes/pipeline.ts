@@ -4,12 +4,13 @@
  *   simplify · recognize, what the opset says in one node · what is provably zero · a gemm that is a linear, move-transpose, fold-pad, which clear the
  *   way · [fold-batchnorm fold-affine merge-branches] to a fixed point (a merge exposes a batchnorm behind the sum) · commute-pool · merge-linear
  *   (pooling first brings pointwise beside pointwise) · move-stride · zeros, pads and simplify once more · the bracket and these again until a round
- *   fires nothing · then once: fuse-shortcut option A, the concat form where asked, the bias · fuse-gemm · simplify
+ *   fires nothing · then once: fuse-shortcut option A, the concat form where a concat is there or asked for, the bias · fuse-gemm · simplify
  *
  * `-O0` is nothing, `-O1` all but the concat form, `-O2` that too. A target's table says what is slower there; `portable` does what is slower nowhere.
  */
 import type { Graph } from '../ir/graph.ts';
 import { commutePool, commuteResize } from './commute-pool.ts';
+import { joinPieces, mergeConcats, sliceOfParts, splitAtOnce, splitOfConcat } from './cut-and-join.ts';
 import { type DriverOptions, type GraphMeasure, measureGraph, NameTable, type Refusal, runRules } from './driver.ts';
 import {
   foldAffineBeforeNorm,
@@ -21,9 +22,18 @@ import {
 } from './fold-affine.ts';
 import { foldBatchnormIntoLinear, foldBatchnormIntoReaders } from './fold-batchnorm.ts';
 import { foldPad } from './fold-pad.ts';
+import { foldOverParts } from './fold-parts.ts';
 import { foldIntoJoined, foldOverViewsDown, foldOverViewsUp } from './fold-views.ts';
 import { gemmIsLinear, gemmOperand, gemmResult, gemmSum } from './fuse-gemm.ts';
-import { biasForSum, concatForm, optionAConv, optionAPool, removeIdentityTerm, removeZeroTerm } from './fuse-shortcut.ts';
+import {
+  biasForSum,
+  concatForm,
+  joinOfSum,
+  optionAConv,
+  optionAPool,
+  removeIdentityTerm,
+  removeZeroTerm,
+} from './fuse-shortcut.ts';
 import { mergeBranches } from './merge-branches.ts';
 import { mergeConvs, mergeMatrices } from './merge-linear.ts';
 import { moveStrideUp } from './move-stride.ts';
@@ -95,7 +105,11 @@ const simplifyRules = [
   divideAtOnce,
   addNegated,
   sliceBeforePad,
+  mergeConcats,
+  sliceOfParts,
   sliceOfConcat,
+  splitOfConcat,
+  joinPieces,
   removeRoundTrip,
 ] as const;
 
@@ -135,6 +149,7 @@ const bracket: readonly Stage[] = [
       foldOverViewsUp,
       foldOverViewsDown,
       foldIntoJoined,
+      foldOverParts,
     ],
     sweeps: [],
   },
@@ -153,11 +168,14 @@ const rounds: readonly Stage[] = [
 ];
 const once: readonly Stage[] = [
   { pass: 'fuse-shortcut', rules: [optionAConv, optionAPool], sweeps: [], again: true },
+  { pass: 'fuse-shortcut', rules: [joinOfSum], sweeps: [] },
   { pass: 'fuse-shortcut', rules: [concatForm], sweeps: [], level: 2 },
   { pass: 'fuse-shortcut', rules: [biasForSum], sweeps: [] },
   // Last, because nothing folds into a gemm that is no linear.
   { pass: 'fuse-gemm', rules: [gemmOperand, gemmResult, gemmSum], sweeps: [] },
   { ...simplify, sweeps: [deadCode, commonSubexpressions, equalWeights] },
+  // Behind all that moves slices one by one.
+  { pass: 'simplify', rules: [splitAtOnce], sweeps: [] },
 ];
 const allStages: readonly Stage[] = [simplify, ...recognition, zero, ...clear, ...bracket, ...rounds, ...once];
 

@@ -10,7 +10,7 @@
 import { bug } from '../diagnostics/diagnostic.ts';
 import type { Node, Value } from '../ir/graph.ts';
 import type { AttrValue } from '../ir/operator.ts';
-import type { ElemType } from '../ir/types.ts';
+import { type ElemType, isFloat } from '../ir/types.ts';
 import { numberAttr, numbersAttr } from '../ops/attrs.ts';
 import * as w from '../weights/expr.ts';
 import { allConstant, isConstant, product } from './conditions.ts';
@@ -231,12 +231,15 @@ export interface Arithmetic extends Affine {
 
 export const arithmeticOperators = ['add', 'sub', 'mul', 'div'] as const;
 
-/** x + c, c + x, x − c, c − x, x · c, c · x, x / c as a scale and a shift of the constant's own shape. c / x is none. */
+/**
+ * x + c, c + x, x − c, c − x, x · c, c · x, x / c as a scale and a shift of the constant's own shape. c / x is none, and no arithmetic of integers:
+ * their division cuts, and their products wrap around.
+ */
 export function arithmeticView(node: Node | undefined): Arithmetic | undefined {
   if (!node) return undefined;
   const a = node.operand(0);
   const b = node.operand(1);
-  if (!a || !b || isConstant(a) === isConstant(b)) return undefined;
+  if (!a || !b || isConstant(a) === isConstant(b) || !isFloat(node.y.type.elem)) return undefined;
   const flipped = isConstant(a);
   const [x, constant] = flipped ? [b, a] : [a, b];
   const c = (): w.WeightExpr => w.exprOf(constant);

@@ -81,6 +81,8 @@ const rankLimit = 64;
 /** Bytes of a name, and of an entry of external data. */
 export const nameLimit = 65536;
 const entryLimit = 100;
+const pageLeast = 4096;
+const pageMost = 65536;
 
 /**
  * Work on a file that may have to wait for it: a generator of loads, each run before it goes on. So one text serves sources that read at
@@ -104,6 +106,7 @@ export class Pages implements WireSource {
   readonly source: ByteSource;
   #bytes: Uint8Array = new Uint8Array(0);
   #start = 0;
+  #page = pageMost;
   constructor(source: ByteSource) {
     this.source = source;
     this.size = source.size;
@@ -112,7 +115,10 @@ export class Pages implements WireSource {
     return offset >= this.#start && Math.min(this.size, offset + length) <= this.#start + this.#bytes.length;
   }
   load(offset: number, length: number): Pending {
-    const wanted = Math.max(0, Math.min(this.size - offset, Math.max(65536, length)));
+    // Behind a large tensor there is often only the next one, so that after a jump little is read, and more as long as it goes straight on.
+    const gap = offset - this.#start - this.#bytes.length;
+    this.#page = gap > fieldHead || offset < this.#start ? pageLeast : Math.min(pageMost, 2 * this.#page);
+    const wanted = Math.max(0, Math.min(this.size - offset, Math.max(this.#page, length)));
     const { readSync } = this.source;
     const take = (bytes: Uint8Array): void => {
       this.#bytes = bytes;

@@ -6,12 +6,14 @@ import { onnxText } from '../../src/codegen/text.ts';
 import { onnxBytes } from '../../src/codegen/write.ts';
 import { DiagnosticError, Sink } from '../../src/diagnostics/diagnostic.ts';
 import { Dim } from '../../src/ir/dim.ts';
-import type { Graph } from '../../src/ir/graph.ts';
+import { Graph } from '../../src/ir/graph.ts';
 import type { HostTensor } from '../../src/ir/types.ts';
 import { relu } from '../../src/ops/activation.ts';
 import { conv } from '../../src/ops/conv.ts';
 import { add } from '../../src/ops/elementwise.ts';
+import { maxpool } from '../../src/ops/pool.ts';
 import { evaluateGraph } from '../../src/ops/reference.ts';
+import { pad } from '../../src/ops/shape.ts';
 import { exprOf, leaf, literal, materializeSync, mul } from '../../src/weights/expr.ts';
 import { golden } from '../golden.ts';
 import { decodeModel, dimsOf, floatsOf } from './decode.ts';
@@ -366,4 +368,17 @@ test('a chain of 15,000 nodes is emitted without recursion', () => {
   m.graph.output('y', x);
   const { graph } = emitOnnx(m.graph);
   expect(graph.nodes.at(-1)?.name).toBe('block.relu_14999');
+});
+
+test('a pad of zeros in front of a max pool is told from padding of the pool, where the opset can say it', async () => {
+  const g = new Graph('g');
+  const x = g.input('x', type('f32', 1, 1, 2, 2));
+  const padded = g.create(pad, [x], { pads: [0, 0, 1, 1, 0, 0, 1, 1] }, { scope: 'pad' }).y;
+  g.output('y', g.create(maxpool, [padded], { kernel: [2, 2], stride: 2 }, { scope: 'pool' }).y);
+  const model = emitOnnx(g, { opset: 18 });
+  expect(model.graph.nodes[0]?.inputs).toEqual(['x', 'const.i64.1_1_1_1', '', 'const.i64.2_3']);
+  const out = await (await sessionOf(model, 'all')).run({
+    x: new ort.Tensor('float32', Float32Array.of(-1, -2, -3, -4), [1, 1, 2, 2]),
+  });
+  expect([...((out.y?.data ?? []) as Float32Array)]).toEqual([0, 0, 0, 0]);
 });

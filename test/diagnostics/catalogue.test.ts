@@ -20,6 +20,7 @@ const rooms: Readonly<Record<string, readonly [low: number, high: number]>> = {
   'structure.ts': [400, 499],
   'weights.ts': [500, 599],
   'codegen.ts': [600, 649],
+  'import.ts': [650, 684],
   'cli.ts': [700, 799],
   'runtime.ts': [800, 899],
   'ir.ts': [900, 949],

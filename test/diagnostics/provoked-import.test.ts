@@ -50,13 +50,14 @@ const doubling = Array.from({ length: 30 }, (_, i) => ({
 test.each([
   ['RES0650-cut-off', whole.slice(0, 40)],
   ['RES0650-text', new TextEncoder().encode('model net(x: f32[1]) { relu }')],
-  ['RES0651-old', nodes(6, node('Relu', 'relu1: x -> y'))],
+  ['RES0651-new', nodes(24, node('Relu', 'relu1: x -> y'))],
   ['RES0652-doubling', calls(...doubling)],
   ['RES0653-cycle', calls(own('f', node('own::g', 'x -> y')), own('g', node('own::f', 'x -> y')))],
   ['RES0654-operands', calls({ ...own('f', node('Relu', 'x -> y')), input: [] })],
   ['RES0655-domain', calls(own('f', node('com.microsoft::Gelu', 'x -> y')))],
   ['RES0656-batchnorm', nodes(17, node('BatchNormalization', scale, { training_mode: 1 }))],
   ['RES0657-spatial', nodes(7, node('BatchNormalization', scale, { spatial: 0 }))],
+  ['RES0657-opset-6', nodes(6, node('LSTM', 'lstm1: x, w, r -> y'))],
   [
     'RES0658-places',
     modelBytes({

@@ -32,10 +32,13 @@ async function codeOf(work: Promise<unknown>): Promise<string> {
 /** A field of bytes with its tag. */
 const field = (number: number, ...parts: readonly Uint8Array[]): Uint8Array => {
   const bytes = Uint8Array.from(parts.flatMap((part) => [...part]));
-  return protobuf.Writer.create()
-    .uint32(number * 8 + 2)
-    .bytes(bytes)
-    .finish();
+  // protobufjs writes a Buffer, which is equal to no plain array.
+  return Uint8Array.from(
+    protobuf.Writer.create()
+      .uint32(number * 8 + 2)
+      .bytes(bytes)
+      .finish(),
+  );
 };
 const join2 = (...parts: readonly Uint8Array[]): Uint8Array => Uint8Array.from(parts.flatMap((part) => [...part]));
 const text = (number: number, of: string): Uint8Array => field(number, new TextEncoder().encode(of));
@@ -242,13 +245,13 @@ describe('refused', () => {
   const opset = (version: number): Uint8Array => modelBytes({ opset: version, graph: {} });
   const tensor = (...parts: readonly Uint8Array[]): Uint8Array => around(field(5, text(8, 'w'), ...parts));
   test.each([
-    ['opset 6', opset(6), 'RES0651'],
-    ['opset 7', opset(7), 'none'],
+    ['opset 0', opset(0), 'RES0651'],
+    ['opset 1', opset(1), 'none'],
     ['opset 23', opset(23), 'none'],
     ['opset 24', opset(24), 'RES0651'],
     [
       'no opset of ONNX, whose operators are used',
-      modelBytes({ opset: 1, graph: { node: [node('Relu', 'x -> y')] } }),
+      join2(int(1, 8), field(8, text(1, 'own'), int(2, 1)), field(7, field(1, text(4, 'Relu')))),
       'RES0651',
     ],
     [
@@ -353,7 +356,7 @@ test('a file of 2 GB is opened without its weights', async () => {
     };
     const opened = await readOnnxFile(counted);
     expect(opened.graph.initializers[0]).toMatchObject({ expr: { dims: [size / 4] } });
-    expect(read).toBeLessThan(200_000);
+    expect(read).toBeLessThan(20_000);
     source.close();
   } finally {
     rmSync(folder, { recursive: true });

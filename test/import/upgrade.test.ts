@@ -295,6 +295,33 @@ const cases: readonly Case[] = [
     becomes: ['Shape', 'Div', 'Concat', 'Reshape', 'Expand', 'Reshape', 'Reshape', 'Expand', 'Reshape', 'GroupNormalization'],
   },
   {
+    what: 'Scan 8, forwards and back',
+    opset: 8,
+    nodes: [
+      node('Scan', 'scan: , start, x, x -> y, z', {
+        num_scan_inputs: 2,
+        directions: [0, 1],
+        body: {
+          graph: {
+            name: 'body',
+            node: [
+              node('Mul', 'b, b -> bb'),
+              node('Add', 'sum, a -> s'),
+              node('Add', 's, bb -> next'),
+              node('Add', 'next, b -> out'),
+            ],
+            input: [value('sum', 1, [2]), value('a', 1, [2]), value('b', 1, [2])],
+            output: [value('next', 1, [2]), value('out', 1, [2])],
+          },
+        },
+      }),
+    ],
+    dims: [3, 4, 2],
+    initializers: [floats('start', [3, 2], [1, 2, 3, 4, 5, 6])],
+    outputs: [value('y'), value('z')],
+    becomes: ['Scan'],
+  },
+  {
     what: 'a sub-graph',
     opset: 9,
     nodes: [
@@ -363,6 +390,36 @@ describe('an operator of an older opset', () => {
   });
 });
 
+/** onnxruntime does not run these forms, so that what they mean is said by the form of opset 13 that another wrote. */
+describe('opset 6', () => {
+  const b = [floats('b', [3], [1, 2, 3])];
+  const wide = [floats('b', [3, 1], [1, 2, 3])];
+  const flat = [floats('b', [1, 4], [1, 2, 3, 4])];
+  const bn = 'bn: x, scale, bias, mean, var -> y';
+  test.each([
+    ['Add with axis', node('Add', 'add: x, b -> y', { broadcast: 1, axis: 1 }), b, node('Add', 'x, b -> y'), wide],
+    ['Mul aligned at the end', node('Mul', 'x, b -> y', { broadcast: 1 }), flat, node('Mul', 'x, b -> y'), flat],
+    ['PRelu per channel', node('PRelu', 'x, b -> y'), b, node('PRelu', 'x, b -> y'), wide],
+    [
+      'BatchNormalization',
+      node('BatchNormalization', bn, { is_test: 1, spatial: 1 }),
+      statistics,
+      node('BatchNormalization', bn),
+      statistics,
+    ],
+    ['Dropout', node('Dropout', 'x -> y', { is_test: 1 }), [], node('Identity', 'x -> y'), []],
+    ['Relu', node('Relu', 'x -> y'), [], node('Relu', 'x -> y'), []],
+    ['Softmax', node('Softmax', 'x -> y', { axis: 2 }), [], node('Softmax', 'x -> y', { axis: 2 }), []],
+  ])('%s', async (_what, old, initializers, now, same) => {
+    const dims = [2, 3, 4];
+    const upgraded = upgradeFile(await fileOf({ what: '', opset: 6, nodes: [old], initializers, dims, becomes: [] }));
+    const feeds = { x: feed(dims) };
+    const expected = await runBytes(bytesOf({ what: '', opset: 13, nodes: [now], initializers: same, dims, becomes: [] }), feeds);
+    expect(expected.y?.length).toBe(24);
+    expect(await runBytes(await fileBytes(upgraded), feeds)).toEqual(expected);
+  });
+});
+
 describe('refused', () => {
   const codeOf = async (c: Omit<Case, 'becomes' | 'what' | 'dims'>): Promise<string> => {
     const file = await fileOf({ ...c, what: '', becomes: [], dims: [1, 1, 2, 2] });
@@ -380,6 +437,16 @@ describe('refused', () => {
   const no = { name: 'yes', dataType: 9, dims: [], rawData: Uint8Array.of(0) };
   test.each([
     ['statistics per element', { opset: 7, nodes: [bn({ spatial: 0 })] }, 'RES0657'],
+    ['batchnorm of opset 6 in training', { opset: 6, nodes: [bn({})] }, 'RES0656'],
+    ['dropout of opset 6 in training', { opset: 6, nodes: [node('Dropout', 'x -> y')] }, 'RES0656'],
+    [
+      'a broadcast of opset 6 between unknown ranks',
+      { opset: 6, nodes: [node('Add', 'x, b -> y', { broadcast: 1, axis: 1 })] },
+      'RES0657',
+    ],
+    ['LSTM of opset 6', { opset: 6, nodes: [node('LSTM', 'x, w, r -> y')] }, 'RES0657'],
+    ['Relu of opset 5', { opset: 5, nodes: [node('Relu', 'x -> y')] }, 'RES0657'],
+    ['GlobalAveragePool of opset 1', { opset: 1, nodes: [node('GlobalAveragePool', 'x -> y')] }, 'none'],
     ['batchnorm in training', { opset: 14, nodes: [bn({ training_mode: 1 }, 'y, m, v')] }, 'RES0656'],
     ['batchnorm in inference', { opset: 14, nodes: [bn({ training_mode: 0 })] }, 'none'],
     ['results of an old batchnorm', { opset: 9, nodes: [bn({}, 'y, m, v')] }, 'none'],
@@ -392,7 +459,7 @@ describe('refused', () => {
       'RES0656',
     ],
     ['a mask that is read', { opset: 10, nodes: [node('Dropout', 'x -> a, m'), node('Where', 'm, x, a -> y')] }, 'RES0657'],
-    ['Scan 8', { opset: 8, nodes: [node('Scan', ', x -> y', { num_scan_inputs: 1 })] }, 'RES0657'],
+    ['Scan 8 with lengths', { opset: 8, nodes: [node('Scan', 'x, x -> y', { num_scan_inputs: 1 })] }, 'RES0657'],
     ['nearest with computed scales', { opset: 10, nodes: [node('Resize', 'x, x -> y')] }, 'RES0657'],
     [
       'nearest up and down at once',

@@ -83,9 +83,7 @@ test('such a text is refused once, and one with a default alone is read back', (
   const text =
     'graph @g\n  %x = input : f32[N]\n  %w = input : f32[2] = const f32[2] [1, 2]\n  %0 = relu(%w)  : f32[2]\n  output y = %0\n';
   const graph = read(text);
-  expect([...graph.defaults].map(([value, content]) => [value.name, content.text()])).toEqual([
-    ['w', '[1, 2]'],
-  ]);
+  expect([...graph.defaults].map(([value, content]) => [value.name, content.text()])).toEqual([['w', '[1, 2]']]);
   expect(printGraph(graph)).toBe(text);
   expect(complaints(text.replace('const f32[2] [1, 2]', 'const f32[3] 0'))).toEqual(['RES0909:3 f32[3]']);
   expect(complaints(text.replace('const f32[2] [1, 2]', '%x'))).toEqual(['RES0909:3 no constant']);

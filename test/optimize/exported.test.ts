@@ -59,9 +59,10 @@ describe('onnxruntime’s fusion tests', () => {
 describe('a detector of opset 9', () => {
   it('has no batchnorm left, and fewer nodes than the peers leave', async () => {
     const left = kinds(await optimizeOnnx(fileSource(path('rfb320/version-RFB-320.onnx'))));
-    expect(left).toMatchObject({ Conv: 52, Relu: 37 });
+    // It has 52 convs; two whose results are added become one.
+    expect(left).toMatchObject({ Conv: 51, Relu: 37, Split: 1 });
     for (const gone of ['BatchNormalization', 'Constant', 'Shape', 'Gather', 'Unsqueeze']) expect(left).not.toHaveProperty(gone);
-    expect(Object.values(left).reduce((sum, n) => sum + n, 0)).toBeLessThan(125);
+    expect(Object.values(left).reduce((sum, n) => sum + n, 0)).toBeLessThanOrEqual(116);
   });
 });
 

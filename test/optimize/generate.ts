@@ -555,14 +555,15 @@ function withUnsqueezed(m: Maker, x: string): string | undefined {
   return m.op(m.pick(['Mul', 'Add']), m.chance(0.5) ? [wide, x] : [x, wide], dims);
 }
 
-function pool(m: Maker, x: string): string | undefined {
+/** `bare`: a window of two or three without pads of its own, which those of a Pad before it may become. */
+function pool(m: Maker, x: string, bare = false): string | undefined {
   const [n = 0, c = 0, ...grid] = m.dims(x);
   if (grid.length < 1 || grid.length > 3 || grid.some((d) => d === 0)) return undefined;
   const average = m.chance(0.5);
-  const k = grid.map(() => m.pick([1, 2, 3]));
+  const k = grid.map(() => (bare ? m.pick([2, 3, 3]) : m.pick([1, 2, 3])));
   const stride = grid.map(() => m.pick([1, 2]));
-  const pads = m.chance(0.5) ? k.map((one) => Math.floor(one / 2)) : k.map(() => 0);
-  const back = m.chance(0.7) ? pads : k.map((one) => m.int(0, one - 1));
+  const pads = !bare && m.chance(0.5) ? k.map((one) => Math.floor(one / 2)) : k.map(() => 0);
+  const back = bare || m.chance(0.7) ? pads : k.map((one) => m.int(0, one - 1));
   const ceil = m.opset >= 10 && m.chance(0.15);
   const round = ceil ? Math.ceil : Math.floor;
   const sizes = grid.map((d, i) => {
@@ -1025,7 +1026,7 @@ function step(m: Maker): string | undefined {
           const d = m.dims(y);
           const pads = [0, 0, ...d.slice(2).map(() => m.int(0, 1)), 0, 0, ...d.slice(2).map(() => m.int(0, 1))];
           const z = pad(m, y, pads, 'constant', 0);
-          return m.chance(0.45) ? conv(m, z) : pool(m, z);
+          return m.chance(0.45) ? conv(m, z) : pool(m, z, m.chance(0.7));
         }),
     ],
     [3, () => (rank > 1 && m.chance(0.5) ? turn(m, x) : sandwich(m, x))],
@@ -1034,7 +1035,15 @@ function step(m: Maker): string | undefined {
       3,
       () => {
         if (rank < 2 || elementCount(dims.slice(1)) > 400) return undefined;
-        const flat = rank === 2 ? x : flatten(m, x);
+        const [n = 0, c = 0, ...grid] = dims;
+        let y = x;
+        // A matrix behind an open grid would pin its sizes; exporters pool first.
+        const pools = m.open ? 0.9 : 0.4;
+        if (rank > 2 && rank <= 5 && elementCount(grid) > 0 && m.chance(pools)) {
+          const ones = grid.map(() => 1);
+          y = m.op(m.chance(0.8) ? 'GlobalAveragePool' : 'GlobalMaxPool', [x], [n, c, ...ones]);
+        }
+        const flat = m.dims(y).length === 2 ? y : flatten(m, y);
         return m.chance(0.2) ? flat : gemm(m, flat);
       },
     ],
@@ -1170,7 +1179,7 @@ export function generateCase(seed: number, lowest = 7): OnnxCase {
   const rank = m.pick([1, 2, 2, 2, 2, 3]);
   const batch = m.chance(0.02) ? 0 : m.pick([1, 2, 3]);
   const grid = Array.from({ length: rank }, () => (rank === 3 ? m.int(3, 5) : m.int(4, 9)));
-  const free = m.chance(0.6);
+  const free = m.chance(0.5);
   m.open = free;
   const symbols = ['H', 'W', 'D'];
   const declare = (size: number, symbol: string): number | string | undefined => {

@@ -14,6 +14,8 @@ describe.each(kinds)('onnx test data, %s', (kind) => {
     for (const verdict of verdicts) expect(verdict.worse, `-O${verdict.level}`).toBeUndefined();
     // The sample holds nothing that onnxruntime cannot load, so that every model of it is a proof of something.
     expect(verdicts.map((v) => v.original)).not.toContain('refused');
+    const training = name.endsWith('_training_mode');
+    expect(verdicts.map((v) => v.declined)).toEqual(verdicts.map(() => (training ? 'RES0656' : undefined)));
   });
 });
 

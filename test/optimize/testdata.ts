@@ -219,7 +219,7 @@ function first(error: unknown): string {
   return ((error instanceof Error ? error.message : String(error)).split('\n')[0] ?? '').slice(0, 200);
 }
 
-/** What rescc does not take, by what its diagnostics say: opsets before 7, and training forms. */
+/** What rescc does not take, by what its diagnostics say: opsets that it does not read, and training forms. */
 const refusedOnPurpose = ['RES0651', 'RES0656'];
 
 export interface Verdict {

@@ -24,8 +24,13 @@ import {
   unsqueeze,
 } from '../../ops/shape.ts';
 import type { WeightExpr } from '../../weights/expr.ts';
-import type { Lift, LiftTable } from '../lift.ts';
+import type { Lift, LiftBuilder, LiftTable } from '../lift.ts';
 import { axesOf, axisFrom, leave, numberAt, numbersAt, rankOf, require } from './common.ts';
+
+/** Before `allowzero` a 0 of Reshape is the size of x at that place, so that a tensor without elements cannot be written. */
+function sayable(b: LiftBuilder, shape: readonly Dim[]): boolean {
+  return b.opset >= 14 || shape.every((d) => d.constant !== 0);
+}
 
 /** At most one size that stands elsewhere in x is left to Reshape; of two, their numbers are needed. */
 const liftReshape: Lift = (node, b) => {
@@ -36,6 +41,7 @@ const liftReshape: Lift = (node, b) => {
     return x.type.dims[i] ?? leave(`a 0 for axis ${i}, which x has not`);
   });
   for (const d of target) require(d.constant === -1 || d.lowerBound >= 0, `a size ${d}, which may be negative`);
+  require(sayable(b, target), 'a size of 0, which this operator says from opset 14 on');
   const y = b.op(reshape, [x], { shape: target });
   const open = y.type.dims.filter((d, i) => d.constant === undefined && d !== x.type.dims[i]);
   if (open.length > 1) b.checkWritable(y.type.dims, x);
@@ -50,6 +56,7 @@ const liftFlatten: Lift = (node, b) => {
   const shape = [sizeOf(x.type.dims.slice(0, axis)), sizeOf(x.type.dims.slice(axis))];
   const open = shape.filter((d, i) => d.constant === undefined && d !== x.type.dims[i]);
   require(open.length <= 1, 'two sizes that are not known');
+  require(sayable(b, shape), 'a size of 0, which Reshape says from opset 14 on');
   return [b.op(reshape, [x], { shape })];
 };
 
@@ -72,7 +79,11 @@ const liftTranspose: Lift = (node, b) => {
   return [b.op(transpose, [x], { perm })];
 };
 
-const liftConcat: Lift = (node, b) => [b.op(concat, node.inputs(), { axis: node.int('axis') })];
+const liftConcat: Lift = (node, b) => {
+  const xs = node.inputs();
+  require(xs.length > 0, 'no operand');
+  return [b.op(concat, xs, { axis: node.int('axis') })];
+};
 
 const liftSplit: Lift = (node, b) => {
   const x = node.need(0);
