@@ -82,7 +82,6 @@ class Inliner {
   readonly #used = new Set<string>();
   readonly #upgrader: Upgrader;
   readonly #opset: number;
-  readonly called = new Set<FileFunction>();
   readonly #suffixes = new Map<string, number>();
   #nodes = 0;
   #names = 0;
@@ -220,7 +219,6 @@ class Inliner {
     if (node.inputs.length > called.inputs.length) wrong(`${node.inputs.length} operands`, `at most ${called.inputs.length}`);
     if (node.outputs.length > called.outputs.length) wrong(`${node.outputs.length} results`, `at most ${called.outputs.length}`);
     if (place.callDepth >= depthLimit) this.#limit(`calls of functions more than ${depthLimit} deep`, 'fewer');
-    this.called.add(called);
     const scope = new Scope(undefined);
     const prefix = `${node.name || node.opType}/`;
     for (const [i, formal] of called.inputs.entries()) {
@@ -367,7 +365,6 @@ export function inlineFunctions(file: OnnxFile): OnnxFile {
     callDepth: 0,
   });
   const notes = [...file.notes];
-  if (inliner.called.size > 0) notes.push(`${inliner.called.size} of ${file.functions.length} functions are inlined`);
   if (opset > outer) notes.push(`opset ${outer} is raised to ${opset}, which a function of the model needs`);
   opsets.set('', opset);
   return { ...file, graph, functions: [], opsets, notes };

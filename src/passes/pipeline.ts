@@ -34,6 +34,7 @@ import {
   removeIdentityTerm,
   removeZeroTerm,
 } from './fuse-shortcut.ts';
+import { gatherParts } from './gather-parts.ts';
 import { mergeBranches } from './merge-branches.ts';
 import { mergeConvs, mergeMatrices } from './merge-linear.ts';
 import { moveStrideUp } from './move-stride.ts';
@@ -77,6 +78,7 @@ export type { Firing, RemovedShortcut } from './rule.ts';
 /** Rules that only these targets want; all others run everywhere. Measured by `npm run bench -- rewrites`. */
 const onlyFor: ReadonlyMap<Rule, readonly Target[]> = new Map<Rule, readonly Target[]>([
   [optionAConv, ['cpu']],
+  [gatherParts, ['portable', 'webgpu', 'cuda']],
   [recognizeAttention, ['portable', 'cpu', 'cuda']],
 ]);
 
@@ -171,6 +173,7 @@ const once: readonly Stage[] = [
   { pass: 'fuse-shortcut', rules: [joinOfSum], sweeps: [] },
   { pass: 'fuse-shortcut', rules: [concatForm], sweeps: [], level: 2 },
   { pass: 'fuse-shortcut', rules: [biasForSum], sweeps: [] },
+  { pass: 'move-transpose', rules: [gatherParts], sweeps: [], level: 2 },
   // Last, because nothing folds into a gemm that is no linear.
   { pass: 'fuse-gemm', rules: [gemmOperand, gemmResult, gemmSum], sweeps: [] },
   { ...simplify, sweeps: [deadCode, commonSubexpressions, equalWeights] },

@@ -76,7 +76,6 @@ describe('a function', () => {
     );
     expect(file.graph.nodes.map((n) => n.name)).toEqual(['first/add', 'first/out', 'second/add', 'second/out']);
     expect(outputs(file)).toEqual(['first/t', 'm', 'second/t', 'y']);
-    expect(file.notes).toEqual(['1 of 1 functions are inlined']);
   });
   test('keeps the names of the model free', async () => {
     const file = await same(bytesOf([twice], [node('Relu', 'x -> c/t'), node('own::twice', 'c: c/t -> y')]));

@@ -356,7 +356,7 @@ test('a file of 2 GB is opened without its weights', async () => {
     };
     const opened = await readOnnxFile(counted);
     expect(opened.graph.initializers[0]).toMatchObject({ expr: { dims: [size / 4] } });
-    expect(read).toBeLessThan(20_000);
+    expect(read).toBeLessThan(80_000);
     source.close();
   } finally {
     rmSync(folder, { recursive: true });
