@@ -546,6 +546,7 @@ class Importer {
     const view = new NodeView(file, values, this.#used);
     const results = file.domain === '' ? this.#simple(scope, view) : undefined;
     const made = results ?? this.#foreignNode(scope, view);
+    if (made[0]) this.#saturatedElements(view, made[0]);
     file.outputs.forEach((name, i) => {
       const value = made[i];
       if (name === '' || !value) return;
@@ -652,6 +653,23 @@ class Importer {
     });
     this.#foreignElements(view, node);
     return node.results;
+  }
+
+  /** Exporters write an end that is never reached as a scalar of 2^63 - 1 that is unsqueezed, and joined with the ends of other axes. */
+  #saturatedElements(view: NodeView, y: Value): void {
+    if (view.domain !== '' || !movesInOrder.has(view.opType)) return;
+    const sources = view.opType === 'Concat' ? view.values : view.values.slice(0, 1);
+    if (!sources.some((value) => value && this.#saturated.has(value))) return;
+    const elements: Dim[] = [];
+    for (const value of sources) {
+      const own = value && (this.#saturated.get(value) ?? this.known.of(value)?.data);
+      if (!own) return;
+      for (const d of own) {
+        if (!d) return;
+        elements.push(d);
+      }
+    }
+    this.#saturated.set(y, elements);
   }
 
   /** The number of elements, and remainders of sizes, which no operator here says. */
@@ -961,6 +979,9 @@ function tensorAttribute(tensor: LazyBytes): LazyBytes {
     },
   };
 }
+
+/** What leaves elements in their order; a `Concat` of what slices read is of vectors. */
+const movesInOrder: ReadonlySet<string> = new Set(['Unsqueeze', 'Squeeze', 'Reshape', 'Identity', 'Concat']);
 
 /** The elements of a small 64-bit tensor of which one lies beyond 2^53, brought to ±(2^53 − 1); undefined where none does. */
 function saturatedElements(expr: WeightExpr): { readonly elements: readonly Dim[]; readonly bytes: Uint8Array } | undefined {

@@ -62,7 +62,8 @@ export class KnownElements {
       );
       node.results.forEach((y, i) => {
         const one = found[i];
-        if (one && one.data.length <= maxElements && one.data.some((d) => d !== undefined)) this.#known.set(y, one);
+        if (!one || one.data.length > maxElements) return;
+        if (one.data.length === 0 || one.data.some((d) => d !== undefined)) this.#known.set(y, one);
       });
     } catch (error) {
       // A number that cannot be held, or a division by 0: nothing is known then.

@@ -1,5 +1,5 @@
 /** What rules need to know of slices, pads and pools that only choose places. Every answer is one that the types show; else undefined. */
-import type { Dim } from '../ir/dim.ts';
+import { Dim } from '../ir/dim.ts';
 import type { Node } from '../ir/graph.ts';
 import { dimsAttr, numberAttr, numbersAttr, stringAttr } from '../ops/attrs.ts';
 import { toTheEnd } from '../ops/shape.ts';
@@ -29,13 +29,19 @@ export function sliceAxes(node: Node): readonly SliceAxis[] {
   const out: SliceAxis[] = [];
   for (const [i, given] of axes.entries()) {
     const axis = given < 0 ? given + dims.length : given;
-    const start = starts[i];
-    const end = ends[i];
     const size = dims[axis];
     const step = steps.length === 0 ? 1 : (steps[i] ?? 1);
+    const start = fromFront(starts[i], size, step);
+    const end = fromFront(ends[i], size, step);
     if (start && end && size) out.push({ axis, start, end, step, toEnd: step > 0 && reaches(end, size) });
   }
   return out;
+}
+
+/** A bound that counts from the end of a known size, counted from its beginning. Backwards, one before the first place has no such name. */
+function fromFront(bound: Dim | undefined, size: Dim | undefined, step: number): Dim | undefined {
+  const [n, count] = [bound?.constant, size?.constant];
+  return n !== undefined && n < 0 && count !== undefined && step > 0 ? Dim.of(Math.max(0, n + count)) : bound;
 }
 
 /** The slice takes its input whole. */

@@ -5,6 +5,7 @@ import type { FileNode, FileTensor, FileType } from '../../src/import/model.ts';
 import { typeText } from '../../src/ir/types.ts';
 import { verifyGraph } from '../../src/ir/verify.ts';
 import { fileOf, node, tensor, typed } from './build.ts';
+import { longs, modelBytes, opened, node as protoNode, value } from './onnx-bytes.ts';
 
 const i64 = (name: string, ...data: readonly number[]): FileTensor => tensor(name, 'i64', [data.length], data);
 const scalar = (name: string, n: number): FileTensor => tensor(name, 'i64', [], [n]);
@@ -215,5 +216,38 @@ describe('integers of other widths', () => {
     const bits = { x: typed('f32', ['N', 8, 'H']) };
     const initializers = [i64('zero', 1), i64('end', Number.MAX_SAFE_INTEGER), i64('axis', 2)];
     expect(imported(bits, [node('Slice', 'x, zero, end, axis -> y')], initializers).type).toBe('f32[N, 8, H - 1]');
+  });
+
+  it('cuts to the end where that number is a scalar, unsqueezed and joined with the ends of other axes', async () => {
+    const largest = { name: 'largest', dataType: 7, dims: [], rawData: new Uint8Array(BigInt64Array.of(2n ** 63n - 1n).buffer) };
+    const nodes = [
+      protoNode('Unsqueeze', 'largest, zero -> last'),
+      protoNode('Concat', 'last, minus -> ends', { axis: 0 }),
+      protoNode('Slice', 'x, starts, ends, axes -> y'),
+    ];
+    const initializer = [largest, longs('zero', [1], [0]), longs('minus', [1], [-3]), longs('starts', [2], [-2, 0])];
+    const graph = {
+      node: nodes,
+      input: [value('x', 1, ['N', 8, 9])],
+      output: [value('y')],
+      initializer: [...initializer, longs('axes', [2], [1, 2])],
+    };
+    const { graph: found } = importOnnx(await opened(modelBytes({ graph })));
+    expect([...found.nodes()].map((one) => `${one.op.name} ${typeText(one.y.type)}`)).toEqual(['slice f32[N, 2, 6]']);
+  });
+
+  it('joins a part without elements, as PyTorch does when it splits the last axis into heads', () => {
+    const nodes = [
+      node('Shape', 'x -> s'),
+      node('Slice', 's, zero, two, zero -> front'),
+      node('Slice', 's, three, end, zero -> behind'),
+      node('Concat', 'front, heads, behind -> target', { axis: 0 }),
+      node('Reshape', 'x, target -> y'),
+    ];
+    const bounds = [i64('zero', 0), i64('two', 2), i64('three', 3), i64('end', 2 ** 31 - 1), i64('heads', 3, 64)];
+    expect(imported({ x: typed('f32', [17, 'N', 192]) }, nodes, bounds)).toEqual({
+      ops: ['reshape'],
+      type: 'f32[17, N, 3, 64]',
+    });
   });
 });
