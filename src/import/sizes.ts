@@ -92,7 +92,8 @@ export class KnownElements {
   #evaluated(node: Node): readonly HostTensor[] | undefined {
     if (!roundedOperators.has(node.op.name) || !hasStaticAttrs(node)) return undefined;
     if (!node.operands.some((value) => value && this.#computed.has(value))) return undefined;
-    if (node.results.some((y) => (countOf(y.type) ?? Infinity) > maxElements)) return undefined;
+    if (node.results.some((y) => (countOf(y.type) ?? Infinity) > (node.op.name === 'reciprocal' ? 1 : maxElements)))
+      return undefined;
     const operands = node.operands.map((value) => hostOf(value));
     if (operands.some((tensor, i) => tensor === undefined && node.operands[i] !== undefined)) return undefined;
     try {
@@ -112,6 +113,9 @@ export class KnownElements {
 const roundedOperators: ReadonlySet<string> = new Set([
   ...['cast', 'add', 'sub', 'mul', 'div', 'neg', 'floor', 'ceil', 'round', 'sqrt', 'min', 'max', 'identity'],
   ...['concat', 'gather', 'slice', 'reshape', 'squeeze', 'unsqueeze', 'transpose', 'expand'],
+  // Of one number: of several, runtimes may take an approximation of the processor.
+  'reciprocal',
+  ...['reduce_min', 'reduce_max'],
 ]);
 
 function elementsOf(value: Value): Elements | undefined {

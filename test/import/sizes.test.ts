@@ -251,3 +251,29 @@ describe('integers of other widths', () => {
     });
   });
 });
+
+describe('sizes by way of floats', () => {
+  const resized = (size: readonly number[]): string => {
+    const nodes = [
+      node('Shape', 'x -> s', { start: 2, end: 4 }),
+      node('Cast', 's -> f', { to: 1 }),
+      node('ReduceMin', 'f -> least', { keepdims: 0 }),
+      node('ReduceMax', 'f -> most', { keepdims: 0 }),
+      node('Reciprocal', 'least -> r'),
+      node('Mul', 'r, wanted -> small'),
+      node('Div', 'limit, most -> large'),
+      node('Min', 'small, large -> scale'),
+      node('Mul', 'f, scale -> scaled'),
+      node('Floor', 'scaled -> whole'),
+      node('Cast', 'whole -> hw', { to: 7 }),
+      node('Concat', 'front, hw -> target', { axis: 0 }),
+      node('Resize', 'x,,, target -> y', { mode: 'linear' }),
+    ];
+    const initializers = [i64('front', 1, 3), tensor('wanted', 'f32', [], [96]), tensor('limit', 'f32', [], [128])];
+    return imported({ x: typed('f32', [1, 3, ...size]) }, nodes, initializers).type;
+  };
+  it('are those of a detector’s transform: the least side 96, the largest at most 128', () => {
+    expect(resized([48, 60])).toBe('f32[1, 3, 96, 120]');
+    expect(resized([48, 80])).toBe('f32[1, 3, 76, 128]');
+  });
+});
