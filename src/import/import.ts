@@ -657,7 +657,11 @@ class Importer {
 
   /** Exporters write an end that is never reached as a scalar of 2^63 - 1 that is unsqueezed, and joined with the ends of other axes. */
   #saturatedElements(view: NodeView, y: Value): void {
-    if (view.domain !== '' || !movesInOrder.has(view.opType)) return;
+    const [x] = view.values;
+    // torch.export casts the number to what it is.
+    const keeps = view.opType === 'Cast' || view.opType === 'CastLike';
+    const kept = keeps && x && y.type.elem === 'i64' && (this.#elems.get(x) ?? x.type.elem) === 'i64';
+    if (view.domain !== '' || !(kept || movesInOrder.has(view.opType))) return;
     const sources = view.opType === 'Concat' ? view.values : view.values.slice(0, 1);
     if (!sources.some((value) => value && this.#saturated.has(value))) return;
     const elements: Dim[] = [];

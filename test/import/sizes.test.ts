@@ -221,7 +221,8 @@ describe('integers of other widths', () => {
   it('cuts to the end where that number is a scalar, unsqueezed and joined with the ends of other axes', async () => {
     const largest = { name: 'largest', dataType: 7, dims: [], rawData: new Uint8Array(BigInt64Array.of(2n ** 63n - 1n).buffer) };
     const nodes = [
-      protoNode('Unsqueeze', 'largest, zero -> last'),
+      protoNode('Cast', 'largest -> same', { to: 7 }),
+      protoNode('Unsqueeze', 'same, zero -> last'),
       protoNode('Concat', 'last, minus -> ends', { axis: 0 }),
       protoNode('Slice', 'x, starts, ends, axes -> y'),
     ];
