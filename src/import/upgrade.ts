@@ -633,6 +633,8 @@ export class Upgrader {
   readonly #file: OnnxFile;
   readonly #to: number;
   #from = 0;
+  /** Names of what is made of weights alone, in this graph and around it. */
+  #fixed = new Set<string>();
   /** `fresh` makes free names where others than this file's are in use. */
   constructor(file: OnnxFile, to: number, fresh?: (base: string) => string) {
     this.#file = file;
@@ -701,7 +703,7 @@ export class Upgrader {
     const where = { file: this.#file.file, node: JSON.stringify(node.name || (node.outputs[0] ?? '')), operator: node.opType };
     if (from < 7 && intOf(node, 'is_test', 0) === 0) fail(trainingForm, { with: { ...where, found: 'is_test=0' } });
     if (node.opType === 'BatchNormalization') {
-      if (from >= 14 && intOf(node, 'training_mode', 0) === 1)
+      if (from >= 14 && intOf(node, 'training_mode', 0) === 1 && !this.#fixed.has(node.inputs[0] ?? ''))
         fail(trainingForm, { with: { ...where, found: 'training_mode=1' } });
     } else if (from >= 12 && this.facts.numbers(node.inputs[2])?.some((x) => x !== 0) === true)
       fail(trainingForm, { with: { ...where, found: 'input training_mode is true' } });
@@ -710,13 +712,29 @@ export class Upgrader {
   graph(graph: FileGraph, from: number): FileGraph {
     let changed = false;
     const nodes: FileNode[] = [];
+    const outer = this.#fixed;
+    this.#fixed = new Set(outer);
+    const given = new Set(graph.inputs.map((one) => one.name));
+    for (const { name } of graph.initializers) if (!given.has(name)) this.#fixed.add(name);
     for (const node of graph.nodes) {
+      this.#markFixed(node);
       const inner = this.#inside(node, from);
       const made = this.node(inner, from);
       changed ||= made.length !== 1 || made[0] !== node;
       nodes.push(...made);
     }
+    this.#fixed = outer;
     return changed ? { ...graph, nodes } : graph;
+  }
+
+  /**
+   * What is made of weights alone. A batchnorm in training form over it standardises weights (Brock et al., arXiv:2101.08692) and gives the same in
+   * every run, so that it may stay as it is. An initialiser that is an input, too, can be replaced and does not count.
+   */
+  #markFixed(node: FileNode): void {
+    if (node.opType.startsWith('Random') || ['Bernoulli', 'Multinomial', 'Dropout'].includes(node.opType)) return;
+    if (node.domain !== '' || node.attributes.some((one) => one.kind === 'graph' || one.kind === 'graphs')) return;
+    if (node.inputs.every((name) => name === '' || this.#fixed.has(name))) for (const name of node.outputs) this.#fixed.add(name);
   }
 
   /** The node with its sub-graphs done; the reader has bounded how deep they lie. */

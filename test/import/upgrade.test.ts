@@ -448,6 +448,20 @@ describe('refused', () => {
     ['Relu of opset 5', { opset: 5, nodes: [node('Relu', 'x -> y')] }, 'RES0657'],
     ['GlobalAveragePool of opset 1', { opset: 1, nodes: [node('GlobalAveragePool', 'x -> y')] }, 'none'],
     ['batchnorm in training', { opset: 14, nodes: [bn({ training_mode: 1 }, 'y, m, v')] }, 'RES0656'],
+    [
+      'batchnorm in training, over weights that are reshaped',
+      {
+        opset: 14,
+        nodes: [node('Reshape', 'w, shape -> x'), bn({ training_mode: 1 })],
+        initializers: [floats('w', [2, 3], [1, 2, 3, 4, 5, 6]), longs('shape', [3], [1, 2, 3])],
+      },
+      'none',
+    ],
+    [
+      'batchnorm in training, over what is drawn',
+      { opset: 14, nodes: [node('RandomNormal', '-> x', { shape: [1, 2, 3] }), bn({ training_mode: 1 })] },
+      'RES0656',
+    ],
     ['batchnorm in inference', { opset: 14, nodes: [bn({ training_mode: 0 })] }, 'none'],
     ['results of an old batchnorm', { opset: 9, nodes: [bn({}, 'y, m, v')] }, 'none'],
     ['results of an old batchnorm at 14', { opset: 9, to: 14, nodes: [bn({}, 'y, m, v')] }, 'RES0657'],

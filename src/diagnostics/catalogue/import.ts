@@ -61,7 +61,7 @@ export const trainingForm = defineDiagnostic({
   found: msg`${'file'}: ${'found'}`,
   expected: msg`the inference form, in which a model is run`,
   hint: msg`export it again for inference: model.eval() and torch.onnx.export(…, training=torch.onnx.TrainingMode.EVAL)`,
-  more: 'In training a batchnorm takes its statistics from the batch and a dropout drops at random, so that neither may be folded away and the model gives other results from run to run. rescc optimises models for inference and does not guess that inference was meant.',
+  more: 'In training a batchnorm takes its statistics from the batch and a dropout drops at random, so that neither may be folded away and the model gives other results from run to run. rescc optimises models for inference and does not guess that inference was meant. A batchnorm in training form over weights alone, which standardises them, gives the same in every run and stays as it is.',
 });
 
 export const cannotUpgrade = defineDiagnostic({
