@@ -236,6 +236,8 @@ export interface PipelineOptions {
   readonly assertLowers?: boolean | undefined;
   /** At most so many firings in all, of rules and of sweeps: the first ones of the same run without a limit, so that a bad one is found by bisection. */
   readonly fuel?: number | undefined;
+  /** What runs in the place of a rule; the rule itself where nothing is given. For tests of the rules. */
+  readonly ruleFor?: ((one: Rule) => Rule) | undefined;
   /** At every firing, behind it. */
   readonly onFiring?: ((firing: Firing) => void) | undefined;
 }
@@ -274,7 +276,9 @@ class Pipeline {
   run(stage: Stage): boolean {
     // Nothing happened since: every match would fail as it did.
     if (this.#settledAt.get(stage) === this.#changes) return false;
-    const rules = stage.rules.filter((one) => onlyFor.get(one)?.includes(this.#target) ?? true);
+    const { ruleFor } = this.#options;
+    const wanted = stage.rules.filter((one) => onlyFor.get(one)?.includes(this.#target) ?? true);
+    const rules = ruleFor ? wanted.map(ruleFor) : wanted;
     const fired: Record<string, number> = {};
     let refused: readonly Refusal[] = [];
     let total = 0;

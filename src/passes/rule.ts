@@ -65,7 +65,12 @@ export interface Rule {
   readonly lowers: boolean;
   readonly conditions: readonly string[];
   attempt(root: Node): Attempt;
+  /** The same rule with other conditions in the place of its own: tests watch one, or leave it out to see which case notices. */
+  withConditions(exchange: Exchange): Rule;
 }
+
+/** What is asked in the place of a condition. */
+export type Exchange = <M>(name: string, holds: (m: M) => boolean) => (m: M) => boolean;
 
 const none: Attempt = { kind: 'none' };
 
@@ -87,6 +92,12 @@ export function rule<M>(definition: RuleDefinition<M>): Rule {
         first ??= failing[0];
       }
       return first === undefined ? none : { kind: 'refused', condition: first };
+    },
+    withConditions(exchange) {
+      return rule<M>({
+        ...definition,
+        exact: Object.fromEntries(conditions.map(([name, holds]) => [name, exchange(name, holds)])),
+      });
     },
   };
 }

@@ -3,10 +3,10 @@ import { describe, expect, it, test } from 'vitest';
 import type { Graph, Value } from '../../src/ir/graph.ts';
 import { printGraph } from '../../src/ir/print.ts';
 import type { HostTensor } from '../../src/ir/types.ts';
-import { allRules, type PassReport, passNames } from '../../src/passes/pipeline.ts';
+import { allRules, passNames } from '../../src/passes/pipeline.ts';
 import { golden } from '../golden.ts';
 import {
-  type Case,
+  completed,
   constantOf,
   errorBetween,
   evaluate,
@@ -20,34 +20,6 @@ import {
 } from './support.ts';
 
 const files = [...passNames, 'pipeline'];
-
-function refusals(report: PassReport): readonly string[] {
-  return [...new Set(report.passes.flatMap((pass) => pass.refused.map((one) => `${one.rule}: ${one.condition}`)))];
-}
-
-function removals(report: PassReport): string {
-  return report.removedShortcuts.map((one) => `// removed the ${one.removed} of @${one.scope}: ${one.why}\n`).join('');
-}
-
-/** A case as its golden file holds it. */
-function completed(pass: string, one: Case): string {
-  const graph = readText(one.input);
-  const before = printGraph(graph);
-  const report = run(graph, one.options);
-  const after = printGraph(graph);
-  const { level, target, opset } = one.options;
-  const options = [
-    level === undefined ? '' : `level=${level}`,
-    target === undefined ? '' : `target=${target}`,
-    opset === undefined ? '' : `opset=${opset}`,
-    ...(pass === 'pipeline' && one.options.passes ? [`passes=${one.options.passes.join(',')}`] : []),
-  ];
-  const said = options.filter((text) => text !== '');
-  const head = `// -- ${one.title}\n${said.length > 0 ? `// ${said.join(' ')}\n` : ''}${before}`;
-  const refused = refusals(report);
-  if (after === before) return `${head}// =>${refused.length > 0 ? ` refused: ${refused.join(', ')}` : ' unchanged'}\n`;
-  return `${head}// =>\n${removals(report)}${after}`;
-}
 
 const sizes: readonly ((symbol: string) => number)[] = [
   (symbol) => (symbol === 'N' ? 1 : 6),

@@ -113,6 +113,34 @@ export function run(graph: Graph, options: PipelineOptions): PassReport {
   return optimize(graph, { ...options, check: soundness, assertLowers: true });
 }
 
+function refusals(report: PassReport): readonly string[] {
+  return [...new Set(report.passes.flatMap((pass) => pass.refused.map((one) => `${one.rule}: ${one.condition}`)))];
+}
+
+function removals(report: PassReport): string {
+  return report.removedShortcuts.map((one) => `// removed the ${one.removed} of @${one.scope}: ${one.why}\n`).join('');
+}
+
+/** A case as its golden file holds it: the graph, and what became of it or what kept it. `more` is not written down. */
+export function completed(pass: string, one: Case, more: Pick<PipelineOptions, 'ruleFor' | 'fuel'> = {}): string {
+  const graph = readText(one.input);
+  const before = printGraph(graph);
+  const report = run(graph, { ...one.options, ...more });
+  const after = printGraph(graph);
+  const { level, target, opset } = one.options;
+  const options = [
+    level === undefined ? '' : `level=${level}`,
+    target === undefined ? '' : `target=${target}`,
+    opset === undefined ? '' : `opset=${opset}`,
+    ...(pass === 'pipeline' && one.options.passes ? [`passes=${one.options.passes.join(',')}`] : []),
+  ];
+  const said = options.filter((text) => text !== '');
+  const head = `// -- ${one.title}\n${said.length > 0 ? `// ${said.join(' ')}\n` : ''}${before}`;
+  const refused = refusals(report);
+  if (after === before) return `${head}// =>${refused.length > 0 ? ` refused: ${refused.join(', ')}` : ' unchanged'}\n`;
+  return `${head}// =>\n${removals(report)}${after}`;
+}
+
 export function constantOf(value: Value): HostTensor {
   const tensor = materializeSync(exprOf(value)) ?? expect.unreachable('a constant without content');
   const data = Float64Array.from(tensor.data);
