@@ -9,7 +9,8 @@ export { type EquivalenceOptions, type EquivalenceReport, type Rewrite, verifyOp
 export { npyBytes, parseNpy } from './runtime/npy.ts';
 export type { Provider } from './runtime/provider.ts';
 export { type Ranked, type RunOptions, type RunResult, runModel, topK } from './runtime/run.ts';
-export { type VerifyOptions, type VerifyReport, verifyModel, verifyTable } from './runtime/verify.ts';
+export { type VerifyOptions, type VerifyReport, verifyModel } from './runtime/verify.ts';
+export { verifyTable } from './runtime/verify-table.ts';
 export { fileSource } from './weights/node/file-source.ts';
 
 /** The content of a constant of a graph, in float64, row-major: what `verifyModel` asks for. Reports a checkpoint that cannot be read by `DiagnosticError`. */

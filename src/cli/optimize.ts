@@ -12,7 +12,7 @@ import { explainRule, passNames } from '../passes/pipeline.ts';
 import { availableProviders } from '../runtime/available.ts';
 import { type EquivalenceReport, verifyOptimized } from '../runtime/equivalence.ts';
 import { providers } from '../runtime/provider.ts';
-import { verifyTable } from '../runtime/verify.ts';
+import { verifyTable } from '../runtime/verify-table.ts';
 import type { ByteSource } from '../weights/bytes.ts';
 import { exprOf, materialize } from '../weights/expr.ts';
 import { fileSource } from '../weights/node/file-source.ts';

@@ -8,7 +8,7 @@
  *   e0 ≤ limit            outputs are held against the reference, within min(limit, max(8·e0, floor)), as `verify` does
  *   e0 > limit, or none   against the baseline, within min(limit, max(8·n0, 2·floor)), n0 the change that onnxruntime's optimiser makes
  *
- * with limits and floors of `verify.ts`; 2·floor, because both sides round. Integers and booleans must be equal. A file of which nobody knows
+ * with limits and floors of `compare.ts`; 2·floor, because both sides round. Integers and booleans must be equal. A file of which nobody knows
  * what it is may amplify rounding: a quantisation, an argmax, a division by a small difference. So before an output counts as wrong, the
  * original runs again, as it was and on inputs moved by their last digits, and the change n that this makes is allowed eight times. An output
  * that changes by more than a twentieth by that (random operators, chaos) cannot be compared, which is said.
@@ -31,20 +31,10 @@ import { graphsIn } from '../ir/walk.ts';
 import { EvaluationError, evaluateGraph } from '../ops/reference.ts';
 import { roundTo } from '../weights/round.ts';
 import { smallestFailing } from './bisect.ts';
+import { bounds, compareOutputs, errorText, exponent, type OutputError, precisionOf } from './compare.ts';
 import { type Bindings, bindingsOf, bindingsText, randomInputs, smallestBindings, symbolsOf } from './inputs.ts';
 import { openSession, type Placement, type Provider, type Session } from './session.ts';
-import {
-  bounds,
-  compareOutputs,
-  errorText,
-  exponent,
-  materialised,
-  type OutputError,
-  precisionOf,
-  type VerifyCase,
-  type VerifyReport,
-  type VerifyRun,
-} from './verify.ts';
+import { materialised, type VerifyCase, type VerifyReport, type VerifyRun } from './verify.ts';
 
 /** A rewrite, as the passes count them. */
 export interface Rewrite {

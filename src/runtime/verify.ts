@@ -4,21 +4,7 @@
  * On CPU all of {before, after} × {onnxruntime's optimiser off, all} run, at every size; on a GPU provider the optimised model with
  * onnxruntime's optimiser, at the smallest size only, because software adapters are slow (ResNet-50 at 64²: 8 s).
  *
- * The error of an output is max|y − r| / max|r|, never elementwise: an element that is small by cancellation carries the rounding of the
- * large terms it came from. A reference that is 0 everywhere makes the error absolute. Not a number and infinities must be where the
- * reference has them.
- *
- * e0 is the error of the unoptimised model on CPU with the optimiser off. It must stay within a limit, else the model or the runtime is
- * at fault; every other run within min(limit, max(8·e0, floor)). Measured: 3e-7 to 7e-7 on CPU up to ResNet-152.
- *
- *   precision  limit   floor    why
- *   f64        1e-9    2^-40    few kernels exist, and those are not all correct to the last digits
- *   f32        1e-5    2^-18    unit roundoff 2^-24; 2^-18 is 64 of them
- *   f16        1e-2    2^-9     unit roundoff 2^-11; some twenty roundings of the largest value, where kernels keep sums in f16
- *   bf16       8e-2    2^-6     unit roundoff 2^-8, likewise
- *
- * The precision is that of the coarsest float in either graph. GPU providers are held to the limit alone: WGSL allows a division 2.5 units
- * in the last place, exp 3 + 2|x|, and leaves the order of sums and fused multiply-adds open (measured: 1.1e-6 on ResNet-50).
+ * Errors and their bounds: compare.ts.
  */
 import { emitOnnx } from '../codegen/emit.ts';
 import type { OnnxModel } from '../codegen/onnx.ts';
@@ -28,6 +14,7 @@ import { type Diagnostic, fail, Sink } from '../diagnostics/diagnostic.ts';
 import type { Graph, Node, Value } from '../ir/graph.ts';
 import { type ElemType, type HostTensor, isFloat } from '../ir/types.ts';
 import { EvaluationError, evaluateGraph } from '../ops/reference.ts';
+import { bounds, compareOutputs, errorText, exponent, type OutputError, precisionOf } from './compare.ts';
 import { type Bindings, bindingsOf, bindingsText, randomInputs, smallestBindings, symbolsOf } from './inputs.ts';
 import { type LeftNode, openSession, type Placement, type Provider, type Session } from './session.ts';
 import { findSuspects, type Suspect, suspectText, tapKeys } from './suspects.ts';
@@ -68,23 +55,6 @@ export interface VerifyCase {
   readonly referenceMs: number;
 }
 
-export interface OutputError {
-  readonly name: string;
-  readonly elem: ElemType;
-  /** max|y − r|; the number of unequal elements for integers and booleans. */
-  readonly absolute: number;
-  /** max|y − r| / max|r|; for integers and booleans the share of unequal elements. */
-  readonly relative: number;
-  /** max|r| */
-  readonly largest: number;
-  /** Row-major index of the largest error. */
-  readonly at: number;
-  readonly tolerance: number;
-  /** Unequal elements of an argmax or comparison that the noise of its operands explains; they are not counted as errors. */
-  readonly excused: number;
-  readonly ok: boolean;
-}
-
 export interface VerifyRun {
   readonly case: VerifyCase['name'];
   readonly provider: Provider;
@@ -118,77 +88,6 @@ export interface VerifyReport {
   readonly against?: string;
   /** What the table says below the runs. */
   readonly notes?: readonly string[];
-}
-
-interface Bound {
-  readonly limit: number;
-  readonly floor: number;
-}
-
-export const bounds = {
-  f64: { limit: 1e-9, floor: 2 ** -40 },
-  f32: { limit: 1e-5, floor: 2 ** -18 },
-  f16: { limit: 1e-2, floor: 2 ** -9 },
-  bf16: { limit: 8e-2, floor: 2 ** -6 },
-} as const satisfies Partial<Record<ElemType, Bound>>;
-
-export type Precision = keyof typeof bounds;
-const coarsestFirst: readonly Precision[] = ['bf16', 'f16', 'f32', 'f64'];
-
-/** The coarsest float of the graphs. */
-export function precisionOf(graphs: readonly Graph[]): Precision {
-  const seen = new Set<ElemType>();
-  for (const graph of graphs) {
-    for (const input of graph.inputs) seen.add(input.type.elem);
-    for (const node of graph.nodes()) for (const y of node.results) seen.add(y.type.elem);
-  }
-  return coarsestFirst.find((elem) => seen.has(elem)) ?? 'f32';
-}
-
-/** Compares one output with the reference. Integers and booleans must be equal. */
-export function compareOutputs(name: string, y: HostTensor, r: HostTensor, tolerance: number): OutputError {
-  const none = { name, elem: r.elem, tolerance, excused: 0 };
-  if (y.elem !== r.elem || y.dims.join() !== r.dims.join()) {
-    return { ...none, absolute: Infinity, relative: Infinity, largest: Number.NaN, at: 0, ok: false };
-  }
-  if (!isFloat(r.elem)) {
-    let unequal = 0;
-    let at = 0;
-    let largest = 0;
-    for (let i = r.data.length - 1; i >= 0; i--) {
-      largest = Math.max(largest, Math.abs(r.data[i] ?? 0));
-      if (y.data[i] === r.data[i]) continue;
-      unequal++;
-      at = i;
-    }
-    return {
-      ...none,
-      tolerance: 0,
-      absolute: unequal,
-      relative: r.data.length === 0 ? 0 : unequal / r.data.length,
-      largest,
-      at,
-      ok: unequal === 0,
-    };
-  }
-  let absolute = 0;
-  let largest = 0;
-  let at = 0;
-  for (let i = 0; i < r.data.length; i++) {
-    const expected = r.data[i] ?? 0;
-    const actual = y.data[i] ?? 0;
-    if (Number.isFinite(expected)) largest = Math.max(largest, Math.abs(expected));
-    if (Object.is(actual, expected)) continue;
-    const difference = Math.abs(actual - expected);
-    // NaN against anything, and an infinity that is not there, differ infinitely.
-    const error = Number.isNaN(difference) ? Infinity : difference;
-    if (error > absolute) {
-      absolute = error;
-      at = i;
-    }
-  }
-  const relative = largest > 0 ? absolute / largest : absolute;
-  return { ...none, absolute, relative, largest, at, ok: relative <= tolerance };
 }
 
 /** Every constant of a graph, held for the reference, which asks for them synchronously. */
@@ -498,131 +397,4 @@ function diagnosticsOf(runs: readonly VerifyRun[], suspects: readonly Suspect[])
     }
   }
   return sink.list;
-}
-
-/** `3.1e-4 of the largest element`, for messages. */
-export function errorText(output: OutputError): string {
-  if (!isFloat(output.elem)) return `${output.absolute} unequal elements`;
-  if (output.relative === Infinity) return 'another shape, or no number where there is one';
-  return `${exponent(output.relative)} of the largest element`;
-}
-
-/** `3.1e-7`, `0`, `inf`: seven characters at most. */
-export function exponent(x: number): string {
-  if (x === 0) return '0';
-  if (!Number.isFinite(x)) return 'inf';
-  return x.toExponential(1);
-}
-
-function worst(run: VerifyRun): OutputError | undefined {
-  return [...run.outputs].sort((a, b) => Number(a.ok) - Number(b.ok) || b.relative - a.relative)[0];
-}
-
-/** The report as plain data for `--json`: without tensors, numbers that JSON has not as texts. */
-export function verifyData(report: VerifyReport): Readonly<Record<string, unknown>> {
-  const number = (x: number): number | string => (Number.isFinite(x) ? x : String(x));
-  return {
-    ok: report.ok,
-    seed: report.seed,
-    precision: report.precision,
-    cases: report.cases.map((one) => ({
-      name: one.name,
-      bindings: Object.fromEntries(one.bindings),
-      inputs: Object.fromEntries([...one.inputs].map(([name, tensor]) => [name, `${tensor.elem}[${tensor.dims.join(', ')}]`])),
-    })),
-    runs: report.runs.map((run) => ({
-      ...run,
-      adapter: run.adapter ?? null,
-      outputs: run.outputs.map((output) => ({
-        ...output,
-        absolute: number(output.absolute),
-        relative: number(output.relative),
-        largest: number(output.largest),
-      })),
-    })),
-    suspects: report.suspects.map(({ scope, operator, nearest }) => ({ scope, operator, nearest: nearest ?? null })),
-  };
-}
-
-const tableWidth = 80;
-
-/**
- * What was measured, as a table of at most 80 columns: one line per run, then sizes, adapters, the nodes that left their provider, and
- * the verdict.
- */
-export function verifyTable(report: VerifyReport): string {
-  const rows = [['provider', 'passes', 'runtime', 'sizes', 'nodes', 'left', 'absolute', 'relative', 'verdict']];
-  for (const run of report.runs) {
-    const output = worst(run);
-    const numbers = output
-      ? [isFloat(output.elem) ? exponent(output.absolute) : `${output.absolute} uneq.`, exponent(output.relative)]
-      : ['-', '-'];
-    rows.push([
-      run.provider,
-      run.level,
-      run.optimizer,
-      run.case,
-      String(run.nodes),
-      String(run.left.length),
-      ...numbers,
-      run.verdict ?? (run.ok ? 'ok' : 'off'),
-    ]);
-  }
-  const right = new Set([4, 5, 6, 7]);
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
-  const lines = rows.map((row) => {
-    const cells = row.map((cell, column) =>
-      right.has(column) ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0),
-    );
-    return cut(cells.join('  ').trimEnd());
-  });
-  lines.push('');
-  for (const one of report.cases) {
-    if (one.bindings.size > 0) lines.push(...wrapped(`${one.name}: ${bindingsText(one.bindings)}`));
-  }
-  const adapters = new Map(report.runs.filter((run) => run.adapter !== undefined).map((run) => [run.provider, run.adapter]));
-  for (const [provider, adapter] of adapters) lines.push(...wrapped(`${provider} ran on ${adapter}`));
-  const left = new Map<string, string[]>();
-  for (const run of report.runs) {
-    for (const node of run.left) {
-      const names = left.get(run.provider) ?? [];
-      const text = `${node.name} (${node.op})`;
-      if (!names.includes(text)) names.push(text);
-      left.set(run.provider, names);
-    }
-  }
-  for (const [provider, names] of left)
-    lines.push(
-      ...wrapped(
-        `left ${provider} for cpu: ${names.slice(0, 8).join(', ')}${names.length > 8 ? `, and ${names.length - 8} more` : ''}`,
-      ),
-    );
-  const off = new Set(report.runs.flatMap((run) => run.outputs.filter((output) => !output.ok).map((output) => output.name)));
-  if (off.size > 0) lines.push(...wrapped(`off: ${[...off].join(', ')}`));
-  for (const suspect of report.suspects.slice(0, 3)) lines.push(...wrapped(suspectText(suspect)));
-  const excused = report.runs.reduce((n, run) => n + run.outputs.reduce((m, output) => m + output.excused, 0), 0);
-  if (excused > 0) lines.push(...wrapped(`${excused} decisions differ where the reference is closer than the noise`));
-  for (const note of report.notes ?? []) lines.push(...wrapped(note));
-  const failing = report.runs.filter((run) => !run.ok).length;
-  const checked = report.runs.length === 1 ? 'the run agrees' : `all ${report.runs.length} runs agree`;
-  const against = report.against ?? 'the float64 reference';
-  if (report.runs.length > 0)
-    lines.push(failing === 0 ? `${checked} with ${against}` : `${failing} of ${report.runs.length} runs are off ${against}`);
-  return lines.join('\n');
-}
-
-function cut(line: string): string {
-  return line.length <= tableWidth ? line : `${line.slice(0, tableWidth - 1)}…`;
-}
-
-function wrapped(text: string): readonly string[] {
-  const lines: string[] = [];
-  let line = '';
-  for (const word of text.split(' ')) {
-    if (line !== '' && line.length + 1 + word.length > tableWidth) {
-      lines.push(line);
-      line = `  ${word}`;
-    } else line = line === '' ? word : `${line} ${word}`;
-  }
-  return [...lines, line].map(cut);
 }

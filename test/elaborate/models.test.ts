@@ -12,7 +12,8 @@ import { printGraph } from '../../src/ir/print.ts';
 import { verifyGraph } from '../../src/ir/verify.ts';
 import { format } from '../../src/parser/format.ts';
 import { parse } from '../../src/parser/parse.ts';
-import { verifyModel, verifyTable } from '../../src/runtime/verify.ts';
+import { verifyModel } from '../../src/runtime/verify.ts';
+import { verifyTable } from '../../src/runtime/verify-table.ts';
 import { exprOf, materialize } from '../../src/weights/expr.ts';
 import { golden, goldenFolder } from '../golden.ts';
 

@@ -20,7 +20,7 @@ import { foldBatchnormIntoLinear } from '../../src/passes/fold-batchnorm.ts';
 import { Fuel, type Rule, rule } from '../../src/passes/rule.ts';
 import { smallestFailing } from '../../src/runtime/bisect.ts';
 import { type EquivalenceOptions, type EquivalenceReport, type Rewrite, verifyOptimized } from '../../src/runtime/equivalence.ts';
-import { verifyTable } from '../../src/runtime/verify.ts';
+import { verifyTable } from '../../src/runtime/verify-table.ts';
 import { golden } from '../golden.ts';
 import { constants, Maker, tinyNet, type } from './graphs.ts';
 

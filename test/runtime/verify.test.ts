@@ -5,8 +5,10 @@ import { add, greater, mul, sub } from '../../src/ops/elementwise.ts';
 import { linear } from '../../src/ops/linear.ts';
 import { argmax } from '../../src/ops/reduce.ts';
 import { cast } from '../../src/ops/shape.ts';
+import { compareOutputs } from '../../src/runtime/compare.ts';
 import { randomTensor } from '../../src/runtime/inputs.ts';
-import { compareOutputs, type VerifyOptions, verifyData, verifyModel, verifyTable } from '../../src/runtime/verify.ts';
+import { type VerifyOptions, verifyModel } from '../../src/runtime/verify.ts';
+import { verifyData, verifyTable } from '../../src/runtime/verify-table.ts';
 import { constants, Maker, source, tinyNet, type } from './graphs.ts';
 import { swiftshader } from './swiftshader.ts';
 

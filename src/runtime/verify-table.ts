@@ -1,0 +1,119 @@
+/** What `verify` measured, for the terminal and as plain data. */
+import { isFloat } from '../ir/types.ts';
+import { exponent, type OutputError } from './compare.ts';
+import { bindingsText } from './inputs.ts';
+import { suspectText } from './suspects.ts';
+import type { VerifyReport, VerifyRun } from './verify.ts';
+
+function worst(run: VerifyRun): OutputError | undefined {
+  return [...run.outputs].sort((a, b) => Number(a.ok) - Number(b.ok) || b.relative - a.relative)[0];
+}
+
+/** The report as plain data for `--json`: without tensors, numbers that JSON has not as texts. */
+export function verifyData(report: VerifyReport): Readonly<Record<string, unknown>> {
+  const number = (x: number): number | string => (Number.isFinite(x) ? x : String(x));
+  return {
+    ok: report.ok,
+    seed: report.seed,
+    precision: report.precision,
+    cases: report.cases.map((one) => ({
+      name: one.name,
+      bindings: Object.fromEntries(one.bindings),
+      inputs: Object.fromEntries([...one.inputs].map(([name, tensor]) => [name, `${tensor.elem}[${tensor.dims.join(', ')}]`])),
+    })),
+    runs: report.runs.map((run) => ({
+      ...run,
+      adapter: run.adapter ?? null,
+      outputs: run.outputs.map((output) => ({
+        ...output,
+        absolute: number(output.absolute),
+        relative: number(output.relative),
+        largest: number(output.largest),
+      })),
+    })),
+    suspects: report.suspects.map(({ scope, operator, nearest }) => ({ scope, operator, nearest: nearest ?? null })),
+  };
+}
+
+const tableWidth = 80;
+
+/**
+ * What was measured, as a table of at most 80 columns: one line per run, then sizes, adapters, the nodes that left their provider, and
+ * the verdict.
+ */
+export function verifyTable(report: VerifyReport): string {
+  const rows = [['provider', 'passes', 'runtime', 'sizes', 'nodes', 'left', 'absolute', 'relative', 'verdict']];
+  for (const run of report.runs) {
+    const output = worst(run);
+    const numbers = output
+      ? [isFloat(output.elem) ? exponent(output.absolute) : `${output.absolute} uneq.`, exponent(output.relative)]
+      : ['-', '-'];
+    rows.push([
+      run.provider,
+      run.level,
+      run.optimizer,
+      run.case,
+      String(run.nodes),
+      String(run.left.length),
+      ...numbers,
+      run.verdict ?? (run.ok ? 'ok' : 'off'),
+    ]);
+  }
+  const right = new Set([4, 5, 6, 7]);
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
+  const lines = rows.map((row) => {
+    const cells = row.map((cell, column) =>
+      right.has(column) ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0),
+    );
+    return cut(cells.join('  ').trimEnd());
+  });
+  lines.push('');
+  for (const one of report.cases) {
+    if (one.bindings.size > 0) lines.push(...wrapped(`${one.name}: ${bindingsText(one.bindings)}`));
+  }
+  const adapters = new Map(report.runs.filter((run) => run.adapter !== undefined).map((run) => [run.provider, run.adapter]));
+  for (const [provider, adapter] of adapters) lines.push(...wrapped(`${provider} ran on ${adapter}`));
+  const left = new Map<string, string[]>();
+  for (const run of report.runs) {
+    for (const node of run.left) {
+      const names = left.get(run.provider) ?? [];
+      const text = `${node.name} (${node.op})`;
+      if (!names.includes(text)) names.push(text);
+      left.set(run.provider, names);
+    }
+  }
+  for (const [provider, names] of left)
+    lines.push(
+      ...wrapped(
+        `left ${provider} for cpu: ${names.slice(0, 8).join(', ')}${names.length > 8 ? `, and ${names.length - 8} more` : ''}`,
+      ),
+    );
+  const off = new Set(report.runs.flatMap((run) => run.outputs.filter((output) => !output.ok).map((output) => output.name)));
+  if (off.size > 0) lines.push(...wrapped(`off: ${[...off].join(', ')}`));
+  for (const suspect of report.suspects.slice(0, 3)) lines.push(...wrapped(suspectText(suspect)));
+  const excused = report.runs.reduce((n, run) => n + run.outputs.reduce((m, output) => m + output.excused, 0), 0);
+  if (excused > 0) lines.push(...wrapped(`${excused} decisions differ where the reference is closer than the noise`));
+  for (const note of report.notes ?? []) lines.push(...wrapped(note));
+  const failing = report.runs.filter((run) => !run.ok).length;
+  const checked = report.runs.length === 1 ? 'the run agrees' : `all ${report.runs.length} runs agree`;
+  const against = report.against ?? 'the float64 reference';
+  if (report.runs.length > 0)
+    lines.push(failing === 0 ? `${checked} with ${against}` : `${failing} of ${report.runs.length} runs are off ${against}`);
+  return lines.join('\n');
+}
+
+function cut(line: string): string {
+  return line.length <= tableWidth ? line : `${line.slice(0, tableWidth - 1)}…`;
+}
+
+function wrapped(text: string): readonly string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line !== '' && line.length + 1 + word.length > tableWidth) {
+      lines.push(line);
+      line = `  ${word}`;
+    } else line = line === '' ? word : `${line} ${word}`;
+  }
+  return [...lines, line].map(cut);
+}
