@@ -297,7 +297,7 @@ export async function compile(source: string | SourceFile, options: CompileOptio
       'rescc.options': [`-O${level}`, `--target ${options.target ?? 'portable'}`, `--seed ${options.seed ?? 0}`].join(' '),
       ...options.metadata,
     };
-    const onnx = emitOnnx(graph, { opset, producerVersion: version, metadata });
+    const onnx = emitOnnx(graph, { opset, target: options.target, producerVersion: version, metadata });
     return {
       diagnostics: sink.list,
       graph,

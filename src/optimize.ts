@@ -231,6 +231,7 @@ async function atOpset(file: OnnxFile, opset: number, options: OptimizeOnnxOptio
   const passes = options.pipeline ? options.pipeline(graph, run) : optimize(graph, run);
   const onnx = emitOnnx(graph, {
     opset,
+    target: options.target,
     producerVersion: version,
     source: imported,
     ...(options.metadata && { metadata: options.metadata }),

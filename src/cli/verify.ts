@@ -61,6 +61,7 @@ async function run(file: string, flags: Flags): Promise<void> {
     inputs,
     seed: flags.seed,
     opset: flags.opset,
+    target: flags.target,
     level: `-O${flags.O ?? 1}`,
     ...(progress && { progress: (step: string) => process.stderr.write(`\r\u001b[K${step}`) }),
   });

@@ -12,8 +12,9 @@ import { bug, DiagnosticError, Sink, unreachable } from '../diagnostics/diagnost
 import { Dim, type DimNode } from '../ir/dim.ts';
 import type { Graph, Node, Origin, Value } from '../ir/graph.ts';
 import type { OnnxAttr, OnnxBuilder } from '../ir/operator.ts';
+import type { Target } from '../ir/target.ts';
 import { type ElemType, elementCount, type ForeignType, type HostTensor, type TensorType } from '../ir/types.ts';
-import { asExpr, exprOf, sourcesOf, transpose, type WeightExpr } from '../weights/expr.ts';
+import { asExpr, exprOf, pad, sourcesOf, transpose, type WeightExpr } from '../weights/expr.ts';
 import {
   defaultOpset,
   irVersionOf,
@@ -45,6 +46,8 @@ export interface EmitSource {
 export interface EmitOptions {
   /** 13 to 23; 17 when left out. */
   readonly opset?: number;
+  /** What the file is written for; portable when left out. Some lowerings avoid what is wrong on one provider (`ops/runtime-defects.ts`). */
+  readonly target?: Target | undefined;
   /** Written as the file's producer_version. */
   readonly producerVersion?: string;
   /** Added to what the graph says of itself. */
@@ -64,7 +67,7 @@ export function emitOnnx(graph: Graph, options: EmitOptions = {}): OnnxModel {
     return giveUp(sink, options.sink);
   }
   const { source = {} } = options;
-  const emitter = new Emitter(graph, opset, sink);
+  const emitter = new Emitter(graph, opset, options.target ?? 'portable', sink);
   emitter.lowerAll();
   if (sink.hasErrors) return giveUp(sink, options.sink);
   const producer = [source.producerName, source.producerVersion].filter((word) => word !== undefined && word !== '').join(' ');
@@ -167,6 +170,7 @@ class Refused extends Error {}
 
 class Emitter implements OnnxBuilder {
   readonly opset: number;
+  readonly target: Target;
   /** Domains of foreign nodes. */
   readonly domains = new Set<string>();
   readonly #sink: Sink;
@@ -184,8 +188,9 @@ class Emitter implements OnnxBuilder {
   #base = '';
   #nextKey = 0;
 
-  constructor(graph: Graph, opset: number, sink: Sink) {
+  constructor(graph: Graph, opset: number, target: Target, sink: Sink) {
     this.opset = opset;
+    this.target = target;
     this.#sink = sink;
     this.#root = new Scope(0, graph, undefined);
     this.#scope = this.#root;
@@ -456,30 +461,57 @@ class Emitter implements OnnxBuilder {
   }
 
   transposed(operand: Value, perm: readonly number[]): Key {
-    const node = this.#current;
-    if (perm.every((axis, i) => axis === i)) return node ? this.#operand(operand, node, 0) : bug('transposed outside a lowering');
-    const text = `transposed ${this.#numberOf(operand)} ${perm.join()}`;
+    const node = this.#current ?? bug('transposed outside a lowering');
+    if (perm.every((axis, i) => axis === i)) return this.#operand(operand, node, 0);
+    const dims = perm.map(
+      (axis) => operand.type.dims[axis] ?? bug(`a transposition by [${perm.join()}] of rank ${operand.type.dims.length}`),
+    );
+    const reversed = perm.every((axis, i) => axis === perm.length - 1 - i);
+    return this.#derived(operand, {
+      text: `transposed ${perm.join()}`,
+      suffix: reversed ? 'transposed' : `transposed_${perm.join('')}`,
+      dims,
+      stored: (expr) => transpose(expr, perm),
+      computed: (x, type) => this.#write('Transpose', [x], { perm: { kind: 'ints', value: perm } }, [type], ''),
+    });
+  }
+
+  padded(operand: Value, pads: readonly number[]): Key {
+    const rank = operand.type.dims.length;
+    const [begins, ends] = [pads.slice(0, rank), pads.slice(rank)];
+    return this.#derived(operand, {
+      text: `padded ${pads.join()}`,
+      suffix: 'padded',
+      dims: operand.type.dims.map((d, axis) => d.plus((begins[axis] ?? 0) + (ends[axis] ?? 0))),
+      stored: (expr) => pad(expr, begins, ends),
+      computed: (x, type) => this.#write('Pad', [x, this.i64(pads)], {}, [type], ''),
+    });
+  }
+
+  /**
+   * What is made of an operand once: at compile time of a constant, by a node otherwise. A tied table is stored once: where another operator reads
+   * it as it is, this reader computes at run time (runtimes fold that when they load the file).
+   */
+  #derived(
+    operand: Value,
+    how: {
+      readonly text: string;
+      readonly suffix: string;
+      readonly dims: readonly Dim[];
+      stored(expr: WeightExpr): WeightExpr;
+      computed(x: Key, type: TensorType): readonly Key[];
+    },
+  ): Key {
+    const node = this.#current ?? bug(`${how.text} outside a lowering`);
+    const text = `${how.text} ${this.#numberOf(operand)}`;
     const known = this.#scope.find(text);
     if (known !== undefined) return known;
-    const type: TensorType = {
-      elem: operand.type.elem,
-      dims: perm.map(
-        (axis) => operand.type.dims[axis] ?? bug(`a transposition by [${perm.join()}] of rank ${operand.type.dims.length}`),
-      ),
-    };
-    let key: Key;
-    // A tied table is stored once: where another operator reads it as it is, this reader transposes at run time (runtimes fold that when
-    // they load the file).
-    const tied = node !== undefined && [...operand.uses].some((use) => use.user.op !== node.op);
-    if (operand.def.kind === 'constant' && !tied) {
-      const reversed = perm.every((axis, i) => axis === perm.length - 1 - i);
-      const suffix = reversed ? 'transposed' : `transposed_${perm.join('')}`;
-      key = this.#stored(type, transpose(exprOf(operand), perm), `${operand.name ?? `${this.#base}.weight`}.${suffix}`).key;
-    } else {
-      const x = node ? this.#operand(operand, node, 0) : bug('transposed outside a lowering');
-      key =
-        this.#write('Transpose', [x], { perm: { kind: 'ints', value: perm } }, [type], '')[0] ?? bug('a node without a result');
-    }
+    const type: TensorType = { elem: operand.type.elem, dims: how.dims };
+    const tied = [...operand.uses].some((use) => use.user.op !== node.op);
+    const key =
+      operand.def.kind === 'constant' && !tied
+        ? this.#stored(type, how.stored(exprOf(operand)), `${operand.name ?? `${this.#base}.weight`}.${how.suffix}`).key
+        : (how.computed(this.#operand(operand, node, 0), type)[0] ?? bug('a node without a result'));
     (this.#slotOf(key).kind === 'initializer' ? this.#root : this.#scope).computed.set(text, key);
     return key;
   }

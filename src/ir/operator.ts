@@ -5,6 +5,7 @@
 import type { Dim } from './dim.ts';
 import type { ForeignNode } from './foreign.ts';
 import type { Graph, Node, Value } from './graph.ts';
+import type { Target } from './target.ts';
 import type { ElemType, HostTensor, TensorType } from './types.ts';
 
 /** Attribute values are plain data. `dims` attributes hold `Dim`s, because a shape may be symbolic. */
@@ -79,6 +80,8 @@ export type OnnxAttr =
 /** What a lowering writes with. Names are ONNX value names; the builder makes them unique and gives every value its type. */
 export interface OnnxBuilder {
   readonly opset: number;
+  /** What the file is written for. */
+  readonly target: Target;
   /** One node with one result. `undefined` among the inputs is an optional input left out. */
   node(op: string, inputs: readonly (string | undefined)[], attrs: Readonly<Record<string, OnnxAttr>>, type: TensorType): string;
   /** One node with several results. */
@@ -100,6 +103,8 @@ export interface OnnxBuilder {
   dims(dims: readonly Dim[]): string;
   /** The operand with its axes permuted: at compile time when it is a constant, by a Transpose node otherwise. */
   transposed(operand: Value, perm: readonly number[]): string;
+  /** The operand with zeros around every axis: at compile time when it is a constant, by a Pad node otherwise. Begins, then ends, none negative. */
+  padded(operand: Value, pads: readonly number[]): string;
   /** Refuses: this operator cannot be said at this opset. Reports a diagnostic with the node's span and does not return. */
   refuse(why: string, hint: string): never;
 }

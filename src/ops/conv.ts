@@ -13,6 +13,7 @@ import { checkFloats, checkVector, given, numberAttr, numbersAttr } from './attr
 import { defineLayer, defineOperator, type LayerBuilder } from './define.ts';
 import { gemm, gemmPacked, type PackColumns } from './gemm.ts';
 import { boolOrTensor, init, int, optional, padding, perAxis, size, tensor } from './params.ts';
+import { convOfTriples } from './runtime-defects.ts';
 import {
   sizeText,
   spatialAxes,
@@ -107,7 +108,14 @@ export const conv = defineOperator({
     return [convolve(x, weight, operands[2], attrs)];
   },
   cost: (node) => productOf([...node.y.type.dims, ...given(node.operands, 1).type.dims.slice(1)]),
-  lower: (b, node, operands) => [b.node('Conv', operands, onnxWindow(node), node.y.type)],
+  lower(b, node, operands) {
+    if (b.target !== 'webgpu' || !convOfTriples.concerns(node)) return [b.node('Conv', operands, onnxWindow(node), node.y.type)];
+    // A channel of zeros more, of the input and of the kernel, which adds zeros to every sum.
+    const rank = node.x.type.dims.length;
+    const oneChannel = Array.from({ length: 2 * rank }, (_, i) => (i === rank + 1 ? 1 : 0));
+    const [x, weight] = [b.padded(node.x, oneChannel), b.padded(given(node.operands, 1), oneChannel)];
+    return [b.node('Conv', [x, weight, operands[2]], onnxWindow(node), node.y.type)];
+  },
   sample(source) {
     const { axes, kernel, stride, dilation, pads, groups, grid } = sampleWindow(source);
     const channels = groups * source.int(1, 3);

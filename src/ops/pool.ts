@@ -14,6 +14,7 @@ import { type ElemType, elementCount, type HostTensor, isFloat, type TensorType,
 import { boolAttr, checkFloats, given, numbersAttr } from './attrs.ts';
 import { defineLayer, defineOperator, type LayerBuilder } from './define.ts';
 import { bool, optional, padding, perAxis, size } from './params.ts';
+import { padIntoMaxPool } from './runtime-defects.ts';
 import { pad } from './shape.ts';
 import {
   sizeText,
@@ -88,12 +89,12 @@ function pool(x: HostTensor, attrs: Attrs, reduce: (base: number, places: Int32A
   return { elem: x.elem, dims, data };
 }
 
-function onnxWindow(w: WindowAttrs, pads: readonly number[]): Record<string, OnnxAttr> {
+function onnxWindow(w: WindowAttrs, pads: readonly number[]) {
   return {
     kernel_shape: { kind: 'ints', value: w.kernel },
     strides: { kind: 'ints', value: w.stride },
     pads: { kind: 'ints', value: pads },
-  };
+  } as const satisfies Record<string, OnnxAttr>;
 }
 
 /** The least value of an element type: what a maximum ignores. */
@@ -138,20 +139,23 @@ export const maxpool = defineOperator({
   },
   lower(b, node, operands) {
     const w = windowOf(node.attrs);
-    const dilations = { kind: 'ints', value: w.dilation } as const;
     const axes = w.kernel.length;
+    const window = (pads: readonly number[]) =>
+      ({ ...onnxWindow(w, pads), dilations: { kind: 'ints', value: w.dilation } }) as const;
+    const endangered = padIntoMaxPool.concerns(node);
     // Runtimes refuse padding of the kernel's size and more, which dilated windows may have; a Pad with the least value is the same.
-    if (w.pads.every((zeros, i) => zeros < (w.kernel[i % axes] ?? 1))) {
-      return [b.node('MaxPool', operands, { ...onnxWindow(w, w.pads), dilations }, node.y.type)];
+    const refused = w.pads.some((zeros, i) => zeros >= (w.kernel[i % axes] ?? 1));
+    if (!endangered && !refused) return [b.node('MaxPool', operands, window(w.pads), node.y.type)];
+    let x = given(operands, 0);
+    if (w.pads.some((zeros) => zeros > 0)) {
+      const { elem, dims } = node.x.type;
+      const [begins, ends] = [w.pads.slice(0, axes), w.pads.slice(axes)];
+      const type = { elem, dims: dims.map((d, i) => (i < 2 ? d : d.plus((begins[i - 2] ?? 0) + (ends[i - 2] ?? 0)))) };
+      x = b.node('Pad', [x, b.i64([0, 0, ...begins, 0, 0, ...ends]), b.scalar(elem, lowest(elem))], {}, type);
     }
-    const { elem, dims } = node.x.type;
-    const begins = w.pads.slice(0, axes);
-    const ends = w.pads.slice(axes);
-    const type = { elem, dims: dims.map((d, i) => (i < 2 ? d : d.plus((begins[i - 2] ?? 0) + (ends[i - 2] ?? 0)))) };
-    const amounts = b.i64([0, 0, ...begins, 0, 0, ...ends]);
-    const padded = b.node('Pad', [given(operands, 0), amounts, b.scalar(elem, lowest(elem))], {}, type);
-    const none = w.pads.map(() => 0);
-    return [b.node('MaxPool', [padded], { ...onnxWindow(w, none), dilations }, node.y.type)];
+    const { pads, ...unpadded } = window(w.pads.map(() => 0));
+    const attrs = endangered ? { ...unpadded, auto_pad: { kind: 'string', value: 'VALID' } as const } : window(pads.value);
+    return [b.node('MaxPool', [x], attrs, node.y.type)];
   },
   sample(source) {
     const { x, kernel, stride, pads, dilation } = sampleWindow(source, true);

@@ -753,15 +753,8 @@ export const pad = defineOperator({
     const mode = stringAttr(node.attrs, 'mode');
     const pads = numbersAttr(node.attrs, 'pads');
     const value = numberAttr(node.attrs, 'value');
-    const rank = pads.length / 2;
-    const axes = Array.from({ length: rank }, (_, i) => i).filter((i) => pads[i] !== 0 || pads[i + rank] !== 0);
-    // onnxruntime 1.30 joins a Pad with the pool behind it as if the pool padded with zeros too, which changes a maximum of negative
-    // numbers. It leaves a Pad alone that names its axes.
-    const named = builder.opset >= 18 && axes.length > 0 && [...node.y.uses].some((use) => use.user.op.name === 'maxpool');
-    const shown = named ? [...axes, ...axes.map((i) => i + rank)].map((i) => pads[i] ?? 0) : pads;
-    const inputs: (string | undefined)[] = [given(operands, 0), builder.i64(shown)];
+    const inputs: (string | undefined)[] = [given(operands, 0), builder.i64(pads)];
     inputs.push(mode === 'constant' && value !== 0 ? builder.scalar(node.y.type.elem, value) : undefined);
-    if (named) inputs.push(builder.i64(axes));
     return [builder.node('Pad', inputs, { mode: { kind: 'string', value: mode } }, node.y.type)];
   },
   sample(source) {

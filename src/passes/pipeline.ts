@@ -9,6 +9,7 @@
  * `-O0` is nothing, `-O1` all but the concat form, `-O2` that too. A target's table says what is slower there; `portable` does what is slower nowhere.
  */
 import type { Graph } from '../ir/graph.ts';
+import type { Target } from '../ir/target.ts';
 import { commutePool, commuteResize } from './commute-pool.ts';
 import { joinPieces, mergeConcats, sliceOfParts, splitAtOnce, splitOfConcat } from './cut-and-join.ts';
 import { type DriverOptions, type GraphMeasure, measureGraph, NameTable, type Refusal, runRules } from './driver.ts';
@@ -70,8 +71,7 @@ import {
   sliceOfConcat,
 } from './simplify.ts';
 
-/** What passes optimise for; `portable` prefers nothing that only one runtime does well. */
-export type Target = 'portable' | 'cpu' | 'webgpu' | 'cuda';
+export type { Target } from '../ir/target.ts';
 export type { GraphMeasure, Refusal } from './driver.ts';
 export type { Firing, RemovedShortcut } from './rule.ts';
 

@@ -12,6 +12,7 @@ import { onnxBytes } from '../codegen/write.ts';
 import * as catalogue from '../diagnostics/catalogue/runtime.ts';
 import { type Diagnostic, fail, Sink } from '../diagnostics/diagnostic.ts';
 import type { Graph, Node, Value } from '../ir/graph.ts';
+import type { Target } from '../ir/target.ts';
 import { type ElemType, type HostTensor, isFloat } from '../ir/types.ts';
 import { EvaluationError, evaluateGraph } from '../ops/reference.ts';
 import { bounds, compareOutputs, errorText, exponent, type OutputError, precisionOf } from './compare.ts';
@@ -43,6 +44,8 @@ export interface VerifyOptions {
    * value. Without, it is done where the optimised model is off and the unoptimised one is not.
    */
   readonly taps?: boolean | undefined;
+  /** What the files are written for; default portable. */
+  readonly target?: Target | undefined;
   /** Called before each step, with a few words. */
   readonly progress?: ((step: string) => void) | undefined;
 }
@@ -123,7 +126,7 @@ export async function verifyModel(options: VerifyOptions): Promise<VerifyReport>
   const precision = precisionOf([before, after]);
   const bound = bounds[precision];
   const inputs = casesOf(options, seed);
-  const emitOptions = options.opset === undefined ? {} : { opset: options.opset };
+  const emitOptions = { ...(options.opset !== undefined && { opset: options.opset }), target: options.target };
   const model = async (graph: Graph): Promise<{ readonly onnx: OnnxModel; readonly bytes: Uint8Array }> => {
     const onnx = emitOnnx(graph, emitOptions);
     return { onnx, bytes: await onnxBytes(onnx) };

@@ -196,6 +196,7 @@ export function lowered(
   const lines: string[] = [];
   const builder: OnnxBuilder = {
     opset,
+    target: 'portable',
     node(name, inputs, onnxAttrs) {
       if (!op.onnx.includes(name)) throw new Error(`${op.name} does not declare ${name}`);
       const text = Object.entries(onnxAttrs).map(
@@ -215,6 +216,7 @@ export function lowered(
     scalar: (_, value) => String(value),
     dims: (dims) => `dims[${dims.join(',')}]`,
     transposed: (operand, perm) => `${operand.name}^[${perm.join(',')}]`,
+    padded: (operand, pads) => `${operand.name}+[${pads.join(',')}]`,
     refuse: (why) => {
       throw new Error(why);
     },
