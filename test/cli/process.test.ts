@@ -32,7 +32,7 @@ describe('a terminal of 80 columns', () => {
   test.each([
     ['summary', ['summary', 'examples/resnet.res', '-m', 'ResNet50']],
     ['summary of grouped convolutions', ['summary', 'examples/resnet.res', '-m', 'ResNeXt101_32x8d']],
-    ['summary of symbols', ['summary', 'examples/super_resolution.res', '--depth', '2']],
+    ['summary of symbols', ['summary', 'examples/super_resolution.res', '--model', 'SRResNet', '--depth', '2']],
     ['verify', ['verify', 'examples/resnet_cifar.res', '-m', 'ResNet20']],
     ['help', ['--help']],
     ['help of a command', ['compile', '--help']],

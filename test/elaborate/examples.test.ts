@@ -36,7 +36,8 @@ const expected: Readonly<Record<string, readonly [string, number, number?]>> = {
   DenseNet121: ['densenet.res', 7_978_856, 2.834],
   DenseNet161: ['densenet.res', 28_681_000],
   UNet: ['unet.res', 31_030_658],
-  EDSR: ['super_resolution.res', 43_089_923],
+  // Without the two shifts of the mean colour, 43,089,923; PyTorch's code keeps theirs from training.
+  EDSR: ['super_resolution.res', 43_089_947],
   DeepLabV3_ResNet50: ['segmentation.res', 42_004_074],
   ConvNeXtTiny: ['se_convnext.res', 28_589_128],
   BertForMaskedLM: ['bert.res', 109_514_298],
