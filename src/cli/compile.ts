@@ -264,7 +264,7 @@ export function statsJson(stats: CompileReport['before']): Readonly<Record<strin
     parameters: stats.parameters,
     buffers: stats.buffers,
     bytes: stats.bytes,
-    multiplyAdds: stats.madds.toString(),
+    multiplyAdds: stats.madds?.toString() ?? null,
     operators: Object.fromEntries(stats.byOperator),
   };
 }

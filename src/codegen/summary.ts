@@ -2,7 +2,7 @@
  * What a graph costs, as a tree of scopes: output shapes, parameters, buffers and multiply-adds of every layer and of every scope
  * around it. A tensor that several layers share counts where it is first read. Symbols stay symbolic.
  */
-import { Dim, DimOverflow } from '../ir/dim.ts';
+import { Dim, unlessOverflow } from '../ir/dim.ts';
 import { countOf, type Graph, type Node, type Value } from '../ir/graph.ts';
 import { elemBytes, type TensorType } from '../ir/types.ts';
 import { walkGraph } from '../ir/walk.ts';
@@ -45,20 +45,11 @@ class Cost {
 
   get total(): Dim | undefined {
     if (this.#overflow) return undefined;
-    return unlessTooLarge(() => {
+    return unlessOverflow(() => {
       let sum = Dim.of(this.#plain);
       for (const [cost, count] of this.#symbolic) sum = sum.plus(cost.times(count));
       return sum;
     });
-  }
-}
-
-function unlessTooLarge(compute: () => Dim): Dim | undefined {
-  try {
-    return compute();
-  } catch (error) {
-    if (error instanceof DimOverflow) return undefined;
-    throw error;
   }
 }
 
@@ -194,7 +185,7 @@ function ownsWeight(node: Node): boolean {
 
 function account(node: Node, around: readonly Building[], counted: Set<Value>): void {
   const { cost } = node.op;
-  const madds = cost ? unlessTooLarge(() => cost.call(node.op, node)) : undefined;
+  const madds = cost ? unlessOverflow(() => cost.call(node.op, node)) : undefined;
   const output = node.results[0]?.type;
   for (const level of around) {
     if (cost) level.cost.add(madds);

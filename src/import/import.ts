@@ -15,11 +15,12 @@ import {
   wrongSize,
 } from '../diagnostics/catalogue/import.ts';
 import { bug, DiagnosticError, fail } from '../diagnostics/diagnostic.ts';
-import { Dim, DimOverflow, parseDim } from '../ir/dim.ts';
+import { Dim, parseDim } from '../ir/dim.ts';
 import type { ForeignAttribute, LazyBytes } from '../ir/foreign.ts';
 import { Graph, hostOf, type Node, type Origin, type Value } from '../ir/graph.ts';
-import { type AttrValue, CheckFailure, type Operator } from '../ir/operator.ts';
+import type { AttrValue, Operator } from '../ir/operator.ts';
 import { type ElemType, elementCount, foreignTypeOf, type HostTensor, isFloat, type TensorType } from '../ir/types.ts';
+import { refusalOf } from '../ops/evaluate.ts';
 import { foreignOperator } from '../ops/foreign.ts';
 import { memorySource } from '../weights/bytes.ts';
 import { literal, residentLimit, type WeightExpr } from '../weights/expr.ts';
@@ -582,8 +583,8 @@ class Importer {
       return builder.finish(results);
     } catch (error) {
       builder.undo();
-      if (!(error instanceof NotLifted) && !(error instanceof CheckFailure) && !(error instanceof DimOverflow)) throw error;
-      this.#leave(view, error.message);
+      if (!(error instanceof NotLifted)) refusalOf(error);
+      this.#leave(view, error instanceof Error ? error.message : String(error));
       return undefined;
     }
   }
@@ -629,14 +630,7 @@ class Importer {
       });
       return { kind: 'graphs', name: one.name, regions: places, plural: one.kind === 'graphs' };
     });
-    const guesses = guessTypes({
-      node: view,
-      regions,
-      operand: (i) => this.guess(values[i]),
-      elements: (i) => this.known.of(values[i])?.data,
-      numbers: (i) => (values[i]?.type.foreign ? undefined : hostOf(values[i])?.data),
-      guessOf: (value) => this.guess(value),
-    });
+    const guesses = this.#guesses(view, regions);
     const types = file.outputs.map((name, i) => this.#typeOf(scope, name, guesses[i] ?? {}));
     const foreign = {
       domain: file.domain,
@@ -653,6 +647,24 @@ class Importer {
     });
     this.#foreignElements(view, node);
     return node.results;
+  }
+
+  /** What is known of a foreign node's results; nothing where a size cannot be held. */
+  #guesses(view: NodeView, regions: readonly Graph[]): readonly Guess[] {
+    const { values } = view;
+    try {
+      return guessTypes({
+        node: view,
+        regions,
+        operand: (i) => this.guess(values[i]),
+        elements: (i) => this.known.of(values[i])?.data,
+        numbers: (i) => (values[i]?.type.foreign ? undefined : hostOf(values[i])?.data),
+        guessOf: (value) => this.guess(value),
+      });
+    } catch (error) {
+      refusalOf(error);
+      return [];
+    }
   }
 
   /** Exporters write an end that is never reached as a scalar of 2^63 - 1 that is unsqueezed, and joined with the ends of other axes. */
@@ -696,7 +708,7 @@ class Importer {
         set(data, a.dims, a.elem);
       }
     } catch (error) {
-      if (!(error instanceof DimOverflow)) throw error;
+      refusalOf(error);
     }
   }
 

@@ -3,13 +3,12 @@
  * computed here while the graph is made, also where the batch is free, so that the Reshape has its sizes as an attribute and the arithmetic is
  * dead. Operators that only move elements run on the numbers of the elements' places, with their own `evaluate`.
  */
-import { BugError } from '../diagnostics/diagnostic.ts';
-import { Dim, DimOverflow, productOf } from '../ir/dim.ts';
+import { Dim, productOf } from '../ir/dim.ts';
 import { countOf, hostOf, type Node, type Value } from '../ir/graph.ts';
-import { CheckFailure } from '../ir/operator.ts';
 import { type ElemType, elementCount, type HostTensor, isFloat, staticDims } from '../ir/types.ts';
 import { boolAttr, dimsAttr, numberAttr, numbersAttr } from '../ops/attrs.ts';
 import { axesOrAll, elemAttr, map2, map3 } from '../ops/common.ts';
+import { evaluateConstant, refusalOf } from '../ops/evaluate.ts';
 import { roundTo } from '../weights/round.ts';
 
 /** A small tensor of integers or booleans. An element is undefined where nothing is known of it. */
@@ -67,7 +66,7 @@ export class KnownElements {
       });
     } catch (error) {
       // A number that cannot be held, or a division by 0: nothing is known then.
-      if (!(error instanceof DimOverflow) && !(error instanceof CheckFailure)) throw error;
+      refusalOf(error);
     }
   }
 
@@ -96,16 +95,13 @@ export class KnownElements {
       return undefined;
     const operands = node.operands.map((value) => hostOf(value));
     if (operands.some((tensor, i) => tensor === undefined && node.operands[i] !== undefined)) return undefined;
-    try {
-      return node.op.evaluate(operands, node.attrs).map((tensor) => {
-        const data = Float64Array.from(tensor.data);
-        roundTo(tensor.elem, data);
-        return { elem: tensor.elem, dims: tensor.dims, data };
-      });
-    } catch (error) {
-      if (error instanceof CheckFailure || error instanceof BugError) return undefined;
-      throw error;
-    }
+    const found = evaluateConstant(node.op, operands, node.attrs);
+    if (found.kind === 'refused') return undefined;
+    return found.results.map((tensor) => {
+      const data = Float64Array.from(tensor.data);
+      roundTo(tensor.elem, data);
+      return { elem: tensor.elem, dims: tensor.dims, data };
+    });
   }
 }
 
@@ -173,8 +169,9 @@ const move: Rule = (node, operands) => {
     if (!dims) return [];
     attrs.shape = dims.map((d) => Dim.of(d));
   }
-  const moved = node.op.evaluate(places, attrs);
-  return moved.map((tensor, i) => ({
+  const moved = evaluateConstant(node.op, places, attrs);
+  if (moved.kind === 'refused') return [];
+  return moved.results.map((tensor, i) => ({
     elem: node.results[i]?.type.elem ?? 'i64',
     dims: tensor.dims,
     data: Array.from(tensor.data, (at) => sources[at]),

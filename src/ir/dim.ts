@@ -857,6 +857,16 @@ function termNode(term: Term): DimNode {
   return { kind: 'mul', factors: coefficient === 1 ? nodes : [{ kind: 'const', value: coefficient }, ...nodes] };
 }
 
+/** What is computed, or undefined where it cannot be held. */
+export function unlessOverflow<T>(compute: () => T): T | undefined {
+  try {
+    return compute();
+  } catch (error) {
+    if (error instanceof DimOverflow) return undefined;
+    throw error;
+  }
+}
+
 /** The product of all; 1 for none. */
 export function productOf(list: readonly Dim[]): Dim {
   return list.reduce((a, b) => a.times(b), Dim.one);

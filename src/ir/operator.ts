@@ -141,6 +141,8 @@ export interface Traits {
   readonly resamples?: boolean;
   /** Two equal nodes must not be merged, nor folded: random operators, and all foreign ones. */
   readonly random?: boolean;
+  /** `false` where it must not be computed ahead though its operands are constants. Every operator that is not random is, unless it says so. */
+  readonly foldable?: boolean;
 }
 
 /** The graph-facing facet of an operator. */

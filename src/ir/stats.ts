@@ -1,5 +1,5 @@
 /** What a graph is made of, in numbers. */
-import { Dim } from './dim.ts';
+import { Dim, unlessOverflow } from './dim.ts';
 import type { Graph, Value } from './graph.ts';
 import { elemBytes, elementCount } from './types.ts';
 import { walkGraph } from './walk.ts';
@@ -12,16 +12,17 @@ export interface GraphStats {
   readonly buffers: number;
   /** Of distinct contents: equal ones are stored once. */
   readonly bytes: number;
-  /** Multiply-adds of one evaluation; the body of a loop counts as if it ran once. */
-  readonly madds: Dim;
+  /** Multiply-adds of one evaluation, undefined beyond 2^53; the body of a loop counts as if it ran once. */
+  readonly madds: Dim | undefined;
   /** Sorted by name. */
   readonly byOperator: ReadonlyMap<string, number>;
 }
 
-/** Sub-graphs included. Throws `DimOverflow` when the multiply-adds exceed 2^53. */
+/** Sub-graphs included. */
 export function statsOf(graph: Graph): GraphStats {
   const counts = new Map<string, number>();
   const costs = new Map<Dim, number>();
+  let tooMany = false;
   const constants = new Set<Value>();
   let nodes = 0;
   const see = (value: Value): void => {
@@ -33,12 +34,14 @@ export function statsOf(graph: Graph): GraphStats {
     const { node } = step;
     nodes++;
     counts.set(node.op.name, (counts.get(node.op.name) ?? 0) + 1);
-    const cost = node.op.cost?.(node);
+    const cost = node.op.cost && unlessOverflow(() => node.op.cost?.(node) ?? Dim.zero);
+    tooMany ||= node.op.cost !== undefined && cost === undefined;
     if (cost) costs.set(cost, (costs.get(cost) ?? 0) + 1);
     for (const use of node.slots) if (use) see(use.value);
   }
-  let madds = Dim.zero;
-  for (const [cost, times] of costs) madds = madds.plus(cost.times(times));
+  const madds = tooMany
+    ? undefined
+    : unlessOverflow(() => [...costs].reduce((sum, [cost, times]) => sum.plus(cost.times(times)), Dim.zero));
   let parameters = 0;
   let buffers = 0;
   let bytes = 0;

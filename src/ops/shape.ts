@@ -517,6 +517,9 @@ function fromBeginning(position: Dim, size: Dim): Dim | undefined {
 }
 
 function slicedDim(check: Check, size: Dim, start: Dim, end: Dim, step: number, axis: number): Dim {
+  const far = (position: Dim): number => position.constant ?? 0;
+  // Nothing lies behind every end, nor in front of every beginning.
+  if (step > 0 ? far(start) >= toTheEnd || far(end) <= -toTheEnd : far(end) >= toTheEnd) return Dim.zero;
   const signs = 'positions that are provably negative (from the end) or provably not';
   const s = fromBeginning(start, size);
   check('c4', s !== undefined, `start ${start} on axis ${axis}`, signs);
@@ -525,7 +528,8 @@ function slicedDim(check: Check, size: Dim, start: Dim, end: Dim, step: number, 
   if (step > 0) {
     const last = end.constant !== undefined && end.constant >= toTheEnd ? size : Dim.min(e, size);
     // From a start in front of the axis one begins at 0: last − max(s, 0) = min(last, last − s).
-    const length = s.lowerBound >= 0 ? last.minus(s) : Dim.min(last, last.minus(s));
+    const fromFirst = s.lowerBound >= 0 || far(start) <= -toTheEnd;
+    const length = fromFirst ? last.minus(far(start) <= -toTheEnd ? 0 : s) : Dim.min(last, last.minus(s));
     return Dim.max(Dim.zero, length).ceildiv(step);
   }
   const first = start.constant !== undefined && start.constant >= toTheEnd ? size.minus(1) : Dim.min(s, size.minus(1));

@@ -47,7 +47,7 @@ Source: linearity; Huang et al. 2017, DenseNet, arXiv:1608.06993 (transition lay
     average: poolsBefore,
     cheaper: ({ pool, conv }) => {
       const after = productOf(pool.y.type.dims).times(conv.inputs / conv.groups);
-      return gridShrinks(pool) && after !== costOf(conv.node) && after.atMost(costOf(conv.node)) === 'yes';
+      return gridShrinks(pool) && costsLess(after, conv.node);
     },
   },
   rewrite({ pool, conv }, g) {
@@ -55,6 +55,12 @@ Source: linearity; Huang et al. 2017, DenseNet, arXiv:1608.06993 (transition lay
     g.replace(pool.y, rebuild(g, conv, { x: pooled }));
   },
 });
+
+/** Fewer multiply-adds than the node for all sizes. */
+function costsLess(after: Dim, node: Node): boolean {
+  const before = costOf(node);
+  return before !== undefined && after !== before && after.atMost(before) === 'yes';
+}
 
 /** No axis of the grid grows, and windows step: pools that keep the grid were measured slower in front. */
 function gridShrinks(pool: Node): boolean {
@@ -102,7 +108,7 @@ Source: linearity; ONNX Resize, the modes nearest, linear and cubic.`,
       );
       const [batch = Dim.one, , ...grid] = small;
       const after = productOf([batch, ...grid]).times(conv.outputs * (conv.inputs / conv.groups));
-      return grows && after !== costOf(conv.node) && after.atMost(costOf(conv.node)) === 'yes';
+      return grows && costsLess(after, conv.node);
     },
   },
   rewrite({ conv, resize }, g) {

@@ -9,13 +9,14 @@
  */
 import { bug } from '../diagnostics/diagnostic.ts';
 import type { Content } from '../ir/content.ts';
-import { Dim, DimOverflow } from '../ir/dim.ts';
+import { Dim, unlessOverflow } from '../ir/dim.ts';
 import type { ConstantRole, Graph, Node, Value } from '../ir/graph.ts';
-import { type AttrValue, CheckFailure } from '../ir/operator.ts';
+import type { AttrValue } from '../ir/operator.ts';
 import { elemBytes, elementCount, sameType } from '../ir/types.ts';
 import { graphsIn } from '../ir/walk.ts';
+import { refusalOf } from '../ops/evaluate.ts';
 import { operatorByName } from '../ops/registry.ts';
-import { Fuel, nodeText, type RemovedShortcut, type Rewriter, type Rule } from './rule.ts';
+import { Fuel, nodeText, type RemovedShortcut, type Rewriter, type Rule, type Sweep } from './rule.ts';
 
 export interface Refusal {
   readonly rule: string;
@@ -40,18 +41,22 @@ export interface DriverOptions {
 export interface GraphMeasure {
   readonly nodes: number;
   readonly bytes: number;
-  readonly madds: Dim;
+  /** Undefined beyond 2^53. */
+  readonly madds: Dim | undefined;
 }
 
-const costs = new WeakMap<Node, Dim>();
+const costs = new WeakMap<Node, Dim | 'too many'>();
 
-/** Multiply-adds of one node. A node's operands are never exchanged for others of another type, so that its cost is kept. */
-export function costOf(node: Node): Dim {
-  const known = costs.get(node);
-  if (known) return known;
-  const cost = node.op.cost?.(node) ?? Dim.zero;
-  costs.set(node, cost);
-  return cost;
+/**
+ * Multiply-adds of one node, undefined beyond 2^53. A node's operands are never exchanged for others of another type, so that its cost is kept.
+ */
+export function costOf(node: Node): Dim | undefined {
+  let cost = costs.get(node);
+  if (cost === undefined) {
+    cost = unlessOverflow(() => node.op.cost?.(node) ?? Dim.zero) ?? 'too many';
+    costs.set(node, cost);
+  }
+  return cost === 'too many' ? undefined : cost;
 }
 
 export function bytesOf(content: Content): number {
@@ -60,7 +65,7 @@ export function bytesOf(content: Content): number {
 
 /** Constants of equal content are stored once, so they count once. A loop's body counts as if it ran once. */
 export function measureGraph(graph: Graph): GraphMeasure {
-  const byCost = new Map<Dim, number>();
+  const byCost = new Map<Dim | undefined, number>();
   const contents = new Map<number, Content>();
   let nodes = 0;
   for (const one of graphsIn(graph)) {
@@ -71,8 +76,11 @@ export function measureGraph(graph: Graph): GraphMeasure {
     }
     for (const value of one.constants()) if (value.content) contents.set(value.content.id, value.content);
   }
-  let madds = Dim.zero;
-  for (const [cost, count] of byCost) madds = madds.plus(cost.times(count));
+  const madds = unlessOverflow(() => {
+    let sum: Dim | undefined = Dim.zero;
+    for (const [cost, count] of byCost) sum = cost && sum?.plus(cost.times(count));
+    return sum;
+  });
   let weightBytes = 0;
   for (const content of contents.values()) weightBytes += bytesOf(content);
   return { nodes, bytes: weightBytes, madds };
@@ -190,11 +198,12 @@ function weigh(nodes: Iterable<Node>): readonly [madds: number, elements: number
 }
 
 /** A dimension at one sample point: every symbol 48 times what was promised to divide it. */
-function probe(dim: Dim): number {
+function probe(dim: Dim | undefined): number {
+  if (!dim) return Infinity;
   if (dim.constant !== undefined) return dim.constant;
   const bindings = new Map<string, number>();
   for (const [symbol, multiple] of dim.multiples()) bindings.set(symbol, 48 * multiple);
-  return dim.evaluate(bindings) ?? 0;
+  return unlessOverflow(() => dim.evaluate(bindings) ?? 0) ?? Infinity;
 }
 
 /** How many elements a value has at the sample point at which measures are compared. */
@@ -247,21 +256,20 @@ export function runRules(graph: Graph, rules: readonly Rule[], names: NameTable,
 
   /** Whether the rule fired at this node. */
   const attempt = (one: Rule, root: Node): boolean => {
-    const found = one.attempt(root);
-    if (found.kind === 'none') return false;
     const refuse = (condition: string): false => {
       refused.push({ rule: one.name, condition, scope: root.origin.scope });
       return false;
     };
-    if (found.kind === 'refused') return refuse(found.condition);
     const work = new Transaction(root);
     try {
+      const found = one.attempt(root);
+      if (found.kind === 'none') return false;
+      if (found.kind === 'refused') return refuse(found.condition);
       found.rewrite(work);
     } catch (error) {
+      // The one place where a failed check or an overflow under a rule becomes a refusal.
       work.undo();
-      if (error instanceof CheckFailure) return refuse(`shape-${error.label}`);
-      if (error instanceof DimOverflow) return refuse('shape-overflow');
-      throw error;
+      return refuse(refusalOf(error));
     }
     if (work.replacements.length === 0) bug(`${one.name} replaced nothing`);
     if (!work.replacements.every(({ old, by }) => sameType(old.type, by.type))) {
@@ -324,4 +332,13 @@ export function runRules(graph: Graph, rules: readonly Rule[], names: NameTable,
     queue.length = 0;
   }
   return { fired, refused, removedShortcuts };
+}
+
+/** How often the sweep did something, or the check or overflow that it failed at; what it changed until then is whole. */
+export function runSweep(sweep: Sweep, graph: Graph, fuel: Fuel): number | Refusal {
+  try {
+    return sweep.run(graph, fuel);
+  } catch (error) {
+    return { rule: sweep.name, condition: refusalOf(error), scope: '' };
+  }
 }

@@ -12,7 +12,7 @@ import type { Graph } from '../ir/graph.ts';
 import type { Target } from '../ir/target.ts';
 import { commutePool, commuteResize } from './commute-pool.ts';
 import { joinPieces, mergeConcats, sliceOfParts, splitAtOnce, splitOfConcat } from './cut-and-join.ts';
-import { type DriverOptions, type GraphMeasure, measureGraph, NameTable, type Refusal, runRules } from './driver.ts';
+import { type DriverOptions, type GraphMeasure, measureGraph, NameTable, type Refusal, runRules, runSweep } from './driver.ts';
 import {
   foldAffineBeforeNorm,
   foldAffineIntoLinear,
@@ -295,9 +295,10 @@ class Pipeline {
       refused = report.refused;
       this.removed.push(...report.removedShortcuts);
       for (const sweep of stage.sweeps) {
-        const n = sweep.run(this.#graph, this.#fuel);
-        count(sweep.name, n);
-        again ||= n > 0;
+        const n = runSweep(sweep, this.#graph, this.#fuel);
+        if (typeof n === 'number') count(sweep.name, n);
+        else refused = [...refused, n];
+        again ||= typeof n === 'number' && n > 0;
       }
     }
     const before = this.#measure;

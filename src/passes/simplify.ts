@@ -2,14 +2,15 @@
  * What needs no idea: identities, chains of operators that only move elements, arithmetic with neutral elements, operators on constants, common
  * sub-expressions, equal weights. Each rule keeps every bit but those of `x + 0`, where −0 becomes +0.
  */
-import { BugError } from '../diagnostics/diagnostic.ts';
-import { Dim, DimOverflow } from '../ir/dim.ts';
+import { Dim } from '../ir/dim.ts';
 import type { Graph, Node, Value } from '../ir/graph.ts';
 import { countOf, hostOf } from '../ir/graph.ts';
-import type { AttrValue } from '../ir/operator.ts';
-import { elemBytes, elementCount, isElemType, isFloat, sameType } from '../ir/types.ts';
+import type { AttrValue, Operator } from '../ir/operator.ts';
+import { elemBytes, elementCount, type HostTensor, isElemType, isFloat, sameType } from '../ir/types.ts';
 import { graphsIn } from '../ir/walk.ts';
 import { boolAttr, numberAttr, numbersAttr, stringAttr } from '../ops/attrs.ts';
+import { type Evaluation, type EvaluationRefusal, evaluateConstant } from '../ops/evaluate.ts';
+import { operators } from '../ops/registry.ts';
 import * as w from '../weights/expr.ts';
 import { isLossless, roundTo } from '../weights/round.ts';
 import { bytesFreed, everyElement, isConstant, producerIn, soleReader } from './conditions.ts';
@@ -545,22 +546,40 @@ function staysSmall(node: Node): boolean {
   return bytes <= foldLimit || bytes <= bytesFreed(node.operands, node);
 }
 
-const operatorsOnShapes: readonly string[] = ['dim_value', 'full', 'range'];
+/** An operator on constants: its result as an expression, or as numbers, which are computed when they are first asked for. */
+class Fold {
+  readonly node: Node;
+  readonly lazy: w.WeightExpr | undefined;
+  #evaluation: Evaluation | undefined;
 
-/** Evaluates an operator on constants; undefined where a number cannot be held. */
-function evaluated(node: Node): readonly w.WeightExpr[] | undefined {
-  const operands = node.operands.map((value) => hostOf(value));
-  try {
-    return node.op.evaluate(operands, node.attrs).map((tensor) => {
-      // What the graph would have computed are numbers of the element type.
-      const data = Float64Array.from(tensor.data);
-      roundTo(tensor.elem, data);
-      return w.literal({ elem: tensor.elem, dims: tensor.dims, data });
-    });
-  } catch (error) {
-    if (error instanceof BugError || error instanceof DimOverflow) return undefined;
-    throw error;
+  constructor(node: Node) {
+    this.node = node;
+    this.lazy = lazily(node);
   }
+
+  get evaluation(): Evaluation {
+    const { op, operands, attrs } = this.node;
+    const tensors = operands.map((value) => hostOf(value));
+    this.#evaluation ??= evaluateConstant(op, tensors, attrs);
+    return this.#evaluation;
+  }
+
+  /** Nothing refuses the numbers under this name. */
+  allows(condition: EvaluationRefusal): boolean {
+    return this.lazy !== undefined || this.evaluation.kind === 'value' || this.evaluation.condition !== condition;
+  }
+
+  get contents(): readonly w.WeightExpr[] {
+    if (this.lazy) return [this.lazy];
+    return this.evaluation.kind === 'value' ? this.evaluation.results.map(contentOf) : [];
+  }
+}
+
+/** What the graph would have computed: numbers of the element type. */
+function contentOf(tensor: HostTensor): w.WeightExpr {
+  const data = Float64Array.from(tensor.data);
+  roundTo(tensor.elem, data);
+  return w.literal({ elem: tensor.elem, dims: tensor.dims, data });
 }
 
 /** Every dimension that the attributes and the results hold is a number. */
@@ -573,72 +592,10 @@ function isStatic(node: Node): boolean {
   );
 }
 
-/** Operators that are worth evaluating when all of their operands are constants. */
-const foldedOperators: readonly string[] = [
-  ...[
-    'add',
-    'sub',
-    'mul',
-    'div',
-    'pow',
-    'min',
-    'max',
-    'neg',
-    'abs',
-    'exp',
-    'log',
-    'sqrt',
-    'erf',
-    'reciprocal',
-    'floor',
-    'ceil',
-    'round',
-    'sign',
-    'sin',
-    'cos',
-    'tan',
-    'tanh',
-  ],
-  ...[
-    'equal',
-    'less',
-    'less_equal',
-    'greater',
-    'greater_equal',
-    'and',
-    'or',
-    'not',
-    'where',
-    'relu',
-    'leaky_relu',
-    'elu',
-    'sigmoid',
-    'hardsigmoid',
-    'softplus',
-    'clamp',
-    'softmax',
-  ],
-  ...[
-    'cast',
-    'reshape',
-    'transpose',
-    'concat',
-    'split',
-    'slice',
-    'pad',
-    'expand',
-    'squeeze',
-    'unsqueeze',
-    'gather',
-    'range',
-    'full',
-    'dim_value',
-    'matmul',
-    'linear',
-    'conv',
-  ],
-  ...['reduce_sum', 'reduce_mean', 'reduce_max', 'reduce_min', 'reduce_prod', 'argmax', 'cumsum', 'identity'],
-];
+/** Whether an operator may be computed ahead. */
+export function isFoldable({ traits }: Operator): boolean {
+  return traits.random !== true && traits.foldable !== false;
+}
 
 export const foldConstants = rule({
   name: 'simplify/constants',
@@ -649,31 +606,29 @@ export const foldConstants = rule({
 Exact when
   known    every operand is a constant whose elements are known, and every dimension is a number
   small    the result has at most 64 KiB, or no more bytes than the constants that go
+  defined  ONNX says what comes out: no index lies outside, no integer is divided by 0
   held     every number can be held: integers beyond 2^53 cannot
-Random operators are none. Rounding: in float64, rounded once per operator to its element type.`,
-  roots: foldedOperators,
-  *match(node: Node): Generator<Node> {
-    if (node.op.traits.random === true || node.regions.length > 0) return;
+Every operator is computed ahead but random ones. Rounding: in float64, rounded once per operator to its element type.`,
+  roots: operators.filter(isFoldable).map((op) => op.name),
+  *match(node: Node): Generator<Fold> {
+    if (!isFoldable(node.op) || node.regions.length > 0) return;
     const operands = node.operands;
     if (operands.some((value) => value !== undefined && !isConstant(value))) return;
-    if (operands.length === 0 && !operatorsOnShapes.includes(node.op.name)) return;
     // Symbolic shapes without operands (\`dim_value\` of N) are no constants, and large ones stay generators.
     if (operands.length === 0 && (!isStatic(node) || resultBytes(node) > foldLimit)) return;
-    yield node;
+    yield new Fold(node);
   },
   exact: {
-    known: (node) =>
-      isStatic(node) &&
-      node.operands.every((value) => value === undefined || hostOf(value) !== undefined || lazily(node) !== undefined),
-    small: staysSmall,
-    held: (node) => lazily(node) !== undefined || evaluated(node) !== undefined,
+    known: ({ node, lazy }) =>
+      isStatic(node) && node.operands.every((value) => value === undefined || hostOf(value) !== undefined || lazy !== undefined),
+    small: ({ node }) => staysSmall(node),
+    defined: (fold) => fold.allows('defined'),
+    held: (fold) => fold.allows('held'),
   },
-  rewrite(node, g) {
-    const lazy = lazily(node);
-    const made = lazy ? [lazy] : (evaluated(node) ?? []);
+  rewrite({ node, contents }, g) {
     const source = node.operands.find((value) => value?.name !== undefined);
     for (const [i, y] of node.results.entries()) {
-      const content = made[i];
+      const content = contents[i];
       if (!content) continue;
       const keeps = node.results.length === 1 && node.operands.filter((value) => value?.name !== undefined).length === 1;
       g.replace(

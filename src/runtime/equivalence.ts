@@ -24,6 +24,7 @@ import { modelSize, onnxBytes } from '../codegen/write.ts';
 import * as catalogue from '../diagnostics/catalogue/runtime.ts';
 import { integerTooLarge } from '../diagnostics/catalogue/weights.ts';
 import { DiagnosticError, makeDiagnostic, Sink } from '../diagnostics/diagnostic.ts';
+import { unlessOverflow } from '../ir/dim.ts';
 import type { Graph, Value } from '../ir/graph.ts';
 import { statsOf } from '../ir/stats.ts';
 import { elementCount, type HostTensor, isFloat } from '../ir/types.ts';
@@ -401,15 +402,11 @@ class Work {
 
   #evaluated(constants: (value: Value) => HostTensor, one: Case): Outputs | undefined {
     const { before } = this.#options;
-    let madds: number | undefined;
-    try {
-      madds = statsOf(before).madds.evaluate(one.bindings);
-    } catch {
-      // Too many to count.
-      madds = Infinity;
-    }
+    const total = statsOf(before).madds;
+    const madds = total ? unlessOverflow(() => total.evaluate(one.bindings)) : Infinity;
     if (madds === undefined || madds > mostReferenceMadds) {
-      this.#notes.push(`no float64 reference at the ${one.name} sizes: ${madds ?? 'an unknown number of'} multiply-adds`);
+      const count = madds === Infinity ? 'more than 2^53' : (madds ?? 'an unknown number of');
+      this.#notes.push(`no float64 reference at the ${one.name} sizes: ${count} multiply-adds`);
       return undefined;
     }
     try {

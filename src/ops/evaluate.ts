@@ -1,0 +1,50 @@
+/**
+ * The one way to an operator's numbers at compile time: folding, facts and the sizes of an import call `evaluateConstant`, which gives the results
+ * or a named refusal, and never throws for what a file can hold.
+ */
+import { BugError } from '../diagnostics/diagnostic.ts';
+import { DimOverflow } from '../ir/dim.ts';
+import { type Attrs, CheckFailure, type Operator } from '../ir/operator.ts';
+import { elementCount, type HostTensor } from '../ir/types.ts';
+
+/** Why there are no numbers, by the name that reports show. */
+export type EvaluationRefusal =
+  /** ONNX gives the operator no meaning on these numbers: an index outside, an integer divided by 0. */
+  | 'defined'
+  /** A number or a size beyond what is held here. */
+  | 'held';
+
+export type Evaluation =
+  | { readonly kind: 'value'; readonly results: readonly HostTensor[] }
+  | { readonly kind: 'refused'; readonly condition: EvaluationRefusal; readonly why: string };
+
+/** The results of an operator on known operands, attributes without symbols. */
+export function evaluateConstant(op: Operator, operands: readonly (HostTensor | undefined)[], attrs: Attrs): Evaluation {
+  try {
+    const results = op.evaluate(operands, attrs);
+    const whole = results.every((y) => y.data.length === elementCount(y.dims));
+    return whole ? { kind: 'value', results } : { kind: 'refused', condition: 'held', why: `${op.name} of another size` };
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    if (error instanceof CheckFailure && error.label !== 'integers') return { kind: 'refused', condition: 'defined', why };
+    if (isRefusal(error) || error instanceof BugError) return { kind: 'refused', condition: 'held', why };
+    throw error;
+  }
+}
+
+/** Failed checks, sizes beyond 2^53, and arrays that no engine makes. */
+function isRefusal(error: unknown): boolean {
+  return (
+    error instanceof CheckFailure ||
+    error instanceof DimOverflow ||
+    (error instanceof RangeError && /array length|buffer length|allocation|BigInt|typed array/i.test(error.message))
+  );
+}
+
+/** The name of the refusal that a failed check or an overflow comes to; throws what is neither, which is a bug. */
+export function refusalOf(error: unknown): string {
+  if (error instanceof CheckFailure) return `shape-${error.label}`;
+  if (error instanceof DimOverflow) return 'shape-overflow';
+  if (isRefusal(error)) return 'array-overflow';
+  throw error;
+}
