@@ -536,15 +536,21 @@ const branched: Rule = (c) => {
   });
 };
 
-/** Carried values may change their sizes from step to step; only what enters and what the body makes of it is known. */
+/**
+ * Carried values may change their sizes from step to step; only what enters and what the body makes of it is known. A body that never ran made
+ * nothing, so that the sizes of what is collected from it are known only where it runs at least once: of no steps onnxruntime makes sizes of 0.
+ */
 const looped: Rule = (c) => {
   const body = c.regions[0];
   if (!body) return [];
   const carried = Math.max(0, c.node.values.length - 2);
+  const given = (index: number, otherwise: number): number =>
+    c.node.values[index] ? (c.numbers(index)?.[0] ?? 0) : otherwise;
+  const [trips, goesOn] = [given(0, Infinity), given(1, 1)];
+  const runs = trips >= 1 && goesOn !== 0;
   return body.outputs.slice(1).map(({ value }, i) => {
     const inner = c.guessOf(value);
-    if (i < carried) return common(c.operand(i + 2), inner);
-    return inner.foreign ? nothing : { elem: inner.elem, dims: inner.dims && [undefined, ...inner.dims.map(outside)] };
+    return i < carried ? common(c.operand(i + 2), inner) : collected(inner, 0, undefined, runs);
   });
 };
 
@@ -552,20 +558,23 @@ const scanned: Rule = (c) => {
   const body = c.regions[0];
   if (!body) return [];
   const states = c.node.values.length - c.node.int('num_scan_inputs', 0);
-  const axes = c.node.ints('scan_output_axes');
+  const [read, written] = [c.node.ints('scan_input_axes'), c.node.ints('scan_output_axes')];
+  const first = c.operand(states).dims;
+  const length = first?.[axisFrom(read?.[0] ?? 0, first.length)];
+  const runs = length !== undefined && length.lowerBound >= 1;
   return body.outputs.map(({ value }, i) => {
     const inner = c.guessOf(value);
-    if (i < states) return common(c.operand(i), inner);
-    if (inner.foreign || !inner.dims) return { elem: inner.elem };
-    const axis = axisFrom(axes?.[i - states] ?? 0, inner.dims.length + 1);
-    const dims = inner.dims.map(outside);
-    return { elem: inner.elem, dims: [...dims.slice(0, axis), undefined, ...dims.slice(axis)] };
+    return i < states ? common(c.operand(i), inner) : collected(inner, written?.[i - states] ?? 0, length, runs);
   });
 };
 
-/** A size that only the body knows is none that is known outside. */
-function outside(d: Dim | undefined): Dim | undefined {
-  return d?.constant === undefined ? undefined : d;
+/** What a body makes in every step, joined along a new axis; sizes that only the body knows are none that are known outside. */
+function collected(inner: Guess, axis: number, length: Dim | undefined, runs: boolean): Guess {
+  if (inner.foreign) return nothing;
+  if (!inner.dims) return { elem: inner.elem };
+  const dims = inner.dims.map((d) => (runs && d?.constant !== undefined ? d : undefined));
+  const at = axisFrom(axis, inner.dims.length + 1);
+  return { elem: inner.elem, dims: [...dims.slice(0, at), length, ...dims.slice(at)] };
 }
 
 const normalizedWithMoments: Rule = (c) => {

@@ -38,9 +38,10 @@ import {
 import { type LiftBuilder, NotLifted } from './lift.ts';
 import { lifts } from './lifts/table.ts';
 import type { FileGraph, FileNode, FileTensor, FileType, OnnxFile } from './model.ts';
+import { type NarrowedInput, narrowedInputs } from './narrowed.ts';
 import { NodeView } from './node-view.ts';
 import { inOrder } from './order.ts';
-import { mostAttempts, Pins } from './refine.ts';
+import { liveNames, mostAttempts, Pins, type Place, type Reader } from './refine.ts';
 import { type Elements, KnownElements } from './sizes.ts';
 
 export interface ImportOptions {
@@ -78,6 +79,8 @@ export interface ImportedModel {
   readonly notes: readonly string[];
   /** In the order of the file, nodes of sub-graphs before their owner. */
   readonly foreign: readonly LeftForeign[];
+  /** Inputs that take fewer sizes than the file says. */
+  readonly narrowed: readonly NarrowedInput[];
 }
 
 /**
@@ -99,8 +102,10 @@ interface Scope {
   readonly graph: Graph;
   readonly file: FileGraph;
   readonly outer: Scope | undefined;
-  /** Distinguishes equal names of sibling sub-graphs. */
+  /** Distinguishes equal names of different sub-graphs, the same in every attempt. */
   readonly path: string;
+  /** Names that the outputs of this graph are made of. */
+  readonly live: ReadonlySet<string>;
   readonly values: Map<string, Value>;
   readonly initializers: Map<string, FileTensor>;
   readonly declared: Map<string, FileType>;
@@ -123,7 +128,7 @@ class Importer {
   readonly #derived = new Map<string, Value>();
   readonly #derivedFrom: { readonly value: Value; readonly from: Value }[] = [];
   /** Where a symbol stands, for pins: the value and axis, or the name of a dimension. */
-  readonly #places = new Map<string, string>();
+  readonly #places = new Map<string, Place>();
   /** Symbols of dimensions that the file names, and the values that a size in it was given. */
   readonly #namedDims = new Map<string, Dim>();
   readonly #inputDimNames = new Set<string>();
@@ -131,7 +136,7 @@ class Importer {
   readonly #dimNames = new Map<string, string>();
   /** Symbols that the shapes of the graph's inputs tell. */
   readonly #readable = new Set<string>();
-  readonly #ranks = new Map<Value, string>();
+  readonly #ranks = new Map<Value, Place>();
   readonly #elems = new Map<Value, ElemType>();
   /** Integer constants beyond 2^53, with what a slice makes of them. */
   readonly #saturated = new Map<Value, readonly Dim[]>();
@@ -169,7 +174,24 @@ class Importer {
       dimNames: this.#dimNames,
       notes: this.#notes,
       foreign: this.#foreign,
+      narrowed: this.#narrowed(scope),
     };
+  }
+
+  #narrowed(scope: Scope): readonly NarrowedInput[] {
+    return narrowedInputs(scope.file, this.graph, {
+      isAsked: (input, axis, dim) => {
+        const names = typeof dim === 'string' ? [dim, ...(parseDim(dim)?.symbols() ?? [])] : [];
+        return [`${input}:${axis}`, ...names].some((key) => this.#askedSizes.has(key));
+      },
+      saidBy: (input, axis, dim) => {
+        if (scope.initializers.has(input)) return 'its default';
+        if (axis === undefined) return this.pins.saidBy(rankKey(scope, input));
+        const names = typeof dim === 'string' && isName(dim) ? [dim, ...(parseDim(dim)?.symbols() ?? [])] : [];
+        const keys = [...names.map(dimKey), sizeKey(scope, input, axis)];
+        return keys.map((key) => this.pins.saidBy(key)).find((by) => by !== undefined);
+      },
+    });
   }
 
   // ---------------------------------------------------------------------------------------------------------- names and sizes
@@ -204,11 +226,8 @@ class Importer {
     for (const [key, size] of this.#options.inputShapes ?? []) this.#ask(key, size, named);
     for (const name of named) {
       if (!isName(name)) continue;
-      const pinned = this.pins.sizeAt(`dim ${name}`);
-      const size = this.#askedSizes.get(name) ?? pinned;
+      const size = this.#askedSizes.get(name) ?? this.pins.sizeAt(dimKey(name));
       if (size !== undefined) {
-        if (size === pinned)
-          this.#notes.push(`the size ${name} of the inputs is ${size}: weights need it, so that no other one runs`);
         this.#namedDims.set(name, Dim.of(size));
         continue;
       }
@@ -217,7 +236,7 @@ class Importer {
       const isText = parsed !== undefined && parsed !== Dim.symbol(name) && parts.length > 0;
       if (isText && parts.every((one) => one !== name && named.has(one) && parseDim(one) === Dim.symbol(one))) continue;
       this.#namedDims.set(name, Dim.symbol(name));
-      this.#places.set(name, `dim ${name}`);
+      this.#places.set(name, { key: dimKey(name), body: this.graph });
     }
     for (const name of named) {
       if (!isName(name) || this.#namedDims.has(name)) continue;
@@ -283,12 +302,12 @@ class Importer {
 
   /** A size of which nothing is known, of an axis of a named value. */
   #openSize(scope: Scope, name: string, axis: number): Dim {
-    const place = `${scope.path}${name}:${axis}`;
-    const size = this.pins.sizeAt(place);
+    const key = sizeKey(scope, name, axis);
+    const size = this.pins.sizeAt(key);
     if (size !== undefined) return Dim.of(size);
     const dim = this.graph.freshDim(`${symbolText(name)}.${axis}`);
     const symbol = dim.symbols()[0] ?? bug('a fresh dimension without a name');
-    this.#places.set(symbol, place);
+    this.#places.set(symbol, { key, body: scope.graph });
     return dim;
   }
 
@@ -297,14 +316,14 @@ class Importer {
     const said = guessOfFile(scope.declared.get(name), (d) => this.#dim(d));
     const elem = guess.elem ?? (guess.foreign ? undefined : said.elem);
     if (elem === undefined) {
-      const pinned = guess.foreign && guess.foreign !== unknownType ? undefined : this.pins.rankOf(`${scope.path}${name}`);
+      const pinned = guess.foreign && guess.foreign !== unknownType ? undefined : this.pins.rankOf(rankKey(scope, name));
       if (pinned?.elem && !said.foreign) return this.#ranked(scope, name, pinned.elem, pinned.rank);
       return foreignTypeOf(guess.foreign ?? said.foreign ?? unknownType);
     }
     const agree = said.elem === elem ? said.dims : undefined;
     const dims = guess.dims ?? agree;
     if (!dims) {
-      const pinned = this.pins.rankOf(`${scope.path}${name}`);
+      const pinned = this.pins.rankOf(rankKey(scope, name));
       return pinned ? this.#ranked(scope, name, elem, pinned.rank) : foreignTypeOf(unrankedTensor(elem));
     }
     const other = agree?.length === dims.length ? agree : undefined;
@@ -321,17 +340,18 @@ class Importer {
     if (!foreign) return;
     const elem = guess.elem ?? guessOfFile(scope.declared.get(name), () => undefined).elem;
     if (elem) this.#elems.set(value, elem);
-    if (elem || foreign === unknownType) this.#ranks.set(value, `${scope.path}${name}`);
+    if (elem || foreign === unknownType) this.#ranks.set(value, { key: rankKey(scope, name), body: scope.graph });
   }
 
   // ---------------------------------------------------------------------------------------------------------- graphs
 
-  #open(graph: Graph, file: FileGraph, outer: Scope | undefined, path: string): Scope {
+  #open(graph: Graph, file: FileGraph, outer: Scope | undefined, path: string, isRead = true): Scope {
     const scope: Scope = {
       graph,
       file,
       outer,
       path,
+      live: isRead ? liveNames(file) : new Set(),
       values: new Map(),
       initializers: new Map(),
       declared: new Map(),
@@ -601,8 +621,7 @@ class Importer {
 
   /** The nodes of a sub-graph in the place of the node that owns it. */
   #inline(scope: Scope, view: NodeView, file: FileGraph): readonly (Value | undefined)[] {
-    const own = view.name === '' ? (view.file.outputs[0] ?? '') : view.name;
-    const inner = this.#open(scope.graph, file, scope, `${scope.path}${own}/`);
+    const inner = this.#open(scope.graph, file, scope, innerPath(scope, view.file, 'taken'), isLive(scope, view.file));
     this.#body(inner);
     return file.outputs.map(({ name }) => this.#find(inner, name) ?? this.#noOutput(file, name));
   }
@@ -722,8 +741,7 @@ class Importer {
 
   #region(scope: Scope, view: NodeView, file: FileGraph, index: number): Graph {
     const graph = new Graph(file.name, scope.graph);
-    const own = view.name === '' ? (view.file.outputs[0] ?? '') : view.name;
-    const inner = this.#open(graph, file, scope, `${scope.path}${own}/${index}/`);
+    const inner = this.#open(graph, file, scope, innerPath(scope, view.file, String(index)));
     file.inputs.forEach(({ name, type }, i) => {
       if (name === '')
         fail(importedUnnamed, { with: { file: this.#file.file, found: `an input of graph ${file.name} has an empty name` } });
@@ -766,19 +784,25 @@ class Importer {
     this.#expected.add(value);
   }
 
-  pinSize(value: Value, axis: number, dim: Dim): void {
+  /** A node that runs and says what it must be given. */
+  #reader(scope: Scope, { file }: NodeView): Reader {
+    return { body: scope.graph, live: isLive(scope, file), name: nodeText(file) };
+  }
+
+  pinSize(scope: Scope, view: NodeView, value: Value, axis: number, dim: Dim): void {
     const own = value.type.dims[axis];
     const size = dim.constant;
     if (!own || size === undefined || own.constant !== undefined) return;
     const [symbol] = own.symbols();
     if (symbol === undefined || own !== Dim.symbol(symbol)) return;
     const place = this.#places.get(symbol);
-    if (place !== undefined) this.pins.pinSize(place, size);
+    if (place !== undefined) this.pins.pinSize(place, size, this.#reader(scope, view));
   }
 
-  pinRank(value: Value, rank: number, elem: ElemType | undefined): void {
+  pinRank(scope: Scope, view: NodeView, value: Value, rank: number, elem: ElemType | undefined): void {
     const place = this.#ranks.get(value);
-    if (place !== undefined) this.pins.pinRank(place, { rank, elem: this.#elems.get(value) ?? elem });
+    if (place === undefined) return;
+    this.pins.pinRank(place, { rank, elem: this.#elems.get(value) ?? elem }, this.#reader(scope, view));
   }
 
   computed(scope: Scope, tensor: HostTensor, name: string): Value {
@@ -910,14 +934,14 @@ class Builder implements LiftBuilder {
   }
 
   pin(value: Value, axis: number, dim: Dim): void {
-    if (!value.type.foreign) this.#importer.pinSize(value, axis, dim);
+    if (!value.type.foreign) this.#importer.pinSize(this.#scope, this.#view, value, axis, dim);
   }
 
-  pinRank(index: number, rank: number): void {
+  pinRank(index: number, rank: number, exact = true): void {
     const value = this.#view.values[index];
     if (!value?.type.foreign) return;
     const elem = this.#view.values.find((one) => one && !one.type.foreign)?.type.elem;
-    this.#importer.pinRank(value, rank, elem);
+    if (exact || value.def.kind !== 'input') this.#importer.pinRank(this.#scope, this.#view, value, rank, elem);
     throw new NotLifted(`operand ${index} is ${value.type.foreign.text}`);
   }
 
@@ -943,6 +967,17 @@ class Builder implements LiftBuilder {
     return results;
   }
 }
+
+/** Keys of what readers may pin. A path begins with a quotation mark, and a text in quotation marks ends where it ends, so that none is two. */
+const dimKey = (name: string): string => `dim ${name}`;
+const rankKey = (scope: Scope, name: string): string => `${scope.path}|${name}`;
+const sizeKey = (scope: Scope, name: string, axis: number): string => `${axis}${rankKey(scope, name)}`;
+
+/** By what a node makes, because nodes may be named alike. One that makes nothing is nothing that a value lies in. */
+const innerPath = (scope: Scope, { outputs }: FileNode, part: string): string =>
+  `${scope.path}${JSON.stringify(outputs.find((name) => name !== '') ?? '')}${part}`;
+
+const isLive = ({ live }: Scope, { outputs }: FileNode): boolean => outputs.some((name) => live.has(name));
 
 /** Names of dimensions that name nothing: some exporters write a question mark for every open size. */
 function isName(name: string): boolean {

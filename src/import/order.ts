@@ -5,7 +5,7 @@
 import type { FileGraph, FileNode } from './model.ts';
 
 /** What a node reads, with what its sub-graphs read of the graphs around them (and of themselves, which does no harm). */
-function namesRead(node: FileNode): readonly string[] {
+export function namesRead(node: FileNode): readonly string[] {
   const graphs: FileGraph[] = [];
   const add = (one: FileNode): void => {
     for (const attribute of one.attributes) {

@@ -133,7 +133,8 @@ function biasOf(b: LiftBuilder, c: Value, outputs: Dim, beta: number): Value | u
 
 /** With a constant B, or one that is read transposed, a Gemm is a fully connected layer; α and β go into the weights. */
 const liftGemm: Lift = (node, b) => {
-  b.pinRank(0, 2);
+  // Of one axis, onnxruntime takes A as one row.
+  b.pinRank(0, 2, false);
   b.pinRank(1, 2);
   const [x, y, c] = [node.need(0), node.need(1), node.input(2)];
   const [alpha, beta] = [node.float('alpha', 1), node.float('beta', 1)];
@@ -186,8 +187,9 @@ const liftLayerNormalization: Lift = (node, b) => {
   require(node.int('stash_type', 1) === 1, 'another type for the statistics');
   const [x, weight] = [node.need(0), node.need(1)];
   const axis = axisFrom(node.int('axis', -1), rankOf(x));
+  // A scale of size 1 is broadcast, to whatever size x has.
   weight.type.dims.forEach((d, i) => {
-    b.pin(x, rankOf(x) - rankOf(weight) + i, d);
+    if (d.constant !== 1) b.pin(x, rankOf(x) - rankOf(weight) + i, d);
   });
   return [b.op(layernorm, [x, weight, node.input(2)], { axis, eps: node.float('epsilon', 1e-5) })];
 };
