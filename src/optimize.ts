@@ -9,6 +9,7 @@ import { type Diagnostic, DiagnosticError, fail, Sink } from './diagnostics/diag
 import { inlineFunctions } from './import/functions.ts';
 import { type ImportedModel, importOnnx, type LeftForeign } from './import/import.ts';
 import type { FileDim, FileGraph, FileValue, OnnxFile } from './import/model.ts';
+import type { NarrowedInput } from './import/narrowed.ts';
 import { readOnnxFile } from './import/read.ts';
 import { upgradeFile } from './import/upgrade.ts';
 import { cloneGraph } from './ir/clone.ts';
@@ -83,6 +84,8 @@ export interface OptimizeReport {
   readonly foreign: readonly ForeignGroup[];
   /** Initialisers that were equal to another one. */
   readonly equalWeights: number;
+  /** Inputs that take fewer sizes than the file says, because a node that runs every time asks for one size. */
+  readonly narrowed: readonly NarrowedInput[];
   /** What a reader should know: initialisers listed as inputs, functions inlined, an opset brought up. */
   readonly notes: readonly string[];
 }
@@ -396,6 +399,7 @@ function reportOf(file: OnnxFile, fileBytes: number, made: Made, options: Optimi
     refused: refusedOf(made.passes),
     foreign: foreignOf(made.imported.foreign),
     equalWeights: made.equalWeights,
+    narrowed: made.imported.narrowed,
     notes: [...made.imported.notes, ...made.notes],
   };
 }

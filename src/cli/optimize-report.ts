@@ -1,5 +1,6 @@
 /** The report of `rescc optimize`: what a file was and what it is now, for people and as data. */
 import { maddsText } from '../codegen/summary.ts';
+import { shapeOfFile } from '../import/narrowed.ts';
 import type { OptimizeReport } from '../optimize.ts';
 import { bytesText, grouped, passesJson, statsJson } from './compile.ts';
 
@@ -36,6 +37,10 @@ export function reportText(
   row('multiply-adds', change(maddsText(before.madds), maddsText(after.madds)));
   const size = target ? change(bytesText(report.fileBytes), bytesText(target.bytes)) : bytesText(report.fileBytes);
   row('file', `${size}, opset ${change(String(opset.before), String(opset.after))}, -O${report.level}`);
+  for (const [i, { name, before, after, by }] of report.narrowed.entries()) {
+    const who = by.length === 0 ? '' : `, which ${by.join(' and ')} ${by.length === 1 ? 'asks' : 'ask'} for`;
+    row(i === 0 ? 'narrowed' : '', `${name}: ${shapeOfFile(before)} → ${shapeOfFile(after)}${who}`);
+  }
   if (report.equalWeights > 0) row('equal weights', `${report.equalWeights} stored once`);
   row('time', `${seconds.toFixed(2)} s`);
   const most = options.verbose ? Infinity : shownGroups;
@@ -106,6 +111,7 @@ export function reportJson(report: OptimizeReport): Readonly<Record<string, unkn
     refused: report.refused,
     foreign: report.foreign,
     equalWeights: report.equalWeights,
+    narrowed: report.narrowed,
     notes: report.notes,
   };
 }

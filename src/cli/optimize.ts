@@ -240,6 +240,7 @@ export async function prove(
       return again.onnx;
     },
     eps,
+    narrowed: made.narrowed,
     inputs: await readInputs(flags.input ?? []),
     seed: flags.seed,
     level: `-O${made.level}`,

@@ -544,8 +544,7 @@ const looped: Rule = (c) => {
   const body = c.regions[0];
   if (!body) return [];
   const carried = Math.max(0, c.node.values.length - 2);
-  const given = (index: number, otherwise: number): number =>
-    c.node.values[index] ? (c.numbers(index)?.[0] ?? 0) : otherwise;
+  const given = (index: number, otherwise: number): number => (c.node.values[index] ? (c.numbers(index)?.[0] ?? 0) : otherwise);
   const [trips, goesOn] = [given(0, Infinity), given(1, 1)];
   const runs = trips >= 1 && goesOn !== 0;
   return body.outputs.slice(1).map(({ value }, i) => {

@@ -21,6 +21,7 @@ import { join } from 'node:path';
 import { writeModel } from '../codegen/node/write-file.ts';
 import type { OnnxModel } from '../codegen/onnx.ts';
 import { modelSize, onnxBytes } from '../codegen/write.ts';
+import { narrowedTooFar } from '../diagnostics/catalogue/import.ts';
 import * as catalogue from '../diagnostics/catalogue/runtime.ts';
 import { integerTooLarge } from '../diagnostics/catalogue/weights.ts';
 import { DiagnosticError, makeDiagnostic, Sink } from '../diagnostics/diagnostic.ts';
@@ -33,6 +34,7 @@ import { EvaluationError, evaluateGraph } from '../ops/reference.ts';
 import { roundTo } from '../weights/round.ts';
 import { smallestFailing } from './bisect.ts';
 import { bounds, compareOutputs, errorText, exponent, type OutputError, precisionOf } from './compare.ts';
+import { freeTrials, type NarrowedShape, narrowedOptions } from './free-sizes.ts';
 import { type Bindings, bindingsOf, bindingsText, randomInputs, smallestBindings, symbolsOf } from './inputs.ts';
 import { openSession, type Placement, type Provider, type Session } from './session.ts';
 import { materialised, type VerifyCase, type VerifyReport, type VerifyRun } from './verify.ts';
@@ -59,6 +61,8 @@ export interface EquivalenceOptions {
   /** Optimises the file anew with the first `fuel` rewrites alone. Without it nobody looks for the rewrite that broke something. */
   readonly rebuild?: ((fuel: number, onFiring: (firing: Rewrite) => void) => Promise<OnnxModel>) | undefined;
   readonly eps: readonly Provider[];
+  /** Inputs that take fewer sizes than the file says: the original is run at others, and where it runs the optimised model must. */
+  readonly narrowed?: readonly NarrowedShape[] | undefined;
   /** Runs on these too, besides random ones. */
   readonly inputs?: ReadonlyMap<string, HostTensor> | undefined;
   readonly seed?: number | undefined;
@@ -230,6 +234,18 @@ class Work {
       } else if (out.length === 1 && names.length === 2) {
         this.#notes.push(`the original does not run at the ${out[0]?.name === 'smallest' ? 'next odd' : 'smallest'} sizes`);
       }
+      const usual = out[0]?.bindings ?? first;
+      /** By what was open: whether the original runs at another size of it. */
+      const settled = new Map<string, boolean>();
+      for (const { what, graph, sizes } of freeTrials(before, this.#options.narrowed ?? [])) {
+        for (const integers of settled.get(what) ? [] : (['usual', 0, 1] as const)) {
+          const bindings = new Map([...usual, ...sizes]);
+          const runs = await tryOne('free', bindings, this.#random(bindings, integers, 0, graph));
+          settled.set(what, runs);
+          if (runs) break;
+        }
+      }
+      for (const [what, runs] of settled) if (!runs) this.#notes.push(`the original runs at no other ${what} that was tried`);
       if (inputs) {
         const bindings = bindingsOf(before, inputs);
         // Inputs of the user's own must do, or the user should know.
@@ -241,15 +257,14 @@ class Work {
     }
   }
 
-  #random(bindings: Bindings, integers: 'usual' | 0 | 1, other = 0): Inputs {
-    const { before } = this.#options;
+  #random(bindings: Bindings, integers: 'usual' | 0 | 1, other = 0, graph: Graph = this.#options.before): Inputs {
     const ranges = new Map<string, { low: number; high: number }>();
     if (integers !== 'usual') {
-      for (const { name, type } of before.inputs) {
+      for (const { name, type } of graph.inputs) {
         if (!isFloat(type.elem) && name !== undefined) ranges.set(name, { low: integers, high: integers + 1 });
       }
     }
-    return randomInputs(before, bindings, this.#seed + other, { ranges });
+    return randomInputs(graph, bindings, this.#seed + other, { ranges });
   }
 
   async #measure(setup: Setup, model: Uint8Array | string, onnx: OnnxModel, cases: readonly Case[]): Promise<Measured> {
@@ -296,7 +311,8 @@ class Work {
     const witnesses = new Map<Case, ReadonlyMap<string, Witness>>();
     for (const [index, one] of cases.entries()) {
       const started = performance.now();
-      const reference = known ? this.#evaluated(known, one) : undefined;
+      // The graph is one of the sizes that the optimised model takes.
+      const reference = known && one.name !== 'free' ? this.#evaluated(known, one) : undefined;
       shown.push({
         name: one.name,
         bindings: one.bindings,
@@ -545,12 +561,20 @@ class Work {
     failure: { readonly measured: Measured; readonly one: Case; readonly run: VerifyRun },
     culprit: Rewrite | undefined,
   ): void {
-    const { measured, run } = failure;
+    const { measured, one, run } = failure;
     const place = `${run.provider} ${run.level}, optimiser of onnxruntime ${run.optimizer}, ${run.case} sizes`;
     const by = culpritText(culprit);
     const hint = `${this.#options.command ?? 'rescc optimize in.onnx -o out.onnx'} -O0`;
     if (measured.error && run.outputs.length < this.#options.before.outputs.length) {
       const [said] = measured.error.diagnostics;
+      if (run.case === 'free') {
+        const found = [said?.found ?? said?.title ?? 'no output', `${place}: ${bindingsText(one.bindings)}`].join('\n');
+        const sizes = narrowedOptions(this.#options.narrowed ?? []);
+        this.#sink.report(narrowedTooFar, {
+          with: { found, hint: `${this.#options.command ?? 'rescc optimize in.onnx -o out.onnx'} ${sizes.join(' ')}` },
+        });
+        return;
+      }
       this.#sink.report(catalogue.optimizedRefused, {
         with: { found: [said?.found ?? said?.title ?? 'no output', place, ...by].join('\n'), hint },
       });
@@ -655,9 +679,9 @@ function culpritText(culprit: Rewrite | undefined): readonly string[] {
   return [`broken by rewrite ${index}: ${rule} at ${node}${rule.startsWith(`${pass}/`) ? '' : `, in the pass ${pass}`}`];
 }
 
-/** Of the model or of a run, integers beyond 2^53 among its outputs too; that a provider is missing is another matter. */
+/** Of the model, of sizes that it does not take, or of a run, integers beyond 2^53 among its outputs too; that a provider is missing is another matter. */
 function isRefusal(error: DiagnosticError): boolean {
-  const kinds = [catalogue.modelRefused, catalogue.runFailed, catalogue.providerCrashed, integerTooLarge];
+  const kinds = [catalogue.modelRefused, catalogue.runFailed, catalogue.providerCrashed, catalogue.inputMisfit, integerTooLarge];
   const codes: readonly string[] = kinds.map((kind) => kind.code);
   return error.diagnostics.every((d) => codes.includes(d.code));
 }

@@ -323,7 +323,9 @@ function checkInputs(ports: readonly Port[], given: ReadonlyMap<string, HostTens
           hint: misfitHint(port.name, tensor, port.elem),
         },
       });
-    if (tensor.elem !== port.elem || tensor.dims.length !== port.dims.length) misfit(portText(port));
+    // onnxruntime names no axes of a scalar, nor of an input of unknown rank, which takes any.
+    const ranked = port.dims.length > 0;
+    if (tensor.elem !== port.elem || (ranked && tensor.dims.length !== port.dims.length)) misfit(portText(port));
     port.dims.forEach((d, i) => {
       const size = tensor.dims[i] ?? 0;
       if (typeof d === 'number') {

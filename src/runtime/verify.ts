@@ -52,7 +52,7 @@ export interface VerifyOptions {
 
 /** One set of inputs. */
 export interface VerifyCase {
-  readonly name: 'fixed' | 'smallest' | 'next odd' | 'found' | 'given';
+  readonly name: 'fixed' | 'smallest' | 'next odd' | 'found' | 'given' | 'free';
   readonly bindings: Bindings;
   readonly inputs: ReadonlyMap<string, HostTensor>;
   readonly referenceMs: number;

@@ -183,13 +183,15 @@ describe('types that readers fix', () => {
   });
 
   it('the open channels of an input, whatever reads it first', () => {
-    const { graph, notes } = load(
+    const { graph, narrowed } = load(
       { inputs: { x: typed('f32', ['N', 'C', undefined, undefined]) }, outputs: ['y'], initializers },
       [node('Relu', 'x -> r'), node('Conv', 'r, w -> c'), node('BatchNormalization', 'c, v, v, v, v -> y')],
     );
     expect(ops(graph)).toEqual(['relu', 'conv', 'batchnorm']);
     expect(graph.inputs[0] && typeText(graph.inputs[0].type)).toBe('f32[N, 3, ?x.2, ?x.3]');
-    expect(notes).toEqual(['the size C of the inputs is 3: weights need it, so that no other one runs']);
+    expect(narrowed).toEqual([
+      { name: 'x', before: ['N', 'C', undefined, undefined], after: ['N', 3, undefined, undefined], by: ['Conv'] },
+    ]);
   });
 
   it('not where two readers contradict each other', () => {

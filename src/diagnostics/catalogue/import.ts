@@ -82,6 +82,15 @@ export const sparseTensor = defineDiagnostic({
   more: 'A sparse initialiser is written out as a dense one. Its places must be 64-bit integers, ascending, each inside the shape, one per number; the dense tensor may have 256 MiB.',
 });
 
+export const narrowedTooFar = defineDiagnostic({
+  code: 'RES0660',
+  title: 'the optimised model refuses a size that the file accepts',
+  found: msg`${'found'}`,
+  expected: msg`a model that runs at every size at which the file runs`,
+  hint: msg`${'hint'}`,
+  more: 'An input became narrower than the file declares it, because a node that runs every time asks for the size; the report of `rescc optimize` has a line for each. The original was run at other sizes to make sure that it takes none, and it takes this one. With --input-shape the size is one that you ask for, and no other is looked at. Nothing was written.',
+});
+
 export const importedTwice = defineDiagnostic({
   code: 'RES0670',
   title: msg`two values of the ONNX file are named ${'name'}`,
