@@ -82,12 +82,11 @@ export const commuteResize = rule({
 
   conv1x1(resize(x); W, b)  →  resize(conv1x1(x; W, b))
 
+Every element of a resize is a weighted mean of elements: its weights sum to 1 in every mode, and nothing is put in from outside, so that the bias passes.
 Exact when
-  one-reader      only the conv reads the resize, which is no output
-  pointwise       the conv's kernel is 1×1, its stride 1, without padding: it maps every place alike
-  interpolation   every element of the resize is a weighted mean of elements (weights sum to 1 in every mode; nothing is put in from outside), so
-                  that the bias passes
-  cheaper         the grid grows and multiply-adds fall, where the grid has more than one place
+  one-reader   only the conv reads the resize, which is no output
+  pointwise    the conv's kernel is 1×1, its stride 1, without padding: it maps every place alike
+  cheaper      the grid grows and multiply-adds fall, where the grid has more than one place
 Rounding: the order of sums alone.
 Source: linearity; ONNX Resize, the modes nearest, linear and cubic.`,
   roots: ['conv'],
@@ -99,7 +98,6 @@ Source: linearity; ONNX Resize, the modes nearest, linear and cubic.`,
   exact: {
     'one-reader': ({ conv, resize }) => soleReader(resize.y) === conv.node,
     pointwise: ({ conv }) => hasStrideOne(conv) && isUnpadded(conv),
-    interpolation: ({ resize }) => interpolates(resize),
     cheaper: ({ conv, resize }) => {
       const small = resize.x.type.dims;
       const large = resize.y.type.dims;
@@ -116,7 +114,3 @@ Source: linearity; ONNX Resize, the modes nearest, linear and cubic.`,
     g.replace(conv.node.y, g.node('resize', [mixed, ...resize.operands.slice(1)], resize.attrs, resize));
   },
 });
-
-function interpolates(resize: Node): boolean {
-  return resize.attrs.coordinates !== 'tf_crop_and_resize' && resize.slots.every((use, i) => i === 0 || use === undefined);
-}

@@ -214,8 +214,8 @@ export const joinPieces = rule({
 
   concat(x[: k], x[k :])  →  x        concat(y, x[a : b], x[b : c])  →  concat(y, x[a : c])        concat(split(x))  →  x
 
+The pieces lie along the joined axis, each ends where the next begins, and nothing else is cut; borders may be symbols.
 Exact when
-  neighbours   the pieces lie along the joined axis, each ends where the next begins, and nothing else is cut; borders may be symbols
   one-reader   the pieces are all of x, or only the concat reads them and none is an output
 Rounding: none.`,
   // Where others read the pieces nothing goes but the concat has fewer operands, which ends as well.
@@ -239,7 +239,6 @@ Rounding: none.`,
     }
   },
   exact: {
-    neighbours: ({ first, last }) => last > first + 1,
     'one-reader': ({ concat, first, last, piece }) =>
       isAll(piece, axisOf(concat)) ||
       concat.operands

@@ -435,9 +435,9 @@ export const foldAffineTogether = rule({
   (x · s₁) · s₂  →  x · (s₁·s₂)
   (x + t₁) + t₂  →  x + (t₁ + t₂)      c₂ − (c₁ − x)  →  x + (c₂ − c₁)      c − (x + t)  →  (c − t) − x
 
+Constants may widen the shape: so does the one that is made of them.
 Exact when
   one-reader   only the outer reads the inner, which is no output
-  shape        neither constant widens the shape
   no-growth    the combined constant has no more elements than the two
   finite       it is finite in the element type
 Rounding: in float64, rounded once.
@@ -450,7 +450,6 @@ Source: associativity.`,
   },
   exact: {
     'one-reader': ({ outer, inner }) => soleReader(inner.node.y) === outer.node,
-    shape: ({ outer, inner }) => sameType(outer.node.y.type, inner.x.type),
     'no-growth': (m) => {
       const count = product(together(m)?.constant.dims ?? [Infinity]);
       return count <= product(w.exprOf(m.outer.constant).dims) + product(w.exprOf(m.inner.constant).dims);

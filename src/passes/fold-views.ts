@@ -151,7 +151,7 @@ function foldedUp(m: Far): Folded | undefined {
 
 function foldedDown(m: Far): Folded | undefined {
   const at = vectorsAt(m, false);
-  if (!at || (at.shift && !takesShift(m.linear))) return undefined;
+  if (!at) return undefined;
   const { scale, shift } = at;
   const weight = weightOf(m.linear);
   const every = (x: w.WeightExpr): w.WeightExpr =>
@@ -273,6 +273,8 @@ Source: the equation; reshapes keep the row-major order (see the head of the fil
 interface Joined {
   readonly channels: Channels;
   readonly concat: Node;
+  /** The axis along which the concat joins. */
+  readonly axis: number;
   /** Undefined where an operand is no linear operator whose outputs lie along the joined axis. */
   readonly parts: readonly (LinearView | undefined)[];
 }
@@ -284,6 +286,7 @@ interface Part {
   readonly scale: w.WeightExpr | undefined;
 }
 
+/** Undefined where a part is none. */
 function foldedParts({ channels, parts }: Joined): readonly Part[] | undefined {
   const out: Part[] = [];
   let from = 0;
@@ -303,7 +306,7 @@ function foldedParts({ channels, parts }: Joined): readonly Part[] | undefined {
       scale,
     });
   }
-  return channels.count === 1 || channels.count === from ? out : undefined;
+  return out;
 }
 
 export const foldIntoJoined = rule({
@@ -315,7 +318,7 @@ export const foldIntoJoined = rule({
 Exact when
   every-operand  every operand is a linear operator with constant weights whose outputs lie along the joined axis
   one-reader     only the next node reads each of them and the concat, and none is an output
-  channels       the channels are those of the joined axis, or there is but one element; and nothing is widened
+  channels       the channels are those of the joined axis, or there is but one element
   finite         the scales, the new weights and biases are finite in the element type
   weight-copy    nobody else reads the weights
 Rounding: in float64, rounded once.
@@ -331,14 +334,13 @@ Source: the equation; Jacob et al. 2018, arXiv:1712.05877, §3.2.`,
       const view = linearView(producerIn(value, concat));
       return view && outputAxis(view) === joined ? view : undefined;
     });
-    if (parts.some((view) => view !== undefined) && (channels.count === 1 || channels.axis === joined))
-      yield { channels, concat, parts };
+    if (parts.some((view) => view !== undefined)) yield { channels, concat, axis: joined, parts };
   },
   exact: {
     'every-operand': ({ parts }) => parts.every((view) => view !== undefined && hasConstantWeights(view)),
     'one-reader': ({ channels, concat, parts }) =>
       soleReader(concat.y) === channels.node && parts.every((view) => view !== undefined && soleReader(view.node.y) === concat),
-    channels: (m) => foldedParts(m) !== undefined,
+    channels: ({ channels, axis }) => channels.count === 1 || channels.axis === axis,
     finite: (m) =>
       foldedParts(m)?.every(({ weight, bias, scale }) => finiteFold(scale ? [scale] : [], bias ? [weight, bias] : [weight])) ??
       false,

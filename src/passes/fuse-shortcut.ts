@@ -101,30 +101,25 @@ export const removeZeroTerm = rule({
 
   x + 0·f(x)  →  x
 
+0·f(x) is a linear operator with zero weights and no bias, a batchnorm with zero gain and bias, a product with zero, or what follows one of these and
+keeps zeros zeros: 0 · v is 0 because v is finite.
 Exact when
-  zero    the term is a linear operator with zero weights and no bias, a batchnorm with zero gain and bias, a product with zero, or what follows
-          one of these and keeps zeros zeros: 0 · v is 0 because v is finite
   shape   the other term has the sum's type: nothing was broadcast
 Reported. Source: the definition of exact; zero-initialised gains of Goyal et al. 2017, arXiv:1706.02677, §5.1.`,
   roots: ['add'],
   match: function* (sum: Node): Generator<Term> {
     for (const m of termsOf(sum)) if (isZero(m.term)) yield m;
   },
-  exact: {
-    zero: ({ term }) => isZero(term),
-    shape: ({ sum, other }) => sameType(other.type, sum.y.type),
-  },
+  exact: { shape: ({ sum, other }) => sameType(other.type, sum.y.type) },
   rewrite({ sum, term, other }, g) {
     g.removedShortcut({ scope: sum.origin.scope, removed: partOf(term, sum), why: 'zero' });
     g.replace(sum.y, other);
   },
 });
 
-/** A square pointwise conv whose kernel is the unit matrix within each group, with stride 1 and no padding, or a linear with a unit matrix. */
-function isIdentity(view: LinearView): boolean {
-  if (view.inputs !== view.outputs || (view.bias && !everyElement(view.bias.content, 0))) return false;
-  if (view.kind === 'conv' && !(isPointwise(view) && isUnpadded(view) && hasStrideOne(view))) return false;
-  if (view.kind === 'conv_transpose') return false;
+/** The matrix of a linear operator, that of a pointwise conv within each group, is known to be the unit matrix. */
+function hasUnitMatrix(view: LinearView): boolean {
+  if (view.inputs !== view.outputs || (view.kind === 'conv' && !isPointwise(view))) return false;
   const per = view.inputs / view.groups;
   return everyElementIs(view.weight.content, (i) => (i % per === Math.floor(i / per) % per ? 1 : 0));
 }
@@ -135,16 +130,21 @@ export const removeIdentityTerm = rule({
 
   f(x) + I·x  →  f(x) + x
 
+I is the matrix of a linear, or the kernel of a pointwise conv, within each of its groups.
 Exact when
-  unit    a pointwise conv with stride 1, without padding, or a linear, whose weights are known to be the unit matrix and whose bias is zero or none
+  window   a conv has stride 1 and no padding
+  bias     the bias is zero or none
 Reported. Source: I·x = x.`,
   roots: ['conv', 'linear', 'matmul'],
   *match(node: Node): Generator<LinearView> {
     const view = linearView(node);
     const reader = soleReader(node.y);
-    if (view && reader?.op.name === 'add' && view.inputs === view.outputs && isIdentity(view)) yield view;
+    if (view && reader?.op.name === 'add' && hasUnitMatrix(view)) yield view;
   },
-  exact: { unit: isIdentity },
+  exact: {
+    window: (view) => view.kind !== 'conv' || (isUnpadded(view) && hasStrideOne(view)),
+    bias: (view) => !view.bias || everyElement(view.bias.content, 0),
+  },
   rewrite(view, g) {
     const sum = soleReader(view.node.y);
     g.removedShortcut({ scope: view.node.origin.scope, removed: sum ? partOf(view.node.y, sum) : 'operand', why: 'identity' });
@@ -190,9 +190,9 @@ export const optionAConv = rule({
 
   pad(x[:, :, ::s, ::s]; channels)  →  conv1x1(x; W, stride s),   W[begin + c, c] = 1, all else 0
 
+Only the pad reads the slice, which is no output.
 Exact when
   channels    zeros are padded along the channels alone, and how many channels there are is known
-  one-reader  only the pad reads the slice, which is no output
   feeds-sum   a sum reads it
   small       the kernel has at most 2^20 elements
 0 · v is 0 because v is finite. Rounding: none. For a CPU, where the runtime fuses it (9 to 11 % of ResNet-20).
@@ -204,7 +204,6 @@ Source: He et al. 2015, arXiv:1512.03385, §3.3, option A.`,
   },
   exact: {
     channels: ({ pad, slice }) => channelPads(pad) !== undefined && slice.x.type.dims[1]?.constant !== undefined,
-    'one-reader': ({ slice, pad }) => soleReader(slice.y) === pad,
     'feeds-sum': feedsSum,
     small: ({ slice, pad }) =>
       (slice.x.type.dims[1]?.constant ?? Infinity) * (pad.y.type.dims[1]?.constant ?? Infinity) <= kernelLimit,
@@ -267,8 +266,8 @@ export const biasForSum = rule({
 
   conv(x; W) + y  →  conv(x; W, 0) + y
 
+Only the sum reads the conv, which is no output.
 Exact when
-  one-reader   only the sum reads the conv, which is no output
   same-shape   both terms have the sum's type: runtimes fuse no broadcast
   constant     W is a constant
 Rounding: none.
@@ -280,7 +279,6 @@ Source: onnxruntime, ConvAddActivationFusion (FusedConv: X, W, B, Z).`,
     if (conv && !conv.bias) yield { sum, conv };
   },
   exact: {
-    'one-reader': ({ sum, conv }) => soleReader(conv.node.y) === sum,
     'same-shape': ({ sum }) => sum.operands.every((v) => v !== undefined && sameType(v.type, sum.y.type)),
     constant: ({ conv }) => isConstant(conv.weight),
   },
@@ -337,13 +335,14 @@ export const joinOfSum = rule({
 
   conv1x1(concat(u, v); W₁, b₁) + conv1x1(x; W₂, b₂)  →  conv1x1(concat(u, v, x); [W₁ W₂], b₁ + b₂)
 
+Only the one conv reads its concat, which joins channels.
 Exact when
   pointwise    both are 1×1, unpadded, with groups 1; the first has stride 1
   one-reader   only the sum reads either, and neither is an output
   constant     all weights are constants
   same-grid    both inputs have one grid, and the terms one type
   own-weights  nobody else reads W₁ or W₂, so that no bytes are added
-  joined       only the one conv reads its concat, which joins channels, and the other conv has stride 1
+  stride       the other conv has stride 1
   smaller      the other conv's input has fewer elements than the two results that go, so that less is written
 Rounding: the order of sums; b₁ + b₂ in float64, rounded once. As fast as before on a CPU, with fewer operators (RFB-320).
 Source: block matrices.`,
@@ -356,7 +355,7 @@ Source: block matrices.`,
   },
   exact: {
     ...oneConv,
-    joined: ({ body, shortcut }) => channelConcat(body) !== undefined && hasStrideOne(shortcut),
+    stride: ({ shortcut }) => hasStrideOne(shortcut),
     smaller: ({ sum, shortcut }) => elementsOf(shortcut.x) < 2 * elementsOf(sum.y),
   },
   rewrite(m, g) {

@@ -176,9 +176,9 @@ export const mergeBranches = rule({
   conv(x; W₁, b₁) + conv(x; W₂, b₂)  →  conv(x; W₁ + pad(W₂), b₁ + b₂)
 
 The smaller term may be a conv, the identity, a batchnorm (a 1×1 kernel with s on the diagonal and a bias), an average pool (a kernel of 1/k on
-the diagonal); diagonals are taken within each group. Other terms of the sum stay.
+the diagonal); diagonals are taken within each group. All terms of the tree of additions have one type; the others stay.
 Exact when
-  one-input    all terms of the tree of additions have one type; both terms read the same value
+  one-axis     both mix the same axis: a linear merges with linears and the identity, a conv with all but linears
   one-reader   only the sum reads each term's node, which is no output
   constant     all weights are constants
   geometry     same stride and groups, and as many channels out as in where the term is diagonal
@@ -207,8 +207,8 @@ Source: Ding et al. 2021, RepVGG, arXiv:2101.03697, §3.3; Diverse Branch Block,
     }
   },
   exact: {
-    'one-input': ({ large, small }) =>
-      large.x === small.x && (large.kind === 'matrix' ? ['matrix', 'identity'].includes(small.kind) : small.kind !== 'matrix'),
+    'one-axis': ({ large, small }) =>
+      large.kind === 'matrix' ? ['matrix', 'identity'].includes(small.kind) : small.kind !== 'matrix',
     'one-reader': ({ large, small }) => [large, small].every((b) => b.node === undefined || soleReader(b.value) !== undefined),
     constant: ({ large, small }) => constantBranch(large) && constantBranch(small),
     geometry: ({ large, small }) => {

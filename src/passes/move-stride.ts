@@ -19,8 +19,10 @@ function stepOf(node: Node): readonly number[] | undefined {
 
 interface Moved {
   readonly top: Value;
-  readonly step: readonly number[] | undefined;
+  readonly step: readonly number[];
   readonly readers: readonly Node[];
+  /** Every reader takes every step-th place alone. */
+  readonly alike: boolean;
   /** Elementwise nodes and convs above the readers, in topological order, whose results are wanted at every step-th place alone. */
   readonly tree: ReadonlySet<Node>;
   /** Elementwise nodes that take part; the rest of the tree are convs. */
@@ -89,8 +91,7 @@ Exact when
   placewise    between them stand elementwise operators and batchnorms alone, whose operands lie along the whole grid or have one place; what is
                read elsewhere as well is subsampled by a max pool with a window of one
   conv-above   at least one conv's grid shrinks, so that multiply-adds fall
-  grid         the readers' grids come out the same (⌊(⌊a/s⌋)/t⌋ = ⌊a/(s·t)⌋), which the types must show
-Rounding: none.
+That the readers' grids come out the same (⌊(⌊a/s⌋)/t⌋ = ⌊a/(s·t)⌋) the types must show; else the driver refuses. Rounding: none.
 Source: the equation; place i of the strided is place i·s of the other.`,
   roots: ['conv', 'maxpool', 'slice'],
   *match(root: Node): Generator<Moved> {
@@ -102,16 +103,15 @@ Source: the equation; place i of the strided is place i·s of the other.`,
     const alike =
       top.outputs === 0 &&
       users.every((use) => use.index === 0 && use.user.graph === root.graph && sameNumbers(stepOf(use.user) ?? [], step));
-    yield { top, step: alike ? step : undefined, readers: users.map((use) => use.user), ...treeAbove(top, root) };
+    yield { top, step, alike, readers: users.map((use) => use.user), ...treeAbove(top, root) };
   },
   exact: {
-    'same-step': ({ step }) => step !== undefined,
+    'same-step': ({ alike }) => alike,
     placewise: ({ tree, broadcast }) => tree.size > 0 && broadcast,
     'conv-above': ({ tree }) => [...tree].some(isConv),
-    grid: ({ top }) => top.type.dims.length > 2,
   },
   rewrite(m, g) {
-    const step = m.step ?? [];
+    const { step } = m;
     const made = new Map<Value, Value>();
     for (const node of inOrder(m)) made.set(node.y, strided(g, node, step, made));
     const top = made.get(m.top);

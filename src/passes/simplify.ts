@@ -34,7 +34,7 @@ const identityLike = [
   'avgpool',
 ] as const;
 
-/** Whether a node hands its operand on. That the types agree is asked separately. */
+/** Whether a node whose result has the type of its operand hands that on. */
 function doesNothing(node: Node): boolean {
   switch (node.op.name) {
     case 'identity':
@@ -70,16 +70,17 @@ export const removeIdentity = rule({
 
   f(x)  →  x
 
-f: identity (dropout, stochastic depth), a cast to the element type that is there, a reshape, squeeze, unsqueeze or expand to the shape that is
-there, a transpose that permutes nothing, a slice of everything, a pad by nothing, a concat of one, a pool with window and stride 1.
+f has a result of the type of its operand: identity (dropout, stochastic depth), a cast, reshape, squeeze, unsqueeze or expand to the type that is
+there, or one of those of which the condition speaks.
 Exact when
-  same-type   the result's element type and every dimension are the operand's
+  in-place   a transpose permutes nothing, a slice takes everything, a pad adds nothing, a concat has one operand, and a pool has window and stride 1
+             and no padding: every element stays, and where it is
 Rounding: none.`,
   roots: identityLike,
   *match(node: Node): Generator<Node> {
-    if (node.operand(0) && sameType(node.x.type, node.y.type) && doesNothing(node)) yield node;
+    if (node.operand(0) && sameType(node.x.type, node.y.type)) yield node;
   },
-  exact: { 'same-type': (node) => sameType(node.x.type, node.y.type) },
+  exact: { 'in-place': doesNothing },
   rewrite: (node, g) => g.replace(node.y, node.x),
 });
 
@@ -137,8 +138,7 @@ export const mergeReshapes = rule({
 
   reshape(reshape(x))  →  reshape(x)
 
-Exact when
-  resolved   the outer's result has a shape that does not depend on the middle one: 0 and −1 were resolved against it when it was inferred
+Exact always: the shape of the outer's result does not depend on the middle one, because 0 and −1 were resolved when it was inferred.
 Rounding: none; reshapes keep the row-major order.`,
   // Where others read the inner one nothing goes, but the way from x is shorter by a node, which ends as well.
   lowers: false,
@@ -148,8 +148,7 @@ Rounding: none; reshapes keep the row-major order.`,
     for (const m of chainOf(outer, outer.op.name === 'transpose' ? reshaping : [...reshaping, 'transpose']))
       if (keepsOrder(m.inner)) yield m;
   },
-  // At most one dimension may be known at run time alone, or the shape is one that the inputs' shapes give.
-  exact: { resolved: ({ outer }) => outer.y.type.dims.every((d) => d.constant === undefined || d.constant >= 0) },
+  exact: {},
   rewrite({ outer, inner }, g) {
     g.replace(outer.y, g.node('reshape', [inner.x], { shape: outer.y.type.dims }, outer));
   },
@@ -166,16 +165,14 @@ export const mergeTransposes = rule({
 
   transpose(transpose(x; p); q)  →  transpose(x; p∘q),   (p∘q)[i] = p[q[i]]
 
-Exact when
-  permutation   both permute the same axes
-Rounding: none.`,
+Exact always. Rounding: none.`,
   // Where others read the inner one nothing goes, but the way from x is shorter by a node, which ends as well.
   lowers: false,
   roots: ['transpose'],
   *match(outer: Node): Generator<Chain> {
     yield* chainOf(outer, ['transpose']);
   },
-  exact: { permutation: ({ outer, inner }) => permOf(outer).length === permOf(inner).length },
+  exact: {},
   rewrite({ outer, inner }, g) {
     const p = permOf(inner);
     g.replace(outer.y, g.node('transpose', [inner.x], { perm: permOf(outer).map((axis) => p[axis] ?? axis) }, outer));
@@ -288,15 +285,13 @@ export const removeRepeated = rule({
 
   relu(relu(x))  →  relu(x)      neg(neg(x))  →  x      not(not(x))  →  x
 
-Exact when
-  same-type   the types agree
-f: relu, abs, floor, ceil, round, sign; what undoes itself: neg, not, reciprocal (x is not 0, because 1/x is finite). Rounding: none, of a reciprocal that
+Exact always. f: relu, abs, floor, ceil, round, sign; what undoes itself: neg, not, reciprocal (x is not 0, because 1/x is finite). Rounding: none, of a reciprocal that
 of two divisions.`,
   roots: [...idempotent, 'neg', 'not', 'reciprocal'],
   *match(outer: Node): Generator<Chain> {
     yield* chainOf(outer, [outer.op.name]);
   },
-  exact: { 'same-type': ({ outer, inner }) => sameType(outer.y.type, inner.x.type) },
+  exact: {},
   rewrite: ({ outer, inner }, g) => g.replace(outer.y, idempotent.includes(outer.op.name) ? inner.y : inner.x),
 });
 

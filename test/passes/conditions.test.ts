@@ -65,125 +65,59 @@ function noticed(rule: Rule, condition: string): Notice | undefined {
   return found;
 }
 
-/** Conditions that no case needs yet. */
-const unheld: readonly string[] = [
-  'simplify/constants: known',
-  'simplify/constants: small',
-  'simplify/constants: held',
-  'simplify/identity: same-type',
-  'simplify/reshapes: resolved',
-  'simplify/transposes: permutation',
+/**
+ * Conditions that give a refusal its name and hold no graph back: without them the driver or a shape rule refuses, because what the rewrite makes has
+ * another type in every case.
+ */
+const heldByTypes: readonly string[] = [
+  'simplify/neutral: no-widening',
   'simplify/slices: plain',
-  'simplify/slices: one-reader',
-  'simplify/pads: same-value',
-  'simplify/pads: one-reader',
-  'simplify/repeated: same-type',
-  'simplify/pieces: neighbours',
-  'fuse-shortcut/zero: zero',
-  'fuse-shortcut/identity: unit',
-  'fold-batchnorm/into-linear: constant',
-  'fold-batchnorm/into-readers: constant',
-  'fold-batchnorm/into-readers: finite',
-  'fold-batchnorm/into-readers: weight-copy',
-  'fold-affine/into-norm: one-reader',
-  'fold-affine/into-norm: constant',
-  'fold-affine/into-norm: channels',
-  'fold-affine/into-norm: finite',
-  'fold-affine/into-readers: every-reader',
-  'fold-affine/into-readers: constant',
-  'fold-affine/into-readers: channels',
-  'fold-affine/into-readers: finite',
-  'fold-affine/into-readers: weight-copy',
-  'fold-affine/through: one-reader',
-  'fold-affine/through: constant',
-  'fold-affine/through: channels',
-  'fold-affine/through: positive',
-  'fold-affine/through: finite',
-  'fold-affine/through: weight-copy',
-  'fold-affine/before-batchnorm: one-reader',
-  'fold-affine/before-batchnorm: constant',
-  'fold-affine/before-batchnorm: channels',
-  'fold-affine/before-batchnorm: finite',
-  'fold-affine/together: one-reader',
-  'fold-affine/together: shape',
-  'fold-affine/together: no-growth',
-  'fold-affine/together: finite',
-  'fold-affine/into-joined: channels',
-  'merge-branches/sum: one-input',
-  'merge-branches/sum: constant',
-  'merge-branches/sum: own-weights',
-  'merge-branches/sum: finite',
-  'commute-pool/average: one-reader',
-  'commute-pool/resize: one-reader',
-  'commute-pool/resize: pointwise',
-  'commute-pool/resize: interpolation',
-  'merge-linear/convs: one-reader',
-  'merge-linear/convs: constant',
-  'merge-linear/convs: pointwise',
-  'merge-linear/convs: affordable',
-  'merge-linear/convs: finite',
-  'merge-linear/matrices: constant',
-  'merge-linear/matrices: no-growth',
-  'merge-linear/matrices: finite',
-  'move-stride/up: grid',
-  'fuse-shortcut/option-a-conv: channels',
-  'fuse-shortcut/option-a-conv: one-reader',
-  'fuse-shortcut/option-a-conv: feeds-sum',
-  'fuse-shortcut/option-a-conv: small',
-  'fuse-shortcut/option-a-pool: float',
-  'fuse-shortcut/join: pointwise',
-  'fuse-shortcut/join: constant',
+  'simplify/concats: same-axis',
+  'simplify/round-trip: same-shape',
+  'recognize/attention: mask',
+  'fuse-shortcut/zero: shape',
   'fuse-shortcut/join: same-grid',
-  'fuse-shortcut/join: own-weights',
-  'fuse-shortcut/concat: pointwise',
-  'fuse-shortcut/concat: one-reader',
-  'fuse-shortcut/concat: constant',
   'fuse-shortcut/concat: same-grid',
-  'fuse-shortcut/concat: own-weights',
-  'fuse-shortcut/bias: one-reader',
-  'fuse-shortcut/bias: constant',
+  'fuse-gemm/sum: shape',
+  'fold-pad/into-windows: spatial',
+  'simplify/split: all-of-it',
+  'move-transpose/gather: static',
 ];
 
-/** Conditions in whose place something else refuses. */
-const named: readonly string[] = [
-  'simplify/neutral: no-widening',
-  'simplify/slice-before-pad: other-axes',
-  'simplify/concats: same-axis',
+/** Conditions of the same kind in whose place a later one of the rule refuses, because it asks for what there is none of then (a folded weight, a plan). */
+const heldByLater: readonly string[] = [
+  'simplify/constants: known',
   'simplify/split-of-concat: same-axis',
-  'simplify/split-of-concat: borders',
-  'simplify/round-trip: same-shape',
-  'simplify/split: all-of-it',
-  'recognize/layernorm: last-axes',
-  'recognize/attention: mask',
-  'recognize/attention: scale',
-  'fuse-shortcut/zero: shape',
-  'fuse-shortcut/join: joined',
-  'fuse-gemm/linear: plain',
   'fuse-gemm/linear: constant',
-  'fuse-gemm/sum: shape',
   'move-transpose/into-linear: constant',
-  'move-transpose/gather: static',
-  'fold-pad/into-windows: spatial',
-  'fold-batchnorm/into-readers: every-reader',
   'fold-affine/into-linear: channels',
+  'fold-affine/through: channels',
+  'fold-affine/into-norm: channels',
+  'fold-affine/before-batchnorm: channels',
+  'fold-affine/into-readers: every-reader',
+  'fold-affine/into-readers: channels',
   'fold-affine/over-views-into-linear: channels',
   'fold-affine/over-views-into-reader: channels',
-  'fold-affine/over-views-into-reader: shift',
-  'fold-affine/into-joined: every-operand',
   'fold-affine/over-parts: ways',
-  'merge-branches/sum: geometry',
   'merge-branches/sum: taps',
-  'move-stride/up: same-step',
-  'move-stride/up: placewise',
+  'fuse-shortcut/join: stride',
 ];
+
+/** What the evaluator throws where integers leave a double's range is caught elsewhere than the condition looks, so that no case can show it yet. */
+const unheld: readonly string[] = ['simplify/constants: held'];
+
+const named: readonly string[] = [...heldByTypes, ...heldByLater];
+
+function expected(name: string): Notice | undefined {
+  if (unheld.includes(name)) return undefined;
+  return named.includes(name) ? 'name' : 'graph';
+}
 
 describe('a condition that is left out is noticed', () => {
   it.each(allRules.map((rule) => [rule.name, rule] as const))('%s', (_name, rule) => {
-    for (const condition of rule.conditions) {
-      const name = `${rule.name}: ${condition}`;
-      const expected = unheld.includes(name) ? undefined : named.includes(name) ? 'name' : 'graph';
-      expect(noticed(rule, condition), name).toBe(expected);
-    }
+    expect(rule.conditions.map((condition) => [condition, noticed(rule, condition)])).toEqual(
+      rule.conditions.map((condition) => [condition, expected(`${rule.name}: ${condition}`)]),
+    );
   });
 
   it('by the lists alone for conditions that there are', () => {
