@@ -3,6 +3,7 @@ import { describe, expect, it, test } from 'vitest';
 import type { Graph, Value } from '../../src/ir/graph.ts';
 import { printGraph } from '../../src/ir/print.ts';
 import type { HostTensor } from '../../src/ir/types.ts';
+import { EvaluationError } from '../../src/ops/reference.ts';
 import { allRules, passNames } from '../../src/passes/pipeline.ts';
 import { golden } from '../golden.ts';
 import {
@@ -40,6 +41,16 @@ function nudged(tensor: HostTensor, seed: string): HostTensor {
   return { ...tensor, data: tensor.data.map((x) => x + (random() < 0.5 ? -0.01 : 0.01) * (x === 0 ? root : x)) };
 }
 
+/** Undefined where ONNX does not say what comes out, or no double holds it. */
+function known<T>(evaluated: () => T): T | undefined {
+  try {
+    return evaluated();
+  } catch (error) {
+    if (error instanceof EvaluationError) return undefined;
+    throw error;
+  }
+}
+
 describe.each(files)('%s', (pass) => {
   const cases = readCases(pass);
 
@@ -55,9 +66,9 @@ describe.each(files)('%s', (pass) => {
     const caught = new Set<Value>();
     for (const [i, size] of sizes.entries()) {
       const inputs = inputsOf(original, size, `${one.title}${i}`);
-      const expected = evaluate(original, inputs);
-      // The source itself is not finite (eps = 0 with a variance of 0): nothing to compare, nothing may have been folded.
-      if ([...expected.values()].some((tensor) => tensor.data.some((x) => !Number.isFinite(x)))) {
+      const expected = known(() => evaluate(original, inputs));
+      // The source itself is not finite (eps = 0 with a variance of 0), or undefined: nothing to compare, nothing may have been folded.
+      if (!expected || [...expected.values()].some((tensor) => tensor.data.some((x) => !Number.isFinite(x)))) {
         expect(fresh).toEqual([]);
         continue;
       }
