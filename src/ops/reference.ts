@@ -5,12 +5,15 @@
 import { bug } from '../diagnostics/diagnostic.ts';
 import { Dim } from '../ir/dim.ts';
 import type { Graph, Node, Value } from '../ir/graph.ts';
+import type { Multiplier } from '../ir/multiplier.ts';
 import { type Attrs, type AttrValue, CheckFailure } from '../ir/operator.ts';
 import { type HostTensor, typeText } from '../ir/types.ts';
 
 export interface EvaluateOptions {
   /** Also gives every node's results, under `scope:operator#k`, k counting the nodes of the graph in order from 0. */
   readonly taps?: boolean;
+  /** What multiplies matrices: over several threads, if the caller has them. */
+  readonly by?: Multiplier | undefined;
 }
 
 /** The graph cannot be run on these inputs: they do not fit the types, or an operator met numbers that it is not defined for. */
@@ -41,7 +44,7 @@ export function evaluateGraph(
   for (const node of graph.nodes()) {
     if (node.regions.length > 0) throw new EvaluationError(`${placeOf(node)}: sub-graphs are not evaluated`);
     const operands = node.slots.map((use) => use && read(use.value));
-    const results = evaluateNode(node, operands, bindings);
+    const results = evaluateNode(node, operands, bindings, options.by);
     node.results.forEach((y, i) => {
       const tensor = results[i] ?? bug(`${node.op.name} left out result ${i}`);
       checkResult(node, y, tensor, bindings);
@@ -61,9 +64,10 @@ export function evaluateNode(
   node: Node,
   operands: readonly (HostTensor | undefined)[],
   bindings: ReadonlyMap<string, number>,
+  by?: Multiplier,
 ): readonly HostTensor[] {
   try {
-    return node.op.evaluate(operands, boundAttrs(node.attrs, bindings));
+    return node.op.evaluate(operands, boundAttrs(node.attrs, bindings), by);
   } catch (error) {
     if (!(error instanceof CheckFailure)) throw error;
     throw new EvaluationError(`${placeOf(node)}: found ${error.found}, expected ${error.expected}`);

@@ -1,8 +1,27 @@
 /**
  * Scaling of float32 numbers in WebAssembly, four at a time: the bytes of the loop in JavaScript in a third of its time. The code below is
- * the module itself (WebAssembly Core Specification 2.0, section 5, with its vector instructions), assembled here because a build step
- * for two loops would be larger than they are. Where there is no WebAssembly, or none with vectors, the loops of JavaScript run.
+ * the module itself, assembled by `ops/wasm.ts`. Where there is no WebAssembly, or none with vectors, the loops of JavaScript run.
  */
+
+import {
+  add32,
+  f32,
+  f64,
+  get,
+  i32,
+  leb,
+  pageBytes,
+  preamble,
+  section,
+  set,
+  simd,
+  sized,
+  tee,
+  text,
+  v128,
+  vector,
+  webAssembly,
+} from '../ops/wasm.ts';
 
 interface Exports {
   readonly memory: { readonly buffer: ArrayBuffer };
@@ -12,35 +31,9 @@ interface Exports {
   finite(from: number, to: number): number;
 }
 
-/** The part of the JavaScript interface that is used; it belongs to neither the language nor to Node alone. */
-declare const WebAssembly:
-  | {
-      validate(bytes: Uint8Array): boolean;
-      readonly Module: new (bytes: Uint8Array) => object;
-      readonly Instance: new (module: object) => { readonly exports: Exports };
-    }
-  | undefined;
-
 /** 1 MiB: a write costs a turn of the event loop, and this much stays in a core's cache from the read to the write. */
 export const roomFloats = 262144;
-const pageBytes = 65536;
 
-function leb(n: number): readonly number[] {
-  return n < 128 ? [n] : [(n & 127) | 128, ...leb(n >>> 7)];
-}
-const vector = (items: readonly (readonly number[])[]): readonly number[] => [...leb(items.length), ...items.flat()];
-const sized = (bytes: readonly number[]): readonly number[] => [...leb(bytes.length), ...bytes];
-const text = (name: string): readonly number[] => sized([...name].map((c) => c.charCodeAt(0)));
-
-const i32 = 0x7f;
-const f32 = 0x7d;
-const f64 = 0x7c;
-const v128 = 0x7b;
-const get = (local: number): readonly number[] => [0x20, local];
-const set = (local: number): readonly number[] => [0x21, local];
-const tee = (local: number): readonly number[] => [0x22, local];
-const add32 = (n: number): readonly number[] => [0x41, n, 0x6a];
-const simd = (code: number, ...rest: readonly number[]): readonly number[] => [0xfd, ...leb(code), ...rest];
 /** Alignment 1 and offset 0: rows of a kernel begin anywhere. */
 const anywhere = [0, 0] as const;
 /** The block around a loop ends it; `br_if 1` leaves, `br 0` goes round. */
@@ -111,13 +104,11 @@ function finiteCode(): readonly number[] {
   ];
 }
 
-const section = (id: number, entries: readonly (readonly number[])[]): readonly number[] => [id, ...sized(vector(entries))];
-
 /** Types, functions, one memory of a fixed size, exports, code. */
 function moduleBytes(): Uint8Array {
   const pages = leb((roomFloats * 4) / pageBytes);
   return Uint8Array.from([
-    ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+    ...preamble,
     ...section(1, [
       [0x60, ...vector([[i32], [i32], [f64]]), ...vector([])],
       [0x60, ...vector([[i32], [i32]]), ...vector([[f32]])],
@@ -143,13 +134,13 @@ const free: Float32Array[] = [];
 export function takeRoom(): Float32Array {
   const known = free.pop();
   if (known) return known;
-  if (typeof WebAssembly === 'undefined') return new Float32Array(roomFloats);
+  if (!webAssembly) return new Float32Array(roomFloats);
   if (compiled === undefined) {
     const bytes = moduleBytes();
-    compiled = WebAssembly.validate(bytes) ? new WebAssembly.Module(bytes) : null;
+    compiled = webAssembly.validate(bytes) ? new webAssembly.Module(bytes) : null;
   }
   if (compiled === null) return new Float32Array(roomFloats);
-  const { exports } = new WebAssembly.Instance(compiled);
+  const exports = new webAssembly.Instance(compiled).exports as Exports;
   kernels.set(exports.memory.buffer, exports);
   return new Float32Array(exports.memory.buffer);
 }
