@@ -78,6 +78,8 @@ export interface OptimizeOptions {
 export interface CompileOptions extends CheckOptions, WeightOptions, OptimizeOptions {
   /** Entries for the file's metadata, besides the compiler's own. */
   readonly metadata?: Readonly<Record<string, string>> | undefined;
+  /** Writes nodes into the file that fail where a size breaks a promise of the source (`assert H % 16 == 0`). */
+  readonly checkPromises?: boolean | undefined;
   /** Keeps a copy of the graph as the source says it, for verify. */
   readonly keepUnoptimized?: boolean | undefined;
 }
@@ -294,10 +296,21 @@ export async function compile(source: string | SourceFile, options: CompileOptio
     const metadata: Record<string, string> = {
       'rescc.model': model,
       'rescc.source': hashText(file.source.text),
-      'rescc.options': [`-O${level}`, `--target ${options.target ?? 'portable'}`, `--seed ${options.seed ?? 0}`].join(' '),
+      'rescc.options': [
+        `-O${level}`,
+        `--target ${options.target ?? 'portable'}`,
+        `--seed ${options.seed ?? 0}`,
+        ...(options.checkPromises ? ['--check-promises'] : []),
+      ].join(' '),
       ...options.metadata,
     };
-    const onnx = emitOnnx(graph, { opset, target: options.target, producerVersion: version, metadata });
+    const onnx = emitOnnx(graph, {
+      opset,
+      target: options.target,
+      producerVersion: version,
+      metadata,
+      checkPromises: options.checkPromises,
+    });
     return {
       diagnostics: sink.list,
       graph,

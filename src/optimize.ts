@@ -237,6 +237,8 @@ async function atOpset(file: OnnxFile, opset: number, options: OptimizeOnnxOptio
     target: options.target,
     producerVersion: version,
     source: imported,
+    // A file that was written with its promises checked stays so.
+    checkPromises: / --check-promises\b/.test(graph.metadata['rescc.options'] ?? ''),
     ...(options.metadata && { metadata: options.metadata }),
   });
   return { imported, graph, unoptimized, before, passes, equalWeights, onnx, notes };

@@ -58,6 +58,7 @@ interface Flags extends ModelFlags, WeightFlags, PassFlags, TargetFlags {
   readonly stats?: boolean;
   readonly explain?: string | boolean;
   readonly printAfter?: string;
+  readonly checkPromises?: boolean;
 }
 
 export function addCompile(program: Command): void {
@@ -70,6 +71,7 @@ export function addCompile(program: Command): void {
     .option('--stats', 'prints what every pass did and refused')
     .option('--explain [rule]', 'prints each refusal of a pass or rule with its reason and place')
     .option('--print-after <pass>', 'prints the graph after a pass')
+    .option('--check-promises', 'the model itself refuses sizes that break a promise such as assert H % 16 == 0')
     .option('--external-data [name]', 'writes weights to a data file beside the model')
     .option('--force', 'replaces files that rescc did not write');
   withOutput(withPasses(withWeights(withModel(command)))).action((file: string, flags: Flags) => run(file, flags));
@@ -94,6 +96,7 @@ async function run(file: string, given: Flags): Promise<void> {
   }
   const result = await compile(source, {
     ...compileOptions(flags),
+    checkPromises: flags.checkPromises,
     // Parameters go out as the source names them, so that they load again, unless folding is asked for.
     ...(emit === 'safetensors' && flags.O === undefined && flags.passes === undefined && { level: 0 as const }),
     onPass: (name: string, graph: Graph) => {

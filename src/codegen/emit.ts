@@ -12,6 +12,7 @@ import { bug, DiagnosticError, Sink, unreachable } from '../diagnostics/diagnost
 import { Dim, type DimNode } from '../ir/dim.ts';
 import type { Graph, Node, Origin, Value } from '../ir/graph.ts';
 import type { OnnxAttr, OnnxBuilder } from '../ir/operator.ts';
+import { declarationsOf } from '../ir/ranges.ts';
 import type { Target } from '../ir/target.ts';
 import { type ElemType, elementCount, type ForeignType, type HostTensor, type TensorType } from '../ir/types.ts';
 import { asExpr, exprOf, pad, sourcesOf, transpose, type WeightExpr } from '../weights/expr.ts';
@@ -52,6 +53,8 @@ export interface EmitOptions {
   readonly producerVersion?: string;
   /** Added to what the graph says of itself. */
   readonly metadata?: Readonly<Record<string, string>>;
+  /** Writes nodes that fail, with the promise as their name, where a size breaks what the source promises of it. */
+  readonly checkPromises?: boolean | undefined;
   /** The file that the graph was imported from. */
   readonly source?: EmitSource | undefined;
   /** Takes the diagnostics, besides the error that is thrown. */
@@ -68,12 +71,14 @@ export function emitOnnx(graph: Graph, options: EmitOptions = {}): OnnxModel {
   }
   const { source = {} } = options;
   const emitter = new Emitter(graph, opset, options.target ?? 'portable', sink);
+  if (options.checkPromises) emitter.checkPromises();
   emitter.lowerAll();
   if (sink.hasErrors) return giveUp(sink, options.sink);
   const producer = [source.producerName, source.producerVersion].filter((word) => word !== undefined && word !== '').join(' ');
   const entries = Object.entries({
     ...(producer !== '' && source.producerName !== 'rescc' && { 'rescc.producer': producer }),
     ...graph.metadata,
+    ...declarationsOf(graph, (name) => source.dimNames?.get(name) ?? name),
     ...options.metadata,
   });
   const domains = [...emitter.domains].sort().map((name) => [name, source.domains?.get(name) ?? 1] as const);
@@ -235,6 +240,36 @@ class Emitter implements OnnxBuilder {
       if (holder) return holder;
     }
     return undefined;
+  }
+
+  /**
+   * For every input with promised sizes a Reshape to the same sizes, the promised ones rounded up to their multiple. Where they are multiples it
+   * is a view, which costs nothing; elsewhere the numbers of elements differ, and every runtime refuses the node, whose name is the promise.
+   * Mod of ONNX has the sign of its divisor, so that s - s mod -k is the next multiple of k.
+   */
+  checkPromises(): void {
+    const told = new Set<string>();
+    const nodes = new Set([...this.#root.graph.nodes()].map((node) => node.origin.name));
+    for (const input of this.#root.graph.inputs) {
+      const { dims } = input.type;
+      const promises: string[] = [];
+      const divisors = dims.map((dim) => {
+        const [[name, k] = ['', 1], ...more] = dim.multiples();
+        if (k === 1 || more.length > 0 || told.has(name) || dim !== Dim.symbol(name, k).times(k)) return -1;
+        told.add(name);
+        promises.push(`${dim.toString()} % ${k} == 0`);
+        return -k;
+      });
+      const name = `assert ${promises.join(' and ')}`;
+      // A file that was written with its checks has them as nodes.
+      if (promises.length === 0 || nodes.has(name)) continue;
+      const x = this.#keys.get(input) ?? bug('an input without a key');
+      const sizes = this.#sizeNode('Shape', [x], `${name}.shape`, {}, dims.length);
+      const short = this.#sizeNode('Mod', [sizes, this.i64(divisors)], `${name}.mod`, {}, dims.length);
+      const whole = this.#sizeNode('Sub', [sizes, short], `${name}.sub`, {}, dims.length);
+      const [checked] = this.#write('Reshape', [x, whole], {}, [input.type], name);
+      this.#keys.set(input, checked ?? bug('a node without a result'));
+    }
   }
 
   lowerAll(): void {

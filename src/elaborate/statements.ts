@@ -43,6 +43,7 @@ import {
   sourceText,
   toTensor,
 } from './evaluate.ts';
+import { declaredRange } from './ranges.ts';
 import { parameter } from './run.ts';
 
 /** What a body leaves behind. */
@@ -263,6 +264,7 @@ function runInput(c: Context, f: Frame, stmt: InputStmt): void {
     return c.fail(duplicateOutput, f, { span: stmt.label.span, with: { what: 'input', name } });
   const before = c.graph.inputs.length;
   const value: Plain = { kind: 'tensor', value: c.graph.input(name, type) };
+  attempt(() => setRange(c, f, stmt, { what: 'input', name, type }));
   const known = inputName(stmt);
   if (known) declare(c, f, known, value);
   const untouched = f.it.kind === 'unset' || (f.it.kind === 'tensor' && f.it.value.def.kind === 'input');
@@ -353,6 +355,22 @@ function runOutput(c: Context, f: Frame, stmt: OutputStmt): void {
   if (c.graph.outputs.some((o) => o.name === name))
     return c.fail(duplicateOutput, f, { span: stmt.label.span, with: { what: 'output', name } });
   c.graph.output(name, value);
+  setRange(c, f, stmt, { what: 'output', name, type: value.type });
+}
+
+function setRange(c: Context, f: Frame, stmt: InputStmt | OutputStmt, of: Parameters<typeof declaredRange>[3]): void {
+  if (!stmt.range) return;
+  const ranges = of.what === 'input' ? c.graph.inputRanges : c.graph.outputRanges;
+  ranges.set(of.name, declaredRange(c, f, stmt.range, of));
+}
+
+/** Goes on where something was wrong and has been reported. */
+function attempt(work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    if (!(error instanceof Abandon)) throw error;
+  }
 }
 
 function runParam(c: Context, f: Frame, stmt: ParamStmt): void {

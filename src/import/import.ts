@@ -19,6 +19,7 @@ import { Dim, parseDim } from '../ir/dim.ts';
 import type { ForeignAttribute, LazyBytes } from '../ir/foreign.ts';
 import { Graph, hostOf, type Node, type Origin, type Value } from '../ir/graph.ts';
 import type { AttrValue, Operator } from '../ir/operator.ts';
+import { type Declarations, declarationKeys, rangeProblem, readDeclarations, type ValueRange } from '../ir/ranges.ts';
 import { type ElemType, elementCount, foreignTypeOf, type HostTensor, isFloat, type TensorType } from '../ir/types.ts';
 import { refusalOf } from '../ops/evaluate.ts';
 import { foreignOperator } from '../ops/foreign.ts';
@@ -141,11 +142,14 @@ class Importer {
   /** Integer constants beyond 2^53, with what a slice makes of them. */
   readonly #saturated = new Map<Value, readonly Dim[]>();
   readonly #expected = new Set<Value>();
+  /** What the metadata says of inputs, outputs and sizes. */
+  readonly #declared: Declarations;
 
   constructor(file: OnnxFile, options: ImportOptions, pins: Pins) {
     this.#file = file;
     this.#options = options;
     this.pins = pins;
+    this.#declared = readDeclarations(new Map(file.metadata));
     this.graph = new Graph(file.graph.name);
     this.opset = file.opsets.get('') ?? 1;
     this.#notes = [...file.notes];
@@ -160,6 +164,7 @@ class Importer {
     this.#inputs(scope);
     this.#body(scope);
     this.#outputs(scope);
+    this.#declare();
     this.#sweep();
     this.#nameDerived();
     const domains = new Map([...this.#file.opsets].filter(([domain]) => domain !== ''));
@@ -235,7 +240,8 @@ class Importer {
       const parts = parsed?.symbols() ?? [];
       const isText = parsed !== undefined && parsed !== Dim.symbol(name) && parts.length > 0;
       if (isText && parts.every((one) => one !== name && named.has(one) && parseDim(one) === Dim.symbol(one))) continue;
-      this.#namedDims.set(name, Dim.symbol(name));
+      const multiple = this.#declared.promises.get(name) ?? 1;
+      this.#namedDims.set(name, Dim.symbol(name, multiple).times(multiple));
       this.#places.set(name, { key: dimKey(name), body: this.graph });
     }
     for (const name of named) {
@@ -252,7 +258,14 @@ class Importer {
     const { file } = this.#file;
     if (!Number.isSafeInteger(size) || size < 0)
       fail(wrongSize, { with: { file, found, name: key, asked: size, expected: 'a whole number of at least 0' } });
+    const promised = (name: string): void => {
+      const multiple = this.#declared.promises.get(name) ?? 1;
+      if (size % multiple === 0) return;
+      const expected = `a multiple of ${multiple}, as the metadata of the file promises of ${name}`;
+      fail(wrongSize, { with: { file, found, name: key, asked: size, expected } });
+    };
     if (named.has(key)) {
+      promised(key);
       this.#askedSizes.set(key, size);
       return;
     }
@@ -278,8 +291,39 @@ class Importer {
         fail(wrongSize, { with: { file, found, name: key, asked: size, expected: `${dim}, which the file fixes` } });
       return;
     }
-    if (typeof dim === 'string' && isName(dim)) this.#askedSizes.set(dim, size);
-    else this.#askedSizes.set(`${input.name}:${axis?.[2]}`, size);
+    if (typeof dim === 'string' && isName(dim)) {
+      promised(dim);
+      this.#askedSizes.set(dim, size);
+    } else this.#askedSizes.set(`${input.name}:${axis?.[2]}`, size);
+  }
+
+  /** Takes over the ranges that the metadata declares, where they fit the inputs and outputs that the file has today. */
+  #declare(): void {
+    const { graph } = this;
+    const { inputs, outputs, broken } = this.#declared;
+    const left = [...broken];
+    const take = (
+      key: string,
+      name: string,
+      range: ValueRange,
+      type: TensorType | undefined,
+      to: Map<string, ValueRange>,
+    ): void => {
+      const problem = type ? rangeProblem(type, range) : undefined;
+      if (type && !problem) to.set(name, range);
+      else left.push(`${key}: ${name}, ${problem ? problem.found : 'which the file has not'}`);
+    };
+    for (const [name, range] of inputs) {
+      const type = graph.inputs.find((input) => input.name === name)?.type;
+      take(declarationKeys.inputs, name, range, type, graph.inputRanges);
+    }
+    for (const [name, range] of outputs) {
+      const type = graph.outputs.find((output) => output.name === name)?.value.type;
+      take(declarationKeys.outputs, name, range, type, graph.outputRanges);
+    }
+    // What the graph holds is written from there.
+    for (const key of Object.values(declarationKeys)) delete graph.metadata[key];
+    if (left.length > 0) this.#notes.push(`metadata that does not fit is left out: ${left.join('; ')}`);
   }
 
   /** The symbol of a dimension that the file names; outside the inputs a name is a symbol of its own, which nothing else is equal to. */

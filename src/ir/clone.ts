@@ -46,6 +46,8 @@ export function cloneGraph(graph: Graph): Graph {
         top()?.regions.push(to);
         graphs.set(step.graph, to);
         Object.assign(to.metadata, step.graph.metadata);
+        for (const [name, range] of step.graph.inputRanges) to.inputRanges.set(name, range);
+        for (const [name, range] of step.graph.outputRanges) to.outputRanges.set(name, range);
         to.rest = step.graph.rest;
         for (const input of step.graph.inputs) {
           const copy = to.input(input.name ?? '', input.type);

@@ -7,6 +7,7 @@ import type { Span } from '../diagnostics/source.ts';
 import type { Content } from './content.ts';
 import { Dim } from './dim.ts';
 import { type AttrSpec, type Attrs, type AttrValue, CheckFailure, type Operator } from './operator.ts';
+import type { ValueRange } from './ranges.ts';
 import { elementCount, type HostTensor, isElemType, type TensorType } from './types.ts';
 
 /** What a constant is to its user: learned, carried along (running statistics), or just a number of the program. */
@@ -154,6 +155,9 @@ export class Graph {
   #owner: Node | undefined;
   /** What the source says of itself, for the file's metadata. */
   readonly metadata: Record<string, string> = {};
+  /** What the elements of inputs and outputs lie in, by their names, where the source or the file says so. */
+  readonly inputRanges = new Map<string, ValueRange>();
+  readonly outputRanges = new Map<string, ValueRange>();
   /** Inputs that have a value where the caller gives none: ONNX's initialisers that are listed as inputs too. */
   readonly defaults = new Map<Value, Content>();
   /** Fields of the imported GraphProto that nothing here knows, encoded with their tags; they are written back. */

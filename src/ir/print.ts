@@ -14,7 +14,8 @@
  * node's scope + `.x`; `=expr` follows where the content is more than the parameter itself. `#7` names an expression that is needed
  * more than once. A constant without a name that several read has a line of its own. Left-out operands are `_`. Attributes at their
  * default are left out. An imported operator that the registry does not know is `onnx.Name` with its attributes by their lengths, `{axis=<12 bytes>}`; such
- * a text cannot be read back. An input with a value where the caller gives none is `%w = input : f32[2] = const f32[2] 0`. Sub-graphs follow
+ * a text cannot be read back. What an input or output lies in follows it as in the source: `%x = input : f32[N, 3, H, W] in 0..1 mean=[0.5] std=[0.25]`,
+ * `output y in 0..255 = %1`. An input with a value where the caller gives none is `%w = input : f32[2] = const f32[2] 0`. Sub-graphs follow
  * their node as `region @body … end`; `residual … in #1 body` is inside of another's body.
  */
 
@@ -23,6 +24,7 @@ import { type ContentTree, numberText, parseContent, pathText, treeText } from '
 import { Dim } from './dim.ts';
 import type { ConstantRole, Graph, Node, ResidualRegion, ResidualTag, Value } from './graph.ts';
 import type { AttrSpec, AttrValue } from './operator.ts';
+import { rangeText } from './ranges.ts';
 import { elementCount, typeText } from './types.ts';
 import { walkGraph } from './walk.ts';
 
@@ -138,8 +140,9 @@ class Printer {
       const plain = depth === 0 && /^[A-Za-z_]\w*(\.\w+)*$/.test(name) && !this.#taken.has(name);
       this.#taken.add(name);
       this.#names.set(value, plain ? `%${name}` : `%${this.#next++}`);
+      const range = graph.inputRanges.get(name);
       const content = graph.defaults.get(value);
-      const given = content ? ` = ${this.#content(content, 'constant')}` : '';
+      const given = `${range ? ` in ${rangeText(range)}` : ''}${content ? ` = ${this.#content(content, 'constant')}` : ''}`;
       this.#line(
         depth,
         `${this.#names.get(value)} = input${plain ? '' : ` ${JSON.stringify(name)}`} : ${typeText(value.type)}${given}`,
@@ -174,7 +177,8 @@ class Printer {
   #end(graph: Graph, depth: number): void {
     for (const { name, value } of graph.outputs) {
       this.#ownLine(value, depth);
-      this.#line(depth, `output ${pathText(name)} = ${this.#operand(value, '')}`);
+      const range = graph.outputRanges.get(name);
+      this.#line(depth, `output ${pathText(name)}${range ? ` in ${rangeText(range)}` : ''} = ${this.#operand(value, '')}`);
     }
     if (depth > 0) this.#lines.push(`${'  '.repeat(2 * depth)}end`);
     else for (const line of this.#residuals()) this.#line(0, line);

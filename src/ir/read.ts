@@ -32,6 +32,7 @@ import {
 } from './graph.ts';
 import { matchTypes } from './match-types.ts';
 import { type AttrSpec, type AttrValue, CheckFailure, type Operator } from './operator.ts';
+import { rangeProblem, type ValueRange } from './ranges.ts';
 import { type ElemType, elementCount, foreignTypeOf, isElemType, type TensorType, typeText } from './types.ts';
 
 /** An argument of a weight expression, made from the inside out. `src/weights/expr.ts` takes them as they are. */
@@ -102,6 +103,7 @@ type Statement =
       readonly result: string;
       readonly name: string;
       readonly type: TensorType;
+      readonly range: ValueRange | undefined;
       /** Its value where the caller gives none. */
       readonly given: OperandText | undefined;
       readonly span: Span;
@@ -109,7 +111,13 @@ type Statement =
   | { readonly kind: 'bind'; readonly name: string; readonly content: ContentTree; readonly span: Span }
   | { readonly kind: 'constant'; readonly result: string; readonly operand: OperandText; readonly span: Span }
   | NodeText
-  | { readonly kind: 'output'; readonly name: string; readonly operand: OperandText; readonly span: Span }
+  | {
+      readonly kind: 'output';
+      readonly name: string;
+      readonly range: ValueRange | undefined;
+      readonly operand: OperandText;
+      readonly span: Span;
+    }
   | { readonly kind: 'region'; readonly name: string; readonly span: Span }
   | { readonly kind: 'end'; readonly span: Span }
   | {
@@ -272,9 +280,10 @@ class Reader<C extends Content> {
     }
     if (s.keyword('output')) {
       const name = s.path('the name of the output');
+      const range = this.#range(s);
       s.need('=');
       const operand = this.#operand(s);
-      return { kind: 'output', name, operand, span: span() };
+      return { kind: 'output', name, range, operand, span: span() };
     }
     if (s.keyword('region')) {
       s.need('@');
@@ -303,8 +312,9 @@ class Reader<C extends Content> {
         const name = s.sees('"') ? s.string() : result;
         s.need(':');
         const type = this.#type(s);
+        const range = this.#range(s);
         const given = s.take('=') ? this.#operand(s) : undefined;
-        return { kind: 'input', result, name, type, given, span: this.#span(start, s.at) };
+        return { kind: 'input', result, name, type, range, given, span: this.#span(start, s.at) };
       }
       s.at = before;
     }
@@ -356,6 +366,22 @@ class Reader<C extends Content> {
     while (s.take(','));
     s.need(']');
     return { elem, dims };
+  }
+
+  /** `in 0..1 mean=[0.5] std=[0.25]` */
+  #range(s: Scanner): ValueRange | undefined {
+    if (!s.keyword('in')) return undefined;
+    const low = s.number();
+    s.need('..');
+    const high = s.number();
+    const option = (name: string): readonly number[] | undefined => {
+      if (!s.keyword(name)) return undefined;
+      s.need('=');
+      return s.list(() => s.number());
+    };
+    const mean = option('mean');
+    const std = option('std');
+    return { low, high, ...(mean && { mean }), ...(std && { std }) };
   }
 
   #dim(s: Scanner): Dim {
@@ -584,6 +610,10 @@ class Reader<C extends Content> {
         this.#checkNew(one.result, one.span);
         const input = graph.input(one.name, one.type);
         this.#values.set(one.result, input);
+        if (one.range) {
+          this.#checkRange(one.type, one.range, one.span);
+          graph.inputRanges.set(one.name, one.range);
+        }
         if (one.given) this.#default(input, one.given, one.span);
         return;
       }
@@ -601,6 +631,10 @@ class Reader<C extends Content> {
           return;
         }
         graph.output(one.name, value);
+        if (one.range) {
+          this.#checkRange(value.type, one.range, one.span);
+          graph.outputRanges.set(one.name, one.range);
+        }
         return;
       }
       case 'node': {
@@ -673,6 +707,16 @@ class Reader<C extends Content> {
     const found = typeText({ elem: content.elem, dims: content.dims.map((n) => Dim.of(n)) });
     if (found !== typeText(input.type)) this.#weight(span, found, typeText(input.type), 'correct the shape or the element type');
     input.graph.defaults.set(input, content);
+  }
+
+  #checkRange(type: TensorType, range: ValueRange, span: Span): void {
+    const problem = rangeProblem(type, range);
+    if (!problem) return;
+    this.#failed = true;
+    this.#sink.report(graphSyntax, {
+      span,
+      with: { found: problem.found, expected: problem.expected, example: '`%x = input : f32[N, 3, H, W] in 0..1`' },
+    });
   }
 
   #redefined(name: string, span: Span): void {

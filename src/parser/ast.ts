@@ -97,12 +97,22 @@ export interface InputStmt {
   readonly kind: 'input';
   readonly label: Label;
   readonly type: TensorTypeNode;
+  readonly range?: RangeNode;
   readonly as?: Ident;
+  readonly span: Span;
+}
+/** `0..1 mean=[0.5] std=[0.25]` behind `in`: what the numbers of an input or output lie in; only an input has mean and std. */
+export interface RangeNode {
+  readonly low: Expr;
+  readonly high: Expr;
+  readonly mean?: Expr;
+  readonly std?: Expr;
   readonly span: Span;
 }
 export interface OutputStmt {
   readonly kind: 'output';
   readonly label: Label;
+  readonly range?: RangeNode;
   readonly value?: Chain;
   readonly span: Span;
 }

@@ -14,7 +14,7 @@
 import type { IToken, TokenType } from 'chevrotain';
 import { Sink, unreachable } from '../diagnostics/diagnostic.ts';
 import { positionOf } from '../diagnostics/source.ts';
-import type { Arg, Body, Chain, Construct, Expr, FileNode, Label, Labelled, Residual, Stmt } from './ast.ts';
+import type { Arg, Body, Chain, Construct, Expr, FileNode, Label, Labelled, RangeNode, Residual, Stmt } from './ast.ts';
 import {
   Arrow,
   Assign,
@@ -22,12 +22,14 @@ import {
   Colon,
   Comma,
   Dot,
+  DotDot,
   endOf,
   endsValue,
   IndexBracket,
   KwAs,
   KwBlock,
   KwElse,
+  KwIn,
   KwModel,
   KwOde,
   KwResidual,
@@ -79,12 +81,15 @@ type FrameKind = 'file' | 'body' | 'label' | 'params' | 'args' | 'index' | 'grou
 interface Starts {
   readonly statements: Set<number>;
   readonly elements: Set<number>;
+  /** Values behind the `=` of `mean=` and `std=` of a range. */
+  readonly options: Set<number>;
 }
 
 // The walk is bounded by the parser's limits on nesting and on operators.
 function collect(file: FileNode): Starts {
   const statements = new Set<number>();
   const elements = new Set<number>();
+  const options = new Set<number>();
   const body = (node: Body): void => {
     for (const child of node.stmts) stmt(child);
   };
@@ -94,9 +99,11 @@ function collect(file: FileNode): Starts {
       case 'input':
         label(node.label);
         node.type.dims.forEach(element);
+        if (node.range) range(node.range);
         break;
       case 'output':
         label(node.label);
+        if (node.range) range(node.range);
         if (node.value) chain(node.value);
         break;
       case 'paramStmt':
@@ -122,6 +129,15 @@ function collect(file: FileNode): Starts {
         break;
       default:
         unreachable(node);
+    }
+  };
+  const range = (node: RangeNode): void => {
+    expr(node.low);
+    expr(node.high);
+    for (const option of [node.mean, node.std]) {
+      if (!option) continue;
+      options.add(option.span.start);
+      expr(option);
     }
   };
   const branch = (node: Stmt & { readonly kind: 'if' }): void => {
@@ -257,7 +273,7 @@ function collect(file: FileNode): Starts {
         unreachable(item);
     }
   }
-  return { statements, elements };
+  return { statements, elements, options };
 }
 
 function isOpener(type: TokenType): boolean {
@@ -278,6 +294,7 @@ function continues(type: TokenType): boolean {
     type === Arrow ||
     type === Question ||
     type === KwAs ||
+    type === KwIn ||
     type === KwShared ||
     type === KwShortcut ||
     type === KwElse
@@ -324,7 +341,7 @@ interface Signs {
   readonly prefix: ReadonlySet<number>;
 }
 
-function signsOf(tokens: readonly IToken[], frames: readonly FrameKind[]): Signs {
+function signsOf(tokens: readonly IToken[], frames: readonly FrameKind[], starts: Starts): Signs {
   const tight = new Set<number>();
   const ternary = new Set<number>();
   const slice = new Set<number>();
@@ -353,6 +370,7 @@ function signsOf(tokens: readonly IToken[], frames: readonly FrameKind[]): Signs
     } else if (type === Comma) settle();
     else if (type === Assign) {
       if (frame === 'args') pending[pending.length - 1] = token.startOffset;
+      else if (starts.options.has(tokens[i + 1]?.startOffset ?? -1)) tight.add(token.startOffset);
     } else if (type === Question) {
       questions[questions.length - 1] = (questions.at(-1) ?? 0) + 1;
       pending[pending.length - 1] = undefined;
@@ -378,7 +396,7 @@ function gapBetween(a: IToken, b: IToken, frame: FrameKind, signs: Signs, starts
   if (left === LParen || left === CallParen || left === LBracket || left === IndexBracket || left === LabelBrace) return 0;
   if (left === LBrace) return right === RBrace ? 0 : 1;
   if (right === RBrace) return 1;
-  if (left === Dot || right === Dot) return 0;
+  if (left === Dot || right === Dot || left === DotDot || right === DotDot) return 0;
   if (right === Colon) return signs.ternary.has(b.startOffset) ? 1 : 0;
   if (left === Colon) return signs.slice.has(a.startOffset) ? 0 : 1;
   if (right === Assign && signs.tight.has(b.startOffset)) return 0;
@@ -415,7 +433,7 @@ export function format(file: FileNode): string {
   const tokens = lexed.tokens.filter((token) => !idle.has(token));
   // Frames and signs look at neighbours, which must not change with the semicolons gone: they bound what a `?` or `=` sees.
   const frames = framesOf(tokens);
-  const signs = signsOf(tokens, frames);
+  const signs = signsOf(tokens, frames, starts);
   const frameOf = new Map<IToken, FrameKind>();
   for (const [i, token] of tokens.entries()) frameOf.set(token, frames[i] ?? 'file');
 

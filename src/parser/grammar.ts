@@ -15,6 +15,7 @@ import {
   looseNot,
   nestedTooDeeply,
   statementOutsideBody,
+  tupleInRange,
   unclosedBracket,
   unexpectedText,
   unopenedBracket,
@@ -49,6 +50,7 @@ import type {
   OutputStmt,
   Param,
   ParamStmt,
+  RangeNode,
   Repeat,
   Residual,
   ReturnStmt,
@@ -69,6 +71,7 @@ import {
   Colon,
   Comma,
   Dot,
+  DotDot,
   endOf,
   Float,
   floatValue,
@@ -87,6 +90,7 @@ import {
   KwFalse,
   KwIf,
   KwImport,
+  KwIn,
   KwInput,
   KwLet,
   KwMap,
@@ -552,21 +556,59 @@ export class ResParser extends EmbeddedActionsParser {
     const label = this.SUBRULE(this.label);
     this.CONSUME(Colon);
     const type = this.SUBRULE(this.tensorType);
-    const as = this.OPTION(() => {
+    const range = this.OPTION1({ GATE: () => this.#rangeAhead(), DEF: () => this.SUBRULE(this.range) });
+    const as = this.OPTION2(() => {
       this.CONSUME(KwAs);
       return this.SUBRULE(this.bindingName);
     });
-    return this.ACTION((): InputStmt => ({ kind: 'input', label, type, ...(as && { as }), span: this.#from(start) }));
+    return this.ACTION(
+      (): InputStmt => ({ kind: 'input', label, type, ...(range && { range }), ...(as && { as }), span: this.#from(start) }),
+    );
+  });
+
+  readonly range: ParserMethod<[], RangeNode> = this.RULE('range', () => {
+    const start = this.CONSUME(KwIn);
+    const low = this.SUBRULE1(this.expr);
+    this.CONSUME(DotDot);
+    const high = this.SUBRULE2(this.expr);
+    const mean = this.OPTION1({
+      GATE: () => this.#optionAhead('mean'),
+      DEF: () => {
+        this.CONSUME1(Name);
+        this.CONSUME1(Assign);
+        this.ACTION(() => this.#refuseTuple());
+        return this.SUBRULE3(this.expr);
+      },
+    });
+    const std = this.OPTION2({
+      GATE: () => this.#optionAhead('std'),
+      DEF: () => {
+        this.CONSUME2(Name);
+        this.CONSUME2(Assign);
+        this.ACTION(() => this.#refuseTuple());
+        return this.SUBRULE4(this.expr);
+      },
+    });
+    return this.ACTION((): RangeNode => ({ low, high, ...(mean && { mean }), ...(std && { std }), span: this.#from(start) }));
   });
 
   readonly outputStmt: ParserMethod<[], OutputStmt> = this.RULE('outputStmt', () => {
     const start = this.CONSUME(KwOutput);
     const label = this.SUBRULE(this.label);
-    const value = this.OPTION(() => {
+    const range = this.OPTION1({ GATE: () => this.#rangeAhead(), DEF: () => this.SUBRULE(this.range) });
+    const value = this.OPTION2(() => {
       this.CONSUME(Assign);
       return this.SUBRULE(this.chain);
     });
-    return this.ACTION((): OutputStmt => ({ kind: 'output', label, ...(value && { value }), span: this.#from(start) }));
+    return this.ACTION(
+      (): OutputStmt => ({
+        kind: 'output',
+        label,
+        ...(range && { range }),
+        ...(value && { value }),
+        span: this.#from(start),
+      }),
+    );
   });
 
   readonly paramStmt: ParserMethod<[], ParamStmt> = this.RULE('paramStmt', () => {
@@ -1392,6 +1434,34 @@ export class ResParser extends EmbeddedActionsParser {
     }
     const second = this.#token(begin + 1)?.tokenType;
     return first.tokenType !== Name && isWord(first.tokenType) && second === Dot;
+  }
+
+  /** `in` is the clause of an input or output here, and not the label of the next statement. */
+  #rangeAhead(): boolean {
+    const next = this.LA(2).tokenType;
+    return this.LA(1).tokenType === KwIn && next !== Colon && next !== Dot && next !== LabelBrace;
+  }
+
+  #optionAhead(name: string): boolean {
+    return this.LA(1).image === name && this.LA(2).tokenType === Assign;
+  }
+
+  /** Lists are written in brackets; Python's tuples are what many would type after `mean=`. */
+  #refuseTuple(): void {
+    const open = this.LA(1);
+    if (open.tokenType !== LParen) return;
+    const { tokens } = this.#state.lexed;
+    const close = this.#partner(open);
+    for (let i = indexOf(open) + 1; i < close; i++) {
+      const token = tokens[i];
+      const partner = token ? this.#partner(token) : -1;
+      if (partner > i) i = partner;
+      else if (token?.tokenType === Comma) {
+        const from = endOf(open);
+        const to = tokens[close]?.startOffset ?? from;
+        this.#fail(open, tupleInRange, { fix: `[${this.#state.source.text.slice(from, to)}]` });
+      }
+    }
   }
 
   #atItem(): boolean {

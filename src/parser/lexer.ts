@@ -45,6 +45,7 @@ function sign(name: string, pattern: string, ...categories: TokenType[]): TokenT
 
 export const KwImport = keyword('import');
 export const KwAs = keyword('as');
+export const KwIn = keyword('in');
 export const KwConst = keyword('const');
 export const KwBlock = keyword('block');
 export const KwModel = keyword('model');
@@ -75,10 +76,10 @@ export const KwFalse = keyword('false');
 export const keywords: readonly string[] = keywordTokens.map((type) => String(type.PATTERN));
 
 const digits = '0123456789';
-/** Behind a dot digits are an integer, so that `a.0.1` is a path of three segments. */
+/** Behind one dot digits are an integer, so that `a.0.1` is a path of three segments; behind the two of a range they are not. */
 export const Float = createToken({
   name: 'Float',
-  pattern: /(?<!\.)\d+(?:\.\d+(?:[eE][+-]?\d+)?|[eE][+-]?\d+)/,
+  pattern: /(?<!(?<!\.)\.)\d+(?:\.\d+(?:[eE][+-]?\d+)?|[eE][+-]?\d+)/,
   start_chars_hint: [...digits],
 });
 export const Size = createToken({ name: 'Size', pattern: /\d+(?:x\d+)+/ });
@@ -104,6 +105,7 @@ export const Question = sign('Question', '?');
 export const Colon = sign('Colon', ':');
 export const Comma = sign('Comma', ',');
 export const Semicolon = sign('Semicolon', ';');
+export const DotDot = sign('DotDot', '..');
 export const Dot = sign('Dot', '.');
 export const LParen = sign('LParen', '(');
 export const RParen = sign('RParen', ')');
@@ -165,6 +167,7 @@ const lexed: TokenType[] = [
   Colon,
   Comma,
   Semicolon,
+  DotDot,
   Dot,
   LParen,
   RParen,

@@ -17,6 +17,7 @@ import {
   Colon,
   Comma,
   Dot,
+  DotDot,
   endOf,
   Float,
   IndexBracket,
@@ -190,6 +191,8 @@ export function describeMismatch(around: Surroundings, rule: string, expected: T
       return missingColon(around, rule);
     case Assign:
       return missingAssign(around, rule);
+    case DotDot:
+      return unexpected(around, '`..` and the upper end of the range', 'write `in 0..1`');
     case StringLiteral:
       return unexpected(
         around,
@@ -348,6 +351,7 @@ function missingValue(around: Surroundings): Description {
   const { token, previous } = around;
   const type = token.tokenType;
   const before = previous?.tokenType;
+  if (before === DotDot) return unexpected(around, 'the upper end of the range after `..`', 'write `in 0..1`');
   const after = previous ? ` after ${quoteText(previous.image)}` : '';
   if (isWord(type) && type !== Name) {
     return unexpected(
@@ -435,6 +439,18 @@ export function describeUnreadable(around: Surroundings): Description {
       '`shortcut` right after the body of a `residual`',
       'write `residual { … } shortcut project`',
     );
+  if (type === DotDot) {
+    return {
+      diagnostic: makeDiagnostic(badLabel, {
+        span: spot,
+        with: {
+          found: '`..`',
+          expected: 'one dot between the segments of a label; `..` stands in a range behind `in`',
+          fix: '`name.0.weight`',
+        },
+      }),
+    };
+  }
   if (type === Dot) return unexpected(around, 'a statement', 'write the whole path before `:`, as in `a.0.b: layer`');
   if (type === LabelBrace)
     return unexpected(around, 'a label with its `:`', 'write `layer{i}: …`, or a blank before the `{` of a body');

@@ -11,6 +11,7 @@ import type {
   Label,
   Labelled,
   Param,
+  RangeNode,
   Residual,
   Stmt,
   Sub,
@@ -70,6 +71,16 @@ function tensorType(node: TensorTypeNode): Shape {
   return list(node.elem.name, ...node.dims.map(expr));
 }
 
+function range(node: RangeNode): Shape {
+  return list(
+    'in',
+    expr(node.low),
+    expr(node.high),
+    ...optional(node.mean, (mean) => list('mean=', expr(mean))),
+    ...optional(node.std, (std) => list('std=', expr(std))),
+  );
+}
+
 function doc(node: { readonly doc?: string }): readonly Shape[] {
   return node.doc === undefined ? [] : [list('doc', JSON.stringify(node.doc))];
 }
@@ -111,9 +122,15 @@ function item(node: Item): Shape {
 function stmt(node: Stmt): Shape {
   switch (node.kind) {
     case 'input':
-      return list('input', label(node.label), tensorType(node.type), ...optional(node.as, (as) => list('as', as.name)));
+      return list(
+        'input',
+        label(node.label),
+        tensorType(node.type),
+        ...optional(node.range, range),
+        ...optional(node.as, (as) => list('as', as.name)),
+      );
     case 'output':
-      return list('output', label(node.label), ...optional(node.value, chain));
+      return list('output', label(node.label), ...optional(node.range, range), ...optional(node.value, chain));
     case 'paramStmt':
       return list('param', node.name.name, tensorType(node.type), ...optional(node.init, expr));
     case 'let':

@@ -234,3 +234,12 @@ export const tooManyErrors = defineDiagnostic({
   hint: msg`mend the first ones, then run \`rescc check\` again`,
   more: 'After fifty syntax errors the parser stops: what follows is seldom news.',
 });
+
+export const tupleInRange = defineDiagnostic({
+  code: 'RES0027',
+  title: 'list in parentheses',
+  found: msg`several numbers in parentheses`,
+  expected: msg`a list in brackets`,
+  hint: msg`write \`${'fix'}\``,
+  more: 'Lists are written in brackets everywhere in the language: `mean=[0.485, 0.456, 0.406]`. Parentheses group one expression.',
+});

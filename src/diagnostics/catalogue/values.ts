@@ -141,3 +141,36 @@ const unknownPassKind = defineDiagnostic({
 /** A pass name that nobody knows. */
 export const unknownPass = (name: string, names: readonly string[], near: string | undefined): Diagnostic =>
   makeDiagnostic(unknownPassKind, { with: { name, names: names.join(', '), hint: `--passes ${near ?? names[0] ?? ''}` } });
+
+export const badRange = defineDiagnostic({
+  code: 'RES0229',
+  title: msg`the range of \`${'name'}\` does not fit its type`,
+  found: msg`${'found'}`,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
+  more: '`in 0..1` says what the numbers of an input or output lie in; both ends belong to it. Of floats the lower end is below the upper one, of whole numbers they may be equal, and the element type has room for both. Truth values have no range.',
+});
+export const rangeUnknown = defineDiagnostic({
+  code: 'RES0230',
+  title: msg`${'what'} is a number that is known while compiling`,
+  found: msg`${'found'}`,
+  expected: msg`a number, or for mean and std a list of numbers`,
+  hint: msg`write a number, a parameter, or arithmetic on those: \`in 0..255\``,
+  more: 'A range goes into the metadata of the file and says which inputs are legal, so that it cannot depend on a size that only the run knows.',
+});
+export const badNormalization = defineDiagnostic({
+  code: 'RES0231',
+  title: msg`\`${'option'}\` does not fit ${'type'}`,
+  found: msg`${'found'}`,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
+  more: 'An input that is declared `in 0..1 mean=[…] std=[…]` holds (v - mean) / std of values v in the range, with one number for all channels or one for each. The channels of a picture are the axis of size 1 or 3 before or behind its grid; elsewhere they are axis 1. Standard deviations are above 0, and whole numbers are not normalised.',
+});
+export const normalizedOutput = defineDiagnostic({
+  code: 'RES0232',
+  title: 'an output has a range and no normalisation',
+  found: msg`\`${'option'}=\` of an output`,
+  expected: msg`a range alone, such as \`output y in 0..1\``,
+  hint: msg`compute it before the output: \`it * std + mean\``,
+  more: 'mean and std say what is done to a picture before a network sees it. What comes out is taken as it is: the range says which values are black and white.',
+});
