@@ -55,7 +55,11 @@ export function withModel(command: Command): Command {
     .option('-m, --model <name>', 'the model of the file to compile')
     .option('-D, --define <name=expr>', 'sets a parameter of the model (repeatable)', define)
     .option('--seed <n>', 'seed of the initialisers', wholeNumber(0, Number.MAX_SAFE_INTEGER))
-    .option('--max-steps <n>', 'how many statements may run while unrolling', wholeNumber(1, Number.MAX_SAFE_INTEGER));
+    .option(
+      '--max-steps <n>',
+      'how many steps unrolling may take: 1 a statement, 6 a node',
+      wholeNumber(1, Number.MAX_SAFE_INTEGER),
+    );
 }
 
 export function withWeights(command: Command): Command {

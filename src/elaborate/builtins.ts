@@ -66,7 +66,13 @@ export function builtinFunction(c: Context, f: Frame, name: string, args: GivenA
         if (step === 0) return wrong('a step other than 0', 'write `range(a, b, 1)`');
         const count = Math.max(0, Math.ceil((to - from) / step));
         if (count > 1_000_000) return wrong('at most 1,000,000 numbers', 'shorten the range');
-        return listPlain(Array.from({ length: count }, (_, i) => intPlain(from + i * step)));
+        // Each is a dimension of its own, which takes more than the place in the list.
+        c.spend(3 * count, span, f);
+        return c.list(
+          Array.from({ length: count }, (_, i) => intPlain(from + i * step)),
+          span,
+          f,
+        );
       }
       case 'min':
       case 'max': {

@@ -173,7 +173,7 @@ function runEach(c: Context, f: Frame, construct: Each, label: string | undefine
       list.push(value);
     });
   }
-  return count === undefined ? [listPlain([])] : lists.map((items) => listPlain(items));
+  return count === undefined ? [listPlain([])] : lists.map((items) => c.list(items, construct.span, f));
 }
 
 function runReuse(c: Context, f: Frame, span: Span, label: string): readonly Plain[] {

@@ -1,4 +1,5 @@
 /** The state of one elaboration: the graph under construction, the parameters by path, counters for names, limits, messages. */
+import { Budget } from '../diagnostics/budget.ts';
 import { limitReached } from '../diagnostics/catalogue/structure.ts';
 import { bug, type DiagnosticKind, makeDiagnostic, type Report, type Sink } from '../diagnostics/diagnostic.ts';
 import { type Span, spanText } from '../diagnostics/source.ts';
@@ -16,7 +17,10 @@ export interface ContentMaker {
 }
 
 export interface Limits {
-  /** Statements and turns of loops that may run. */
+  /**
+   * Steps that may be taken: one for each statement and each turn of a repetition, `nodeCost` for each node, and as many for lists, long names
+   * and whatever else takes time or memory as they take of it.
+   */
   readonly steps: number;
   /** How deep blocks may call each other. */
   readonly depth: number;
@@ -24,6 +28,9 @@ export interface Limits {
   readonly errors: number;
 }
 export const defaultLimits: Limits = { steps: 1_000_000, depth: 100, errors: 20 };
+
+/** Steps that a node costs: it takes as long as so many statements that make none. */
+export const nodeCost = 6;
 
 /** Thrown after a mistake was reported; the statement it stands in is given up and the next one goes on. */
 export class Abandon extends Error {}
@@ -39,6 +46,9 @@ export interface Parameter {
   readonly value: Value;
   readonly span: Span;
 }
+
+/** Limits of steps beyond this are no advice: its nodes alone would take more memory than machines have. */
+const hopeless = 1e9;
 
 /** Evaluation nests through JavaScript's own stack; this many levels of expressions and bodies fit into it with room to spare. */
 const maxNesting = 300;
@@ -58,8 +68,14 @@ export class Context {
   readonly symbols = new Map<string, Span>();
   /** How many unlabelled layers of one name a scope has, by `path.name`. */
   counters = new Map<string, number>();
-  steps = 0;
   calls = 0;
+  /** Nodes made so far. */
+  nodes = 0;
+  readonly #budget: Budget;
+  /** Where the last step was taken, for the message. */
+  #at: { readonly span: Span; readonly frame: Frame } | undefined;
+  /** Elements of lists, those of lists inside them counted as often as they stand there. */
+  readonly #weights = new WeakMap<Plain, number>();
   #nesting = 0;
   readonly #reported = new Set<string>();
 
@@ -69,6 +85,7 @@ export class Context {
     this.sink = sink;
     this.content = content;
     this.limits = limits;
+    this.#budget = new Budget(limits.steps, () => this.#spent());
   }
 
   /** Reports once per place and code, however many uses of a block run into it, then gives the statement up. */
@@ -95,18 +112,50 @@ export class Context {
   }
 
   step(span: Span, frame: Frame): void {
-    this.steps++;
-    if (this.steps <= this.limits.steps) return;
+    this.spend(1, span, frame);
+  }
+
+  /** Pays for `cost` steps. Stops everything when there are none left. */
+  spend(cost: number, span: Span, frame: Frame): void {
+    this.#at = { span, frame };
+    this.#budget.spend(cost);
+  }
+
+  #spent(): never {
+    const { steps } = this.limits;
+    if (this.#at) this.tooLarge(this.#at.span, this.#at.frame, `more than ${steps.toLocaleString('en-US')} steps`, 10 * steps);
+    throw new Stop();
+  }
+
+  /** Says that the limit of steps is reached, or will be; `enough` is a limit that may do. */
+  tooLarge(span: Span, frame: Frame, found: string, enough: number): never {
     this.report(limitReached, frame, {
       span,
       with: {
         what: 'this model does not end, or is very large',
-        found: `more than ${this.limits.steps.toLocaleString('en-US')} statements run`,
-        expected: 'repetition that ends',
-        hint: `check the counts of repeat, or raise the limit: --max-steps ${this.limits.steps * 10}`,
+        found,
+        expected: `at most ${this.limits.steps.toLocaleString('en-US')}: one for each statement and turn, ${nodeCost} for each node`,
+        hint:
+          enough <= hopeless
+            ? `check the counts of repeat, or raise the limit: --max-steps ${enough}`
+            : 'check the counts of repeat: a network of so many layers fits into no memory',
       },
     });
     throw new Stop();
+  }
+
+  /** A list, paid for by its elements and theirs: lists of one list twice grow faster than the text that makes them. */
+  list(items: readonly Plain[], span: Span, frame: Frame): Plain {
+    let weight = items.length;
+    for (const item of items) weight += this.weightOf(item);
+    this.spend(weight / 2, span, frame);
+    const made: Plain = { kind: 'list', items };
+    this.#weights.set(made, weight);
+    return made;
+  }
+
+  weightOf(value: Plain): number {
+    return value.kind === 'list' ? (this.#weights.get(value) ?? value.items.length) : 0;
   }
 
   /** Runs `work` one level deeper. */
@@ -142,6 +191,7 @@ export class Context {
   /** Runs `work` with the counters as they are now, and puts them back when it wants them replayed. */
   replay<T>(under: string, work: () => T): T {
     const saved = this.counters;
+    if (this.#at) this.spend(saved.size, this.#at.span, this.#at.frame);
     this.counters = new Map(
       [...saved].filter(([key]) => !(key.startsWith(`${under} `) || key.startsWith(`${under}.`) || under === '')),
     );
@@ -159,6 +209,7 @@ export class Context {
 
   /** Puts a new promise into every type and attribute of the graph made so far. */
   promise(name: string, multiple: number): void {
+    if (this.#at) this.spend(this.nodes, this.#at.span, this.#at.frame);
     const by = Dim.symbol(name, multiple).times(multiple);
     this.promises.set(name, by);
     const renew = (dim: Dim): Dim => (dim.constant !== undefined ? dim : dim.substituteAll(this.promises));
@@ -191,12 +242,18 @@ export function withinText(use: UseSite | undefined): readonly string[] {
   return out;
 }
 
+/** Cells of tables that one search may fill: more names, or longer ones, are no longer read by people. */
+const cellLimit = 4_000_000;
+
 /** The names of `known` that are most like `name`, for a hint: at most one third of it may differ. */
 export function nearest(name: string, known: Iterable<string>): string | undefined {
   let best: string | undefined;
+  let cells = cellLimit;
   let bestDistance = Math.max(1, Math.floor(name.length / 3)) + 1;
   for (const candidate of known) {
     if (Math.abs(candidate.length - name.length) >= bestDistance) continue;
+    cells -= (candidate.length + 1) * (name.length + 1);
+    if (cells < 0) break;
     const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
     if (distance < bestDistance) {
       best = candidate;

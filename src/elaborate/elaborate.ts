@@ -14,6 +14,7 @@ import { parseExpression } from '../parser/parse.ts';
 import { Env, type Frame, type GivenArg, type GivenArgs, type Module, noArgs } from './callables.ts';
 import { Abandon, type ContentMaker, Context, defaultLimits, type Limits, nearest, Stop } from './context.ts';
 import { evaluate, evaluateArgs } from './evaluate.ts';
+import { leastWork } from './least-work.ts';
 import { fillParams } from './run.ts';
 import { execute } from './statements.ts';
 
@@ -57,6 +58,14 @@ export function elaborate(module: Module, options: ElaborateOptions, sink: Sink)
     fillParams(c, f, f, model, args, chosen.span, (param) => `-D ${param}=…`);
     if (!model.body) return nothing;
     const body = new Env(home, env);
+    const least = leastWork(model.body, body, limits.steps);
+    if (least.steps > limits.steps)
+      c.tooLarge(
+        least.culprit?.span ?? model.name.span,
+        f,
+        `at least ${least.steps.toLocaleString('en-US')} steps`,
+        2 * least.steps,
+      );
     execute(c, { ...f, env: body }, model.body);
     if (c.graph.outputs.length === 0 && !sink.hasErrors) c.report(noOutput, f, { span: model.name.span, with: { model: name } });
     for (const [symbol, span] of c.symbols) {

@@ -286,7 +286,11 @@ export function evaluate(c: Context, f: Frame, expr: Expr): Plain {
       return boolPlain(expr.value);
     case 'list':
       return c.nest(expr.span, f, () =>
-        listPlain(expr.items.map((item) => one(c, f, evaluateChain(c, f, item, item.links.length > 1), item.span))),
+        c.list(
+          expr.items.map((item) => one(c, f, evaluateChain(c, f, item, item.links.length > 1), item.span)),
+          expr.span,
+          f,
+        ),
       );
     case 'paren':
       return c.nest(expr.span, f, () => one(c, f, evaluateChain(c, f, expr.chain, expr.chain.links.length > 1), expr.span));
@@ -349,7 +353,10 @@ export function lookUp(c: Context, f: Frame, expr: NameExpr): Plain {
   const { name, span } = expr;
   if (name === 'it') return currentValue(c, f, span);
   const found = f.env.get(name);
-  if (found) return renewed(c, found.value);
+  if (found) {
+    if (c.promises.size > 0) c.spend(c.weightOf(found.value) / 2, span, f);
+    return renewed(c, found.value);
+  }
   const item = f.env.module.items.get(name);
   if (item) return itemValue(c, f, item.item.name.name, item.module, span);
   const known = knownName(name, span);
@@ -584,7 +591,7 @@ function evaluateIndex(c: Context, f: Frame, expr: IndexExpr): Plain {
     if (sub.kind === 'slice') {
       const from = clamp(sub.from ? knownInt(c, f, sub.from) : 0, items.length);
       const to = clamp(sub.to ? knownInt(c, f, sub.to) : items.length, items.length);
-      return listPlain(items.slice(from, Math.max(from, to)));
+      return c.list(items.slice(from, Math.max(from, to)), expr.span, f);
     }
     const i = knownInt(c, f, sub.value);
     const item = items[i < 0 ? i + items.length : i];
@@ -827,7 +834,7 @@ function plainBinary(c: Context, f: Frame, expr: BinaryExpr, left: Plain, right:
     const same = equalPlain(c, f, left, right, span);
     return same === undefined ? undefined : boolPlain(same === (op === '=='));
   }
-  if (left.kind === 'list' && right.kind === 'list' && op === '+') return listPlain([...left.items, ...right.items]);
+  if (left.kind === 'list' && right.kind === 'list' && op === '+') return c.list([...left.items, ...right.items], span, f);
   if (left.kind === 'int' && right.kind === 'int') return intBinary(c, f, expr, left.dim, right.dim);
   const a = numberOf(left);
   const b = numberOf(right);

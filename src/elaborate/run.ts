@@ -31,7 +31,7 @@ import {
   listPlain,
   targetOf,
 } from './callables.ts';
-import { Abandon, type Context, nearest } from './context.ts';
+import { Abandon, type Context, nearest, nodeCost } from './context.ts';
 import { currentValue, describe, evaluate, live, scalar, sourceText, toTensor } from './evaluate.ts';
 import { runBody } from './statements.ts';
 
@@ -124,8 +124,13 @@ function create(
   span: Span,
 ): readonly Value[] {
   const origin: Origin = { scope: f.path, span, residual: f.residual };
+  c.nodes++;
+  // Nodes have a few operands; a concat of a list has as many as that.
+  c.spend(nodeCost + 4 * Math.max(0, operands.length - 4), span, f);
   const node = c.graph.create(operator, operands, attrs, origin);
   for (const { type } of node.results) {
+    // Ranks and the operands of a concat are as large as a list is.
+    c.spend(type.dims.length / 8, span, f);
     const count = productOf(type.dims).lowerBound;
     if (count > maxElements) c.fail(enormous, f, { span, with: { found: `${operator.name} gives ${typeText(type)}` } });
   }
@@ -434,6 +439,7 @@ export function parameter(
   const known = sizes.map((n) => n ?? 0);
   if (known.reduce((a, b) => a * b, 1) > maxElements)
     c.fail(enormous, f, { span, with: { found: `parameter ${path} of shape ${shape()}` } });
+  c.spend(path.length / 256, span, f);
   const before = c.parameters.get(path);
   if (before) {
     if (!f.share) {

@@ -260,6 +260,7 @@ function runInput(c: Context, f: Frame, stmt: InputStmt): void {
     });
   const name = labelText(c, f, stmt.label);
   const type = tensorType(c, f, stmt.type, true);
+  c.spend(c.graph.inputs.length / 8, stmt.span, f);
   if (c.graph.inputs.some((v) => v.name === name))
     return c.fail(duplicateOutput, f, { span: stmt.label.span, with: { what: 'input', name } });
   const before = c.graph.inputs.length;
@@ -270,10 +271,11 @@ function runInput(c: Context, f: Frame, stmt: InputStmt): void {
   const untouched = f.it.kind === 'unset' || (f.it.kind === 'tensor' && f.it.value.def.kind === 'input');
   if (before === 0) f.it = value;
   else if (untouched) {
-    const names = c.graph.inputs.map((v) => v.name ?? '').join(', ');
+    const names = c.graph.inputs.slice(0, 4).map((v) => v.name ?? '');
+    if (before >= names.length) names.push('…');
     f.it = {
       kind: 'unset',
-      why: `${before + 1} inputs (${names}) and none of them named yet`,
+      why: `${before + 1} inputs (${names.join(', ')}) and none of them named yet`,
       hint: `begin with one of them: \`${c.graph.inputs[0]?.name ?? 'x'} -> …\``,
     };
   }
@@ -352,6 +354,7 @@ function runOutput(c: Context, f: Frame, stmt: OutputStmt): void {
     });
   }
   const value = toTensor(c, f, given, stmt.span);
+  c.spend(c.graph.outputs.length / 8, stmt.span, f);
   if (c.graph.outputs.some((o) => o.name === name))
     return c.fail(duplicateOutput, f, { span: stmt.label.span, with: { what: 'output', name } });
   c.graph.output(name, value);

@@ -179,8 +179,10 @@ function named(c: GuessContext, attribute: string, otherwise: number, dims: Size
   return { foreign: otherTensor(dataType, numbers) };
 }
 
+/** A shape of more numbers than this is no tensor's: whatever is said of it would only be long. */
+export const rankLimit = 64;
 const unknownSizes = (rank: number | undefined): Sizes | undefined =>
-  rank === undefined ? undefined : Array.from({ length: rank }, () => undefined);
+  rank === undefined || rank > rankLimit ? undefined : Array.from({ length: rank }, () => undefined);
 
 /** Batch and channels of operands 0 and 1, an unknown grid. */
 const convolution: Rule = (c) => {

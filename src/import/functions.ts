@@ -13,7 +13,12 @@ import { changedBetween } from './op-versions.ts';
 import { depthLimit, maxOpset, minOpset } from './read.ts';
 import { Upgrader } from './upgrade.ts';
 
-const nodeLimit = 1_000_000;
+/**
+ * Nodes that a file may have with its functions inlined: so many, and so many for each node that it holds. Exporters write a function for each
+ * module, which is called once for each layer; calls within calls, each of them twice, are a million nodes out of twenty.
+ */
+const nodeLimit = 100_000;
+const nodesPerNode = 30;
 /** Names in operands, results and sub-graphs of all copies. */
 const nameLimit = 20_000_000;
 /** Characters of the names that are made. */
@@ -83,7 +88,6 @@ class Inliner {
   readonly #upgrader: Upgrader;
   readonly #opset: number;
   readonly #suffixes = new Map<string, number>();
-  #nodes = 0;
   #names = 0;
   #characters = 0;
 
@@ -107,10 +111,8 @@ class Inliner {
     return fail(importLimit, { with: { file: this.#file.file, found, expected } });
   }
 
-  #spend(nodes: number, names: number): void {
-    this.#nodes += nodes;
+  #spend(names: number): void {
     this.#names += names;
-    if (this.#nodes > nodeLimit) this.#limit(`more than ${nodeLimit} nodes with the functions inlined`, 'fewer');
     if (this.#names > nameLimit) this.#limit(`more than ${nameLimit} names with the functions inlined`, 'fewer');
   }
 
@@ -132,7 +134,7 @@ class Inliner {
     if (!outer) return { ...graph, nodes: this.nodes(graph.nodes, place) };
     const scope = new Scope(outer);
     const inner = { ...place, scope };
-    this.#spend(0, graph.inputs.length + graph.initializers.length + graph.valueInfo.length);
+    this.#spend(graph.inputs.length + graph.initializers.length + graph.valueInfo.length);
     const local = (name: string): string => {
       if (name === '') return '';
       const known = scope.has(name) ? scope.get(name) : undefined;
@@ -180,7 +182,7 @@ class Inliner {
           const found = place.attributes?.get(attribute.to);
           if (!place.attributes) out.push(attribute);
           else if (found) {
-            this.#spend(0, graphSize(found));
+            this.#spend(graphSize(found));
             out.push(renamedAttribute(found, attribute.name));
           }
           break;
@@ -196,7 +198,7 @@ class Inliner {
   nodes(nodes: readonly FileNode[], place: Place): readonly FileNode[] {
     const out: FileNode[] = [];
     for (const node of nodes) {
-      this.#spend(1, node.inputs.length + node.outputs.length + node.attributes.length);
+      this.#spend(1 + node.inputs.length + node.outputs.length + node.attributes.length);
       const made: FileNode = {
         ...node,
         name: place.scope ? place.prefix + (node.name || node.opType) : node.name,
@@ -297,6 +299,28 @@ function checkCycles(file: OnnxFile, functions: ReadonlyMap<string, FileFunction
   }
 }
 
+/** Nodes of the file with its functions inlined, counted without making them: each function once. The calls go in no circle. */
+function inlinedNodes(file: OnnxFile, functions: ReadonlyMap<string, FileFunction>): number {
+  const known = new Map<FileFunction, number>();
+  const count = (nodes: readonly FileNode[], depth: number): number => {
+    let sum = 0;
+    for (const node of allNodes(nodes)) {
+      sum++;
+      const called = functions.get(keyOf(node.domain, node.opType, node.overload));
+      if (!called) continue;
+      let inside = known.get(called);
+      if (inside === undefined) {
+        // Deeper calls are refused when they are inlined.
+        inside = depth >= depthLimit ? 0 : count(called.nodes, depth + 1);
+        if (depth < depthLimit) known.set(called, inside);
+      }
+      sum += inside;
+    }
+    return sum;
+  };
+  return count(file.graph.nodes, 0);
+}
+
 /** The functions that the model reaches, in no order that matters. */
 function reached(file: OnnxFile, functions: ReadonlyMap<string, FileFunction>): readonly FileFunction[] {
   const found = new Set<FileFunction>();
@@ -329,6 +353,18 @@ export function inlineFunctions(file: OnnxFile): OnnxFile {
     functions.set(key, f);
   }
   checkCycles(file, functions);
+  let own = 0;
+  for (const nodes of [file.graph.nodes, ...file.functions.map((f) => f.nodes)]) for (const _ of allNodes(nodes)) own++;
+  const limit = nodeLimit + nodesPerNode * own;
+  const count = inlinedNodes(file, functions);
+  if (count > limit)
+    fail(importLimit, {
+      with: {
+        file: file.file,
+        found: `${count.toLocaleString('en-US')} nodes with the functions inlined, out of ${own}`,
+        expected: `at most ${limit.toLocaleString('en-US')}`,
+      },
+    });
   const used = reached(file, functions);
   const opsets = new Map(file.opsets);
   const outer = file.opsets.get('') ?? minOpset;

@@ -33,6 +33,7 @@ import {
   guessOfType,
   guessTypes,
   otherTensor,
+  rankLimit,
   unknownType,
   unrankedTensor,
 } from './foreign-types.ts';
@@ -167,6 +168,8 @@ class Importer {
     this.#declare();
     this.#sweep();
     this.#nameDerived();
+    if (this.known.exhausted)
+      this.#notes.push('sizes are followed up to a limit of work, which this file passes: some nodes stay as they are');
     const domains = new Map([...this.#file.opsets].filter(([domain]) => domain !== ''));
     return {
       graph,
@@ -365,7 +368,7 @@ class Importer {
       return foreignTypeOf(guess.foreign ?? said.foreign ?? unknownType);
     }
     const agree = said.elem === elem ? said.dims : undefined;
-    const dims = guess.dims ?? agree;
+    const dims = guess.dims && guess.dims.length <= rankLimit ? guess.dims : agree;
     if (!dims) {
       const pinned = this.pins.rankOf(rankKey(scope, name));
       return pinned ? this.#ranked(scope, name, elem, pinned.rank) : foreignTypeOf(unrankedTensor(elem));
@@ -930,6 +933,7 @@ class Builder implements LiftBuilder {
     while (count > 0 && operands[count - 1] === undefined) count--;
     const node = this.graph.create(operator, operands.slice(0, count), attrs, this.#origin);
     this.#made.push(node);
+    if (node.results.some((y) => y.type.dims.length > rankLimit)) throw new NotLifted(`a tensor of more than ${rankLimit} axes`);
     this.#importer.known.track(node);
     return node.results;
   }

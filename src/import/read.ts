@@ -5,6 +5,7 @@
  * Bounds: what is kept is paid for out of a budget of fields and of copied bytes, and nesting ends at a depth, so that time and memory
  * follow from the limits below and the file's own size, whatever it claims.
  */
+import { Budget, costOf, structureBudget } from '../diagnostics/budget.ts';
 import { importedOpset, importLimit, noOnnxModel, sparseTensor } from '../diagnostics/catalogue/import.ts';
 import { bug, fail, unreachable } from '../diagnostics/diagnostic.ts';
 import type { LazyBytes } from '../ir/foreign.ts';
@@ -40,10 +41,12 @@ export const minOpset = 1;
 export const maxOpset = 23;
 /** Where no node needs the opset that the file leaves out. */
 const opsetWithoutNodes = 13;
-const nodeLimit = 1_000_000;
-const fieldLimit = 20_000_000;
-/** Bytes of doc strings, types and unknown fields, which are kept as they are. */
+/** Bytes of one doc string, type or unknown field, which are kept as they are. */
 const copiedLimit = 1 << 28;
+/** What V8 keeps for a node with its lists, for a tensor with its lazy expression, and for one of the other messages, in bytes. */
+const nodeCost = 640;
+const tensorCost = 800;
+const messageCost = 160;
 export const depthLimit = 64;
 /** Longer lists and texts in attributes are kept as bytes; nothing that is looked at is as long. */
 const listLimit = 65536;
@@ -78,9 +81,7 @@ class Reader {
   readonly source: ByteSource;
   readonly pages: Pages;
   readonly notes: string[] = [];
-  #nodes = 0;
-  #fields = 0;
-  #copied = 0;
+  readonly #budget: Budget;
   /** Short texts by their bytes' hash, because most names stand several times in a file. */
   readonly #texts = new Map<number, string>();
   readonly #types = new Map<string, FileType>();
@@ -91,17 +92,20 @@ class Reader {
     this.source = source;
     this.file = source.name;
     this.pages = new Pages(source);
+    this.#budget = new Budget(structureBudget(source.size), ({ limit }) =>
+      this.#limit(`more than ${Math.round(limit / 2 ** 20)} MiB of nodes, names and types`, 'what a file of this size can need'),
+    );
   }
 
   #limit(found: string, expected: string): never {
     return fail(importLimit, { with: { file: this.file, found, expected } });
   }
+  /** A field that is walked over: its place in a list where it is kept. */
   #spend(): void {
-    if (++this.#fields > fieldLimit) this.#limit(`more than ${fieldLimit} fields`, 'fewer');
+    this.#budget.spend(costOf.item);
   }
   #copies(bytes: number): void {
-    this.#copied += bytes;
-    if (this.#copied > copiedLimit) this.#limit(`more than ${copiedLimit} bytes of texts and types`, 'fewer');
+    this.#budget.spend(bytes);
   }
 
   *#next(at: number, end: number): Work<Field> {
@@ -165,6 +169,7 @@ class Reader {
   }
 
   *#value(of: Field): Work<FileValue> {
+    this.#budget.spend(messageCost);
     let name = '';
     let type: FileType | undefined;
     for (let at = of.start; at < of.end; ) {
@@ -179,6 +184,7 @@ class Reader {
   // -------------------------------------------------------------------------------------------------------------- tensors
 
   *tensor(start: number, end: number): Work<FileTensor> {
+    this.#budget.spend(tensorCost);
     const fields = yield* readTensor(this.pages, start, end);
     let made: FileTensor | undefined;
     yield async () => {
@@ -294,6 +300,7 @@ class Reader {
   }
 
   *#attribute(of: Field, depth: number): Work<FileAttribute> {
+    this.#budget.spend(messageCost);
     let name = '';
     let type = 0;
     let reference = '';
@@ -477,7 +484,7 @@ class Reader {
   }
 
   *#node(of: Field, depth: number): Work<FileNode> {
-    if (++this.#nodes > nodeLimit) this.#limit(`more than ${nodeLimit} nodes`, 'fewer');
+    this.#budget.spend(nodeCost);
     let name = '';
     let domain = '';
     let opType = '';

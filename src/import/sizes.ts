@@ -21,6 +21,9 @@ export interface Elements {
 /** Larger tensors are no shapes. */
 const maxElements = 1024;
 
+/** Elements that are worked out for one file, a polynomial counting as its terms: past it no more sizes are followed. The models of the tests take 2·10^4 at most. */
+const workLimit = 4_000_000;
+
 /** An operator's results from the elements of its operands; undefined for a result of which nothing is known. */
 type Rule = (node: Node, operands: readonly (Elements | undefined)[]) => readonly (Elements | undefined)[];
 
@@ -29,6 +32,12 @@ export class KnownElements {
   readonly #known = new Map<Value, Elements>();
   /** Constants that were computed here, of any element type. */
   readonly #computed = new Set<Value>();
+  #left = workLimit;
+
+  /** The limit of work was reached, and what came after it is not known. */
+  get exhausted(): boolean {
+    return this.#left < 0;
+  }
 
   of(value: Value | undefined): Elements | undefined {
     if (!value || value.type.foreign) return undefined;
@@ -53,7 +62,7 @@ export class KnownElements {
     if (node.results.every((y) => isFloat(y.type.elem))) return;
     if (node.results.every((y) => (countOf(y.type) ?? Infinity) > maxElements)) return;
     const rule = rules.get(node.op.name);
-    if (!rule || !hasStaticAttrs(node)) return;
+    if (!rule || !hasStaticAttrs(node) || !this.#affords(node)) return;
     try {
       const found = rule(
         node,
@@ -68,6 +77,27 @@ export class KnownElements {
       // A number that cannot be held, or a division by 0: nothing is known then.
       refusalOf(error);
     }
+  }
+
+  /** Pays for the elements of a node's results, and of its operands, which are looked at even where nothing comes of it. */
+  #affords(node: Node): boolean {
+    let elements = 0;
+    for (const y of node.results) elements += Math.min(countOf(y.type) ?? 1, maxElements);
+    // Two polynomials are multiplied term by term.
+    let [most, second] = [1, 1];
+    let read = 0;
+    for (const value of node.operands) {
+      let largest = 1;
+      for (const d of this.of(value)?.data ?? []) {
+        const size = d && d.constant === undefined ? d.size : 1;
+        read += size;
+        largest = Math.max(largest, size);
+      }
+      if (largest >= most) [most, second] = [largest, most];
+      else second = Math.max(second, largest);
+    }
+    this.#left -= read + elements * most * second;
+    return this.#left >= 0;
   }
 
   /** The results of a node as numbers, where that follows from shapes; undefined otherwise. */

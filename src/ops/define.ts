@@ -65,6 +65,8 @@ export interface Layer {
   /** Whether this use owns parameters (`instancenorm(affine=false)` does not). */
   owns(params: Readonly<Record<string, unknown>>): boolean;
   build(builder: LayerBuilder, operands: readonly Value[], params: Readonly<Record<string, unknown>>): Value | readonly Value[];
+  /** The one operator that it always makes, where it is that and nothing else. */
+  readonly operator?: Operator;
 }
 
 export interface LayerDefinition<S extends ParamSpecs> {
@@ -106,11 +108,12 @@ export function layerOf<const S extends ParamSpecs>(
   operator: Operator,
   definition: Omit<LayerDefinition<S>, 'name' | 'summary' | 'build'> & { readonly name?: string },
 ): Layer {
-  return defineLayer<S>({
+  const layer = defineLayer<S>({
     ...definition,
     name: definition.name ?? operator.name,
     summary: operator.summary,
     build: (builder, operands, params) =>
       builder.op(operator, operands, params as unknown as Readonly<Record<string, AttrValue>>),
   });
+  return { ...layer, operator };
 }

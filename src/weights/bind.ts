@@ -15,6 +15,7 @@ import { bug, type Diagnostic, makeDiagnostic } from '../diagnostics/diagnostic.
 import type { Graph, Value } from '../ir/graph.ts';
 import { isFloat } from '../ir/types.ts';
 import { cast } from './expr.ts';
+import { matchPattern } from './name-pattern.ts';
 import type { Checkpoint, ForeignTensor, TensorDict, TensorEntry } from './nested.ts';
 import { isLossless } from './round.ts';
 import { relabel } from './stored.ts';
@@ -77,22 +78,16 @@ const numbersOf = (value: Value): readonly number[] => value.content?.dims ?? bu
 
 interface Rule {
   readonly rule: MapRule;
-  readonly pattern: RegExp;
   used: boolean;
-}
-
-function compileRule(rule: MapRule): Rule {
-  const escaped = rule.from.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
-  return { rule, pattern: new RegExp(`^${escaped.join('(.*?)')}$`), used: false };
 }
 
 /** The new name, undefined when the rule drops the tensor, `null` when it does not match. */
 function followRule(rule: Rule, name: string): string | undefined | null {
-  const match = rule.pattern.exec(name);
+  const match = matchPattern(rule.rule.from, name);
   if (!match) return null;
   rule.used = true;
   if (rule.rule.to === undefined) return undefined;
-  let star = 0;
+  let star = -1;
   return rule.rule.to.replace(/\*/g, () => match[++star] ?? '');
 }
 
@@ -349,7 +344,7 @@ function choose(graph: Graph, checkpoint: Checkpoint, options: BindOptions): Cho
       });
     }
   }
-  const rulesFor = (): Rule[] => (options.map ?? []).map(compileRule);
+  const rulesFor = (): Rule[] => (options.map ?? []).map((rule) => ({ rule, used: false }));
 
   const filled = checkpoint.dicts.filter((dict) => dict.tensors.size + (dict.foreign?.size ?? 0) > 0);
   if (filled.length === 0) return makeDiagnostic(emptyCheckpoint, { with: { checkpoint: checkpoint.name, model: graph.name } });

@@ -1,5 +1,6 @@
 /** What every reader ends with: named tensors in nested dicts, and the checkpoint made of them. */
-import { duplicateTensor } from '../diagnostics/catalogue/weights.ts';
+import { Budget, costOf, structureBudget } from '../diagnostics/budget.ts';
+import { damagedFile, duplicateTensor } from '../diagnostics/catalogue/weights.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import type { ElemType } from '../ir/types.ts';
 import type { WeightExpr } from './expr.ts';
@@ -51,6 +52,17 @@ export async function checkpointOf(format: string, name: string, root: Nested): 
   if (root.kind !== 'dict') return checkpointOf(format, name, { kind: 'dict', children: [{ name: 'tensor', value: root }] });
   type Open = { readonly tensors: Map<string, TensorEntry>; readonly foreign: Map<string, ForeignTensor> };
   const dicts: ({ readonly key: string } & Open)[] = [];
+  const budget = new Budget(structureBudget(Number.MAX_SAFE_INTEGER), ({ limit }) =>
+    fail(damagedFile, {
+      with: {
+        format,
+        file: name,
+        found: `more than ${Math.round(limit / 2 ** 20)} MiB of names, counted in every dict around a tensor`,
+        expected: 'fewer or shorter ones',
+      },
+    }),
+  );
+  const named = (full: string): void => budget.spend(costOf.entry + 2 * costOf.object + 2 * full.length);
   // A tensor's own name is the one inside its innermost dict; the prefix of each dict around it comes before it there.
   const walk = async (
     value: Nested,
@@ -60,6 +72,7 @@ export async function checkpointOf(format: string, name: string, root: Nested): 
     if (value.kind === 'foreign') {
       for (const { at, tensors, foreign } of open) {
         const full = path.slice(at).join('.');
+        named(full);
         if (tensors.has(full) || foreign.has(full)) fail(duplicateTensor, { with: { file: name, tensor: full } });
         foreign.set(full, { name: full, elem: value.elem, dims: value.dims, bytes: value.bytes });
       }
@@ -70,6 +83,7 @@ export async function checkpointOf(format: string, name: string, root: Nested): 
       const expr = await storedTensor({ ...value.span, name: innermost });
       for (const { at, tensors, foreign } of open) {
         const full = path.slice(at).join('.');
+        named(full);
         if (tensors.has(full) || foreign.has(full)) fail(duplicateTensor, { with: { file: name, tensor: full } });
         tensors.set(full, { name: full, elem: value.span.elem, dims: value.span.dims, expr });
       }

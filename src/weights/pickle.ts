@@ -1,9 +1,10 @@
 /**
  * A machine for Python's pickle opcodes that builds plain data and calls nothing. It knows the opcodes of numbers, strings and
  * containers, and hands the few globals that its caller lists to functions of the caller; every other opcode and every other
- * global is refused by name. It does not recurse, and what it builds is bounded by the bytes it is given. Source: CPython 3.12,
- * Lib/pickletools.py, protocols 0 to 5.
+ * global is refused by name. It does not recurse, and what it builds is paid for
+ * out of a budget before it is made. Source: CPython 3.12, Lib/pickletools.py, protocols 0 to 5.
  */
+import { Budget, costOf } from '../diagnostics/budget.ts';
 import { damagedPickle, pickledModule, refusedGlobal, refusedOpcode } from '../diagnostics/catalogue/weights.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import type { ElemType } from '../ir/types.ts';
@@ -53,6 +54,8 @@ export interface PickleOptions {
   readonly file: string;
   /** Added to offsets in messages: where the bytes begin in the file. */
   readonly origin: number;
+  /** Bytes of memory that what it builds may take: see `structureBudget`. */
+  readonly budget: number;
   /** By `module.name`. */
   readonly globals: ReadonlyMap<string, GlobalCall>;
   readonly persistent: (id: Pickled, refuse: (found: string, expected: string) => never) => Pickled;
@@ -94,6 +97,10 @@ export function unpickle(
   let opcodeAt = start;
   const bad = (found: string, expected: string): never =>
     fail(damagedPickle, { with: { file: options.file, found, expected, offset: options.origin + opcodeAt } });
+  const budget = new Budget(options.budget, ({ limit }) =>
+    bad(`more than ${Math.round(limit / 2 ** 20)} MiB of containers and texts`, 'what a file of this size can need'),
+  );
+  const spend = (cost: number): void => budget.spend(cost);
   const need = (count: number): number => {
     if (at + count > bytes.length) throw new PickleEnds();
     at += count;
@@ -101,10 +108,12 @@ export function unpickle(
   };
   const text = (length: number): string => {
     const from = need(length);
+    spend(costOf.object + 2 * length);
     return utf8(bytes.subarray(from, at)) ?? bad('a string that is not UTF-8', 'UTF-8');
   };
   const raw = (length: number): Uint8Array => {
     const from = need(length);
+    spend(2 * costOf.object + length);
     return bytes.slice(from, at);
   };
   const latin = (data: Uint8Array): string => {
@@ -115,16 +124,19 @@ export function unpickle(
   const line = (): string => {
     const end = bytes.indexOf(10, at);
     if (end < 0) throw new PickleEnds();
+    spend(costOf.object + 2 * (end - at));
     if (end - at > 65536) bad('a line of more than 65,536 bytes', 'a short one');
     const s = utf8(bytes.subarray(at, end)) ?? bad('a line that is not UTF-8', 'UTF-8');
     at = end + 1;
     return s;
   };
   const long = (length: number): Pickled => {
+    spend(costOf.object + length);
     if (length > 1024) bad(`an integer of ${length} bytes`, 'at most 1,024');
     const from = need(length);
-    let value = 0n;
-    for (let i = length - 1; i >= 0; i--) value = (value << 8n) | BigInt(bytes[from + i] ?? 0);
+    let hex = '';
+    for (let i = length - 1; i >= 0; i--) hex += (bytes[from + i] ?? 0).toString(16).padStart(2, '0');
+    let value = hex === '' ? 0n : BigInt(`0x${hex}`);
     if (length > 0 && (bytes[from + length - 1] ?? 0) >= 128) value -= 1n << BigInt(8 * length);
     return value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;
   };
@@ -160,6 +172,7 @@ export function unpickle(
       items.push(item);
     }
     stack.length = from;
+    spend(costOf.item * items.length);
     return items;
   };
   const isKind = <K extends 'list' | 'dict' | 'tuple' | 'opaque' | 'global'>(
@@ -172,11 +185,13 @@ export function unpickle(
     // Attributes of an object that does not matter do not either.
     if (isKind(target, 'opaque')) return;
     if (!isKind(target, 'dict')) return bad('items set on what is no dict', 'a dict');
+    spend((costOf.entry * items.length) / 2);
     for (let i = 0; i < items.length; i += 2) target.entries.set(items[i] ?? null, items[i + 1] ?? null);
   };
   const append = (target: Pickled, items: readonly Pickled[]): void => {
     if (isKind(target, 'opaque')) return;
     if (!isKind(target, 'list')) return bad('items appended to what is no list', 'a list');
+    spend(costOf.item * items.length);
     for (const item of items) target.items.push(item);
   };
   const global = (module: string, name: string): Pickled => {
@@ -190,14 +205,21 @@ export function unpickle(
   const call = (callee: Pickled, args: Pickled): Pickled => {
     if (!isKind(args, 'tuple')) return bad('a call without a tuple of arguments', 'a tuple');
     if (!isKind(callee, 'global')) return bad('a call of what is no global', 'a global');
+    spend(costOf.map);
     const run = options.globals.get(callee.name) ?? bad(`a call of ${callee.name}`, 'a global that is known');
     return run(args.items, (found, expected) => bad(`${callee.name} with ${found}`, expected));
+  };
+  const remember = (index: number): void => {
+    spend(costOf.entry);
+    memo.set(index, top());
   };
   const recall = (index: number): Slot =>
     memo.get(index) ?? (memo.has(index) ? null : bad(`memo ${index}, which is empty`, 'one that was filled'));
 
   for (let count = 0; count < instructionLimit; count++) {
     opcodeAt = at;
+    // A place on the stack.
+    spend(costOf.item);
     const opcode = u8();
     switch (opcode) {
       case 0x80: {
@@ -306,31 +328,38 @@ export function unpickle(
         stack.push(raw(u64()));
         break;
       case 0x29:
+        spend(2 * costOf.object);
         stack.push({ kind: 'tuple', items: [] });
         break;
       case 0x74:
+        spend(2 * costOf.object);
         stack.push({ kind: 'tuple', items: popToMark() });
         break;
       case 0x85:
+        spend(2 * costOf.object);
         stack.push({ kind: 'tuple', items: [pop()] });
         break;
       case 0x86: {
         const second = pop();
+        spend(2 * costOf.object);
         stack.push({ kind: 'tuple', items: [pop(), second] });
         break;
       }
       case 0x87: {
         const third = pop();
         const second = pop();
+        spend(2 * costOf.object);
         stack.push({ kind: 'tuple', items: [pop(), second, third] });
         break;
       }
       case 0x5d: // EMPTY_LIST
       case 0x8f: // EMPTY_SET: a set is a list here, its order that of the file
+        spend(2 * costOf.object);
         stack.push({ kind: 'list', items: [] });
         break;
       case 0x6c: // LIST
       case 0x91: // FROZENSET
+        spend(2 * costOf.object);
         stack.push({ kind: 'list', items: popToMark() });
         break;
       case 0x61: {
@@ -345,10 +374,12 @@ export function unpickle(
         break;
       }
       case 0x7d:
+        spend(costOf.map);
         stack.push({ kind: 'dict', entries: new Map() });
         break;
       case 0x64: {
         const items = popToMark();
+        spend(costOf.map);
         const dict: Pickled = { kind: 'dict', entries: new Map() };
         setItems(dict, items);
         stack.push(dict);
@@ -379,17 +410,17 @@ export function unpickle(
       case 0x70: {
         const index = decimal(line());
         if (typeof index !== 'number') bad('a memo index that is too large', 'a small one');
-        else memo.set(index, top());
+        else remember(index);
         break;
       }
       case 0x71:
-        memo.set(u8(), top());
+        remember(u8());
         break;
       case 0x72:
-        memo.set(u32(), top());
+        remember(u32());
         break;
       case 0x94:
-        memo.set(memo.size, top());
+        remember(memo.size);
         break;
       case 0x63: {
         const module = line();

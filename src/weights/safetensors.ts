@@ -7,6 +7,7 @@ import { damagedFile, duplicateTensor, tensorOutside, truncatedFile } from '../d
 import { fail } from '../diagnostics/diagnostic.ts';
 import { type ElemType, elemBytes, elementCount } from '../ir/types.ts';
 import { type ByteSource, readSpan, u64At, utf8, viewOf } from './bytes.ts';
+import { parseJson } from './json.ts';
 import { type Checkpoint, checkpointOf, type Nested } from './nested.ts';
 
 const headerLimit = 100_000_000;
@@ -72,12 +73,7 @@ export async function openSafetensors(source: ByteSource): Promise<Checkpoint> {
   const length = u64At(viewOf(await readSpan(source, 0, 8, 'the length of the header')), 0);
   if (length > headerLimit) damaged(`a header of ${length} bytes`, `at most ${headerLimit}`);
   const text = utf8(await readSpan(source, 8, length, 'the header')) ?? damaged('a header that is not UTF-8', 'UTF-8');
-  let header: unknown;
-  try {
-    header = JSON.parse(text);
-  } catch (error) {
-    damaged(`a header that is not JSON: ${error instanceof Error ? error.message : String(error)}`, 'JSON');
-  }
+  const header = parseJson(text, source.size, (found, expected) => damaged(`a header with ${found}`, expected));
   if (typeof header !== 'object' || header === null || Array.isArray(header))
     return damaged('a header that is no object', 'an object');
   const seen = new Set<string>();

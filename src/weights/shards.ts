@@ -5,6 +5,7 @@
 import { damagedFile, duplicateTensor } from '../diagnostics/catalogue/weights.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { type ByteSource, openSibling, readSpan, utf8 } from './bytes.ts';
+import { parseJson } from './json.ts';
 import type { Checkpoint, ForeignTensor, TensorEntry } from './nested.ts';
 
 /** As safetensors limits its header; an index of a million tensors has some 100 bytes for each. */
@@ -23,12 +24,7 @@ export async function openIndex(source: ByteSource, openShard: (shard: ByteSourc
     fail(damagedFile, { with: { format: 'index of shards', file, found, expected } });
   if (source.size > indexLimit) damaged(`${source.size} bytes`, `at most ${indexLimit}`);
   const text = utf8(await readSpan(source, 0, source.size, 'the index')) ?? damaged('text that is not UTF-8', 'UTF-8');
-  let index: unknown;
-  try {
-    index = JSON.parse(text);
-  } catch (error) {
-    damaged(`no JSON: ${error instanceof Error ? error.message : String(error)}`, 'JSON');
-  }
+  const index = parseJson(text, source.size, damaged);
   const map =
     typeof index === 'object' &&
     index !== null &&

@@ -33,7 +33,7 @@ export async function openTar(source: ByteSource): Promise<ReadonlyMap<string, B
   const damaged = (found: string, expected: string): never =>
     fail(damagedFile, { with: { format: 'tar', file: source.name, found, expected } });
   const entries = new Map<string, ByteSource>();
-  for (let at = 0; ; ) {
+  for (let at = 0, headers = 0; ; headers++) {
     // The archive ends with blocks of zeros.
     const header = await readSpan(source, at, block, 'a header of the archive, or the zeros at its end');
     if (header.every((byte) => byte === 0)) return entries;
@@ -55,7 +55,7 @@ export async function openTar(source: ByteSource): Promise<ReadonlyMap<string, B
       if (entries.has(name)) fail(duplicateTensor, { with: { file: source.name, tensor: name } });
       entries.set(name, spanSource(source, start, size));
     } else if (type !== 0x35 && type !== 0x78 && type !== 0x67) damaged(`entry ${quoted} is no plain file`, 'plain files');
-    if (entries.size > entryLimit) damaged(`more than ${entryLimit} entries`, 'fewer');
+    if (headers > entryLimit) damaged(`more than ${entryLimit} entries`, 'fewer');
     at = start + Math.ceil(size / block) * block;
   }
 }

@@ -2,6 +2,7 @@
  * PyTorch's files: the zip form (since 1.6), the legacy stream of pickles before it, and the tar form before 0.1.10. Source:
  * torch/serialization.py, torch/_utils.py. Nothing is executed: `pickle.ts` builds plain data, and the calls that rebuild tensors are the ones below.
  */
+import { structureBudget } from '../diagnostics/budget.ts';
 import { damagedFile, damagedPickle, pickledModule, truncatedFile } from '../diagnostics/catalogue/weights.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { type ElemType, elemBytes, elementCount } from '../ir/types.ts';
@@ -278,6 +279,7 @@ export async function openTorchZip(
     ({ value } = unpickle(bytes, 0, {
       file: source.name,
       origin: 0,
+      budget: structureBudget(source.size),
       globals,
       persistent: (id, refuse) => storageId(id, source.name, find, refuse),
     }));
@@ -317,6 +319,7 @@ export async function openLegacyTorch(source: ByteSource): Promise<Checkpoint> {
         return unpickle(bytes, start, {
           file,
           origin: 0,
+          budget: structureBudget(source.size),
           globals,
           persistent: (id, refuse) => {
             let key = '';
@@ -447,7 +450,8 @@ export async function openTarTorch(source: ByteSource, entries: ReadonlyMap<stri
         for (let length = 65536; ; length *= 4) {
           const bytes = await readSpan(entry, at, Math.min(length, entry.size - at), name);
           try {
-            const { value, end } = unpickle(bytes, 0, { file, origin: at, globals: tarGlobals, persistent });
+            const budget = structureBudget(source.size);
+            const { value, end } = unpickle(bytes, 0, { file, origin: at, budget, globals: tarGlobals, persistent });
             at += end;
             return value;
           } catch (error) {

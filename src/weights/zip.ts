@@ -3,6 +3,7 @@
  * Nothing in the archive is believed before it is compared with the file's size. Source: PKWARE APPNOTE 6.3.10, with zip64.
  */
 import { Inflate } from 'fflate';
+import { Budget, structureBudget } from '../diagnostics/budget.ts';
 import { damagedZip } from '../diagnostics/catalogue/weights.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { type ByteSource, readSpan, spanSource, u64At, utf8, viewOf } from './bytes.ts';
@@ -62,6 +63,10 @@ export async function openZip(source: ByteSource): Promise<ReadonlyMap<string, Z
     );
   if (directorySize > directoryLimit || count > entryLimit || count * 46 > directorySize)
     bad(`${count} entries in a directory of ${directorySize} bytes`, `at most ${entryLimit} entries of 46 bytes and more`);
+  // An entry that is inflated when it is read keeps some closures.
+  new Budget(structureBudget(source.size), () =>
+    bad(`${count} entries in an archive of ${source.size} bytes`, 'what an archive of this size can need'),
+  ).spend(2048 * count);
   const directory = await readSpan(source, directoryStart, directorySize, 'the directory of the archive');
   const records = readDirectory(directory, count, source.name);
 

@@ -111,7 +111,7 @@ export const limitReached = defineDiagnostic({
   found: msg`${'found'}`,
   expected: msg`${'expected'}`,
   hint: msg`${'hint'}`,
-  more: 'Repetition and recursion are unrolled while compiling. The limits stop programs that do not end; raise them with --max-steps when a network is really that large.',
+  more: 'Repetition and recursion are unrolled while compiling. The limits stop programs that do not end, also where a repetition would only be too large when it has run for long; raise them with --max-steps when a network is really that large.',
 });
 export const emptyConcat = defineDiagnostic({
   code: 'RES0415',
