@@ -419,9 +419,8 @@ export const stackLayer = defineLayer({
   },
 });
 
-/** Sizes of the parts of an axis. */
+/** Sizes of the parts of an axis; that there is one at least is the attribute's own bound. */
 function partSizes(check: Check, size: Dim, parts: number, sizes: readonly Dim[], text: string): readonly Dim[] {
-  check('c2', Number.isInteger(parts) && parts >= 1, `${parts} parts`, 'at least one part');
   if (sizes.length > 0) {
     check('c3', sizes.length === parts, `${sizes.length} sizes for ${parts} parts`, 'a size for every part');
     const total = sizes.reduce((n, d) => n.plus(d), Dim.zero);
