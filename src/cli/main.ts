@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 /** The command line: one file per command, one place that ends the process. */
 import './heap.ts';
 

@@ -17,6 +17,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import * as catalogue from '../diagnostics/catalogue/runtime.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 
@@ -183,13 +184,27 @@ interface OpenedSession {
   close(): Promise<void>;
 }
 
-function runtimePath(): string {
+/**
+ * Asked for beside rescc, where `npm install` puts what one project uses, and from the folder where one works, for a rescc that is installed
+ * globally or run by npx. It is an optional peer, because most commands do without it.
+ */
+function runtimeRequire(): NodeJS.Require {
+  const here = createRequire(import.meta.url);
   try {
-    return createRequire(import.meta.url).resolve('onnxruntime-node');
+    here.resolve('onnxruntime-node');
+    return here;
   } catch (error) {
-    return fail(catalogue.runtimeMissing, { with: { found: firstLine(error) } });
+    const there = createRequire(join(process.cwd(), 'package.json'));
+    try {
+      there.resolve('onnxruntime-node');
+      return there;
+    } catch {
+      return fail(catalogue.runtimeMissing, { with: { found: firstLine(error) } });
+    }
   }
 }
+
+const runtimePath = (): string => runtimeRequire().resolve('onnxruntime-node');
 
 interface OrtModule {
   listSupportedBackends(): readonly { readonly name: string }[];
@@ -213,7 +228,7 @@ function firstLine(error: unknown): string {
 
 /** `1.30.0` */
 export function runtimeVersion(): string {
-  const version: unknown = createRequire(import.meta.url)('onnxruntime-node/package.json').version;
+  const version: unknown = runtimeRequire()('onnxruntime-node/package.json').version;
   return typeof version === 'string' ? version : 'unknown';
 }
 

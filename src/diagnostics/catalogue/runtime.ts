@@ -6,8 +6,8 @@ export const runtimeMissing = defineDiagnostic({
   title: 'onnxruntime cannot be loaded',
   found: msg`${'found'}`,
   expected: msg`the package onnxruntime-node with its native library for this platform`,
-  hint: msg`npm install onnxruntime-node@1.30.0`,
-  more: 'Compiling needs no runtime; verify, run and bench do. The native library of onnxruntime-node exists for Linux, macOS (arm64) and Windows, on x64 and arm64.',
+  hint: msg`npm install --ignore-scripts onnxruntime-node@1.30.0`,
+  more: 'Compiling, checking and optimising need no runtime; verify and run do. It is looked for beside rescc and from the working folder. The CPU and WebGPU libraries come with its package; its install script only downloads those of CUDA, and fails where it cannot, which is why the hint leaves it out. The native library of onnxruntime-node exists for Linux, macOS (arm64) and Windows, on x64 and arm64.',
 });
 
 export const providerMissing = defineDiagnostic({
