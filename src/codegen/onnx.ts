@@ -2,44 +2,17 @@
  * An ONNX model as plain data: what `emit` makes, `write` puts on the wire and `text` prints. The field names follow onnx.proto
  * (onnx/onnx); weights stay lazy, so that a model of any size is a few megabytes here.
  */
+import { factOf } from '../ir/elem.ts';
 import type { LazyBytes } from '../ir/foreign.ts';
 import type { Origin } from '../ir/graph.ts';
 import type { OnnxAttr } from '../ir/operator.ts';
 import type { ElemType, ForeignType, HostTensor } from '../ir/types.ts';
 
 /** TensorProto.DataType. */
-export const dataTypes: Readonly<Record<ElemType, number>> = {
-  f32: 1,
-  u8: 2,
-  i8: 3,
-  u16: 4,
-  i16: 5,
-  i32: 6,
-  i64: 7,
-  bool: 9,
-  f16: 10,
-  f64: 11,
-  u32: 12,
-  u64: 13,
-  bf16: 16,
-};
+export const dataTypes = factOf((facts) => facts.onnx);
 
 /** The names that ONNX text has for element types. */
-export const dataTypeNames: Readonly<Record<ElemType, string>> = {
-  f32: 'float',
-  u8: 'uint8',
-  i8: 'int8',
-  u16: 'uint16',
-  i16: 'int16',
-  i32: 'int32',
-  i64: 'int64',
-  bool: 'bool',
-  f16: 'float16',
-  f64: 'double',
-  u32: 'uint32',
-  u64: 'uint64',
-  bf16: 'bfloat16',
-};
+export const dataTypeNames = factOf((facts) => facts.onnxName);
 
 /** A value with its type; a symbolic dimension is its text (dim_param), an empty one has neither a size nor a name. */
 export interface OnnxValue {

@@ -5,6 +5,7 @@
  */
 import { foldedNotFinite, tooLargeForOneFile } from '../diagnostics/catalogue/codegen.ts';
 import { bug, fail, unreachable } from '../diagnostics/diagnostic.ts';
+import { floatFacts } from '../ir/elem.ts';
 import { elemBytes, elementCount, isFloat } from '../ir/types.ts';
 import { fillFloats } from '../weights/expr.ts';
 import { encode } from '../weights/round.ts';
@@ -483,14 +484,6 @@ export async function* tensorPieces(
   }
 }
 
-/** The smallest magnitude that rounds to infinity: half a step beyond the largest number, which rounds to even and so away. */
-const overflowAt: Readonly<Record<string, number>> = {
-  f64: Number.POSITIVE_INFINITY,
-  f32: (2 - 2 ** -24) * 2 ** 127,
-  f16: (2 - 2 ** -11) * 2 ** 15,
-  bf16: (2 - 2 ** -8) * 2 ** 127,
-};
-
 /** Nothing where every number is finite in the element type. */
 function checkFinite(
   initializer: OnnxInitializer,
@@ -499,7 +492,7 @@ function checkFinite(
 ): Promise<void> | undefined {
   const { elem, sources } = initializer;
   if (!sources || !isFloat(elem)) return undefined;
-  const limit = overflowAt[elem] ?? Number.POSITIVE_INFINITY;
+  const limit = floatFacts(elem)?.overflow ?? Number.POSITIVE_INFINITY;
   if (numbers instanceof Float32Array && floatsFinite(numbers)) return undefined;
   let at = 0;
   while (at < numbers.length && Math.abs(numbers[at] ?? 0) < limit) at++;

@@ -30,10 +30,10 @@ import {
   describe,
   evaluate,
   evaluateArgs,
+  finiteScalar,
   labelText,
   numberOf,
   one,
-  scalar,
   sourceText,
   toTensor,
 } from './evaluate.ts';
@@ -279,7 +279,7 @@ function residualOptions(c: Context, f: Frame, args: GivenArgs, span: Span): Res
 function scaled(c: Context, f: Frame, body: Value, { scale, gain }: ResidualOptions, span: Span): Value {
   const mul = operatorByName('mul') ?? bug('there is no mul');
   let y = body;
-  if (scale !== 1) y = makeNode(c, f, mul, [y, scalar(c, y.type.elem, scale)], {}, span)[0] ?? y;
+  if (scale !== 1) y = makeNode(c, f, mul, [y, finiteScalar(c, f, span, y.type.elem, scale)], {}, span)[0] ?? y;
   if (!gain) return y;
   const channels = y.type.dims[1] ?? bug('a residual of rank 1 has no channels');
   const dims = [channels, ...y.type.dims.slice(2).map(() => oneDim)];

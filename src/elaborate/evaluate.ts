@@ -1,5 +1,5 @@
 /** Expressions and chains: what they evaluate to while compiling, and which nodes they make where tensors are involved. */
-import { constCycle, refusedOperator, unknownName, unknownPath } from '../diagnostics/catalogue/names.ts';
+import { constCycle, itRightOfArrow, refusedOperator, unknownName, unknownPath } from '../diagnostics/catalogue/names.ts';
 import { noCurrentValue, noEffect, severalValues } from '../diagnostics/catalogue/structure.ts';
 import {
   badIndex,
@@ -15,6 +15,7 @@ import {
 import { unreachable } from '../diagnostics/diagnostic.ts';
 import type { Span } from '../diagnostics/source.ts';
 import { counterexample, Dim, DimOverflow } from '../ir/dim.ts';
+import { floatFacts } from '../ir/elem.ts';
 import type { Value } from '../ir/graph.ts';
 import { type ElemType, isElemType, isFloat, typeText } from '../ir/types.ts';
 import { type InitSpec, kindText, type Plain, plainText } from '../ops/params.ts';
@@ -44,6 +45,7 @@ import {
 } from './callables.ts';
 import { runConstruct } from './constructs.ts';
 import { Abandon, type Context, nearest } from './context.ts';
+import { itInArguments } from './it.ts';
 import { makeNode, runCallable } from './run.ts';
 
 /** The text of a piece of source, shortened, for messages. */
@@ -92,12 +94,23 @@ export function evaluateChain(c: Context, f: Frame, chain: Chain, run: boolean):
   if (rest.length === 0) return evaluateLink(c, f, head, run);
   let value = one(c, f, evaluateLink(c, f, head, true), head.span);
   for (const [i, link] of rest.entries()) {
+    const again = itInArguments(link);
+    if (again) refuseIt(c, f, rest[i - 1] ?? head, link, again);
     const inner: Frame = { ...f, it: value };
     const results = evaluateLink(c, inner, link, true);
     if (i === rest.length - 1) return results;
     value = one(c, f, results, link.span);
   }
   return [value];
+}
+
+function refuseIt(c: Context, f: Frame, left: Link, link: Link, at: Span): never {
+  const text = sourceText(link.span);
+  return c.fail(itRightOfArrow, f, {
+    span: at,
+    notes: [{ span: left.span, text: '`it` would be what comes from here' }],
+    with: { found: `\`it\` in \`${text}\``, again: text.endsWith('...') ? '…' : text },
+  });
 }
 
 function evaluateLink(c: Context, f: Frame, link: Link, run: boolean): readonly Plain[] {
@@ -233,12 +246,8 @@ function intTensor(c: Context, f: Frame, dim: Dim, span: Span, elem: ElemType | 
   return makeNode(c, f, operator, [], { dim: [dim] }, span)[0] as Value;
 }
 
-/** The largest number of an element type, for literals: beyond it a float is infinite and an integer wraps. */
-const ranges: Readonly<Record<ElemType, readonly [number, number]>> = {
-  f64: [-Number.MAX_VALUE, Number.MAX_VALUE],
-  f32: [-3.4028235677973366e38, 3.4028235677973366e38],
-  bf16: [-3.3895313892515355e38, 3.3895313892515355e38],
-  f16: [-65504, 65504],
+/** The smallest and the largest literal of an integer type: beyond them a number wraps. */
+const ranges: Readonly<Partial<Record<ElemType, readonly [number, number]>>> = {
   i64: [-(2 ** 53), 2 ** 53],
   u64: [0, 2 ** 53],
   i32: [-(2 ** 31), 2 ** 31 - 1],
@@ -250,9 +259,31 @@ const ranges: Readonly<Record<ElemType, readonly [number, number]>> = {
   bool: [0, 1],
 };
 
+/** Refuses a number that is infinite after rounding to a float type. */
+export function checkFinite(c: Context, f: Frame, span: Span, elem: ElemType, value: number): void {
+  const float = floatFacts(elem);
+  if (!float || Math.abs(value) < float.overflow) return;
+  c.fail(wrongKind, f, {
+    span,
+    with: {
+      what: `this number does not fit into ${elem}`,
+      found: String(value),
+      expected: `a number from ${-float.largest} to ${float.largest}`,
+      hint: elem === 'f64' ? 'write a smaller number' : `write a smaller number, or cast the tensor first: \`it -> cast(f32)\``,
+    },
+  });
+}
+
+/** A number as a scalar of an element type, which must be able to hold it. */
+export function finiteScalar(c: Context, f: Frame, span: Span, elem: ElemType, value: number): Value {
+  checkFinite(c, f, span, elem, value);
+  return scalar(c, elem, value);
+}
+
 /** A literal as a scalar of the tensor beside it, which must be able to hold it. */
 function literal(c: Context, f: Frame, span: Span, elem: ElemType, value: number): Value {
-  const [low, high] = ranges[elem];
+  checkFinite(c, f, span, elem, value);
+  const [low, high] = ranges[elem] ?? [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
   if (value >= low && value <= high) return scalar(c, elem, value);
   return c.fail(wrongKind, f, {
     span,
@@ -260,7 +291,7 @@ function literal(c: Context, f: Frame, span: Span, elem: ElemType, value: number
       what: `this number does not fit into ${elem}`,
       found: String(value),
       expected: `a number from ${low} to ${high}`,
-      hint: isFloat(elem) ? 'cast the tensor to f32 first: `it -> cast(f32)`' : 'cast the tensor first: `it -> cast(i64)`',
+      hint: 'cast the tensor first: `it -> cast(i64)`',
     },
   });
 }

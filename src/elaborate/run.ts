@@ -13,7 +13,7 @@ import {
 import { bug } from '../diagnostics/diagnostic.ts';
 import type { Span } from '../diagnostics/source.ts';
 import { Dim, DimOverflow, productOf } from '../ir/dim.ts';
-import type { ConstantRole, Origin, Value } from '../ir/graph.ts';
+import type { ConstantRole, Node, Origin, Value } from '../ir/graph.ts';
 import { type AttrValue, CheckFailure, type Operator } from '../ir/operator.ts';
 import { type ElemType, type HostTensor, isFloat, typeText } from '../ir/types.ts';
 import type { Layer, LayerBuilder } from '../ops/define.ts';
@@ -32,7 +32,7 @@ import {
   targetOf,
 } from './callables.ts';
 import { Abandon, type Context, nearest, nodeCost } from './context.ts';
-import { currentValue, describe, evaluate, live, scalar, sourceText, toTensor } from './evaluate.ts';
+import { checkFinite, currentValue, describe, evaluate, finiteScalar, live, scalar, sourceText, toTensor } from './evaluate.ts';
 import { runBody } from './statements.ts';
 
 /** Runs a layer, block or body on the current value. A label, or the position inside `sequential`, becomes its path. */
@@ -128,6 +128,7 @@ function create(
   // Nodes have a few operands; a concat of a list has as many as that.
   c.spend(nodeCost + 4 * Math.max(0, operands.length - 4), span, f);
   const node = c.graph.create(operator, operands, attrs, origin);
+  checkAttributes(c, f, node, span);
   for (const { type } of node.results) {
     // Ranks and the operands of a concat are as large as a list is.
     c.spend(type.dims.length / 8, span, f);
@@ -135,6 +136,16 @@ function create(
     if (count > maxElements) c.fail(enormous, f, { span, with: { found: `${operator.name} gives ${typeText(type)}` } });
   }
   return node.results;
+}
+
+/** Numbers among the attributes are used in the type of the first float around. Infinite ones are bounds that are none. */
+function checkAttributes(c: Context, f: Frame, node: Node, span: Span): void {
+  for (const [name, { kind }] of Object.entries(node.op.attrs)) {
+    const value = node.attrs[name];
+    if (kind !== 'float' || typeof value !== 'number' || !Number.isFinite(value)) continue;
+    const elem = [...node.operands, ...node.results].find((one) => one && isFloat(one.type.elem))?.type.elem;
+    if (elem) checkFinite(c, f, span, elem, value);
+  }
 }
 
 /** Turns a failed constraint into a diagnostic at the call, with a note where its operand was made. */
@@ -406,7 +417,7 @@ function layerBuilder(c: Context, f: Frame, layer: Layer, operands: readonly Val
         layer.name,
       ),
     constant: (tensor: HostTensor) => c.graph.constant(c.content.literal(tensor)),
-    scalar: (elem, value) => scalar(c, elem, value),
+    scalar: (elem, value) => finiteScalar(c, f, span, elem, value),
     dimValue: (dim) => {
       const operator = operatorByName('dim_value');
       if (dim.constant !== undefined || !operator) return scalar(c, 'i64', dim.constant ?? 0);
@@ -457,6 +468,7 @@ export function parameter(
       with: { path, found: `${elem}${shape()}`, expected: typeText(old) },
     });
   }
+  if (init.value !== undefined) checkFinite(c, f, span, elem, init.value);
   const value = c.graph.constant(c.content.initial(path, known, elem, init), role, path);
   c.parameters.set(path, { value, span });
   return value;

@@ -4,6 +4,7 @@
  * value_info may.
  */
 import { Dim, DimOverflow } from '../ir/dim.ts';
+import { elemFacts } from '../ir/elem.ts';
 import type { Graph, Value } from '../ir/graph.ts';
 import type { ElemType, ForeignType, TensorType } from '../ir/types.ts';
 import { NotLifted } from './lift.ts';
@@ -51,21 +52,6 @@ const otherNames: Readonly<Record<number, string>> = {
   23: 'float4e2m1',
   24: 'float8e8m0',
 };
-const elemNames: Readonly<Record<ElemType, readonly [string, number]>> = {
-  f32: ['float', 1],
-  u8: ['uint8', 2],
-  i8: ['int8', 3],
-  u16: ['uint16', 4],
-  i16: ['int16', 5],
-  i32: ['int32', 6],
-  i64: ['int64', 7],
-  bool: ['bool', 9],
-  f16: ['float16', 10],
-  f64: ['double', 11],
-  u32: ['uint32', 12],
-  u64: ['uint64', 13],
-  bf16: ['bfloat16', 16],
-};
 
 function varint(n: number): readonly number[] {
   const out: number[] = [];
@@ -102,12 +88,12 @@ export function otherTensor(dataType: number, dims: readonly number[] | undefine
 
 /** A tensor of one of ours whose rank nobody knows. */
 export function unrankedTensor(elem: ElemType): ForeignType {
-  const [name, dataType] = elemNames[elem];
+  const { onnxName: name, onnx: dataType } = elemFacts[elem];
   return { text: `tensor(${name})`, proto: tensorProto(dataType, undefined) };
 }
 
 export function dataTypeOf(elem: ElemType): number {
-  return elemNames[elem][1];
+  return elemFacts[elem].onnx;
 }
 
 export const unknownType: ForeignType = { text: 'unknown' };

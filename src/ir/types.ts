@@ -1,26 +1,13 @@
 /** Element types, tensor types with symbolic dimensions, and tensors that are held in memory. */
 import type { Dim } from './dim.ts';
+import { factOf } from './elem.ts';
 
 export const elemTypes = ['f32', 'f16', 'bf16', 'f64', 'i64', 'i32', 'i16', 'i8', 'u64', 'u32', 'u16', 'u8', 'bool'] as const;
 /** Element types of tensors, by the names that sources use. */
 export type ElemType = (typeof elemTypes)[number];
 
 /** Bytes of one element in a file. */
-export const elemBytes: Readonly<Record<ElemType, number>> = {
-  f32: 4,
-  f16: 2,
-  bf16: 2,
-  f64: 8,
-  i64: 8,
-  i32: 4,
-  i16: 2,
-  i8: 1,
-  u64: 8,
-  u32: 4,
-  u16: 2,
-  u8: 1,
-  bool: 1,
-};
+export const elemBytes = factOf((facts) => facts.bytes);
 
 export function isElemType(name: string): name is ElemType {
   return (elemTypes as readonly string[]).includes(name);

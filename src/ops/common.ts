@@ -1,6 +1,7 @@
 /** What operator definitions share: reading attributes and operands, axes, NumPy broadcasting of types and of numbers, integer ranges. */
 import { bug } from '../diagnostics/diagnostic.ts';
 import { Dim } from '../ir/dim.ts';
+import { floatFacts } from '../ir/elem.ts';
 import { type Attrs, type Check, CheckFailure } from '../ir/operator.ts';
 import { type ElemType, elementCount, type HostTensor, isElemType, isFloat, type TensorType, typeText } from '../ir/types.ts';
 import { dimsAttr, stringAttr } from './attrs.ts';
@@ -271,28 +272,22 @@ export function wrapAll(elem: ElemType, data: Float64Array): Float64Array {
   return data;
 }
 
-/** Significand bits behind the first, smallest normal exponent, largest finite value. */
-const floatShape = {
-  f16: { bits: 10, low: -14, top: 65504 },
-  bf16: { bits: 7, low: -126, top: 255 * 2 ** 120 },
-} as const;
-
 const bitsOf = new DataView(new ArrayBuffer(8));
 
 /** A float64 as the float type holds it: rounded once, halves to even. */
 export function roundFloat(elem: 'f32' | 'f16' | 'bf16' | 'f64', value: number): number {
   if (elem === 'f64' || !Number.isFinite(value) || value === 0) return value;
   if (elem === 'f32') return Math.fround(value);
-  const { bits, low, top } = floatShape[elem];
+  const { significand, smallestNormal, largest } = floatFacts(elem) ?? bug(`${elem} is no float type`);
   const size = Math.abs(value);
   bitsOf.setFloat64(0, size);
-  const exponent = Math.max(low, (bitsOf.getInt32(0) >> 20) - 1023);
-  const quantum = 2 ** (exponent - bits);
+  const exponent = Math.max(Math.log2(smallestNormal), (bitsOf.getInt32(0) >> 20) - 1023);
+  const quantum = 2 ** (exponent - significand + 1);
   const scaled = size / quantum;
   const below = Math.floor(scaled);
   const part = scaled - below;
   const rounded = (part > 0.5 || (part === 0.5 && below % 2 === 1) ? below + 1 : below) * quantum;
-  const out = rounded > top ? Infinity : rounded;
+  const out = rounded > largest ? Infinity : rounded;
   return value < 0 ? -out : out;
 }
 

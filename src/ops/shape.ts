@@ -5,6 +5,7 @@
  */
 import { bug } from '../diagnostics/diagnostic.ts';
 import { Dim } from '../ir/dim.ts';
+import { elemFacts } from '../ir/elem.ts';
 import type { AttrSpec, Check, InferContext, OnnxAttr, OnnxBuilder, Operator, SampleSource } from '../ir/operator.ts';
 import { type ElemType, elementCount, type HostTensor, isFloat, type TensorType, typeText } from '../ir/types.ts';
 import { dimsAttr, given, numberAttr, numbersAttr, stringAttr } from './attrs.ts';
@@ -1088,22 +1089,11 @@ export const shapeOf = defineOperator({
 
 // Element types ---------------------------------------------------------------------------------------------------------------------
 
-/** Bits of a number that each type holds exactly, its sign apart. */
-const exactBits: Readonly<Record<ElemType, number>> = {
-  bool: 1,
-  u8: 8,
-  i8: 7,
-  u16: 16,
-  i16: 15,
-  u32: 32,
-  i32: 31,
-  u64: 64,
-  i64: 63,
-  bf16: 8,
-  f16: 11,
-  f32: 24,
-  f64: 53,
-};
+/** Bits of a number that a type holds exactly, its sign apart. */
+function exactBits(elem: ElemType): number {
+  const { float, integers } = elemFacts[elem];
+  return float?.significand ?? Math.log2((integers?.[1] ?? 0) + 1);
+}
 
 /** Whether every value of the one type is a value of the other, so that a cast there and back changes nothing. */
 export function isLossless(from: ElemType, to: ElemType): boolean {
@@ -1112,7 +1102,7 @@ export function isLossless(from: ElemType, to: ElemType): boolean {
   if (isFloat(from)) return (to === 'f64' && from !== 'f64') || (to === 'f32' && (from === 'f16' || from === 'bf16'));
   const signed = from.startsWith('i');
   if (signed && to.startsWith('u')) return false;
-  return exactBits[from] <= exactBits[to];
+  return exactBits(from) <= exactBits(to);
 }
 
 function castNumber(from: ElemType, to: ElemType, value: number): number {
@@ -1154,7 +1144,7 @@ export const cast = defineOperator({
     ];
   },
   lower(builder, node, operands) {
-    return [builder.node('Cast', operands, { to: onnxInt(onnxElem[elemAttr(node.attrs, 'to')]) }, node.y.type)];
+    return [builder.node('Cast', operands, { to: onnxInt(elemFacts[elemAttr(node.attrs, 'to')].onnx) }, node.y.type)];
   },
   sample(source) {
     const dims = sampleDims(source, 0, 3);
@@ -1164,23 +1154,6 @@ export const cast = defineOperator({
     return { operands: [source.tensor(dims, { elem: from, ...range })], attrs: { to } };
   },
 });
-
-/** TensorProto.DataType, onnx.proto. */
-const onnxElem: Readonly<Record<ElemType, number>> = {
-  f32: 1,
-  u8: 2,
-  i8: 3,
-  u16: 4,
-  i16: 5,
-  i32: 6,
-  i64: 7,
-  bool: 9,
-  f16: 10,
-  f64: 11,
-  u32: 12,
-  u64: 13,
-  bf16: 16,
-};
 
 export const castLayer = defineLayer({
   name: 'cast',

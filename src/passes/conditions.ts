@@ -1,7 +1,7 @@
 /** Questions that the conditions of several rules ask. None of them mutates; each answers yes only where it can show it. */
 import type { Node, Value } from '../ir/graph.ts';
-import { type ElemType, elementCount } from '../ir/types.ts';
-import { residentLimit, type WeightExpr } from '../weights/expr.ts';
+import { elementCount } from '../ir/types.ts';
+import type { WeightExpr } from '../weights/expr.ts';
 import { bytesOf } from './driver.ts';
 
 /** The node that makes a value, if it stands in the same graph as `reader`: no rule moves work across the border of a loop's body. */
@@ -22,52 +22,6 @@ export function isConstant(value: Value | undefined): value is Value {
 
 export function allConstant(values: readonly (Value | undefined)[]): boolean {
   return values.every((value) => value === undefined || isConstant(value));
-}
-
-/** Magnitudes from here on round to infinity: half a step above the largest number. */
-const limits: Partial<Record<ElemType, number>> = {
-  f64: Number.POSITIVE_INFINITY,
-  f32: 2 ** 128 - 2 ** 103,
-  bf16: 2 ** 128 - 2 ** 119,
-  f16: 65520,
-};
-
-/** What larger weights are computed into to be looked at, because their numbers would stay in memory otherwise. */
-const scratch = new Float64Array(residentLimit);
-
-/** The elements, where they can be known at once; those of a weight that is no vector are overwritten by the next call. */
-function look(x: WeightExpr): Float64Array | undefined {
-  if (x.dims.length <= 1) return x.resident;
-  if (!x.sync || x.count > residentLimit) return undefined;
-  const elements = scratch.subarray(0, x.count);
-  return x.fill(0, elements) instanceof Promise ? undefined : elements;
-}
-
-/** Every element is known, and is a finite number of its element type after rounding. */
-export function finiteKnown(x: WeightExpr): boolean {
-  const limit = limits[x.elem];
-  const elements = limit === undefined ? undefined : look(x);
-  if (limit === undefined || !elements) return false;
-  for (const element of elements) if (!(Math.abs(element) < limit)) return false;
-  return true;
-}
-
-/** Weights of more elements than this are not looked at: what is looked at stays in memory. */
-const lookLimit = 1024;
-
-/**
- * Whether weights that a rule made out of finite ones stay finite. Vectors and small weights are looked at. Of larger ones, the factors (all small,
- * all known) must be at most 2^40 in magnitude: with f32's and bf16's range the original would have to exceed 10^26, with f64's more. f16 has no
- * such room: there factors must not exceed 1, and sums of products are refused.
- */
-export function finiteFold(factors: readonly WeightExpr[], made: readonly WeightExpr[]): boolean {
-  if (!factors.every(finiteKnown)) return false;
-  return made.every((x) => {
-    if ((x.dims.length <= 1 || x.count <= lookLimit) && x.sync && x.count <= residentLimit) return finiteKnown(x);
-    if (x.elem === 'f16' && (factors.length === 0 || x.dims.length <= 1)) return false;
-    const room = x.elem === 'f16' ? 1 : 2 ** 40;
-    return factors.every((factor) => factor.resident?.every((element) => Math.abs(element) <= room) ?? false);
-  });
 }
 
 function isExpression(x: object): x is WeightExpr {

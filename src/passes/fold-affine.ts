@@ -6,7 +6,8 @@ import type { Node, Value } from '../ir/graph.ts';
 import { sameType } from '../ir/types.ts';
 import { numberAttr } from '../ops/attrs.ts';
 import * as w from '../weights/expr.ts';
-import { copyIsFree, finiteFold, finiteKnown, isConstant, isPositive, producerIn, product, soleReader } from './conditions.ts';
+import { copyIsFree, isConstant, isPositive, producerIn, product, soleReader } from './conditions.ts';
+import { staysNormal } from './range.ts';
 import { type Rewriter, rule } from './rule.ts';
 import {
   type Affine,
@@ -23,6 +24,7 @@ import {
   type LinearView,
   linearOperators,
   linearView,
+  normalFold,
   outputAxis,
   rebuild,
   scaleInputs,
@@ -127,7 +129,7 @@ Exact when
   constant      the weights are constants
   channels      the constant has one element, or one per output channel along the channels' axis, and does not widen the shape
   positive      through ReLU, LeakyReLU, PReLU and max pool passes a scale above zero alone; through average pools any scale; no shift
-  finite        s, s·W and the new bias are finite in the element type
+  normal        s is finite; s·W and the new bias stay in the normal range of the element type (see *Range*)
   weight-copy   nobody else reads W, or the copy is smaller than what goes
 Rounding: in float64, rounded once.
 Source: Lim et al. 2017, EDSR, arXiv:1707.02921, §3.3 (residual scaling); the equations.`,
@@ -144,9 +146,9 @@ Source: Lim et al. 2017, EDSR, arXiv:1707.02921, §3.3 (residual scaling); the e
     constant: ({ linear }) => hasConstantWeights(linear),
     channels: (m) => sameType(m.arithmetic.node.y.type, m.arithmetic.x.type) && foldedUp(m) !== undefined,
     positive: ({ chain, arithmetic }) => scaleMayPass(chain, arithmetic.scale),
-    finite: (m) => {
+    normal: (m) => {
       const folded = foldedUp(m);
-      return folded !== undefined && finiteFold(folded.factors, folded.bias ? [folded.weight, folded.bias] : [folded.weight]);
+      return folded !== undefined && normalFold(m.linear, folded);
     },
     'weight-copy': ({ arithmetic, linear }) => !arithmetic.scale || copyIsFree(linear.weight, linear.node, 0),
   },
@@ -191,6 +193,17 @@ function foldedNorm(m: Normed): { readonly gain: w.WeightExpr; readonly bias: w.
   return { gain: scale ? w.mul(w.exprOf(gain), scale) : w.exprOf(gain), bias: shift ? w.add(scaled, shift) : scaled };
 }
 
+/** Whether a norm's new gain and bias stay in the range of their type. */
+function normalGain(
+  norm: Node,
+  scale: w.WeightExpr | undefined,
+  { gain, bias }: { readonly gain: w.WeightExpr; readonly bias: w.WeightExpr },
+): boolean {
+  const old = norm.operand(1);
+  const weight = old?.content === gain ? undefined : gain;
+  return staysNormal({ factors: scale ? [scale] : [], weight, was: old && w.exprOf(old), bias });
+}
+
 export const foldAffineIntoNorm = rule({
   name: 'fold-affine/into-norm',
   doc: `Folds arithmetic with a constant into the gain and the bias of the normalisation before it.
@@ -201,7 +214,7 @@ Exact when
   one-reader   only the arithmetic reads the norm, which is no output
   constant     γ and β are there, and constants
   channels     the constant has one element, or one per channel along axis 1, and does not widen the shape
-  finite       s·γ and s·β + t are finite in the element type
+  normal       s·γ and s·β + t stay in the normal range of the element type (see *Range*)
 Rounding: in float64, rounded once.
 Source: the equation.`,
   roots: arithmeticOperators,
@@ -214,9 +227,9 @@ Source: the equation.`,
     'one-reader': ({ arithmetic, norm }) => soleReader(norm.y) === arithmetic.node,
     constant: ({ norm }) => isConstant(norm.operand(1)) && isConstant(norm.operand(2)),
     channels: (m) => sameType(m.arithmetic.node.y.type, m.norm.y.type) && normVectors(m) !== undefined,
-    finite: (m) => {
+    normal: (m) => {
       const folded = foldedNorm(m);
-      return folded !== undefined && finiteKnown(folded.gain) && finiteKnown(folded.bias);
+      return folded !== undefined && normalGain(m.norm, m.arithmetic.scale, folded);
     },
   },
   rewrite(m, g) {
@@ -268,7 +281,7 @@ Exact when
   constant       every reader's weights are constants
   channels       the constant has one element, or one per input channel along the channels' axis, and does not widen the shape
   shift          it does not shift, or no reader pads and none is a transposed conv
-  finite         s, t, W·s and the new bias are finite in the element type
+  normal         s and t are finite; W·s and the new bias stay in the normal range of the element type (see *Range*)
   weight-copy    nobody else reads a reader's W, or only readers that fold as well
 Rounding: in float64, rounded once.
 Source: the equation.`,
@@ -287,10 +300,10 @@ Source: the equation.`,
       sameType(arithmetic.node.y.type, arithmetic.x.type) &&
       readers.every((r) => r !== undefined && foldedBehind(arithmetic, r) !== undefined),
     shift: ({ arithmetic, readers }) => !arithmetic.shift || readers.every((r) => r !== undefined && takesShift(r)),
-    finite: ({ arithmetic, readers }) =>
+    normal: ({ arithmetic, readers }) =>
       readers.every((r) => {
         const folded = r && foldedBehind(arithmetic, r);
-        return folded !== undefined && finiteFold(folded.factors, folded.bias ? [folded.weight, folded.bias] : [folded.weight]);
+        return r !== undefined && folded !== undefined && normalFold(r, folded);
       }),
     'weight-copy': ({ arithmetic, readers }) =>
       !arithmetic.scale ||
@@ -355,7 +368,7 @@ Exact when
   constant      the weights are constants
   channels      the scale has one element, or one per channel along the channels' axis, and does not widen the shape
   positive      through ReLU, LeakyReLU, PReLU and max pool passes a scale above zero alone; through average pools and concats any
-  finite        s and W·s are finite in the element type
+  normal        s is finite, and W·s stays in the normal range of the element type (see *Range*)
   weight-copy   nobody else reads W
 Rounding: in float64, rounded once.
 Source: the equations.`,
@@ -388,9 +401,14 @@ Source: the equations.`,
     constant: ({ linear }) => hasConstantWeights(linear),
     channels: (m) => sameType(m.arithmetic.node.y.type, m.arithmetic.x.type) && scaleThrough(m) !== undefined,
     positive: ({ chain, arithmetic }) => scaleMayPass(chain, arithmetic.scale),
-    finite: (m) => {
+    normal: (m) => {
       const scale = scaleThrough(m);
-      return scale !== undefined && finiteFold([scale], [scaleInputs(m.linear, weightOf(m.linear), scale)]);
+      if (!scale) return false;
+      return normalFold(m.linear, {
+        weight: scaleInputs(m.linear, weightOf(m.linear), scale),
+        bias: undefined,
+        factors: [scale],
+      });
     },
     'weight-copy': ({ linear }) => copyIsFree(linear.weight, linear.node, 0),
   },
@@ -439,7 +457,7 @@ Constants may widen the shape: so does the one that is made of them.
 Exact when
   one-reader   only the outer reads the inner, which is no output
   no-growth    the combined constant has no more elements than the two
-  finite       it is finite in the element type
+  normal       it is finite, and a product of two that are not zero is no smaller than the smallest normal number of the element type (see *Range*)
 Rounding: in float64, rounded once.
 Source: associativity.`,
   roots: arithmeticOperators,
@@ -454,9 +472,12 @@ Source: associativity.`,
       const count = product(together(m)?.constant.dims ?? [Infinity]);
       return count <= product(w.exprOf(m.outer.constant).dims) + product(w.exprOf(m.inner.constant).dims);
     },
-    finite: (m) => {
+    normal: (m) => {
       const made = together(m);
-      return made !== undefined && finiteKnown(made.constant);
+      if (!made) return false;
+      // What is added is a bias, without a weight whose elements could get lost.
+      if (made.op !== 'mul') return staysNormal({ factors: [], bias: made.constant });
+      return staysNormal({ factors: [m.inner.scale, m.outer.scale].filter((x) => x !== undefined), weight: made.constant });
     },
   },
   rewrite(m, g) {
@@ -503,7 +524,7 @@ Exact when
   one-reader   only the batchnorm reads the arithmetic, which is no output
   constant     the batchnorm's vectors are constants
   channels     the constant has one element, or one per channel along axis 1, and does not widen the shape
-  finite       the new gain and bias are finite in the element type
+  normal       the new gain and bias stay in the normal range of the element type (see *Range*)
 Rounding: in float64, rounded once.
 Source: the equation.`,
   roots: ['batchnorm'],
@@ -515,9 +536,9 @@ Source: the equation.`,
     'one-reader': ({ norm, arithmetic }) => soleReader(arithmetic.node.y) === norm,
     constant: ({ norm }) => batchnormVectors(norm).every(isConstant),
     channels: (m) => sameType(m.arithmetic.node.y.type, m.arithmetic.x.type) && foldedBefore(m) !== undefined,
-    finite: (m) => {
+    normal: (m) => {
       const folded = foldedBefore(m);
-      return folded !== undefined && finiteKnown(folded.gain) && finiteKnown(folded.bias);
+      return folded !== undefined && normalGain(m.norm, m.arithmetic.scale, folded);
     },
   },
   rewrite(m, g) {

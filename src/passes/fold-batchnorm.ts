@@ -4,16 +4,7 @@
  */
 import type { Node } from '../ir/graph.ts';
 import * as w from '../weights/expr.ts';
-import {
-  allConstant,
-  bytesFreed,
-  copyIsFree,
-  everyElement,
-  finiteFold,
-  producerIn,
-  sameConstant,
-  soleReader,
-} from './conditions.ts';
+import { allConstant, bytesFreed, copyIsFree, everyElement, producerIn, sameConstant, soleReader } from './conditions.ts';
 import { rule } from './rule.ts';
 import {
   batchnormAffine,
@@ -22,6 +13,7 @@ import {
   hasConstantWeights,
   type LinearView,
   linearView,
+  normalFold,
   outputAxis,
   rebuild,
   scaleInputs,
@@ -70,7 +62,7 @@ Exact when
   constant       W, b, γ, β, μ, σ² are constants; the batchnorm is in inference form, the graph has no other
   channel-axis   the batchnorm's channel axis 1 is the operator's output axis: always for conv and transposed conv, rank 2 for
                  linear and matmul, whose outputs are the last axis
-  finite         s, s·W and the new bias are finite in the element type (ε = 0 with σ² = 0 is not)
+  normal         s is finite (ε = 0 with σ² = 0 is not); s·W and the new bias stay in the normal range of the element type (see *Range*)
   weight-copy    nobody else reads W, or all readers fold alike, or the copy is smaller than what goes
 W of a transposed conv is [in, out/groups, …]: s is applied per group slice. A missing bias is made in the weights' element type.
 Rounding: s, s·W and the bias in float64, rounded once.
@@ -84,10 +76,7 @@ Source: Jacob et al. 2018, arXiv:1712.05877, §3.2.`,
     'one-reader': ({ bn, linear }) => soleReader(linear.node.y) === bn,
     constant: ({ bn, linear }) => hasConstantWeights(linear) && allConstant(batchnormVectors(bn)),
     'channel-axis': ({ linear }) => outputAxis(linear) === 1,
-    finite: (m) => {
-      const { weight, bias, factors } = foldedInto(m);
-      return finiteFold(factors, [weight, bias]);
-    },
+    normal: (m) => normalFold(m.linear, foldedInto(m)),
     'weight-copy': (m) =>
       copyIsFree(m.linear.weight, m.linear.node, bytesFreed(batchnormVectors(m.bn), m.bn), (other) => foldsAlike(other, m)),
   },
@@ -131,7 +120,7 @@ Exact when
   constant       the vectors and every reader's weights are constants
   shift          t is zero, or no reader pads (zeros of a padding are not shifted) and none is a transposed conv (its outputs see
                  different numbers of taps)
-  finite         s, t, W·s and the new bias are finite in the element type
+  normal         s and t are finite; W·s and the new bias stay in the normal range of the element type (see *Range*)
   weight-copy    nobody else reads a reader's W, or the copy is smaller than what goes
 Rounding: in float64, rounded once.
 Source: the equation; Jacob et al. 2018, arXiv:1712.05877, §3.2 for the other direction.`,
@@ -148,13 +137,9 @@ Source: the equation; Jacob et al. 2018, arXiv:1712.05877, §3.2 for the other d
     constant: ({ bn, readers }) =>
       allConstant(batchnormVectors(bn)) && readers.every((r) => r !== undefined && hasConstantWeights(r)),
     shift: ({ bn, readers }) => shiftsNothing(bn) || readers.every((r) => r !== undefined && takesShift(r)),
-    finite: ({ bn, readers }) => {
+    normal: ({ bn, readers }) => {
       const { scale, shift } = batchnormAffine(bn);
-      return readers.every((r) => {
-        if (!r) return false;
-        const { weight, bias } = foldedBehind(bn, r);
-        return finiteFold([scale, shift], bias ? [weight, bias] : [weight]);
-      });
+      return readers.every((r) => r !== undefined && normalFold(r, { ...foldedBehind(bn, r), factors: [scale, shift] }));
     },
     'weight-copy': ({ bn, readers }) =>
       readers.every((r) => {

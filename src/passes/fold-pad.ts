@@ -3,6 +3,7 @@
  * pool's is nothing at all, which is why zeros go into it only where no element is negative.
  * ONNX Pad-13, Conv-11, AveragePool-11, MaxPool-12.
  */
+import { floatFacts } from '../ir/elem.ts';
 import type { Node } from '../ir/graph.ts';
 import { isFloat } from '../ir/types.ts';
 import { boolAttr, numberAttr, numbersAttr, stringAttr } from '../ops/attrs.ts';
@@ -30,19 +31,12 @@ function spatialPads(pad: Node): readonly number[] {
   return [...all.slice(2, rank), ...all.slice(rank + 2)];
 }
 
-/** The largest number that every element of a float type is at least as large as: the finite lowest. */
-const lowest: Readonly<Record<string, number>> = {
-  f64: -Number.MAX_VALUE,
-  f32: -(2 ** 128 - 2 ** 104),
-  f16: -65504,
-  bf16: -(2 ** 128 - 2 ** 120),
-};
-
 /** What is put there is never the only maximum: it is no larger than any element. */
 function neverLargest(pad: Node): boolean {
   const value = numberAttr(pad.attrs, 'value');
   const { elem } = pad.x.type;
-  if (isFloat(elem) && value <= (lowest[elem] ?? Number.NEGATIVE_INFINITY)) return true;
+  const lowest = -(floatFacts(elem)?.largest ?? Number.POSITIVE_INFINITY);
+  if (isFloat(elem) && value <= lowest) return true;
   if (elem === 'i8' && value === -128) return true;
   return value <= 0 && isNonNegative(pad.x);
 }

@@ -10,7 +10,7 @@ import type { Node, Value } from '../ir/graph.ts';
 import { sameType } from '../ir/types.ts';
 import { numbersAttr } from '../ops/attrs.ts';
 import * as w from '../weights/expr.ts';
-import { copyIsFree, finiteFold, producerIn, product, soleReader } from './conditions.ts';
+import { copyIsFree, producerIn, product, soleReader } from './conditions.ts';
 import { axisOf, type Piece, pieceOf } from './cut-and-join.ts';
 import { type Rewriter, rule } from './rule.ts';
 import {
@@ -23,6 +23,7 @@ import {
   hasConstantWeights,
   type LinearView,
   linearView,
+  normalFold,
   outputAxis,
   rebuild,
   scaleOutputs,
@@ -167,7 +168,7 @@ Exact when
                (see the head of the file); the constant has one element, or lies along the cut axis, and widens nothing
   apart        all other readers of the value are slices of other places of the axis, and it is no output
   constant     the weights are constants
-  finite       s, t, the new weights and biases are finite in the element type
+  normal       s and t are finite; the new weights and biases stay in the normal range of the element type (see *Range*)
   weight-copy  nobody else reads the weights
 Only the next node reads each on the way. Rounding: in float64, rounded once.
 Source: Liu et al. 2016, arXiv:1512.02325 (the variances of the box coding); the equation.`,
@@ -198,12 +199,9 @@ Source: Liu et al. 2016, arXiv:1512.02325 (the variances of the box coding); the
       });
     },
     constant: ({ plan }) => plan !== undefined && leavesOf(plan).every(({ view }) => hasConstantWeights(view)),
-    finite: ({ plan }) =>
+    normal: ({ plan }) =>
       plan !== undefined &&
-      leavesOf(plan).every((leaf) => {
-        const { weight, bias } = folded(leaf);
-        return finiteFold(leaf.at.scale ? [leaf.at.scale] : [], bias ? [weight, bias] : [weight]);
-      }),
+      leavesOf(plan).every((leaf) => normalFold(leaf.view, { ...folded(leaf), factors: leaf.at.scale ? [leaf.at.scale] : [] })),
     'weight-copy': ({ plan }) =>
       plan !== undefined && leavesOf(plan).every(({ view, at }) => !at.scale || copyIsFree(view.weight, view.node, 0)),
   },

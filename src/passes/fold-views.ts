@@ -11,7 +11,7 @@ import type { Node, Value } from '../ir/graph.ts';
 import { sameType } from '../ir/types.ts';
 import { numberAttr, numbersAttr } from '../ops/attrs.ts';
 import * as w from '../weights/expr.ts';
-import { allConstant, bytesFreed, copyIsFree, finiteFold, producerIn, product, soleReader } from './conditions.ts';
+import { allConstant, bytesFreed, copyIsFree, producerIn, product, soleReader } from './conditions.ts';
 import { rule } from './rule.ts';
 import {
   type Affine,
@@ -24,6 +24,7 @@ import {
   inputAxis,
   type LinearView,
   linearView,
+  normalFold,
   outputAxis,
   rebuild,
   scaleInputs,
@@ -164,8 +165,8 @@ function foldedDown(m: Far): Folded | undefined {
   };
 }
 
-function isFiniteFold(folded: Folded | undefined): boolean {
-  return folded !== undefined && finiteFold(folded.factors, folded.bias ? [folded.weight, folded.bias] : [folded.weight]);
+function isNormalFold(linear: LinearView, folded: Folded | undefined): boolean {
+  return folded !== undefined && normalFold(linear, folded);
 }
 
 /** What the vectors of a batchnorm take that go with it. */
@@ -184,7 +185,7 @@ Exact when
   constant      the weights are constants
   channels      the channels lie along the operator's output axis before the views, each perhaps on several neighbouring outputs; or there is but
                 one element; and nothing is widened
-  finite        s, s'·W and the new bias are finite in the element type
+  normal        s is finite; s'·W and the new bias stay in the normal range of the element type (see *Range*)
   weight-copy   nobody else reads W, or the copy is smaller than what goes
 Rounding: in float64, rounded once.
 Source: Jacob et al. 2018, arXiv:1712.05877, §3.2; reshapes keep the row-major order (see the head of the file).`,
@@ -202,7 +203,7 @@ Source: Jacob et al. 2018, arXiv:1712.05877, §3.2; reshapes keep the row-major 
     'one-reader': ({ linear, chain }) => [linear.node, ...chain].every((node) => soleReader(node.y) !== undefined),
     constant: ({ linear }) => hasConstantWeights(linear),
     channels: (m) => vectorsAt(m, true) !== undefined,
-    finite: (m) => isFiniteFold(foldedUp(m)),
+    normal: (m) => isNormalFold(m.linear, foldedUp(m)),
     'weight-copy': (m) => !m.channels.scale || copyIsFree(m.linear.weight, m.linear.node, freed(m)),
   },
   rewrite(m, g) {
@@ -226,7 +227,7 @@ Exact when
   channels      the channels lie along the operator's input axis behind the views, each perhaps on several neighbouring inputs; or there is but one
                 element; and nothing is widened
   shift         it does not shift, or the operator does not pad and is no transposed conv
-  finite        s, t, W·s' and the new bias are finite in the element type
+  normal        s and t are finite; W·s' and the new bias stay in the normal range of the element type (see *Range*)
   weight-copy   nobody else reads W, or the copy is smaller than what goes
 Rounding: in float64, rounded once.
 Source: the equation; reshapes keep the row-major order (see the head of the file).`,
@@ -252,7 +253,7 @@ Source: the equation; reshapes keep the row-major order (see the head of the fil
     constant: ({ linear }) => hasConstantWeights(linear),
     channels: (m) => vectorsAt(m, false) !== undefined,
     shift: ({ channels, linear }) => !channels.shift || takesShift(linear),
-    finite: (m) => isFiniteFold(foldedDown(m)),
+    normal: (m) => isNormalFold(m.linear, foldedDown(m)),
     'weight-copy': (m) => !m.channels.scale || copyIsFree(m.linear.weight, m.linear.node, freed(m)),
   },
   rewrite(m, g) {
@@ -319,7 +320,7 @@ Exact when
   every-operand  every operand is a linear operator with constant weights whose outputs lie along the joined axis
   one-reader     only the next node reads each of them and the concat, and none is an output
   channels       the channels are those of the joined axis, or there is but one element
-  finite         the scales, the new weights and biases are finite in the element type
+  normal         the scales are finite; the new weights and biases stay in the normal range of the element type (see *Range*)
   weight-copy    nobody else reads the weights
 Rounding: in float64, rounded once.
 Source: the equation; Jacob et al. 2018, arXiv:1712.05877, §3.2.`,
@@ -341,9 +342,8 @@ Source: the equation; Jacob et al. 2018, arXiv:1712.05877, §3.2.`,
     'one-reader': ({ channels, concat, parts }) =>
       soleReader(concat.y) === channels.node && parts.every((view) => view !== undefined && soleReader(view.node.y) === concat),
     channels: ({ channels, axis }) => channels.count === 1 || channels.axis === axis,
-    finite: (m) =>
-      foldedParts(m)?.every(({ weight, bias, scale }) => finiteFold(scale ? [scale] : [], bias ? [weight, bias] : [weight])) ??
-      false,
+    normal: (m) =>
+      foldedParts(m)?.every((part) => normalFold(part.view, { ...part, factors: part.scale ? [part.scale] : [] })) ?? false,
     'weight-copy': ({ channels, parts }) =>
       !channels.scale || parts.every((view) => view !== undefined && copyIsFree(view.weight, view.node, 0)),
   },

@@ -7,7 +7,8 @@ import type { AttrValue } from '../ir/operator.ts';
 import { isFloat, sameType } from '../ir/types.ts';
 import { boolAttr, numberAttr, numbersAttr } from '../ops/attrs.ts';
 import * as w from '../weights/expr.ts';
-import { copyIsFree, finiteFold, isConstant, producerIn, product, soleReader } from './conditions.ts';
+import { copyIsFree, isConstant, producerIn, product, soleReader } from './conditions.ts';
+import { staysNormal } from './range.ts';
 import { rule } from './rule.ts';
 import { changed } from './views.ts';
 
@@ -89,7 +90,7 @@ export const gemmIsLinear = rule({
 Exact when
   plain         A is read as it is: rows of x are rows of the result
   constant      B and C are constants, and C has one element, or one per column of the result
-  finite        α·B and β·C are finite in the element type
+  normal        α·B and β·C stay in the normal range of the element type (see *Range*)
   weight-copy   B stays as it is, or nobody else reads it
 Rounding: in float64, rounded once.
 Source: ONNX Gemm-13; torch.nn.Linear.`,
@@ -102,12 +103,15 @@ Source: ONNX Gemm-13; torch.nn.Linear.`,
   exact: {
     plain: (p) => !p.transA,
     constant: (p) => asLinear(p) !== undefined,
-    finite(p) {
+    normal(p) {
       const made = asLinear(p);
       if (!made) return false;
       const factors = p.alpha === 1 ? [] : [w.full(p.b.type.elem, [1], p.alpha)];
-      const fresh = [...(p.alpha === 1 ? [] : [made.weight]), ...(made.bias && made.bias !== p.c?.content ? [made.bias] : [])];
-      return fresh.length === 0 || finiteFold(factors, fresh);
+      const weight = p.alpha === 1 ? undefined : made.weight;
+      const bias = made.bias === p.c?.content ? undefined : made.bias;
+      if (!weight && !bias) return true;
+      const [channels = 0, behind = 0] = made.weight.dims;
+      return staysNormal({ factors, weight, rows: { groups: 1, before: 1, channels, behind }, bias });
     },
     'weight-copy'(p) {
       const made = asLinear(p);

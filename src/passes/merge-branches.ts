@@ -6,7 +6,7 @@ import type { Node, Value } from '../ir/graph.ts';
 import { sameType } from '../ir/types.ts';
 import { boolAttr, numbersAttr } from '../ops/attrs.ts';
 import * as w from '../weights/expr.ts';
-import { allConstant, finiteFold, producerIn, product, soleReader } from './conditions.ts';
+import { allConstant, producerIn, product, soleReader } from './conditions.ts';
 import { rule } from './rule.ts';
 import {
   batchnormAffine,
@@ -15,6 +15,7 @@ import {
   hasConstantWeights,
   type LinearView,
   linearView,
+  normalFold,
   rebuild,
   weightOf,
 } from './views.ts';
@@ -186,7 +187,7 @@ Exact when
                tap has no dilation). Output i then reads x[i·stride − begin + dilation·(o + j)] in both, in the padding as outside
   average      an average pool is unpadded or counts its padding
   own-weights  nobody else reads the weights of either, so that no bytes are added
-  finite       the sum is finite in the element type, where it is small enough to look at
+  normal       the sum stays in the normal range of the element type (see *Range*)
 Rounding: in float64, rounded once.
 Source: Ding et al. 2021, RepVGG, arXiv:2101.03697, §3.3; Diverse Branch Block, arXiv:2103.13425, transforms I, II, V, VI.`,
   roots: ['add'],
@@ -220,10 +221,9 @@ Source: Ding et al. 2021, RepVGG, arXiv:2101.03697, §3.3; Diverse Branch Block,
     taps: (m) => offsets(m) !== undefined,
     average: ({ small }) => countsAlike(small),
     'own-weights': ({ large, small }) => ownWeights(large) && ownWeights(small),
-    finite: (m) => {
+    normal: (m) => {
       const made = mergedWeights(m);
-      if (!made) return false;
-      return finiteFold([], made.bias ? [made.weight, made.bias] : [made.weight]);
+      return made !== undefined && m.large.view !== undefined && normalFold(m.large.view, { ...made, factors: [] });
     },
   },
   rewrite(m, g) {

@@ -6,7 +6,8 @@ import type { Node } from '../ir/graph.ts';
 import type { AttrValue } from '../ir/operator.ts';
 import { numbersAttr } from '../ops/attrs.ts';
 import * as w from '../weights/expr.ts';
-import { finiteFold, producerIn, product, soleReader } from './conditions.ts';
+import { producerIn, product, soleReader } from './conditions.ts';
+import { staysNormal } from './range.ts';
 import { type Rewriter, rule } from './rule.ts';
 import { biasOf, changed, hasConstantWeights, type LinearView, linearView, weightOf } from './views.ts';
 
@@ -144,7 +145,7 @@ Exact when
   groups       the same number of groups in both, so that blocks meet blocks
   no-growth    neither weights nor multiply-adds grow
   affordable   the product takes at most 2^30 multiply-adds while compiling
-  finite       the products are finite in the element type, where they are small enough to look at
+  normal       the products stay in the normal range of the element type (see *Range*)
 Rounding: products in float64, rounded once.
 Source: Ding et al. 2021, Diverse Branch Block, arXiv:2103.13425, transform III.`,
   roots: ['conv'],
@@ -162,7 +163,7 @@ Source: Ding et al. 2021, Diverse Branch Block, arXiv:2103.13425, transform III.
     groups: ({ first, second }) => first.groups === second.groups,
     'no-growth': growsNothing,
     affordable,
-    finite: madeFinite,
+    normal: madeNormal,
   },
   rewrite: merge,
 });
@@ -178,7 +179,7 @@ Exact when
   constant     all weights are constants
   no-growth    neither weights nor multiply-adds grow
   affordable   the product takes at most 2^30 multiply-adds while compiling
-  finite       the products are finite in the element type, where they are small enough to look at
+  normal       the products stay in the normal range of the element type (see *Range*)
 Rounding: products in float64, rounded once.
 Source: associativity of the matrix product.`,
   roots: ['linear', 'matmul'],
@@ -192,14 +193,21 @@ Source: associativity of the matrix product.`,
     constant: ({ first, second }) => hasConstantWeights(first) && hasConstantWeights(second),
     'no-growth': growsNothing,
     affordable,
-    finite: madeFinite,
+    normal: madeNormal,
   },
   rewrite: merge,
 });
 
-function madeFinite(m: Pair): boolean {
-  const bias = mergedBias(m);
-  return finiteFold([], bias ? [mergedWeight(m), bias] : [mergedWeight(m)]);
+/** Both kinds of merged weights have the outputs first. */
+function madeNormal(m: Pair): boolean {
+  const weight = mergedWeight(m);
+  const channels = m.second.outputs;
+  return staysNormal({
+    factors: [],
+    weight,
+    rows: { groups: 1, before: 1, channels, behind: weight.count / channels },
+    bias: mergedBias(m),
+  });
 }
 
 /** The merged operator is the second's successor, under its name; a matrix comes out as a `linear`. */

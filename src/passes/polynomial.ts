@@ -3,6 +3,7 @@
  * powers, over values that are given names and over the values at which the arithmetic begins. Two spellings are equal in real arithmetic where
  * their polynomials are; division by a sum is not looked into. Everything is bounded, because graphs are not: steps, terms and powers.
  */
+import { floatFacts } from '../ir/elem.ts';
 import type { Graph, Node, Value } from '../ir/graph.ts';
 import { type ElemType, elementCount, isFloat } from '../ir/types.ts';
 import { isLossless } from '../weights/round.ts';
@@ -175,12 +176,9 @@ export class Expansion {
   }
 }
 
-/** Half a step of the element type, relative: how far a number is off that was rounded once. */
-const roundoff: Partial<Readonly<Record<ElemType, number>>> = { f64: 2 ** -53, f32: 2 ** -24, f16: 2 ** -11, bf16: 2 ** -8 };
-
 /** Whether `actual` is `exact` after at most `times` roundings to the element type (the arithmetic between them is float64). */
 export function isRounded(actual: number, exact: number, elem: ElemType, times: number): boolean {
-  const unit = roundoff[elem];
+  const unit = floatFacts(elem)?.roundoff;
   return unit !== undefined && Math.abs(actual / exact - 1) <= times * (unit + 2 ** -51);
 }
 

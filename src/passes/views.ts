@@ -14,6 +14,7 @@ import { type ElemType, isFloat } from '../ir/types.ts';
 import { numberAttr, numbersAttr } from '../ops/attrs.ts';
 import * as w from '../weights/expr.ts';
 import { allConstant, isConstant, product } from './conditions.ts';
+import { type Rows, staysNormal } from './range.ts';
 import type { Rewriter } from './rule.ts';
 
 type LinearKind = 'conv' | 'conv_transpose' | 'linear' | 'matmul';
@@ -84,6 +85,31 @@ export function biasOf(view: LinearView): w.WeightExpr {
 
 export function zeros(elem: ElemType, dims: readonly number[]): w.WeightExpr {
   return w.full(elem, dims, 0);
+}
+
+/** How the weights of each output lie in the whole. */
+export function rowsOf(view: LinearView): Rows {
+  const behind = product(view.weight.type.dims.slice(2).map((d) => d.constant ?? 0));
+  const { groups, inputs, outputs } = view;
+  switch (view.kind) {
+    case 'conv':
+    case 'linear':
+      return { groups: 1, before: 1, channels: outputs, behind: (inputs / groups) * behind };
+    case 'matmul':
+      return { groups: 1, before: inputs, channels: outputs, behind: 1 };
+    case 'conv_transpose':
+      return { groups, before: inputs / groups, channels: outputs / groups, behind };
+  }
+}
+
+/** Whether new weights and a new bias of a linear operator stay in the range of their type; `factors` are what was multiplied in. */
+export function normalFold(
+  view: LinearView,
+  folded: { readonly weight: w.WeightExpr; readonly bias: w.WeightExpr | undefined; readonly factors: readonly w.WeightExpr[] },
+): boolean {
+  const was = weightOf(view);
+  const weight = folded.weight === was ? undefined : folded.weight;
+  return staysNormal({ factors: folded.factors, weight, rows: rowsOf(view), was, bias: folded.bias });
 }
 
 /** A vector of length C, or of length 1 that holds for all, put along the given places of a larger shape. */

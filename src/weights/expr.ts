@@ -445,11 +445,11 @@ class Initial extends Expr {
     this.#init = init;
     this.#seed = seed;
   }
-  /** No number that the generator can give becomes infinite in the element type. */
-  get bounded(): boolean {
+  /** No number that the generator can give is larger in magnitude; infinite where the element type holds none so large. */
+  get bound(): number {
     const extreme = Float64Array.of(largestOf(this.#init, this.dims));
     roundTo(this.elem, extreme);
-    return Number.isFinite(extreme[0]);
+    return extreme[0] ?? 0;
   }
   protected override write(): string {
     return leafText(this.path, this.dims, this.elem);
@@ -470,6 +470,11 @@ export function initial(path: string, dims: readonly number[], elem: ElemType, i
     (x) => x instanceof Initial,
     () => new Initial(path, [...dims], elem, init, seed, identity),
   );
+}
+
+/** A bound on the magnitude of initial values; undefined for other expressions. */
+export function initialBound(expr: WeightExpr): number | undefined {
+  return expr instanceof Initial ? expr.bound : undefined;
 }
 
 class Literal extends Expr {
@@ -1402,7 +1407,7 @@ export function sourcesOf(expr: WeightExpr): readonly WeightExpr[] {
 /** Whether every element is finite; undefined when that is not known without reading a large tensor. */
 export function finite(expr: WeightExpr): boolean | undefined {
   if (expr instanceof Full) return expr.count === 0 || Number.isFinite(expr.value);
-  if (expr instanceof Initial && expr.bounded) return true;
+  if (expr instanceof Initial && Number.isFinite(expr.bound)) return true;
   return expr.resident?.every((x) => Number.isFinite(x));
 }
 

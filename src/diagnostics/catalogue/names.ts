@@ -105,3 +105,11 @@ export const unknownLabel = defineDiagnostic({
   hint: msg`${'hint'}`,
   more: '`reuse label` runs the labelled thing again with the same weights, so it must have run before.',
 });
+export const itRightOfArrow = defineDiagnostic({
+  code: 'RES0116',
+  title: '`it` in the arguments right of `->` is the value left of it',
+  found: msg`${'found'}`,
+  expected: msg`another value: what stands left of \`->\` is the first argument already`,
+  hint: msg`name the value that is meant before the chain, as in \`let value = it\`, and write that name; if it is the one left of \`->\`, write \`{ ${'again'} }\` in braces`,
+  more: '`skip -> Gate(it)` would gate `skip` with itself. In a body in braces, `skip -> { … it … }`, `it` is the value that the body runs on, as in every body.',
+});
