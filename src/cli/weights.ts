@@ -171,6 +171,7 @@ async function compare(checkpoint: Checkpoint, key: string | undefined, against:
       model,
       dict: comparison.dict,
       prefix: comparison.prefix,
+      idle: comparison.idle,
       counts: Object.fromEntries(counts),
       tensors: comparison.rows,
     });
@@ -183,6 +184,7 @@ async function compare(checkpoint: Checkpoint, key: string | undefined, against:
       [
         `${checkpoint.name}${dict} against ${model ?? against}: ${sums.join(', ')}`,
         ...prefix,
+        ...comparison.idle.map((rule) => `  map "${rule}" matches no tensor`),
         ...table(comparison.rows.map(line)),
       ].join('\n'),
     );
@@ -192,15 +194,15 @@ async function compare(checkpoint: Checkpoint, key: string | undefined, against:
 
 function line(row: Compared): readonly string[] {
   const name = printable(row.name ?? row.from ?? '');
-  const renamed =
-    row.from !== undefined && row.name !== undefined && row.from !== row.name ? `  from ${printable(row.from)}` : '';
+  const other = row.from !== undefined && row.name !== undefined && row.from !== row.name ? `from ${row.from}` : undefined;
+  const renamed = printable(row.made ?? other ?? '');
   switch (row.match) {
     case 'matched':
     case 'missing':
-      return [`  ${row.match.padEnd(9)} ${name}`, row.model ?? '', renamed.trim()];
+      return [`  ${row.match.padEnd(9)} ${name}`, row.model ?? '', renamed];
     case 'unused':
       return [`  ${row.match.padEnd(9)} ${name}`, row.checkpoint ?? '', ''];
     default:
-      return [`  ${row.match.padEnd(9)} ${name}`, `model ${row.model ?? ''}, checkpoint ${row.checkpoint ?? ''}`, renamed.trim()];
+      return [`  ${row.match.padEnd(9)} ${name}`, `model ${row.model ?? ''}, checkpoint ${row.checkpoint ?? 'none'}`, renamed];
   }
 }

@@ -18,16 +18,20 @@ export interface TensorDict {
   /** Path of the dict in the file, `state_dict` or `model.ema`; empty for the whole file. */
   readonly key: string;
   readonly tensors: ReadonlyMap<string, TensorEntry>;
-  /** Tensors of element types that rescc does not know (8-bit floats, complex numbers): an error only where one is wanted. */
+  /** Placeholders of what is no plain tensor of a type that rescc knows: an error only where one is wanted. */
   readonly foreign?: ReadonlyMap<string, ForeignTensor>;
 }
 
 export interface ForeignTensor {
   readonly name: string;
-  /** As the file calls it: `F8_E4M3`. */
+  /** As the file calls it: `F8_E4M3`, `complex64`; of an object, what it is: `a NumPy array of float64`, `pathlib.PosixPath`. */
   readonly elem: string;
   readonly dims: readonly number[];
   readonly bytes: number;
+  /** No tensor at all (an array, a path, a configuration): beside tensors it is never left over. */
+  readonly object?: boolean | undefined;
+  /** A network, pickled whole. */
+  readonly module?: boolean | undefined;
 }
 
 /** An opened checkpoint: the dicts of tensors in it, whose elements are read when they are needed. */
@@ -42,7 +46,7 @@ export interface Checkpoint {
 
 export type Nested =
   | { readonly kind: 'tensor'; readonly span: StoredSpan }
-  | { readonly kind: 'foreign'; readonly elem: string; readonly dims: readonly number[]; readonly bytes: number }
+  | ({ readonly kind: 'foreign' } & Omit<ForeignTensor, 'name'>)
   | { readonly kind: 'dict'; readonly children: readonly { readonly name: string; readonly value: Nested }[] };
 
 /** Dicts deeper than this are reachable through the names of an outer one only, so that listing them stays linear. */
@@ -74,7 +78,8 @@ export async function checkpointOf(format: string, name: string, root: Nested): 
         const full = path.slice(at).join('.');
         named(full);
         if (tensors.has(full) || foreign.has(full)) fail(duplicateTensor, { with: { file: name, tensor: full } });
-        foreign.set(full, { name: full, elem: value.elem, dims: value.dims, bytes: value.bytes });
+        const { kind: _kind, ...rest } = value;
+        foreign.set(full, { name: full, ...rest });
       }
       return;
     }

@@ -1,6 +1,6 @@
 /**
- * NumPy's .npy arrays and .npz archives of them. Source: NumPy 2.0, numpy.lib.format, versions 1 to 3. Arrays of Python objects
- * are pickles and are refused.
+ * NumPy's .npy arrays and .npz archives of them. Source: NumPy 2.0, numpy.lib.format, versions 1 to 3. Arrays of other
+ * types than numbers (Python objects, which are pickles, texts, records) are never read: a placeholder stands for them.
  */
 import { damagedFile, refusedElement, truncatedFile } from '../diagnostics/catalogue/weights.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
@@ -49,10 +49,6 @@ function arrayOf(head: Uint8Array, source: ByteSource, name: string, file: strin
   const order = /'fortran_order': *(True|False)/.exec(text)?.[1];
   const shape = /'shape': *\(([\d, ]*)\)/.exec(text)?.[1];
   const elem = descr ? elems[descr[2] ?? ''] : undefined;
-  if (!elem)
-    return fail(refusedElement, {
-      with: { file, tensor: name, found: /'descr': *('[^']*'|\[.{0,60})/.exec(text)?.[1] ?? 'no type' },
-    });
   if (order === undefined || shape === undefined)
     return damaged(`header ${JSON.stringify(text.slice(0, 80).trim())}`, 'descr, fortran_order and shape');
   const dims = shape
@@ -62,6 +58,19 @@ function arrayOf(head: Uint8Array, source: ByteSource, name: string, file: strin
     .map(Number);
   if (!Number.isSafeInteger(elementCount(dims) * 8) || dims.some((d) => !Number.isSafeInteger(d)))
     damaged(`shape (${shape})`, 'fewer than 2^50 elements');
+  if (!elem) {
+    const type = /'descr': *('[^']*'|\[.{0,60})/.exec(text)?.[1] ?? 'no type';
+    const complex = descr?.[2]?.startsWith('c') === true;
+    // Each element of a complex array has as many bytes as its type says.
+    const size = complex ? elementCount(dims) * Number(descr?.[2]?.slice(1)) : source.size - start - length;
+    return {
+      kind: 'foreign',
+      elem: complex ? `complex${Number(descr?.[2]?.slice(1)) * 8}` : type,
+      dims,
+      bytes: size,
+      object: !complex,
+    };
+  }
   const bytes = elementCount(dims) * elemBytes[elem];
   if (start + length + bytes > source.size) cut('the data', `${start + length + bytes} bytes`);
   let step = 1;
@@ -86,10 +95,12 @@ function arrayOf(head: Uint8Array, source: ByteSource, name: string, file: strin
 export async function openNpy(source: ByteSource): Promise<Checkpoint> {
   const head = await readSpan(source, 0, Math.min(source.size, headerLimit + 12), 'the header');
   const base = source.name.replace(/^.*[\\/]/, '').replace(/\.npy$/, '');
-  return checkpointOf('npy', source.name, {
-    kind: 'dict',
-    children: [{ name: base, value: arrayOf(head, source, base, source.name) }],
-  });
+  const value = arrayOf(head, source, base, source.name);
+  if (value.kind === 'foreign')
+    fail(refusedElement, {
+      with: { file: source.name, tensor: base, found: value.elem, hint: 'save an array of numbers: numpy.save(file, array)' },
+    });
+  return checkpointOf('npy', source.name, { kind: 'dict', children: [{ name: base, value }] });
 }
 
 export async function openNpz(source: ByteSource, entries: ReadonlyMap<string, ZipEntry>): Promise<Checkpoint> {

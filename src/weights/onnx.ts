@@ -57,7 +57,7 @@ export async function openOnnx(source: ByteSource): Promise<Checkpoint> {
         at = inner.end;
         if (inner.number !== 1 || inner.type !== wireBytes) continue;
         const values = yield* readTensor(pages, inner.start, inner.end);
-        add(values.name, { kind: 'foreign', elem: 'sparse', dims: values.dims, bytes: field.end - field.start });
+        add(values.name, { kind: 'foreign', elem: 'sparse tensor', dims: values.dims, bytes: field.end - field.start });
       }
     }
   }

@@ -55,7 +55,7 @@ describe('an example computes what the published network computes', () => {
     for (const level of [0, 1] as const) {
       const result = await compile(source, { model: one.model, level, weights, defines: one.defines });
       expect(result.diagnostics).toEqual([]);
-      const session = await openSession(await result.bytes(), { ep: 'cpu', optimization: 'none' });
+      const session = await openSession(await result.bytes(), { ep: 'cpu', optimization: 'off' });
       const [output] = (await session.run(inputs)).values();
       await session.close();
       if (!output) throw new Error('no output');

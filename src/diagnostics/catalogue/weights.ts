@@ -80,8 +80,8 @@ export const refusedElement = defineDiagnostic({
   title: msg`tensor ${'tensor'} has an element type that rescc does not know`,
   found: msg`${'file'}: ${'found'}`,
   expected: msg`f32, f16, bf16, f64, bool or an integer of 8 to 64 bits`,
-  hint: msg`convert it before saving: state_dict["${'tensor'}"].float()`,
-  more: 'Complex numbers, 8-bit floats and quantised tensors have no place in a graph that rescc writes.',
+  hint: msg`${'hint'}`,
+  more: 'Complex numbers, 8-bit floats and quantised tensors have no place in a graph that rescc writes. They matter only where the model wants them.',
 });
 
 export const tensorOutside = defineDiagnostic({
@@ -129,6 +129,28 @@ export const noSibling = defineDiagnostic({
   more: 'An index of shards and an ONNX model with external data keep their numbers in other files. In the API, a source that was not opened from a file opens them through its `sibling` function.',
 });
 
+export const refusedObject = defineDiagnostic({
+  code: 'RES0514',
+  title: msg`${'tensor'} is no plain tensor in the checkpoint`,
+  found: msg`${'file'}: ${'found'}`,
+  expected: msg`a dense tensor`,
+  hint: msg`${'hint'}`,
+  more:
+    'A pickle may hold anything: arrays of NumPy, sparse tensors, paths, configurations. rescc makes none of it and runs nothing; each becomes a placeholder with its name, ' +
+    'which `rescc weights FILE` lists, and is refused only where the model wants a tensor of that name.',
+});
+
+export const parametrizedTensor = defineDiagnostic({
+  code: 'RES0515',
+  title: msg`the checkpoint holds ${'what'} in place of ${'tensor'}`,
+  found: msg`${'found'}`,
+  expected: msg`the tensor itself, or its weight norm (weight_g and weight_v, or original0 and original1)`,
+  hint: msg`${'hint'}`,
+  more:
+    'Weight norm is computed, g·v/‖v‖ over every axis but the one of g, as PyTorch does. Other parametrizations depend on code that the file does not have, ' +
+    'and no part of them is the tensor: taking one for it would give wrong numbers.',
+});
+
 export const weightsMisfit = defineDiagnostic({
   code: 'RES0520',
   title: msg`checkpoint ${'checkpoint'} does not fit the model`,
@@ -137,7 +159,8 @@ export const weightsMisfit = defineDiagnostic({
   hint: msg`${'hint'}`,
   more:
     'Every parameter and buffer of the model takes one tensor of the same name and shape, and every tensor of the checkpoint is taken, so that a label spelled wrong cannot leave a layer with random numbers. ' +
-    '`--map "from=to"` renames, `--allow-missing` leaves what is not there at its initial values, `--allow-unused` ignores what is left over.',
+    '`--map "from=to"` renames, `--map "from=none"` leaves out. `--allow-missing` leaves what is not there at its initial values, which are random, and `--allow-unused` ignores what is left over: ' +
+    'right for a head that the model does not have, wrong for anything that changes its outputs. A renaming is offered only where it gives tensors of the same shape and part to parameters that lack one.',
 });
 
 export const ambiguousDict = defineDiagnostic({
@@ -145,7 +168,7 @@ export const ambiguousDict = defineDiagnostic({
   title: msg`several dicts of checkpoint ${'checkpoint'} fit the model alike`,
   found: msg`${'found'}`,
   expected: msg`one of them`,
-  hint: msg`write --weights "${'checkpoint'}#${'key'}"`,
+  hint: msg`write ${'hint'}`,
   more: 'A checkpoint may hold weights and their moving average, or several networks. Where exactly one fits it is taken; where more do, only you know which is meant.',
 });
 
@@ -172,7 +195,7 @@ export const mapCollision = defineDiagnostic({
   title: msg`two tensors are mapped to ${'name'}`,
   found: msg`${'first'} and ${'second'}`,
   expected: msg`each name of the model once`,
-  hint: msg`write --map "${'second'}=none" to leave the second out`,
+  hint: msg`narrow the rules, so that one of them alone gets this name`,
   more: 'Renaming rules apply to each tensor once, the first rule that matches. When two tensors end at one name, which one is meant cannot be told.',
 });
 
@@ -181,7 +204,7 @@ export const badMap = defineDiagnostic({
   title: msg`the rule "${'from'}=${'to'}" cannot be followed`,
   found: msg`${'found'}`,
   expected: msg`a name before the =, and after it no more * than before`,
-  hint: msg`write --map "*.gamma=*.weight": the n-th * takes what the n-th * matched`,
+  hint: msg`write a name before the =, and one * there for each after it: the n-th takes what the n-th matched`,
   more: 'Each * matches any run of characters, also dots, as short as possible; the stars of the new name take the runs in order.',
 });
 
