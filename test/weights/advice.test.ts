@@ -215,6 +215,20 @@ describe('said', () => {
         ),
       ),
     ));
+  it('what is no tensor, where the model wants one', () => {
+    const foreign = new Map([
+      ['curve', { name: 'curve', elem: 'a NumPy array of float64', dims: [5], bytes: 40, object: true }],
+      ['root', { name: 'root', elem: 'pathlib.PosixPath', dims: [], bytes: 0, object: true }],
+    ]);
+    const checkpoint: Checkpoint = {
+      format: 'test',
+      name: 'model.pt',
+      dicts: [{ key: '', tensors: new Map([['a', entry('a', [2])]]), foreign }],
+    };
+    golden('errors/RES0514-objects.txt', text(bindWeights(graphOf({ a: [2], curve: [5], root: [1] }), checkpoint)));
+    // Beside tensors that fit, objects are not left over.
+    expect(bindWeights(graphOf({ a: [2] }), checkpoint)).toMatchObject({ diagnostics: [], matched: 1 });
+  });
   it('what is unused and might matter', () =>
     golden(
       'errors/RES0520-unused.txt',
