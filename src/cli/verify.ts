@@ -63,6 +63,7 @@ async function run(file: string, flags: Flags): Promise<void> {
     opset: flags.opset,
     target: flags.target,
     level: `-O${flags.O ?? 1}`,
+    model: file,
     ...(progress && { progress: (step: string) => process.stderr.write(`\r\u001b[K${step}`) }),
   });
   if (progress) process.stderr.write('\r\u001b[K');

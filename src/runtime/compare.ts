@@ -34,6 +34,8 @@ export interface OutputError {
   readonly tolerance: number;
   /** Unequal elements of an argmax or comparison that the noise of its operands explains; they are not counted as errors. */
   readonly excused: number;
+  /** False where the element type holds too little of the output to say anything; `ok` is true then. */
+  readonly comparable?: false;
   readonly ok: boolean;
 }
 

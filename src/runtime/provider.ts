@@ -12,7 +12,9 @@
  * - No interface names the adapter. On Linux the Vulkan loader does, on stderr, when VK_LOADER_DEBUG asks: `Using "SwiftShader Device
  *   (Subzero)" with driver: …` at vkCreateDevice, that is for the adapter that is really used.
  * - The Vulkan loader and its settings are read once, when a process first uses Vulkan, and LD_LIBRARY_PATH when a process starts.
- * Hence a process of its own for every GPU session: its environment can be set, its stderr read, and a driver that aborts ends it alone.
+ * - Kernels of the CPU provider abort and fault, too, on models that its checks let through.
+ * Hence a process of its own for every GPU session: its environment can be set, its stderr read, and a driver that aborts ends it alone. And
+ * one for all CPU sessions of a verification.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -152,22 +154,25 @@ async function open(ort, model, options) {
   };
 }`;
 
-/** The child answers one message at a time, and ends when its parent does. */
+/** The child answers one message at a time, and ends when its parent does. Sessions have numbers. */
 const childText = `${openText}
-let session;
+const sessions = new Map();
 process.on('disconnect', () => process.exit(0));
 process.on('message', async (message) => {
   try {
+    const session = sessions.get(message.session);
     if (message.kind === 'open') {
       const ort = require(message.runtime);
       const backends = ort.listSupportedBackends().map((b) => b.name);
       if (!backends.includes(message.options.ep)) throw new Error('backends: ' + backends.join(', '));
-      session = await open(ort, message.model, message.options);
-      const { createMs, inputs, outputs } = session;
+      const opened = await open(ort, message.model, message.options);
+      sessions.set(message.session, opened);
+      const { createMs, inputs, outputs } = opened;
       process.send({ id: message.id, value: { createMs, inputs, outputs } });
     } else if (message.kind === 'run') {
       process.send({ id: message.id, value: await session.run(message.feeds) });
     } else {
+      sessions.delete(message.session);
       await session.close();
       process.send({ id: message.id, value: null });
     }
@@ -245,39 +250,79 @@ export async function openHere(model: string | Uint8Array, options: OrtOptions):
 /** stderr kept for messages; a chatty driver must not fill the memory. */
 const maxStderr = 1 << 16;
 
-/** Runs in a process of its own. The model is a file's path, because models are large and pipes copy. */
+/**
+ * A process for the sessions of the CPU provider, so that a crash in native code ends it and not rescc. It starts with the first session, and
+ * anew with the first after it ended. Sessions of GPU providers have a process each, whatever is given.
+ */
+export class RuntimeProcess {
+  readonly #environment: Readonly<Record<string, string>> | undefined;
+  #channel: Channel | undefined;
+  #sessions = 0;
+
+  constructor(environment: Readonly<Record<string, string>> | undefined) {
+    this.#environment = environment;
+  }
+
+  /** The model is a file's path, because models are large and pipes copy. */
+  open(model: string, options: OrtOptions): Promise<Engine> {
+    if (!this.#channel?.isOpen) this.#channel = startChild(options.ep, this.#environment);
+    return openIn(this.#channel, this.#sessions++, model, options, () => undefined);
+  }
+
+  end(): void {
+    this.#channel?.end();
+    this.#channel = undefined;
+  }
+}
+
+/** Runs in a process of its own, which ends with the session. */
 export async function openInChild(
   model: string,
   options: OrtOptions,
   environment: Readonly<Record<string, string>> | undefined,
 ): Promise<Engine> {
-  const runtime = runtimePath();
-  const child = spawn(process.execPath, ['-e', childText], {
-    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-    serialization: 'advanced',
-    env: {
-      ...process.env,
-      NODE_OPTIONS: '',
-      // TF32 keeps 10 bits of a product's mantissa; without this the CUDA provider's f32 convolutions are off by 1e-3.
-      ...(options.ep === 'cuda' && { NVIDIA_TF32_OVERRIDE: '0' }),
-      ...(options.ep === 'webgpu' && { VK_LOADER_DEBUG: 'error,warn,driver,layer' }),
-      ...environment,
-    },
-  });
-  const channel = new Channel(child);
+  const channel = startChild(options.ep, environment);
   try {
-    const opened = await channel.ask({ kind: 'open', runtime, model, options });
+    return await openIn(channel, 0, model, options, () => channel.end());
+  } catch (error) {
+    channel.end();
+    throw error;
+  }
+}
+
+function startChild(ep: Provider, environment: Readonly<Record<string, string>> | undefined): Channel {
+  return new Channel(
+    spawn(process.execPath, ['-e', childText], {
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      serialization: 'advanced',
+      env: {
+        ...process.env,
+        NODE_OPTIONS: '',
+        // TF32 keeps 10 bits of a product's mantissa; without this the CUDA provider's f32 convolutions are off by 1e-3.
+        ...(ep === 'cuda' && { NVIDIA_TF32_OVERRIDE: '0' }),
+        ...(ep === 'webgpu' && { VK_LOADER_DEBUG: 'error,warn,driver,layer' }),
+        ...environment,
+      },
+    }),
+  );
+}
+
+async function openIn(channel: Channel, session: number, model: string, options: OrtOptions, ended: () => void): Promise<Engine> {
+  const runtime = runtimePath();
+  try {
+    const opened = await channel.ask({ kind: 'open', session, runtime, model, options });
     const { createMs, inputs, outputs } = opened as Pick<OpenedSession, 'createMs' | 'inputs' | 'outputs'>;
     return {
       createMs,
       inputs,
       outputs,
-      run: async (feeds) => (await channel.ask({ kind: 'run', feeds })) as { outputs: Record<string, OrtTensor>; ms: number },
+      run: async (feeds) =>
+        (await channel.ask({ kind: 'run', session, feeds })) as { outputs: Record<string, OrtTensor>; ms: number },
       close: async () => {
         try {
-          await channel.ask({ kind: 'close' });
+          await channel.ask({ kind: 'close', session });
         } finally {
-          channel.end();
+          ended();
         }
       },
       get adapter() {
@@ -288,7 +333,6 @@ export async function openInChild(
       },
     };
   } catch (error) {
-    channel.end();
     if (error instanceof Error) throw Object.assign(error, { stderr: channel.stderr });
     throw error;
   }
@@ -342,6 +386,11 @@ class Channel {
     this.#ended ??= how;
     for (const { reject } of this.#waiting.values()) reject(new EngineCrash(this.#ended));
     this.#waiting.clear();
+  }
+
+  /** The process has not ended. */
+  get isOpen(): boolean {
+    return this.#ended === undefined && this.#child.connected;
   }
 
   ask(message: Readonly<Record<string, unknown>>): Promise<unknown> {

@@ -31,6 +31,7 @@ import {
   openInChild,
   type Provider,
   providerNames,
+  type RuntimeProcess,
 } from './provider.ts';
 
 export type { Provider } from './provider.ts';
@@ -47,6 +48,8 @@ export interface OpenOptions {
   readonly graph?: Graph | undefined;
   /** The model as it was written, whose nodes carry the exact names; `graph` is not needed then. */
   readonly onnx?: OnnxModel | undefined;
+  /** Where sessions of the CPU provider run; in this process when left out. */
+  readonly process?: RuntimeProcess | undefined;
   /** Added to the environment of a GPU provider's process, such as `swiftshaderEnvironment()`. */
   readonly environment?: Readonly<Record<string, string>> | undefined;
 }
@@ -219,7 +222,8 @@ let tidying = false;
  */
 export async function openSession(model: Uint8Array | string, options: OpenOptions): Promise<Session> {
   if (typeof model === 'string') await checkReadable(model);
-  const inChild = options.ep !== 'cpu';
+  const { process: shared } = options;
+  const inChild = options.ep !== 'cpu' || shared !== undefined;
   const folder = inChild || options.profile ? await mkdtemp(join(tmpdir(), 'rescc-')) : undefined;
   if (folder) keepTidy(folder);
   const remove = async (): Promise<void> => {
@@ -240,7 +244,10 @@ export async function openSession(model: Uint8Array | string, options: OpenOptio
     if (inChild && folder) {
       const path = typeof model === 'string' ? resolve(model) : join(folder, 'model.onnx');
       if (typeof model !== 'string') await writeFile(path, model);
-      engine = await openInChild(path, ortOptions, options.environment);
+      engine =
+        shared && options.ep === 'cpu'
+          ? await shared.open(path, ortOptions)
+          : await openInChild(path, ortOptions, options.environment);
     } else engine = await openHere(model, ortOptions);
     inputs = engine.inputs.map(portOf);
     outputs = engine.outputs.map(portOf);

@@ -97,8 +97,11 @@ export function verifyTable(report: VerifyReport): string {
   const failing = report.runs.filter((run) => !run.ok).length;
   const checked = report.runs.length === 1 ? 'the run agrees' : `all ${report.runs.length} runs agree`;
   const against = report.against ?? 'the float64 reference';
-  if (report.runs.length > 0)
-    lines.push(failing === 0 ? `${checked} with ${against}` : `${failing} of ${report.runs.length} runs are off ${against}`);
+  const hidden = report.runs.filter((run) => run.verdict === 'noise').length;
+  if (failing > 0) lines.push(`${failing} of ${report.runs.length} runs are off ${against}`);
+  else if (hidden > 0)
+    lines.push(`rounding hides outputs of ${hidden} of ${report.runs.length} runs; what it leaves agrees with ${against}`);
+  else if (report.runs.length > 0) lines.push(`${checked} with ${against}`);
   return lines.join('\n');
 }
 

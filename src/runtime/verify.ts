@@ -10,15 +10,18 @@ import { emitOnnx } from '../codegen/emit.ts';
 import type { OnnxModel } from '../codegen/onnx.ts';
 import { onnxBytes } from '../codegen/write.ts';
 import * as catalogue from '../diagnostics/catalogue/runtime.ts';
-import { type Diagnostic, fail, Sink } from '../diagnostics/diagnostic.ts';
-import type { Graph, Node, Value } from '../ir/graph.ts';
+import { type Diagnostic, DiagnosticError, fail, Sink } from '../diagnostics/diagnostic.ts';
+import type { Graph, Value } from '../ir/graph.ts';
 import type { Target } from '../ir/target.ts';
-import { type ElemType, type HostTensor, isFloat } from '../ir/types.ts';
+import type { ElemType, HostTensor } from '../ir/types.ts';
 import { EvaluationError, evaluateGraph } from '../ops/reference.ts';
-import { bounds, compareOutputs, errorText, exponent, type OutputError, precisionOf } from './compare.ts';
+import { blame, crashOf, isCrash } from './blame.ts';
+import { bounds, exponent, type OutputError, precisionOf } from './compare.ts';
 import { type Bindings, bindingsOf, bindingsText, randomInputs, smallestBindings, symbolsOf } from './inputs.ts';
-import { type LeftNode, openSession, type Placement, type Provider, type Session } from './session.ts';
-import { findSuspects, type Suspect, suspectText, tapKeys } from './suspects.ts';
+import { Judge } from './judge.ts';
+import { type Provider, RuntimeProcess } from './provider.ts';
+import { type LeftNode, openSession, type Placement } from './session.ts';
+import { findSuspects, type Suspect } from './suspects.ts';
 
 /** What `verifyModel` compares, on which providers and inputs. */
 export interface VerifyOptions {
@@ -35,6 +38,8 @@ export interface VerifyOptions {
   readonly opset?: number | undefined;
   /** How the table names the passes' level; `-O1` when left out. */
   readonly level?: string | undefined;
+  /** How messages name the model; the graph's name when left out. */
+  readonly model?: string | undefined;
   /** Of onnxruntime on CPU. */
   readonly threads?: number | undefined;
   /** For a GPU provider's process, such as `swiftshaderEnvironment()`. */
@@ -108,116 +113,293 @@ export async function materialised(graph: Graph, constants: VerifyOptions['const
   };
 }
 
+/**
+ * Compiles, runs and compares. Returns what was measured, also when it is wrong or takes the process of onnxruntime down; throws
+ * `DiagnosticError` when a provider is missing, onnxruntime refuses a model, or the inputs given do not fit. Memory: both models' bytes, and
+ * the reference's constants in float64.
+ */
+export async function verifyModel(options: VerifyOptions): Promise<VerifyReport> {
+  const work = new Work(options);
+  try {
+    return await work.run();
+  } finally {
+    work.end();
+  }
+}
+
 interface Setup {
   readonly provider: Provider;
   readonly graph: 'before' | 'after';
   readonly optimizer: 'off' | 'all';
-  readonly cases: 'all' | 'first';
 }
 
-/**
- * Compiles, runs and compares. Returns what was measured, also when it is wrong; throws `DiagnosticError` when a provider is missing,
- * onnxruntime refuses a model, or the inputs given do not fit. Memory: both models' bytes, and the reference's constants in float64.
- */
-export async function verifyModel(options: VerifyOptions): Promise<VerifyReport> {
-  const { before, after, progress } = options;
-  const seed = options.seed ?? 0;
-  const level = options.level ?? '-O1';
-  const precision = precisionOf([before, after]);
-  const bound = bounds[precision];
-  const inputs = casesOf(options, seed);
-  const emitOptions = { ...(options.opset !== undefined && { opset: options.opset }), target: options.target };
-  const model = async (graph: Graph): Promise<{ readonly onnx: OnnxModel; readonly bytes: Uint8Array }> => {
-    const onnx = emitOnnx(graph, emitOptions);
-    return { onnx, bytes: await onnxBytes(onnx) };
-  };
-  const modelBefore = await model(before);
-  const models = { before: modelBefore, after: before === after ? modelBefore : await model(after) };
-  const setups: Setup[] = [];
-  // The providers that may be missing come first, so that nobody waits for the others to be told so.
-  for (const provider of options.eps) {
-    if (provider !== 'cpu') setups.push({ provider, graph: 'after', optimizer: 'all', cases: 'first' });
+type Inputs = Omit<VerifyCase, 'referenceMs'>;
+
+interface Measured {
+  readonly setup: Setup;
+  readonly placement: Placement | undefined;
+  /** By case; undefined where the process ended. */
+  readonly results: readonly (RawResult | undefined)[];
+  readonly crash: DiagnosticError | undefined;
+}
+
+interface RawResult {
+  readonly outputs: ReadonlyMap<string, HostTensor>;
+  readonly ms: number;
+}
+
+class Work {
+  readonly #options: VerifyOptions;
+  readonly #process: RuntimeProcess;
+  readonly #seed: number;
+  readonly #level: string;
+  readonly #bound: { readonly limit: number; readonly floor: number };
+  readonly #models = new Map<Graph, { readonly onnx: OnnxModel; readonly bytes: Uint8Array }>();
+  readonly #notes: string[] = [];
+  readonly #sink = new Sink();
+  #inputs: readonly Inputs[] = [];
+  readonly #judges: Judge[] = [];
+  /** By case and output. */
+  readonly #e0: Map<string, number>[] = [];
+
+  constructor(options: VerifyOptions) {
+    this.#options = options;
+    this.#process = new RuntimeProcess(options.environment);
+    this.#seed = options.seed ?? 0;
+    this.#level = options.level ?? '-O1';
+    this.#bound = bounds[precisionOf([options.before, options.after])];
   }
-  // e0 is needed whatever was asked for.
-  setups.push({ provider: 'cpu', graph: 'before', optimizer: 'off', cases: 'all' });
-  if (options.eps.includes('cpu')) {
-    setups.push({ provider: 'cpu', graph: 'before', optimizer: 'all', cases: 'all' });
-    if (before !== after) {
-      setups.push({ provider: 'cpu', graph: 'after', optimizer: 'off', cases: 'all' });
-      setups.push({ provider: 'cpu', graph: 'after', optimizer: 'all', cases: 'all' });
-    }
+
+  end(): void {
+    this.#process.end();
   }
-  const measured: { readonly setup: Setup; readonly placement: Placement; readonly results: readonly RawResult[] }[] = [];
-  for (const setup of setups) {
-    progress?.(`${setup.provider} ${setup.graph === 'before' ? '-O0' : level}, optimiser ${setup.optimizer}`);
-    const session = await openSession(models[setup.graph].bytes, {
-      ep: setup.provider,
-      optimization: setup.optimizer,
-      profile: true,
-      onnx: models[setup.graph].onnx,
-      threads: options.threads,
-      environment: options.environment,
-    });
-    measured.push({ setup, ...(await runCases(session, setup, inputs)) });
-  }
-  progress?.('reference');
-  const constants = await materialised(before, options.constants);
-  const cases: VerifyCase[] = [];
-  const runs: VerifyRun[] = [];
-  const order = [...measured].sort((a, b) => rank(a.setup) - rank(b.setup));
-  for (const [index, one] of inputs.entries()) {
-    const started = performance.now();
-    const reference = referenceOf(before, one, constants);
-    cases.push({ ...one, referenceMs: performance.now() - started });
-    const e0 = new Map<string, number>();
-    for (const { setup, placement, results } of order) {
-      const result = results[index];
-      if (!result) continue;
-      const baseline = setup.provider === 'cpu' && setup.graph === 'before' && setup.optimizer === 'off';
-      const outputs: OutputError[] = [];
-      for (const [name, r] of reference) {
-        const y = result.outputs.get(name);
-        if (!y) continue;
-        const allowed =
-          baseline || setup.provider !== 'cpu'
-            ? bound.limit
-            : Math.min(bound.limit, Math.max(8 * (e0.get(name) ?? 0), bound.floor));
-        const compared = compareOutputs(name, y, r, allowed);
-        if (baseline) e0.set(name, compared.relative);
-        outputs.push(compared.ok ? compared : excuse(compared, before, name, y, one.inputs, constants, allowed));
+
+  async run(): Promise<VerifyReport> {
+    const { before, after, progress, eps } = this.#options;
+    this.#inputs = casesOf(this.#options, this.#seed);
+    const setups: Setup[] = [];
+    // The providers that may be missing come first, so that nobody waits for the others to be told so.
+    for (const provider of eps) if (provider !== 'cpu') setups.push({ provider, graph: 'after', optimizer: 'all' });
+    // e0 is needed whatever was asked for.
+    setups.push({ provider: 'cpu', graph: 'before', optimizer: 'off' });
+    if (eps.includes('cpu')) {
+      setups.push({ provider: 'cpu', graph: 'before', optimizer: 'all' });
+      if (before !== after) {
+        setups.push({ provider: 'cpu', graph: 'after', optimizer: 'off' });
+        setups.push({ provider: 'cpu', graph: 'after', optimizer: 'all' });
       }
-      runs.push({
-        case: one.name,
-        provider: setup.provider,
-        adapter: placement.adapter,
-        graph: setup.graph,
-        level: setup.graph === 'before' ? '-O0' : level,
-        optimizer: setup.optimizer,
-        nodes: placement.nodes,
-        left: placement.left,
-        outputs,
-        runMs: result.ms,
-        ok: outputs.length === before.outputs.length && outputs.every((output) => output.ok),
+    }
+    const measured: Measured[] = [];
+    for (const setup of setups) measured.push(await this.#measure(setup));
+    progress?.('reference');
+    const constants = await materialised(before, this.#options.constants);
+    const cases: VerifyCase[] = [];
+    for (const one of this.#inputs) {
+      const started = performance.now();
+      const reference = referenceOf(before, one, constants);
+      cases.push({ ...one, referenceMs: performance.now() - started });
+      this.#judges.push(new Judge(before, one.inputs, constants, reference, this.#seed));
+      this.#e0.push(new Map());
+    }
+    let runs = this.#judged(measured);
+    const more = companions(runs, before === after);
+    if (more.length > 0) {
+      for (const setup of more) measured.push(await this.#measure(setup));
+      runs = this.#judged(measured);
+    }
+    const passes = runs.filter((run) => !run.ok && run.graph === 'after' && run.provider === 'cpu' && run.optimizer === 'off');
+    const wrong = this.#inputs.find((one) => passes.some((run) => run.case === one.name));
+    const off = runs.some((run) => !run.ok && isBaseline(run));
+    let suspects: readonly Suspect[] = [];
+    const where = wrong ?? this.#inputs[0];
+    if (where && before !== after && (this.#options.taps || (wrong && !off))) {
+      progress?.('looking for the difference');
+      const optimised = await materialised(after, this.#options.constants);
+      suspects = findSuspects(before, after, where.inputs, { before: constants, after: optimised }, this.#bound.floor);
+    }
+    for (const { crash } of measured) for (const diagnostic of crash?.diagnostics ?? []) this.#sink.add(diagnostic);
+    blame(this.#sink, { runs, suspects, before, after, target: this.#options.target });
+    await this.#inFloat64(runs);
+    return {
+      ok: !this.#sink.hasErrors && runs.every((run) => run.ok),
+      seed: this.#seed,
+      precision: precisionOf([before, after]),
+      cases,
+      runs,
+      suspects,
+      diagnostics: this.#sink.list,
+      notes: this.#notes,
+    };
+  }
+
+  async #model(graph: Graph): Promise<{ readonly onnx: OnnxModel; readonly bytes: Uint8Array }> {
+    const known = this.#models.get(graph);
+    if (known) return known;
+    const { opset, target } = this.#options;
+    const onnx = emitOnnx(graph, { ...(opset !== undefined && { opset }), target });
+    const made = { onnx, bytes: await onnxBytes(onnx) };
+    this.#models.set(graph, made);
+    return made;
+  }
+
+  async #measure(setup: Setup): Promise<Measured> {
+    const { before, after, progress, environment, threads } = this.#options;
+    const graph = setup.graph === 'before' ? before : after;
+    const level = setup.graph === 'before' ? '-O0' : this.#level;
+    progress?.(`${setup.provider} ${level}, optimiser ${setup.optimizer}`);
+    const { onnx, bytes } = await this.#model(graph);
+    const results: (RawResult | undefined)[] = [];
+    let placement: Placement | undefined;
+    let crash: DiagnosticError | undefined;
+    let at: string | undefined;
+    try {
+      const session = await openSession(bytes, {
+        ep: setup.provider,
+        optimization: setup.optimizer,
+        profile: true,
+        onnx,
+        threads,
+        environment,
+        process: this.#process,
+      });
+      try {
+        for (const one of this.#inputs) {
+          at = one.name;
+          results.push({ outputs: await session.run(one.inputs), ms: session.runMs });
+        }
+      } finally {
+        placement = await session.close();
+      }
+    } catch (error) {
+      if (!(error instanceof DiagnosticError) || !isCrash(error)) throw error;
+      const model = `${this.#options.model ?? before.name}, ${level}`;
+      crash = crashOf(error, { ...setup, graph, model, at: at && `in a run at the ${at} sizes` });
+    }
+    return { setup, placement, results, crash };
+  }
+
+  #judged(measured: readonly Measured[]): readonly VerifyRun[] {
+    const { before } = this.#options;
+    const { limit, floor } = this.#bound;
+    const runs: VerifyRun[] = [];
+    const order = [...measured].sort((a, b) => rank(a.setup) - rank(b.setup));
+    for (const [index, one] of this.#inputs.entries()) {
+      const judge = this.#judges[index];
+      const e0 = this.#e0[index];
+      if (!judge || !e0) continue;
+      for (const { setup, placement, results, crash } of order) {
+        const result = results[index];
+        if (!result && !crash) continue;
+        const baseline = isBaseline(setup);
+        const outputs: OutputError[] = [];
+        for (const { name } of before.outputs) {
+          const y = result?.outputs.get(name);
+          if (!y) continue;
+          const allowed =
+            baseline || setup.provider !== 'cpu' ? limit : Math.min(limit, Math.max(8 * (e0.get(name) ?? 0), floor));
+          const compared = judge.compare(name, y, allowed);
+          if (baseline && Number.isFinite(compared.relative)) e0.set(name, compared.relative);
+          outputs.push(compared);
+        }
+        const ok = outputs.length === before.outputs.length && outputs.every((output) => output.ok);
+        const noise = ok && outputs.some((output) => output.comparable === false);
+        runs.push({
+          case: one.name,
+          provider: setup.provider,
+          adapter: placement?.adapter,
+          graph: setup.graph,
+          level: setup.graph === 'before' ? '-O0' : this.#level,
+          optimizer: setup.optimizer,
+          nodes: placement?.nodes ?? 0,
+          left: placement?.left ?? [],
+          outputs,
+          runMs: result?.ms ?? 0,
+          ok,
+          ...(!result && { verdict: 'crash' }),
+          ...(noise && { verdict: 'noise' }),
+        });
+      }
+    }
+    return runs;
+  }
+
+  /** Outputs of which the element type holds too little are compared in float64, where nothing but the passes can part the graphs. */
+  async #inFloat64(runs: readonly VerifyRun[]): Promise<void> {
+    const { before, after, constants } = this.#options;
+    const lost = this.#inputs.map((one) => [
+      ...new Set(
+        runs.flatMap((run) =>
+          run.case === one.name ? run.outputs.filter((output) => output.comparable === false).map(({ name }) => name) : [],
+        ),
+      ),
+    ]);
+    if (lost.every((names) => names.length === 0)) return;
+    const optimised = before === after ? undefined : await materialised(after, constants);
+    let compared = runs.some((run) => run.outputs.some((output) => output.comparable !== false));
+    for (const [index, one] of this.#inputs.entries()) {
+      const judge = this.#judges[index];
+      const names = lost[index] ?? [];
+      if (!judge || names.length === 0) continue;
+      const y = optimised && evaluateGraph(after, one.inputs, optimised);
+      for (const name of names) {
+        const share = exponent(judge.noiseOf(name));
+        const said = `${one.name}: rounding alone changes ${share} of the largest element of ${name}`;
+        if (!y) {
+          this.#notes.push(said);
+          continue;
+        }
+        const { relative, tolerance } = judge.inFloat64(name, y);
+        compared = true;
+        this.#notes.push(`${said}; in float64 both graphs agree to ${exponent(relative)}`.replace('agree to 0', 'are equal'));
+        if (relative <= tolerance) continue;
+        this.#notes.pop();
+        if (this.#sink.list.some((d) => d.code === catalogue.outputDiffers.code)) continue;
+        this.#sink.report(catalogue.outputDiffers, {
+          with: {
+            name,
+            found: `${exponent(relative)} of the largest element, in float64 (${this.#level}, ${one.name} sizes)`,
+            expected: `at most ${exponent(tolerance)}`,
+            hint: '-O0',
+          },
+        });
+      }
+    }
+    for (const { name } of before.outputs) {
+      const own = runs.flatMap((run) => run.outputs.filter((output) => output.name === name));
+      if (own.some((output) => output.comparable !== false)) continue;
+      const worst = Math.max(...this.#judges.map((judge) => judge.noiseOf(name)));
+      const found = `${exponent(worst)} of the largest element changes with the rounding of ${precisionOf([before])} alone`;
+      this.#sink.report(catalogue.notComparable, { with: { name, found, hint: givenHint } });
+    }
+    if (!compared) {
+      this.#sink.report(catalogue.nothingCompared, {
+        with: { found: 'rounding alone changes every output', hint: givenHint },
       });
     }
   }
-  const ok = runs.every((run) => run.ok);
-  const passesAreOff =
-    runs.some((run) => !run.ok && run.graph === 'after') && runs.every((run) => run.ok || run.graph === 'after');
-  let suspects: readonly Suspect[] = [];
-  const [first] = inputs;
-  if (first && before !== after && (options.taps || passesAreOff)) {
-    progress?.('looking for the difference');
-    const optimised = await materialised(after, options.constants);
-    suspects = findSuspects(before, after, first.inputs, { before: constants, after: optimised }, bound.floor);
-  }
-  return { ok, seed, precision, cases, runs, suspects, diagnostics: diagnosticsOf(runs, suspects) };
 }
 
+const givenHint = '--input NAME=tensor.npy with numbers that the model is made for';
+
+const isBaseline = (run: Pick<VerifyRun, 'graph' | 'optimizer' | 'provider'>): boolean =>
+  run.graph === 'before' && run.optimizer === 'off' && run.provider === 'cpu';
+
 /** Providers in the order of the options' names, and the baseline before what is measured against it. */
-function rank(setup: Setup): number {
+export function rank(setup: Setup): number {
   const provider = setup.provider === 'cpu' ? 0 : setup.provider === 'webgpu' ? 100 : 200;
   return provider + (setup.graph === 'before' ? 0 : 10) + (setup.optimizer === 'off' ? 0 : 1);
+}
+
+/** What has to run besides, so that what failed on a GPU can be told from what the passes did. */
+export function companions(runs: readonly VerifyRun[], same = false): readonly Setup[] {
+  const out: Setup[] = [];
+  for (const provider of new Set(runs.filter((run) => !run.ok && run.provider !== 'cpu').map((run) => run.provider))) {
+    out.push({ provider, graph: 'after', optimizer: 'off' });
+    if (!same) out.push({ provider, graph: 'before', optimizer: 'all' });
+  }
+  const known = runs.some((run) => run.provider === 'cpu' && run.graph === 'after' && run.optimizer === 'off');
+  if (out.length > 0 && !known && !same) out.push({ provider: 'cpu', graph: 'after', optimizer: 'off' });
+  return out;
 }
 
 function casesOf(options: VerifyOptions, seed: number): readonly Omit<VerifyCase, 'referenceMs'>[] {
@@ -251,153 +433,4 @@ function referenceOf(
       with: { found: `${error.message}${sizes}`, hint: `--input ${graph.inputs[0]?.name ?? 'NAME'}=tensor.npy` },
     });
   }
-}
-
-interface RawResult {
-  readonly outputs: ReadonlyMap<string, HostTensor>;
-  readonly ms: number;
-}
-
-async function runCases(
-  session: Session,
-  setup: Setup,
-  inputs: readonly Omit<VerifyCase, 'referenceMs'>[],
-): Promise<{ placement: Placement; results: readonly RawResult[] }> {
-  const results: RawResult[] = [];
-  let placement: Placement | undefined;
-  try {
-    for (const one of setup.cases === 'first' ? inputs.slice(0, 1) : inputs) {
-      results.push({ outputs: await session.run(one.inputs), ms: session.runMs });
-    }
-  } finally {
-    placement = await session.close();
-  }
-  return { placement: placement ?? { provider: setup.provider, adapter: undefined, nodes: 0, left: [] }, results };
-}
-
-/** Operators whose discrete result hangs on which of two numbers is larger. */
-const deciding: ReadonlySet<string> = new Set(['argmax', 'less', 'less_equal', 'greater', 'greater_equal']);
-/** Operators that hand elements on in the same order. */
-const passing: ReadonlySet<string> = new Set(['identity', 'cast', 'reshape', 'squeeze', 'unsqueeze']);
-
-/** The argmax or comparison that an output is made of, with nothing but reshaping behind it. */
-function decidedBy(graph: Graph, name: string): Node | undefined {
-  let value = graph.outputs.find((output) => output.name === name)?.value;
-  while (value?.producer && passing.has(value.producer.op.name)) value = value.producer.operand(0);
-  const node = value?.producer;
-  return node && deciding.has(node.op.name) ? node : undefined;
-}
-
-/**
- * An argmax or comparison may come out differently where its operands lie closer together than their noise, which is the tolerance times
- * their largest. Such elements are not counted. The operands come from a second
- * evaluation that keeps every value, since they are rarely needed and many.
- */
-function excuse(
-  found: OutputError,
-  graph: Graph,
-  name: string,
-  y: HostTensor,
-  inputs: ReadonlyMap<string, HostTensor>,
-  constants: (value: Value) => HostTensor,
-  noise: number,
-): OutputError {
-  const node = isFloat(found.elem) ? undefined : decidedBy(graph, name);
-  if (!node || !Number.isFinite(found.absolute)) return found;
-  const taps = evaluateGraph(graph, inputs, constants, { taps: true });
-  const keys = tapKeys(graph);
-  const operands = node.operands.map((value) => {
-    if (!value || value.def.kind === 'constant') return value && constants(value);
-    return value.def.kind === 'input' ? inputs.get(value.name ?? '') : taps.get(keys.get(value) ?? '');
-  });
-  const [a, b] = operands;
-  if (!a) return found;
-  const largest = (t: HostTensor): number => t.data.reduce((m, v) => Math.max(m, Math.abs(v)), 0);
-  const expected = node.op.evaluate(operands, node.attrs)[0];
-  if (!expected || expected.data.length !== y.data.length) return found;
-  const near = noise * Math.max(largest(a), b ? largest(b) : 0);
-  let excused = 0;
-  let unequal = 0;
-  for (let i = 0; i < y.data.length; i++) {
-    if (y.data[i] === expected.data[i]) continue;
-    const margin =
-      node.op.name === 'argmax'
-        ? argmaxMargin(node, a, i, y.data[i] ?? 0, expected.data[i] ?? 0)
-        : b
-          ? comparisonMargin(a, b, expected.dims, i)
-          : Infinity;
-    if (margin <= 2 * near) excused++;
-    else unequal++;
-  }
-  return { ...found, absolute: unequal, relative: unequal / y.data.length, excused, ok: unequal === 0 };
-}
-
-/** How much the element chosen by the reference exceeds the one chosen by the run. */
-function argmaxMargin(node: Node, x: HostTensor, at: number, chosen: number, expected: number): number {
-  const attr = node.attrs.axis;
-  const axis = typeof attr === 'number' ? (attr < 0 ? attr + x.dims.length : attr) : 0;
-  const size = x.dims[axis] ?? 1;
-  if (!(chosen >= 0 && chosen < size)) return Infinity;
-  const inner = x.dims.slice(axis + 1).reduce((n, d) => n * d, 1);
-  const start = Math.floor(at / inner) * size * inner + (at % inner);
-  return Math.abs((x.data[start + expected * inner] ?? 0) - (x.data[start + chosen * inner] ?? 0));
-}
-
-function comparisonMargin(a: HostTensor, b: HostTensor, dims: readonly number[], at: number): number {
-  return Math.abs((a.data[broadcastIndex(a.dims, dims, at)] ?? 0) - (b.data[broadcastIndex(b.dims, dims, at)] ?? 0));
-}
-
-/** The element of a tensor that element `at` of the broadcast result is made from. */
-function broadcastIndex(from: readonly number[], to: readonly number[], at: number): number {
-  let rest = at;
-  let stride = 1;
-  let out = 0;
-  for (let axis = to.length - 1; axis >= 0; axis--) {
-    const size = to[axis] ?? 1;
-    const index = rest % size;
-    rest = Math.floor(rest / size);
-    const own = from[axis - (to.length - from.length)];
-    if (own === undefined) continue;
-    if (own !== 1) out += index * stride;
-    stride *= own;
-  }
-  return out;
-}
-
-const placeOf = (run: VerifyRun): string => `${run.provider} ${run.level}, optimiser of onnxruntime ${run.optimizer}`;
-
-function diagnosticsOf(runs: readonly VerifyRun[], suspects: readonly Suspect[]): readonly Diagnostic[] {
-  const sink = new Sink();
-  const told = new Set<string>();
-  for (const run of runs) {
-    for (const output of run.outputs) {
-      if (output.ok) continue;
-      const baseline = run.graph === 'before' && run.optimizer === 'off' && run.provider === 'cpu';
-      // The first failing run says it; the table shows the others.
-      const key = `${baseline}|${output.name}|${run.graph}`;
-      // Where the model itself is off, its other runs say nothing more.
-      if (told.has(key) || (run.graph === 'before' && told.has(`true|${output.name}|before`))) continue;
-      told.add(key);
-      const found = `${errorText(output)} at element ${output.at} (${placeOf(run)}, ${run.case} sizes)`;
-      const expected = isFloat(output.elem) ? `at most ${exponent(output.tolerance)}` : 'equal elements';
-      if (baseline)
-        sink.report(catalogue.baselineDiffers, {
-          with: { name: output.name, found, expected, hint: '--input NAME=tensor.npy with numbers that the model is made for' },
-        });
-      else {
-        const [suspect] = run.graph === 'after' ? suspects : [];
-        sink.report(catalogue.outputDiffers, {
-          span: suspect?.span,
-          label: suspect && suspectText(suspect),
-          with: {
-            name: output.name,
-            found,
-            expected,
-            hint: run.graph === 'after' ? 'rescc verify -O0' : 'report it at github.com/microsoft/onnxruntime',
-          },
-        });
-      }
-    }
-  }
-  return sink.list;
 }

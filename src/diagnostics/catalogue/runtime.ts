@@ -79,7 +79,7 @@ export const outputDiffers = defineDiagnostic({
   found: msg`${'found'}`,
   expected: msg`${'expected'}`,
   hint: msg`${'hint'}`,
-  more: 'The error of an output is max|y - r| / max|r| against the reference evaluation in float64. It may be as large as eight times the error of the unoptimised model on the CPU provider with the optimiser of onnxruntime off (at least 2^-18, at most 1e-5, for f32); integers and booleans must be equal. When the unoptimised model passes and the optimised one does not, a pass is wrong, or the optimiser of onnxruntime: the table shows which.',
+  more: 'The error of an output is max|y - r| / max|r| against the reference evaluation in float64. It may be as large as eight times the error of the unoptimised model on the CPU provider with the optimiser of onnxruntime off (at least 2^-18, at most 1e-5, for f32); integers and booleans must be equal. Where the model amplifies rounding, eight times the error is allowed that rounding every result to its type makes in the reference. The unoptimised model passes and the optimised one does not, with the optimiser of onnxruntime off: a pass is wrong, or how its result is lowered.',
 });
 
 export const baselineDiffers = defineDiagnostic({
@@ -88,7 +88,7 @@ export const baselineDiffers = defineDiagnostic({
   found: msg`${'found'}`,
   expected: msg`${'expected'}`,
   hint: msg`${'hint'}`,
-  more: 'No pass and no optimiser ran here, so either the model amplifies rounding (a division by a small difference, a long chain of exponentials), or its operators are lowered wrongly, or a kernel of onnxruntime is inaccurate.',
+  more: 'No pass and no optimiser ran here, and rounding every result to its type does not explain the error. So an operator is lowered wrongly, or a kernel of onnxruntime is inaccurate.',
 });
 
 export const noLegalSize = defineDiagnostic({
@@ -162,7 +162,7 @@ export const notComparable = defineDiagnostic({
   found: msg`${'found'}`,
   expected: msg`an output that the inputs determine`,
   hint: msg`${'hint'}`,
-  more: 'The original itself gives other numbers when it runs again, or when its inputs are moved by their last digits: random operators do that, and models that amplify rounding on random inputs. The other outputs are compared all the same.',
+  more: 'The original itself gives other numbers when it runs again, when its inputs are moved by their last digits, or when its results are rounded otherwise: random operators do that, and models that amplify rounding on random inputs. The graphs are compared in float64 instead where both have a reference, and the other outputs all the same.',
 });
 
 export const nothingCompared = defineDiagnostic({
@@ -172,6 +172,33 @@ export const nothingCompared = defineDiagnostic({
   expected: msg`at least one output of one run`,
   hint: msg`${'hint'}`,
   more: 'A proof was asked for and there is none, so that the command ends with 1. The warnings before it say why.',
+});
+
+export const runtimeOptimizerDiffers = defineDiagnostic({
+  code: 'RES0831',
+  title: msg`the optimiser of onnxruntime breaks the model: output ${'name'}`,
+  found: msg`${'found'}`,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
+  more: 'The same bytes ran twice: with the graph optimiser of onnxruntime off the output is within its bound, with it on it is not. So the file is right, and the runtime rewrites it wrongly. -O0 is the hint where the unoptimised model survives; otherwise sessions of that runtime are made with the optimiser off.',
+});
+
+export const providerDiffers = defineDiagnostic({
+  code: 'RES0832',
+  title: msg`the ${'ep'} provider of onnxruntime computes wrong numbers: output ${'name'}`,
+  found: msg`${'found'}`,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
+  more: 'The same bytes are within their bound on the cpu provider with the optimiser off, and the provider is wrong with the optimiser off, too. So the file is right, and a kernel of the provider is wrong. -O0 is the hint where the unoptimised model avoids that kernel.',
+});
+
+export const runtimeCrashed = defineDiagnostic({
+  code: 'RES0833',
+  title: 'onnxruntime crashes on the model',
+  found: msg`${'found'}`,
+  expected: msg`a run to its end, or an error`,
+  hint: msg`${'hint'}`,
+  more: 'Verification runs onnxruntime in a process of its own, which ended before it answered: by a signal, or by an exit of native code. That is a fault of the runtime, whatever the model is; the other runs went on in a new process, and the command ends with 1.',
 });
 
 export const fileUnreadable = defineDiagnostic({
