@@ -1,28 +1,31 @@
 /** Writes docs/passes.md, the proof of every rewrite rule, from the rules themselves. `--check` compares instead. */
-import { allRules, allSweeps, passNames } from '../src/passes/pipeline.ts';
+import { allRules, allSweeps, purposeOf, type Stage, schedule, targetsOf } from '../src/passes/pipeline.ts';
+import type { Rule } from '../src/passes/rule.ts';
 import { isProgram, writeOrCompare } from './generated.ts';
 
-/** What each pass is for, in a sentence; a pass without one does not type-check. */
-const purposes: Readonly<Record<string, string>> = {
-  simplify:
-    'Removes what does nothing, folds what is constant, merges chains of views, shares equal parts, and erases what nobody reads.',
-  recognize:
-    'Operators that are spelled out become the one node that the opset of the file has for them: LayerNorm, GELU, attention and the like.',
-  'move-transpose':
-    'Transposes go where fewer of them are left: against each other, behind what makes a tensor small, into weights.',
-  'fold-pad': 'A pad of zeros in front of a window is padding of the window.',
-  'fold-batchnorm':
-    'A batchnorm in inference form is a multiplication and an addition per channel; the linear operator beside it can do both.',
-  'fold-affine':
-    'Constants that multiply or shift per channel (input normalisation, residual scale, layer scale, gain) go into neighbouring weights.',
-  'merge-branches': 'Parallel linear branches over one input become one convolution, as RepVGG does by hand.',
-  'commute-pool': 'A pointwise convolution after a pooling, or before an enlargement, runs on the smaller grid.',
-  'merge-linear': 'Two linear operators in a row become one where that costs no more.',
-  'move-stride': 'Where every reader of a value takes only every s-th element, no other one is computed.',
-  'fuse-shortcut':
-    'Makes a shortcut cheap: removes what is provably zero or the identity, and gives the sum the form that runtimes fuse.',
-  'fuse-gemm': 'Transposes and sums around a product of matrices become flags and an operand of it.',
-};
+const listed = (words: readonly string[]): string =>
+  words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
+
+const code = (name: string): string => `\`${name}\``;
+
+function ruleText(one: Rule): string {
+  const targets = targetsOf(one);
+  return code(one.name) + (targets ? ` (for ${listed(targets.map((target) => code(target)))})` : '');
+}
+
+/** The rules of a stage: by the name of their pass where they are more than half of it, and run for every target. */
+function stageText({ pass, rules, level, opset }: Stage): string {
+  const missing = allRules.filter((one) => one.pass === pass && !rules.includes(one));
+  const names =
+    missing.length < rules.length && rules.every((one) => !targetsOf(one))
+      ? code(pass) + (missing.length > 0 ? ` but ${listed(missing.map(({ name }) => code(name)))}` : '')
+      : listed(rules.map(ruleText));
+  const from = [
+    ...(level === undefined || level < 2 ? [] : [`from \`-O${level}\` on`]),
+    ...(opset === undefined ? [] : [`from opset ${opset} on`]),
+  ];
+  return from.length > 0 ? `${names} ${from.join(', ')}` : names;
+}
 
 /** What the condition `normal` asks: the head of src/passes/range.ts, for readers of the page. */
 const rangeText: readonly string[] = [
@@ -36,17 +39,22 @@ const rangeText: readonly string[] = [
 /** The page, in the order in which the passes run first. */
 export function passesText(): string {
   const all = [...allRules, ...allSweeps];
-  const sections = passNames.flatMap((pass) => {
-    const purpose = purposes[pass];
-    if (purpose === undefined) throw new Error(`scripts/passes.ts has no sentence for the pass ${pass}`);
+  const passes = [...new Set(schedule.flatMap(({ stages }) => stages.map(({ pass }) => pass)))];
+  const sections = passes.flatMap((pass) => {
     const rules = all.filter(({ name }) => name === pass || name.startsWith(`${pass}/`));
-    return [`## ${pass}`, purpose, ...rules.flatMap(({ name, doc }) => [`### ${name}`, `\`\`\`text\n${doc.trim()}\n\`\`\``])];
+    return [
+      `## ${pass}`,
+      purposeOf(pass),
+      ...rules.flatMap(({ name, doc }) => [`### ${name}`, `\`\`\`text\n${doc.trim()}\n\`\`\``]),
+    ];
   });
   return `${[
     '# Passes',
     '<!-- Written by scripts/passes.ts from src/passes: `npm run generate`. -->',
     'A rewrite is *exact*: equal in real arithmetic for every input on which all values of the source graph are finite. It may change rounding, never more. Each rule states its equation, the named conditions under which it is exact, how it rounds, and its source. `rescc explain fold-batchnorm` prints these texts; `rescc compile net.res --explain fold-batchnorm` lists where a rule did not apply, and by which condition.',
-    'The passes run in the order of this page, except that `fuse-shortcut/zero`, `fuse-shortcut/identity` and `fuse-gemm/linear` come right behind the first `simplify`. `fold-batchnorm`, `fold-affine` and `merge-branches` run to a fixed point together, and with `commute-pool`, `merge-linear`, `move-stride`, `fold-pad` and `simplify` until a round fires nothing; the rest of `fuse-shortcut`, of `fuse-gemm` and `simplify` come once behind that. `-O0` runs none of them; `-O1`, the default, all rules but `fuse-shortcut/concat`; `-O2` that too. `simplify/split` comes last of all. `fuse-shortcut/option-a-conv` is for `--target cpu` alone. `--passes a,b,c` runs these passes in this order instead.',
+    `\`-O0\` runs nothing. \`-O1\`, the default, and \`-O2\` run, in this order:`,
+    schedule.map(({ when, stages }) => `- ${when}: ${stages.map(stageText).join('; ')}`).join('\n'),
+    '`--passes a,b,c` runs these passes in this order instead, each to its fixed point.',
     '## Range\n\nA product of constants may leave the range of its element type, above as below. The condition `normal` of the folds asks that it does not, of the type that the weights are stored in:',
     rangeText.map((line) => `- ${line}`).join('\n'),
     ...sections,

@@ -6,7 +6,8 @@
  *   (pooling first brings pointwise beside pointwise) · move-stride · zeros, pads and simplify once more · the bracket and these again until a round
  *   fires nothing · then once: fuse-shortcut option A, the concat form where a concat is there or asked for, the bias · fuse-gemm · simplify
  *
- * `-O0` is nothing, `-O1` all but the concat form, `-O2` that too. A target's table says what is slower there; `portable` does what is slower nowhere.
+ * `-O0` is nothing, `-O1` every stage without a level, `-O2` all. A target's table says what is slower there; `portable` does what is slower nowhere.
+ * docs/passes.md prints `schedule`, names and levels and targets with it.
  */
 import type { Graph } from '../ir/graph.ts';
 import type { Target } from '../ir/target.ts';
@@ -82,8 +83,34 @@ const onlyFor: ReadonlyMap<Rule, readonly Target[]> = new Map<Rule, readonly Tar
   [recognizeAttention, ['portable', 'cpu', 'cuda']],
 ]);
 
-interface Stage {
-  readonly pass: string;
+/** What each pass is for, in a sentence. */
+const purposes = {
+  simplify:
+    'Removes what does nothing, folds what is constant, merges chains of views, shares equal parts, and erases what nobody reads.',
+  recognize:
+    'Operators that are spelled out become the one node that the opset of the file has for them: LayerNorm, GELU, attention and the like.',
+  'move-transpose':
+    'Transposes go where fewer of them are left: against each other, behind what makes a tensor small, into weights.',
+  'fold-pad': 'A pad of zeros in front of a window is padding of the window.',
+  'fold-batchnorm':
+    'A batchnorm in inference form is a multiplication and an addition per channel; the linear operator beside it can do both.',
+  'fold-affine':
+    'Constants that multiply or shift per channel (input normalisation, residual scale, layer scale, gain) go into neighbouring weights.',
+  'merge-branches': 'Parallel linear branches over one input become one convolution, as RepVGG does by hand.',
+  'commute-pool': 'A pointwise convolution after a pooling, or before an enlargement, runs on the smaller grid.',
+  'merge-linear': 'Two linear operators in a row become one where that costs no more.',
+  'move-stride': 'Where every reader of a value takes only every s-th element, no other one is computed.',
+  'fuse-shortcut':
+    'Makes a shortcut cheap: removes what is provably zero or the identity, and gives the sum the form that runtimes fuse.',
+  'fuse-gemm': 'Transposes and sums around a product of matrices become flags and an operand of it.',
+} as const;
+
+export type PassName = keyof typeof purposes;
+
+export const purposeOf = (pass: PassName): string => purposes[pass];
+
+export interface Stage {
+  readonly pass: PassName;
   readonly rules: readonly Rule[];
   readonly sweeps: readonly Sweep[];
   /** From which level on; 1 where nothing is said. */
@@ -180,23 +207,22 @@ const once: readonly Stage[] = [
   // Behind all that moves slices one by one.
   { pass: 'simplify', rules: [splitAtOnce], sweeps: [] },
 ];
-const allStages: readonly Stage[] = [simplify, ...recognition, zero, ...clear, ...bracket, ...rounds, ...once];
+/** The parts of a run, in their order. */
+export const schedule: readonly { readonly when: string; readonly stages: readonly Stage[] }[] = [
+  { when: 'first', stages: [simplify] },
+  { when: 'then, to a fixed point', stages: recognition },
+  { when: 'then, once', stages: [zero, ...clear] },
+  { when: 'in every round, to a fixed point', stages: bracket },
+  { when: 'behind these in every round, until one fires nothing', stages: rounds },
+  { when: 'at the end, once', stages: once },
+];
+const allStages: readonly Stage[] = schedule.flatMap(({ stages }) => stages);
 
 /** What `--passes` takes, in the order in which the passes run first. */
-export const passNames: readonly string[] = [
-  'simplify',
-  'recognize',
-  'move-transpose',
-  'fold-pad',
-  'fold-batchnorm',
-  'fold-affine',
-  'merge-branches',
-  'commute-pool',
-  'merge-linear',
-  'move-stride',
-  'fuse-shortcut',
-  'fuse-gemm',
-];
+export const passNames: readonly string[] = [...new Set(allStages.map((stage) => stage.pass))];
+
+/** The targets that want a rule; undefined where all do. */
+export const targetsOf = (one: Rule): readonly Target[] | undefined => onlyFor.get(one);
 
 /** Every rule, in the order of the pipeline. */
 export const allRules: readonly Rule[] = [...new Set(allStages.flatMap((stage) => stage.rules))];

@@ -1,7 +1,8 @@
 /** The rules' texts: every condition is argued, every argument is a condition, every rule has a source of its exactness. */
 import { describe, expect, it, test } from 'vitest';
-import { allRules, allSweeps, explainRule, passNames } from '../../src/passes/pipeline.ts';
+import { allRules, allSweeps, explainRule, optimize, passNames } from '../../src/passes/pipeline.ts';
 import { arguedConditions, rule } from '../../src/passes/rule.ts';
+import { readText } from './support.ts';
 
 describe.each(allRules.map((one) => [one.name, one] as const))('%s', (_name, one) => {
   it('argues exactly the conditions that it asks', () => {
@@ -18,6 +19,12 @@ describe.each(allRules.map((one) => [one.name, one] as const))('%s', (_name, one
 test('names are unique', () => {
   const names = [...allRules, ...allSweeps].map((one) => one.name);
   expect(new Set(names).size).toBe(names.length);
+});
+
+test('passes are named in the order in which they run first', () => {
+  const graph = readText('graph @g\n  %x = input : f32[N]\n  %0 = relu(%x)  : f32[N]  @r\n  output out = %0');
+  const ran = optimize(graph, { level: 2, opset: 23 }).passes.map(({ name }) => name);
+  expect([...new Set(ran)]).toEqual(passNames);
 });
 
 test('explainRule knows passes, rules and nothing else', () => {
