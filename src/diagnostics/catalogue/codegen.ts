@@ -24,8 +24,8 @@ export const foldedNotFinite = defineDiagnostic({
   title: msg`weight ${'name'} has an element that ${'elem'} cannot hold`,
   found: msg`element ${'index'} is ${'value'}, though every weight it is computed from is finite`,
   expected: msg`numbers within the range of ${'elem'}`,
-  hint: msg`-O0; where the checkpoint itself holds it, a model in a type with more range, such as f32`,
-  more: 'Either a pass folded several weights into one, as a batchnorm into its convolution, and the result overflows its element type: without passes the weights are written as they are. Or the checkpoint holds numbers that the type of the parameter has no room for: f16 ends at 65504.',
+  hint: msg`a model in a type with more range, such as f32; -O0, where a pass computed the weight out of several`,
+  more: 'The checkpoint holds numbers that the type of the parameter has no room for: f16 ends at 65504. Or a pass folded several weights into one, as a batchnorm into its convolution, of numbers that it could not look at while it did, as those of a Blob in a browser: without passes the weights are written as they are.',
 });
 
 export const tooLargeForOneFile = defineDiagnostic({
