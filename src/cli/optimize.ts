@@ -186,7 +186,7 @@ export function optionsOf(flags: FileFlags): OptimizeOnnxOptions {
 }
 
 /** `N=1`, `image:0=1`, `image=1,3,224,224`, `image=?,3,224,224`. */
-function shapesOf(specs: readonly string[]): Readonly<Record<string, number | readonly (number | undefined)[]>> {
+export function shapesOf(specs: readonly string[]): Readonly<Record<string, number | readonly (number | undefined)[]>> {
   const shapes: [string, number | readonly (number | undefined)[]][] = [];
   for (const spec of specs) {
     const at = spec.lastIndexOf('=');

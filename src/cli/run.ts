@@ -7,11 +7,11 @@ import { badOption } from '../diagnostics/catalogue/cli.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import type { Graph } from '../ir/graph.ts';
 import { elementCount, type HostTensor } from '../ir/types.ts';
-import { pngFiles } from '../runtime/images.ts';
 import { npyBytes } from '../runtime/npy.ts';
 import { isProvider, providers } from '../runtime/provider.ts';
-import { type RunResult, readLabels, runModel, topK, topText } from '../runtime/run.ts';
+import { outputPictures, type RunResult, readLabels, runModel, topK, topText } from '../runtime/run.ts';
 import { readSource, writeWhole } from './files.ts';
+import { shapesOf } from './optimize.ts';
 import {
   compileOptions,
   type ModelFlags,
@@ -35,6 +35,7 @@ interface Flags extends ModelFlags, WeightFlags, PassFlags, OutputFlags {
   readonly mean?: readonly number[];
   readonly std?: readonly number[];
   readonly resize?: number | boolean;
+  readonly inputShape?: readonly string[];
 }
 
 const collect = (text: string, before: readonly string[] | undefined): readonly string[] => [...(before ?? []), text];
@@ -59,8 +60,9 @@ export function addRun(program: Command): void {
     .option('--top <n>', 'prints the n likeliest classes', wholeNumber(1, 1000))
     .option('--labels <file>', 'names of the classes: a line each, or JSON')
     .option('-o, --output <name=file>', 'writes an output as .npy or .png (repeatable)', collect)
-    .option('--mean <a,b,c>', 'subtracted from pixels / 255', numbers)
+    .option('--mean <a,b,c>', 'subtracted from pixels / 255, or from the range that the input declares', numbers)
     .option('--std <a,b,c>', 'divides after that', numbers)
+    .option('--input-shape <name=size>', 'sizes that the inputs must have: N=1, image=1,3,224,224 (repeatable)', collect)
     .option(
       '--resize [n]',
       'scales the shorter side to n (256/224 of the input without n) and cuts out the middle',
@@ -90,14 +92,17 @@ async function run(file: string, flags: Flags): Promise<void> {
     mean: flags.mean,
     std: flags.std,
     resize: flags.resize,
+    shapes: shapesOf(flags.inputShape ?? []),
   });
+  for (const note of result.notes) say(flags, note);
+  if (!flags.json) report(flags, result.warnings);
   for (const spec of flags.output ?? []) await writeOutput(flags, result, spec);
   const labels = flags.labels === undefined ? undefined : await readLabels(flags.labels);
   const [name, scores] = [...result.outputs][0] ?? [];
   if (flags.json) {
     const outputs = Object.fromEntries([...result.outputs].map(([key, tensor]) => [key, tensorJson(tensor)]));
     const top = flags.top !== undefined && scores ? topK(scores, flags.top, labels, name) : undefined;
-    report(flags, [], { ok: true, outputs, ...(top && { top, files: result.files }) });
+    report(flags, result.warnings, { ok: true, outputs, ...(top && { top, files: result.files }) });
     return;
   }
   if (flags.output && flags.top === undefined) return;
@@ -138,7 +143,9 @@ async function writeOutput(flags: Flags, result: RunResult, spec: string): Promi
   const kind = extname(path);
   if (kind === '.npy') writeWhole(path, npyBytes(tensor));
   else if (kind === '.png') {
-    const files = await pngFiles(tensor, name);
+    const { files, text, warning } = await outputPictures(result, name);
+    if (warning && !flags.json) report(flags, [warning]);
+    say(flags, `${name}: ${text}`);
     for (const [i, bytes] of files.entries()) writeWhole(files.length === 1 ? path : path.replace(/\.png$/, `-${i}.png`), bytes);
   } else
     fail(badOption, {

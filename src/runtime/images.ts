@@ -2,15 +2,17 @@
  * Pictures in and out: PNG (pngjs) and JPEG (jpeg-js) to bytes of red, green and blue, and from there to a model's input.
  *
  * As Pillow's `convert('RGB')` does it: grey becomes three equal channels, a palette its colours, alpha is dropped without compositing,
- * 16 bits per sample become 8. The orientation that a camera writes into a JPEG is not applied; torchvision does not apply it either.
+ * 16 bits per sample become 8. The orientation that a camera writes into a JPEG is applied, as browsers and OpenCV do it, and said.
  * JPEG decoders differ among themselves by one or two of 255 (inverse DCT, up-sampling of chroma); PNG is exact.
  */
 import { readFile } from 'node:fs/promises';
 import * as catalogue from '../diagnostics/catalogue/runtime.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import type { Dim } from '../ir/dim.ts';
-import { elementCount, type HostTensor, isFloat, type TensorType, typeText } from '../ir/types.ts';
+import type { ValueRange } from '../ir/ranges.ts';
+import { type ElemType, elementCount, type HostTensor, isFloat, type TensorType, typeText } from '../ir/types.ts';
 import { roundTo } from '../weights/round.ts';
+import { jpegOrientation, jpegProblem, orient, orientationTexts, pngEnd } from './picture-files.ts';
 
 /** Rows from the top, three bytes per pixel. */
 export interface Image {
@@ -18,6 +20,8 @@ export interface Image {
   readonly width: number;
   readonly height: number;
   readonly data: Uint8Array;
+  /** How the pixels were turned, because the file's Exif says so: `turned by 90° to the right`. */
+  readonly turned?: string;
 }
 
 /** Decoders take some ten bytes per pixel; a small file may claim any size. */
@@ -74,31 +78,37 @@ export async function decodeImage(bytes: Uint8Array, name: string): Promise<Imag
     const pixels = view.getUint32(16) * view.getUint32(20);
     if (pixels > maxPixels)
       return broken(`${view.getUint32(16)} x ${view.getUint32(20)} pixels`, `convert ${name} -resize 4096x4096 smaller.png`);
+    const end = pngEnd(bytes);
+    if (typeof end === 'string') return broken(end);
     const { PNG } = (await import('pngjs')).default;
     let read: { readonly width: number; readonly height: number; readonly data: Uint8Array } | undefined;
     try {
-      read = PNG.sync.read(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
-    } catch (error) {
-      return broken(errorText(error));
+      read = PNG.sync.read(Buffer.from(bytes.buffer, bytes.byteOffset, end));
+    } catch {
+      return broken('its compressed pixels are damaged');
     }
     return rgb(name, read);
   }
+  const problem = jpegProblem(bytes);
+  if (problem !== undefined) return broken(problem, /not decoded$/.test(problem) ? `convert ${name} picture.png` : undefined);
   const { decode } = (await import('jpeg-js')).default;
   try {
     const read = decode(bytes, {
       useTArray: true,
       formatAsRGBA: true,
+      tolerantDecoding: false,
       maxResolutionInMP: maxPixels / 1e6,
       maxMemoryUsageInMB: 4096,
     });
-    return rgb(name, read);
+    const { width, height, data } = rgb(name, read);
+    const orientation = jpegOrientation(bytes);
+    const turned = orientation > 1 ? orientationTexts[orientation] : undefined;
+    return { name, ...orient(width, height, data, orientation), ...(turned !== undefined && { turned }) };
   } catch (error) {
-    return broken(errorText(error));
+    if (error instanceof Error && /maxResolutionInMP|maxMemoryUsage/.test(error.message))
+      return broken(`more than ${maxPixels / 1e6} megapixels`, `convert ${name} -resize 4096x4096 smaller.png`);
+    return broken('the data of the picture is damaged');
   }
-}
-
-function errorText(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 function rgb(name: string, rgba: { readonly width: number; readonly height: number; readonly data: Uint8Array }): Image {
@@ -195,9 +205,11 @@ function roundHalfEven(x: number): number {
 }
 
 export interface ImageOptions {
-  /** Per channel, or one number for all, of pixels / 255. Default 0. */
+  /** What the input's numbers lie in; 0 to 1 without normalisation where nothing says it, 0 to 255 for bytes. */
+  readonly range?: ValueRange | undefined;
+  /** Per channel, or one number for all, in the unit of the range. Default what the range says, else 0. */
   readonly mean?: readonly number[] | undefined;
-  /** Likewise. Default 1. */
+  /** Likewise; the default is 1. */
   readonly std?: readonly number[] | undefined;
   /** Length of the shorter side before the middle is cut out; `true` is 256/224 of the model's height or width, whichever is larger. */
   readonly resize?: number | boolean | undefined;
@@ -214,9 +226,10 @@ interface Layout {
 }
 
 /** Channels come first where that is possible, as in every ONNX operator. */
-function layoutOf(type: TensorType): Layout | undefined {
+function layoutOf(type: TensorType, range: ValueRange | undefined): Layout | undefined {
   const { elem, dims } = type;
-  if (!isFloat(elem) && elem !== 'u8') return undefined;
+  // Whole numbers of other types are pictures where they are declared to lie in a range.
+  if (!isFloat(elem) && elem !== 'u8' && (range === undefined || elem === 'bool')) return undefined;
   if (dims.length !== 3 && dims.length !== 4) return undefined;
   const batch = dims.length === 4 ? dims[0] : undefined;
   const [a, b, c] = dims.slice(dims.length - 3);
@@ -229,18 +242,20 @@ function layoutOf(type: TensorType): Layout | undefined {
   return undefined;
 }
 
-export function takesImages(type: TensorType): boolean {
-  return layoutOf(type) !== undefined;
+export function takesImages(type: TensorType, range?: ValueRange): boolean {
+  return layoutOf(type, range) !== undefined;
 }
 
 /**
- * One or more pictures as one input tensor: pixels / 255 less mean over std for floats, bytes for u8. Throws `DiagnosticError`
+ * One or more pictures as one input tensor: (v - mean) / std for floats, where black is the low end of the range and white the high one; whole
+ * numbers are rounded. Throws `DiagnosticError`
  * (RES0813, RES0824 to RES0826) when type, size or number do not fit; all pictures of a batch have one size.
  */
 export function imageInput(images: Image | readonly Image[], type: TensorType, options: ImageOptions = {}): HostTensor {
   const list: readonly Image[] = 'data' in images ? [images] : images;
   const name = options.name ?? 'input';
-  const layout = layoutOf(type);
+  const { range } = options;
+  const layout = layoutOf(type, range);
   if (!layout)
     return fail(catalogue.notAnImageInput, { with: { name, found: typeText(type), hint: `--input ${name}=tensor.npy` } });
   const { batch, channels, first } = layout;
@@ -261,6 +276,9 @@ export function imageInput(images: Image | readonly Image[], type: TensorType, o
   const height = fitted[0]?.height ?? 0;
   const width = fitted[0]?.width ?? 0;
   const plane = height * width;
+  const float = isFloat(type.elem);
+  const low = range?.low ?? 0;
+  const step = ((range?.high ?? (float ? 1 : 255)) - low) / 255;
   const data = new Float64Array(fitted.length * channels * plane);
   fitted.forEach((image, n) => {
     for (let c = 0; c < channels; c++) {
@@ -268,8 +286,10 @@ export function imageInput(images: Image | readonly Image[], type: TensorType, o
       const scale = std[c] ?? 1;
       for (let i = 0; i < plane; i++) {
         const byte = channels === 3 ? (image.data[i * 3 + c] ?? 0) : luma(image.data, i * 3);
-        const value = isFloat(type.elem) ? (byte / 255 - shift) / scale : byte;
-        data[n * channels * plane + (first ? c * plane + i : i * channels + c)] = value;
+        const value = low + byte * step;
+        data[n * channels * plane + (first ? c * plane + i : i * channels + c)] = float
+          ? (value - shift) / scale
+          : Math.round(value);
       }
     }
   });
@@ -294,7 +314,8 @@ function normalization(
     const usual = option === '--mean' ? ['0.485', '0.485,0.456,0.406'] : ['0.229', '0.229,0.224,0.225'];
     const refuse = (found: string, expected: string, hint = `${option} ${usual[channels === 1 ? 0 : 1]}`): never =>
       fail(catalogue.imageOptions, { with: { option, found, expected, hint } });
-    if (given && !float) refuse(`numbers for input ${name}, which takes bytes`, 'no normalisation', `leave ${option} out`);
+    if (given && !float)
+      refuse(`numbers for input ${name}, which takes whole numbers`, 'no normalisation', `leave ${option} out`);
     const list = given ?? [fallback];
     if (list.length !== 1 && list.length !== channels)
       refuse(`${list.length} numbers`, channels === 1 ? '1' : `1 or ${channels}`);
@@ -302,7 +323,8 @@ function normalization(
     if (list.some((v) => !Number.isFinite(v))) refuse(list.join(','), 'finite numbers');
     return Array.from({ length: channels }, (_, i) => list[list.length === 1 ? 0 : i] ?? fallback);
   };
-  return { mean: spread('--mean', options.mean, 0), std: spread('--std', options.std, 1) };
+  const { range } = options;
+  return { mean: spread('--mean', options.mean ?? range?.mean, 0), std: spread('--std', options.std ?? range?.std, 1) };
 }
 
 /** The picture in the size that the model wants, or in the size of the batch's first where the model leaves it open. */
@@ -356,10 +378,14 @@ function promised(image: Image, layout: Layout, wrong: (found: string, hint: str
 }
 
 /**
- * The pictures of an image-like tensor as PNG files, one per batch element. Floats are 0 … 1, integers and booleans as they are
- * (booleans 0 or 255). Throws `DiagnosticError` (RES0827).
+ * The pictures of an image-like tensor as PNG files, one per batch element. The low end of the range is black and the high end white; without one
+ * floats are 0 … 1, integers 0 … 255, and booleans 0 or 1. Throws `DiagnosticError` (RES0827).
  */
-export async function pngFiles(tensor: HostTensor, name: string): Promise<readonly Uint8Array[]> {
+export async function pngFiles(
+  tensor: HostTensor,
+  name: string,
+  range: ValueRange = usualRange(tensor.elem),
+): Promise<readonly Uint8Array[]> {
   const refuse = (): never =>
     fail(catalogue.notAnImageOutput, {
       with: { name, found: `${tensor.elem}[${tensor.dims.join(', ')}]`, hint: `-o ${name}.npy` },
@@ -373,14 +399,14 @@ export async function pngFiles(tensor: HostTensor, name: string): Promise<readon
   if (!first && !drawable(c)) return refuse();
   const [channels, height, width] = first ? [a, b, c] : [c, a, b];
   const { PNG } = (await import('pngjs')).default;
-  const factor = isFloat(tensor.elem) || tensor.elem === 'bool' ? 255 : 1;
+  const { low, high } = range;
   const files: Uint8Array[] = [];
   for (let n = 0; n < batch; n++) {
     const png = new PNG({ width, height });
     for (let i = 0; i < height * width; i++) {
       const sample = (channel: number): number => {
         const at = first ? channel * height * width + i : i * channels + channel;
-        const value = (data[n * channels * height * width + at] ?? 0) * factor;
+        const value = (((data[n * channels * height * width + at] ?? 0) - low) / (high - low)) * 255;
         return Math.min(255, Math.max(0, Math.round(Number.isNaN(value) ? 0 : value)));
       };
       png.data[i * 4] = sample(0);
@@ -393,4 +419,27 @@ export async function pngFiles(tensor: HostTensor, name: string): Promise<readon
     );
   }
   return files;
+}
+
+/** What a picture's numbers are taken to lie in where nothing says it. */
+export function usualRange(elem: ElemType): ValueRange {
+  return { low: 0, high: isFloat(elem) || elem === 'bool' ? 1 : 255 };
+}
+
+/** A share of the samples beyond which a picture is said to be clipped, and what of the range's width is no overshoot any more. */
+const fewSamples = 0.1;
+const overshoot = 0.1;
+
+/** The least and the largest element, where so many lie so far outside of the range that it is hardly the right one. */
+export function clippedBy({ data }: HostTensor, range: ValueRange): { readonly low: number; readonly high: number } | undefined {
+  const margin = overshoot * (range.high - range.low);
+  let outside = 0;
+  let low = Infinity;
+  let high = -Infinity;
+  for (const v of data) {
+    if (v < range.low - margin || v > range.high + margin) outside++;
+    low = Math.min(low, v);
+    high = Math.max(high, v);
+  }
+  return outside > fewSamples * data.length ? { low, high } : undefined;
 }

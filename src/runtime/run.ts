@@ -1,25 +1,39 @@
 /**
  * `rescc run`: a model, files as inputs (PNG, JPEG, .npy, told apart by content), tensors or classes as outputs.
  */
-import { imageFormat, inputMisfit, inputNames, labelsBroken, notClasses } from '../diagnostics/catalogue/runtime.ts';
-import { fail } from '../diagnostics/diagnostic.ts';
-import { Dim, parseDim } from '../ir/dim.ts';
+import { inputMisfit, labelsBroken, notClasses, pictureClipped } from '../diagnostics/catalogue/runtime.ts';
+import { bug, type Diagnostic, fail, makeDiagnostic } from '../diagnostics/diagnostic.ts';
 import type { Graph } from '../ir/graph.ts';
-import { type HostTensor, isFloat, type TensorType, typeText } from '../ir/types.ts';
-import { decodeImage, type ImageOptions, imageFormatOf, imageInput, readBytes, takesImages } from './images.ts';
-import { isNpy, parseNpy } from './npy.ts';
-import { openSession, type Placement, type Port, type Provider, portText } from './session.ts';
+import { channelAxis, rangeText, readDeclarations, type ValueRange } from '../ir/ranges.ts';
+import { type HostTensor, isFloat, typeText } from '../ir/types.ts';
+import { clippedBy, pngFiles, readBytes, takesImages, usualRange } from './images.ts';
+import {
+  declarationsOfFile,
+  filesByInput,
+  loadInput,
+  type Noticed,
+  type PictureOptions,
+  signaturesOf,
+  signaturesOfPorts,
+} from './load.ts';
+import { type AskedShapes, askedSizes, type Signature, withSizes } from './promises.ts';
+import { openSession, type Placement, type Provider, portText } from './session.ts';
 
 /** What `runModel` runs, and on what. */
-export interface RunOptions extends Omit<ImageOptions, 'name'> {
+export interface RunOptions extends PictureOptions {
   /** Bytes of an ONNX model, or the path of one. */
   readonly model: Uint8Array | string;
   /** `image=cat.png`, `x=a.npy`; for a model with one input the path alone. A name given several times makes a batch, in this order. */
   readonly inputs: readonly string[];
   readonly ep?: Provider | undefined;
   readonly threads?: number | undefined;
-  /** The graph of the model, when it was compiled just now: for promises (H a multiple of 32) and for errors that point at its source. */
+  /**
+   * The graph of the model, when it was compiled just now: for promises (H a multiple of 32), ranges, and errors that point at its source. Without
+   * it the metadata of the file has promises and ranges.
+   */
   readonly graph?: Graph | undefined;
+  /** Sizes that the inputs must have: `{ image: [1, 3, 256, 256] }`, `{ N: 1 }`. */
+  readonly shapes?: AskedShapes | undefined;
   readonly environment?: Readonly<Record<string, string>> | undefined;
   /** Most pictures per run of the model; more are run in turns and joined. Default 64. */
   readonly batch?: number | undefined;
@@ -27,87 +41,30 @@ export interface RunOptions extends Omit<ImageOptions, 'name'> {
   readonly progress?: ((done: number, total: number) => void) | undefined;
 }
 
+/** A range and whose declaration it is: `output y`, `input image`. */
+export interface DeclaredRange {
+  readonly range: ValueRange;
+  readonly by: string;
+}
+
 /** Outputs by name, and times in milliseconds. */
 export interface RunResult {
   readonly outputs: ReadonlyMap<string, HostTensor>;
   /** The files of the input with the most, in order: the rows of a batch. */
   readonly files: readonly string[];
+  /** What was done to the files: pictures that were turned as their Exif says. */
+  readonly notes: readonly string[];
+  /** Warnings: numbers outside of what an input declares (RES0838). */
+  readonly warnings: readonly Diagnostic[];
+  /** What the numbers of an output lie in, where it is declared, of itself or of an input that it is like. */
+  readonly ranges: ReadonlyMap<string, DeclaredRange>;
   readonly runMs: number;
   readonly createMs: number;
   readonly placement: Placement | undefined;
 }
 
-/** Splits `image=a.png` at its first `=`, unless what stands before it is no name of an input. */
-function filesByInput(specs: readonly string[], ports: readonly Port[]): ReadonlyMap<string, readonly string[]> {
-  const out = new Map<string, string[]>();
-  const names = ports.map((port) => port.name);
-  const refuse = (found: string, hint: string): never =>
-    fail(inputNames, { with: { found, expected: ports.map((port) => `${port.name}: ${portText(port)}`).join('\n'), hint } });
-  for (const spec of specs) {
-    // Input names may hold `=`-free text only, so the longest name that fits is the one meant.
-    const named = names.find((name) => spec.startsWith(`${name}=`));
-    const only = names.length === 1 ? names[0] : undefined;
-    const before = spec.includes('=') ? spec.slice(0, spec.indexOf('=')) : '';
-    if (named === undefined && before !== '' && !before.includes('/') && !before.includes('\\') && !before.includes('.')) {
-      refuse(`no input ${before}`, `--input ${names[0] ?? 'NAME'}=${spec.slice(before.length + 1)}`);
-    }
-    const name = named ?? only ?? refuse(`${spec}, for one of ${names.length} inputs`, `--input ${names[0] ?? 'NAME'}=${spec}`);
-    const file = named === undefined ? spec : spec.slice(named.length + 1);
-    out.set(name, [...(out.get(name) ?? []), file]);
-  }
-  const missing = names.filter((name) => !out.has(name));
-  if (missing.length > 0) refuse(`nothing for ${missing.join(', ')}`, `--input ${missing[0]}=FILE`);
-  return out;
-}
-
-/** The type of an input: the graph's where there is one, else what the file says, whose expressions become symbols of their own. */
-function typeOfPort(port: Port, graph: Graph | undefined): TensorType {
-  const input = graph?.inputs.find((value) => value.name === port.name);
-  if (input) return input.type;
-  const dims = port.dims.map((d, axis) => {
-    if (typeof d === 'number') return Dim.of(d);
-    return (d === '' ? undefined : parseDim(d)) ?? Dim.symbol(`${port.name}_${axis}`);
-  });
-  return { elem: port.elem, dims };
-}
-
-interface Source {
-  readonly name: string;
-  readonly type: TensorType;
+interface Source extends Signature {
   readonly files: readonly string[];
-}
-
-/** Makes the tensor of some of an input's files: one .npy file, or any number of pictures. */
-async function load(source: Source, files: readonly string[], options: RunOptions): Promise<HostTensor> {
-  const { name, type } = source;
-  const parts: { readonly file: string; readonly bytes: Uint8Array }[] = [];
-  for (const file of files) parts.push({ file, bytes: await readBytes(file) });
-  const arrays = parts.filter((part) => isNpy(part.bytes));
-  const [first] = parts;
-  if (arrays.length === 0) {
-    for (const { file, bytes } of parts) {
-      if (!imageFormatOf(bytes) && !takesImages(type)) {
-        const head = [...bytes.subarray(0, 8)].map((b) => b.toString(16).padStart(2, '0')).join(' ');
-        fail(imageFormat, {
-          with: { file, found: head === '' ? 'an empty file' : `first bytes ${head}`, hint: `--input ${name}=tensor.npy` },
-        });
-      }
-    }
-    const images = [];
-    for (const { file, bytes } of parts) images.push(await decodeImage(bytes, file));
-    return imageInput(images, type, { mean: options.mean, std: options.std, resize: options.resize, name });
-  }
-  if (!first || parts.length !== 1) {
-    return fail(inputMisfit, {
-      with: {
-        name,
-        found: `${parts.length} files`,
-        expected: 'one .npy file, or pictures alone',
-        hint: `--input ${name}=FILE, given once`,
-      },
-    });
-  }
-  return parseNpy(first.bytes, first.file);
 }
 
 /** Joins the outputs of several turns along their first axis. */
@@ -147,36 +104,101 @@ export async function runModel(options: RunOptions): Promise<RunResult> {
   let runMs = 0;
   const turns: Map<string, HostTensor>[] = [];
   let files: readonly string[] = [];
+  let inputs: readonly Signature[] = [];
+  const noticed: Noticed = { notes: [], warnings: [] };
+  let declared = readDeclarations(new Map());
   try {
-    const given = filesByInput(options.inputs, session.inputs);
-    const sources: Source[] = session.inputs.map((port) => ({
-      name: port.name,
-      type: typeOfPort(port, options.graph),
-      files: given.get(port.name) ?? [],
-    }));
+    // Behind onnxruntime, which says better what is wrong with a file.
+    if (!options.graph) declared = await declarationsOfFile(options.model);
+    const given = filesByInput(
+      options.inputs,
+      session.inputs.map((port) => ({ name: port.name, text: portText(port) })),
+    );
+    const graph = options.graph && new Map(signaturesOf(options.graph).map((one) => [one.name, one]));
+    const plain = signaturesOfPorts(session.inputs, declared).map((one) => graph?.get(one.name) ?? one);
+    const asked = Object.keys(options.shapes ?? {}).length > 0;
+    const signatures = asked ? withSizes(plain, askedSizes(plain, options.shapes ?? {})) : plain;
+    const sources: Source[] = signatures.map((one) => ({ ...one, files: given.get(one.name) ?? [] }));
+    inputs = plain;
     files = sources.reduce<readonly string[]>((most, source) => (source.files.length > most.length ? source.files : most), []);
     const total = files.length;
     const step = turnSize(sources, total, options);
     for (let from = 0; from < total; from += step) {
-      const inputs = new Map<string, HostTensor>();
+      const tensors = new Map<string, HostTensor>();
       for (const source of sources) {
         const part = source.files.length === total ? source.files.slice(from, from + step) : source.files;
-        inputs.set(source.name, await load(source, part, options));
+        tensors.set(source.name, await loadInput(source, part, options, noticed, asked));
       }
-      turns.push(await session.run(inputs));
+      turns.push(await session.run(tensors));
       runMs += session.runMs;
       options.progress?.(Math.min(total, from + step), total);
     }
   } finally {
     placement = await session.close();
   }
-  return { outputs: joined(turns), files, runMs, createMs: session.createMs, placement };
+  const outputs = joined(turns);
+  const declaredOutputs = options.graph?.outputRanges ?? declared.outputs;
+  const ranges = new Map<string, DeclaredRange>();
+  for (const [name, tensor] of outputs) {
+    const range = rangeOfOutput(name, tensor, declaredOutputs, inputs);
+    if (range) ranges.set(name, range);
+  }
+  const { notes, warnings } = noticed;
+  return { outputs, files, notes, warnings, ranges, runMs, createMs: session.createMs, placement };
+}
+
+/** Its own declared range, or that of the inputs that take pictures with as many channels, where they agree. */
+function rangeOfOutput(
+  name: string,
+  { dims }: HostTensor,
+  declared: ReadonlyMap<string, ValueRange>,
+  inputs: readonly Signature[],
+): DeclaredRange | undefined {
+  const own = declared.get(name);
+  if (own) return { range: own, by: `output ${name}` };
+  let found: DeclaredRange | undefined;
+  for (const input of inputs) {
+    const { range, type } = input;
+    if (!range || type.dims.length !== dims.length || !takesImages(type, range)) continue;
+    const axis = channelAxis(type);
+    if (type.dims[axis]?.constant !== dims[axis]) continue;
+    if (found && (found.range.low !== range.low || found.range.high !== range.high)) return undefined;
+    found ??= { range: { low: range.low, high: range.high }, by: `input ${input.name}` };
+  }
+  return found;
+}
+
+/** The PNG files of an output, what its black and white are, and a warning where much lies outside of that (RES0839). */
+export async function outputPictures(
+  result: Pick<RunResult, 'outputs' | 'ranges'>,
+  name: string,
+): Promise<{ readonly files: readonly Uint8Array[]; readonly text: string; readonly warning: Diagnostic | undefined }> {
+  const tensor = result.outputs.get(name) ?? bug(`no output ${name}`);
+  const declared = result.ranges.get(name);
+  const range = declared?.range ?? usualRange(tensor.elem);
+  const files = await pngFiles(tensor, name, range);
+  const clipped = clippedBy(tensor, range);
+  const ends = rangeText({ low: range.low, high: range.high });
+  const by = declared ? `as ${declared.by} declares` : 'as nothing else is declared';
+  const shown = (x: number): string => (Number.isInteger(x) ? String(x) : x.toPrecision(4));
+  const wide = clipped && clipped.high > 16 && clipped.low > -64;
+  const warning =
+    clipped &&
+    makeDiagnostic(pictureClipped, {
+      with: {
+        name,
+        found: `numbers from ${shown(clipped.low)} to ${shown(clipped.high)}`,
+        expected: `${ends}, ${by}`,
+        hint: `declare \`output ${name} in ${wide ? '0..255' : clipped.low < 0 ? '-1..1' : '0..1'}\`, or -o ${name}.npy`,
+      },
+    });
+  return { files, text: `black is ${shown(range.low)} and white ${shown(range.high)}, ${by}`, warning };
 }
 
 /** How many files one run of the model takes. Inputs with several files have equally many; the model's own batch must divide them. */
 function turnSize(sources: readonly Source[], total: number, options: RunOptions): number {
   let fixed: number | undefined;
-  for (const { name, type, files } of sources) {
+  for (const { name, type, range, files } of sources) {
     if (files.length !== total && files.length !== 1) {
       fail(inputMisfit, {
         with: {
@@ -188,7 +210,8 @@ function turnSize(sources: readonly Source[], total: number, options: RunOptions
       });
     }
     if (files.length <= 1) continue;
-    const batch = type.dims.length >= 3 && takesImages(type) ? (type.dims.length === 3 ? 1 : type.dims[0]?.constant) : undefined;
+    const batch =
+      type.dims.length >= 3 && takesImages(type, range) ? (type.dims.length === 3 ? 1 : type.dims[0]?.constant) : undefined;
     if (batch !== undefined) fixed = batch;
     if (batch !== undefined && total % batch !== 0) {
       fail(inputMisfit, {

@@ -15,14 +15,16 @@ import { type Diagnostic, DiagnosticError, Sink } from '../../src/diagnostics/di
 import { render } from '../../src/diagnostics/render.ts';
 import { Dim } from '../../src/ir/dim.ts';
 import type { Graph } from '../../src/ir/graph.ts';
+import type { ValueRange } from '../../src/ir/ranges.ts';
 import { readGraph } from '../../src/ir/read.ts';
-import type { ElemType, HostTensor } from '../../src/ir/types.ts';
+import type { ElemType, HostTensor, TensorType } from '../../src/ir/types.ts';
 import { operatorByName } from '../../src/ops/registry.ts';
 import { decodeImage, type Image, imageInput, pngFiles, readImage } from '../../src/runtime/images.ts';
 import { smallestBindings } from '../../src/runtime/inputs.ts';
 import { npyBytes, parseNpy } from '../../src/runtime/npy.ts';
+import { askedSizes, checkPromises, rangeWarning } from '../../src/runtime/promises.ts';
 import { adapterHint, type Provider } from '../../src/runtime/provider.ts';
-import { parseLabels, readLabels, runModel, topK } from '../../src/runtime/run.ts';
+import { outputPictures, parseLabels, readLabels, runModel, topK } from '../../src/runtime/run.ts';
 import { openSession, toOrt } from '../../src/runtime/session.ts';
 import { type VerifyOptions, verifyModel } from '../../src/runtime/verify.ts';
 import { buildExpr, exprOf, leaf, materialize } from '../../src/weights/expr.ts';
@@ -246,6 +248,40 @@ describe('pictures', () => {
   });
   test('that are not there', () => keep('RES0820-picture', () => readImage('no/such/cat.png')));
 });
+
+describe('what a model declares', () => {
+  const image = (dims: TensorType['dims'], range: ValueRange = { low: 0, high: 1 }) => ({
+    name: 'image',
+    type: { elem: 'f32' as const, dims },
+    range,
+  });
+  const dims = [Dim.symbol('N'), Dim.of(3), Dim.symbol('H', 16).times(16), Dim.symbol('W')];
+  const given = tensor('f32', [1, 3, 40, 4]);
+  test('a broken promise', () => keep('RES0837-promise', () => checkPromises(image(dims), given)));
+  test('numbers outside of the range', async () => {
+    const far = { ...given, data: given.data.map((_, i) => i) };
+    await keep('RES0838-outside', () => throwing(rangeWarning(image(dims), far)));
+    await keep('RES0838-normalised', () =>
+      throwing(rangeWarning(image(dims, { low: 0, high: 1, mean: [0.5], std: [0.25] }), far)),
+    );
+  });
+  test('a picture that is clipped', () =>
+    keep('RES0839-white', async () => {
+      const y = { ...tensor('f32', [1, 3, 2, 2]), data: Float64Array.from({ length: 12 }, (_, i) => 20 * i) };
+      throwing((await outputPictures({ outputs: new Map([['y', y]]), ranges: new Map() }, 'y')).warning);
+    }));
+  test('sizes that contradict it', async () => {
+    await keep('RES0840-constant', () => askedSizes([image(dims)], { image: [1, 4, 32, 32] }));
+    await keep('RES0840-promise', () => askedSizes([image(dims)], { H: 40 }));
+    await keep('RES0840-twice', () => askedSizes([image(dims)], { N: 2, image: [1, 3, 32, 32] }));
+    await keep('RES0709-no-input', () => askedSizes([image(dims)], { picture: [1, 3, 32, 32] }));
+    await keep('RES0709-axes', () => askedSizes([image(dims)], { image: [3, 32, 32] }));
+  });
+});
+
+function throwing(diagnostic: Diagnostic | undefined): void {
+  if (diagnostic) throw new DiagnosticError([diagnostic]);
+}
 
 describe('outputs', () => {
   test('that are no pictures', () => keep('RES0827-channels', () => pngFiles(tensor('f32', [2, 7, 8, 9]), 'features')));

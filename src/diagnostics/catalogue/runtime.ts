@@ -252,7 +252,7 @@ export const notAnImageInput = defineDiagnostic({
   found: msg`${'found'}`,
   expected: msg`a float or u8 input of shape [N, 3, H, W], [N, 1, H, W], [N, H, W, 3], or the same without N`,
   hint: msg`${'hint'}`,
-  more: 'Pictures become pixels divided by 255 for float inputs and stay bytes for u8 inputs. Anything else is given as .npy.',
+  more: 'Pictures become pixels divided by 255 for float inputs and stay bytes for u8 inputs, unless the input declares a range (`in 0..255`), which whole numbers of other types need. Anything else is given as .npy.',
 });
 
 export const imageOptions = defineDiagnostic({
@@ -261,7 +261,7 @@ export const imageOptions = defineDiagnostic({
   found: msg`${'found'}`,
   expected: msg`${'expected'}`,
   hint: msg`${'hint'}`,
-  more: 'Mean and standard deviation are one number, or one per channel, in units of pixels divided by 255; deviations are not 0. They make no sense for u8 inputs, whose pixels stay bytes.',
+  more: 'Mean and standard deviation are one number, or one per channel, in the unit of the range that the input declares, or of pixels divided by 255; deviations are not 0. They make no sense for inputs of whole numbers.',
 });
 
 export const notAnImageOutput = defineDiagnostic({
@@ -270,7 +270,7 @@ export const notAnImageOutput = defineDiagnostic({
   found: msg`${'found'}`,
   expected: msg`shape [N, C, H, W], [C, H, W], [N, H, W, C], [H, W, C] or [H, W], with C of 1, 3 or 4`,
   hint: msg`${'hint'}`,
-  more: 'Floats are taken as 0 … 1 and integers as 0 … 255; what lies outside is clipped.',
+  more: 'Black and white are the ends of the range that the output declares, or else that of an input with as many channels; without either floats are taken as 0 … 1 and integers as 0 … 255. What lies outside is clipped.',
 });
 
 export const labelsBroken = defineDiagnostic({
@@ -289,4 +289,42 @@ export const notClasses = defineDiagnostic({
   expected: msg`a float tensor of shape [classes] or [N, classes], where further dimensions are 1`,
   hint: msg`${'hint'}`,
   more: '`--top K` turns scores into probabilities (softmax over the classes) and prints the K largest of every picture.',
+});
+
+export const promiseBroken = defineDiagnostic({
+  code: 'RES0837',
+  title: msg`input ${'name'} breaks a promise of the model`,
+  found: msg`${'found'}`,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
+  more: '`assert H % 16 == 0` promises that every input has such a size. The shapes of the model rest on it, so that another size would fail further inside, or give wrong numbers. The metadata of an ONNX file has the promises too (`rescc.promises`).',
+});
+
+export const outsideRange = defineDiagnostic({
+  code: 'RES0838',
+  severity: 'warning',
+  title: msg`input ${'name'} holds numbers outside of its range`,
+  found: msg`${'found'}`,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
+  more: 'The model declares what the numbers of this input lie in, and was made for those: a network for 0 … 1 says nothing of a picture in 0 … 255. It runs all the same.',
+});
+
+export const pictureClipped = defineDiagnostic({
+  code: 'RES0839',
+  severity: 'warning',
+  title: msg`the picture of output ${'name'} is clipped`,
+  found: msg`${'found'}`,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
+  more: 'More than a tenth of the numbers lie far outside of what is taken for black and white. Declare what the output lies in, `output y in 0..255`, or that of the input that it is made from.',
+});
+
+export const sizesContradict = defineDiagnostic({
+  code: 'RES0840',
+  title: msg`the sizes of --input-shape ${'asked'} contradict the model`,
+  found: msg`${'found'}`,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
+  more: 'A shape that is asked for has the sizes that the declaration fixes, one number for each of its symbols, and keeps the promises of the model.',
 });

@@ -1,0 +1,182 @@
+/** What a model asks of its inputs besides their types: promised sizes, and declared ranges. */
+
+import { shapeMisfit } from '../diagnostics/catalogue/cli.ts';
+import { inputMisfit, outsideRange, promiseBroken, sizesContradict } from '../diagnostics/catalogue/runtime.ts';
+import { type Diagnostic, fail, makeDiagnostic } from '../diagnostics/diagnostic.ts';
+import { Dim } from '../ir/dim.ts';
+import { channelAxis, rangeText, type ValueRange } from '../ir/ranges.ts';
+import { type HostTensor, isFloat, type TensorType, typeText } from '../ir/types.ts';
+import type { Bindings } from './inputs.ts';
+
+/** An input of a graph, or of a file of which only that is known. */
+export interface Signature {
+  readonly name: string;
+  readonly type: TensorType;
+  readonly range?: ValueRange | undefined;
+}
+
+const nearest = (size: number, k: number): number => Math.max(1, Math.floor(size / k)) * k;
+
+/** Throws `DiagnosticError` (RES0837) for a tensor with a size that breaks a promise of its type. */
+export function checkPromises({ name, type }: Signature, tensor: HostTensor): void {
+  type.dims.forEach((dim, axis) => {
+    const [[symbol, k] = ['', 1], ...more] = dim.multiples();
+    const size = tensor.dims[axis];
+    if (k === 1 || more.length > 0 || size === undefined || dim !== Dim.symbol(symbol, k).times(k) || size % k === 0) return;
+    const text = dim.toString();
+    fail(promiseBroken, {
+      with: {
+        name,
+        found: `${text} = ${size} in ${tensor.elem}[${tensor.dims.join(', ')}]`,
+        expected: `${text} % ${k} == 0, such as ${nearest(size, k)} or ${nearest(size, k) + k}`,
+        hint: `--input ${name}=FILE with ${text} = ${nearest(size, k) + k}: pad the array, or cut it`,
+      },
+    });
+  });
+}
+
+/** Rounding of an element type moves what lies at the end of a range by less than this share of its width. */
+const rounding = 1e-2;
+
+/** A warning (RES0838) where a tensor holds numbers outside of the declared range, which are then the least and the largest of them. */
+export function rangeWarning({ name, type, range }: Signature, tensor: HostTensor): Diagnostic | undefined {
+  if (!range || tensor.data.length === 0) return undefined;
+  const { mean, std } = range;
+  const axis = channelAxis(type);
+  const inner = tensor.dims.slice(axis + 1).reduce((n, d) => n * d, 1);
+  const channels = tensor.dims[axis] ?? 1;
+  let low = Infinity;
+  let high = -Infinity;
+  let strange = false;
+  for (let i = 0; i < tensor.data.length; i++) {
+    const channel = Math.floor(i / inner) % channels;
+    const v =
+      (tensor.data[i] ?? 0) * (std?.[std.length === 1 ? 0 : channel] ?? 1) + (mean?.[mean.length === 1 ? 0 : channel] ?? 0);
+    if (Number.isNaN(v)) strange = true;
+    low = Math.min(low, v);
+    high = Math.max(high, v);
+  }
+  const margin = isFloat(type.elem) ? rounding * (range.high - range.low) : 0;
+  if (!strange && low >= range.low - margin && high <= range.high + margin) return undefined;
+  const normalised = mean || std ? ' before the normalisation' : '';
+  return makeDiagnostic(outsideRange, {
+    with: {
+      name,
+      found: strange ? 'elements that are no numbers' : `${shown(low)} to ${shown(high)}${normalised}`,
+      expected: rangeText(range),
+      hint: `--input ${name}=FILE with numbers in ${rangeText({ low: range.low, high: range.high })}${normalised && ', normalised as declared'}`,
+    },
+  });
+}
+
+const shown = (x: number): string => (Number.isInteger(x) ? String(x) : x.toPrecision(4));
+
+/** Sizes by symbol (`N: 1`), by axis (`image:0: 1`) or of a whole input, where undefined leaves one open. */
+export type AskedShapes = Readonly<Record<string, number | readonly (number | undefined)[]>>;
+
+/**
+ * The sizes of symbols that shapes ask for. Throws `DiagnosticError`: RES0709 for a name that nothing has and for another number of axes,
+ * RES0840 for a size that the declaration, another shape, or a promise contradicts.
+ */
+export function askedSizes(inputs: readonly Signature[], shapes: AskedShapes): Bindings {
+  const out = new Map<string, number>();
+  const symbols = new Set(inputs.flatMap(({ type }) => type.dims.flatMap((dim) => dim.symbols())));
+  const later: { readonly asked: string; readonly input: Signature; readonly dim: Dim; readonly size: number }[] = [];
+  const contradict = (asked: string, found: string, expected: string, hint: string): never =>
+    fail(sizesContradict, { with: { asked, found, expected, hint } });
+  const bind = (asked: string, symbol: string, size: number): void => {
+    const before = out.get(symbol);
+    if (before !== undefined && before !== size)
+      contradict(asked, `${symbol} = ${size}`, `${symbol} = ${before}, as asked before`, `give ${symbol} one size`);
+    const k = Math.max(1, ...inputs.flatMap(({ type }) => type.dims.map((dim) => dim.multiples().get(symbol) ?? 1)));
+    if (size % k !== 0) {
+      const near = nearest(size, k);
+      contradict(
+        asked,
+        `${symbol} = ${size}`,
+        `${symbol} % ${k} == 0, which the model promises`,
+        `--input-shape ${symbol}=${near}`,
+      );
+    }
+    if (size < 1) contradict(asked, `${symbol} = ${size}`, 'a size of at least 1', `--input-shape ${symbol}=1`);
+    out.set(symbol, size);
+  };
+  for (const [name, given] of Object.entries(shapes)) {
+    const asked = `${name}=${typeof given === 'number' ? given : given.map((size) => size ?? '?').join(',')}`;
+    if (typeof given === 'number' && symbols.has(name)) {
+      bind(asked, name, given);
+      continue;
+    }
+    const at = /^(.*):(\d+)$/.exec(name);
+    const input = inputs.find((one) => one.name === name) ?? (at ? inputs.find((one) => one.name === at[1]) : undefined);
+    const axis = input && input.name !== name ? Number(at?.[2]) : undefined;
+    const list = typeof given === 'number' ? [given] : given;
+    const rank = input?.type.dims.length ?? 0;
+    if (!input || (axis === undefined ? list.length !== rank : axis >= rank || list.length !== 1)) {
+      const [first] = inputs;
+      const names = [...inputs.map((one) => one.name), ...symbols];
+      return fail(shapeMisfit, {
+        with: {
+          name,
+          found: input ? `[${list.map((size) => size ?? '?').join(', ')}]` : `${asked}, and no input or size of that name`,
+          expected: input ? `${rank} numbers, for ${typeText(input.type)}` : `one of ${names.slice(0, 12).join(', ')}`,
+          hint: exampleOf(input ?? first),
+        },
+      });
+    }
+    list.forEach((size, i) => {
+      const dim = input.type.dims[axis ?? i];
+      if (size !== undefined && dim) later.push({ asked, input, dim, size });
+    });
+  }
+  for (const { asked, dim, size } of later) {
+    const [symbol] = dim.symbols();
+    if (symbol !== undefined && dim.toString() === symbol) bind(asked, symbol, size);
+  }
+  for (const { asked, input, dim, size } of later) {
+    const known = dim.evaluate(out);
+    if (known === size) continue;
+    const text = dim.toString();
+    const from = dim.constant === undefined ? `${text} = ${known ?? 'a size that is not given'}` : `${text}`;
+    contradict(asked, `${size} for ${text} of ${typeText(input.type)}`, from, exampleOf(input, out));
+  }
+  return out;
+}
+
+function exampleOf(input: Signature | undefined, sizes: Bindings = new Map()): string {
+  if (!input) return 'leave it out';
+  const least = new Map(input.type.dims.flatMap((dim) => [...dim.multiples()]));
+  const dims = input.type.dims.map((dim) => dim.evaluate(new Map([...least, ...sizes])) ?? 1);
+  return `--input-shape ${input.name}=${dims.join(',')}`;
+}
+
+/** The types with these sizes put in. */
+export function withSizes(inputs: readonly Signature[], sizes: Bindings): readonly Signature[] {
+  if (sizes.size === 0) return inputs;
+  return inputs.map((input) => ({
+    ...input,
+    type: {
+      ...input.type,
+      dims: input.type.dims.map((dim) => {
+        const size = dim.evaluate(sizes);
+        return size === undefined ? dim : Dim.of(size);
+      }),
+    },
+  }));
+}
+
+/** Throws `DiagnosticError` (RES0813) for a tensor that has other sizes than those that were asked for. */
+export function checkAsked(input: Signature, tensor: HostTensor): void {
+  const { name, type } = input;
+  const fits =
+    tensor.dims.length === type.dims.length && type.dims.every((dim, i) => (dim.constant ?? tensor.dims[i]) === tensor.dims[i]);
+  if (fits) return;
+  fail(inputMisfit, {
+    with: {
+      name,
+      found: `${tensor.elem}[${tensor.dims.join(', ')}]`,
+      expected: `${typeText(type)}, as --input-shape asks`,
+      hint: `--input-shape ${name}=${tensor.dims.join(',')}`,
+    },
+  });
+}
