@@ -1,5 +1,5 @@
 /**
- * Which room may import which: COMPILER.md's table as an allow-list, checked by dependency-cruiser. A check that saw no module is a
+ * Which room may import which: ARCHITECTURE.md's table as an allow-list, checked by dependency-cruiser. A check that saw no module is a
  * failure, because the tool says nothing when it cannot read TypeScript.
  */
 import { cruise, type ICruiseResult } from 'dependency-cruiser';

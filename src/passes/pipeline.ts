@@ -252,7 +252,7 @@ export interface PipelineOptions {
   readonly target?: Target | undefined;
   /** The opset of the file that will be written, 13 to 23; default 17. An operator that it lacks is not recognised in its spelling. */
   readonly opset?: number | undefined;
-  /** Runs these, in this order, each to its fixed point, instead of the pipeline of the level; names of `passNames`. Of the concat form only from level 2 on. */
+  /** Runs these, in this order, each to its fixed point, instead of the pipeline of the level; names of `passNames`. Stages of a higher level are left out. */
   readonly passes?: readonly string[] | undefined;
   /** After every run that stands in the report. */
   readonly onPass?: ((name: string, graph: Graph) => void) | undefined;
