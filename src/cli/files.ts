@@ -1,11 +1,12 @@
 /** Files as the commands read and write them, with what can go wrong said as diagnostics. */
-import { mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
 import { cannotRead, cannotWrite, wrongKind } from '../diagnostics/catalogue/cli.ts';
 import { type Diagnostic, DiagnosticError, fail } from '../diagnostics/diagnostic.ts';
 import type { SourceFile } from '../diagnostics/source.ts';
 import type { ImportResolver } from '../elaborate/modules.ts';
 import { decodeUtf8 } from '../parser/parse.ts';
+import { openPlain, openStream, readAll, Unreadable } from '../weights/node/open-file.ts';
 
 const reasons: Readonly<Record<string, readonly [string, string]>> = {
   ENOENT: ['no such file', 'check the path'],
@@ -13,6 +14,7 @@ const reasons: Readonly<Record<string, readonly [string, string]>> = {
   EACCES: ['no permission', 'check the rights of the file'],
   ENOSPC: ['the disk is full', 'free some space'],
   EROFS: ['a read-only file system', 'write somewhere else'],
+  ENAMETOOLONG: ['a name that is too long for the file system', 'choose a shorter one'],
   ENOTDIR: ['a part of the path is no folder', 'check the path'],
 };
 
@@ -21,12 +23,28 @@ function reasonOf(error: unknown): readonly [string, string] {
   return reasons[code] ?? [error instanceof Error ? error.message : String(error), 'check the path'];
 }
 
-/** The bytes of a file, or of standard input for `-`. */
+/** Throws for what is there and no plain file; what is not there is said by whoever opens it. */
+export function checkPlain(path: string): void {
+  try {
+    closeSync(openPlain(path).descriptor);
+  } catch (error) {
+    if (!(error instanceof Unreadable)) throw error;
+    if (error.code === '')
+      fail(cannotRead, { with: { path, found: error.found, expected: 'a plain file', hint: 'check the path' } });
+  }
+}
+
+/** The bytes of a file, of a pipe, or of standard input for `-`. */
 export function readBytes(path: string): Uint8Array {
   try {
-    return readFileSync(path === '-' ? 0 : path);
+    return readAll(path === '-' ? 0 : path);
   } catch (error) {
-    const [found, hint] = reasonOf(error);
+    if (!(error instanceof Unreadable)) throw error;
+    const { found, code } = error;
+    const hint =
+      found === 'a pipe that nobody writes to'
+        ? `start what writes to it first, or write \`… | rescc … -\``
+        : (reasons[code]?.[1] ?? (found === 'a folder' ? 'name a file in it' : 'check the path'));
     return fail(cannotRead, { with: { path, found, expected: 'a file that can be read', hint } });
   }
 }
@@ -66,16 +84,33 @@ export const resolveImport: ImportResolver = (from, importer) => {
   return readSource(path);
 };
 
-/** Writes a small file so that it is complete or not there: into a temporary folder beside it, then renamed. */
+/**
+ * Writes a small file so that it is complete or not there: into a temporary folder beside it, then renamed. A link is followed, and a pipe or
+ * device is written to as it is.
+ */
 export function writeWhole(path: string, data: string | Uint8Array): void {
   let temporary: string | undefined;
   try {
-    temporary = mkdtempSync(join(dirname(path), `.${basename(path)}.`));
-    const inner = join(temporary, basename(path));
+    const found = statSync(path, { throwIfNoEntry: false });
+    if (found?.isDirectory()) fail(cannotWrite, { with: { path, found: 'a folder', hint: 'name a file in it' } });
+    if (found && !found.isFile()) {
+      const descriptor = openStream(path);
+      try {
+        writeFileSync(descriptor, data);
+      } finally {
+        closeSync(descriptor);
+      }
+      return;
+    }
+    const target = found ? realpathSync(path) : path;
+    // Not named after the file, whose name may be as long as names can be.
+    temporary = mkdtempSync(join(dirname(target), '.rescc-'));
+    const inner = join(temporary, basename(target));
     writeFileSync(inner, data);
-    renameSync(inner, path);
+    renameSync(inner, target);
   } catch (error) {
-    const [found, hint] = reasonOf(error);
+    if (error instanceof DiagnosticError) throw error;
+    const [found, hint] = error instanceof Unreadable ? [error.found, 'start what reads it first'] : reasonOf(error);
     fail(cannotWrite, { with: { path, found, hint } });
   } finally {
     if (temporary !== undefined) rmSync(temporary, { recursive: true, force: true });

@@ -14,8 +14,17 @@
  */
 import { writeSync } from 'node:fs';
 import pc from 'picocolors';
-import { badCall, badOption, noTarget, opsetTooLow, shapeMisfit, unknownCode, wrongKind } from '../diagnostics/catalogue/cli.ts';
-import { BugError, type Diagnostic, DiagnosticError } from '../diagnostics/diagnostic.ts';
+import {
+  badCall,
+  badOption,
+  cannotPrint,
+  noTarget,
+  opsetTooLow,
+  shapeMisfit,
+  unknownCode,
+  wrongKind,
+} from '../diagnostics/catalogue/cli.ts';
+import { BugError, type Diagnostic, DiagnosticError, fail } from '../diagnostics/diagnostic.ts';
 import { render, toJson } from '../diagnostics/render.ts';
 
 /**
@@ -62,6 +71,12 @@ export function columns(stream: { readonly columns?: number }): number {
   return Math.max(40, stream.columns ?? 100);
 }
 
+const outputReasons: Readonly<Record<string, readonly [string, string]>> = {
+  ENOSPC: ['the disk is full', 'free some space'],
+  EDQUOT: ['the quota of the disk is used up', 'free some space'],
+  EFBIG: ['the file would be larger than this system allows', 'write to another file system'],
+};
+
 /** Writes all of it, also into a pipe that is full; a reader that went away ends the program quietly. */
 function put(fd: 1 | 2, data: string | Uint8Array): void {
   let rest: Uint8Array = typeof data === 'string' ? new TextEncoder().encode(data) : data;
@@ -75,7 +90,16 @@ function put(fd: 1 | 2, data: string | Uint8Array): void {
         // Nobody reads messages any more: the work and its exit code stand all the same.
         if (fd === 2) return;
         throw new Exit(exitCodes.ok);
-      } else throw error;
+      } else if (fd === 2) {
+        // There is nowhere left to say it.
+        return;
+      } else {
+        const [found, hint] = outputReasons[String(code)] ?? [
+          error instanceof Error ? error.message : String(error),
+          'write to a file',
+        ];
+        fail(cannotPrint, { with: { found, hint } });
+      }
     }
   }
 }
@@ -127,7 +151,10 @@ export async function ending(options: OutputOptions, work: () => Promise<void>):
       return explainEnd(options, error);
     } catch (again) {
       if (again instanceof Exit) return again.code;
-      throw again;
+      if (!(again instanceof DiagnosticError)) throw again;
+      // Standard output took nothing, not even what is wrong.
+      err(render(again.diagnostics, { color: colored(process.stderr), width: columns(process.stderr) }));
+      return exitCodes.failed;
     }
   }
 }

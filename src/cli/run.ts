@@ -10,7 +10,7 @@ import { elementCount, type HostTensor } from '../ir/types.ts';
 import { npyBytes } from '../runtime/npy.ts';
 import { isProvider, providers } from '../runtime/provider.ts';
 import { outputPictures, type RunResult, readLabels, runModel, topK, topText } from '../runtime/run.ts';
-import { readSource, writeWhole } from './files.ts';
+import { checkPlain, readSource, writeWhole } from './files.ts';
 import { shapesOf } from './optimize.ts';
 import {
   compileOptions,
@@ -84,6 +84,8 @@ async function run(file: string, flags: Flags): Promise<void> {
     model = await compiled.bytes();
     graph = compiled.graph;
   }
+  // onnxruntime opens the file itself, and would wait for a pipe.
+  if (typeof model === 'string') checkPlain(model);
   const result = await runModel({
     model,
     graph,

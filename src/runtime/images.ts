@@ -5,12 +5,12 @@
  * 16 bits per sample become 8. The orientation that a camera writes into a JPEG is applied, as browsers and OpenCV do it, and said.
  * JPEG decoders differ among themselves by one or two of 255 (inverse DCT, up-sampling of chroma); PNG is exact.
  */
-import { readFile } from 'node:fs/promises';
 import * as catalogue from '../diagnostics/catalogue/runtime.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import type { Dim } from '../ir/dim.ts';
 import type { ValueRange } from '../ir/ranges.ts';
 import { type ElemType, elementCount, type HostTensor, isFloat, type TensorType, typeText } from '../ir/types.ts';
+import { readAll, Unreadable } from '../weights/node/open-file.ts';
 import { roundTo } from '../weights/round.ts';
 import { jpegOrientation, jpegProblem, orient, orientationTexts, pngEnd } from './picture-files.ts';
 
@@ -42,16 +42,10 @@ export async function readImage(path: string): Promise<Image> {
 /** A file's bytes. Throws `DiagnosticError` (RES0820). */
 export async function readBytes(path: string): Promise<Uint8Array> {
   try {
-    return await readFile(path);
+    return readAll(path);
   } catch (error) {
-    const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
-    const reasons: Readonly<Record<string, string>> = {
-      ENOENT: 'no such file',
-      EACCES: 'no permission',
-      EISDIR: 'a folder',
-    };
-    const found = reasons[code] ?? (error instanceof Error ? error.message : String(error));
-    return fail(catalogue.fileUnreadable, { with: { file: path, found, hint: `ls -l ${path}` } });
+    if (!(error instanceof Unreadable)) throw error;
+    return fail(catalogue.fileUnreadable, { with: { file: path, found: error.found, hint: `ls -l ${path}` } });
   }
 }
 

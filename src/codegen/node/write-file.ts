@@ -5,7 +5,7 @@
  * is, there is nothing to lose but what the same call makes again, and the system writes it out in its own time, as after `cp`.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs';
+import { closeSync, constants, readSync, type Stats, writeSync } from 'node:fs';
 import { type FileHandle, link, lstat, open, readdir, readlink, rename, stat, unlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -21,6 +21,7 @@ import {
 } from '../../diagnostics/catalogue/codegen.ts';
 import { fail } from '../../diagnostics/diagnostic.ts';
 import type { Graph } from '../../ir/graph.ts';
+import { openPlain, openStream, Unreadable } from '../../weights/node/open-file.ts';
 import { isSafetensors } from '../../weights/safetensors.ts';
 import { fieldsOf, textOf, WireError, type WireSource, windowedSource, wireBytes, wireVarint } from '../../weights/wire.ts';
 import type { OnnxModel } from '../onnx.ts';
@@ -84,7 +85,7 @@ export async function writeSafetensors(
       });
     const pieces = encodeSafetensors(file, options.signal);
     const flush = replaces(found);
-    if (found && !found.isFile()) await streamTo(await open(target, constants.O_WRONLY), pieces, progress, false);
+    if (found && !found.isFile()) await streamTo(streamHandle(target), pieces, progress, false);
     else {
       if (found && found.size > 0 && !options.force) {
         const head = openSource(target, (source) => source.read(0, 512).slice());
@@ -130,8 +131,7 @@ async function write(
     if (wantsExternal || wholeSize > largestMessage)
       fail(tooLargeForOneFile, { with: { bytes: wholeSize, limit: largestMessage } });
     progress.total = wholeSize;
-    const file = await open(target, constants.O_WRONLY);
-    await streamTo(file, encodeModel(model, { signal: options.signal }), progress, false);
+    await streamTo(streamHandle(target), encodeModel(model, { signal: options.signal }), progress, false);
     return { bytes: wholeSize, files: [path] };
   }
   if (found && !options.force) checkReplaceable(target, path, found);
@@ -154,10 +154,10 @@ async function writeWithData(
   progress: Progress,
   temporary: Set<string>,
 ): Promise<Written> {
-  const stem = basename(target).replace(/\.onnx$/, '');
+  const stem = stemOf(target);
   const fixed = typeof options.externalData === 'string' ? options.externalData : undefined;
   // The digest stands in for itself while sizes are computed: every digest has the same length.
-  const placed = externalLayout(model, fixed ?? `${stem}.${'0'.repeat(16)}.data`, options.align ?? 4096);
+  const placed = externalLayout(model, fixed ?? `${stem}${digestSuffix}`, options.align ?? 4096);
   const modelBytes = modelSize(model, placed);
   if (modelBytes > largestMessage) fail(tooLargeForOneFile, { with: { bytes: modelBytes, limit: largestMessage } });
   progress.total = placed.bytes + modelBytes;
@@ -193,7 +193,23 @@ async function writeWithData(
   return { bytes: placed.bytes + modelBytes, files: [path, join(dirname(path), location)] };
 }
 
-const usualDataName = (target: string): string => `${basename(target).replace(/\.onnx$/, '')}.data`;
+const usualDataName = (target: string): string => `${stemOf(target)}.data`;
+
+/** Bytes that file systems take for a name. */
+const longestName = 255;
+const digestSuffix = `.${'0'.repeat(16)}.data`;
+
+/** What a model's data file begins with: the model's name without its ending, as far as the digest leaves room for it. */
+function stemOf(target: string): string {
+  const letters = [...basename(target).replace(/\.onnx$/, '')];
+  while (Buffer.byteLength(letters.join('')) > longestName - digestSuffix.length) letters.pop();
+  return letters.join('');
+}
+
+/** What temporary names are made of: the file's own, or a digest of one that would leave no room for the rest. */
+function shortName(name: string): string {
+  return Buffer.byteLength(name) <= 80 ? name : createHash('sha256').update(name).digest('hex').slice(0, 16);
+}
 
 /** A fixed name is a file beside the model: one that is free, that the old model already keeps its weights in, or that may be lost. */
 async function checkDataName(name: string, target: string, before: readonly string[], force: boolean): Promise<void> {
@@ -240,7 +256,7 @@ async function modelsNaming(data: string, target: string): Promise<readonly stri
 async function removeData(name: string, target: string): Promise<void> {
   if ((await modelsNaming(name, target)).length > 0) return;
   const path = join(dirname(target), name);
-  const aside = join(dirname(target), `.${name}.${randomBytes(6).toString('hex')}.tmp`);
+  const aside = join(dirname(target), `.${shortName(name)}.${randomBytes(6).toString('hex')}.tmp`);
   try {
     await rename(path, aside);
     if (dataFilesOf(target).includes(name)) await rename(aside, path);
@@ -291,7 +307,7 @@ function isRunning(pid: number): boolean {
 
 /** Removes what a run of this machine left of the same target when it was killed. */
 async function removeStale(target: string): Promise<void> {
-  const prefix = `.${basename(target)}.${host()}-`;
+  const prefix = `.${shortName(basename(target))}.${host()}-`;
   const folder = dirname(target);
   // Whatever may be wrong with the folder is said when the file itself is opened.
   for (const name of await readdir(folder).catch(() => [])) {
@@ -308,10 +324,36 @@ async function temporaryFile(
 ): Promise<{ readonly file: FileHandle; readonly path: string }> {
   await removeStale(target);
   // Random, because one process may write the same model twice at once; it never reaches a file's content.
-  const path = join(dirname(target), `.${basename(target)}.${host()}-${process.pid}-${randomBytes(6).toString('hex')}.tmp`);
+  const path = join(
+    dirname(target),
+    `.${shortName(basename(target))}.${host()}-${process.pid}-${randomBytes(6).toString('hex')}.tmp`,
+  );
   const file = await open(path, 'wx', replaces ? replaces.mode & 0o777 : 0o666);
   temporary.add(path);
   return { file, path };
+}
+
+/** What `streamTo` writes to. */
+interface Writable {
+  write(bytes: Uint8Array, at: number, length: number): Promise<{ readonly bytesWritten: number }>;
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A pipe or device. Written to at once: it may be slow, but nothing else is to be done meanwhile. */
+function streamHandle(path: string): Writable {
+  let descriptor: number;
+  try {
+    descriptor = openStream(path);
+  } catch (error) {
+    if (error instanceof Unreadable) return fail(cannotWrite, { with: { path, reason: error.found } });
+    throw error;
+  }
+  return {
+    write: async (bytes, at, length) => ({ bytesWritten: writeSync(descriptor, bytes, at, length) }),
+    sync: async () => undefined,
+    close: async () => closeSync(descriptor),
+  };
 }
 
 /** Bytes of one write: enough that its call costs nothing beside it. */
@@ -325,7 +367,7 @@ const replaces = (found: Stats | undefined): boolean => found?.isFile() === true
  * computing and writing go on at once.
  */
 async function streamTo(
-  file: FileHandle,
+  file: Writable,
   pieces: AsyncIterable<Uint8Array>,
   progress: Progress,
   flush: boolean,
@@ -388,9 +430,8 @@ async function commit(
 }
 
 function openSource<T>(path: string, use: (source: WireSource) => T): T {
-  const descriptor = openSync(path, 'r');
+  const { descriptor, size } = openPlain(path);
   try {
-    const { size } = fstatSync(descriptor);
     return use(windowedSource(size, (offset, out) => readSync(descriptor, out, 0, out.length, offset)));
   } finally {
     closeSync(descriptor);

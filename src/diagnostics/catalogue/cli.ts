@@ -49,6 +49,14 @@ export const cannotWrite = defineDiagnostic({
   hint: msg`${'hint'}`,
   more: 'Nothing was written: files appear under their name only when they are complete.',
 });
+export const cannotPrint = defineDiagnostic({
+  code: 'RES0711',
+  title: msg`cannot write to standard output`,
+  found: msg`${'found'}`,
+  expected: msg`a place that takes all of it`,
+  hint: msg`${'hint'}`,
+  more: 'What was printed before is not whole. A reader of a pipe that goes away early is no mistake, and ends the command quietly.',
+});
 export const badCall = defineDiagnostic({
   code: 'RES0707',
   title: 'this call is not understood',

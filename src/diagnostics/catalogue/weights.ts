@@ -234,3 +234,21 @@ export const noContent = defineDiagnostic({
   hint: msg`write --weights FILE`,
   more: 'A graph read from its text form knows the names and shapes of its parameters only. It can be checked and rewritten; to write or run it the numbers are needed.',
 });
+
+export const linkOutside = defineDiagnostic({
+  code: 'RES0533',
+  title: msg`${'file'} names a link that leads out of its folder`,
+  found: msg`${'path'}, which leads to ${'target'}`,
+  expected: msg`a file in ${'root'}, or below`,
+  hint: msg`if it is the right file, put it there itself: cp --remove-destination ${'target'} ${'path'}`,
+  more: 'A model may come from anywhere, and so may a link beside it: one that leads to another folder could make rescc copy any file of this machine into what it writes. Links are followed first. What they lead to must lie in the folder of the model, or, where the model is a link itself, in the folder that the model really lies in, as it is in the cache of Hugging Face.',
+});
+
+export const notPlainFile = defineDiagnostic({
+  code: 'RES0534',
+  title: msg`${'file'} names ${'path'}, which is no plain file`,
+  found: msg`${'found'}`,
+  expected: msg`a plain file of that name`,
+  hint: msg`download ${'path'} again and put it beside ${'file'}`,
+  more: 'Numbers of tensors are read from any place of a file, which pipes, devices and sockets do not have.',
+});

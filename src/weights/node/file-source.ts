@@ -1,59 +1,52 @@
 /** A file of the disk as a source of bytes, for Node. */
-import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, readSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { readFailed } from '../../diagnostics/catalogue/weights.ts';
+import { linkOutside, notPlainFile, readFailed } from '../../diagnostics/catalogue/weights.ts';
 import { fail } from '../../diagnostics/diagnostic.ts';
 import type { ByteSource } from '../bytes.ts';
+import { findBeside, type OpenFile, openPlain, Unreadable } from './open-file.ts';
 
 export interface FileSource extends ByteSource {
   /** Closes the files opened through `sibling` too. Reading after it throws RES0511. */
   close(): void;
 }
 
-const reasons: Readonly<Record<string, string>> = {
-  ENOENT: 'no such file',
-  EACCES: 'no permission to read it',
-  EISDIR: 'a folder',
-};
-
-function reasonOf(error: unknown): string {
-  const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
-  return reasons[code] ?? (error instanceof Error ? error.message : String(error));
-}
-
 /**
- * Opens a file for reading at any place. Throws RES0511 when it cannot be opened, is no plain file, or shrinks while it is read.
+ * Opens a file for reading at any place. Throws RES0511 when it cannot be opened, is no plain file, or shrinks while it is read. What it
+ * names is looked for as `findBeside` says: `sibling` throws RES0533 for a link that leads elsewhere, RES0534 for what is no plain file.
  */
 export function fileSource(path: string): FileSource {
-  let file: number;
-  let size: number;
+  const file = opened(path, (found) =>
+    fail(readFailed, { with: { file: path, found, expected: 'a plain file, or a link to one, that can be read' } }),
+  );
+  return sourceOf(path, path, file);
+}
+
+function opened(path: string, refuse: (found: string) => never): OpenFile {
   try {
-    file = openSync(path, 'r');
+    return openPlain(path);
   } catch (error) {
-    return fail(readFailed, { with: { file: path, found: reasonOf(error), expected: 'a file that can be read' } });
+    if (error instanceof Unreadable) return refuse(error.found);
+    throw error;
   }
-  const stat = fstatSync(file);
-  if (!stat.isFile()) {
-    closeSync(file);
-    fail(readFailed, {
-      with: { file: path, found: stat.isDirectory() ? 'a folder' : 'no plain file', expected: 'a file that can be read' },
-    });
-  }
-  size = stat.size;
+}
+
+function sourceOf(path: string, name: string, { descriptor, size }: OpenFile): FileSource {
   let open = true;
   const siblings = new Map<string, FileSource>();
   const readInto = (start: number, into: Uint8Array): void => {
-    if (!open) fail(readFailed, { with: { file: path, found: 'it was closed', expected: 'an open file' } });
+    if (!open) fail(readFailed, { with: { file: name, found: 'it was closed', expected: 'an open file' } });
     // A single read of the system takes less than 2 GiB.
     for (let done = 0; done < into.length; ) {
       let count = 0;
       try {
-        count = readSync(file, into, done, Math.min(into.length - done, 1 << 30), start + done);
+        count = readSync(descriptor, into, done, Math.min(into.length - done, 1 << 30), start + done);
       } catch (error) {
-        fail(readFailed, { with: { file: path, found: reasonOf(error), expected: `${into.length} bytes at ${start}` } });
+        const found = error instanceof Error ? error.message : String(error);
+        fail(readFailed, { with: { file: name, found, expected: `${into.length} bytes at ${start}` } });
       }
       if (count === 0)
-        fail(readFailed, { with: { file: path, found: 'it became shorter', expected: `${size} bytes, as when it was opened` } });
+        fail(readFailed, { with: { file: name, found: 'it became shorter', expected: `${size} bytes, as when it was opened` } });
       done += count;
     }
   };
@@ -63,21 +56,27 @@ export function fileSource(path: string): FileSource {
     return bytes;
   };
   return {
-    name: path,
+    name,
     size,
     read: async (start, length) => readNow(start, length),
     readSync: readNow,
     readInto,
-    sibling: (name) => {
-      const other = join(dirname(path), name);
-      const known = siblings.get(other);
-      if (known || !existsSync(other)) return known;
-      const opened = fileSource(other);
-      siblings.set(other, opened);
-      return opened;
+    sibling: (wanted) => {
+      const beside = findBeside(path, wanted);
+      if (beside.kind === 'none') return undefined;
+      if (beside.kind === 'outside') {
+        const { target, roots } = beside;
+        return fail(linkOutside, { with: { file: name, path: beside.path, target, root: roots.join(' or ') } });
+      }
+      const known = siblings.get(beside.path);
+      if (known) return known;
+      const file = opened(beside.path, (found) => fail(notPlainFile, { with: { file: name, path: wanted, found } }));
+      const made = sourceOf(beside.path, join(dirname(path), wanted), file);
+      siblings.set(beside.path, made);
+      return made;
     },
     close: () => {
-      if (open) closeSync(file);
+      if (open) closeSync(descriptor);
       open = false;
       for (const other of siblings.values()) other.close();
     },
