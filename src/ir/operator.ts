@@ -5,7 +5,6 @@
 import type { Dim } from './dim.ts';
 import type { ForeignNode } from './foreign.ts';
 import type { Graph, Node, Value } from './graph.ts';
-import type { Multiplier } from './multiplier.ts';
 import type { Target } from './target.ts';
 import type { ElemType, HostTensor, TensorType } from './types.ts';
 
@@ -159,8 +158,8 @@ export interface Operator {
   readonly foreign?: ForeignNode;
   /** Result types. Throws `CheckFailure`. */
   infer(context: InferContext): readonly TensorType[];
-  /** The semantics in float64 (results are not rounded, except for integer and bool results). `by` multiplies matrices. */
-  evaluate(operands: readonly (HostTensor | undefined)[], attrs: Attrs, by?: Multiplier): readonly HostTensor[];
+  /** The semantics in float64 (results are not rounded, except for integer and bool results). */
+  evaluate(operands: readonly (HostTensor | undefined)[], attrs: Attrs): readonly HostTensor[];
   /** Multiply-adds of one evaluation; absent means none worth counting. */
   cost?(node: Node): Dim;
   /** Writes the node as ONNX; returns a value name per result. */

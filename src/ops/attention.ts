@@ -105,7 +105,7 @@ export const attention = defineOperator({
     checkMask(check, operands[3], [sizes.batch, sizes.heads, sizes.queries, sizes.keys]);
     return [{ elem: q.elem, dims: [sizes.batch, sizes.heads, sizes.queries, sizes.wide] }];
   },
-  evaluate(operands, attrs, by) {
+  evaluate(operands, attrs) {
     const [q, k, v] = [given(operands, 0), given(operands, 1), given(operands, 2)];
     const { batch, heads, queries, features, shared, keys, wide } = sizesOf(q.dims, k.dims, v.dims);
     const scale = numberAttr(attrs, 'scale');
@@ -124,7 +124,6 @@ export const attention = defineOperator({
         { data: q.data, offset: head * queries * features, rowStride: features, columnStride: 1 },
         { data: k.data, offset: source * keys * features, rowStride: 1, columnStride: features },
         { data: scores, offset: 0, rowStride: keys, columnStride: 1 },
-        by,
       );
       for (let i = 0; i < scores.length; i++) {
         const allowed = !causal || i % keys <= Math.floor(i / keys);
@@ -138,7 +137,6 @@ export const attention = defineOperator({
         { data: scores, offset: 0, rowStride: keys, columnStride: 1 },
         { data: v.data, offset: source * keys * wide, rowStride: wide, columnStride: 1 },
         { data, offset: head * queries * wide, rowStride: wide, columnStride: 1 },
-        by,
       );
     }
     return [{ elem: q.elem, dims, data }];

@@ -7,7 +7,6 @@
  */
 import { Dim, productOf } from '../ir/dim.ts';
 import type { Node, Value } from '../ir/graph.ts';
-import type { Multiplier } from '../ir/multiplier.ts';
 import type { AttrSpec, Attrs, Check, InferContext, OnnxAttr, SampleSource } from '../ir/operator.ts';
 import { elementCount, type HostTensor, type TensorType, typeText } from '../ir/types.ts';
 import { checkFloats, checkVector, given, numberAttr, numbersAttr } from './attrs.ts';
@@ -103,10 +102,10 @@ export const conv = defineOperator({
     checkVector(context.check, 'c7', 'bias', operands[2], out);
     return [{ elem: x.elem, dims: [given(x.dims, 0), out, ...windowGrid(x, windowOf(kernel, attrs), context.check, 'c8')] }];
   },
-  evaluate(operands, attrs, by) {
+  evaluate(operands, attrs) {
     const x = given(operands, 0);
     const weight = given(operands, 1);
-    return [convolve(x, weight, operands[2], attrs, by)];
+    return [convolve(x, weight, operands[2], attrs)];
   },
   cost: (node) => productOf([...node.y.type.dims, ...given(node.operands, 1).type.dims.slice(1)]),
   lower(b, node, operands) {
@@ -142,13 +141,7 @@ function sampleWindow(source: SampleSource): WindowAttrs & { axes: number; group
 }
 
 /** Image to columns, a stripe of positions at a time, and one matrix product per image and group. */
-function convolve(
-  x: HostTensor,
-  weight: HostTensor,
-  bias: HostTensor | undefined,
-  attrs: Attrs,
-  by: Multiplier | undefined,
-): HostTensor {
+function convolve(x: HostTensor, weight: HostTensor, bias: HostTensor | undefined, attrs: Attrs): HostTensor {
   const [batch = 0, channels = 0, ...grid] = x.dims;
   const [out = 0, inner = 0, ...kernel] = weight.dims;
   const { stride, dilation, pads } = windowOf(kernel, attrs);
@@ -177,8 +170,8 @@ function convolve(
         const first = (image * channels + group * inner) * plane;
         const a = { data: weight.data, offset: group * perGroup * terms, rowStride: terms, columnStride: 1 };
         const c = { data, offset: (image * out + group * perGroup) * outPlane + from, rowStride: outPlane, columnStride: 1 };
-        if (pointwise) gemm(perGroup, count, terms, a, { data: x.data, offset: first, rowStride: plane, columnStride: 1 }, c, by);
-        else gemmPacked(perGroup, count, terms, a, packWindows(x.data, first, plane, table, taps, count), c, by);
+        if (pointwise) gemm(perGroup, count, terms, a, { data: x.data, offset: first, rowStride: plane, columnStride: 1 }, c);
+        else gemmPacked(perGroup, count, terms, a, packWindows(x.data, first, plane, table, taps, count), c);
       }
     }
   }
@@ -267,10 +260,10 @@ export const convTranspose = defineOperator({
     });
     return [{ elem: x.elem, dims: [given(x.dims, 0), out, ...grid] }];
   },
-  evaluate(operands, attrs, by) {
+  evaluate(operands, attrs) {
     const x = given(operands, 0);
     const weight = given(operands, 1);
-    return [convolveTransposed(x, weight, operands[2], attrs, by)];
+    return [convolveTransposed(x, weight, operands[2], attrs)];
   },
   cost: (node) => productOf([...node.x.type.dims, ...given(node.operands, 1).type.dims.slice(1)]),
   lower(b, node, operands) {
@@ -311,13 +304,7 @@ export const convTranspose = defineOperator({
 });
 
 /** The matrix product of the transposed kernel with a stripe of the input, whose columns are then added where their taps lie. */
-function convolveTransposed(
-  x: HostTensor,
-  weight: HostTensor,
-  bias: HostTensor | undefined,
-  attrs: Attrs,
-  by: Multiplier | undefined,
-): HostTensor {
+function convolveTransposed(x: HostTensor, weight: HostTensor, bias: HostTensor | undefined, attrs: Attrs): HostTensor {
   const [batch = 0, channels = 0, ...grid] = x.dims;
   const [, perGroup = 0, ...kernel] = weight.dims;
   const { stride, dilation, pads } = windowOf(kernel, attrs);
@@ -349,7 +336,7 @@ function convolveTransposed(
         const a = { data: weight.data, offset: group * inner * rows, rowStride: 1, columnStride: rows };
         const offset = (image * channels + group * inner) * plane + from;
         const b = { data: x.data, offset, rowStride: plane, columnStride: 1 };
-        gemm(rows, count, inner, a, b, { data: columns, offset: 0, rowStride: count, columnStride: 1 }, by);
+        gemm(rows, count, inner, a, b, { data: columns, offset: 0, rowStride: count, columnStride: 1 });
         for (let row = 0; row < rows; row++) {
           const channel = Math.floor(row / taps);
           const base = ((image * groups + group) * perGroup + channel) * outPlane;

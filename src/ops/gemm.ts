@@ -21,18 +21,25 @@ export interface Matrix {
  */
 export type PackColumns = (k: number, count: number, j: number, width: number, out: Float64Array) => void;
 
-/** What multiplies where the caller brings nothing; made on first use, and never in use twice, because products do not nest. */
-let usual: Multiplier | undefined;
+/** What multiplies; made on first use. A product never begins before another has ended, so that one is enough for all. */
+let current: Multiplier | undefined;
+
+/** Multiplies with this one from now on: over several threads, where the caller has them. `undefined` for one thread. */
+export function useMultiplier(by: Multiplier | undefined): void {
+  current = by;
+}
+
+export const multiplierInUse = (): Multiplier | undefined => current;
 
 /** c += a·b, where a is m × k and b is k × n. Sums are taken in order of k, in blocks of 256. */
-export function gemm(m: number, n: number, k: number, a: Matrix, b: Matrix, c: Matrix, by?: Multiplier): void {
-  gemmPacked(m, n, k, a, packMatrix(b), c, by);
+export function gemm(m: number, n: number, k: number, a: Matrix, b: Matrix, c: Matrix): void {
+  gemmPacked(m, n, k, a, packMatrix(b), c);
 }
 
 /** The same, where b is whatever the function packs. */
-export function gemmPacked(m: number, n: number, k: number, a: Matrix, pack: PackColumns, c: Matrix, by?: Multiplier): void {
-  usual ??= localMultiplier();
-  const { left, right, product, multiply } = by ?? usual;
+export function gemmPacked(m: number, n: number, k: number, a: Matrix, pack: PackColumns, c: Matrix): void {
+  current ??= localMultiplier();
+  const { left, right, product, multiply } = current;
   for (let j = 0; j < n; j += blockColumns) {
     const width = Math.min(blockColumns, n - j);
     const columnPanels = Math.ceil(width / 4);

@@ -38,7 +38,7 @@ export const linear = defineOperator({
     checkVector(context.check, 'c5', 'bias', operands[2], out);
     return [{ elem: x.elem, dims: [...x.dims.slice(0, -1), out] }];
   },
-  evaluate(operands, _attrs, by) {
+  evaluate(operands) {
     const x = given(operands, 0);
     const weight = given(operands, 1);
     const bias = operands[2];
@@ -54,7 +54,6 @@ export const linear = defineOperator({
       { data: x.data, offset: 0, rowStride: inner, columnStride: 1 },
       { data: weight.data, offset: 0, rowStride: 1, columnStride: inner },
       { data, offset: 0, rowStride: out, columnStride: 1 },
-      by,
     );
     return [{ elem: x.elem, dims, data }];
   },
@@ -104,7 +103,7 @@ export const matmul = defineOperator({
     if (b.dims.length > 1) dims.push(given(b.dims, b.dims.length - 1));
     return [{ elem: a.elem, dims }];
   },
-  evaluate(operands, _attrs, by) {
+  evaluate(operands) {
     const a = given(operands, 0);
     const b = given(operands, 1);
     const left = a.dims.slice(0, -2);
@@ -124,7 +123,6 @@ export const matmul = defineOperator({
         { data: a.data, offset: sourceBatch(batch, lead, left) * m * inner, rowStride: inner, columnStride: 1 },
         { data: b.data, offset: sourceBatch(batch, lead, right) * inner * n, rowStride: n, columnStride: 1 },
         { data, offset: batch * m * n, rowStride: n, columnStride: 1 },
-        by,
       );
     }
     return [{ elem: a.elem, dims, data }];
@@ -201,7 +199,7 @@ export const gemm = defineOperator({
     }
     return [{ elem: a.elem, dims: [m, n] }];
   },
-  evaluate(operands, attrs, by) {
+  evaluate(operands, attrs) {
     const a = given(operands, 0);
     const b = given(operands, 1);
     const c = operands[2];
@@ -213,7 +211,7 @@ export const gemm = defineOperator({
       const width = x.dims[1] ?? 0;
       return { data: x.data, offset: 0, rowStride: transposed ? 1 : width, columnStride: transposed ? width : 1 };
     };
-    multiply(m, n, inner, view(a, transA), view(b, transB), { data, offset: 0, rowStride: n, columnStride: 1 }, by);
+    multiply(m, n, inner, view(a, transA), view(b, transB), { data, offset: 0, rowStride: n, columnStride: 1 });
     const [alpha, beta] = [numberAttr(attrs, 'alpha'), numberAttr(attrs, 'beta')];
     const shift = c && broadcastTo(c, [m, n]);
     for (let i = 0; i < data.length; i++) data[i] = alpha * (data[i] ?? 0) + (shift ? beta * (shift[i] ?? 0) : 0);

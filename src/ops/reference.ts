@@ -5,15 +5,12 @@
 import { bug } from '../diagnostics/diagnostic.ts';
 import { Dim } from '../ir/dim.ts';
 import type { Graph, Node, Value } from '../ir/graph.ts';
-import type { Multiplier } from '../ir/multiplier.ts';
 import { type Attrs, type AttrValue, CheckFailure } from '../ir/operator.ts';
 import { type HostTensor, typeText } from '../ir/types.ts';
 
 export interface EvaluateOptions {
   /** Also gives every node's results, under `scope:operator#k`, k counting the nodes of the graph in order from 0. */
   readonly taps?: boolean;
-  /** What multiplies matrices: over several threads, if the caller has them. */
-  readonly by?: Multiplier | undefined;
   /** Evaluates a node in the place of `evaluateNode`. */
   readonly evaluate?: typeof evaluateNode;
 }
@@ -46,7 +43,7 @@ export function evaluateGraph(
   for (const node of graph.nodes()) {
     if (node.regions.length > 0) throw new EvaluationError(`${placeOf(node)}: sub-graphs are not evaluated`);
     const operands = node.slots.map((use) => use && read(use.value));
-    const results = (options.evaluate ?? evaluateNode)(node, operands, bindings, options.by);
+    const results = (options.evaluate ?? evaluateNode)(node, operands, bindings);
     node.results.forEach((y, i) => {
       const tensor = results[i] ?? bug(`${node.op.name} left out result ${i}`);
       checkResult(node, y, tensor, bindings);
@@ -66,10 +63,9 @@ export function evaluateNode(
   node: Node,
   operands: readonly (HostTensor | undefined)[],
   bindings: ReadonlyMap<string, number>,
-  by?: Multiplier,
 ): readonly HostTensor[] {
   try {
-    return node.op.evaluate(operands, boundAttrs(node.attrs, bindings), by);
+    return node.op.evaluate(operands, boundAttrs(node.attrs, bindings));
   } catch (error) {
     if (!(error instanceof CheckFailure)) throw error;
     throw new EvaluationError(`${placeOf(node)}: found ${error.found}, expected ${error.expected}`);

@@ -40,6 +40,7 @@ import { type Bindings, bindingsOf, bindingsText, randomInputs, smallestBindings
 import { Judge, unstable } from './judge.ts';
 import { RuntimeProcess } from './provider.ts';
 import { openSession, type Placement, type Provider, type Session } from './session.ts';
+import { withThreads } from './threads.ts';
 import { companions, materialised, rank, type VerifyCase, type VerifyReport, type VerifyRun } from './verify.ts';
 
 /** A rewrite, as the passes count them. */
@@ -110,7 +111,7 @@ const mostTriedElements = 2 ** 22;
 export async function verifyOptimized(options: EquivalenceOptions): Promise<EquivalenceReport> {
   const work = new Work(options);
   try {
-    return await work.run();
+    return await withThreads(() => work.run());
   } finally {
     await work.remove();
   }

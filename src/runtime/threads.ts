@@ -5,6 +5,7 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import type { Multiplier } from '../ir/multiplier.ts';
+import { multiplierInUse, useMultiplier } from '../ops/gemm.ts';
 import { type BlockArguments, compileKernel, localMultiplier, productAt, rightAt } from '../ops/multiplier.ts';
 
 export interface Threads extends Multiplier {
@@ -18,6 +19,9 @@ const turn = 0;
 const working = 1;
 const argumentsAt = 2;
 const argumentCount = 7;
+
+/** Terms of 4 × 4 tiles, some 16 multiply-adds each: below, waking a thread and waiting for it takes longer than it saves. */
+const worthWaking = 2 ** 15;
 
 /** What a thread does. A text, because the sources run in a bundle, too, where a file of its own would have to be found. */
 const threadText = `
@@ -37,7 +41,8 @@ for (let seen = 0; ; ) {
 }
 `;
 
-/** A multiplier over so many threads, the caller's among them; by default one for each core. Give it back with \`close\`. */
+/**
+ * A multiplier over so many threads, the caller's among them; by default one for each core. Give it back with \`close\`. */
 export function startThreads(count = availableParallelism()): Threads {
   const compiled = count > 1 ? compileKernel(true) : undefined;
   if (!compiled) return { ...localMultiplier(), count: 1, close: async () => undefined };
@@ -45,15 +50,23 @@ export function startThreads(count = availableParallelism()): Threads {
   const others = count - 1;
   const control = new SharedArrayBuffer(4 * (argumentsAt + others * argumentCount));
   const cells = new Int32Array(control);
-  const workers = Array.from({ length: others }, (_, index) => {
-    const worker = new Worker(threadText, { eval: true, workerData: { module, memory, control, index }, stderr: false });
-    worker.unref();
-    return worker;
-  });
+  let workers: readonly Worker[] = [];
+  const start = (): void => {
+    workers = Array.from({ length: others }, (_, index) => {
+      const worker = new Worker(threadText, { eval: true, workerData: { module, memory, control, index } });
+      worker.unref();
+      return worker;
+    });
+  };
   return {
     ...blocks,
     count,
     multiply(rowPanels, columnPanels, terms) {
+      if (rowPanels * columnPanels * terms < worthWaking) {
+        kernel(0, rightAt, productAt, rowPanels, columnPanels, terms, 32 * columnPanels);
+        return;
+      }
+      if (workers.length === 0) start();
       const share = Math.ceil(columnPanels / count);
       const part = (index: number): BlockArguments => {
         const first = Math.min(columnPanels, index * share);
@@ -72,4 +85,17 @@ export function startThreads(count = availableParallelism()): Threads {
       await Promise.all(workers.map((worker) => worker.terminate()));
     },
   };
+}
+
+/** Runs with the reference's products over all cores. */
+export async function withThreads<T>(run: () => Promise<T>): Promise<T> {
+  const threads = startThreads();
+  useMultiplier(threads);
+  try {
+    return await run();
+  } finally {
+    // Another run may have brought its own meanwhile.
+    if (multiplierInUse() === threads) useMultiplier(undefined);
+    await threads.close();
+  }
 }

@@ -22,6 +22,7 @@ import { Judge } from './judge.ts';
 import { type Provider, RuntimeProcess } from './provider.ts';
 import { type LeftNode, openSession, type Placement } from './session.ts';
 import { findSuspects, type Suspect } from './suspects.ts';
+import { withThreads } from './threads.ts';
 
 /** What `verifyModel` compares, on which providers and inputs. */
 export interface VerifyOptions {
@@ -121,7 +122,7 @@ export async function materialised(graph: Graph, constants: VerifyOptions['const
 export async function verifyModel(options: VerifyOptions): Promise<VerifyReport> {
   const work = new Work(options);
   try {
-    return await work.run();
+    return await withThreads(() => work.run());
   } finally {
     work.end();
   }

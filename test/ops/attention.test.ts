@@ -80,7 +80,7 @@ describe('evaluation', () => {
       data: Float64Array.from(data),
     });
     const mask: HostTensor = { elem: 'f32', dims: [2, 2], data: Float64Array.of(-Infinity, -Infinity, -Infinity, 0) };
-    const [y] = attention.evaluate([one(1, 1), one(1, 1), one(5, 7), mask], { scale: 1, causal: false }, undefined);
+    const [y] = attention.evaluate([one(1, 1), one(1, 1), one(5, 7), mask], { scale: 1, causal: false });
     expect([...(y?.data ?? [])]).toEqual([0, 7]);
   });
   it('counts the products of queries with keys, and of probabilities with values', () => {

@@ -2,14 +2,17 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { compile } from '../../src/compile.ts';
 import type { Value } from '../../src/ir/graph.ts';
 import type { HostTensor } from '../../src/ir/types.ts';
-import { gemm, type Matrix } from '../../src/ops/gemm.ts';
+import { gemm, type Matrix, multiplierInUse, useMultiplier } from '../../src/ops/gemm.ts';
 import { compileKernel, localMultiplier, plainMultiplier } from '../../src/ops/multiplier.ts';
 import { evaluateGraph } from '../../src/ops/reference.ts';
-import { startThreads } from '../../src/runtime/threads.ts';
+import { startThreads, withThreads } from '../../src/runtime/threads.ts';
 import { scattered } from '../support/numbers.ts';
 
 const crews = [startThreads(2), startThreads(3)];
-afterAll(() => Promise.all(crews.map((crew) => crew.close())));
+afterAll(() => {
+  useMultiplier(undefined);
+  return Promise.all(crews.map((crew) => crew.close()));
+});
 
 const matrix = (rows: number, columns: number, seed: number): Matrix => ({
   data: scattered(rows * columns, seed),
@@ -26,6 +29,7 @@ const sizes = [
   [129, 7, 257],
   [5, 1030, 9],
   [130, 515, 300],
+  [128, 512, 256],
 ] as const;
 
 describe('products of matrices', () => {
@@ -40,7 +44,8 @@ describe('products of matrices', () => {
     const multipliers = [plainMultiplier(), localMultiplier(), ...crews];
     const [plain, ...others] = multipliers.map((by) => {
       const c = matrix(m, n, 3);
-      gemm(m, n, k, a, b, c, by);
+      useMultiplier(by);
+      gemm(m, n, k, a, b, c);
       return c.data;
     });
     for (const one of others) expect(one).toEqual(plain);
@@ -63,9 +68,23 @@ describe('products of matrices', () => {
         value.type.dims.length,
       ),
     });
-    const [alone, ...together] = [undefined, ...crews].map((by) =>
-      evaluateGraph(graph, new Map([['x', x]]), constant, { by }).get('y'),
-    );
+    const [alone, ...together] = [undefined, ...crews].map((by) => {
+      useMultiplier(by);
+      return evaluateGraph(graph, new Map([['x', x]]), constant).get('y');
+    });
     for (const one of together) expect(one).toEqual(alone);
+  });
+
+  it('are given back, also where runs overlap', async () => {
+    let inner: unknown;
+    await withThreads(async () => {
+      const outer = multiplierInUse();
+      await withThreads(async () => {
+        inner = multiplierInUse();
+      });
+      expect(inner).not.toBe(outer);
+      expect(multiplierInUse()).toBeUndefined();
+    });
+    expect(multiplierInUse()).toBeUndefined();
   });
 });
