@@ -5,9 +5,10 @@ import { maxOpset, type OnnxGraph, type OnnxModel } from './codegen/onnx.ts';
 import { encodeModel, onnxBytes } from './codegen/write.ts';
 import { type OptimizationLevel, type OptimizeOptions, optimize } from './compile.ts';
 import { opsetTooLow, shapeMisfit } from './diagnostics/catalogue/cli.ts';
+import { cannotUpgrade } from './diagnostics/catalogue/import.ts';
 import { type Diagnostic, DiagnosticError, fail, Sink } from './diagnostics/diagnostic.ts';
 import { inlineFunctions } from './import/functions.ts';
-import { type ImportedModel, importOnnx, type LeftForeign } from './import/import.ts';
+import { type ImportedModel, type ImportOptions, importOnnx, type LeftForeign } from './import/import.ts';
 import type { FileDim, FileGraph, FileValue, OnnxFile } from './import/model.ts';
 import type { NarrowedInput } from './import/narrowed.ts';
 import { readOnnxFile } from './import/read.ts';
@@ -213,18 +214,40 @@ interface Made {
   readonly notes: readonly string[];
 }
 
-async function atOpset(file: OnnxFile, opset: number, options: OptimizeOnnxOptions): Promise<Made> {
+/**
+ * The graph of a file at an opset. Where nobody asked for it, a file of which a node has no newer form stays at its own, as it is; `kept` says why.
+ */
+function brought(
+  file: OnnxFile,
+  opset: number,
+  must: boolean,
+  options: ImportOptions,
+): { readonly imported: ImportedModel; readonly kept?: string } {
+  try {
+    return { imported: importOnnx(upgradeFile(file, opset), options) };
+  } catch (error) {
+    const [first] = error instanceof DiagnosticError ? error.diagnostics : [];
+    if (must || first?.code !== cannotUpgrade.code) throw error;
+    const kept = `${first.title}: ${(first.found ?? '').replace(`${file.file}, `, '')}`;
+    return { imported: importOnnx(file, { ...options, asItIs: `its opset ${ownOpset(file)} stays` }), kept };
+  }
+}
+
+async function atOpset(file: OnnxFile, wanted: number, options: OptimizeOnnxOptions): Promise<Made> {
   const notes: string[] = [];
   const own = ownOpset(file);
   const inlined = inlineFunctions(file);
   if (file.functions.length > 0) notes.push(functionsNote(file));
-  if (own < smallestOpset) notes.push(`opset ${own} brought up to ${opset}`);
-  else if (own < opset) notes.push(`opset ${own} raised to ${opset}`);
   const { shaped, sizes } = withRanks(inlined, options.inputShapes ?? {});
-  const imported = importOnnx(upgradeFile(shaped, opset), {
+  const asked: ImportOptions = {
     ...(options.keepInputs !== undefined && { keepInputs: options.keepInputs }),
     ...(sizes.size > 0 && { inputShapes: sizes }),
-  });
+  };
+  const { imported, kept } = brought(shaped, wanted, options.opset !== undefined || wanted > smallestOpset, asked);
+  const { opset } = imported;
+  if (kept !== undefined) notes.push(`kept at opset ${opset}, whose forms no pass knows, because ${kept}`);
+  else if (own < smallestOpset) notes.push(`opset ${own} brought up to ${opset}`);
+  else if (own < opset) notes.push(`opset ${own} raised to ${opset}`);
   const { graph } = imported;
   const before = statsOf(graph);
   const unoptimized = options.keepUnoptimized ? cloneGraph(graph) : undefined;

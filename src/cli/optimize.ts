@@ -2,6 +2,7 @@
 import { extname } from 'node:path';
 import type { Command } from 'commander';
 import { toDot, toSvg } from '../codegen/draw.ts';
+import { minOpset } from '../codegen/onnx.ts';
 import { onnxText } from '../codegen/text.ts';
 import { badOption, noTarget, wrongKind } from '../diagnostics/catalogue/cli.ts';
 import { bug, DiagnosticError, fail } from '../diagnostics/diagnostic.ts';
@@ -229,7 +230,7 @@ export async function prove(
       const again = await optimizeOnnx(source.from, {
         ...options,
         // The opset that was chosen, so that nothing but the rewrites is another.
-        opset: made.opset.after,
+        opset: made.opset.after < minOpset ? undefined : made.opset.after,
         raise: false,
         keepUnoptimized: false,
         onPass: undefined,

@@ -1,5 +1,6 @@
 /** Options that several commands share, and their conversion to what the API takes. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { maxOpset, minOpset } from '../codegen/onnx.ts';
 import type { CompileOptions, OptimizationLevel } from '../compile.ts';
 import { badOption } from '../diagnostics/catalogue/cli.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
@@ -83,7 +84,7 @@ export function withPasses(command: Command): Command {
     .option('--passes <a,b,c>', 'runs these passes in this order', (text) => text.split(',').map((s) => s.trim()))
     .addOption(new Option('--target <target>', 'what the passes optimise for').choices(['portable', 'cpu', 'webgpu', 'cuda']))
     .option('--verify-ir', 'checks the graph after every pass')
-    .option('--opset <n>', 'ONNX opset, 13 to 23', wholeNumber(13, 23));
+    .option('--opset <n>', `ONNX opset, ${minOpset} to ${maxOpset}`, wholeNumber(minOpset, maxOpset));
 }
 
 export function withOutput(command: Command): Command {

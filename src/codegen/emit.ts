@@ -10,7 +10,7 @@
 import { notAtThisOpset, sizeOnlyTheRunKnows, unknownOpset } from '../diagnostics/catalogue/codegen.ts';
 import { bug, DiagnosticError, Sink, unreachable } from '../diagnostics/diagnostic.ts';
 import { Dim, type DimNode } from '../ir/dim.ts';
-import type { Graph, Node, Origin, Value } from '../ir/graph.ts';
+import type { Graph, Node, Origin, Use, Value } from '../ir/graph.ts';
 import type { OnnxAttr, OnnxBuilder } from '../ir/operator.ts';
 import { declarationsOf } from '../ir/ranges.ts';
 import type { Target } from '../ir/target.ts';
@@ -31,6 +31,8 @@ import {
 
 /** What goes back of an imported file besides its graph. */
 export interface EmitSource {
+  /** That of the file. One that no operator here is written for is that of a graph of foreign nodes alone. */
+  readonly opset?: number;
   /** The model is written with this one, or with a later one that its opset needs. */
   readonly irVersion?: number | undefined;
   /** Versions of domains other than ONNX's own; those that no node is of any more are left out. */
@@ -45,7 +47,7 @@ export interface EmitSource {
 }
 
 export interface EmitOptions {
-  /** 13 to 23; 17 when left out. */
+  /** 13 to 26, or that of a `source` which is older; 17 when left out. */
   readonly opset?: number;
   /** What the file is written for; portable when left out. Some lowerings avoid what is wrong on one provider (`ops/runtime-defects.ts`). */
   readonly target?: Target | undefined;
@@ -65,11 +67,12 @@ export interface EmitOptions {
 export function emitOnnx(graph: Graph, options: EmitOptions = {}): OnnxModel {
   const sink = new Sink();
   const opset = options.opset ?? defaultOpset;
-  if (!Number.isInteger(opset) || opset < minOpset || opset > maxOpset) {
+  const { source = {} } = options;
+  const isOwn = opset === source.opset && opset < minOpset;
+  if (!isOwn && (!Number.isInteger(opset) || opset < minOpset || opset > maxOpset)) {
     sink.report(unknownOpset, { with: { opset, min: minOpset, max: maxOpset, usual: defaultOpset } });
     return giveUp(sink, options.sink);
   }
-  const { source = {} } = options;
   const emitter = new Emitter(graph, opset, options.target ?? 'portable', sink);
   if (options.checkPromises) emitter.checkPromises();
   emitter.lowerAll();
@@ -96,6 +99,27 @@ export function emitOnnx(graph: Graph, options: EmitOptions = {}): OnnxModel {
 function giveUp(found: Sink, given: Sink | undefined): never {
   for (const diagnostic of found.list) given?.add(diagnostic);
   throw new DiagnosticError(found.list);
+}
+
+/** An addition whose sum only the next addition of the same Sum of the file reads, as the first of its operands. */
+function isPartOfSum(node: Node): boolean {
+  const use = isTerm(node) ? node.y.soleUse : undefined;
+  return use?.index === 0 && isTerm(use.user) && use.user.origin === node.origin;
+}
+
+/** A pass may have made something else of the addition, such as a difference. */
+const isTerm = ({ op, origin }: Node): boolean => origin.isTerm === true && op.name === 'add';
+
+/** What a Sum of the file adds up, from the left as ONNX does; undefined where no more than one addition is left of it. */
+function termsOf(node: Node): readonly (Use | undefined)[] | undefined {
+  if (!isTerm(node)) return undefined;
+  const later: (Use | undefined)[] = [];
+  let at = node;
+  for (let part = at.operand(0)?.producer; part && isPartOfSum(part); part = at.operand(0)?.producer) {
+    later.unshift(...at.slots.slice(1));
+    at = part;
+  }
+  return at === node ? undefined : [...at.slots, ...later];
 }
 
 /** Stands for a value of the ONNX graph while names are open. */
@@ -290,13 +314,15 @@ class Emitter implements OnnxBuilder {
   }
 
   #lower(node: Node): void {
+    if (isPartOfSum(node)) return;
     this.#current = node;
     this.#base = baseName(node);
     const from = this.#scope.drafts.length;
-    const operands = node.slots.map((use) => use && this.#operand(use.value, node, use.index));
+    const terms = termsOf(node);
+    const operands = (terms ?? node.slots).map((use) => use && this.#operand(use.value, node, use.index));
     let results: readonly Key[];
     try {
-      results = node.op.lower(this, node, operands);
+      results = terms ? [this.node('Sum', operands, {}, node.y.type)] : node.op.lower(this, node, operands);
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       results = node.results.map((y) => this.#result(y.type).key);

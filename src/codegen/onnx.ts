@@ -93,7 +93,8 @@ export interface OnnxModel {
 }
 
 export const minOpset = 13;
-export const maxOpset = 23;
+/** The last one that onnxruntime 1.30 runs. */
+export const maxOpset = 26;
 export const defaultOpset = 17;
 
 /** The smallest IR version that may carry the opset (onnx/docs/Versioning.md, `onnx.helper.VERSION_TABLE`). */
@@ -102,5 +103,6 @@ export function irVersionOf(opset: number): number {
   if (opset <= 18) return 8;
   if (opset <= 20) return 9;
   if (opset <= 22) return 10;
-  return 11;
+  if (opset <= 23) return 11;
+  return opset <= 24 ? 12 : 13;
 }

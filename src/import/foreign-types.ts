@@ -1,6 +1,6 @@
 /**
  * What is known of the results of operators that stay foreign: element types and sizes by the type and shape rules of ONNX (onnx/onnx,
- * docs/Operators.md, opset 13 to 23) and of those of com.microsoft that occur in residual networks. What no rule says, the file's own
+ * docs/Operators.md, opset 13 to 26) and of those of com.microsoft that occur in residual networks. What no rule says, the file's own
  * value_info may.
  */
 import { Dim, DimOverflow } from '../ir/dim.ts';
@@ -215,8 +215,8 @@ const matrixProduct =
 
 const gemm: Rule = (c) => {
   const [a, b] = [c.operand(0), c.operand(1)];
-  const rows = a.dims?.[c.node.int('transA', 0) === 0 ? 0 : 1];
-  return [{ elem: a.elem ?? b.elem, dims: [rows, b.dims?.[c.node.int('transB', 0) === 0 ? 1 : 0]] }];
+  const rows = a.dims?.[c.node.flag('transA', false) ? 1 : 0];
+  return [{ elem: a.elem ?? b.elem, dims: [rows, b.dims?.[c.node.flag('transB', false) ? 0 : 1]] }];
 };
 
 /** Axes as attribute or operand; undefined where they are not known. */
@@ -230,7 +230,7 @@ function axesOf(c: GuessContext, index: number): readonly number[] | undefined {
 
 const reduced: Rule = (c) => {
   const { elem, dims } = c.operand(0);
-  const keep = c.node.int('keepdims', 1) !== 0;
+  const keep = c.node.flag('keepdims', true);
   if (!dims) return [{ elem }];
   const axes = axesOf(c, 1)?.map((axis) => axisFrom(axis, dims.length));
   if (!axes) {
@@ -239,7 +239,7 @@ const reduced: Rule = (c) => {
     // No axes are all axes or none; of more of them it is only known how many stay.
     return [{ elem, dims: count === undefined || count === 0 ? undefined : unknownSizes(Math.max(0, dims.length - count)) }];
   }
-  if (axes.length === 0 && c.node.int('noop_with_empty_axes', 0) !== 0) return [{ elem, dims }];
+  if (axes.length === 0 && c.node.flag('noop_with_empty_axes', false)) return [{ elem, dims }];
   const all = axes.length === 0;
   if (keep) return [{ elem, dims: dims.map((d, i) => (all || axes.includes(i) ? Dim.one : d)) }];
   return [{ elem, dims: dims.filter((_, i) => !all && !axes.includes(i)) }];
@@ -248,7 +248,7 @@ const reduced: Rule = (c) => {
 const argExtreme: Rule = (c) => {
   const { dims } = c.operand(0);
   const axis = dims && axisFrom(c.node.int('axis', 0), dims.length);
-  const keep = c.node.int('keepdims', 1) !== 0;
+  const keep = c.node.flag('keepdims', true);
   return [{ elem: 'i64', dims: dims?.flatMap((d, i) => (i !== axis ? [d] : keep ? [Dim.one] : [])) }];
 };
 
@@ -263,7 +263,7 @@ const reshaped: Rule = (c) => {
   const x = c.operand(0);
   const target = c.elements(1);
   if (!target) return [{ elem: x.elem, dims: shaped(c, 1) }];
-  const copies = c.node.int('allowzero', 0) === 0;
+  const copies = !c.node.flag('allowzero', false);
   const dims = target.map((d, i) => {
     if (d?.constant === 0 && copies) return x.dims?.[i];
     return d && d.lowerBound >= 0 ? d : undefined;
@@ -433,7 +433,7 @@ const recurrent =
   (states: number): Rule =>
   (c) => {
     const [x, r] = [c.operand(0), c.operand(2)];
-    const batchFirst = c.node.int('layout', 0) !== 0;
+    const batchFirst = c.node.flag('layout', false);
     const [first, second] = [x.dims?.[0], x.dims?.[1]];
     const [sequence, batch] = batchFirst ? [second, first] : [first, second];
     const [directions, hidden] = [r.dims?.[0], r.dims?.[2]];

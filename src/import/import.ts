@@ -51,6 +51,8 @@ export interface ImportOptions {
   readonly keepInputs?: boolean;
   /** Numbers for open sizes: by the name of a dimension (`N`), or by input and axis (`x:0`). */
   readonly inputShapes?: ReadonlyMap<string, number>;
+  /** Every node stays as it is, for a file of an opset whose forms are not known here. The reason, for `--explain`. */
+  readonly asItIs?: string;
 }
 
 /** A node that no lift could say, for `--explain`. */
@@ -86,7 +88,7 @@ export interface ImportedModel {
 }
 
 /**
- * The graph of a file whose functions are inlined and whose opset is 13 or later. Throws `DiagnosticError` for names that are made twice or never,
+ * The graph of a file whose functions are inlined and whose opset is 13 or later, or older with `asItIs`. Throws `DiagnosticError` for names that are made twice or never,
  * circles of nodes, and sizes that the file does not have.
  */
 export function importOnnx(file: OnnxFile, options: ImportOptions = {}): ImportedModel {
@@ -636,6 +638,10 @@ class Importer {
       const taken = this.#decided(view);
       if (taken) return this.#inline(scope, view, taken);
     }
+    if (this.#options.asItIs !== undefined) {
+      this.#leave(view, this.#options.asItIs);
+      return undefined;
+    }
     const lift = lifts.get(opType);
     if (!lift) {
       this.#leave(view, 'no operator here says it');
@@ -718,6 +724,8 @@ class Importer {
   /** What is known of a foreign node's results; nothing where a size cannot be held. */
   #guesses(view: NodeView, regions: readonly Graph[]): readonly Guess[] {
     const { values } = view;
+    // The rules are those of the forms from opset 13 on.
+    if (this.#options.asItIs !== undefined) return [];
     try {
       return guessTypes({
         node: view,
@@ -909,7 +917,7 @@ class Builder implements LiftBuilder {
   readonly #scope: Scope;
   readonly #view: NodeView;
   readonly #made: Node[] = [];
-  readonly #origin: { scope: string; name?: string };
+  readonly #origin: Origin;
 
   constructor(importer: Importer, scope: Scope, view: NodeView) {
     this.#importer = importer;
@@ -917,7 +925,7 @@ class Builder implements LiftBuilder {
     this.#view = view;
     this.graph = scope.graph;
     this.opset = importer.opset;
-    this.#origin = originOf(view.file);
+    this.#origin = { ...originOf(view.file), ...(view.opType === 'Sum' && view.values.length > 2 && { isTerm: true }) };
   }
 
   op(operator: Operator, operands: readonly (Value | undefined)[], attrs: Readonly<Record<string, AttrValue>> = {}): Value {

@@ -31,6 +31,8 @@ export interface LiftNode {
   has(attribute: string): boolean;
   /** Throws `NotLifted` when the attribute has another kind or does not fit (an integer beyond 2^53). */
   int(attribute: string, otherwise?: number): number;
+  /** A truth value, which ONNX says by 0 and 1. Throws `NotLifted` for others: onnxruntime reads 2 as true of some operators and as false of others. */
+  flag(attribute: string, otherwise: boolean): boolean;
   ints(attribute: string): readonly number[] | undefined;
   float(attribute: string, otherwise?: number): number;
   string(attribute: string, otherwise?: string): string;

@@ -79,6 +79,12 @@ export class NodeView implements LiftNode {
     return found.kind === 'int' ? integer(found.value, name) : this.#wrong(name, 'integer');
   }
 
+  flag(name: string, otherwise: boolean): boolean {
+    const value = this.int(name, otherwise ? 1 : 0);
+    if (value !== 0 && value !== 1) throw new NotLifted(`${name} is ${value}, neither 0 nor 1`);
+    return value === 1;
+  }
+
   ints(name: string): readonly number[] | undefined {
     const found = this.#attributes.get(name);
     if (!found) return undefined;

@@ -14,6 +14,7 @@ import { type ByteSource, memorySource, utf8 } from '../weights/bytes.ts';
 import {
   elems,
   finish,
+  LongerThan,
   nameLimit,
   otherTypes,
   Pages,
@@ -38,7 +39,7 @@ import type {
 
 /** Before 7, what changed until 7 and is not brought up is refused node by node. */
 export const minOpset = 1;
-export const maxOpset = 23;
+export const maxOpset = 26;
 /** Where no node needs the opset that the file leaves out. */
 const opsetWithoutNodes = 13;
 /** Bytes of one doc string, type or unknown field, which are kept as they are. */
@@ -907,7 +908,7 @@ function denseSource(
 }
 
 /**
- * Reads everything of an ONNX model but its numbers. Throws RES0650 for what is damaged or none, RES0651 for an opset that is none or after 23,
+ * Reads everything of an ONNX model but its numbers. Throws RES0650 for what is damaged or none, RES0651 for an opset that is none or after 26,
  * RES0652 past a limit, RES0658 for sparse tensors that do not fit, RES0501, RES0509, RES0512 and RES0513 for tensors that lie outside of
  * their file.
  */
@@ -915,6 +916,8 @@ export async function readOnnxFile(source: ByteSource): Promise<OnnxFile> {
   try {
     return await finish(new Reader(source).model());
   } catch (error) {
+    if (error instanceof LongerThan)
+      return fail(importLimit, { with: { file: source.name, found: error.message, expected: `at most ${error.limit} bytes` } });
     if (error instanceof WireError)
       return fail(noOnnxModel, {
         with: { file: source.name, found: error.message, expected: 'the fields of an ONNX model, whole' },

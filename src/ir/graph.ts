@@ -86,6 +86,8 @@ export interface Origin {
   readonly residual?: ResidualTag | undefined;
   /** The name of the ONNX node that it was imported from, which it keeps. */
   readonly name?: string | undefined;
+  /** One of the additions that a Sum of more than two was imported as: those of one Sum have one origin, and those that are left are written as one. */
+  readonly isTerm?: boolean | undefined;
 }
 
 export class Node {

@@ -716,10 +716,13 @@ function attrText(value: AttrValue): string {
   return `[${value.map((item) => (typeof item === 'number' ? String(item) : `d${item.id}`)).join(',')}]`;
 }
 
-/** Two operands are equal when they are one value, or constants of one content. */
-function operandText(value: Value | undefined): string {
+/** Two operands are equal when they are one value, or constants of one content. A body reads values of graphs around it, whose ids are its own too. */
+function operandText(value: Value | undefined, numbers: Map<Value, number>): string {
   if (!value) return '-';
-  return value.content ? `c${value.content.id}:${value.type.foreign?.text ?? value.type.elem}` : `v${value.id}`;
+  if (value.content) return `c${value.content.id}:${value.type.foreign?.text ?? value.type.elem}`;
+  const number = numbers.get(value) ?? numbers.size;
+  numbers.set(value, number);
+  return `v${number}`;
 }
 
 /** Merges nodes that compute the same: one operator, equal attributes, equal operands, no randomness, no sub-graph. */
@@ -729,6 +732,7 @@ export const commonSubexpressions: Sweep = {
 nor the owner of a sub-graph. The first in the graph's order stays, because it comes before all readers of both.`,
   run(graph, fuel) {
     let merged = 0;
+    const numbers = new Map<Value, number>();
     for (const one of graphsIn(graph)) {
       const seen = new Map<string, Node>();
       for (const node of one.nodes()) {
@@ -737,7 +741,7 @@ nor the owner of a sub-graph. The first in the graph's order stays, because it c
         const attrs = Object.keys(node.attrs)
           .sort()
           .map((name) => `${name}=${attrText(node.attrs[name] ?? 0)}`);
-        const key = `${node.op.name}|${attrs.join(' ')}|${node.operands.map(operandText).join(' ')}`;
+        const key = `${node.op.name}|${attrs.join(' ')}|${node.operands.map((value) => operandText(value, numbers)).join(' ')}`;
         const first = seen.get(key);
         if (!first) {
           seen.set(key, node);

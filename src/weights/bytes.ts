@@ -103,22 +103,26 @@ export function utf8(bytes: Uint8Array): string | undefined {
   return pieces.join('');
 }
 
+/** The path without `.` and empty parts, and without what `..` takes back; undefined where it leads out of the folder or names none of its files. */
+function pathInside(path: string): string | undefined {
+  if (path.length > 1024 || /^([A-Za-z]:|\/)/.test(path) || path.includes('\\') || path.includes('\0')) return undefined;
+  const out: string[] = [];
+  for (const part of path.split('/')) {
+    if (part === '' || part === '.') continue;
+    if (part !== '..') out.push(part);
+    else if (out.pop() === undefined) return undefined;
+  }
+  return out.length > 0 && !/(^|\/)\.{0,2}$/.test(path) ? out.join('/') : undefined;
+}
+
 /**
- * Opens a file that another file names. Throws RES0512 for a path that leads out of the folder, RES0513 where the source cannot open
+ * Opens a file that another file names, as onnxruntime reads its path. Throws RES0512 for a path that leads out of the folder, RES0513 where the source cannot open
  * others or has none of that name.
  */
 export async function openSibling(source: ByteSource, path: string): Promise<ByteSource> {
-  const parts = path.split('/');
-  if (
-    path.length > 1024 ||
-    /^[A-Za-z]:/.test(path) ||
-    path.includes('\\') ||
-    path.includes('\0') ||
-    parts.some((part) => part === '' || part === '..' || part === '.')
-  ) {
-    fail(unsafePath, { with: { file: source.name, found: JSON.stringify(path.slice(0, 200)) } });
-  }
-  const found = source.sibling ? await source.sibling(path) : undefined;
+  const inside = pathInside(path);
+  if (inside === undefined) return fail(unsafePath, { with: { file: source.name, found: JSON.stringify(path.slice(0, 200)) } });
+  const found = source.sibling ? await source.sibling(inside) : undefined;
   if (found) return found;
   return fail(noSibling, {
     with: { file: source.name, path, found: source.sibling ? 'no such file' : 'a source that cannot open other files' },

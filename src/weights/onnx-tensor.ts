@@ -100,6 +100,15 @@ export async function finish<T>(work: Work<T>): Promise<T> {
   }
 }
 
+/** Whole, but longer than anything that is read. */
+export class LongerThan extends WireError {
+  readonly limit: number;
+  constructor(found: string, limit: number) {
+    super(found);
+    this.limit = limit;
+  }
+}
+
 /** A window of the file that moves, so that small fields cost few reads and large ones none. */
 export class Pages implements WireSource {
   readonly size: number;
@@ -144,7 +153,7 @@ export class Pages implements WireSource {
   *bytesOf(field: Field, limit: number, what: string): Work<Uint8Array> {
     const length = field.end - field.start;
     if (field.type !== wireBytes) throw new WireError(`${what} of wire type ${field.type} at ${field.start}`);
-    if (length > limit) throw new WireError(`${what} of ${length} bytes at ${field.start}`);
+    if (length > limit) throw new LongerThan(`${what} of ${length} bytes at ${field.start}`, limit);
     if (!this.has(field.start, length)) yield () => this.load(field.start, length);
     return this.read(field.start, length);
   }
@@ -446,7 +455,8 @@ async function externalPlace(
   const location = entries.get('location') ?? '';
   const data = await openSibling(source, location);
   const offset = number('offset', 0);
-  const length = number('length', bytes);
+  // Writers that do not know the length leave it out or write 0; onnxruntime takes both for the rest that the shape says.
+  const length = number('length', bytes) || bytes;
   if (length !== bytes)
     fail(tensorOutside, {
       with: { file: source.name, tensor: name, found: `${length} bytes in ${location}`, expected: String(bytes) },

@@ -78,7 +78,7 @@ describe('compile', () => {
     expect(run('small.res', '--emit', kind, '-o', 'emitted', '-q')).toMatchObject({ code: 0, out: '', err: '' });
     expect(readFileSync(at('emitted'), 'utf8')).toMatch(expected);
   });
-  test('--opset 13 to 23', () => {
+  test('--opset 13 to 26', () => {
     for (let opset = 13; opset <= 23; opset++) {
       expect(object(run('small.res', '-o', 'o.onnx', '--opset', String(opset), '--json').out)).toMatchObject({ ok: true, opset });
     }

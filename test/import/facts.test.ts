@@ -7,7 +7,8 @@ import type proto from 'onnx-proto';
 import * as ort from 'onnxruntime-node';
 import { describe, expect, it, vi } from 'vitest';
 import { optimizeOnnx } from '../../src/optimize.ts';
-import { type Feeds, feed, floats, longs, modelBytes, node, type Parts, value } from './onnx-bytes.ts';
+import { same } from '../optimize/same.ts';
+import { feed, floats, longs, modelBytes, node, type Parts, value } from './onnx-bytes.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 
@@ -34,46 +35,6 @@ const yes: proto.onnx.ITensorProto = { name: 'yes', dataType: bool, dims: [], ra
 const ramp = (n: number) => Array.from({ length: n }, (_, i) => ((i * 5) % 7) / 4 - 0.5);
 const long = (n: number): ort.Tensor => new ort.Tensor('int64', [BigInt(n)], []);
 const flag = (b: boolean): ort.Tensor => new ort.Tensor('bool', [b], []);
-
-type Outputs = Readonly<Record<string, { readonly dims: readonly number[]; readonly data: readonly number[] }>>;
-
-async function run(bytes: Uint8Array, feeds: Feeds): Promise<Outputs> {
-  const session = await ort.InferenceSession.create(bytes, {
-    graphOptimizationLevel: 'disabled',
-    intraOpNumThreads: 1,
-    logSeverityLevel: 4,
-  });
-  try {
-    const out = await session.run(feeds);
-    return Object.fromEntries(
-      session.outputNames.map((name) => [name, { dims: out[name]?.dims ?? [], data: Array.from(out[name]?.data ?? [], Number) }]),
-    );
-  } finally {
-    await session.release();
-  }
-}
-
-/** Runs as it is and at every level on each of the feeds. */
-async function same(parts: Parts, feeds: readonly Feeds[], narrowed: readonly string[] = []): Promise<void> {
-  const bytes = modelBytes(parts);
-  const expected = [];
-  for (const one of feeds) expected.push(await run(bytes, one));
-  for (const level of [0, 1, 2] as const) {
-    const made = await optimizeOnnx(bytes, { level, verifyIr: true });
-    expect(made.diagnostics).toEqual([]);
-    expect(made.report?.narrowed.map(({ name, after }) => `${name} ${after.map((d) => d ?? '?')}`)).toEqual(narrowed);
-    const out = await made.bytes();
-    for (const [i, one] of feeds.entries()) {
-      const y = await run(out, one);
-      for (const [name, { dims, data }] of Object.entries(expected[i] ?? {})) {
-        expect(y[name]?.dims).toEqual(dims);
-        data.forEach((v, k) => {
-          expect(y[name]?.data[k]).toBeCloseTo(v, 4);
-        });
-      }
-    }
-  }
-}
 
 /** `y = If(x.shape[1] == 1) { Squeeze(x, 1) } else { x }`, as torch exports squeeze(1). */
 const squeezeIf = (x: string, y: string, name = ''): proto.onnx.INodeProto[] => [

@@ -16,7 +16,7 @@ import { memorySource } from '../../src/weights/bytes.ts';
 import { exprOf, materializeSync } from '../../src/weights/expr.ts';
 import { concreteNode, type OneNode, relativeError, sampleSource, symbolicNodes } from '../ops/support.ts';
 
-const opsets = [13, 17, 21, 23];
+const opsets = [13, 17, 21, 23, 26];
 const samples = 8;
 
 function numbersOf(value: Value): HostTensor {

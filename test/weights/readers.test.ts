@@ -129,6 +129,8 @@ describe('initialisers of an ONNX model', () => {
     ['a drive', beside('C:w.data'), 'RES0512'],
     ['a backslash', beside('..\\w.data'), 'RES0512'],
     ['no name', beside(''), 'RES0512'],
+    ['a folder', beside('a/..'), 'RES0512'],
+    ['a folder below', beside('w.data/'), 'RES0512'],
     ['a file that is not there', beside('x.data'), 'RES0513'],
     ['an offset past the end', beside('w.data', [entry('offset', '8')]), 'RES0501'],
     ['an offset of 2^60', beside('w.data', [entry('offset', '1152921504606846976')]), 'RES0509'],

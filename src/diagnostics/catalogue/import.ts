@@ -16,7 +16,7 @@ export const importedOpset = defineDiagnostic({
   found: msg`${'file'}: ${'found'}`,
   expected: msg`one opset from ${'min'} to ${'max'} for the operators of ONNX itself`,
   hint: msg`convert it, in Python: onnx.save(onnx.version_converter.convert_version(onnx.load("${'file'}"), 17), "converted.onnx")`,
-  more: 'What an operator means is fixed by the opset that the model imports. What operators after the last opset mean was not known when this version of rescc was made. Of the opsets before 7 those operators are read that stayed as they were, or whose older form of opset 6 can be said anew. A model that uses operators of ONNX itself must say which opset it means.',
+  more: 'What an operator means is fixed by the opset that the model imports. What operators after the last opset mean was not known when this version of rescc was made, nor does onnxruntime 1.30 run them. Of the opsets before 7 those operators are read that stayed as they were, or whose older form of opset 6 can be said anew. A model that uses operators of ONNX itself must say which opset it means.',
 });
 
 export const importLimit = defineDiagnostic({
@@ -70,7 +70,7 @@ export const cannotUpgrade = defineDiagnostic({
   found: msg`${'file'}, node ${'node'}: ${'found'}`,
   expected: msg`${'expected'}`,
   hint: msg`${'hint'}`,
-  more: 'Operators change their form between opsets. rescc rewrites older forms where the newer one means exactly the same for every input, and refuses where it would mean something else.',
+  more: 'Operators change their form between opsets. rescc rewrites older forms where the newer one means exactly the same for every input, and refuses where it would mean something else. Without --opset such a file stays at its own opset, and passes through as it is.',
 });
 
 export const sparseTensor = defineDiagnostic({

@@ -96,6 +96,7 @@ const liftConvTranspose: Lift = (node, b) => {
   const output_pad = perAxis(node, 'output_padding', axes, 0);
   const mode = node.string('auto_pad', 'NOTSET');
   const asked = node.ints('output_shape');
+  require(['NOTSET', 'VALID', 'SAME_UPPER', 'SAME_LOWER'].includes(mode), `auto_pad is ${mode}`);
   let pads = node.ints('pads') ?? Array.from({ length: 2 * axes }, () => 0);
   if (mode === 'VALID' && !asked) pads = pads.map(() => 0);
   else if (asked || mode === 'SAME_UPPER' || mode === 'SAME_LOWER') {
@@ -110,7 +111,7 @@ const liftConvTranspose: Lift = (node, b) => {
     });
     require(totals.every((n) => n >= 0), 'output_shape is larger than the kernel reaches');
     pads = halves(totals, mode === 'SAME_UPPER');
-  } else require(mode === 'NOTSET', `auto_pad is ${mode}`);
+  }
   require(pads.length === 2 * axes, `pads has ${pads.length} numbers for ${axes} axes`);
   return [b.op(convTranspose, [x, weight, node.input(2)], { stride, dilation, pads, groups: node.int('group', 1), output_pad })];
 };
@@ -138,7 +139,7 @@ const liftGemm: Lift = (node, b) => {
   b.pinRank(1, 2);
   const [x, y, c] = [node.need(0), node.need(1), node.input(2)];
   const [alpha, beta] = [node.float('alpha', 1), node.float('beta', 1)];
-  const [transA, transB] = [node.int('transA', 0) !== 0, node.int('transB', 0) !== 0];
+  const [transA, transB] = [node.flag('transA', false), node.flag('transB', false)];
   const inner = y.type.dims[transB ? 1 : 0];
   if (inner) b.pin(x, transA ? 0 : 1, inner);
   const outputs = y.type.dims[transB ? 0 : 1] ?? leave('B is no matrix');
@@ -200,11 +201,14 @@ const liftAttention: Lift = (node, b) => {
   for (let i = 1; i < node.outputCount; i++) require(!node.outputUsed(i), 'keys, values or products are outputs');
   require(rankOf(q) === 4, 'heads that are not split');
   require(node.float('softcap', 0) === 0, 'softcap');
+  // Opsets 24 and 25: lengths without padding, and windows beside the diagonal.
+  require(!node.input(6), 'lengths of keys without their padding');
+  for (const side of ['left', 'right']) require(node.int(`${side}_window_size`, -1) === -1, 'a window of keys');
   require(!node.has('softmax_precision'), 'another precision of the softmax');
   require(!mask || mask.type.elem === q.type.elem, 'a mask of booleans');
   const size = q.type.dims[3]?.constant;
   const scale = node.has('scale') ? node.float('scale') : Math.fround(1 / Math.sqrt(size ?? leave('heads of unknown size')));
-  return [b.op(attention, mask ? [q, k, v, mask] : [q, k, v], { scale, causal: node.int('is_causal', 0) !== 0 })];
+  return [b.op(attention, mask ? [q, k, v, mask] : [q, k, v], { scale, causal: node.flag('is_causal', false) })];
 };
 
 export const nnLifts: LiftTable = {

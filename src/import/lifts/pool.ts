@@ -33,7 +33,7 @@ function poolOf(node: LiftNode, b: LiftBuilder): Pool {
   if (same && dilation.some((d) => d !== 1)) leave('auto_pad of a dilated window');
   const grid = x.type.dims.slice(2);
   const asked = windowPads(node, grid, kernel, stride, dilation);
-  const pads = node.int('ceil_mode', 0) === 0 ? asked : extendedPads(grid, kernel, stride, dilation, asked);
+  const pads = node.flag('ceil_mode', false) ? extendedPads(grid, kernel, stride, dilation, asked) : asked;
   return { kernel, stride, dilation, pads, extended: pads.some((n, i) => n !== asked[i]) };
 }
 
@@ -71,7 +71,7 @@ const liftMaxPool: Lift = (node, b) => {
 const liftAveragePool: Lift = (node, b) => {
   const { kernel, stride, dilation, pads, extended } = poolOf(node, b);
   require(dilation.every((d) => d === 1), 'a dilated average');
-  const counts = node.int('count_include_pad', 0) !== 0;
+  const counts = node.flag('count_include_pad', false);
   require(!counts || !extended, 'ceil_mode with padding that counts');
   return [b.op(avgpool, [node.need(0)], { kernel, stride, pads, count_include_pad: counts })];
 };

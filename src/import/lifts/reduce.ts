@@ -9,8 +9,8 @@ const reduction =
   (node, b) => {
     const x = node.need(0);
     const axes = axesOf(node, b, 1) ?? [];
-    const keepdims = node.int('keepdims', 1) !== 0;
-    if (axes.length === 0 && node.int('noop_with_empty_axes', 0) !== 0) return [x];
+    const keepdims = node.flag('keepdims', true);
+    if (axes.length === 0 && node.flag('noop_with_empty_axes', false)) return [x];
     // The lowering names the axes, which a scalar has not.
     require(rankOf(x) > 0, 'a scalar');
     return [b.op(operator, [x], { axes, keepdims })];
@@ -18,13 +18,12 @@ const reduction =
 
 const liftArgMax: Lift = (node, b) => {
   require(node.int('select_last_index', 0) === 0, 'the last of equal maxima');
-  return [b.op(argmax, [node.need(0)], { axis: node.int('axis', 0), keepdims: node.int('keepdims', 1) !== 0 })];
+  return [b.op(argmax, [node.need(0)], { axis: node.int('axis', 0), keepdims: node.flag('keepdims', true) })];
 };
 
 const liftCumSum: Lift = (node, b) => {
   const axis = numberAt(node, b, 1, 'axis') ?? leave('no axis');
-  const flag = (name: string): boolean => node.int(name, 0) !== 0;
-  return [b.op(cumsum, [node.need(0)], { axis, exclusive: flag('exclusive'), reverse: flag('reverse') })];
+  return [b.op(cumsum, [node.need(0)], { axis, exclusive: node.flag('exclusive', false), reverse: node.flag('reverse', false) })];
 };
 
 export const reduceLifts: LiftTable = {

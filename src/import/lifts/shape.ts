@@ -35,7 +35,7 @@ function sayable(b: LiftBuilder, shape: readonly Dim[]): boolean {
 /** At most one size that stands elsewhere in x is left to Reshape; of two, their numbers are needed. */
 const liftReshape: Lift = (node, b) => {
   const x = node.need(0);
-  const copies = node.int('allowzero', 0) === 0;
+  const copies = !node.flag('allowzero', false);
   const target = b.needSizes(node.need(1), 'shape').map((d, i) => {
     if (d.constant !== 0 || !copies) return d;
     return x.type.dims[i] ?? leave(`a 0 for axis ${i}, which x has not`);
