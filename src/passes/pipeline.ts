@@ -12,6 +12,7 @@
 import type { Graph } from '../ir/graph.ts';
 import type { Target } from '../ir/target.ts';
 import { commutePool, commuteResize } from './commute-pool.ts';
+import { foldConstantRegions } from './constant-regions.ts';
 import { joinPieces, mergeConcats, sliceOfParts, splitAtOnce, splitOfConcat } from './cut-and-join.ts';
 import { type DriverOptions, type GraphMeasure, measureGraph, NameTable, type Refusal, runRules, runSweep } from './driver.ts';
 import {
@@ -142,7 +143,7 @@ const simplifyRules = [
   removeRoundTrip,
 ] as const;
 
-const simplify: Stage = { pass: 'simplify', rules: simplifyRules, sweeps: [deadCode, commonSubexpressions] };
+const simplify: Stage = { pass: 'simplify', rules: simplifyRules, sweeps: [deadCode, commonSubexpressions, foldConstantRegions] };
 /**
  * Operators that are spelled out, each from the opset on that says it in one node: below it the lowering would spell it again. Before the folds,
  * which would draw the constants of a spelling into its neighbours. Hardswish before hardsigmoid, which is a part of it.
@@ -203,7 +204,7 @@ const once: readonly Stage[] = [
   { pass: 'move-transpose', rules: [gatherParts], sweeps: [], level: 2 },
   // Last, because nothing folds into a gemm that is no linear.
   { pass: 'fuse-gemm', rules: [gemmOperand, gemmResult, gemmSum], sweeps: [] },
-  { ...simplify, sweeps: [deadCode, commonSubexpressions, equalWeights] },
+  { ...simplify, sweeps: [deadCode, commonSubexpressions, foldConstantRegions, equalWeights] },
   // Behind all that moves slices one by one.
   { pass: 'simplify', rules: [splitAtOnce], sweeps: [] },
 ];

@@ -5,15 +5,16 @@
 import { Dim } from '../ir/dim.ts';
 import type { Graph, Node, Value } from '../ir/graph.ts';
 import { countOf, hostOf } from '../ir/graph.ts';
-import type { AttrValue, Operator } from '../ir/operator.ts';
-import { elemBytes, elementCount, type HostTensor, isElemType, isFloat, sameType } from '../ir/types.ts';
+import type { AttrValue } from '../ir/operator.ts';
+import { elemBytes, isFloat, sameType } from '../ir/types.ts';
 import { graphsIn } from '../ir/walk.ts';
-import { boolAttr, numberAttr, numbersAttr, stringAttr } from '../ops/attrs.ts';
+import { numberAttr, numbersAttr, stringAttr } from '../ops/attrs.ts';
 import { type Evaluation, type EvaluationRefusal, evaluateConstant } from '../ops/evaluate.ts';
 import { operators } from '../ops/registry.ts';
 import * as w from '../weights/expr.ts';
-import { isLossless, roundTo } from '../weights/round.ts';
+import { isLossless } from '../weights/round.ts';
 import { bytesFreed, everyElement, isConstant, producerIn, soleReader } from './conditions.ts';
+import { contentOf, foldLimit, isFoldable, isStatic, lazyResult } from './constant-values.ts';
 import { type Fuel, nodeText, rule, type Sweep } from './rule.ts';
 import { isWholeSlice, type SliceAxis, sliceAxes } from './shape-facts.ts';
 
@@ -526,9 +527,6 @@ Rounding: none; reshapes keep the row-major order.`,
 
 // ------------------------------------------------------------------------------------------------------------ constants
 
-/** Constants that come out of folding are no larger, unless they replace as many bytes. */
-const foldLimit = 64 * 1024;
-
 function resultBytes(node: Node): number {
   let bytes = 0;
   for (const y of node.results) bytes += (countOf(y.type) ?? Infinity) * elemBytes[y.type.elem];
@@ -549,7 +547,13 @@ class Fold {
 
   constructor(node: Node) {
     this.node = node;
-    this.lazy = lazily(node);
+    const known = node.operands.every((value) => value === undefined || hostOf(value) !== undefined);
+    this.lazy = known
+      ? undefined
+      : lazyResult(
+          node,
+          node.operands.map((value) => (isConstant(value) ? w.exprOf(value) : undefined)),
+        );
   }
 
   get evaluation(): Evaluation {
@@ -568,28 +572,6 @@ class Fold {
     if (this.lazy) return [this.lazy];
     return this.evaluation.kind === 'value' ? this.evaluation.results.map(contentOf) : [];
   }
-}
-
-/** What the graph would have computed: numbers of the element type. */
-function contentOf(tensor: HostTensor): w.WeightExpr {
-  const data = Float64Array.from(tensor.data);
-  roundTo(tensor.elem, data);
-  return w.literal({ elem: tensor.elem, dims: tensor.dims, data });
-}
-
-/** Every dimension that the attributes and the results hold is a number. */
-function isStatic(node: Node): boolean {
-  const known = (list: readonly (number | Dim)[]): boolean =>
-    list.every((d) => typeof d === 'number' || d.constant !== undefined);
-  return (
-    node.results.every((y) => known(y.type.dims)) &&
-    Object.values(node.attrs).every((value) => typeof value !== 'object' || known(value))
-  );
-}
-
-/** Whether an operator may be computed ahead. */
-export function isFoldable({ traits }: Operator): boolean {
-  return traits.random !== true && traits.foldable !== false;
 }
 
 export const foldConstants = rule({
@@ -637,77 +619,6 @@ Every operator is computed ahead but random ones. Rounding: in float64, rounded 
     }
   },
 });
-
-const movements: readonly string[] = ['identity', ...reshaping, 'transpose', 'concat', 'slice'];
-
-/** The result as an expression over the operands, for constants that are too large to be known. Elements are not rounded in between. */
-function lazily(node: Node): w.WeightExpr | undefined {
-  if (node.operands.every((value) => value === undefined || hostOf(value) !== undefined)) return undefined;
-  const [a, b] = node.operands;
-  if (!a || !isConstant(a) || a.type.foreign || node.results.length !== 1 || !isStatic(node)) return undefined;
-  // Integers may be moved, where float64 holds all of them; arithmetic of theirs wraps around.
-  const moves = isFloat(a.type.elem) || (movements.includes(node.op.name) && a.type.elem !== 'i64' && a.type.elem !== 'u64');
-  if (!moves) return undefined;
-  const x = w.exprOf(a);
-  const y = isConstant(b) ? w.exprOf(b) : undefined;
-  const dims = node.y.type.dims.map((d) => d.constant ?? 0);
-  const rank = x.dims.length;
-  switch (node.op.name) {
-    case 'identity':
-      return x;
-    case 'reshape':
-    case 'squeeze':
-    case 'unsqueeze':
-      return w.reshape(x, dims);
-    case 'transpose':
-      return w.transpose(x, permOf(node));
-    case 'cast':
-      return isFloat(node.y.type.elem) && isElemType(node.y.type.elem) ? w.cast(x, node.y.type.elem) : undefined;
-    case 'add':
-      return y && w.add(x, y);
-    case 'sub':
-      return y && w.sub(x, y);
-    case 'mul':
-      return y && w.mul(x, y);
-    case 'div':
-      return y && w.div(x, y);
-    case 'neg':
-      return w.neg(x);
-    case 'sqrt':
-      return w.sqrt(x);
-    case 'reciprocal':
-      return w.reciprocal(x);
-    case 'concat': {
-      const axis = numberAttr(node.attrs, 'axis');
-      const parts = node.operands.flatMap((value) => (isConstant(value) ? [w.exprOf(value)] : []));
-      return parts.length === node.slots.length ? w.concat(parts, axis < 0 ? axis + rank : axis) : undefined;
-    }
-    case 'slice': {
-      const starts = x.dims.map(() => 0);
-      const ends = [...x.dims];
-      const steps = x.dims.map(() => 1);
-      for (const one of sliceAxes(node)) {
-        if (one.step < 1) return undefined;
-        starts[one.axis] = one.start.constant ?? 0;
-        ends[one.axis] = one.end.constant ?? 0;
-        steps[one.axis] = one.step;
-      }
-      return w.slice(x, starts, ends, steps);
-    }
-    case 'matmul':
-      return y && rank === 2 && y.dims.length === 2 ? w.matmul(x, y) : undefined;
-    case 'reduce_sum':
-    case 'reduce_mean': {
-      const named = numbersAttr(node.attrs, 'axes').map((axis) => (axis < 0 ? axis + rank : axis));
-      const axes = named.length === 0 ? x.dims.map((_, i) => i) : named;
-      const sum = w.reduceSum(x, axes, boolAttr(node.attrs, 'keepdims'));
-      const count = elementCount(axes.map((axis) => x.dims[axis] ?? 1));
-      return node.op.name === 'reduce_sum' ? sum : w.div(sum, w.full(x.elem, [], count));
-    }
-    default:
-      return undefined;
-  }
-}
 
 // ------------------------------------------------------------------------------------------------------------ sweeps
 

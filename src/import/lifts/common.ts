@@ -78,3 +78,20 @@ export function require(holds: boolean, why: string): asserts holds {
 export function rankOf(value: Value): number {
   return value.type.dims.length;
 }
+
+/** Values that are looked at on the way to the constants that something is made of. */
+const fixedLimit = 64;
+
+/** A constant, or made of constants alone by operators that may be computed ahead. */
+export function isFixed(value: Value): boolean {
+  const stack: Value[] = [value];
+  const seen = new Set<Value>();
+  for (let at = stack.pop(); at; at = stack.pop()) {
+    if (at.def.kind === 'constant' || seen.has(at)) continue;
+    seen.add(at);
+    const node = at.producer;
+    if (!node || node.op.traits.random === true || node.regions.length > 0 || seen.size > fixedLimit) return false;
+    for (const operand of node.operands) if (operand) stack.push(operand);
+  }
+  return true;
+}

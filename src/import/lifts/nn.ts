@@ -11,7 +11,7 @@ import { batchnorm, instancenorm, layernorm } from '../../ops/norm.ts';
 import { windowExtent } from '../../ops/window.ts';
 import * as w from '../../weights/expr.ts';
 import type { Lift, LiftBuilder, LiftNode, LiftTable } from '../lift.ts';
-import { axisFrom, leave, rankOf, require } from './common.ts';
+import { axisFrom, isFixed, leave, rankOf, require } from './common.ts';
 
 /** One number per spatial axis. */
 export function perAxis(node: LiftNode, name: string, axes: number, otherwise: number): readonly number[] {
@@ -167,8 +167,16 @@ const liftMatMul: Lift = (node, b) => {
 };
 
 const liftBatchNormalization: Lift = (node, b) => {
-  require(node.int('training_mode', 0) === 0, 'a batchnorm in training mode');
   require(node.int('spatial', 1) === 1, 'statistics per element');
+  if (node.int('training_mode', 0) === 1) {
+    // The statistics of a batch of one are those of its only instance. Of weights alone, because only those are the same in every run.
+    const [x, weight, bias] = [node.need(0), node.need(1), node.need(2)];
+    require([x, weight, bias].every(isFixed) && x.type.dims[0]?.constant === 1 && rankOf(x) > 2, 'a batchnorm in training mode');
+    for (let i = 1; i < node.outputCount; i++) require(!node.outputUsed(i), 'the running statistics are outputs');
+    // ONNX takes the statistics of the batch, onnxruntime 1.30 its own mixture of them with the running ones, which are the same at a momentum of 1.
+    require(node.float('momentum', 0.9) === 1, 'a batchnorm in training mode that runtimes compute in different ways');
+    return [b.op(instancenorm, [x, weight, bias], { eps: node.float('epsilon', 1e-5) })];
+  }
   for (let i = 1; i < node.outputCount; i++) require(!node.hasOutput(i), 'the running statistics are outputs');
   const [x, ...vectors] = [0, 1, 2, 3, 4].map((i) => node.need(i));
   const channels = vectors[0]?.type.dims[0];

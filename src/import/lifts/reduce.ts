@@ -1,8 +1,15 @@
-/** Lifts of reductions: ReduceSum-13, ReduceMean/Max/Min/Prod-13 (-18, -20), ArgMax-13, CumSum-14. Others of the family stay foreign. */
+/**
+ * Lifts of reductions: ReduceSum-13, ReduceMean/Max/Min/Prod-13 (-18, -20), ArgMax-13, CumSum-14; of constants also ReduceL1, L2, LogSum and SumSquare-13
+ * (-18). Others of the family stay foreign.
+ */
+import { countOf } from '../../ir/graph.ts';
 import type { Operator } from '../../ir/operator.ts';
+import { isFloat } from '../../ir/types.ts';
+import { abs, log, mul, sqrt } from '../../ops/elementwise.ts';
 import { argmax, cumsum, reduceMax, reduceMean, reduceMin, reduceProd, reduceSum } from '../../ops/reduce.ts';
+import { cast } from '../../ops/shape.ts';
 import type { Lift, LiftTable } from '../lift.ts';
-import { axesOf, leave, numberAt, rankOf, require } from './common.ts';
+import { axesOf, isFixed, leave, numberAt, rankOf, require } from './common.ts';
 
 const reduction =
   (operator: Operator): Lift =>
@@ -14,6 +21,29 @@ const reduction =
     // The lowering names the axes, which a scalar has not.
     require(rankOf(x) > 0, 'a scalar');
     return [b.op(operator, [x], { axes, keepdims })];
+  };
+
+/** Norms of weights are no larger than this: 64 KiB, which folding makes of any constants. */
+const foldedElements = 8192;
+
+/**
+ * Norms over constants are computed when they are folded, spelled in float64, where squares of f16 numbers have room; of other values they stay one
+ * node. The few elements of the result fold in any case.
+ */
+const norm =
+  (before: Operator | 'square' | undefined, after: Operator | undefined): Lift =>
+  (node, b) => {
+    const given = node.need(0);
+    require(isFixed(given) && isFloat(given.type.elem) && rankOf(given) > 0, 'no operator of ours');
+    const axes = axesOf(node, b, 1) ?? [];
+    require(axes.length > 0 || node.int('noop_with_empty_axes', 0) === 0, 'a norm along no axis');
+    const { elem } = given.type;
+    const x = elem === 'f64' ? given : b.op(cast, [given], { to: 'f64' });
+    const each = before === 'square' ? b.op(mul, [x, x]) : before ? b.op(before, [x]) : x;
+    const sum = b.op(reduceSum, [each], { axes, keepdims: node.int('keepdims', 1) !== 0 });
+    require((countOf(sum.type) ?? Number.POSITIVE_INFINITY) <= foldedElements, 'a large norm');
+    const y = after ? b.op(after, [sum]) : sum;
+    return [elem === 'f64' ? y : b.op(cast, [y], { to: elem })];
   };
 
 const liftArgMax: Lift = (node, b) => {
@@ -32,6 +62,10 @@ export const reduceLifts: LiftTable = {
   ReduceMax: reduction(reduceMax),
   ReduceMin: reduction(reduceMin),
   ReduceProd: reduction(reduceProd),
+  ReduceL1: norm(abs, undefined),
+  ReduceL2: norm('square', sqrt),
+  ReduceSumSquare: norm('square', undefined),
+  ReduceLogSum: norm(undefined, log),
   ArgMax: liftArgMax,
   CumSum: liftCumSum,
 };
