@@ -24,13 +24,13 @@ import { reportJson, reportText } from './optimize-report.ts';
 import { checkPasses, collect, type OutputFlags, type PassFlags, wholeNumber, withOutput, withPasses } from './options.ts';
 import { Exit, err, exitCodes, out, report, say, stopOnErrors } from './output.ts';
 import { explainRefusals, statsTable } from './pass-report.ts';
-import { askedProviders, readInputs, verifyJson } from './verify-options.ts';
+import { askedProviders, type PictureFlags, readInputs, verifyJson, withPictures } from './verify-options.ts';
 
 type Emit = 'onnx' | 'onnx-text' | 'ir' | 'dot' | 'svg';
 const emits: readonly Emit[] = ['onnx', 'onnx-text', 'ir', 'dot', 'svg'];
 
 /** What says how a file is imported and optimised; `verify` takes it too. */
-export interface FileFlags extends PassFlags, OutputFlags {
+export interface FileFlags extends PassFlags, OutputFlags, PictureFlags {
   readonly raise?: boolean;
   readonly inputShape?: readonly string[];
   readonly keepInputs?: boolean;
@@ -50,12 +50,12 @@ interface Flags extends FileFlags, TargetFlags {
 
 /** Options about the file that is imported. */
 export function withFile(command: Command): Command {
-  return command
+  return withPictures(command)
     .option('--raise', 'raises the opset where that says the model in fewer nodes')
     .option('--input-shape <name=size>', 'gives a symbolic size or an input a size: N=1, image=1,3,224,224 (repeatable)', collect)
     .option('--keep-inputs', 'initialisers that are listed as inputs can still be overridden')
     .option('--ep <list>', `execution providers to verify on: a list of ${providers.join(', ')}, or auto`, 'cpu')
-    .option('-i, --input <name=file.npy>', 'verifies on this input too (repeatable)', collect);
+    .option('-i, --input <name=file>', 'verifies on this PNG, JPEG or .npy instead of random numbers (repeatable)', collect);
 }
 
 export function addOptimize(program: Command): void {
@@ -242,7 +242,7 @@ export async function prove(
     },
     eps,
     narrowed: made.narrowed,
-    inputs: await readInputs(flags.input ?? []),
+    inputs: await readInputs(flags.input ?? [], unoptimized, flags),
     seed: flags.seed,
     level: `-O${made.level}`,
     command: `rescc optimize ${source.name} -o out.onnx`,

@@ -1,7 +1,6 @@
 /** `rescc run model.res|model.onnx --input image=cat.png`: prints classes, or writes outputs as .npy or .png. */
 import { extname } from 'node:path';
 import type { Command } from 'commander';
-import { InvalidArgumentError } from 'commander';
 import { compile } from '../compile.ts';
 import { badOption } from '../diagnostics/catalogue/cli.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
@@ -25,28 +24,18 @@ import {
   withWeights,
 } from './options.ts';
 import { out, report, say, stopOnErrors } from './output.ts';
+import { type PictureFlags, withPictures } from './verify-options.ts';
 
-interface Flags extends ModelFlags, WeightFlags, PassFlags, OutputFlags {
+interface Flags extends ModelFlags, WeightFlags, PassFlags, OutputFlags, PictureFlags {
   readonly input: readonly string[];
   readonly top?: number;
   readonly labels?: string;
   readonly output?: readonly string[];
   readonly ep: string;
-  readonly mean?: readonly number[];
-  readonly std?: readonly number[];
-  readonly resize?: number | boolean;
   readonly inputShape?: readonly string[];
 }
 
 const collect = (text: string, before: readonly string[] | undefined): readonly string[] => [...(before ?? []), text];
-const numbers = (text: string): readonly number[] =>
-  text.split(',').map((part) => {
-    const n = Number(part);
-    if (part.trim() === '' || !Number.isFinite(n))
-      throw new InvalidArgumentError('Write numbers separated by commas, such as 0.485,0.456,0.406.');
-    return n;
-  });
-
 export function addRun(program: Command): void {
   const command = program
     .command('run')
@@ -60,16 +49,9 @@ export function addRun(program: Command): void {
     .option('--top <n>', 'prints the n likeliest classes', wholeNumber(1, 1000))
     .option('--labels <file>', 'names of the classes: a line each, or JSON')
     .option('-o, --output <name=file>', 'writes an output as .npy or .png (repeatable)', collect)
-    .option('--mean <a,b,c>', 'subtracted from pixels / 255, or from the range that the input declares', numbers)
-    .option('--std <a,b,c>', 'divides after that', numbers)
     .option('--input-shape <name=size>', 'sizes that the inputs must have: N=1, image=1,3,224,224 (repeatable)', collect)
-    .option(
-      '--resize [n]',
-      'scales the shorter side to n (256/224 of the input without n) and cuts out the middle',
-      wholeNumber(1, 65536),
-    )
     .option('--ep <provider>', `one of ${providers.join(', ')}`, 'cpu');
-  withOutput(withPasses(withWeights(withModel(command)))).action((file: string, flags: Flags) => run(file, flags));
+  withOutput(withPasses(withWeights(withModel(withPictures(command))))).action((file: string, flags: Flags) => run(file, flags));
 }
 
 async function run(file: string, flags: Flags): Promise<void> {

@@ -1,11 +1,14 @@
 /** What the commands that verify share: providers and inputs that are asked for, and the runs as data. */
+import { type Command, InvalidArgumentError } from 'commander';
 import { badOption } from '../diagnostics/catalogue/cli.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
-import type { HostTensor } from '../ir/types.ts';
-import { readBytes } from '../runtime/images.ts';
-import { parseNpy } from '../runtime/npy.ts';
+import type { Graph } from '../ir/graph.ts';
+import { type HostTensor, typeText } from '../ir/types.ts';
+import { filesByInput, loadInput, type Noticed, signaturesOf } from '../runtime/load.ts';
 import { isProvider, type Provider, providers } from '../runtime/provider.ts';
 import type { VerifyReport } from '../runtime/verify.ts';
+import { type OutputFlags, wholeNumber } from './options.ts';
+import { report, say } from './output.ts';
 
 /** Undefined for `auto`: whatever this machine has. */
 export function askedProviders(list: string): readonly Provider[] | undefined {
@@ -19,17 +22,49 @@ export function askedProviders(list: string): readonly Provider[] | undefined {
   });
 }
 
-/** Tensors of `--input NAME=FILE`. */
-export async function readInputs(specs: readonly string[]): Promise<ReadonlyMap<string, HostTensor> | undefined> {
+export interface PictureFlags {
+  readonly mean?: readonly number[];
+  readonly std?: readonly number[];
+  readonly resize?: number | boolean;
+}
+
+const numbers = (text: string): readonly number[] =>
+  text.split(',').map((part) => {
+    const n = Number(part);
+    if (part.trim() === '' || !Number.isFinite(n))
+      throw new InvalidArgumentError('Write numbers separated by commas, such as 0.485,0.456,0.406.');
+    return n;
+  });
+
+/** How pictures become inputs, where the model does not declare it. */
+export function withPictures(command: Command): Command {
+  return command
+    .option('--mean <a,b,c>', 'subtracted from pixels / 255, or from the range that the input declares', numbers)
+    .option('--std <a,b,c>', 'divides after that', numbers)
+    .option(
+      '--resize [n]',
+      'scales the shorter side to n (256/224 of the input without n) and cuts out the middle',
+      wholeNumber(1, 65536),
+    );
+}
+
+/** Tensors of `--input NAME=FILE`: PNG, JPEG or .npy, as `run` reads them. Says what was noticed. */
+export async function readInputs(
+  specs: readonly string[],
+  graph: Graph,
+  flags: PictureFlags & OutputFlags,
+): Promise<ReadonlyMap<string, HostTensor> | undefined> {
   if (specs.length === 0) return undefined;
+  const signatures = signaturesOf(graph);
+  const files = filesByInput(
+    specs,
+    signatures.map(({ name, type }) => ({ name, text: typeText(type) })),
+  );
+  const noticed: Noticed = { notes: [], warnings: [] };
   const out = new Map<string, HostTensor>();
-  for (const spec of specs) {
-    const at = spec.indexOf('=');
-    if (at < 1)
-      fail(badOption, { with: { option: '--input', found: spec, expected: 'name=file.npy', hint: '--input image=image.npy' } });
-    const path = spec.slice(at + 1);
-    out.set(spec.slice(0, at), parseNpy(await readBytes(path), path));
-  }
+  for (const one of signatures) out.set(one.name, await loadInput(one, files.get(one.name) ?? [], flags, noticed));
+  for (const note of noticed.notes) say(flags, note);
+  if (!flags.json) report(flags, noticed.warnings);
   return out;
 }
 

@@ -8,7 +8,7 @@ import { verifyModel } from '../runtime/verify.ts';
 import { verifyTable } from '../runtime/verify-table.ts';
 import { exprOf, materialize } from '../weights/expr.ts';
 import { readSource } from './files.ts';
-import { type FileFlags, openFile, optionsOf, prove, withFile } from './optimize.ts';
+import { type FileFlags, openFile, optionsOf, prove, shapesOf, withFile } from './optimize.ts';
 import { compileOptions, type ModelFlags, type WeightFlags, withModel, withOutput, withPasses, withWeights } from './options.ts';
 import { Exit, exitCodes, out, report, stopOnErrors } from './output.ts';
 import { askedProviders, readInputs, verifyJson } from './verify-options.ts';
@@ -51,7 +51,7 @@ async function run(file: string, flags: Flags): Promise<void> {
   const { graph, unoptimized } = result;
   if (!graph || !unoptimized) return;
   const eps = asked ?? (await availableProviders());
-  const inputs = await readInputs(flags.input ?? []);
+  const inputs = await readInputs(flags.input ?? [], unoptimized, flags);
   const progress = process.stderr.isTTY && !flags.quiet && !flags.json;
   const verified = await verifyModel({
     before: unoptimized,
@@ -59,6 +59,7 @@ async function run(file: string, flags: Flags): Promise<void> {
     constants: (value) => materialize(exprOf(value)),
     eps,
     inputs,
+    sizes: shapesOf(flags.inputShape ?? []),
     seed: flags.seed,
     opset: flags.opset,
     target: flags.target,

@@ -67,7 +67,7 @@ export interface EquivalenceOptions {
   readonly eps: readonly Provider[];
   /** Inputs that take fewer sizes than the file says: the original is run at others, and where it runs the optimised model must. */
   readonly narrowed?: readonly NarrowedShape[] | undefined;
-  /** Runs on these too, besides random ones. */
+  /** Runs on these instead of random ones. */
   readonly inputs?: ReadonlyMap<string, HostTensor> | undefined;
   readonly seed?: number | undefined;
   /** How the table names what was optimised; `-O1` when left out. */
@@ -245,6 +245,12 @@ class Work {
           return false;
         }
       };
+      if (inputs) {
+        // Inputs of the user's own must do, or the user should know; they stand in the place of random ones.
+        const bindings = bindingsOf(before, inputs);
+        out.push({ name: 'given', bindings, inputs, baseline: await session.run(fed(session, inputs)) });
+        return out;
+      }
       const [first, second] = startingSizes(before);
       const names: readonly Case['name'][] = symbolsOf(before).size === 0 ? ['fixed'] : ['smallest', 'next odd'];
       for (const [i, bindings] of [first, second].entries()) {
@@ -270,11 +276,6 @@ class Work {
         }
       }
       for (const [what, runs] of settled) if (!runs) this.#notes.push(`the original runs at no other ${what} that was tried`);
-      if (inputs) {
-        const bindings = bindingsOf(before, inputs);
-        // Inputs of the user's own must do, or the user should know.
-        out.push({ name: 'given', bindings, inputs, baseline: await session.run(fed(session, inputs)) });
-      }
       return out.length > 0 ? out : (refusal ?? new DiagnosticError([]));
     } finally {
       this.#baseline = await closed(session);

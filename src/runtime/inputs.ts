@@ -6,6 +6,7 @@ import * as catalogue from '../diagnostics/catalogue/runtime.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import type { Dim } from '../ir/dim.ts';
 import type { Graph, Node, Value } from '../ir/graph.ts';
+import { channelAxis, type ValueRange } from '../ir/ranges.ts';
 import { type ElemType, elementCount, type HostTensor, isFloat, type TensorType, typeText } from '../ir/types.ts';
 import { roundTo } from '../weights/round.ts';
 
@@ -49,18 +50,19 @@ export interface SizesToTry {
 
 /**
  * The smallest legal and the next odd value of every symbol, promises kept: `H % 32 == 0` gives 32 and 96. All symbols are doubled
- * until every tensor has elements, then each is made as small as it goes while the others stay. Throws `DiagnosticError` (RES0812).
+ * until every tensor has elements, then each is made as small as it goes while the others stay; those that are fixed stay so. Throws
+ * `DiagnosticError` (RES0812).
  */
-export function smallestBindings(graph: Graph): SizesToTry {
+export function smallestBindings(graph: Graph, fixed: Bindings = new Map()): SizesToTry {
   const symbols = symbolsOf(graph);
   const dims = dependentDims(graph, symbols);
   const sizes = (factors: ReadonlyMap<string, number>): Bindings =>
-    new Map([...symbols].map(([name, k]) => [name, k * (factors.get(name) ?? 1)]));
+    new Map([...symbols].map(([name, k]) => [name, fixed.get(name) ?? k * (factors.get(name) ?? 1)]));
   const firstIllegal = (factors: ReadonlyMap<string, number>): Dim | undefined => {
     const bindings = sizes(factors);
     return dims.find((dim) => !((dim.evaluate(bindings) ?? 0) >= 1));
   };
-  const names = [...symbols.keys()];
+  const names = [...symbols.keys()].filter((name) => !fixed.has(name));
   let factors = new Map(names.map((name) => [name, 1]));
   for (let doublings = 0; ; doublings++) {
     const illegal = firstIllegal(factors);
@@ -206,13 +208,32 @@ export function randomTensor(
   return { elem, dims, data };
 }
 
+/**
+ * Random elements of a declared range, uniform between its ends, both of which may come; floats are then normalised as the declaration says.
+ */
+export function declaredTensor(type: TensorType, dims: readonly number[], range: ValueRange, seed: string): HostTensor {
+  const { low, high, mean, std } = range;
+  const { elem } = type;
+  if (!isFloat(elem)) return randomTensor(elem, dims, seed, { low, high: high + 1 });
+  const tensor = randomTensor('f64', dims, seed, { low, high });
+  const axis = channelAxis(type);
+  const inner = elementCount(dims.slice(axis + 1));
+  const channels = dims[axis] ?? 1;
+  const data = tensor.data.map((v, i) => {
+    const channel = Math.floor(i / inner) % channels;
+    return (v - (mean?.[mean.length === 1 ? 0 : channel] ?? 0)) / (std?.[std.length === 1 ? 0 : channel] ?? 1);
+  });
+  roundTo(elem, data);
+  return { elem, dims, data };
+}
+
 export interface RandomOptions {
   /** Ranges by input name, [low, high); integers that index a table are found without. */
   readonly ranges?: ReadonlyMap<string, { readonly low: number; readonly high: number }> | undefined;
 }
 
 /**
- * A random tensor for every input of the graph at these sizes. Throws `DiagnosticError`: RES0807 for an input that is no tensor of numbers
+ * A random tensor for every input of the graph at these sizes, in the range that it declares. Throws `DiagnosticError`: RES0807 for an input that is no tensor of numbers
  * with a known rank.
  */
 export function randomInputs(
@@ -225,6 +246,11 @@ export function randomInputs(
   for (const input of graph.inputs) {
     const name = input.name ?? '';
     if (input.type.foreign) noTensor(name, input.type.foreign.text);
+    const declared = graph.inputRanges.get(name);
+    if (declared) {
+      out.set(name, declaredTensor(input.type, boundDims(input.type, bindings), declared, `${seed}:${name}`));
+      continue;
+    }
     const given = options.ranges?.get(name);
     const dims = boundDims(input.type, bindings);
     const data = given ? undefined : shapeFor(input, dims, bindings);

@@ -19,6 +19,8 @@ import { blame, crashOf, isCrash } from './blame.ts';
 import { bounds, exponent, type OutputError, precisionOf } from './compare.ts';
 import { type Bindings, bindingsOf, bindingsText, randomInputs, smallestBindings, symbolsOf } from './inputs.ts';
 import { Judge } from './judge.ts';
+import { signaturesOf } from './load.ts';
+import { type AskedShapes, askedSizes, checkAsked, withSizes } from './promises.ts';
 import { type Provider, RuntimeProcess } from './provider.ts';
 import { type LeftNode, openSession, type Placement } from './session.ts';
 import { findSuspects, type Suspect } from './suspects.ts';
@@ -33,8 +35,10 @@ export interface VerifyOptions {
   /** The content of a constant. Both graphs' constants are asked for, each once. */
   readonly constants: (value: Value) => HostTensor | Promise<HostTensor>;
   readonly eps: readonly Provider[];
-  /** Runs on these too, besides random ones. */
+  /** Runs on these instead of random ones. */
   readonly inputs?: ReadonlyMap<string, HostTensor> | undefined;
+  /** Sizes of the random inputs: `{ image: [1, 3, 256, 256] }`, `{ N: 1 }`. What is left open is as small as it may be. */
+  readonly sizes?: AskedShapes | undefined;
   readonly seed?: number | undefined;
   readonly opset?: number | undefined;
   /** How the table names the passes' level; `-O1` when left out. */
@@ -406,16 +410,25 @@ export function companions(runs: readonly VerifyRun[], same = false): readonly S
 function casesOf(options: VerifyOptions, seed: number): readonly Omit<VerifyCase, 'referenceMs'>[] {
   const { before } = options;
   const out: Omit<VerifyCase, 'referenceMs'>[] = [];
+  const signatures = signaturesOf(before);
+  const fixed = askedSizes(signatures, options.sizes ?? {});
+  const { inputs } = options;
+  if (inputs) {
+    for (const one of withSizes(signatures, fixed)) {
+      const tensor = inputs.get(one.name);
+      if (tensor && fixed.size > 0) checkAsked(one, tensor);
+    }
+    return [{ name: 'given', bindings: bindingsOf(before, inputs), inputs }];
+  }
   const random = (name: VerifyCase['name'], bindings: Bindings): void => {
     out.push({ name, bindings, inputs: randomInputs(before, bindings, seed) });
   };
-  if (symbolsOf(before).size === 0) random('fixed', new Map());
+  if ([...symbolsOf(before).keys()].every((name) => fixed.has(name))) random('fixed', fixed);
   else {
-    const { smallest, nextOdd } = smallestBindings(before);
+    const { smallest, nextOdd } = smallestBindings(before, fixed);
     random('smallest', smallest);
     random('next odd', nextOdd);
   }
-  if (options.inputs) out.push({ name: 'given', bindings: bindingsOf(before, options.inputs), inputs: options.inputs });
   return out;
 }
 
