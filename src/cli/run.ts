@@ -6,6 +6,7 @@ import { badOption } from '../diagnostics/catalogue/cli.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import type { Graph } from '../ir/graph.ts';
 import { elementCount, type HostTensor } from '../ir/types.ts';
+import { elementText } from '../ir/wide.ts';
 import { npyBytes } from '../runtime/npy.ts';
 import { isProvider, providers } from '../runtime/provider.ts';
 import { outputPictures, type RunResult, readLabels, runModel, topK, topText } from '../runtime/run.ts';
@@ -99,13 +100,20 @@ async function run(file: string, flags: Flags): Promise<void> {
 /** At most this many numbers go into JSON; for more there is .npy. */
 const mostNumbers = 100_000;
 
+/** Integers beyond 2^53 as texts, which readers of JSON would round. */
+function numbersOf(tensor: HostTensor): readonly (number | string)[] {
+  return Array.from(tensor.data, (v, i) => (Number.isNaN(v) && tensor.wide ? elementText(tensor, i) : v));
+}
+
 function tensorJson(tensor: HostTensor): Readonly<Record<string, unknown>> {
   const count = elementCount(tensor.dims);
-  return { elem: tensor.elem, dims: tensor.dims, ...(count <= mostNumbers && { data: [...tensor.data] }) };
+  return { elem: tensor.elem, dims: tensor.dims, ...(count <= mostNumbers && { data: numbersOf(tensor) }) };
 }
 
 function preview(tensor: HostTensor): string {
-  const shown = [...tensor.data.subarray(0, 8)].map((v) => (Number.isInteger(v) ? String(v) : v.toPrecision(6)));
+  const shown = [...tensor.data.subarray(0, 8)].map((v, i) =>
+    tensor.wide || Number.isInteger(v) ? elementText(tensor, i) : v.toPrecision(6),
+  );
   return `[${shown.join(', ')}${tensor.data.length > 8 ? ', …' : ''}]`;
 }
 

@@ -15,6 +15,7 @@ import type { OnnxAttr, OnnxBuilder } from '../ir/operator.ts';
 import { declarationsOf } from '../ir/ranges.ts';
 import type { Target } from '../ir/target.ts';
 import { type ElemType, elementCount, type ForeignType, type HostTensor, type TensorType } from '../ir/types.ts';
+import { elementText } from '../ir/wide.ts';
 import { asExpr, exprOf, pad, sourcesOf, transpose, type WeightExpr } from '../weights/expr.ts';
 import {
   defaultOpset,
@@ -380,7 +381,7 @@ class Emitter implements OnnxBuilder {
     const { resident, elem, dims } = content;
     let key: Key;
     if (resident && resident.length <= shownElements && !value.type.foreign) {
-      key = this.constant({ elem, dims, data: resident });
+      key = this.constant({ elem, dims, data: resident, wide: content.wide });
     } else {
       const specs = node?.op.operands ?? [];
       const operand = specs[Math.min(index, specs.length - 1)]?.name ?? 'constant';
@@ -461,7 +462,7 @@ class Emitter implements OnnxBuilder {
   constant(tensor: HostTensor): Key {
     const { elem, dims, data } = tensor;
     // -0 and 0 are different constants: 1 / x tells them apart.
-    const values = Array.from(data, (v) => (Object.is(v, -0) ? '-0' : String(v)));
+    const values = Array.from(data, (v, i) => (Object.is(v, -0) ? '-0' : elementText(tensor, i)));
     const text = `${elem}[${dims.join()}]${values.join()}`;
     const known = this.#literals.get(text);
     if (known !== undefined) return known;
@@ -469,7 +470,7 @@ class Emitter implements OnnxBuilder {
     const wish = shown
       ? ['const', elem, ...(values.length > 0 ? [values.join('_')] : ['empty'])].join('.')
       : `${this.#base || 'const'}.constant`;
-    const copy: HostTensor = { elem, dims: [...dims], data: Float64Array.from(data) };
+    const copy: HostTensor = { elem, dims: [...dims], data: Float64Array.from(data), wide: tensor.wide?.slice() };
     const type = { elem, dims: dims.map((d) => Dim.of(d)) };
     const slot = this.#slot({
       type,
@@ -955,6 +956,11 @@ function heldTensor(tensor: HostTensor): OnnxInitializer['expr'] {
   return {
     fill(start, out) {
       out.set(tensor.data.subarray(start, Math.min(count, start + out.length)));
+    },
+    fillIntegers(start, out) {
+      const { wide } = tensor;
+      if (!wide) return false;
+      for (let i = 0; i < out.length; i++) out[i] = wide[start + i] ?? 0n;
     },
   };
 }

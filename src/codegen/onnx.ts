@@ -6,7 +6,7 @@ import { factOf } from '../ir/elem.ts';
 import type { LazyBytes } from '../ir/foreign.ts';
 import type { Origin } from '../ir/graph.ts';
 import type { OnnxAttr } from '../ir/operator.ts';
-import type { ElemType, ForeignType, HostTensor } from '../ir/types.ts';
+import type { ElemType, ForeignType, HostTensor, WideIntegers } from '../ir/types.ts';
 
 /** TensorProto.DataType. */
 export const dataTypes = factOf((facts) => facts.onnx);
@@ -26,6 +26,8 @@ export interface OnnxValue {
 /** Where an initializer's elements come from: any range of them, in row-major order, as float64. */
 export interface TensorSource {
   fill(start: number, out: Float64Array): void | Promise<void>;
+  /** Of 64-bit integers of any size; false, or absent, where `fill` has them. */
+  fillIntegers?(start: number, out: WideIntegers): void | Promise<void> | false;
 }
 
 export interface OnnxInitializer {

@@ -7,6 +7,7 @@
 import { unreachable } from '../diagnostics/diagnostic.ts';
 import type { LazyBytes } from '../ir/foreign.ts';
 import type { ElemType, HostTensor } from '../ir/types.ts';
+import { elementText } from '../ir/wide.ts';
 import { bytesSource, type Field, fieldsOf, textOf, varintAt, WireError, wireBytes } from '../weights/wire.ts';
 import {
   dataTypeNames,
@@ -253,7 +254,9 @@ function dataTypeHasText(elem: ElemType): boolean {
 
 function elementsText(tensor: HostTensor): string {
   const float = tensor.elem === 'f32' || tensor.elem === 'f64';
-  return `{${Array.from(tensor.data, (v) => (float ? floatText(tensor.elem === 'f32' ? Math.fround(v) : v) : integerText(v))).join(', ')}}`;
+  const one = (v: number, i: number): string =>
+    float ? floatText(tensor.elem === 'f32' ? Math.fround(v) : v) : tensor.wide ? elementText(tensor, i) : integerText(v);
+  return `{${Array.from(tensor.data, one).join(', ')}}`;
 }
 
 /** Beyond 2^53 only the saturated ends of i64 occur, whose doubles lie one beyond or print with an exponent. */

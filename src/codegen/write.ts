@@ -7,8 +7,9 @@ import { foldedNotFinite, tooLargeForOneFile } from '../diagnostics/catalogue/co
 import { bug, fail, unreachable } from '../diagnostics/diagnostic.ts';
 import { floatFacts } from '../ir/elem.ts';
 import { elemBytes, elementCount, isFloat } from '../ir/types.ts';
+import { isWideElem, wideArray } from '../ir/wide.ts';
 import { fillFloats } from '../weights/expr.ts';
-import { encode } from '../weights/round.ts';
+import { encode, encodeIntegers, encodeTensor } from '../weights/round.ts';
 import { floatsFinite, giveRoom, roomFloats, takeRoom } from '../weights/simd.ts';
 import {
   dataTypes,
@@ -307,7 +308,7 @@ function writeAttr(writer: WireWriter, name: string, attr: Exclude<OnnxNodeAttr,
         for (const dim of dims) writer.intField(1, dim);
         writer.intField(2, dataTypes[elem]);
         const bytes = new Uint8Array(data.length * elemBytes[elem]);
-        encode(elem, data, data.length, bytes);
+        encodeTensor(attr.value, bytes);
         writer.bytesField(9, bytes);
       });
       writer.intField(20, 4);
@@ -460,6 +461,16 @@ class Chunks {
         const done = new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength);
         return checkFinite(initializer, floats, start)?.then(() => done) ?? done;
       }
+    }
+    if (isWideElem(initializer.elem)) {
+      const integers = wideArray(initializer.elem, count);
+      const pending = initializer.expr.fillIntegers?.(start, integers) ?? undefined;
+      const kept = (): Uint8Array => {
+        encodeIntegers(integers, this.#bytes);
+        return this.#bytes.subarray(0, count * 8);
+      };
+      if (pending instanceof Promise) return pending.then(kept);
+      if (pending !== false && initializer.expr.fillIntegers) return kept();
     }
     const numbers = this.#numbers.subarray(0, count);
     const encoded = (): Uint8Array => {

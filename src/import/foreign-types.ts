@@ -92,10 +92,6 @@ export function unrankedTensor(elem: ElemType): ForeignType {
   return { text: `tensor(${name})`, proto: tensorProto(dataType, undefined) };
 }
 
-export function dataTypeOf(elem: ElemType): number {
-  return elemFacts[elem].onnx;
-}
-
 export const unknownType: ForeignType = { text: 'unknown' };
 
 /** The type that the file says, sizes without a name undefined. */

@@ -14,20 +14,20 @@ import {
   noSuchSize,
   wrongSize,
 } from '../diagnostics/catalogue/import.ts';
-import { bug, DiagnosticError, fail } from '../diagnostics/diagnostic.ts';
+import { bug, fail } from '../diagnostics/diagnostic.ts';
 import { Dim, parseDim } from '../ir/dim.ts';
 import type { ForeignAttribute, LazyBytes } from '../ir/foreign.ts';
 import { Graph, hostOf, type Node, type Origin, type Value } from '../ir/graph.ts';
 import type { AttrValue, Operator } from '../ir/operator.ts';
 import { type Declarations, declarationKeys, rangeProblem, readDeclarations, type ValueRange } from '../ir/ranges.ts';
-import { type ElemType, elementCount, foreignTypeOf, type HostTensor, isFloat, type TensorType } from '../ir/types.ts';
+import { type ElemType, foreignTypeOf, type HostTensor, isFloat, type TensorType } from '../ir/types.ts';
+import { tensorOfIntegers } from '../ir/wide.ts';
 import { refusalOf } from '../ops/evaluate.ts';
 import { foreignOperator } from '../ops/foreign.ts';
 import { memorySource } from '../weights/bytes.ts';
-import { literal, residentLimit, type WeightExpr } from '../weights/expr.ts';
-import { rawBytes, relabel } from '../weights/stored.ts';
+import { literal, type WeightExpr } from '../weights/expr.ts';
+import { relabel } from '../weights/stored.ts';
 import {
-  dataTypeOf,
   type Guess,
   guessOfFile,
   guessOfType,
@@ -557,22 +557,20 @@ class Importer {
   }
 
   #stored(scope: Scope, expr: WeightExpr, name: string): Value {
-    const wide = expr.elem === 'i64' || expr.elem === 'u64';
-    const saturated = wide && expr.count <= residentLimit ? saturatedElements(expr) : undefined;
-    if (saturated) {
-      // Integers beyond 2^53 are no numbers here: the tensor stays bytes, which only foreign operators and slices read.
-      const dataType = dataTypeOf(expr.elem);
-      const bytes = literal({ elem: 'u8', dims: [saturated.bytes.length], data: Float64Array.from(saturated.bytes) });
-      const value = scope.graph.constant(bytes, 'constant', this.#constantName(name));
-      const { dims } = expr;
-      const text = `${expr.elem === 'i64' ? 'int64' : 'uint64'}[${dims.join(', ')}]`;
-      value.type = foreignTypeOf({ ...otherTensor(dataType, dims), text, tensor: { dataType, dims } });
-      this.#elems.set(value, expr.elem);
-      this.#saturated.set(value, saturated.elements);
-      return value;
-    }
     const role = isFloat(expr.elem) && expr.dims.length > 0 ? 'parameter' : 'constant';
-    return scope.graph.constant(expr, role, this.#constantName(name));
+    return this.#saturate(scope.graph.constant(expr, role, this.#constantName(name)));
+  }
+
+  /** Remembers what integers beyond 2^53 mean as bounds of a slice. */
+  #saturate(value: Value): Value {
+    const { wide } = value.content ?? {};
+    if (!wide) return value;
+    const most = BigInt(Number.MAX_SAFE_INTEGER);
+    this.#saturated.set(
+      value,
+      Array.from(wide, (n: bigint) => Dim.of(Number(n > most ? most : n < -most ? -most : n))),
+    );
+    return value;
   }
 
   /** A node without operands, for constants that have no content here: strings. */
@@ -592,14 +590,15 @@ class Importer {
     if (!attribute || more.length > 0 || node.inputs.length > 0) return undefined;
     const numbers = (elem: ElemType, dims: readonly number[], list: readonly number[]): Value =>
       scope.graph.constant(literal({ elem, dims, data: Float64Array.from(list) }), 'constant', this.#constantName(name));
-    const safe = (n: bigint): boolean => n >= Number.MIN_SAFE_INTEGER && n <= Number.MAX_SAFE_INTEGER;
+    const integers = (dims: readonly number[], list: readonly bigint[]): Value =>
+      this.#saturate(scope.graph.constant(literal(tensorOfIntegers('i64', dims, list)), 'constant', this.#constantName(name)));
     switch (attribute.kind) {
       case 'tensor':
         return attribute.value.kind === 'proto' ? undefined : this.#constant(scope, attribute.value, name);
       case 'int':
-        return safe(attribute.value) ? numbers('i64', [], [Number(attribute.value)]) : undefined;
+        return integers([], [attribute.value]);
       case 'ints':
-        return attribute.value.every(safe) ? numbers('i64', [attribute.value.length], attribute.value.map(Number)) : undefined;
+        return integers([attribute.value.length], attribute.value);
       case 'float':
         return numbers('f32', [], [attribute.value]);
       case 'floats':
@@ -732,7 +731,10 @@ class Importer {
         regions,
         operand: (i) => this.guess(values[i]),
         elements: (i) => this.known.of(values[i])?.data,
-        numbers: (i) => (values[i]?.type.foreign ? undefined : hostOf(values[i])?.data),
+        numbers: (i) => {
+          const host = values[i]?.type.foreign ? undefined : hostOf(values[i]);
+          return host?.wide ? undefined : host?.data;
+        },
         guessOf: (value) => this.guess(value),
       });
     } catch (error) {
@@ -975,6 +977,7 @@ class Builder implements LiftBuilder {
   needHost(value: Value | undefined, what: string): HostTensor {
     const found = value?.type.foreign ? undefined : hostOf(value);
     if (!found) throw new NotLifted(`${what}: numbers that are only known when it runs`);
+    if (found.wide) throw new NotLifted(`${what}: an integer beyond 2^53`);
     return found;
   }
 
@@ -1089,22 +1092,3 @@ function tensorAttribute(tensor: LazyBytes): LazyBytes {
 
 /** What leaves elements in their order; a `Concat` of what slices read is of vectors. */
 const movesInOrder: ReadonlySet<string> = new Set(['Unsqueeze', 'Squeeze', 'Reshape', 'Identity', 'Concat']);
-
-/** The elements of a small 64-bit tensor of which one lies beyond 2^53, brought to ±(2^53 − 1); undefined where none does. */
-function saturatedElements(expr: WeightExpr): { readonly elements: readonly Dim[]; readonly bytes: Uint8Array } | undefined {
-  try {
-    if (expr.resident) return undefined;
-  } catch (error) {
-    if (!(error instanceof DiagnosticError)) throw error;
-    const bytes = rawBytes(expr);
-    if (!bytes) throw error;
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    const elements = Array.from({ length: elementCount(expr.dims) }, (_, i) => {
-      const n = expr.elem === 'i64' ? view.getBigInt64(i * 8, true) : view.getBigUint64(i * 8, true);
-      const top = BigInt(Number.MAX_SAFE_INTEGER);
-      return Dim.of(Number(n > top ? top : n < -top ? -top : n));
-    });
-    return { elements, bytes };
-  }
-  return undefined;
-}

@@ -6,9 +6,11 @@
 import { Dim, productOf } from '../ir/dim.ts';
 import { countOf, hostOf, type Node, type Value } from '../ir/graph.ts';
 import { type ElemType, elementCount, type HostTensor, isFloat, staticDims } from '../ir/types.ts';
+import { disagreement } from '../ops/agreement.ts';
 import { boolAttr, dimsAttr, numberAttr, numbersAttr } from '../ops/attrs.ts';
 import { axesOrAll, elemAttr, map2, map3 } from '../ops/common.ts';
 import { evaluateConstant, refusalOf } from '../ops/evaluate.ts';
+import { operators } from '../ops/registry.ts';
 import { roundTo } from '../weights/round.ts';
 
 /** A small tensor of integers or booleans. An element is undefined where nothing is known of it. */
@@ -64,10 +66,13 @@ export class KnownElements {
     const rule = rules.get(node.op.name);
     if (!rule || !hasStaticAttrs(node) || !this.#affords(node)) return;
     try {
-      const found = rule(
-        node,
-        node.operands.map((value) => this.of(value)),
-      );
+      const operands = node.operands.map((value) => this.of(value));
+      if (node.operands.length > 0 && operands.every((one) => one?.data.every((d) => d?.constant !== undefined))) {
+        // Of numbers that runtimes do not agree on nothing is known.
+        const numbers = operands.map((one) => one && { ...one, data: Float64Array.from(one.data, (d) => d?.constant ?? 0) });
+        if (disagreement(node.op.name, numbers, node.attrs)) return;
+      }
+      const found = rule(node, operands);
       node.results.forEach((y, i) => {
         const one = found[i];
         if (!one || one.data.length > maxElements) return;
@@ -128,6 +133,7 @@ export class KnownElements {
     const found = evaluateConstant(node.op, operands, node.attrs);
     if (found.kind === 'refused') return undefined;
     return found.results.map((tensor) => {
+      if (tensor.wide) return tensor;
       const data = Float64Array.from(tensor.data);
       roundTo(tensor.elem, data);
       return { elem: tensor.elem, dims: tensor.dims, data };
@@ -162,22 +168,8 @@ function hasStaticAttrs(node: Node): boolean {
 
 // ------------------------------------------------------------------------------------------------------------ moving elements
 
-/** The operands that hold the elements; the others must be known numbers. */
-const moving: Readonly<Record<string, 'first' | 'all'>> = {
-  identity: 'first',
-  reshape: 'first',
-  squeeze: 'first',
-  unsqueeze: 'first',
-  transpose: 'first',
-  slice: 'first',
-  expand: 'first',
-  split: 'first',
-  gather: 'first',
-  concat: 'all',
-};
-
 const move: Rule = (node, operands) => {
-  const all = moving[node.op.name] === 'all';
+  const all = node.op.traits.moves === 'all';
   const sources: (Dim | undefined)[] = [];
   const places: (HostTensor | undefined)[] = [];
   for (const [i, value] of node.operands.entries()) {
@@ -320,7 +312,7 @@ const rangeOf: Rule = (node) => {
 };
 
 const rules: ReadonlyMap<string, Rule> = new Map<string, Rule>([
-  ...Object.keys(moving).map((name): [string, Rule] => [name, move]),
+  ...operators.filter((op) => op.traits.moves && op.name !== 'pad').map((op): [string, Rule] => [op.name, move]),
   ['add', elementwise((a, b) => a.plus(b))],
   ['sub', elementwise((a, b) => a.minus(b))],
   ['mul', elementwise((a, b) => a.times(b))],

@@ -188,7 +188,7 @@ export class Scanner {
   }
 
   /** A weight expression, or an argument of one. */
-  content(depth = 0): ContentTree {
+  content(depth = 0, exact = false): ContentTree {
     if (depth > depthLimit) this.fail(`expressions nested at most ${depthLimit} deep`);
     if (this.sees('[')) return { kind: 'list', items: this.list(() => this.number()) };
     if (this.take('#')) {
@@ -199,6 +199,8 @@ export class Scanner {
     if (!this.sees('"')) {
       const number = this.match(/(?:-?(?:inf|\d+(?:\.\d+)?(?:e[-+]?\d+)?)|nan)(?![\w.[])/y);
       if (number !== undefined) {
+        // Integers of 64 bits stay words, which round nothing.
+        if (exact && /^-?\d+$/.test(number) && !Number.isSafeInteger(Number(number))) return { kind: 'word', word: number };
         this.at = start;
         return { kind: 'number', value: this.number() };
       }
@@ -211,7 +213,7 @@ export class Scanner {
     if (!this.take('(')) return { kind: 'word', word: path };
     const args: ContentTree[] = [];
     if (!this.take(')')) {
-      do args.push(this.content(depth + 1));
+      do args.push(this.content(depth + 1, path === 'integers'));
       while (this.take(','));
       this.need(')');
     }

@@ -2,7 +2,7 @@
  * What a constant value of the graph is made of, as far as the graph needs to know. The weights room implements it as lazy
  * expressions (`src/weights/expr.ts`); the graph only carries it. Equal contents are the same object (they are interned).
  */
-import type { ElemType } from './types.ts';
+import type { ElemType, WideIntegers } from './types.ts';
 
 export interface Content {
   /** Dense number in order of creation; equal contents have equal ids. */
@@ -13,4 +13,6 @@ export interface Content {
   text(): string;
   /** Every element, when that is known at once and small (64 KiB of float32 at most): rules look at these. */
   readonly resident: Float64Array | undefined;
+  /** Of a resident one with a 64-bit integer beyond 2^53: all elements, which `resident` has as NaN there. */
+  readonly wide: WideIntegers | undefined;
 }

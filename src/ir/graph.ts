@@ -421,7 +421,7 @@ export function hostOf(value: Value | undefined): HostTensor | undefined {
   const content = value?.content;
   const data = content?.resident;
   if (!content || !data) return undefined;
-  return { elem: content.elem, dims: content.dims, data };
+  return { elem: content.elem, dims: content.dims, data, ...(content.wide && { wide: content.wide }) };
 }
 
 function countOutput(value: Value, graph: Graph): void {

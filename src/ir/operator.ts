@@ -139,6 +139,8 @@ export interface Traits {
   readonly fixesZero?: boolean;
   /** Changes the grid by more than a `stride` attribute says: transposed conv, resize, pixel shuffle. */
   readonly resamples?: boolean;
+  /** Only moves elements: of its first operand, the others being indices, or of all. */
+  readonly moves?: 'first' | 'all';
   /** Two equal nodes must not be merged, nor folded: random operators, and all foreign ones. */
   readonly random?: boolean;
   /** `false` where it must not be computed ahead though its operands are constants. Every operator that is not random is, unless it says so. */
@@ -160,6 +162,11 @@ export interface Operator {
   infer(context: InferContext): readonly TensorType[];
   /** The semantics in float64 (results are not rounded, except for integer and bool results). */
   evaluate(operands: readonly (HostTensor | undefined)[], attrs: Attrs): readonly HostTensor[];
+  /**
+   * The same for 64-bit integers that float64 does not hold. Without it such an operator is not computed here, unless it only moves elements. Called
+   * where an operand has such a number, or where `evaluate` met one (a `CheckFailure` labelled `integers`).
+   */
+  evaluateWide?(operands: readonly (HostTensor | undefined)[], attrs: Attrs): readonly HostTensor[];
   /** Multiply-adds of one evaluation; absent means none worth counting. */
   cost?(node: Node): Dim;
   /** Writes the node as ONNX; returns a value name per result. */

@@ -69,12 +69,16 @@ export function elementCount(dims: readonly number[]): number {
   return dims.reduce((n, d) => n * d, 1);
 }
 
+/** Elements of i64 or u64. */
+export type WideIntegers = BigInt64Array | BigUint64Array;
+
 /**
  * A tensor in memory, row-major. Whatever its element type, its numbers are float64: f32, f16, bf16 and integers up to 2^53
- * are exact in it, booleans are 0 and 1. Integers beyond 2^53 cannot be held and are refused where they would arise.
+ * are exact in it, booleans are 0 and 1. Where an i64 or u64 lies beyond 2^53, `wide` has all elements, and `data` NaN in its place.
  */
 export interface HostTensor {
   readonly elem: ElemType;
   readonly dims: readonly number[];
   readonly data: Float64Array;
+  readonly wide?: WideIntegers | undefined;
 }

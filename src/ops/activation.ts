@@ -34,6 +34,7 @@ import { mul, neg, reciprocal, sqrt, sub, tanh } from './elementwise.ts';
 import { erf, exp, expm1, log, log1p, tanh as portableTanh } from './math.ts';
 import { choice, float, int, optional } from './params.ts';
 import { unsqueeze } from './shape.ts';
+import { wideUnary } from './wide.ts';
 
 interface ActivationSpec {
   readonly name: string;
@@ -304,6 +305,15 @@ export const clamp = defineOperator({
         ),
       },
     ];
+  },
+  evaluateWide(operands, attrs) {
+    const low = numberAttr(attrs, 'min');
+    const high = numberAttr(attrs, 'max');
+    const within = (x: bigint): bigint => {
+      const raised = Number.isFinite(low) && x < BigInt(low) ? BigInt(low) : x;
+      return Number.isFinite(high) && raised > BigInt(high) ? BigInt(high) : raised;
+    };
+    return wideUnary(within)(operands);
   },
   lower(builder, node, operands) {
     const { type } = node.y;

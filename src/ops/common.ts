@@ -4,6 +4,7 @@ import { Dim } from '../ir/dim.ts';
 import { floatFacts } from '../ir/elem.ts';
 import { type Attrs, type Check, CheckFailure } from '../ir/operator.ts';
 import { type ElemType, elementCount, type HostTensor, isElemType, isFloat, type TensorType, typeText } from '../ir/types.ts';
+import { holdsExactly } from '../ir/wide.ts';
 import { dimsAttr, stringAttr } from './attrs.ts';
 
 export function elemAttr(attrs: Attrs, name: string): ElemType {
@@ -247,13 +248,13 @@ const integerBits: Partial<Readonly<Record<ElemType, number>>> = { i32: 32, i16:
 
 /**
  * A whole number as the element type holds it: narrow types wrap around (two's complement, what ONNX's runtimes do). 64-bit integers that
- * float64 cannot hold are refused (`CheckFailure`): folding them would write a wrong number.
+ * float64 may have rounded are refused (`CheckFailure` labelled `integers`), and computed anew as bigints.
  */
 export function wrapInteger(elem: ElemType, value: number): number {
   if (elem === 'bool') return value !== 0 ? 1 : 0;
   const bits = integerBits[elem];
   if (bits === undefined) {
-    const holds = Math.abs(value) <= 2 ** 53 && (elem !== 'u64' || value >= 0);
+    const holds = holdsExactly(value) && (elem !== 'u64' || value >= 0);
     if (!holds) throw new CheckFailure('integers', `${value} of type ${elem}`, 'an integer within 2^53');
     return value === 0 ? 0 : value;
   }

@@ -9,6 +9,7 @@ import { given } from './attrs.ts';
 import { broadcastDims, checkFloat, checkNumeric, checkSameElem, map1, map2, map3, wrapAll } from './common.ts';
 import { defineLayer, defineOperator, type Layer, type LayerBuilder, type LayerOperands, layerOf } from './define.ts';
 import * as portable from './math.ts';
+import { type WideBinary, type WideUnary, wideBinary, wideMax, wideMin, wideUnary, wideWhere } from './wide.ts';
 
 const two: LayerOperands = { names: ['it', 'other'], min: 2, max: 2 };
 
@@ -22,6 +23,8 @@ interface BinarySpec {
   /** The result is bool. */
   readonly compares?: boolean;
   readonly traits?: Traits;
+  /** The same for 64-bit integers of any size. */
+  readonly wide?: WideBinary;
   /** By element type, because integers divide and multiply in their own way. */
   readonly f: (elem: ElemType) => (a: number, b: number) => number;
   readonly sample: (
@@ -67,6 +70,7 @@ function binary(spec: BinarySpec): Operator {
       const elem = spec.compares ? 'bool' : a.elem;
       return [{ elem, dims, data: wrapAll(elem, data) }];
     },
+    ...(spec.wide && { evaluateWide: wideBinary(spec.wide) }),
     lower: (builder, node, operands) => [builder.node(spec.onnx, operands, {}, node.y.type)],
     sample: (source) => ({ operands: spec.sample(source, sampleShapes(source)), attrs: {} }),
   });
@@ -99,6 +103,7 @@ export const add = binary({
   accepts: 'numbers',
   traits: { commutative: true },
   f: sameForAll((a, b) => a + b),
+  wide: (a, b) => a + b,
   sample: numbers,
 });
 
@@ -108,6 +113,7 @@ export const sub = binary({
   summary: 'x − y',
   accepts: 'numbers',
   f: sameForAll((a, b) => a - b),
+  wide: (a, b) => a - b,
   sample: numbers,
 });
 
@@ -119,6 +125,7 @@ export const mul = binary({
   traits: { commutative: true },
   // The product of two 32-bit integers does not fit float64, its lower 32 bits are what wraps.
   f: (elem) => (elem === 'i32' || elem === 'u32' ? Math.imul : (a, b) => a * b),
+  wide: (a, b) => a * b,
   sample: numbers,
 });
 
@@ -128,12 +135,18 @@ function divideIntegers(a: number, b: number): number {
   return (a - (a % b)) / b;
 }
 
+function divideWide(a: bigint, b: bigint): bigint {
+  if (b === 0n) throw new CheckFailure('division', 'an integer divided by 0', 'a divisor other than 0');
+  return a / b;
+}
+
 export const div = binary({
   name: 'div',
   onnx: 'Div',
   summary: 'x / y; between integers without the fraction (truncated towards 0)',
   accepts: 'numbers',
   f: (elem) => (isFloat(elem) ? (a, b) => a / b : divideIntegers),
+  wide: divideWide,
   sample(source, [p, q]) {
     const elem = source.pick(['f32', 'f32', 'i64', 'i32'] as const);
     if (isFloat(elem)) return [source.tensor(p), source.tensor(q, { low: 0.5, high: 2 })];
@@ -157,6 +170,7 @@ export const min = binary({
   accepts: 'numbers',
   traits: { commutative: true },
   f: sameForAll(Math.min),
+  wide: wideMin,
   sample: numbers,
 });
 
@@ -167,6 +181,7 @@ export const max = binary({
   accepts: 'numbers',
   traits: { commutative: true },
   f: sameForAll(Math.max),
+  wide: wideMax,
   sample: numbers,
 });
 
@@ -178,6 +193,7 @@ export const equal = binary({
   compares: true,
   traits: { commutative: true },
   f: sameForAll((a, b) => (a === b ? 1 : 0)),
+  wide: (a, b) => a === b,
   sample(source, [p, q]) {
     const elem = source.pick(['f32', 'i64', 'i32', 'bool'] as const);
     const range = { elem, low: 0, high: 2 };
@@ -192,6 +208,7 @@ export const less = binary({
   accepts: 'numbers',
   compares: true,
   f: sameForAll((a, b) => (a < b ? 1 : 0)),
+  wide: (a, b) => a < b,
   sample: numbers,
 });
 
@@ -202,6 +219,7 @@ export const lessEqual = binary({
   accepts: 'numbers',
   compares: true,
   f: sameForAll((a, b) => (a <= b ? 1 : 0)),
+  wide: (a, b) => a <= b,
   sample: numbers,
 });
 
@@ -212,6 +230,7 @@ export const greater = binary({
   accepts: 'numbers',
   compares: true,
   f: sameForAll((a, b) => (a > b ? 1 : 0)),
+  wide: (a, b) => a > b,
   sample: numbers,
 });
 
@@ -222,6 +241,7 @@ export const greaterEqual = binary({
   accepts: 'numbers',
   compares: true,
   f: sameForAll((a, b) => (a >= b ? 1 : 0)),
+  wide: (a, b) => a >= b,
   sample: numbers,
 });
 
@@ -252,6 +272,8 @@ interface UnarySpec {
   readonly accepts: Accepts;
   readonly traits?: Traits;
   readonly f: (x: number) => number;
+  /** The same for 64-bit integers of any size. */
+  readonly wide?: WideUnary;
   readonly low?: number;
   readonly high?: number;
 }
@@ -277,6 +299,7 @@ function unary(spec: UnarySpec): Operator {
       const x = given(operands, 0);
       return [{ elem: x.elem, dims: x.dims, data: wrapAll(x.elem, map1(x.data, spec.f)) }];
     },
+    ...(spec.wide && { evaluateWide: wideUnary(spec.wide) }),
     lower: (builder, node, operands) => [builder.node(spec.onnx, operands, {}, node.y.type)],
     sample(source) {
       const dims = Array.from({ length: source.int(0, 4) }, () => source.int(1, 5));
@@ -299,8 +322,17 @@ export const neg = unary({
   accepts: 'numbers',
   traits: homogeneous,
   f: (x) => -x,
+  wide: (x) => -x,
 });
-export const abs = unary({ name: 'abs', onnx: 'Abs', summary: '|x|', accepts: 'numbers', traits: homogeneous, f: Math.abs });
+export const abs = unary({
+  name: 'abs',
+  onnx: 'Abs',
+  summary: '|x|',
+  accepts: 'numbers',
+  traits: homogeneous,
+  f: Math.abs,
+  wide: (x) => (x < 0n ? -x : x),
+});
 export const exp = unary({ name: 'exp', onnx: 'Exp', summary: 'e to the power of x', accepts: 'floats', f: portable.exp });
 export const log = unary({
   name: 'log',
@@ -363,8 +395,10 @@ export const ceil = unary({
 function roundHalfEven(x: number): number {
   const below = Math.floor(x);
   const part = x - below;
-  if (part !== 0.5) return part < 0.5 ? below : below + 1;
-  return below % 2 === 0 ? below : below + 1;
+  const up = part === 0.5 ? below % 2 !== 0 : !(part < 0.5);
+  const rounded = up ? below + 1 : below;
+  // What a negative number rounds to is −0.
+  return rounded === 0 && x < 0 ? -0 : rounded;
 }
 export const round = unary({
   name: 'round',
@@ -376,7 +410,15 @@ export const round = unary({
   low: -9,
   high: 9,
 });
-export const sign = unary({ name: 'sign', onnx: 'Sign', summary: '−1, 0 or 1', accepts: 'numbers', traits: odd, f: Math.sign });
+export const sign = unary({
+  name: 'sign',
+  onnx: 'Sign',
+  summary: '−1, 0 or 1',
+  accepts: 'numbers',
+  traits: odd,
+  f: Math.sign,
+  wide: (x) => (x > 0n ? 1n : x < 0n ? -1n : 0n),
+});
 export const sin = unary({ name: 'sin', onnx: 'Sin', summary: 'Sine of x', accepts: 'floats', traits: odd, f: portable.sin });
 export const cos = unary({ name: 'cos', onnx: 'Cos', summary: 'Cosine of x', accepts: 'floats', f: portable.cos });
 export const tan = unary({
@@ -427,6 +469,7 @@ export const where = defineOperator({
     const chosen = map3(given(operands, 0), x, given(operands, 2), (c, a, b) => (c !== 0 ? a : b));
     return [{ elem: x.elem, ...chosen }];
   },
+  evaluateWide: wideWhere,
   lower: (builder, node, operands) => [builder.node('Where', operands, {}, node.y.type)],
   sample(source) {
     const [p, q] = sampleShapes(source);

@@ -2,13 +2,18 @@
  * The one way to an operator's numbers at compile time: folding, facts and the sizes of an import call `evaluateConstant`, which gives the results
  * or a named refusal, and never throws for what a file can hold.
  */
-import { BugError } from '../diagnostics/diagnostic.ts';
+import { integerTooLarge } from '../diagnostics/catalogue/weights.ts';
+import { BugError, DiagnosticError } from '../diagnostics/diagnostic.ts';
 import { DimOverflow } from '../ir/dim.ts';
 import { type Attrs, CheckFailure, type Operator } from '../ir/operator.ts';
 import { elementCount, type HostTensor } from '../ir/types.ts';
+import { disagreement } from './agreement.ts';
+import { evaluateExactly } from './wide.ts';
 
 /** Why there are no numbers, by the name that reports show. */
 export type EvaluationRefusal =
+  /** ONNX's text, onnxruntime and NumPy do not say the same: `agreement.ts`. */
+  | 'agreed'
   /** ONNX gives the operator no meaning on these numbers: an index outside, an integer divided by 0. */
   | 'defined'
   /** A number or a size beyond what is held here. */
@@ -21,7 +26,9 @@ export type Evaluation =
 /** The results of an operator on known operands, attributes without symbols. */
 export function evaluateConstant(op: Operator, operands: readonly (HostTensor | undefined)[], attrs: Attrs): Evaluation {
   try {
-    const results = op.evaluate(operands, attrs);
+    const row = disagreement(op.name, operands, attrs);
+    if (row) return { kind: 'refused', condition: 'agreed', why: `${row.name}: ${row.when}` };
+    const results = evaluateExactly(op, operands, attrs);
     const whole = results.every((y) => y.data.length === elementCount(y.dims));
     return whole ? { kind: 'value', results } : { kind: 'refused', condition: 'held', why: `${op.name} of another size` };
   } catch (error) {
@@ -37,6 +44,7 @@ function isRefusal(error: unknown): boolean {
   return (
     error instanceof CheckFailure ||
     error instanceof DimOverflow ||
+    (error instanceof DiagnosticError && error.diagnostics.every(({ code }) => code === integerTooLarge.code)) ||
     (error instanceof RangeError && /array length|buffer length|allocation|BigInt|typed array/i.test(error.message))
   );
 }

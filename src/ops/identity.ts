@@ -15,7 +15,7 @@ export const identity = defineOperator({
   onnx: ['Identity'],
   operands: [{ name: 'x', doc: 'the tensor' }],
   attrs: {},
-  traits: { elementwise: true, positivelyHomogeneous: true, fixesZero: true },
+  traits: { elementwise: true, positivelyHomogeneous: true, fixesZero: true, moves: 'first' },
   infer: ({ operands }) => [given(operands, 0)],
   evaluate: (operands) => [given(operands, 0)],
   lower: (builder, node, operands) => [builder.node('Identity', operands, {}, node.y.type)],

@@ -15,7 +15,7 @@ export const gather = defineOperator({
     { name: 'indices', doc: 'i64 or i32 of any shape, which takes the place of the axis; −1 is the last' },
   ],
   attrs: { axis: { kind: 'int', default: 0, doc: 'the axis along which to pick' } },
-  traits: {},
+  traits: { moves: 'first' },
   infer(context: InferContext) {
     const { operands, attrs } = context;
     const check: Check = context.check;

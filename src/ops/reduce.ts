@@ -2,9 +2,20 @@
  * Reductions over axes, arg max and running sums. ONNX ReduceSum-13, ReduceMean/Max/Min/Prod-13 and -18 (the axes moved from an attribute to an
  * input), ArgMax-13, CumSum-14. Without axes all of them; axes vanish unless `keepdims`, as in PyTorch.
  */
+import { bug } from '../diagnostics/diagnostic.ts';
 import { Dim } from '../ir/dim.ts';
-import type { AttrSpec, Attrs, Check, InferContext, OnnxAttr, Operator, SampleSource } from '../ir/operator.ts';
+import {
+  type AttrSpec,
+  type Attrs,
+  type Check,
+  CheckFailure,
+  type InferContext,
+  type OnnxAttr,
+  type Operator,
+  type SampleSource,
+} from '../ir/operator.ts';
 import { isFloat, type TensorType } from '../ir/types.ts';
+import { integersOf, isWideElem, tensorOfIntegers } from '../ir/wide.ts';
 import { boolAttr, given, numberAttr, numbersAttr } from './attrs.ts';
 import {
   aroundAxis,
@@ -16,9 +27,11 @@ import {
   checkNumeric,
   offsetsAlong,
   wrapAll,
+  wrapInteger,
 } from './common.ts';
 import { defineOperator, type Layer, layerOf } from './define.ts';
 import { bool, int, ints } from './params.ts';
+import { wideMax, wideMin } from './wide.ts';
 
 const axesSpec: AttrSpec = { kind: 'ints', default: [], doc: 'the axes to reduce; none stands for all of them' };
 const keepSpec: AttrSpec = { kind: 'bool', default: false, doc: 'whether a reduced axis stays with size 1' };
@@ -43,6 +56,10 @@ interface ReduceSpec {
   readonly axesInput?: boolean;
   readonly start: number;
   readonly step: (total: number, x: number) => number;
+  /** The lower 32 bits of what 32-bit integers come to, where float64 has not all of them. */
+  readonly step32?: (total: number, x: number) => number;
+  /** The same for 64-bit integers of any size; of no elements, `start`. */
+  readonly wide?: (total: bigint, x: bigint) => bigint;
   readonly finish?: (total: number, count: number) => number;
 }
 
@@ -71,14 +88,40 @@ function reduction(spec: ReduceSpec): Operator {
       const starts = offsetsAlong(x.dims, kept);
       const inner = offsetsAlong(x.dims, axes);
       const data = new Float64Array(starts.length);
+      const integers = !isFloat(x.elem);
+      const step = (x.elem === 'i32' || x.elem === 'u32' ? spec.step32 : undefined) ?? spec.step;
       for (let i = 0; i < starts.length; i++) {
         const at = starts[i] ?? 0;
         let total = spec.start;
-        for (let k = 0; k < inner.length; k++) total = spec.step(total, x.data[at + (inner[k] ?? 0)] ?? 0);
+        for (let k = 0; k < inner.length; k++) {
+          total = step(total, x.data[at + (inner[k] ?? 0)] ?? 0);
+          // What wraps around does so at every step; only so are all of them exact.
+          if (integers) total = wrapInteger(x.elem, total);
+        }
         data[i] = spec.finish ? spec.finish(total, inner.length) : total;
       }
       const dims = reducedDims(x.dims, axes, boolAttr(attrs, 'keepdims'), 1);
       return [{ elem: x.elem, dims, data: wrapAll(x.elem, data) }];
+    },
+    evaluateWide(operands, attrs) {
+      const x = given(operands, 0);
+      const { wide, start } = spec;
+      if (!isWideElem(x.elem) || !wide) return bug(`${spec.name} of ${x.elem}`);
+      const axes = axesOrAll(numbersAttr(attrs, 'axes'), x.dims.length);
+      const starts = offsetsAlong(
+        x.dims,
+        x.dims.map((_, i) => i).filter((i) => !axes.includes(i)),
+      );
+      const inner = offsetsAlong(x.dims, axes);
+      const all = integersOf(x);
+      const dims = reducedDims(x.dims, axes, boolAttr(attrs, 'keepdims'), 1);
+      const totals = Array.from(starts, (at) => {
+        if (inner.length === 0 && !Number.isFinite(start)) throw new CheckFailure('empty', 'no elements', 'one at least');
+        let total = inner.length > 0 && !Number.isFinite(start) ? (all[at] ?? 0n) : BigInt(start);
+        for (const offset of inner) total = wide(total, all[at + offset] ?? 0n);
+        return total;
+      });
+      return [tensorOfIntegers(x.elem, dims, totals)];
     },
     lower(builder, node, operands) {
       const axes = axesOrAll(numbersAttr(node.attrs, 'axes'), node.x.type.dims.length);
@@ -109,6 +152,7 @@ export const reduceSum = reduction({
   axesInput: true,
   start: 0,
   step: (a, x) => a + x,
+  wide: (a, x) => a + x,
 });
 export const reduceMean = reduction({
   name: 'reduce_mean',
@@ -125,6 +169,7 @@ export const reduceMax = reduction({
   summary: 'Maximum over axes',
   start: -Infinity,
   step: Math.max,
+  wide: wideMax,
 });
 export const reduceMin = reduction({
   name: 'reduce_min',
@@ -132,6 +177,7 @@ export const reduceMin = reduction({
   summary: 'Minimum over axes',
   start: Infinity,
   step: Math.min,
+  wide: wideMin,
 });
 export const reduceProd = reduction({
   name: 'reduce_prod',
@@ -139,10 +185,12 @@ export const reduceProd = reduction({
   summary: 'Product over axes',
   start: 1,
   step: (a, x) => a * x,
+  step32: Math.imul,
+  wide: (a, x) => a * x,
 });
 
 /** The first of several equal maxima. ONNX ArgMax-13; torch.argmax. */
-export const argmax = defineOperator({
+export const argmax: Operator = defineOperator({
   name: 'argmax',
   summary: 'Index of the largest element along an axis, as i64; the first of equals',
   onnx: ['ArgMax'],
@@ -178,6 +226,15 @@ export const argmax = defineOperator({
     }
     return [{ elem: 'i64', dims: reducedDims(x.dims, [axis], boolAttr(attrs, 'keepdims'), 1), data }];
   },
+  evaluateWide(operands, attrs) {
+    // Of the ranks of the elements, which order them as they are ordered.
+    const x = given(operands, 0);
+    const all = integersOf(x);
+    const order = [...new Set(all)].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+    const ranks = new Map(order.map((n, i) => [n, i]));
+    const data = Float64Array.from(x.data, (_, i) => ranks.get(all[i] ?? 0n) ?? 0);
+    return argmax.evaluate([{ elem: x.elem, dims: x.dims, data }], attrs);
+  },
   lower(builder, node, operands) {
     const axis = axisIn(numberAttr(node.attrs, 'axis'), node.x.type.dims.length);
     const keepdims = boolAttr(node.attrs, 'keepdims') ? 1 : 0;
@@ -200,23 +257,15 @@ export const argmax = defineOperator({
   },
 });
 
-function cumulate(x: Float64Array, dims: readonly number[], axis: number, attrs: Attrs): Float64Array {
+/** Where the running sums go, line by line along the axis: the first place of every line has `true`. */
+function* along(dims: readonly number[], axis: number, attrs: Attrs): Generator<readonly [at: number, first: boolean]> {
   const { outer, size, inner } = aroundAxis(dims, axis);
-  const exclusive = boolAttr(attrs, 'exclusive');
   const reverse = boolAttr(attrs, 'reverse');
-  const out = new Float64Array(x.length);
   for (let o = 0; o < outer; o++) {
     for (let i = 0; i < inner; i++) {
-      let total = 0;
-      for (let step = 0; step < size; step++) {
-        const at = (o * size + (reverse ? size - 1 - step : step)) * inner + i;
-        const v = x[at] ?? 0;
-        out[at] = exclusive ? total : total + v;
-        total += v;
-      }
+      for (let step = 0; step < size; step++) yield [(o * size + (reverse ? size - 1 - step : step)) * inner + i, step === 0];
     }
   }
-  return out;
 }
 
 /** ONNX CumSum-11, -14; torch.cumsum. */
@@ -241,8 +290,32 @@ export const cumsum = defineOperator({
   },
   evaluate(operands, attrs) {
     const x = given(operands, 0);
-    const data = cumulate(x.data, x.dims, axisIn(numberAttr(attrs, 'axis'), x.dims.length), attrs);
+    const exclusive = boolAttr(attrs, 'exclusive');
+    const integers = !isFloat(x.elem);
+    const data = new Float64Array(x.data.length);
+    let total = 0;
+    for (const [at, first] of along(x.dims, axisIn(numberAttr(attrs, 'axis'), x.dims.length), attrs)) {
+      if (first) total = 0;
+      const sum = total + (x.data[at] ?? 0);
+      data[at] = exclusive ? total : sum;
+      total = integers ? wrapInteger(x.elem, sum) : sum;
+    }
     return [{ elem: x.elem, dims: x.dims, data: wrapAll(x.elem, data) }];
+  },
+  evaluateWide(operands, attrs) {
+    const x = given(operands, 0);
+    if (!isWideElem(x.elem)) return bug(`running sums of ${x.elem}`);
+    const exclusive = boolAttr(attrs, 'exclusive');
+    const all = integersOf(x);
+    const sums = new Array<bigint>(all.length).fill(0n);
+    let total = 0n;
+    for (const [at, first] of along(x.dims, axisIn(numberAttr(attrs, 'axis'), x.dims.length), attrs)) {
+      if (first) total = 0n;
+      const sum = total + (all[at] ?? 0n);
+      sums[at] = exclusive ? total : sum;
+      total = sum;
+    }
+    return [tensorOfIntegers(x.elem, x.dims, sums)];
   },
   lower(builder, node, operands) {
     const axis = axisIn(numberAttr(node.attrs, 'axis'), node.x.type.dims.length);

@@ -7,6 +7,7 @@ import { Dim } from '../ir/dim.ts';
 import type { Graph, Node, Value } from '../ir/graph.ts';
 import { type Attrs, type AttrValue, CheckFailure } from '../ir/operator.ts';
 import { type HostTensor, typeText } from '../ir/types.ts';
+import { evaluateExactly } from './wide.ts';
 
 export interface EvaluateOptions {
   /** Also gives every node's results, under `scope:operator#k`, k counting the nodes of the graph in order from 0. */
@@ -65,7 +66,7 @@ export function evaluateNode(
   bindings: ReadonlyMap<string, number>,
 ): readonly HostTensor[] {
   try {
-    return node.op.evaluate(operands, boundAttrs(node.attrs, bindings));
+    return evaluateExactly(node.op, operands, boundAttrs(node.attrs, bindings));
   } catch (error) {
     if (!(error instanceof CheckFailure)) throw error;
     throw new EvaluationError(`${placeOf(node)}: found ${error.found}, expected ${error.expected}`);

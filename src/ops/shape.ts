@@ -31,6 +31,7 @@ import {
 } from './common.ts';
 import { defineLayer, defineOperator, type Layer, type LayerBuilder, layerOf } from './define.ts';
 import { choice, dims, elem, float, int, ints, numbers, optional, tensor } from './params.ts';
+import { wideCast } from './wide.ts';
 
 /** As an end of a slice: to the end of the axis, however long it is (or, stepping backwards and negated, past its beginning). */
 export const toTheEnd = Number.MAX_SAFE_INTEGER;
@@ -103,7 +104,7 @@ export const reshape = defineOperator({
   onnx: ['Reshape', 'Flatten', 'ConstantOfShape'],
   operands: x1,
   attrs: { shape: { kind: 'dims', doc: 'the new shape; one -1 is what the others leave' } },
-  traits: {},
+  traits: { moves: 'first' },
   infer(context: InferContext) {
     const { operands, attrs } = context;
     const check: Check = context.check;
@@ -188,7 +189,7 @@ export const squeeze = defineOperator({
   onnx: ['Squeeze', 'Identity'],
   operands: x1,
   attrs: { axes: { ...axesAttr, doc: 'axes of x to remove' } },
-  traits: {},
+  traits: { moves: 'first' },
   infer(context: InferContext) {
     const { operands, attrs } = context;
     const check: Check = context.check;
@@ -224,7 +225,7 @@ export const unsqueeze = defineOperator({
   onnx: ['Unsqueeze', 'Identity'],
   operands: x1,
   attrs: { axes: { ...axesAttr, doc: 'where the new axes stand in the result' } },
-  traits: {},
+  traits: { moves: 'first' },
   infer(context: InferContext) {
     const { operands, attrs } = context;
     const check: Check = context.check;
@@ -286,7 +287,7 @@ export const transpose = defineOperator({
   onnx: ['Transpose'],
   operands: x1,
   attrs: { perm: { kind: 'ints', doc: 'for each axis of the result the axis of x that it is' } },
-  traits: {},
+  traits: { moves: 'first' },
   infer(context: InferContext) {
     const { operands, attrs } = context;
     const check: Check = context.check;
@@ -342,7 +343,7 @@ export const concat = defineOperator({
   onnx: ['Concat'],
   operands: [{ name: 'xs', doc: 'tensors that agree in every other axis', variadic: true }],
   attrs: { axis: { kind: 'int', default: 1, doc: 'the axis along which they follow each other' } },
-  traits: { positivelyHomogeneous: true },
+  traits: { moves: 'all', positivelyHomogeneous: true },
   infer(context: InferContext) {
     const { operands, attrs } = context;
     const check: Check = context.check;
@@ -444,7 +445,7 @@ export const split = defineOperator({
     parts: { kind: 'int', min: 1, doc: 'how many parts' },
     sizes: { kind: 'dims', default: [], doc: 'their sizes; none stands for equal parts' },
   },
-  traits: { positivelyHomogeneous: true },
+  traits: { moves: 'first', positivelyHomogeneous: true },
   infer(context: InferContext) {
     const { operands, attrs } = context;
     const check: Check = context.check;
@@ -532,7 +533,9 @@ function slicedDim(check: Check, size: Dim, start: Dim, end: Dim, step: number, 
     const length = fromFirst ? last.minus(far(start) <= -toTheEnd ? 0 : s) : Dim.min(last, last.minus(s));
     return Dim.max(Dim.zero, length).ceildiv(step);
   }
-  const first = start.constant !== undefined && start.constant >= toTheEnd ? size.minus(1) : Dim.min(s, size.minus(1));
+  // A start in front of the axis is its first element, ONNX says; of an axis without elements nothing is.
+  const inside = s.lowerBound >= 0 ? s : far(start) <= -toTheEnd ? Dim.zero : Dim.max(s, Dim.zero);
+  const first = far(start) >= toTheEnd ? size.minus(1) : Dim.min(inside, size.minus(1));
   const before = end.constant !== undefined && end.constant <= -toTheEnd ? Dim.of(-1) : Dim.max(e, Dim.of(-1));
   return Dim.max(Dim.zero, first.minus(before)).ceildiv(-step);
 }
@@ -563,7 +566,7 @@ export const slice = defineOperator({
     axes: { kind: 'ints', doc: 'which axes' },
     steps: { kind: 'ints', doc: 'distance per axis; negative walks backwards' },
   },
-  traits: { positivelyHomogeneous: true },
+  traits: { moves: 'first', positivelyHomogeneous: true },
   infer(context: InferContext) {
     const { operands, attrs } = context;
     const check: Check = context.check;
@@ -709,7 +712,7 @@ export const pad = defineOperator({
     value: { kind: 'float', default: 0, doc: 'what is put there in mode `constant`' },
     mode: { kind: 'string', default: 'constant', values: ['constant', 'reflect', 'edge'], doc: 'what is put there' },
   },
-  traits: {},
+  traits: { moves: 'first' },
   infer(context: InferContext) {
     const { operands, attrs } = context;
     const check: Check = context.check;
@@ -820,7 +823,7 @@ export const expand = defineOperator({
   onnx: ['Expand'],
   operands: x1,
   attrs: { shape: { kind: 'dims', doc: "the result's shape" } },
-  traits: {},
+  traits: { moves: 'first' },
   infer(context: InferContext) {
     const { operands, attrs } = context;
     const check: Check = context.check;
@@ -877,6 +880,7 @@ function rangeCount(start: Dim, end: Dim, step: number): Dim {
 }
 
 function rangeTensor(start: number, step: number, count: number): HostTensor {
+  wrapInteger('i64', start + Math.max(0, count - 1) * step);
   return { elem: 'i64', dims: [count], data: Float64Array.from({ length: count }, (_, i) => start + i * step) };
 }
 
@@ -1143,6 +1147,7 @@ export const cast = defineOperator({
       },
     ];
   },
+  evaluateWide: (operands, attrs) => wideCast(operands, elemAttr(attrs, 'to')),
   lower(builder, node, operands) {
     return [builder.node('Cast', operands, { to: onnxInt(elemFacts[elemAttr(node.attrs, 'to')].onnx) }, node.y.type)];
   },

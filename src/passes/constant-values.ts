@@ -13,6 +13,7 @@ export const foldLimit = 64 * 1024;
 
 /** What the graph would have computed: numbers of the element type. */
 export function contentOf(tensor: HostTensor): w.WeightExpr {
+  if (tensor.wide) return w.literal(tensor);
   const data = Float64Array.from(tensor.data);
   roundTo(tensor.elem, data);
   return w.literal({ elem: tensor.elem, dims: tensor.dims, data });

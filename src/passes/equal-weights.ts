@@ -10,8 +10,9 @@
 import type { Graph, Value } from '../ir/graph.ts';
 import { elemBytes } from '../ir/types.ts';
 import { graphsIn } from '../ir/walk.ts';
+import { isWideElem, wideArray } from '../ir/wide.ts';
 import { chunkElements, exprOf, type WeightExpr } from '../weights/expr.ts';
-import { encode } from '../weights/round.ts';
+import { encode, encodeIntegers } from '../weights/round.ts';
 import { spanOf } from '../weights/stored.ts';
 
 /** Elements that the first hash sees. */
@@ -19,7 +20,7 @@ const beginning = 1024;
 /** Contents of one hash with which another is compared. */
 const mostCompared = 4;
 /** What can be read here: tensors of files, and numbers. A path without content cannot, and what is initialised is known by its structure. */
-const readable: readonly string[] = ['stored', 'literal', 'full'];
+const readable: readonly string[] = ['stored', 'literal', 'integers', 'full'];
 
 /** A buffer that lies on words, for the elements of one chunk as a file holds them. */
 class Chunk {
@@ -39,12 +40,22 @@ class Chunk {
       const from = span.offset + start * size;
       if (source.readInto) source.readInto(from, bytes);
       else bytes.set(source.readSync ? source.readSync(from, length) : await source.read(from, length));
-    } else {
+    } else if (!(await this.#integers(expr, start, end, bytes))) {
       const numbers = this.#numbers.subarray(0, end - start);
       await expr.fill(start, numbers);
       encode(expr.elem, numbers, end - start, bytes);
     }
     return new Int32Array(this.#bytes.buffer, 0, words);
+  }
+
+  async #integers(expr: WeightExpr, start: number, end: number, bytes: Uint8Array): Promise<boolean> {
+    if (!isWideElem(expr.elem)) return false;
+    const integers = wideArray(expr.elem, end - start);
+    const pending = expr.fillIntegers(start, integers);
+    if (pending === false) return false;
+    await pending;
+    encodeIntegers(integers, bytes);
+    return true;
   }
 }
 

@@ -583,8 +583,8 @@ export const foldConstants = rule({
 Exact when
   known    every operand is a constant whose elements are known, and every dimension is a number
   small    the result has at most 64 KiB, or no more bytes than the constants that go
-  defined  ONNX says what comes out: no index lies outside, no integer is divided by 0
-  held     every number can be held: integers beyond 2^53 cannot
+  agreed   ONNX's text, onnxruntime and NumPy say the same of such numbers; the table in src/ops/agreement.ts has where they do not
+  defined  ONNX says what comes out, in numbers that can be held: no index lies outside, no integer is divided by 0; 64-bit integers are exact
 Every operator is computed ahead but random ones. Rounding: in float64, rounded once per operator to its element type.`,
   roots: operators.filter(isFoldable).map((op) => op.name),
   *match(node: Node): Generator<Fold> {
@@ -599,8 +599,8 @@ Every operator is computed ahead but random ones. Rounding: in float64, rounded 
     known: ({ node, lazy }) =>
       isStatic(node) && node.operands.every((value) => value === undefined || hostOf(value) !== undefined || lazy !== undefined),
     small: ({ node }) => staysSmall(node),
-    defined: (fold) => fold.allows('defined'),
-    held: (fold) => fold.allows('held'),
+    agreed: (fold) => fold.allows('agreed'),
+    defined: (fold) => fold.allows('defined') && fold.allows('held'),
   },
   rewrite({ node, contents }, g) {
     const source = node.operands.find((value) => value?.name !== undefined);

@@ -19,6 +19,7 @@
  */
 import type { Graph } from '../ir/graph.ts';
 import { type ElemType, type HostTensor, isFloat } from '../ir/types.ts';
+import { sameInteger } from '../ir/wide.ts';
 
 export interface OutputError {
   readonly name: string;
@@ -75,8 +76,8 @@ export function compareOutputs(name: string, y: HostTensor, r: HostTensor, toler
     let at = 0;
     let largest = 0;
     for (let i = r.data.length - 1; i >= 0; i--) {
-      largest = Math.max(largest, Math.abs(r.data[i] ?? 0));
-      if (y.data[i] === r.data[i]) continue;
+      largest = Math.max(largest, Math.abs(Number(r.wide?.[i] ?? r.data[i] ?? 0)));
+      if (sameInteger(y, r, i)) continue;
       unequal++;
       at = i;
     }

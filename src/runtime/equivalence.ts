@@ -23,7 +23,6 @@ import type { OnnxModel } from '../codegen/onnx.ts';
 import { modelSize, onnxBytes } from '../codegen/write.ts';
 import { narrowedTooFar } from '../diagnostics/catalogue/import.ts';
 import * as catalogue from '../diagnostics/catalogue/runtime.ts';
-import { integerTooLarge } from '../diagnostics/catalogue/weights.ts';
 import { DiagnosticError, makeDiagnostic, Sink } from '../diagnostics/diagnostic.ts';
 import { unlessOverflow } from '../ir/dim.ts';
 import type { Graph, Value } from '../ir/graph.ts';
@@ -796,9 +795,9 @@ function culpritText(culprit: Rewrite | undefined): readonly string[] {
   return [`broken by rewrite ${index}: ${rule} at ${node}${rule.startsWith(`${pass}/`) ? '' : `, in the pass ${pass}`}`];
 }
 
-/** Of the model, of sizes that it does not take, or of a run, integers beyond 2^53 among its outputs too; that a provider is missing is another matter. */
+/** Of the model, of sizes that it does not take, or of a run; that a provider is missing is another matter. */
 function isRefusal(error: DiagnosticError): boolean {
-  const kinds = [catalogue.modelRefused, catalogue.runFailed, catalogue.providerCrashed, catalogue.inputMisfit, integerTooLarge];
+  const kinds = [catalogue.modelRefused, catalogue.runFailed, catalogue.providerCrashed, catalogue.inputMisfit];
   const codes: readonly string[] = kinds.map((kind) => kind.code);
   return error.diagnostics.every((d) => codes.includes(d.code));
 }
@@ -826,8 +825,8 @@ function fed(session: Session, inputs: Inputs): Inputs {
 /** With the defaults of the inputs that have one, which is what onnxruntime takes for them. */
 function completed(graph: Graph, inputs: Inputs): Inputs {
   const out = new Map(inputs);
-  for (const [input, { elem, dims, resident }] of graph.defaults) {
-    if (input.name !== undefined && resident) out.set(input.name, { elem, dims, data: resident });
+  for (const [input, { elem, dims, resident, wide }] of graph.defaults) {
+    if (input.name !== undefined && resident) out.set(input.name, { elem, dims, data: resident, wide });
   }
   return out;
 }

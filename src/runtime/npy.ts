@@ -5,7 +5,7 @@
 import * as catalogue from '../diagnostics/catalogue/runtime.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { type ElemType, elemBytes, elementCount, type HostTensor } from '../ir/types.ts';
-import { decode, encode } from '../weights/round.ts';
+import { decodeTensor, encodeTensor } from '../weights/round.ts';
 
 const magic = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
 /** A header has some 100 bytes; a larger one is damage. */
@@ -32,7 +32,7 @@ export function isNpy(bytes: Uint8Array): boolean {
   return magic.every((b, i) => bytes[i] === b);
 }
 
-/** Throws `DiagnosticError` (RES0821; RES0530 for integers beyond 2^53), also for a file that is cut off or has bytes too many. `file` is for messages. */
+/** Throws `DiagnosticError` (RES0821), also for a file that is cut off or has bytes too many. `file` is for messages. */
 export function parseNpy(bytes: Uint8Array, file: string): HostTensor {
   const broken = (found: string, expected: string, hint = `numpy.save("${file}", array)`): never =>
     fail(catalogue.npyBroken, { with: { file, found, expected, hint } });
@@ -75,11 +75,16 @@ export function parseNpy(bytes: Uint8Array, file: string): HostTensor {
   if (!Number.isSafeInteger(size) || bytes.length - begin !== size) {
     return broken(`${bytes.length - begin} bytes of elements`, `${size} bytes for ${elem}[${dims.join(', ')}]`);
   }
-  const stored = new Float64Array(count);
-  decode(elem, bytes.subarray(begin), stored, code[1] === '>', file);
-  if (order === 'False' || dims.length < 2) return { elem, dims, data: stored };
+  const stored = decodeTensor(elem, dims, bytes.subarray(begin), code[1] === '>');
+  if (order === 'False' || dims.length < 2) return stored;
   const at = fortranOffsets(dims);
-  return { elem, dims, data: stored.map((_, i) => stored[at(i)] ?? 0) };
+  const { data, wide } = stored;
+  return {
+    elem,
+    dims,
+    data: data.map((_, i) => data[at(i)] ?? 0),
+    wide: wide?.slice().map((_: bigint, i: number) => wide[at(i)] ?? 0n),
+  };
 }
 
 function elemOfCode(code: string): NpyElem | undefined {
@@ -117,6 +122,6 @@ export function npyBytes(tensor: HostTensor): Uint8Array<ArrayBuffer> {
   const view = new DataView(out.buffer);
   view.setUint16(8, begin - 10, true);
   out.set(new TextEncoder().encode(`${literal.padEnd(begin - 11)}\n`), 10);
-  encode(elem, tensor.data, tensor.data.length, out, begin);
+  encodeTensor({ ...tensor, elem }, out, begin);
   return out;
 }

@@ -6,6 +6,7 @@ import { bug, type Diagnostic, fail, makeDiagnostic } from '../diagnostics/diagn
 import type { Graph } from '../ir/graph.ts';
 import { channelAxis, rangeText, readDeclarations, type ValueRange } from '../ir/ranges.ts';
 import { type HostTensor, isFloat, typeText } from '../ir/types.ts';
+import { integersOf, isWideElem, tensorOfIntegers } from '../ir/wide.ts';
 import { clippedBy, pngFiles, readBytes, takesImages, usualRange } from './images.ts';
 import {
   declarationsOfFile,
@@ -81,7 +82,19 @@ function joined(turns: readonly ReadonlyMap<string, HostTensor>[]): Map<string, 
         at += part.data.length;
       }
       const rows = parts.reduce((n, part) => n + (part.dims[0] ?? 1), 0);
-      return [name, { elem: like.elem, dims: [rows, ...like.dims.slice(1)], data }];
+      const { elem } = like;
+      const dims = [rows, ...like.dims.slice(1)];
+      const wide = isWideElem(elem) && parts.some((part) => part.wide);
+      return [
+        name,
+        wide
+          ? tensorOfIntegers(
+              elem,
+              dims,
+              parts.flatMap((part) => [...integersOf(part)]),
+            )
+          : { elem, dims, data },
+      ];
     }),
   );
 }

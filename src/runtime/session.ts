@@ -18,7 +18,7 @@ import {
 } from '../diagnostics/diagnostic.ts';
 import type { Graph, Origin } from '../ir/graph.ts';
 import { type ElemType, elemBytes, elementCount, type HostTensor } from '../ir/types.ts';
-import { decode, encode } from '../weights/round.ts';
+import { decodeTensor, encodeTensor } from '../weights/round.ts';
 import { misfitHint } from './inputs.ts';
 import {
   adapterHint,
@@ -124,7 +124,7 @@ export function toOrt(name: string, tensor: HostTensor): OrtTensor {
     });
   }
   const bytes = new Uint8Array(data.length * elemBytes[elem]);
-  encode(elem, data, data.length, bytes);
+  encodeTensor(tensor, bytes);
   return { type: ortTypes[elem], dims, data: viewed(elem, bytes.buffer) };
 }
 
@@ -171,9 +171,7 @@ export function fromOrt(name: string, tensor: OrtTensor): HostTensor {
     });
   }
   const { data } = tensor;
-  const out = new Float64Array(data.length);
-  decode(elem, new Uint8Array(data.buffer, data.byteOffset, data.byteLength), out, false, name);
-  return { elem, dims: tensor.dims, data: out };
+  return decodeTensor(elem, tensor.dims, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
 }
 
 function portOf(port: OrtPort): Port {

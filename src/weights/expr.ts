@@ -18,13 +18,16 @@
  *   reshape(x, dims) transpose(x, perm) slice(x, starts, ends, steps) pad(x, begins, ends, value)
  *   concat(a, b, …, axis) matmul(a, b) reduce_sum(x, axes, keepdims 0 or 1)
  *   full(elem, dims, value) literal(elem, dims, numbers) literal(elem, dims, hash) shared(hash)
+ *   integers(elem, dims, int, int, …) integers(elem, dims, hash)   64-bit integers beyond 2^53 among others
  */
-import { noContent } from '../diagnostics/catalogue/weights.ts';
+import { integerTooLarge, noContent } from '../diagnostics/catalogue/weights.ts';
 import { bug, fail, unreachable } from '../diagnostics/diagnostic.ts';
 import type { Content } from '../ir/content.ts';
 import { leafText, numberText } from '../ir/content-text.ts';
 import type { Value } from '../ir/graph.ts';
-import { type ElemType, elementCount, type HostTensor, isElemType, isFloat } from '../ir/types.ts';
+import { CheckFailure } from '../ir/operator.ts';
+import { type ElemType, elementCount, type HostTensor, isElemType, isFloat, type WideIntegers } from '../ir/types.ts';
+import { holdsExactly, isWideElem, tensorOfIntegers, wideArray } from '../ir/wide.ts';
 import type { InitSpec } from '../ops/params.ts';
 import { initializer, largestOf } from './init.ts';
 import { isLossless, roundTo } from './round.ts';
@@ -41,8 +44,10 @@ export interface WeightExpr extends Content {
   readonly args: readonly WeightExpr[];
   /** Every element can be computed without awaiting. */
   readonly sync: boolean;
-  /** Computes elements [start, start + out.length) in row-major order, in float64. */
+  /** Computes elements [start, start + out.length) in row-major order, in float64. Throws RES0530 for an integer beyond 2^53. */
   fill(start: number, out: Float64Array): Pending;
+  /** The same for i64 and u64 of any size; false where the numbers are not kept as such, and then `fill` has them. */
+  fillIntegers(start: number, out: WideIntegers): Pending | false;
 }
 
 /** Constants of at most this many elements are resident: 64 KiB as float32. */
@@ -163,6 +168,7 @@ export abstract class Expr implements WeightExpr {
   private readonly identity: string;
   // Fields with # are slow in a base of many classes: V8 defines them by a call into its runtime for every object.
   private known: Float64Array | undefined;
+  private beyond: WideIntegers | undefined;
   private hashed: string | undefined;
 
   constructor(
@@ -189,6 +195,7 @@ export abstract class Expr implements WeightExpr {
     );
     this.identity = options.identity;
     this.known = undefined;
+    this.beyond = undefined;
     this.hashed = undefined;
   }
 
@@ -223,7 +230,8 @@ export abstract class Expr implements WeightExpr {
       bug(`elements ${start} to ${start + out.length} of ${this.count} of ${this.kind}`);
     if (out.length === 0) return undefined;
     const { known } = this;
-    if (!known) return this.compute(start, out);
+    // Where `known` has no numbers for integers beyond 2^53, computing says so.
+    if (!known || this.beyond) return this.compute(start, out);
     out.set(start === 0 && out.length === known.length ? known : known.subarray(start, start + out.length));
     return undefined;
   }
@@ -237,9 +245,28 @@ export abstract class Expr implements WeightExpr {
     return false;
   }
 
+  fillIntegers(_start: number, _out: WideIntegers): Pending | false {
+    return false;
+  }
+
+  get wide(): WideIntegers | undefined {
+    return this.resident && this.beyond;
+  }
+
   get resident(): Float64Array | undefined {
     if (this.known) return this.known;
     if (!this.sync || this.count > residentLimit) return undefined;
+    if (isWideElem(this.elem)) {
+      const integers = wideArray(this.elem, this.count);
+      const pending = this.fillIntegers(0, integers);
+      if (pending instanceof Promise) bug(`${this.kind} calls itself synchronous and is not`);
+      if (pending !== false) {
+        const { data, wide } = tensorOfIntegers(this.elem, this.dims, integers);
+        this.beyond = wide;
+        this.known = data;
+        return data;
+      }
+    }
     const data = new Float64Array(this.count);
     if (this.fill(0, data) instanceof Promise) bug(`${this.kind} calls itself synchronous and is not`);
     this.known = data;
@@ -500,9 +527,42 @@ class Literal extends Expr {
   }
 }
 
+/** 64-bit integers, some of them beyond 2^53. */
+class Integers extends Expr {
+  readonly integers: WideIntegers;
+  constructor(elem: ElemType, dims: readonly number[], integers: WideIntegers) {
+    super('integers', elem, dims, [], { sync: true, identity: integers.join() });
+    this.integers = integers;
+  }
+  protected override write(): string {
+    if (this.count > literalTextLimit) return `integers(${this.elem}, [${this.dims.join(', ')}], #${this.printedHash()})`;
+    return `integers(${[this.elem, `[${this.dims.join(', ')}]`, ...this.integers].join(', ')})`;
+  }
+  protected override compute(start: number, out: Float64Array): Pending {
+    for (let i = 0; i < out.length; i++) {
+      const n = this.integers[start + i] ?? 0n;
+      if (BigInt(Number(n)) !== n || !holdsExactly(Number(n)))
+        fail(integerTooLarge, { with: { tensor: 'a constant', found: `${n} at element ${start + i}` } });
+      out[i] = Number(n);
+    }
+  }
+  override fillIntegers(start: number, out: WideIntegers): Pending {
+    for (let i = 0; i < out.length; i++) out[i] = this.integers[start + i] ?? 0n;
+  }
+}
+
+function wideLiteral(elem: ElemType, dims: readonly number[], integers: WideIntegers): WeightExpr {
+  return intern(
+    `integers|${elem}|${dims.join()}|${integers.join()}`,
+    (found) => found instanceof Integers,
+    () => new Integers(elem, [...dims], integers),
+  );
+}
+
 /** The numbers of a tensor, copied. Where all are one number it is `full`. */
 export function literal(tensor: HostTensor): WeightExpr {
   const { elem, dims } = tensor;
+  if (tensor.wide) return wideLiteral(elem, dims, tensor.wide.slice());
   if (tensor.data.length !== elementCount(dims)) bug(`${tensor.data.length} numbers for shape [${dims.join(', ')}]`);
   const first = tensor.data[0] ?? 0;
   let uniform = true;
@@ -623,6 +683,13 @@ function operandOf(x: WeightExpr): Expr {
 type BinaryName = 'add' | 'sub' | 'mul' | 'div';
 
 function apply(op: BinaryName, x: number, y: number, elem: ElemType): number {
+  const result = applied(op, x, y, elem);
+  // Beyond 2^53 float64 rounds, and narrower integers wrap around, which is not said here.
+  if (!isFloat(elem) && !holdsExactly(result)) throw new CheckFailure('integers', String(result), 'an integer within 2^53');
+  return result;
+}
+
+function applied(op: BinaryName, x: number, y: number, elem: ElemType): number {
   switch (op) {
     case 'add':
       return x + y;
@@ -745,6 +812,8 @@ class Binary extends Expr {
             unreachable(this.op);
         }
         giveBack(b);
+        if (isWideElem(this.elem) && !out.every(holdsExactly))
+          throw new CheckFailure('integers', `${this.op} beyond 2^53`, 'integers within 2^53');
       }),
     );
   }
@@ -886,6 +955,9 @@ class Reshape extends Expr {
   override fill32(start: number, out: Float32Array): boolean {
     return this.x.fill32(start, out);
   }
+  override fillIntegers(start: number, out: WideIntegers): Pending | false {
+    return this.x.fillIntegers(start, out);
+  }
   protected override compute(start: number, out: Float64Array): Pending {
     return this.x.fill(start, out);
   }
@@ -899,6 +971,7 @@ export function reshape(operand: WeightExpr, dims: readonly number[]): WeightExp
   if (sameDims(x.dims, dims)) return x;
   if (x instanceof Full) return full(x.elem, dims, x.value);
   if (x instanceof Literal) return literalOf(x.elem, [...dims], x.data);
+  if (x instanceof Integers) return wideLiteral(x.elem, dims, x.integers);
   return intern(
     `reshape|${x.id}|${dims.join()}`,
     (found) => found instanceof Reshape,
@@ -1366,6 +1439,16 @@ export function asExpr(content: Content): WeightExpr {
   return content instanceof Expr ? content : bug('a content that is no weight expression');
 }
 
+/** All elements of a tensor whose 64-bit integers are kept as such; undefined for every other. */
+function exactly(expr: WeightExpr): HostTensor | Promise<HostTensor> | undefined {
+  const { elem, dims } = expr;
+  if (!isWideElem(elem)) return undefined;
+  const integers = wideArray(elem, expr.count);
+  const pending = expr.fillIntegers(0, integers);
+  if (pending === false) return undefined;
+  return pending ? pending.then(() => tensorOfIntegers(elem, dims, integers)) : tensorOfIntegers(elem, dims, integers);
+}
+
 function dataOf(expr: WeightExpr): { readonly data: Float64Array; readonly pending: Pending } {
   const known = expr.resident;
   if (known) return { data: known.slice(), pending: undefined };
@@ -1375,6 +1458,8 @@ function dataOf(expr: WeightExpr): { readonly data: Float64Array; readonly pendi
 
 /** Every element, in memory and the caller's own; rounded nowhere. */
 export async function materialize(expr: WeightExpr): Promise<HostTensor> {
+  const exact = await exactly(expr);
+  if (exact) return exact;
   const { data, pending } = dataOf(expr);
   await pending;
   return { elem: expr.elem, dims: expr.dims, data };
@@ -1383,6 +1468,8 @@ export async function materialize(expr: WeightExpr): Promise<HostTensor> {
 /** The same at once; undefined when a leaf has no content or must be awaited. */
 export function materializeSync(expr: WeightExpr): HostTensor | undefined {
   if (!expr.sync) return undefined;
+  const exact = exactly(expr);
+  if (exact && !(exact instanceof Promise)) return exact;
   const { data, pending } = dataOf(expr);
   return pending instanceof Promise
     ? bug(`${expr.kind} calls itself synchronous and is not`)
@@ -1506,6 +1593,19 @@ export function buildExpr(name: string, args: readonly TextArg[]): WeightExpr | 
         if (arg?.kind !== 'hash') return literal({ elem: type, dims, data: Float64Array.from(list()) });
         next++;
         return known(arg.hash);
+      }
+      case 'integers': {
+        const type = elem();
+        const dims = list();
+        if (args[next]?.kind === 'hash') return known(take('hash').hash);
+        if (!isWideElem(type)) throw new Unbuildable();
+        const all: bigint[] = [];
+        while (next < args.length) {
+          const arg = args[next];
+          all.push(BigInt(arg?.kind === 'word' ? take('word').word : number()));
+        }
+        if (all.length !== elementCount(dims)) throw new Unbuildable();
+        return literal(tensorOfIntegers(type, dims, all));
       }
       case 'shared':
         return known(take('hash').hash);

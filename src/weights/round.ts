@@ -6,7 +6,8 @@
 
 import { integerTooLarge, valueUnfit } from '../diagnostics/catalogue/weights.ts';
 import { fail, unreachable } from '../diagnostics/diagnostic.ts';
-import { type ElemType, elemBytes } from '../ir/types.ts';
+import { type ElemType, elemBytes, elementCount, type HostTensor, type WideIntegers } from '../ir/types.ts';
+import { isWideElem, tensorOfIntegers, wideArray } from '../ir/wide.ts';
 
 const oneDouble = new Float64Array(1);
 const itsWords = new Int32Array(oneDouble.buffer);
@@ -263,6 +264,37 @@ export function decode(elem: ElemType, bytes: Uint8Array, out: Float64Array, big
     default:
       return unreachable(elem);
   }
+}
+
+/** 64-bit integers as they are; `bytes` has all of `out`. */
+export function decodeIntegers(bytes: Uint8Array, out: WideIntegers, bigEndian = false): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, out.length * 8);
+  for (let i = 0; i < out.length; i++) out[i] = view.getBigUint64(i * 8, !bigEndian);
+}
+
+/** Writes 64-bit integers into `dst` from byte `offset` on. */
+export function encodeIntegers(src: WideIntegers, dst: Uint8Array, offset = 0): void {
+  const view = new DataView(dst.buffer, dst.byteOffset + offset, src.length * 8);
+  for (let i = 0; i < src.length; i++) view.setBigUint64(i * 8, BigInt.asUintN(64, src[i] ?? 0n), true);
+}
+
+/** `encode` of a whole tensor, of 64-bit integers of any size. */
+export function encodeTensor(tensor: HostTensor, dst: Uint8Array, offset = 0): void {
+  if (tensor.wide) encodeIntegers(tensor.wide, dst, offset);
+  else encode(tensor.elem, tensor.data, tensor.data.length, dst, offset);
+}
+
+/** `decode` of a whole tensor, of 64-bit integers of any size. */
+export function decodeTensor(elem: ElemType, dims: readonly number[], bytes: Uint8Array, bigEndian = false): HostTensor {
+  const count = elementCount(dims);
+  if (isWideElem(elem)) {
+    const integers = wideArray(elem, count);
+    decodeIntegers(bytes, integers, bigEndian);
+    return tensorOfIntegers(elem, dims, integers);
+  }
+  const data = new Float64Array(count);
+  decode(elem, bytes, data, bigEndian);
+  return { elem, dims, data };
 }
 
 /**

@@ -1,9 +1,10 @@
 /** Tensors that lie in a file: leaves of weight expressions that read their span when they are pulled. */
 import { leafText } from '../ir/content-text.ts';
-import { type ElemType, elemBytes, elementCount } from '../ir/types.ts';
+import { type ElemType, elemBytes, elementCount, type WideIntegers } from '../ir/types.ts';
+import { isWideElem, wideArray } from '../ir/wide.ts';
 import type { ByteSource } from './bytes.ts';
 import { chunkElements, Expr, gather, intern, type Pending, rowMajor, type WeightExpr, walk, withHeld } from './expr.ts';
-import { decode, isLossless, littleEndian } from './round.ts';
+import { decode, decodeIntegers, isLossless, littleEndian } from './round.ts';
 
 export interface StoredSpan {
   readonly source: ByteSource;
@@ -81,10 +82,14 @@ export class Stored extends Expr {
     readInto.call(this.source, this.offset + start * 4, new Uint8Array(out.buffer, out.byteOffset, out.byteLength));
     return true;
   }
-  /** Its bytes as the file has them, where they can be read at once. */
-  bytes(): Uint8Array | undefined {
-    if (this.#loaded) return this.#loaded;
-    return this.source.readSync?.(this.offset, this.count * elemBytes[this.elem]);
+  override fillIntegers(start: number, out: WideIntegers): Pending | false {
+    if (!isWideElem(this.elem)) return false;
+    const length = out.length * 8;
+    const take = (bytes: Uint8Array): void => decodeIntegers(bytes, out, this.bigEndian);
+    if (this.#loaded) return take(this.#loaded.subarray(start * 8, start * 8 + length));
+    const { source } = this;
+    if (source.readSync) return take(source.readSync(this.offset + start * 8, length));
+    return source.read(this.offset + start * 8, length).then(take);
   }
   #decode(bytes: Uint8Array, out: Float64Array): void {
     // A copy to an aligned place is ten times faster than reading number by number.
@@ -106,6 +111,25 @@ class StoredView extends Expr {
   }
   protected override write(): string {
     return leafText(this.label, this.dims, this.elem);
+  }
+  override fillIntegers(start: number, out: WideIntegers): Pending | false {
+    if (!isWideElem(this.elem)) return false;
+    const all = wideArray(this.elem, this.base.count);
+    const strides = rowMajor(this.dims);
+    const take = (): void => {
+      for (let i = 0; i < out.length; i++) {
+        let rest = start + i;
+        let at = 0;
+        for (const [axis, stride] of strides.entries()) {
+          const index = Math.floor(rest / stride);
+          at += index * (this.#strides[axis] ?? 0);
+          rest -= index * stride;
+        }
+        out[i] = all[at] ?? 0n;
+      }
+    };
+    const pending = this.base.fillIntegers(0, all);
+    return pending instanceof Promise ? pending.then(take) : take();
   }
   protected override compute(start: number, out: Float64Array): Pending {
     return withHeld(this.base, start + out.length === this.count, (data) =>
@@ -161,9 +185,4 @@ export function spanOf(
 ): { readonly source: ByteSource; readonly offset: number; readonly length: number } | undefined {
   if (!(expr instanceof Stored) || expr.bigEndian) return undefined;
   return { source: expr.source, offset: expr.offset, length: expr.count * elemBytes[expr.elem] };
-}
-
-/** The bytes of a small row-major little-endian tensor of a file, where they can be read at once. */
-export function rawBytes(expr: WeightExpr): Uint8Array | undefined {
-  return expr instanceof Stored && !expr.bigEndian ? expr.bytes() : undefined;
 }

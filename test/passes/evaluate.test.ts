@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { Graph } from '../../src/ir/graph.ts';
 import { CheckFailure } from '../../src/ir/operator.ts';
+import { disagreement } from '../../src/ops/agreement.ts';
 import { evaluateConstant, refusalOf } from '../../src/ops/evaluate.ts';
 import { evaluateGraph } from '../../src/ops/reference.ts';
 import { operatorByName, operators } from '../../src/ops/registry.ts';
@@ -27,7 +28,8 @@ describe('every operator that is not random folds', () => {
       };
       const graph = make();
       run(graph, { passes: ['simplify'] });
-      expect([...graph.nodes()].map((node) => node.op.name)).toEqual([]);
+      const row = disagreement(op.name, sample.operands, [...make().nodes()][0]?.attrs ?? sample.attrs);
+      expect([...graph.nodes()].map((node) => node.op.name)).toEqual(row ? [op.name] : []);
       const before = evaluateGraph(make(), new Map(), constantOf);
       expect(errorBetween(before, evaluateGraph(graph, new Map(), constantOf))).toBeLessThan(1e-6);
     }

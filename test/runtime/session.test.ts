@@ -125,9 +125,13 @@ describe('a session on the CPU', () => {
   it('refuses what it cannot exchange', async () => {
     expect(await codesOf(() => toOrt('x', tensor('bf16', [1], [1])))).toEqual(['RES0807']);
     expect(await codesOf(() => fromOrt('y', { type: 'string', dims: [0], data: new Uint8Array() }))).toEqual(['RES0807']);
-    expect(await codesOf(() => fromOrt('y', { type: 'int64', dims: [1], data: BigInt64Array.of(2n ** 60n) }))).toEqual([
-      'RES0530',
-    ]);
+  });
+
+  it('exchanges integers beyond 2^53 exactly', () => {
+    const given = { type: 'int64', dims: [2], data: BigInt64Array.of(2n ** 60n + 1n, 5n) } as const;
+    const y = fromOrt('y', given);
+    expect(y).toEqual({ elem: 'i64', dims: [2], data: Float64Array.of(Number.NaN, 5), wide: given.data });
+    expect(toOrt('y', y)).toEqual(given);
   });
 
   it('reports inputs that do not fit', async () => {

@@ -3,7 +3,6 @@
  * Split-13 (-18), Slice-13, Pad-13 (-18), Expand-13, Tile-13 by ones, Gather-13, Range-11, Shape-13 (-15), ConstantOfShape-9, Dropout-13, Identity-13.
  * Sizes come as dimensions, known or symbolic, where the elements of their operand are (`sizes.ts`).
  */
-import { DiagnosticError } from '../../diagnostics/diagnostic.ts';
 import { Dim } from '../../ir/dim.ts';
 import { hostOf } from '../../ir/graph.ts';
 import { sizeOf } from '../../ops/common.ts';
@@ -23,7 +22,6 @@ import {
   transpose,
   unsqueeze,
 } from '../../ops/shape.ts';
-import type { WeightExpr } from '../../weights/expr.ts';
 import type { Lift, LiftBuilder, LiftTable } from '../lift.ts';
 import { axesOf, axisFrom, leave, numberAt, numbersAt, rankOf, require } from './common.ts';
 
@@ -121,6 +119,12 @@ const liftSlice: Lift = (node, b) => {
   const axes = numbersAt(node, b, 3, 'axes') ?? starts.map((_, i) => i);
   const steps = numbersAt(node, b, 4, 'steps') ?? starts.map(() => 1);
   b.checkWritable([...starts, ...ends], x);
+  // Runtimes differ where one steps backwards from in front of the axis: the table in `agreement.ts`.
+  axes.forEach((axis, i) => {
+    const [start, size] = [starts[i], x.type.dims[axisFrom(axis, rankOf(x))]];
+    const before = start && size && (steps[i] ?? 1) < 0 && (start.constant ?? 0) < -(size.constant ?? Infinity);
+    require(!before, `a start of ${start}, which lies in front of the axis`);
+  });
   return [b.op(slice, [x], { starts: starts.map(bound), ends: ends.map(bound), axes, steps })];
 };
 
@@ -181,23 +185,13 @@ const liftShape: Lift = (node, b) => {
   return [b.op(shapeOf, [x], { start, end })];
 };
 
-/** Undefined where it is an integer beyond 2^53. */
-function firstNumber(expr: WeightExpr): number | undefined {
-  try {
-    return expr.resident?.[0];
-  } catch (error) {
-    if (error instanceof DiagnosticError) return undefined;
-    throw error;
-  }
-}
-
 const liftConstantOfShape: Lift = (node, b) => {
   const shape = b.needSizes(node.need(0), 'shape');
   for (const d of shape) require(d.lowerBound >= 0, `a size ${d}, which may be negative`);
   const value = node.tensor('value');
   if (node.has('value')) require(value?.kind === 'tensor', 'a value of a type that the graph has not');
   const expr = value?.kind === 'tensor' ? value.expr : undefined;
-  const number = expr ? firstNumber(expr) : 0;
+  const number = expr ? (expr.wide ? leave('a value beyond 2^53') : expr.resident?.[0]) : 0;
   b.checkWritable(shape, undefined);
   return [b.op(full, [], { shape, value: number ?? leave('a value that is not known'), elem: expr?.elem ?? 'f32' })];
 };
