@@ -1,4 +1,6 @@
 /** Options that several commands share, and their conversion to what the API takes. */
+
+import { existsSync } from 'node:fs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { maxOpset, minOpset } from '../codegen/onnx.ts';
 import type { CompileOptions, OptimizationLevel } from '../compile.ts';
@@ -129,10 +131,10 @@ export function compileOptions(flags: ModelFlags & WeightFlags & PassFlags): Com
   };
 }
 
-/** `ckpt.pth#params_ema` names a dict of a checkpoint. */
+/** `ckpt.pth#params_ema` names a dict of a checkpoint, unless a file has just that name: `a#b.pth`, `a#b.pth#params_ema`. */
 export function splitKey(weights: string | undefined): readonly [string | undefined, string | undefined] {
   const at = weights?.lastIndexOf('#') ?? -1;
-  if (weights === undefined || at < 1) return [weights, undefined];
+  if (weights === undefined || at < 1 || existsSync(weights)) return [weights, undefined];
   return [weights.slice(0, at), weights.slice(at + 1)];
 }
 

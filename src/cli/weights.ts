@@ -42,7 +42,10 @@ async function run(file: string, flags: Flags): Promise<void> {
     if (flags.against !== undefined) return await compare(checkpoint, key, flags.against, flags);
     const shown = key === undefined ? checkpoint.dicts : checkpoint.dicts.filter((dict) => dict.key === key);
     if (shown.length === 0) {
-      const known = checkpoint.dicts.map((dict) => dict.key).filter((name) => name !== '');
+      const known = checkpoint.dicts
+        .filter((dict) => tensorsIn(dict) > 0)
+        .map((dict) => dict.key)
+        .filter((name) => name !== '');
       fail(badOption, {
         with: {
           option: 'the dict after #',
@@ -65,6 +68,8 @@ interface Row {
   readonly elem: string;
   readonly dims: readonly number[];
   readonly bytes: number;
+  /** No tensor: a placeholder of what a pickle names. */
+  readonly object?: boolean | undefined;
 }
 
 function rowsOf(dict: TensorDict): readonly Row[] {
@@ -76,6 +81,8 @@ function rowsOf(dict: TensorDict): readonly Row[] {
   }));
   return [...known, ...(dict.foreign?.values() ?? [])];
 }
+
+const tensorsIn = (dict: TensorDict): number => rowsOf(dict).filter((row) => row.object !== true).length;
 
 const dictJson = (dict: TensorDict): Readonly<Record<string, unknown>> => ({ key: dict.key, tensors: rowsOf(dict) });
 
@@ -123,16 +130,18 @@ function listing(checkpoint: Checkpoint, shown: readonly TensorDict[], size: num
       const { row } = at;
       lines.push([
         `${'  '.repeat(depth)}${printable(label)}`,
-        row ? `${printable(row.elem)}[${row.dims.join(', ')}]` : '',
-        row ? bytesText(row.bytes) : '',
+        row ? `${printable(row.elem)}${row.object === true && row.dims.length === 0 ? '' : `[${row.dims.join(', ')}]`}` : '',
+        row ? (row.object === true ? 'not read' : bytesText(row.bytes)) : '',
       ]);
       walk(at, depth + 1);
     }
   };
   walk(root, 1);
   const total = rows.reduce((sum, row) => sum + row.bytes, 0);
-  const head = `${checkpoint.name}${first.key === '' ? '' : `#${first.key}`}: ${checkpoint.format}, ${count(rows.length)}, ${bytesText(total)} of ${bytesText(size)}`;
-  const inner = others.filter((dict) => dict.key !== '').map((dict) => `${printable(dict.key)} (${rowsOf(dict).length})`);
+  const head = `${checkpoint.name}${first.key === '' ? '' : `#${first.key}`}: ${checkpoint.format}, ${count(tensorsIn(first))}, ${bytesText(total)} of ${bytesText(size)}`;
+  const inner = others
+    .filter((dict) => dict.key !== '' && tensorsIn(dict) > 0)
+    .map((dict) => `${printable(dict.key)} (${tensorsIn(dict)})`);
   const dicts =
     inner.length > 0 ? [`  dicts inside, for #: ${inner.slice(0, 20).join(', ')}${inner.length > 20 ? ', …' : ''}`] : [];
   return [head, ...dicts, ...table(lines)].join('\n');

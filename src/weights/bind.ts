@@ -104,9 +104,11 @@ function choose(graph: Graph, checkpoint: Checkpoint, options: BindOptions): Cho
     fit.refused.length +
     fit.blocked.length +
     (options.allowMissing ? 0 : fit.missing.length);
-  // Best first: most tensors in place, fewest faults, fewest left over; the inner of two dicts that say the same.
+  const named = (fit: Fit): number => fit.refused.length + fit.blocked.length + fit.misshapen.length + fit.mistyped.length;
+  // Best first: most tensors in place, most names in common, fewest faults, fewest left over; the inner of two dicts that say the same.
   const better = (a: Fit, b: Fit): number =>
     b.matched.length - a.matched.length ||
+    named(b) - named(a) ||
     faults(a) - faults(b) ||
     a.unused.length - b.unused.length ||
     b.dict.key.length - a.dict.key.length;

@@ -183,7 +183,7 @@ export function unusable(fit: Fit, file: string): readonly Diagnostic[] {
     const tensor = fit.fromOf.get(name) ?? name;
     const what = `${entry?.elem ?? ''}${entry?.object === true && entry.dims.length === 0 ? '' : shapeText(entry?.dims ?? [])}`;
     const hint = remedyOf(entry?.elem ?? '', tensor);
-    const definition = entry?.object === true ? refusedObject : refusedElement;
+    const definition = entry?.object === true || entry?.elem === 'sparse tensor' ? refusedObject : refusedElement;
     return makeDiagnostic(definition, { with: { file, tensor, found: what, hint } });
   });
   const causes = new Map<string, { readonly names: string[]; readonly lines: string[]; readonly remedy: string | undefined }>();

@@ -77,7 +77,11 @@ export async function checkpointOf(format: string, name: string, root: Nested): 
       for (const { at, tensors, foreign } of open) {
         const full = path.slice(at).join('.');
         named(full);
-        if (tensors.has(full) || foreign.has(full)) fail(duplicateTensor, { with: { file: name, tensor: full } });
+        const taken = tensors.has(full) || foreign.has(full);
+        // An object is no second tensor: the name stays with what has it.
+        if (taken && value.object === true) continue;
+        if (tensors.has(full) || (foreign.has(full) && foreign.get(full)?.object !== true))
+          fail(duplicateTensor, { with: { file: name, tensor: full } });
         const { kind: _kind, ...rest } = value;
         foreign.set(full, { name: full, ...rest });
       }
@@ -89,6 +93,7 @@ export async function checkpointOf(format: string, name: string, root: Nested): 
       for (const { at, tensors, foreign } of open) {
         const full = path.slice(at).join('.');
         named(full);
+        if (foreign.get(full)?.object === true) foreign.delete(full);
         if (tensors.has(full) || foreign.has(full)) fail(duplicateTensor, { with: { file: name, tensor: full } });
         tensors.set(full, { name: full, elem: value.span.elem, dims: value.span.dims, expr });
       }

@@ -1,11 +1,10 @@
 /**
- * A machine for Python's pickle opcodes that builds plain data and calls nothing. It knows the opcodes of numbers, strings and
- * containers, and hands the few globals that its caller lists to functions of the caller; every other opcode and every other
- * global is refused by name. It does not recurse, and what it builds is paid for
+ * A machine for Python's pickle opcodes that builds plain data and calls nothing. It hands the few globals that its caller lists to functions of
+ * the caller; a placeholder stands for what any other class or function would have made. It does not recurse, and what it builds is paid for
  * out of a budget before it is made. Source: CPython 3.12, Lib/pickletools.py, protocols 0 to 5.
  */
 import { Budget, costOf } from '../diagnostics/budget.ts';
-import { damagedPickle, pickledModule, refusedGlobal, refusedOpcode } from '../diagnostics/catalogue/weights.ts';
+import { damagedPickle, refusedOpcode } from '../diagnostics/catalogue/weights.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import type { ElemType } from '../ir/types.ts';
 import type { ByteSource } from './bytes.ts';
@@ -22,6 +21,8 @@ export interface PickledStorage {
   /** Elements between the start of the stored bytes and this storage. */
   readonly begin: number;
   readonly bytes?: ByteSource;
+  /** Numbers of a type that no graph has; `elem` is undefined then. */
+  readonly foreign?: { readonly elem: string; readonly bytes: number };
 }
 export interface PickledTensor {
   readonly kind: 'tensor';
@@ -41,11 +42,29 @@ export type Pickled =
   | { readonly kind: 'tuple'; readonly items: readonly Pickled[] }
   | { readonly kind: 'list'; readonly items: Pickled[] }
   | { readonly kind: 'dict'; readonly entries: Map<Pickled, Pickled> }
-  | { readonly kind: 'global'; readonly name: string }
-  /** An object whose content does not matter: an epoch counter's class, a device. */
-  | { readonly kind: 'opaque'; readonly name: string }
+  /** `at` is the byte where the file names it. */
+  | { readonly kind: 'global'; readonly name: string; readonly at?: number | undefined }
+  | PickledObject
   | PickledStorage
   | PickledTensor;
+
+/** A placeholder: what stands in the file where an object would be, which is never made. */
+export interface PickledObject {
+  readonly kind: 'opaque';
+  /** Its class, or what made it. */
+  readonly name: string;
+  readonly at?: number | undefined;
+  /** Nothing that a user would look for: a device, a set, a NumPy scalar. */
+  readonly quiet?: boolean;
+  /** A tensor of a type that no graph has; without it no tensor at all. */
+  readonly tensor?: { readonly elem: string; readonly bytes: number };
+  /** Of a tensor or an array. */
+  dims?: readonly number[] | undefined;
+  /** Takes what the pickle sets on the object, in place of its attributes. */
+  readonly build?: (state: Pickled) => void;
+  /** Of a class derived from dict. */
+  entries?: Map<Pickled, Pickled>;
+}
 
 /** What a global stands for: what calling it gives. `refuse` reports arguments that it cannot have. */
 export type GlobalCall = (args: readonly Pickled[], refuse: (found: string, expected: string) => never) => Pickled;
@@ -68,17 +87,24 @@ const instructionLimit = 16_000_000;
 const mark = Symbol('mark');
 type Slot = Pickled | typeof mark;
 
+/** Text that Python wrote with escapes: \n, \x41, \u0041; `pattern` says which of them the opcode has. */
+function withoutEscapes(text: string, pattern: RegExp): string {
+  const plain: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', b: '\b', f: '\f', v: '\v', a: '\x07', '0': '\0' };
+  return text.replace(pattern, (whole: string, digits: string | undefined, one: string | undefined) => {
+    if (digits !== undefined)
+      return Number.parseInt(digits.slice(1), 16) <= 0x10ffff
+        ? String.fromCodePoint(Number.parseInt(digits.slice(1), 16))
+        : whole;
+    return one === undefined ? whole : (plain[one] ?? one);
+  });
+}
+const stringEscapes = /\\(?:(x[\da-fA-F]{2})|([nrtbfva0\\'"]))/g;
+const unicodeEscapes = /\\(u[\da-fA-F]{4}|U[\da-fA-F]{8})/g;
+
 const names: Readonly<Record<number, string>> = {
-  80: 'PERSID',
-  82: 'REDUCE',
-  105: 'INST',
-  111: 'OBJ',
-  129: 'NEWOBJ',
   130: 'EXT1',
   131: 'EXT2',
   132: 'EXT4',
-  146: 'NEWOBJ_EX',
-  150: 'BYTEARRAY8',
   151: 'NEXT_BUFFER',
   152: 'READONLY_BUFFER',
 };
@@ -121,15 +147,16 @@ export function unpickle(
     for (const byte of data) s += String.fromCharCode(byte);
     return s;
   };
-  const line = (): string => {
+  const rawLine = (): Uint8Array => {
     const end = bytes.indexOf(10, at);
     if (end < 0) throw new PickleEnds();
     spend(costOf.object + 2 * (end - at));
     if (end - at > 65536) bad('a line of more than 65,536 bytes', 'a short one');
-    const s = utf8(bytes.subarray(at, end)) ?? bad('a line that is not UTF-8', 'UTF-8');
+    const from = at;
     at = end + 1;
-    return s;
+    return bytes.subarray(from, end);
   };
+  const line = (): string => utf8(rawLine()) ?? bad('a line that is not UTF-8', 'UTF-8');
   const long = (length: number): Pickled => {
     spend(costOf.object + length);
     if (length > 1024) bad(`an integer of ${length} bytes`, 'at most 1,024');
@@ -182,11 +209,15 @@ export function unpickle(
     typeof value === 'object' && value !== null && 'kind' in value && value.kind === kind;
   const setItems = (target: Pickled, items: readonly Pickled[]): void => {
     if (items.length % 2 !== 0) bad('a key without a value', 'pairs');
-    // Attributes of an object that does not matter do not either.
-    if (isKind(target, 'opaque')) return;
-    if (!isKind(target, 'dict')) return bad('items set on what is no dict', 'a dict');
+    // What a class derived from dict holds are its items, whatever else the class does.
+    if (isKind(target, 'opaque') && !target.entries) {
+      spend(costOf.map);
+      target.entries = new Map();
+    }
+    const entries = isKind(target, 'dict') || isKind(target, 'opaque') ? target.entries : undefined;
+    if (!entries) return bad('items set on what is no dict', 'a dict');
     spend((costOf.entry * items.length) / 2);
-    for (let i = 0; i < items.length; i += 2) target.entries.set(items[i] ?? null, items[i + 1] ?? null);
+    for (let i = 0; i < items.length; i += 2) entries.set(items[i] ?? null, items[i + 1] ?? null);
   };
   const append = (target: Pickled, items: readonly Pickled[]): void => {
     if (isKind(target, 'opaque')) return;
@@ -195,18 +226,17 @@ export function unpickle(
     for (const item of items) target.items.push(item);
   };
   const global = (module: string, name: string): Pickled => {
-    const full = `${module}.${name}`;
-    if (options.globals.has(full)) return { kind: 'global', name: full };
-    const offset = options.origin + opcodeAt;
-    if (/^(torch\.nn\.(?!parameter)|torchvision\.models\.|__torch__)/.test(full))
-      fail(pickledModule, { with: { file: options.file, name: full } });
-    return fail(refusedGlobal, { with: { file: options.file, name: full, offset } });
+    spend(costOf.object);
+    return { kind: 'global', name: `${module}.${name}`, at: options.origin + opcodeAt };
   };
+  /** A call of what is not known, a class or a function, gives a placeholder. */
   const call = (callee: Pickled, args: Pickled): Pickled => {
     if (!isKind(args, 'tuple')) return bad('a call without a tuple of arguments', 'a tuple');
-    if (!isKind(callee, 'global')) return bad('a call of what is no global', 'a global');
     spend(costOf.map);
-    const run = options.globals.get(callee.name) ?? bad(`a call of ${callee.name}`, 'a global that is known');
+    if (isKind(callee, 'opaque')) return { kind: 'opaque', name: callee.name, at: callee.at };
+    if (!isKind(callee, 'global')) return bad('a call of what is no global', 'a global');
+    const run = options.globals.get(callee.name);
+    if (!run) return { kind: 'opaque', name: callee.name, at: callee.at };
     return run(args.items, (found, expected) => bad(`${callee.name} with ${found}`, expected));
   };
   const remember = (index: number): void => {
@@ -294,10 +324,9 @@ export function unpickle(
         stack.push(view.getFloat64(need(8), false));
         break;
       case 0x53: {
-        const s = line();
-        if (s.length < 2 || !/^(['"])[^\\]*\1$/.test(s))
-          bad('a quoted string with an escape or without its quotes', 'a plain quoted string');
-        stack.push(s.slice(1, -1));
+        const s = latin(rawLine());
+        if (s.length < 2 || !/^(['"]).*\1$/s.test(s)) bad('a string without its quotes', 'a quoted string');
+        stack.push(withoutEscapes(s.slice(1, -1), stringEscapes));
         break;
       }
       case 0x55: // SHORT_BINSTRING, of Python 2: bytes that stood for text
@@ -307,7 +336,7 @@ export function unpickle(
         stack.push(latin(raw(u32())));
         break;
       case 0x56: // UNICODE
-        stack.push(line());
+        stack.push(withoutEscapes(latin(rawLine()), unicodeEscapes));
         break;
       case 0x58:
         stack.push(text(u32()));
@@ -443,14 +472,41 @@ export function unpickle(
         stack.push(call(pop(), args));
         break;
       }
+      case 0x92: {
+        // NEWOBJ_EX: a class, arguments, and arguments by name.
+        pop();
+        const args = pop();
+        stack.push(call(pop(), args));
+        break;
+      }
+      case 0x69: {
+        // INST: a class by two lines, and arguments since the mark.
+        const module = line();
+        const callee = global(module, line());
+        stack.push(call(callee, { kind: 'tuple', items: popToMark() }));
+        break;
+      }
+      case 0x6f: {
+        const [callee = null, ...args] = popToMark();
+        stack.push(call(callee, { kind: 'tuple', items: args }));
+        break;
+      }
       case 0x62: {
         // BUILD sets attributes (a state dict's `_metadata`, a NumPy type's byte order), which no tensor depends on.
-        pop();
+        const state = pop();
         const target = top();
-        if (!isKind(target, 'dict') && !isKind(target, 'opaque') && !isKind(target, 'list'))
+        if (isKind(target, 'opaque')) target.build?.(state);
+        else if (!isKind(target, 'dict') && !isKind(target, 'list') && !isKind(target, 'tuple'))
           bad('attributes set on what has none', 'a container');
         break;
       }
+      case 0x50:
+        // PERSID: what protocol 0 makes of a tuple is its text.
+        stack.push(options.persistent(line(), bad));
+        break;
+      case 0x96:
+        stack.push(raw(u64()));
+        break;
       case 0x51: {
         const id = pop();
         stack.push(options.persistent(id, bad));

@@ -3,12 +3,20 @@
  * torch/serialization.py, torch/_utils.py. Nothing is executed: `pickle.ts` builds plain data, and the calls that rebuild tensors are the ones below.
  */
 import { structureBudget } from '../diagnostics/budget.ts';
-import { damagedFile, damagedPickle, pickledModule, truncatedFile } from '../diagnostics/catalogue/weights.ts';
+import { damagedFile, damagedPickle, pickledModule, refusedGlobal, truncatedFile } from '../diagnostics/catalogue/weights.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { type ElemType, elemBytes, elementCount } from '../ir/types.ts';
 import { type ByteSource, readSpan, spanSource, u64At, utf8, viewOf } from './bytes.ts';
 import { type Checkpoint, checkpointOf, type Nested } from './nested.ts';
-import { type GlobalCall, type Pickled, type PickledStorage, type PickledTensor, PickleEnds, unpickle } from './pickle.ts';
+import {
+  type GlobalCall,
+  type Pickled,
+  type PickledObject,
+  type PickledStorage,
+  type PickledTensor,
+  PickleEnds,
+  unpickle,
+} from './pickle.ts';
 import { extentOf } from './stored.ts';
 import type { ZipEntry } from './zip.ts';
 
@@ -26,6 +34,16 @@ const storageTypes: Readonly<Record<string, ElemType>> = {
   IntStorage: 'i32',
   LongStorage: 'i64',
   BoolStorage: 'bool',
+};
+/** Storages of numbers that no graph has, with the bytes of each. */
+const foreignStorages: Readonly<Record<string, { readonly elem: string; readonly bytes: number }>> = {
+  ComplexFloatStorage: { elem: 'complex64', bytes: 8 },
+  ComplexDoubleStorage: { elem: 'complex128', bytes: 16 },
+  QInt8Storage: { elem: 'qint8', bytes: 1 },
+  QUInt8Storage: { elem: 'quint8', bytes: 1 },
+  QInt32Storage: { elem: 'qint32', bytes: 4 },
+  QUInt4x2Storage: { elem: 'quint4x2', bytes: 1 },
+  QUInt2x4Storage: { elem: 'quint2x4', bytes: 1 },
 };
 const scalarTypes: Readonly<Record<string, ElemType>> = {
   float32: 'f32',
@@ -71,12 +89,16 @@ function rebuild(
   stride: Pickled | undefined,
   elem: ElemType | undefined,
   refuse: Refuse,
-): PickledTensor {
+): PickledTensor | PickledObject {
   if (typeof storage !== 'object' || storage === null || !('kind' in storage) || storage.kind !== 'storage')
     return refuse(`${kindOf(storage)} in place of a storage`, 'a storage');
   if (!isNatural(offset)) return refuse('an offset that is no natural number', 'a natural number');
   const dims = naturals(size, 'sizes', refuse);
   const strides = naturals(stride, 'strides', refuse);
+  if (storage.foreign) {
+    const { elem: name, bytes } = storage.foreign;
+    return { kind: 'opaque', name, tensor: { elem: name, bytes: bytes * elementCount(dims) }, dims };
+  }
   const type = elem ?? storage.elem;
   if (!type) return refuse('an untyped storage', 'an element type');
   if (dims.length !== strides.length) refuse(`${dims.length} sizes and ${strides.length} strides`, 'as many');
@@ -90,8 +112,46 @@ function rebuild(
 }
 
 const opaque =
-  (name: string): GlobalCall =>
-  () => ({ kind: 'opaque', name });
+  (name: string, quiet = true): GlobalCall =>
+  () => ({ kind: 'opaque', name, quiet });
+const nameOf = (value: Pickled | undefined): string | undefined =>
+  typeof value === 'object' && value !== null && 'kind' in value && (value.kind === 'global' || value.kind === 'opaque')
+    ? value.name
+    : undefined;
+const itemsOf = (value: Pickled | undefined): readonly Pickled[] =>
+  typeof value === 'object' && value !== null && 'kind' in value && (value.kind === 'tuple' || value.kind === 'list')
+    ? value.items
+    : [];
+/** A shape that is only shown; empty where it is none. */
+const shown = (value: Pickled | undefined): readonly number[] => {
+  const items = itemsOf(value);
+  return items.length <= 64 && items.every(isNatural) ? items : [];
+};
+const numpyTypes: Readonly<Record<string, string>> = { f: 'float', i: 'int', u: 'uint', c: 'complex' };
+
+/** An array, whose shape and type are set on it after it is made: (version, shape, dtype, order, bytes). */
+function numpyArray(): Pickled {
+  let name = 'a NumPy array';
+  let dims: readonly number[] | undefined;
+  return {
+    kind: 'opaque',
+    get name() {
+      return name;
+    },
+    get dims() {
+      return dims;
+    },
+    build(state) {
+      const [, shape, type] = itemsOf(state);
+      dims = shown(shape);
+      const [, kind = '', size = ''] = /^numpy\.dtype ([a-zA-Z])(\d*)$/.exec(nameOf(type) ?? '') ?? [];
+      const word = numpyTypes[kind];
+      const text =
+        word !== undefined ? `${word}${8 * Number(size)}` : { b: 'bool', U: 'text', S: 'bytes', O: 'Python objects' }[kind];
+      if (text !== undefined) name = `a NumPy array of ${text}`;
+    },
+  };
+}
 const firstArg: GlobalCall = (args, refuse) => args[0] ?? refuse('no arguments', 'one');
 
 /** Everything that a pickle may name. */
@@ -120,7 +180,7 @@ const globals: ReadonlyMap<string, GlobalCall> = new Map<string, GlobalCall>([
   ],
   ['collections.defaultdict', () => ({ kind: 'dict', entries: new Map() })],
   ['collections.Counter', opaque('collections.Counter')],
-  ['argparse.Namespace', opaque('argparse.Namespace')],
+  ['argparse.Namespace', opaque('argparse.Namespace', false)],
   ['__builtin__.set', opaque('set')],
   ['builtins.set', opaque('set')],
   ['__builtin__.dict', () => ({ kind: 'dict', entries: new Map() })],
@@ -128,7 +188,9 @@ const globals: ReadonlyMap<string, GlobalCall> = new Map<string, GlobalCall>([
   ['__builtin__.list', () => ({ kind: 'list', items: [] })],
   ['builtins.list', () => ({ kind: 'list', items: [] })],
   ['_codecs.encode', opaque('bytes')],
-  ['numpy.dtype', opaque('numpy.dtype')],
+  ['numpy.dtype', ([type]) => ({ kind: 'opaque', name: `numpy.dtype ${typeof type === 'string' ? type : ''}`, quiet: true })],
+  ['numpy.core.multiarray._reconstruct', numpyArray],
+  ['numpy._core.multiarray._reconstruct', numpyArray],
   ['numpy.core.multiarray.scalar', opaque('a NumPy scalar')],
   ['numpy._core.multiarray.scalar', opaque('a NumPy scalar')],
   ['torch.Size', (args, refuse) => args[0] ?? refuse('no sizes', 'a tuple')],
@@ -141,22 +203,38 @@ const globals: ReadonlyMap<string, GlobalCall> = new Map<string, GlobalCall>([
   [
     'torch._utils._rebuild_tensor_v3',
     (args, refuse) => {
-      const type = args[6];
-      const name =
-        typeof type === 'object' && type !== null && 'kind' in type && type.kind === 'global'
-          ? type.name.replace('torch.', '')
-          : '';
-      return rebuild(
-        args[0],
-        args[1],
-        args[2],
-        args[3],
-        scalarTypes[name] ?? refuse('an element type that is none', 'a torch dtype'),
-        refuse,
-      );
+      const type = nameOf(args[6])?.replace('torch.', '') ?? refuse('an element type that is none', 'a torch dtype');
+      const elem = scalarTypes[type];
+      if (elem) return rebuild(args[0], args[1], args[2], args[3], elem, refuse);
+      const dims = naturals(args[2], 'sizes', refuse);
+      const [storage] = args;
+      const held = typeof storage === 'object' && storage !== null && 'kind' in storage && storage.kind === 'storage';
+      return { kind: 'opaque', name: type, tensor: { elem: type, bytes: held ? storage.count : 0 }, dims };
     },
   ],
-  ...Object.keys(storageTypes).map((name): [string, GlobalCall] => [
+  ['torch._utils._rebuild_qtensor', (args, refuse) => rebuild(args[0], args[1], args[2], args[3], undefined, refuse)],
+  [
+    'torch._utils._rebuild_sparse_tensor',
+    ([, data]) => {
+      const parts = itemsOf(data);
+      // (indices, values, size, …) or, compressed, (rows, columns, values, size).
+      const at = parts.findIndex((part, i) => i > 1 && itemsOf(part).length > 0);
+      const elem = 'sparse tensor';
+      return { kind: 'opaque', name: elem, tensor: { elem, bytes: 0 }, dims: shown(parts[at]) };
+    },
+  ],
+  ['torch.serialization._get_layout', opaque('torch.layout')],
+  // A class derived from Tensor may keep other numbers than its tensor has.
+  [
+    'torch._tensor._rebuild_from_type_v2',
+    ([make, type, args], refuse) => {
+      const plain = ['torch.Tensor', 'torch._tensor.Tensor', 'torch.nn.parameter.Parameter'].includes(nameOf(type) ?? '');
+      const run = plain ? globals.get(nameOf(make) ?? '') : undefined;
+      const name = nameOf(type) ?? 'a tensor of a class of its own';
+      return run ? run(itemsOf(args), refuse) : { kind: 'opaque', name, tensor: { elem: name, bytes: 0 } };
+    },
+  ],
+  ...[...Object.keys(storageTypes), ...Object.keys(foreignStorages)].map((name): [string, GlobalCall] => [
     `torch.${name}`,
     (_args, refuse) => refuse('a call', 'a persistent id'),
   ]),
@@ -175,8 +253,12 @@ function storageId(
   find: (key: string, bytes: number, refuse: Refuse) => ByteSource | undefined,
   refuse: Refuse,
 ): PickledStorage {
-  const items =
-    typeof id === 'object' && id !== null && 'kind' in id && id.kind === 'tuple'
+  // Protocol 0 has the text of the tuple: ('storage', <class 'torch.FloatStorage'>, '0', 'cpu', 108).
+  const text =
+    typeof id === 'string' ? /^\('storage', <class '([\w.]+)'>, '([^'\\]*)', '[^'\\]*', (\d{1,16})(?:, None)?\)$/.exec(id) : null;
+  const items: readonly Pickled[] = text
+    ? ['storage', { kind: 'global', name: text[1] ?? '' }, text[2] ?? '', 'cpu', Number(text[3])]
+    : typeof id === 'object' && id !== null && 'kind' in id && id.kind === 'tuple'
       ? id.items
       : refuse(`${kindOf(id)} as a persistent id`, 'a tuple');
   const [what, type, key, , count, view] = items;
@@ -191,10 +273,19 @@ function storageId(
       ? type.name
       : refuse('a storage without a type', 'a torch storage');
   const elem = storageTypes[name.replace('torch.', '')];
-  if (!elem && !name.endsWith('.UntypedStorage')) return refuse(`a storage of type ${name}`, 'a torch storage');
+  const foreign = foreignStorages[name.replace('torch.', '')];
+  if (!elem && !foreign && !name.endsWith('.UntypedStorage')) return refuse(`a storage of type ${name}`, 'a torch storage');
   if (typeof key !== 'string' || !isNatural(count)) return refuse('a storage without key or size', 'both');
-  const bytes = find(key, count * (elem ? elemBytes[elem] : 1), refuse);
-  const whole: PickledStorage = { kind: 'storage', key, elem, count, begin: 0, ...(bytes && { bytes }) };
+  const bytes = find(key, count * (elem ? elemBytes[elem] : (foreign?.bytes ?? 1)), refuse);
+  const whole: PickledStorage = {
+    kind: 'storage',
+    key,
+    elem,
+    count,
+    begin: 0,
+    ...(bytes && { bytes }),
+    ...(foreign && { foreign }),
+  };
   if (view === undefined || view === null) return whole;
   const part = typeof view === 'object' && 'kind' in view && view.kind === 'tuple' ? view.items : [];
   const [, begin, length] = part;
@@ -203,13 +294,26 @@ function storageId(
   return { ...whole, begin, count: length };
 }
 
-/** Dicts, lists and tensors of a pickled value, without what does not matter. */
+/** Classes of networks, which hold tensors that no name says. */
+const moduleNames = /^(torch\.nn\.(?!parameter|utils)|torch\.fx\.|torchvision\.models\.|timm\.models\.|__torch__)/;
+
+/** A file that is one object and nothing else is refused by the name of the object. */
+function refuseAlone(value: Pickled, file: string): void {
+  if (typeof value !== 'object' || value === null || !('kind' in value) || (value.kind !== 'opaque' && value.kind !== 'global'))
+    return;
+  if (value.kind === 'opaque' && (value.entries || value.tensor)) return;
+  if (moduleNames.test(value.name)) fail(pickledModule, { with: { file, name: value.name } });
+  fail(refusedGlobal, { with: { file, name: value.name, offset: value.at ?? 0 } });
+}
+
+/** Dicts, lists and tensors of a pickled value, and placeholders of what is none of them. */
 function nestedOf(
   value: Pickled,
   file: string,
   bytesOf: (storage: PickledStorage) => { readonly source: ByteSource; readonly bigEndian: boolean },
 ): Nested {
   const limit = (found: string, expected: string): never => fail(damagedPickle, { with: { file, found, expected, offset: 0 } });
+  refuseAlone(value, file);
   let visited = 0;
   const walk = (x: Pickled, depth: number): Nested | undefined => {
     if (++visited > 1_000_000) limit('more than 1,000,000 entries, counted along every path', 'fewer');
@@ -235,6 +339,24 @@ function nestedOf(
           if (inner) children.push({ name: String(key), value: inner });
         }
         return children.length > 0 ? { kind: 'dict', children } : undefined;
+      }
+      case 'global':
+      case 'opaque': {
+        const object = x.kind === 'opaque' ? x : undefined;
+        if (object?.entries) {
+          const inner = walk({ kind: 'dict', entries: object.entries }, depth);
+          if (inner) return inner;
+        }
+        if (object?.quiet === true) return undefined;
+        const { elem, bytes } = object?.tensor ?? { elem: x.name, bytes: 0 };
+        return {
+          kind: 'foreign',
+          elem,
+          dims: object?.dims ?? [],
+          bytes,
+          object: object?.tensor === undefined,
+          module: moduleNames.test(x.name),
+        };
       }
       default:
         return undefined;
@@ -299,10 +421,15 @@ export async function openTorchZip(
   );
 }
 
-/** Whether these first bytes are the legacy stream's: a pickle of the number 0x1950a86a20f9469cfc6c. */
+/** Whether these first bytes are the legacy stream's: a pickle of the number 0x1950a86a20f9469cfc6c, in any protocol. */
 export function isLegacyTorch(head: Uint8Array): boolean {
-  const magic = [0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e];
-  return head[0] === 0x80 && magic.every((byte, i) => head[i + 2] === byte);
+  try {
+    const options = { file: '', origin: 0, budget: structureBudget(0), globals: new Map(), persistent: (): Pickled => null };
+    return unpickle(head.subarray(0, 64), 0, options).value === 0x1950a86a20f9469cfc6cn;
+  } catch {
+    // Nothing that begins otherwise need be a pickle at all.
+    return false;
+  }
 }
 
 /** magic, protocol version, system, the object, the list of storage keys, then per key a u64 count and its bytes. */
@@ -311,7 +438,7 @@ export async function openLegacyTorch(source: ByteSource): Promise<Checkpoint> {
   const damaged = (found: string, expected: string): never =>
     fail(damagedFile, { with: { format: 'legacy PyTorch', file, found, expected } });
   let bytes = await readSpan(source, 0, Math.min(source.size, 1 << 20), 'the pickles');
-  const storages = new Map<string, { readonly elem: ElemType | undefined; readonly length: number }>();
+  const storages = new Map<string, { readonly size: number; readonly length: number }>();
   /** Runs one pickle; where the bytes at hand end first, takes twice as many and runs it again. */
   const next = async (start: number): Promise<{ readonly value: Pickled; readonly end: number }> => {
     for (;;) {
@@ -336,7 +463,7 @@ export async function openLegacyTorch(source: ByteSource): Promise<Checkpoint> {
             );
             const known = storages.get(key);
             if (known && known.length !== total) refuse(`storage ${JSON.stringify(key)} in two sizes`, 'one');
-            storages.set(key, { elem: storage.elem, length: total });
+            storages.set(key, { size: storage.elem ? elemBytes[storage.elem] : (storage.foreign?.bytes ?? 1), length: total });
             return storage;
           },
         });
@@ -359,6 +486,7 @@ export async function openLegacyTorch(source: ByteSource): Promise<Checkpoint> {
       : damaged('no system dict', 'one');
   const bigEndian = facts.get('little_endian') === false;
   const object = await next(system.end);
+  refuseAlone(object.value, file);
   const keys = await next(object.end);
   const list =
     typeof keys.value === 'object' && keys.value !== null && 'kind' in keys.value && keys.value.kind === 'list'
@@ -373,7 +501,7 @@ export async function openLegacyTorch(source: ByteSource): Promise<Checkpoint> {
     if (spans.has(key)) damaged(`storage ${JSON.stringify(key)} twice`, 'each once');
     const head = viewOf(await readSpan(source, at, 8, `the size of storage ${JSON.stringify(key)}`));
     const count = bigEndian ? head.getUint32(0, false) * 4294967296 + head.getUint32(4, false) : u64At(head, 0);
-    const length = count * (known.elem ? elemBytes[known.elem] : 1);
+    const length = count * known.size;
     if (length !== known.length)
       damaged(`storage ${JSON.stringify(key)} of ${length} bytes`, `${known.length}, as the pickle says`);
     if (at + 8 + length > source.size)
@@ -511,7 +639,8 @@ export async function openTarTorch(source: ByteSource, entries: ReadonlyMap<stri
       kind: 'tuple',
       items: Array.from({ length: rank }, (_, axis) => at(from + axis)),
     });
-    tensors.set(keyOf(key), rebuild(storage, at(2 * rank), list(0), list(rank), undefined, damaged));
+    const tensor = rebuild(storage, at(2 * rank), list(0), list(rank), undefined, damaged);
+    if (tensor.kind === 'tensor') tensors.set(keyOf(key), tensor);
   }
   const object = await reader('pickle', (id, refuse) => {
     const items = typeof id === 'object' && id !== null && 'kind' in id && id.kind === 'tuple' ? id.items : undefined;

@@ -67,11 +67,15 @@ describe('a pickle', () => {
     ['builtins.eval', pickle('cbuiltins\neval\n(', text('1'), 'tR'), 'RES0503'],
     ['an attribute of something allowed', pickle('ccollections\nOrderedDict.fromkeys\n(]tR'), 'RES0503'],
     ['_load_from_bytes', pickle('ctorch.storage\n_load_from_bytes\n(', [0x43, 1, 0], 'tR'), 'RES0503'],
-    ['a class instance by INST', pickle('(ios\nsystem\n'), 'RES0504'],
-    ['an instance by OBJ', pickle('(', text('x'), 'o'), 'RES0504'],
+    ['a class instance by INST', pickle('(ios\nsystem\n'), 'RES0503'],
+    ['a class instance by OBJ', pickle('(cos\nsystem\no'), 'RES0503'],
+    ['a class instance by NEWOBJ_EX', pickle('cos\nsystem\n)}\x92'), 'RES0503'],
+    ['an object whose items are set', pickle('cos\nsystem\n)R'), 'RES0503'],
+    ['an instance of a text by OBJ', pickle('(', text('x'), 'o'), 'RES0505'],
     ['an extension', pickle('\x82\x01'), 'RES0504'],
-    ['NEWOBJ_EX', pickle(')}\x92'), 'RES0504'],
-    ['a persistent id by line', pickle('Pfoo\n'), 'RES0504'],
+    ['NEWOBJ_EX without a class', pickle(')}\x92'), 'RES0505'],
+    ['a buffer from elsewhere', pickle('\x97'), 'RES0504'],
+    ['a persistent id that is no tuple', pickle('Pfoo\n'), 'RES0505'],
     ['no opcode', pickle('\xfe'), 'RES0504'],
     ['a call of what is no global', pickle(')', ')R'), 'RES0505'],
     ['a storage called', pickle('ctorch\nFloatStorage\n)R'), 'RES0505'],
@@ -121,10 +125,19 @@ describe('a tensor', () => {
     ['of a storage that claims 2^60 bytes', tensor('0', 2 ** 58, 0, [2], [1])],
     ['with a negative size', tensor('0', 4, 0, [-2], [1])],
   ])('%s is refused', async (_what, item) => expect(await open(item)).toBe('RES0505'));
-  it('of complex numbers is refused by name', async () =>
-    expect(await open([...bytesOf('ctorch._utils\n_rebuild_tensor_v2\n(', storage('0', 2, 'ComplexFloatStorage'))])).toBe(
-      'RES0503',
-    ));
+  it('of complex numbers is a placeholder', async () =>
+    expect(
+      await open([
+        ...bytesOf(
+          'ctorch._utils\n_rebuild_tensor_v2\n(',
+          storage('0', 2, 'ComplexFloatStorage'),
+          'K\x00',
+          ints(2),
+          ints(1),
+          '\x89NtR',
+        ),
+      ]),
+    ).toBe('none'));
 });
 
 describe('a legacy file', () => {

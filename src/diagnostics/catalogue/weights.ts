@@ -35,8 +35,8 @@ export const refusedGlobal = defineDiagnostic({
   expected: msg`only tensors, numbers, strings and containers of them`,
   hint: msg`save tensors alone: torch.save(model.state_dict(), "model.pt")`,
   more:
-    'A pickle is a program: it may call any function of any Python module that is installed. rescc never executes one. It follows the few calls that rebuild tensors and containers and refuses every other name, ' +
-    'also harmless ones, because what is harmless cannot be told from the name.',
+    'A pickle is a program: it may call any function of any Python module that is installed. rescc never executes one. It follows the few calls that rebuild tensors and containers; ' +
+    'for whatever else a file names there is a placeholder, which matters only where the model wants it. This file is such an object and nothing else.',
 });
 
 export const refusedOpcode = defineDiagnostic({
@@ -45,7 +45,7 @@ export const refusedOpcode = defineDiagnostic({
   found: msg`${'file'}: ${'name'} at byte ${'offset'}`,
   expected: msg`only the opcodes that build tensors, numbers, strings and containers`,
   hint: msg`save tensors alone: torch.save(model.state_dict(), "model.pt")`,
-  more: 'Opcodes that make objects of arbitrary classes are refused by name, and so is what is no opcode at all.',
+  more: 'Buffers that lie outside of the file and codes of an extension registry have no meaning in the file alone, and what is no opcode has none at all.',
 });
 
 export const damagedPickle = defineDiagnostic({
