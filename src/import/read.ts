@@ -24,7 +24,18 @@ import {
   type Work,
 } from '../weights/onnx-tensor.ts';
 import { type StoredSpan, storedTensor } from '../weights/stored.ts';
-import { bytesSource, type Field, fieldsOf, varintAt, WireError, wireBytes, wireFixed32, wireVarint } from '../weights/wire.ts';
+import {
+  bytesSource,
+  type Field,
+  fieldsOf,
+  int32Of,
+  isKnown,
+  varintAt,
+  WireError,
+  wireBytes,
+  wireFixed32,
+  wireVarint,
+} from '../weights/wire.ts';
 import type {
   FileAttribute,
   FileDim,
@@ -73,6 +84,27 @@ class SpanNow extends Span {
     return this.source.readSync?.(this.start + start, length) ?? bug('a source that no longer reads at once');
   }
 }
+
+/** How the fields of AttributeProto stand on the wire. */
+const attributeFields: Readonly<Record<number, readonly number[]>> = {
+  1: [wireBytes],
+  2: [wireFixed32],
+  3: [wireVarint],
+  4: [wireBytes],
+  5: [wireBytes],
+  6: [wireBytes],
+  7: [wireFixed32, wireBytes],
+  8: [wireVarint, wireBytes],
+  9: [wireBytes],
+  10: [wireBytes],
+  11: [wireBytes],
+  14: [wireBytes],
+  15: [wireBytes],
+  20: [wireVarint],
+  21: [wireBytes],
+  22: [wireBytes],
+  23: [wireBytes],
+};
 
 /** A domain as nodes and imports are compared by it. */
 const domainOf = (text: string): string => (text === 'ai.onnx' ? '' : text);
@@ -157,8 +189,7 @@ class Reader {
 
   // ---------------------------------------------------------------------------------------------------------------- types
 
-  *#type(field: Field): Work<FileType> {
-    const bytes = (yield* this.pages.bytesOf(field, nameLimit, 'a type')).slice();
+  #type(bytes: Uint8Array): FileType {
     const key = bytes.length <= 4096 ? String.fromCharCode(...bytes) : undefined;
     const known = key === undefined ? undefined : this.#types.get(key);
     if (known) return known;
@@ -173,11 +204,18 @@ class Reader {
     this.#budget.spend(messageCost);
     let name = '';
     let type: FileType | undefined;
+    const parts: Uint8Array[] = [];
     for (let at = of.start; at < of.end; ) {
       const field = yield* this.#next(at, of.end);
       at = field.end;
+      if (field.type !== wireBytes) continue;
       if (field.number === 1) name = yield* this.#text(field);
-      else if (field.number === 2) type = yield* this.#type(field);
+      else if (field.number === 2) {
+        // A message that stands twice is one: protobuf merges the second into the first, as if their bytes stood together.
+        const bytes = (yield* this.pages.bytesOf(field, nameLimit, 'a type')).slice();
+        parts.push(bytes);
+        type = this.#type(parts.length === 1 ? bytes : joined(parts));
+      }
     }
     return { name, type };
   }
@@ -308,8 +346,8 @@ class Reader {
     let float: Field | undefined;
     let int: Field | undefined;
     let string: Field | undefined;
-    let tensor: Field | undefined;
-    let graph: Field | undefined;
+    const tensors: Field[] = [];
+    const subgraphs: Field[] = [];
     const floats: Field[] = [];
     const ints: Field[] = [];
     const strings: Field[] = [];
@@ -318,6 +356,7 @@ class Reader {
     for (let at = of.start; at < of.end; ) {
       const field = yield* this.#next(at, of.end);
       at = field.end;
+      if (!isKnown(field, attributeFields)) continue;
       switch (field.number) {
         case 1:
           name = yield* this.#text(field);
@@ -332,10 +371,10 @@ class Reader {
           string = field;
           break;
         case 5:
-          tensor = field;
+          tensors.push(field);
           break;
         case 6:
-          graph = field;
+          subgraphs.push(field);
           break;
         case 7:
           if (floats.length <= listLimit) floats.push(field);
@@ -351,7 +390,7 @@ class Reader {
           graphs.push(field);
           break;
         case 20:
-          type = field.value;
+          type = int32Of(field.value);
           break;
         case 21:
           reference = yield* this.#text(field);
@@ -375,8 +414,8 @@ class Reader {
         float && 1,
         int && 2,
         string && 3,
-        tensor && 4,
-        graph && 5,
+        tensors.length > 0 ? 4 : undefined,
+        subgraphs.length > 0 ? 5 : undefined,
         floats.length > 0 ? 6 : undefined,
         ints.length > 0 ? 7 : undefined,
         strings.length > 0 ? 8 : undefined,
@@ -400,12 +439,14 @@ class Reader {
         const value = yield* this.#string(string);
         return value === undefined ? { ...common, kind: 'other' } : { ...common, kind: 'string', value };
       }
-      case 4:
-        if (tensor?.type !== wireBytes) return { ...common, kind: 'other' };
-        return { ...common, kind: 'tensor', value: yield* this.tensor(tensor.start, tensor.end) };
+      case 4: {
+        if (tensors.length === 0) return { ...common, kind: 'other' };
+        const { reader, field } = yield* this.#together(tensors);
+        return { ...common, kind: 'tensor', value: yield* reader.tensor(field.start, field.end) };
+      }
       case 5:
-        if (graph?.type !== wireBytes) return { ...common, kind: 'other' };
-        return { ...common, kind: 'graph', value: yield* this.graph(graph, depth + 1) };
+        if (subgraphs.length === 0) return { ...common, kind: 'other' };
+        return { ...common, kind: 'graph', value: yield* this.#graphs(subgraphs, depth + 1) };
       case 6: {
         const value = yield* this.#floats(floats);
         return value ? { ...common, kind: 'floats', value } : { ...common, kind: 'other' };
@@ -498,7 +539,8 @@ class Reader {
       const field = yield* this.#next(at, of.end);
       const from = at;
       at = field.end;
-      switch (field.number) {
+      // Every field of a node is a text or a message. One of another wire type is none that protobuf knows, and goes back as it is.
+      switch (field.type === wireBytes ? field.number : 0) {
         case 1:
           inputs.push(yield* this.#text(field));
           break;
@@ -512,7 +554,6 @@ class Reader {
           opType = yield* this.#text(field);
           break;
         case 5:
-          if (field.type !== wireBytes) throw new WireError(`an attribute of wire type ${field.type} at ${from}`);
           attributes.push(yield* this.#sharedAttribute(field, depth));
           break;
         case 7:
@@ -530,6 +571,30 @@ class Reader {
     return { name, domain, opType, overload, inputs, outputs, attributes, rest: joined(rest) };
   }
 
+  /** A graph that stands more than once is one, with the nodes of all of them, as if their bytes stood together. */
+  *#graphs(parts: readonly Field[], depth: number): Work<FileGraph> {
+    const { reader, field } = yield* this.#together(parts);
+    const graph = yield* reader.graph(field, depth);
+    if (reader !== this) this.notes.push(...reader.notes);
+    return graph;
+  }
+
+  /** Where the bytes of some fields stand one after another: protobuf's way of merging a message that stands more than once. */
+  *#together(parts: readonly Field[]): Work<{ readonly reader: Reader; readonly field: Field }> {
+    const [first = bug('no fields'), ...more] = parts;
+    if (more.length === 0) return { reader: this, field: first };
+    const bytes: Uint8Array[] = [];
+    for (const part of parts) {
+      this.#copies(part.end - part.start);
+      bytes.push((yield* this.pages.bytesOf(part, copiedLimit, 'a message that stands twice')).slice());
+    }
+    const whole = joined(bytes);
+    const { source } = this;
+    const sibling = source.sibling?.bind(source);
+    const reader = new Reader({ ...memorySource(this.file, whole), ...(sibling && { sibling }) });
+    return { reader, field: { ...first, start: 0, end: whole.length } };
+  }
+
   *graph(of: Field, depth: number): Work<FileGraph> {
     if (depth > depthLimit) this.#limit(`sub-graphs more than ${depthLimit} deep`, 'fewer');
     let name = '';
@@ -544,9 +609,7 @@ class Reader {
       const field = yield* this.#next(at, of.end);
       const from = at;
       at = field.end;
-      const known = [1, 5, 11, 12, 13, 15].includes(field.number);
-      if (known && field.type !== wireBytes) throw new WireError(`a part of a graph of wire type ${field.type} at ${from}`);
-      switch (field.number) {
+      switch (field.type === wireBytes ? field.number : 0) {
         case 1:
           nodes.push(yield* this.#node(field, depth));
           break;
@@ -594,8 +657,8 @@ class Reader {
     for (let at = of.start; at < of.end; ) {
       const field = yield* this.#next(at, of.end);
       at = field.end;
-      if (field.number === 1) domain = domainOf(yield* this.#text(field));
-      else if (field.number === 2) version = field.value;
+      if (field.number === 1 && field.type === wireBytes) domain = domainOf(yield* this.#text(field));
+      else if (field.number === 2 && field.type === wireVarint) version = field.value;
     }
     const before = into.get(domain);
     if (before !== undefined && before !== version)
@@ -622,10 +685,8 @@ class Reader {
     const opsets = new Map<string, number>();
     for (let at = of.start; at < of.end; ) {
       const field = yield* this.#next(at, of.end);
-      const from = at;
       at = field.end;
-      if ([7, 9, 11].includes(field.number) && field.type !== wireBytes)
-        throw new WireError(`a part of a function of wire type ${field.type} at ${from}`);
+      if (field.type !== wireBytes) continue;
       switch (field.number) {
         case 1:
           name = yield* this.#text(field);
@@ -666,7 +727,7 @@ class Reader {
     let irVersion = 0;
     let producerName = '';
     let producerVersion = '';
-    let graph: FileGraph | undefined;
+    const graphs: Field[] = [];
     let training = false;
     const opsets = new Map<string, number>();
     const metadata: (readonly [string, string])[] = [];
@@ -676,9 +737,7 @@ class Reader {
       const field = yield* this.#next(at, source.size);
       const from = at;
       at = field.end;
-      if ([7, 8, 14, 25].includes(field.number) && field.type !== wireBytes)
-        throw new WireError(`a part of the model of wire type ${field.type} at ${from}`);
-      switch (field.number) {
+      switch (field.type === (field.number === 1 ? wireVarint : wireBytes) ? field.number : 0) {
         case 1:
           irVersion = field.value;
           break;
@@ -689,8 +748,7 @@ class Reader {
           producerVersion = yield* this.#text(field);
           break;
         case 7:
-          if (graph) throw new WireError(`a second graph at ${from}`);
-          graph = yield* this.graph(field, 0);
+          graphs.push(field);
           break;
         case 8:
           yield* this.#opset(field, opsets);
@@ -701,7 +759,7 @@ class Reader {
           for (let inner = field.start; inner < field.end; ) {
             const part = yield* this.#next(inner, field.end);
             inner = part.end;
-            if (part.number !== 1 && part.number !== 2) continue;
+            if (part.type !== wireBytes || (part.number !== 1 && part.number !== 2)) continue;
             this.#copies(part.end - part.start);
             const text = utf8(yield* this.pages.bytesOf(part, copiedLimit, 'metadata'));
             if (text === undefined) throw new WireError(`metadata that is no UTF-8 at ${part.start}`);
@@ -723,7 +781,8 @@ class Reader {
       }
     }
     if (training) notes.push('training_info is left out: the model is optimised for inference');
-    if (!graph) throw new WireError('no graph');
+    if (graphs.length === 0) throw new WireError('no graph');
+    const graph = yield* this.#graphs(graphs, 0);
     if (!Number.isSafeInteger(irVersion) || irVersion < 1) throw new WireError(`IR version ${irVersion}`);
     const opset = opsets.get('');
     const refuse = (found: string): never => fail(importedOpset, { with: { file, found, min: minOpset, max: maxOpset } });
@@ -781,6 +840,8 @@ function typeAt(bytes: Uint8Array, start: number, end: number, depth: number): O
   if (depth > depthLimit) throw new WireError(`types more than ${depthLimit} deep`);
   const pages = new TypeBytes(bytes);
   let made: Omit<FileType, 'proto'> = { text: 'unknown' };
+  let last = 0;
+  let pieces: readonly Uint8Array[] = [];
   const inner = (of: Field, number: number): string => {
     let text = 'unknown';
     for (const field of pages.fields(of.start, of.end))
@@ -789,13 +850,20 @@ function typeAt(bytes: Uint8Array, start: number, end: number, depth: number): O
   };
   for (const field of pages.fields(start, end)) {
     if (field.type !== wireBytes) continue;
-    if (field.number === 1) made = tensorType(pages, field, '');
-    else if (field.number === 8) made = { text: tensorType(pages, field, 'sparse').text };
+    // The last member of the oneof counts; one that stands several times in a row is merged.
+    pieces =
+      field.number === last ? [...pieces, bytes.subarray(field.start, field.end)] : [bytes.subarray(field.start, field.end)];
+    last = field.number;
+    if (field.number === 1) {
+      const whole = joined(pieces);
+      made = tensorType(new TypeBytes(whole), { ...field, start: 0, end: whole.length }, '');
+    } else if (field.number === 8) made = { text: tensorType(pages, field, 'sparse').text };
     else if (field.number === 4) made = { text: `seq(${inner(field, 1)})` };
     else if (field.number === 9) made = { text: `optional(${inner(field, 1)})` };
     else if (field.number === 5) {
       let key = 0;
-      for (const part of pages.fields(field.start, field.end)) if (part.number === 1) key = part.value;
+      for (const part of pages.fields(field.start, field.end))
+        if (part.number === 1 && part.type === wireVarint) key = part.value;
       made = { text: `map(${typeName(key)}, ${inner(field, 2)})` };
     } else if (field.number === 7) made = { text: 'opaque' };
   }
@@ -808,17 +876,18 @@ function tensorType(pages: TypeBytes, of: Field, prefix: string): Omit<FileType,
   let type = 0;
   let dims: FileDim[] | undefined;
   for (const field of pages.fields(of.start, of.end)) {
-    if (field.number === 1) type = field.value;
+    if (field.number === 1 && field.type === wireVarint) type = int32Of(field.value);
     else if (field.number === 2 && field.type === wireBytes) {
-      dims = [];
+      // A shape that stands twice is one, with the dimensions of both.
+      dims ??= [];
       for (const part of pages.fields(field.start, field.end)) {
         if (part.number !== 1 || part.type !== wireBytes) continue;
         if (dims.length >= rankLimit) throw new WireError(`a type with more than ${rankLimit} dimensions`);
         let dim: FileDim;
         for (const what of pages.fields(part.start, part.end)) {
           // Some exporters write −1 for a size that is not known.
-          if (what.number === 1) dim = Number.isSafeInteger(what.value) ? what.value : undefined;
-          else if (what.number === 2) dim = pages.text(what) || undefined;
+          if (what.number === 1 && what.type === wireVarint) dim = Number.isSafeInteger(what.value) ? what.value : undefined;
+          else if (what.number === 2 && what.type === wireBytes) dim = pages.text(what) || undefined;
         }
         dims.push(dim);
       }

@@ -14,6 +14,8 @@ import {
   fieldAt,
   fieldHead,
   fieldsOf,
+  int32Of,
+  isKnown,
   textOf,
   varintAt,
   WireError,
@@ -180,6 +182,23 @@ export interface TensorFields {
   segment: boolean;
 }
 
+/** How the fields of TensorProto stand on the wire. */
+const tensorFields: Readonly<Record<number, readonly number[]>> = {
+  1: [wireVarint, wireBytes],
+  2: [wireVarint],
+  3: [wireBytes],
+  4: [wireFixed32, wireBytes],
+  5: [wireVarint, wireBytes],
+  6: [wireBytes],
+  7: [wireVarint, wireBytes],
+  8: [wireBytes],
+  9: [wireBytes],
+  10: [wireFixed64, wireBytes],
+  11: [wireVarint, wireBytes],
+  13: [wireBytes],
+  14: [wireVarint],
+};
+
 export function* readTensor(pages: Pages, start: number, end: number): Work<TensorFields> {
   const tensor: TensorFields = {
     name: '',
@@ -195,6 +214,7 @@ export function* readTensor(pages: Pages, start: number, end: number): Work<Tens
   for (let at = start; at < end; ) {
     const field = pages.fieldHere(at, end) ?? (yield* pages.field(at, end));
     at = field.end;
+    if (!isKnown(field, tensorFields)) continue;
     switch (field.number) {
       case 1: {
         if (field.type === wireVarint) tensor.dims.push(field.value);
@@ -214,7 +234,7 @@ export function* readTensor(pages: Pages, start: number, end: number): Work<Tens
         break;
       }
       case 2:
-        tensor.type = field.value;
+        tensor.type = int32Of(field.value);
         break;
       case 3:
         tensor.segment = true;
@@ -244,6 +264,7 @@ export function* readTensor(pages: Pages, start: number, end: number): Work<Tens
         for (let inner = field.start; inner < field.end; ) {
           const part = pages.fieldHere(inner, field.end) ?? (yield* pages.field(inner, field.end));
           inner = part.end;
+          if (part.type !== wireBytes) continue;
           if (part.number === 1) key = yield* pages.text(part);
           else if (part.number === 2) value = yield* pages.text(part);
         }
@@ -300,7 +321,7 @@ function decodedSource(
     const message = bytesSource(bytes);
     try {
       for (const f of fieldsOf(message)) {
-        if (f.number !== field) continue;
+        if (f.number !== field || !isKnown(f, tensorFields)) continue;
         if (field === 4 || field === 10) copy(f.start, f.end);
         else if (f.type === wireVarint) put(varintAt(message, f.start).whole);
         else

@@ -175,3 +175,16 @@ export function textOf(source: WireSource, field: Field): string {
   }
   return units.join('');
 }
+
+/**
+ * Whether a field stands as its message declares it; protobuf takes one of another wire type for a field that it does not know. `types` lists the wire
+ * types by field number: `wireBytes` beside another one for repeated numbers, which may be packed or not.
+ */
+export function isKnown(field: Field, types: Readonly<Record<number, readonly number[]>>): boolean {
+  return types[field.number]?.includes(field.type) === true;
+}
+
+/** The int32 that protobuf makes of a varint: its low 32 bits. */
+export function int32Of(value: number): number {
+  return (value % 4294967296) | 0;
+}
