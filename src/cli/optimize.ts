@@ -10,7 +10,6 @@ import type { Graph } from '../ir/graph.ts';
 import { printGraph } from '../ir/print.ts';
 import { type OptimizeOnnxOptions, type OptimizeResult, optimizeOnnx } from '../optimize.ts';
 import { explainRule, passNames } from '../passes/pipeline.ts';
-import { availableProviders } from '../runtime/available.ts';
 import { type EquivalenceReport, verifyOptimized } from '../runtime/equivalence.ts';
 import { providers } from '../runtime/provider.ts';
 import { verifyTable } from '../runtime/verify-table.ts';
@@ -24,7 +23,7 @@ import { reportJson, reportText } from './optimize-report.ts';
 import { checkPasses, collect, type OutputFlags, type PassFlags, wholeNumber, withOutput, withPasses } from './options.ts';
 import { Exit, err, exitCodes, out, report, say, stopOnErrors } from './output.ts';
 import { explainRefusals, statsTable } from './pass-report.ts';
-import { askedProviders, type PictureFlags, readInputs, verifyJson, withPictures } from './verify-options.ts';
+import { type PictureFlags, providersFor, readInputs, verifyJson, withPictures } from './verify-options.ts';
 
 type Emit = 'onnx' | 'onnx-text' | 'ir' | 'dot' | 'svg';
 const emits: readonly Emit[] = ['onnx', 'onnx-text', 'ir', 'dot', 'svg'];
@@ -218,7 +217,7 @@ export async function prove(
 ): Promise<EquivalenceReport> {
   const { graph, onnx, unoptimized, report: made } = result;
   if (!graph || !onnx || !unoptimized || !made) return bug('a proof of what was not made');
-  const eps = askedProviders(flags.ep) ?? (await availableProviders());
+  const { eps, absent } = await providersFor(flags.ep);
   const progress = process.stderr.isTTY && !flags.quiet && !flags.json;
   const proof = await verifyOptimized({
     original: source.original,
@@ -249,5 +248,5 @@ export async function prove(
     ...(progress && { progress: (step: string) => process.stderr.write(`\r\u001b[K${step}`) }),
   });
   if (progress) process.stderr.write('\r\u001b[K');
-  return proof;
+  return { ...proof, notes: [...absent, ...(proof.notes ?? [])] };
 }

@@ -4,6 +4,7 @@ import { badOption } from '../diagnostics/catalogue/cli.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import type { Graph } from '../ir/graph.ts';
 import { type HostTensor, typeText } from '../ir/types.ts';
+import { availableProviders } from '../runtime/available.ts';
 import { filesByInput, loadInput, type Noticed, signaturesOf } from '../runtime/load.ts';
 import { isProvider, type Provider, providers } from '../runtime/provider.ts';
 import type { VerifyReport } from '../runtime/verify.ts';
@@ -20,6 +21,19 @@ export function askedProviders(list: string): readonly Provider[] | undefined {
       with: { option: '--ep', found: ep, expected: `auto, or a list of ${providers.join(', ')}`, hint: '--ep cpu,webgpu' },
     });
   });
+}
+
+/** What `--ep` asks for; of what `auto` looked for and did not find, a line each. */
+export async function providersFor(
+  list: string,
+): Promise<{ readonly eps: readonly Provider[]; readonly absent: readonly string[] }> {
+  const asked = askedProviders(list);
+  if (asked) return { eps: asked, absent: [] };
+  const absent: string[] = [];
+  const eps = await availableProviders(undefined, (ep, why) =>
+    absent.push(`--ep auto: ${ep} was looked for and not found (${why})`),
+  );
+  return { eps, absent };
 }
 
 export interface PictureFlags {
@@ -72,6 +86,8 @@ export async function readInputs(
 export function verifyJson(verified: VerifyReport): Readonly<Record<string, unknown>> {
   return {
     seed: verified.seed,
+    notes: verified.notes ?? [],
+    degenerate: verified.degenerate ?? [],
     cases: verified.cases.map((c) => ({ name: c.name, sizes: Object.fromEntries(c.bindings) })),
     runs: verified.runs.map((r) => ({
       provider: r.provider,

@@ -3,7 +3,6 @@ import { extname } from 'node:path';
 import type { Command } from 'commander';
 import { compile } from '../compile.ts';
 import { optimizeOnnx } from '../optimize.ts';
-import { availableProviders } from '../runtime/available.ts';
 import { verifyModel } from '../runtime/verify.ts';
 import { verifyTable } from '../runtime/verify-table.ts';
 import { exprOf, materialize } from '../weights/expr.ts';
@@ -11,7 +10,7 @@ import { readSource } from './files.ts';
 import { type FileFlags, openFile, optionsOf, prove, shapesOf, withFile } from './optimize.ts';
 import { compileOptions, type ModelFlags, type WeightFlags, withModel, withOutput, withPasses, withWeights } from './options.ts';
 import { Exit, exitCodes, out, report, stopOnErrors } from './output.ts';
-import { askedProviders, readInputs, verifyJson } from './verify-options.ts';
+import { askedProviders, providersFor, readInputs, verifyJson } from './verify-options.ts';
 
 interface Flags extends ModelFlags, WeightFlags, FileFlags {}
 
@@ -45,15 +44,15 @@ async function runFile(file: string, flags: Flags): Promise<void> {
 }
 
 async function run(file: string, flags: Flags): Promise<void> {
-  const asked = askedProviders(flags.ep);
+  askedProviders(flags.ep);
   const result = await compile(readSource(file), { ...compileOptions(flags), keepUnoptimized: true });
   stopOnErrors(flags, result.diagnostics);
   const { graph, unoptimized } = result;
   if (!graph || !unoptimized) return;
-  const eps = asked ?? (await availableProviders());
+  const { eps, absent } = await providersFor(flags.ep);
   const inputs = await readInputs(flags.input ?? [], unoptimized, flags);
   const progress = process.stderr.isTTY && !flags.quiet && !flags.json;
-  const verified = await verifyModel({
+  const found = await verifyModel({
     before: unoptimized,
     after: graph,
     constants: (value) => materialize(exprOf(value)),
@@ -68,10 +67,11 @@ async function run(file: string, flags: Flags): Promise<void> {
     ...(progress && { progress: (step: string) => process.stderr.write(`\r\u001b[K${step}`) }),
   });
   if (progress) process.stderr.write('\r\u001b[K');
+  const verified = { ...found, notes: [...absent, ...(found.notes ?? [])] };
   if (flags.json) report(flags, verified.diagnostics, { ok: verified.ok, ...verifyJson(verified) });
   else {
     if (!flags.quiet) out(verifyTable(verified));
-    if (!verified.ok) report(flags, verified.diagnostics);
+    report(flags, verified.diagnostics);
   }
   if (!verified.ok) throw new Exit(exitCodes.failed);
 }

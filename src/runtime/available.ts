@@ -23,8 +23,14 @@ const oneNode: OnnxModel = {
   },
 };
 
-/** The providers that run, `cpu` first. Takes about half a second, most of it for processes of the GPU providers. */
-export async function availableProviders(environment?: Readonly<Record<string, string>>): Promise<readonly Provider[]> {
+/**
+ * The providers that run, `cpu` first; of the others `absent` is told why not. Takes about half a second, most of it for processes of the GPU
+ * providers.
+ */
+export async function availableProviders(
+  environment?: Readonly<Record<string, string>>,
+  absent?: (ep: Provider, why: string) => void,
+): Promise<readonly Provider[]> {
   const bytes = await onnxBytes(oneNode);
   const found: Provider[] = [];
   for (const ep of providers) {
@@ -39,6 +45,8 @@ export async function availableProviders(environment?: Readonly<Record<string, s
     } catch (error) {
       // Being absent is an answer here; anything but a diagnostic is a bug. Without onnxruntime itself there is nothing to choose from.
       if (!(error instanceof DiagnosticError) || error.diagnostics.some((d) => d.code === 'RES0800')) throw error;
+      const [said] = error.diagnostics;
+      absent?.(ep, said ? `${said.code}, ${said.title}` : 'it does not run');
     }
   }
   return found;

@@ -34,13 +34,23 @@ import { roundTo } from '../weights/round.ts';
 import { smallestFailing } from './bisect.ts';
 import { blameRuntime, crashOf, isCrash, runtimeText } from './blame.ts';
 import { bounds, compareOutputs, errorText, exponent, type OutputError, precisionOf } from './compare.ts';
+import { Coverage, coveringSizes } from './covering.ts';
 import { freeTrials, type NarrowedShape, narrowedOptions } from './free-sizes.ts';
-import { type Bindings, bindingsOf, bindingsText, randomInputs, smallestBindings, symbolsOf } from './inputs.ts';
+import { type Bindings, bindingsOf, bindingsText, randomInputs, symbolsOf } from './inputs.ts';
 import { Judge, unstable } from './judge.ts';
 import { RuntimeProcess } from './provider.ts';
 import { openSession, type Placement, type Provider, type Session } from './session.ts';
 import { withThreads } from './threads.ts';
-import { companions, materialised, rank, type VerifyCase, type VerifyReport, type VerifyRun } from './verify.ts';
+import {
+  companions,
+  materialised,
+  rank,
+  signedCases,
+  type VerifyCase,
+  type VerifyReport,
+  type VerifyRun,
+  watched,
+} from './verify.ts';
 
 /** A rewrite, as the passes count them. */
 export interface Rewrite {
@@ -158,6 +168,7 @@ class Work {
   /** Per case and output: the change that noise makes, of floats relative, of others as a count. */
   readonly #noise = new Map<Case, ReadonlyMap<string, number>>();
   readonly #unstable = new Set<string>();
+  readonly #coverage: Coverage;
   readonly #judges = new Map<Case, Judge>();
   readonly #witnesses = new Map<Case, ReadonlyMap<string, Witness>>();
   /** Outputs that a provider was blamed for. */
@@ -167,6 +178,7 @@ class Work {
   constructor(options: EquivalenceOptions) {
     this.#options = options;
     this.#process = new RuntimeProcess(options.environment);
+    this.#coverage = new Coverage(options.before);
     this.#seed = options.seed ?? 0;
     this.#level = options.level ?? '-O1';
     const precision = precisionOf([...graphsIn(options.before), ...graphsIn(options.after)]);
@@ -256,19 +268,23 @@ class Work {
         const name = names[i];
         if (name !== undefined && bindings) await tryOne(name, bindings, this.#random(bindings, 'usual'));
       }
+      const usual = out[0];
+      for (const { name, bindings, inputs: given } of usual ? signedCases(before, usual, this.#seed, this.#notes) : []) {
+        await tryOne(name, bindings, given);
+      }
       if (out.length === 0 && crashes === 0) {
         for (const { bindings, integers, other } of attempts(before, first)) {
           if (await tryOne('found', bindings, this.#random(bindings, integers, other))) break;
         }
-      } else if (out.length === 1 && names.length === 2) {
+      } else if (names.length === 2 && out.filter(({ name }) => names.includes(name)).length === 1) {
         this.#notes.push(`the original does not run at the ${out[0]?.name === 'smallest' ? 'next odd' : 'smallest'} sizes`);
       }
-      const usual = out[0]?.bindings ?? first;
+      const sizes = out[0]?.bindings ?? first;
       /** By what was open: whether the original runs at another size of it. */
       const settled = new Map<string, boolean>();
-      for (const { what, graph, sizes } of freeTrials(before, this.#options.narrowed ?? [])) {
+      for (const { what, graph, sizes: other } of freeTrials(before, this.#options.narrowed ?? [])) {
         for (const integers of settled.get(what) ? [] : (['usual', 0, 1] as const)) {
-          const bindings = new Map([...usual, ...sizes]);
+          const bindings = new Map([...sizes, ...other]);
           const runs = await tryOne('free', bindings, this.#random(bindings, integers, 0, graph));
           settled.set(what, runs);
           if (runs) break;
@@ -499,6 +515,7 @@ class Work {
       diagnostics: this.#sink.list,
       against: compared,
       notes: this.#notes,
+      degenerate: this.#judges.size > 0 ? this.#coverage.degenerate() : [],
       culprit,
     };
   }
@@ -525,7 +542,8 @@ class Work {
       return undefined;
     }
     try {
-      return evaluateGraph(before, completed(before, one.inputs), constants);
+      this.#coverage.sizes(one.bindings);
+      return evaluateGraph(before, completed(before, one.inputs), constants, { evaluate: watched(this.#coverage) });
     } catch (error) {
       if (!(error instanceof EvaluationError)) throw error;
       this.#notes.push(`no float64 reference at the ${one.name} sizes: ${error.message}`);
@@ -854,7 +872,7 @@ function noReference(graph: Graph): string | undefined {
 /** The smallest sizes and the next odd ones; 1 for everything where no size suits every operator. */
 function startingSizes(graph: Graph): readonly [Bindings, Bindings | undefined] {
   try {
-    const { smallest, nextOdd } = smallestBindings(graph);
+    const { smallest, nextOdd } = coveringSizes(graph);
     return [smallest, bindingsText(smallest) === bindingsText(nextOdd) ? undefined : nextOdd];
   } catch (error) {
     if (!(error instanceof DiagnosticError)) throw error;

@@ -50,10 +50,14 @@ export interface SizesToTry {
 
 /**
  * The smallest legal and the next odd value of every symbol, promises kept: `H % 32 == 0` gives 32 and 96. All symbols are doubled
- * until every tensor has elements, then each is made as small as it goes while the others stay; those that are fixed stay so. Throws
- * `DiagnosticError` (RES0812).
+ * until every tensor has elements and `enough` is so, then each is made as small as it goes while the others stay; those that are fixed stay
+ * so. Throws `DiagnosticError` (RES0812).
  */
-export function smallestBindings(graph: Graph, fixed: Bindings = new Map()): SizesToTry {
+export function smallestBindings(
+  graph: Graph,
+  fixed: Bindings = new Map(),
+  enough: (bindings: Bindings) => boolean = () => true,
+): SizesToTry {
   const symbols = symbolsOf(graph);
   const dims = dependentDims(graph, symbols);
   const sizes = (factors: ReadonlyMap<string, number>): Bindings =>
@@ -63,12 +67,13 @@ export function smallestBindings(graph: Graph, fixed: Bindings = new Map()): Siz
     return dims.find((dim) => !((dim.evaluate(bindings) ?? 0) >= 1));
   };
   const names = [...symbols.keys()].filter((name) => !fixed.has(name));
+  const fits = (factors: ReadonlyMap<string, number>): boolean => !firstIllegal(factors) && enough(sizes(factors));
   let factors = new Map(names.map((name) => [name, 1]));
   for (let doublings = 0; ; doublings++) {
     const illegal = firstIllegal(factors);
-    if (!illegal) break;
+    if (!illegal && enough(sizes(factors))) break;
     if (doublings === maxDoublings) {
-      const found = `${illegal.toString()} is below 1 for ${bindingsText(sizes(factors))}`;
+      const found = `${illegal?.toString() ?? 'what is asked of the sizes'} is below 1 for ${bindingsText(sizes(factors))}`;
       return fail(catalogue.noLegalSize, { with: { found, hint: 'give the size: --input NAME=tensor.npy' } });
     }
     factors = new Map([...factors].map(([name, n]) => [name, n * 2]));
@@ -79,14 +84,14 @@ export function smallestBindings(graph: Graph, fixed: Bindings = new Map()): Siz
     let low = 0;
     while (high - low > 1) {
       const middle = (low + high) >> 1;
-      if (firstIllegal(new Map([...factors, [name, middle]]))) low = middle;
-      else high = middle;
+      if (fits(new Map([...factors, [name, middle]]))) high = middle;
+      else low = middle;
     }
     factors.set(name, high);
   }
   let odd = new Map([...factors].map(([name, n]) => [name, n % 2 === 0 ? n + 1 : n + 2]));
-  for (let tries = 0; firstIllegal(odd) && tries < 1000; tries++) odd = new Map([...odd].map(([name, n]) => [name, n + 2]));
-  return { smallest: sizes(factors), nextOdd: firstIllegal(odd) ? sizes(factors) : sizes(odd) };
+  for (let tries = 0; !fits(odd) && tries < 1000; tries++) odd = new Map([...odd].map(([name, n]) => [name, n + 2]));
+  return { smallest: sizes(factors), nextOdd: fits(odd) ? sizes(odd) : sizes(factors) };
 }
 
 /** `N = 1, H = 32` */
@@ -230,6 +235,10 @@ export function declaredTensor(type: TensorType, dims: readonly number[], range:
 export interface RandomOptions {
   /** Ranges by input name, [low, high); integers that index a table are found without. */
   readonly ranges?: ReadonlyMap<string, { readonly low: number; readonly high: number }> | undefined;
+  /** Floats all of one sign, as far as their range has room for it. */
+  readonly sign?: 'negative' | 'positive' | undefined;
+  /** Floats without a range this many times as large. */
+  readonly factor?: number | undefined;
 }
 
 /**
@@ -255,9 +264,29 @@ export function randomInputs(
     const dims = boundDims(input.type, bindings);
     const data = given ? undefined : shapeFor(input, dims, bindings);
     const range = given ?? rangeOf(input, bindings);
-    out.set(name, data ? { elem: input.type.elem, dims, data } : randomTensor(input.type.elem, dims, `${seed}:${name}`, range));
+    const tensor = data
+      ? { elem: input.type.elem, dims, data }
+      : randomTensor(input.type.elem, dims, `${seed}:${name}`, signed(range, options.sign));
+    out.set(name, range || data ? tensor : bent(tensor, options));
   }
   return out;
+}
+
+/** The part of a range that has the sign; the range where it has none. */
+function signed(range: Range | undefined, sign: RandomOptions['sign']): Range | undefined {
+  if (!range || !sign) return range;
+  const part = sign === 'negative' ? { ...range, high: Math.min(0, range.high) } : { ...range, low: Math.max(0, range.low) };
+  return part.low < part.high ? part : range;
+}
+
+/** Floats that nothing gives a range, of one sign or scaled. */
+function bent(tensor: HostTensor, { sign, factor = 1 }: RandomOptions): HostTensor {
+  const { elem, dims } = tensor;
+  if (!isFloat(elem) || (!sign && factor === 1)) return tensor;
+  const turned = (v: number): number => (sign === 'negative' ? -Math.abs(v) : sign === 'positive' ? Math.abs(v) : v);
+  const data = tensor.data.map((v) => factor * turned(v));
+  roundTo(elem, data);
+  return { elem, dims, data };
 }
 
 function noTensor(name: string, found: string): never {

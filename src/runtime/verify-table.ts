@@ -31,11 +31,16 @@ export function verifyData(report: VerifyReport): Readonly<Record<string, unknow
         largest: number(output.largest),
       })),
     })),
+    degenerate: report.degenerate ?? [],
     suspects: report.suspects.map(({ scope, operator, nearest }) => ({ scope, operator, nearest: nearest ?? null })),
   };
 }
 
+/** Cases at sizes of another one; the table has a row of those alone that are not ok. */
+const variants: ReadonlySet<VerifyRun['case']> = new Set(['negative', 'positive', 'scaled']);
 const tableWidth = 80;
+/** Of what no run exercised. */
+const mostLines = 6;
 
 /**
  * What was measured, as a table of at most 80 columns: one line per run, then sizes, adapters, the nodes that left their provider, and
@@ -43,7 +48,9 @@ const tableWidth = 80;
  */
 export function verifyTable(report: VerifyReport): string {
   const rows = [['provider', 'passes', 'runtime', 'sizes', 'nodes', 'left', 'absolute', 'relative', 'verdict']];
+  const others = report.runs.filter((run) => variants.has(run.case) && run.ok && run.verdict === undefined);
   for (const run of report.runs) {
+    if (others.includes(run)) continue;
     const output = worst(run);
     const numbers = output
       ? [isFloat(output.elem) ? exponent(output.absolute) : `${output.absolute} uneq.`, exponent(output.relative)]
@@ -69,7 +76,12 @@ export function verifyTable(report: VerifyReport): string {
   });
   lines.push('');
   for (const one of report.cases) {
-    if (one.bindings.size > 0) lines.push(...wrapped(`${one.name}: ${bindingsText(one.bindings)}`));
+    if (one.bindings.size > 0 && !variants.has(one.name)) lines.push(...wrapped(`${one.name}: ${bindingsText(one.bindings)}`));
+  }
+  if (others.length > 0) {
+    const names = [...new Set(others.map((run) => run.case))].join(', ');
+    const error = exponent(Math.max(...others.map((run) => worst(run)?.relative ?? 0)));
+    lines.push(...wrapped(`${names} inputs: ${others.length} more runs, the worst of them off by ${error}`));
   }
   const adapters = new Map(report.runs.filter((run) => run.adapter !== undefined).map((run) => [run.provider, run.adapter]));
   for (const [provider, adapter] of adapters) lines.push(...wrapped(`${provider} ran on ${adapter}`));
@@ -94,6 +106,9 @@ export function verifyTable(report: VerifyReport): string {
   const excused = report.runs.reduce((n, run) => n + run.outputs.reduce((m, output) => m + output.excused, 0), 0);
   if (excused > 0) lines.push(...wrapped(`${excused} decisions differ where the reference is closer than the noise`));
   for (const note of report.notes ?? []) lines.push(...wrapped(note));
+  const degenerate = report.degenerate ?? [];
+  for (const line of degenerate.slice(0, mostLines)) lines.push(...wrapped(`degenerate: ${line}`));
+  if (degenerate.length > mostLines) lines.push(`degenerate: ${degenerate.length - mostLines} more, all of them with --json`);
   const failing = report.runs.filter((run) => !run.ok).length;
   const checked = report.runs.length === 1 ? 'the run agrees' : `all ${report.runs.length} runs agree`;
   const against = report.against ?? 'the float64 reference';

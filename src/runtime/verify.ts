@@ -14,10 +14,11 @@ import { type Diagnostic, DiagnosticError, fail, Sink } from '../diagnostics/dia
 import type { Graph, Value } from '../ir/graph.ts';
 import type { Target } from '../ir/target.ts';
 import type { ElemType, HostTensor } from '../ir/types.ts';
-import { EvaluationError, evaluateGraph } from '../ops/reference.ts';
+import { EvaluationError, evaluateGraph, evaluateNode } from '../ops/reference.ts';
 import { blame, crashOf, isCrash } from './blame.ts';
 import { bounds, exponent, type OutputError, precisionOf } from './compare.ts';
-import { type Bindings, bindingsOf, bindingsText, randomInputs, smallestBindings, symbolsOf } from './inputs.ts';
+import { Coverage, coveringSizes, isRepeatable } from './covering.ts';
+import { type Bindings, bindingsOf, bindingsText, randomInputs, symbolsOf } from './inputs.ts';
 import { Judge } from './judge.ts';
 import { signaturesOf } from './load.ts';
 import { type AskedShapes, askedSizes, checkAsked, withSizes } from './promises.ts';
@@ -62,7 +63,7 @@ export interface VerifyOptions {
 
 /** One set of inputs. */
 export interface VerifyCase {
-  readonly name: 'fixed' | 'smallest' | 'next odd' | 'found' | 'given' | 'free';
+  readonly name: 'fixed' | 'smallest' | 'next odd' | 'negative' | 'positive' | 'scaled' | 'found' | 'given' | 'free';
   readonly bindings: Bindings;
   readonly inputs: ReadonlyMap<string, HostTensor>;
   readonly referenceMs: number;
@@ -101,6 +102,8 @@ export interface VerifyReport {
   readonly against?: string;
   /** What the table says below the runs. */
   readonly notes?: readonly string[];
+  /** Parts of the model that no run exercised, a line each: taps that meet padding alone, weights of channels that are always 0. */
+  readonly degenerate?: readonly string[];
 }
 
 /** Every constant of a graph, held for the reference, which asks for them synchronously. */
@@ -162,6 +165,7 @@ class Work {
   readonly #models = new Map<Graph, { readonly onnx: OnnxModel; readonly bytes: Uint8Array }>();
   readonly #notes: string[] = [];
   readonly #sink = new Sink();
+  readonly #coverage: Coverage;
   #inputs: readonly Inputs[] = [];
   readonly #judges: Judge[] = [];
   /** By case and output. */
@@ -170,6 +174,7 @@ class Work {
   constructor(options: VerifyOptions) {
     this.#options = options;
     this.#process = new RuntimeProcess(options.environment);
+    this.#coverage = new Coverage(options.before);
     this.#seed = options.seed ?? 0;
     this.#level = options.level ?? '-O1';
     this.#bound = bounds[precisionOf([options.before, options.after])];
@@ -181,7 +186,39 @@ class Work {
 
   async run(): Promise<VerifyReport> {
     const { before, after, progress, eps } = this.#options;
-    this.#inputs = casesOf(this.#options, this.#seed);
+    progress?.('reference');
+    const constants = await materialised(before, this.#options.constants);
+    const references = new Map<Inputs, ReadonlyMap<string, HostTensor>>();
+    const evaluated = (one: Inputs): ReadonlyMap<string, HostTensor> => {
+      const known = references.get(one) ?? referenceOf(before, one, constants, this.#coverage);
+      references.set(one, known);
+      return known;
+    };
+    this.#inputs = casesOf(this.#options, this.#seed, this.#notes).filter((one) => {
+      if (one.name !== 'negative' && one.name !== 'positive') return true;
+      try {
+        evaluated(one);
+        return true;
+      } catch (error) {
+        // An index that is computed from such numbers lies outside of its table.
+        if (!(error instanceof DiagnosticError)) throw error;
+        this.#notes.push(`not run on inputs that are all ${one.name}: ${error.diagnostics[0]?.found ?? 'undefined there'}`);
+        return false;
+      }
+    });
+    for (const factor of this.#factors(evaluated)) {
+      const [first] = this.#inputs;
+      const inputs = first && randomInputs(before, first.bindings, this.#seed, { factor });
+      if (!first || !inputs) continue;
+      const one: Inputs = { name: 'scaled', bindings: first.bindings, inputs };
+      try {
+        evaluated(one);
+        this.#inputs = [...this.#inputs, one];
+      } catch (error) {
+        if (!(error instanceof DiagnosticError)) throw error;
+        this.#notes.push(`not run on inputs ${factor} times as large: ${error.diagnostics[0]?.found ?? 'undefined there'}`);
+      }
+    }
     const setups: Setup[] = [];
     // The providers that may be missing come first, so that nobody waits for the others to be told so.
     for (const provider of eps) if (provider !== 'cpu') setups.push({ provider, graph: 'after', optimizer: 'all' });
@@ -197,11 +234,11 @@ class Work {
     const measured: Measured[] = [];
     for (const setup of setups) measured.push(await this.#measure(setup));
     progress?.('reference');
-    const constants = await materialised(before, this.#options.constants);
     const cases: VerifyCase[] = [];
     for (const one of this.#inputs) {
       const started = performance.now();
-      const reference = referenceOf(before, one, constants);
+      const reference = evaluated(one);
+      this.#coverage.sizes(one.bindings);
       cases.push({ ...one, referenceMs: performance.now() - started });
       this.#judges.push(new Judge(before, one.inputs, constants, reference, this.#seed));
       this.#e0.push(new Map());
@@ -234,7 +271,19 @@ class Work {
       suspects,
       diagnostics: this.#sink.list,
       notes: this.#notes,
+      degenerate: this.#coverage.degenerate(),
     };
+  }
+
+  /** Of the inputs, by which numbers come to the thresholds that the usual ones do not reach. */
+  #factors(evaluated: (one: Inputs) => unknown): readonly number[] {
+    const { before } = this.#options;
+    const [first] = this.#inputs;
+    if (!first || !isRepeatable(before, first.bindings)) return [];
+    for (const one of this.#inputs) if (one.bindings === first.bindings) evaluated(one);
+    const unchanged = randomInputs(before, first.bindings, this.#seed, { factor: 2 });
+    const scalable = [...unchanged].some(([name, tensor]) => !sameData(tensor, first.inputs.get(name)));
+    return scalable ? this.#coverage.factors() : [];
   }
 
   async #model(graph: Graph): Promise<{ readonly onnx: OnnxModel; readonly bytes: Uint8Array }> {
@@ -407,9 +456,9 @@ export function companions(runs: readonly VerifyRun[], same = false): readonly S
   return out;
 }
 
-function casesOf(options: VerifyOptions, seed: number): readonly Omit<VerifyCase, 'referenceMs'>[] {
+function casesOf(options: VerifyOptions, seed: number, notes: string[]): readonly Inputs[] {
   const { before } = options;
-  const out: Omit<VerifyCase, 'referenceMs'>[] = [];
+  const out: Inputs[] = [];
   const signatures = signaturesOf(before);
   const fixed = askedSizes(signatures, options.sizes ?? {});
   const { inputs } = options;
@@ -425,11 +474,29 @@ function casesOf(options: VerifyOptions, seed: number): readonly Omit<VerifyCase
   };
   if ([...symbolsOf(before).keys()].every((name) => fixed.has(name))) random('fixed', fixed);
   else {
-    const { smallest, nextOdd } = smallestBindings(before, fixed);
+    const { smallest, nextOdd } = coveringSizes(before, fixed);
     random('smallest', smallest);
     random('next odd', nextOdd);
   }
+  out.push(...signedCases(before, out[0], seed, notes));
   return out;
+}
+
+/** The same sizes with floats all negative and all positive, where inputs have room for such. */
+export function signedCases(graph: Graph, usual: Inputs | undefined, seed: number, notes: string[]): readonly Inputs[] {
+  const out: Inputs[] = [];
+  if (!usual) return out;
+  for (const sign of ['negative', 'positive'] as const) {
+    const inputs = randomInputs(graph, usual.bindings, seed, { sign });
+    if ([...inputs].every(([name, tensor]) => sameData(tensor, usual.inputs.get(name)))) continue;
+    if (isRepeatable(graph, usual.bindings)) out.push({ name: sign, bindings: usual.bindings, inputs });
+    else notes.push(`not run on inputs that are all ${sign}: it would take too long`);
+  }
+  return out;
+}
+
+function sameData(a: HostTensor, b: HostTensor | undefined): boolean {
+  return a.data.length === b?.data.length && a.data.every((v, i) => Object.is(v, b.data[i]));
 }
 
 /** Throws RES0815 where the sizes are legal by the types, but an operator refuses them (a reflecting pad wider than its picture). */
@@ -437,9 +504,10 @@ function referenceOf(
   graph: Graph,
   one: Pick<VerifyCase, 'name' | 'bindings' | 'inputs'>,
   constants: (value: Value) => HostTensor,
+  coverage: Coverage,
 ): ReadonlyMap<string, HostTensor> {
   try {
-    return evaluateGraph(graph, one.inputs, constants);
+    return evaluateGraph(graph, one.inputs, constants, { evaluate: watched(coverage) });
   } catch (error) {
     if (!(error instanceof EvaluationError)) throw error;
     const sizes = one.bindings.size > 0 ? ` for ${bindingsText(one.bindings)}` : '';
@@ -447,4 +515,13 @@ function referenceOf(
       with: { found: `${error.message}${sizes}`, hint: `--input ${graph.inputs[0]?.name ?? 'NAME'}=tensor.npy` },
     });
   }
+}
+
+/** Evaluates a node and shows it to the coverage. */
+export function watched(coverage: Coverage): typeof evaluateNode {
+  return (node, operands, bindings) => {
+    const results = evaluateNode(node, operands, bindings);
+    coverage.node(node, operands, results);
+    return results;
+  };
 }

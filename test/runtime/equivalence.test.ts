@@ -91,12 +91,12 @@ describe('a right rewrite', () => {
     const report = await verified({ make: tinyNet, rewrite: rewrites([foldBatchnormIntoLinear]) });
     expect([report.ok, report.diagnostics, report.culprit]).toEqual([true, [], undefined]);
     expect(report.against).toBe('the float64 reference');
-    const expected = ['smallest', 'next odd'].flatMap((name) =>
+    const expected = ['smallest', 'next odd', 'negative', 'positive'].flatMap((name) =>
       ['file off', 'file all', '-O1 off', '-O1 all'].map((run) => `${name} ${run}`),
     );
     expect(report.runs.map((run) => `${run.case} ${run.level} ${run.optimizer}`)).toEqual(expected);
     for (const run of report.runs) expect(run.outputs[0]?.relative).toBeLessThan(2e-6);
-    expect(verifyTable(report)).toContain('all 8 runs agree with the float64 reference');
+    expect(verifyTable(report)).toContain('all 16 runs agree with the float64 reference');
   });
 });
 

@@ -199,7 +199,15 @@ describe('what onnxruntime refuses', () => {
 describe('providers that are there', () => {
   it('are found by trying', async (context) => {
     const none = { VK_ICD_FILENAMES: '/no/such/driver.json', VK_DRIVER_FILES: '/no/such/driver.json', CUDA_VISIBLE_DEVICES: '' };
-    if (process.platform === 'linux') expect(await availableProviders(none)).toEqual(['cpu']);
+    const absent: string[] = [];
+    const found = await availableProviders(none, (ep, why) => absent.push(`${ep}: ${why}`));
+    if (process.platform === 'linux') {
+      expect(found).toEqual(['cpu']);
+      expect(absent.map((line) => line.slice(0, 'webgpu: RES0802'.length))).toEqual([
+        'webgpu: RES0802',
+        expect.stringMatching(/^cuda: RES080/),
+      ]);
+    }
     expect(await availableProviders({ ...swiftshader(context), CUDA_VISIBLE_DEVICES: '' })).toEqual(['cpu', 'webgpu']);
   });
 });

@@ -24,9 +24,13 @@ describe('a right optimised graph', () => {
     expect(report.diagnostics).toEqual([]);
     expect(report.ok).toBe(true);
     expect(report.precision).toBe('f32');
-    expect(report.cases.map((one) => one.name)).toEqual(['smallest', 'next odd']);
+    expect(report.cases.map((one) => one.name)).toEqual(['smallest', 'next odd', 'negative', 'positive']);
+    expect([...(report.cases[2]?.inputs.get('image')?.data ?? [])].every((v) => v < 0)).toBe(true);
+    expect(report.degenerate).toEqual([]);
     expect(report.runs.map((run) => `${run.case} ${run.level} ${run.optimizer}`)).toEqual(
-      ['smallest', 'next odd'].flatMap((name) => ['-O0 off', '-O0 all', '-O1 off', '-O1 all'].map((run) => `${name} ${run}`)),
+      ['smallest', 'next odd', 'negative', 'positive'].flatMap((name) =>
+        ['-O0 off', '-O0 all', '-O1 off', '-O1 all'].map((run) => `${name} ${run}`),
+      ),
     );
     for (const run of report.runs) {
       expect(run.nodes).toBeGreaterThan(0);
@@ -54,7 +58,7 @@ describe('a right optimised graph', () => {
     const graph = tinyNet();
     const report = await verify({ before: graph, after: graph, level: '-O0' });
     expect(report.ok).toBe(true);
-    expect(report.runs.map((run) => run.optimizer)).toEqual(['off', 'all', 'off', 'all']);
+    expect(report.runs.map((run) => run.optimizer)).toEqual(Array.from({ length: 8 }, (_, i) => (i % 2 ? 'all' : 'off')));
   });
 
   it('is data that JSON can hold', async () => {
@@ -63,8 +67,9 @@ describe('a right optimised graph', () => {
     expect(data).toEqual(verifyData(report));
     expect(data).toMatchObject({
       ok: true,
-      cases: [{ bindings: { N: 1 }, inputs: { image: 'f32[1, 3, 1, 1]' } }, {}],
-      runs: { length: 8 },
+      cases: [{ bindings: { N: 1 }, inputs: { image: 'f32[1, 3, 3, 3]' } }, {}, {}, {}],
+      runs: { length: 16 },
+      degenerate: [],
     });
   });
 
@@ -73,8 +78,9 @@ describe('a right optimised graph', () => {
     expect(Math.max(...text.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);
     expect(text).toMatch(/^provider +passes +runtime +sizes +nodes +left +absolute +relative +verdict$/m);
     expect(text).toMatch(/^cpu +-O1 +all +next odd +\d+ +0 +\S+e-\d+ +\S+e-\d+ +ok$/m);
-    expect(text).toContain('next odd: H = 3, N = 3, W = 3');
-    expect(text).toContain('all 8 runs agree with the float64 reference');
+    expect(text).toContain('next odd: H = 5, N = 3, W = 5');
+    expect(text).toMatch(/^negative, positive inputs: 8 more runs, the worst of them off by \S+e-\d+$/m);
+    expect(text).toContain('all 16 runs agree with the float64 reference');
   });
 });
 
@@ -85,7 +91,7 @@ describe('a wrong optimised graph', () => {
   ])('%s fails, and names the node', async (_, nudge) => {
     const report = await verify({ before: tinyNet(), after: tinyNet(nudge) });
     expect(report.ok).toBe(false);
-    expect(report.runs.filter((run) => !run.ok).map((run) => run.level)).toEqual(['-O1', '-O1', '-O1', '-O1']);
+    expect(report.runs.filter((run) => !run.ok).map((run) => run.level)).toEqual(Array.from({ length: 8 }, () => '-O1'));
     expect(report.runs.filter((run) => !run.ok).every((run) => run.graph === 'after')).toBe(true);
     expect(report.suspects[0]).toMatchObject({
       scope: 'conv1',
@@ -100,7 +106,7 @@ describe('a wrong optimised graph', () => {
     const text = verifyTable(report);
     expect(text).toMatch(/-O1 .* off$/m);
     expect(text).toMatch(/^off: logits$/m);
-    expect(text).toContain('4 of 8 runs are off');
+    expect(text).toContain('8 of 16 runs are off');
   });
 
   it('is caught where a kernel is off by a ten-thousandth, and rounding is not', async () => {
@@ -212,7 +218,7 @@ describe('providers', () => {
     const report = await verify({ before: tinyNet(), after: tinyNet({}), eps: ['cpu', 'webgpu'], environment });
     expect(report.diagnostics).toEqual([]);
     const gpu = report.runs.filter((run) => run.provider === 'webgpu');
-    expect(gpu.map((run) => run.case)).toEqual(['smallest', 'next odd']);
+    expect(gpu.map((run) => run.case)).toEqual(['smallest', 'next odd', 'negative', 'positive']);
     expect(gpu[0]).toMatchObject({
       case: 'smallest',
       level: '-O1',
@@ -227,7 +233,7 @@ describe('providers', () => {
     expect(wrong.diagnostics.map((d) => d.code)).toEqual(['RES0810']);
     // What tells a wrong pass from a wrong provider runs only now.
     expect(
-      wrong.runs.slice(0, wrong.runs.length / 2).map((run) => `${run.provider} ${run.level} ${run.optimizer} ${run.ok}`),
+      wrong.runs.slice(0, wrong.runs.length / 4).map((run) => `${run.provider} ${run.level} ${run.optimizer} ${run.ok}`),
     ).toEqual(['cpu -O0 off true', 'cpu -O1 off false', 'webgpu -O0 all true', 'webgpu -O1 off false', 'webgpu -O1 all false']);
   });
 
