@@ -5,7 +5,7 @@
  * is, there is nothing to lose but what the same call makes again, and the system writes it out in its own time, as after `cp`.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { closeSync, constants, readSync, type Stats, writeSync } from 'node:fs';
+import { closeSync, constants, readSync, type Stats } from 'node:fs';
 import { type FileHandle, link, lstat, open, readdir, readlink, rename, stat, unlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -21,7 +21,7 @@ import {
 } from '../../diagnostics/catalogue/codegen.ts';
 import { fail } from '../../diagnostics/diagnostic.ts';
 import type { Graph } from '../../ir/graph.ts';
-import { openPlain, openStream, Unreadable } from '../../weights/node/open-file.ts';
+import { openPlain, openStream, pipeTries, Unreadable } from '../../weights/node/open-file.ts';
 import { isSafetensors } from '../../weights/safetensors.ts';
 import { fieldsOf, textOf, WireError, type WireSource, windowedSource, wireBytes, wireVarint } from '../../weights/wire.ts';
 import type { OnnxModel } from '../onnx.ts';
@@ -85,7 +85,7 @@ export async function writeSafetensors(
       });
     const pieces = encodeSafetensors(file, options.signal);
     const flush = replaces(found);
-    if (found && !found.isFile()) await streamTo(streamHandle(target), pieces, progress, false);
+    if (found && !found.isFile()) await streamTo(await openReader(target), pieces, progress, false);
     else {
       if (found && found.size > 0 && !options.force) {
         const head = openSource(target, (source) => source.read(0, 512).slice());
@@ -131,7 +131,7 @@ async function write(
     if (wantsExternal || wholeSize > largestMessage)
       fail(tooLargeForOneFile, { with: { bytes: wholeSize, limit: largestMessage } });
     progress.total = wholeSize;
-    await streamTo(streamHandle(target), encodeModel(model, { signal: options.signal }), progress, false);
+    await streamTo(await openReader(target), encodeModel(model, { signal: options.signal }), progress, false);
     return { bytes: wholeSize, files: [path] };
   }
   if (found && !options.force) checkReplaceable(target, path, found);
@@ -333,27 +333,22 @@ async function temporaryFile(
   return { file, path };
 }
 
-/** What `streamTo` writes to. */
-interface Writable {
-  write(bytes: Uint8Array, at: number, length: number): Promise<{ readonly bytesWritten: number }>;
-  sync(): Promise<void>;
-  close(): Promise<void>;
-}
-
-/** A pipe or device. Written to at once: it may be slow, but nothing else is to be done meanwhile. */
-function streamHandle(path: string): Writable {
-  let descriptor: number;
-  try {
-    descriptor = openStream(path);
-  } catch (error) {
-    if (error instanceof Unreadable) return fail(cannotWrite, { with: { path, reason: error.found } });
-    throw error;
+/** Opens a pipe or device, which would wait for a reader that never comes. */
+async function openReader(path: string): Promise<FileHandle> {
+  for (let tries = 0; ; tries++) {
+    try {
+      const descriptor = openStream(path);
+      try {
+        return await open(path, constants.O_WRONLY);
+      } finally {
+        closeSync(descriptor);
+      }
+    } catch (error) {
+      if (!(error instanceof Unreadable)) throw error;
+      if (tries >= pipeTries.count) return fail(cannotWrite, { with: { path, reason: error.found } });
+      await new Promise((done) => setTimeout(done, pipeTries.apart));
+    }
   }
-  return {
-    write: async (bytes, at, length) => ({ bytesWritten: writeSync(descriptor, bytes, at, length) }),
-    sync: async () => undefined,
-    close: async () => closeSync(descriptor),
-  };
 }
 
 /** Bytes of one write: enough that its call costs nothing beside it. */
@@ -367,7 +362,7 @@ const replaces = (found: Stats | undefined): boolean => found?.isFile() === true
  * computing and writing go on at once.
  */
 async function streamTo(
-  file: Writable,
+  file: FileHandle,
   pieces: AsyncIterable<Uint8Array>,
   progress: Progress,
   flush: boolean,

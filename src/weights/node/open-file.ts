@@ -82,9 +82,12 @@ function inherited(path: string): number | undefined {
 const streamLimit = 2 ** 31 - 1;
 const deviceLimit = 2 ** 26;
 
-function wait(): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2);
+function wait(milliseconds: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
 }
+
+/** How often, and how many milliseconds apart, the other end of a pipe is looked for: whoever has it may have been started at the same time. */
+export const pipeTries = { count: 50, apart: 20 } as const;
 
 /** The whole of what the user typed: a plain file, a pipe that somebody writes to, or standard input for 0. Throws `Unreadable`. */
 export function readAll(path: string | 0): Uint8Array {
@@ -102,6 +105,7 @@ export function readAll(path: string | 0): Uint8Array {
     const limit = stat.isFile() || stat.isFIFO() || stat.isSocket() ? streamLimit : deviceLimit;
     const pieces: Uint8Array[] = [];
     let total = 0;
+    let tries = 0;
     for (;;) {
       const piece = new Uint8Array(stat.isFile() ? Math.max(1, Math.min(2 ** 26, stat.size - total + 1)) : 65536);
       let count = 0;
@@ -111,12 +115,16 @@ export function readAll(path: string | 0): Uint8Array {
         const code = codeOf(error);
         // Somebody has the other end open and has not written yet.
         if (code === 'EAGAIN') {
-          wait();
+          wait(2);
           continue;
         }
         if (code !== 'EOF') throw error;
       }
-      if (count === 0) break;
+      if (count === 0) {
+        if (total > 0 || given !== undefined || !stat.isFIFO() || ++tries > pipeTries.count) break;
+        wait(pipeTries.apart);
+        continue;
+      }
       pieces.push(piece.subarray(0, count));
       total += count;
       if (total > limit) throw new Unreadable(`more than ${limit} bytes`);
