@@ -42,6 +42,14 @@ export interface Labelled {
   run(frame: Frame): readonly Plain[];
 }
 
+/** A parameter that begins as its layer chose. */
+export interface OwnInit {
+  readonly path: string;
+  readonly dims: readonly number[];
+  readonly elem: ElemType;
+  readonly init: InitSpec;
+}
+
 export interface Parameter {
   readonly value: Value;
   readonly span: Span;
@@ -58,6 +66,8 @@ export class Context {
   readonly sink: Sink;
   readonly limits: Limits;
   readonly content: ContentMaker;
+  /** Weights whose initial values may be made smaller; see `scaleResiduals`. */
+  readonly ownInits = new Map<Value, OwnInit>();
   readonly module: Module;
   readonly parameters = new Map<string, Parameter>();
   readonly labelled = new Map<string, Labelled>();

@@ -15,6 +15,7 @@ import { Env, type Frame, type GivenArg, type GivenArgs, type Module, noArgs } f
 import { Abandon, type ContentMaker, Context, defaultLimits, type Limits, nearest, Stop } from './context.ts';
 import { evaluate, evaluateArgs } from './evaluate.ts';
 import { leastWork } from './least-work.ts';
+import { scaleResiduals } from './residual-init.ts';
 import { fillParams } from './run.ts';
 import { execute } from './statements.ts';
 
@@ -77,6 +78,7 @@ export function elaborate(module: Module, options: ElaborateOptions, sink: Sink)
     if (!(error instanceof Abandon || error instanceof Stop)) throw error;
   }
   if (sink.hasErrors) return { ...nothing, model: name };
+  scaleResiduals(c.graph, c.ownInits, c.content);
   return { graph: c.graph, model: name, maps: c.maps };
 }
 

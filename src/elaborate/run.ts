@@ -471,6 +471,7 @@ export function parameter(
   if (init.value !== undefined) checkFinite(c, f, span, elem, init.value);
   const value = c.graph.constant(c.content.initial(path, known, elem, init), role, path);
   c.parameters.set(path, { value, span });
+  if (init.byDepth) c.ownInits.set(value, { path, dims: known, elem, init });
   return value;
 }
 

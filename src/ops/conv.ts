@@ -386,7 +386,7 @@ const convParams = {
   bias: boolOrTensor({ default: false, doc: 'a learned shift per output channel, or the tensor to take for it' }),
   weight: optional(tensor({ doc: 'an existing tensor to take as the weight' })),
   init: init({
-    default: { init: true, kind: 'kaiming_normal', mode: 'fan_out' },
+    default: { init: true, kind: 'kaiming_normal', mode: 'fan_out', byDepth: true },
     text: 'kaiming_normal',
     doc: 'how the weight begins',
   }),

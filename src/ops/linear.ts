@@ -259,7 +259,7 @@ export const linearLayer = defineLayer({
     bias: boolOrTensor({ default: true, doc: 'a learned shift per feature, or the tensor to take for it' }),
     weight: optional(tensor({ doc: 'an existing tensor [out, in] to take as the weight' })),
     init: init({
-      default: { init: true, kind: 'torch_linear_weight' },
+      default: { init: true, kind: 'torch_linear_weight', byDepth: true },
       text: "torch's: uniform within 1 / sqrt(in)",
       doc: 'how the weight begins',
     }),

@@ -327,6 +327,10 @@ export interface InitSpec {
   /** `fill`: the value. `normal`: std (mean 0). `uniform`: the bound. `torch_linear_bias`: fan-in of its weight. Others: unused. */
   readonly value?: number;
   readonly mode?: 'fan_in' | 'fan_out';
+  /** A layer's own choice, which nobody wrote: smaller at the end of the residual bodies of a deep network. */
+  readonly byDepth?: boolean;
+  /** What all elements are multiplied by; 1 when left out. */
+  readonly scale?: number;
 }
 
 /** A layer's `init=`; the elaborator makes the callable from `normal(std=0.02)` with its target an `InitSpec`. */

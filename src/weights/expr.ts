@@ -491,7 +491,7 @@ class Initial extends Expr {
 
 /** A parameter at its initial values, which depend on (seed, path, element) alone and are numbers of its element type. */
 export function initial(path: string, dims: readonly number[], elem: ElemType, init: InitSpec, seed: number): WeightExpr {
-  const identity = `${path}|${init.kind}|${init.value ?? ''}|${init.mode ?? ''}|${seed}`;
+  const identity = `${path}|${init.kind}|${init.value ?? ''}|${init.mode ?? ''}|${init.scale ?? ''}|${seed}`;
   return intern(
     `initial|${dims.join()}|${elem}|${identity}`,
     (x) => x instanceof Initial,

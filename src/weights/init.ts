@@ -212,6 +212,13 @@ export type Distribution =
  * networks do, and `kaiming_uniform` the fan-in, as torch does. A fan of 0 belongs to a tensor without elements.
  */
 export function distributionOf(init: InitSpec, dims: readonly number[]): Distribution {
+  const { scale = 1 } = init;
+  const plain = plainDistribution(init, dims);
+  if (plain.kind === 'constant') return { kind: 'constant', value: scale * plain.value };
+  return plain.kind === 'normal' ? { kind: 'normal', std: scale * plain.std } : { kind: 'uniform', bound: scale * plain.bound };
+}
+
+function plainDistribution(init: InitSpec, dims: readonly number[]): Distribution {
   const { fanIn, fanOut } = fansOf(dims);
   const root = (x: number): number => (Number.isFinite(x) ? Math.sqrt(x) : 0);
   switch (init.kind) {
