@@ -16,10 +16,18 @@ const mostElements = 2 ** 24;
 /** Multiply-adds of one run that is not too much to be done several times more, with other inputs. */
 const mostRepeated = 2 ** 29;
 
+/** Multiply-adds of one run that the reference takes about a minute for, on two cores. */
+const mostAtAll = 2 ** 38;
+
 /** How many multiply-adds a run takes; infinite where that is not known. */
 function maddsOf(graph: Graph, bindings: Bindings): number {
   const { madds } = statsOf(graph);
   return (madds && unlessOverflow(() => madds.evaluate(bindings))) ?? Infinity;
+}
+
+/** Whether a second run may be made at these sizes. */
+export function isAffordable(graph: Graph, bindings: Bindings): boolean {
+  return maddsOf(graph, bindings) <= mostAtAll;
 }
 
 /** Whether runs at these sizes may be repeated with other inputs. */

@@ -106,7 +106,7 @@ interface Case {
 
 /** Beyond these the reference would take more than minutes or gigabytes: its weights are held in float64. */
 const mostReferenceElements = 2 ** 28;
-const mostReferenceMadds = 1e11;
+const mostReferenceMadds = 2 ** 38;
 /** Smaller models are held in memory, others go through a file, which onnxruntime maps. */
 const heldBytes = 2 ** 26;
 /** Elements of all inputs together, when sizes are tried. */
