@@ -2,17 +2,10 @@
  * An ONNX model as plain data: what `emit` makes, `write` puts on the wire and `text` prints. The field names follow onnx.proto
  * (onnx/onnx); weights stay lazy, so that a model of any size is a few megabytes here.
  */
-import { factOf } from '../ir/elem.ts';
 import type { LazyBytes } from '../ir/foreign.ts';
 import type { Origin } from '../ir/graph.ts';
 import type { OnnxAttr } from '../ir/operator.ts';
 import type { ElemType, ForeignType, HostTensor, WideIntegers } from '../ir/types.ts';
-
-/** TensorProto.DataType. */
-export const dataTypes = factOf((facts) => facts.onnx);
-
-/** The names that ONNX text has for element types. */
-export const dataTypeNames = factOf((facts) => facts.onnxName);
 
 /** A value with its type; a symbolic dimension is its text (dim_param), an empty one has neither a size nor a name. */
 export interface OnnxValue {

@@ -2,31 +2,13 @@
  * A graph's parameters as a safetensors file, under their paths, in constant memory. Source: github huggingface/safetensors, whose own
  * writer's order (widest elements first, then by name) and padding are kept, so that it writes the same bytes for the same tensors.
  */
-import { bug } from '../diagnostics/diagnostic.ts';
+import { elemFacts } from '../ir/elem.ts';
 import type { Graph } from '../ir/graph.ts';
-import { type ElemType, elemBytes, elementCount } from '../ir/types.ts';
+import { elemBytes, elementCount } from '../ir/types.ts';
 import { parametersOf } from '../weights/bind.ts';
 import { exprOf, sourcesOf, type WeightExpr } from '../weights/expr.ts';
 import { utf8Size, WireWriter } from './wire.ts';
 import { type StopSignal, tensorPieces } from './write.ts';
-
-/** Names of the format, in the order of its `Dtype`. */
-const dtypes: readonly (readonly [ElemType, string])[] = [
-  ['bool', 'BOOL'],
-  ['u8', 'U8'],
-  ['i8', 'I8'],
-  ['i16', 'I16'],
-  ['u16', 'U16'],
-  ['f16', 'F16'],
-  ['bf16', 'BF16'],
-  ['i32', 'I32'],
-  ['u32', 'U32'],
-  ['f32', 'F32'],
-  ['f64', 'F64'],
-  ['i64', 'I64'],
-  ['u64', 'U64'],
-];
-const rankOf = (elem: ElemType): number => dtypes.findIndex(([name]) => name === elem);
 
 interface NamedWeight {
   readonly name: string;
@@ -59,16 +41,17 @@ export function safetensorsOf(graph: Graph): SafetensorsFile {
     }
   }
   const before = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
-  tensors.sort((a, b) => rankOf(b.expr.elem) - rankOf(a.expr.elem) || before(a.name, b.name));
+  tensors.sort(
+    (a, b) => elemFacts[b.expr.elem].safetensorsOrder - elemFacts[a.expr.elem].safetensorsOrder || before(a.name, b.name),
+  );
   // PyTorch's loaders ask for a format; it says whose names the tensors have.
   const entries = [`"__metadata__":{"format":"pt"}`];
   let end = 0;
   for (const { name, expr } of tensors) {
     const begin = end;
     end += elementCount(expr.dims) * elemBytes[expr.elem];
-    const dtype = dtypes[rankOf(expr.elem)]?.[1] ?? bug(`no name for ${expr.elem}`);
     entries.push(
-      `${JSON.stringify(name)}:{"dtype":"${dtype}","shape":[${expr.dims.join(',')}],"data_offsets":[${begin},${end}]}`,
+      `${JSON.stringify(name)}:{"dtype":"${elemFacts[expr.elem].safetensors}","shape":[${expr.dims.join(',')}],"data_offsets":[${begin},${end}]}`,
     );
   }
   const json = `{${entries.join(',')}}`;

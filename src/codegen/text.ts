@@ -4,20 +4,14 @@
  * constants of the program are shown with their values. What the syntax has no words for (an attribute that is a tensor or that newer
  * versions added) stands in a comment.
  */
+
 import { unreachable } from '../diagnostics/diagnostic.ts';
+import { dataTypeName, elemFacts, elemTypes, otherElems } from '../ir/elem.ts';
 import type { LazyBytes } from '../ir/foreign.ts';
 import type { ElemType, HostTensor } from '../ir/types.ts';
 import { elementText } from '../ir/wide.ts';
 import { bytesSource, type Field, fieldsOf, textOf, varintAt, WireError, wireBytes } from '../weights/wire.ts';
-import {
-  dataTypeNames,
-  dataTypes,
-  type OnnxGraph,
-  type OnnxModel,
-  type OnnxNode,
-  type OnnxNodeAttr,
-  type OnnxValue,
-} from './onnx.ts';
+import type { OnnxGraph, OnnxModel, OnnxNode, OnnxNodeAttr, OnnxValue } from './onnx.ts';
 
 /** The whole model, ended by a line break. */
 export function onnxText(model: OnnxModel): string {
@@ -139,27 +133,8 @@ function decodedAttr(bytes: LazyBytes): Exclude<OnnxNodeAttr, { kind: 'raw' }> |
   return undefined;
 }
 
-/** TensorProto.DataType to the syntax's names, with those that are no element types of ours. */
-const otherTypeNames: readonly (readonly [number, string])[] = [
-  [8, 'string'],
-  [14, 'complex64'],
-  [15, 'complex128'],
-  [17, 'float8e4m3fn'],
-  [18, 'float8e4m3fnuz'],
-  [19, 'float8e5m2'],
-  [20, 'float8e5m2fnuz'],
-  [21, 'uint4'],
-  [22, 'int4'],
-  [23, 'float4e2m1'],
-  [24, 'float8e8m0'],
-];
-const typeNames = new Map<number, string>([
-  ...otherTypeNames,
-  ...Object.values(dataTypes).map((type, i) => [type, Object.values(dataTypeNames)[i] ?? ''] as const),
-]);
-
 function namedTensorText(dataType: number, dims: readonly (number | string)[]): string {
-  return `${typeNames.get(dataType) ?? `type${dataType}`}${dims.length === 0 ? '' : `[${dims.map(dimText).join(',')}]`}`;
+  return `${dataTypeName(dataType) ?? `type${dataType}`}${dims.length === 0 ? '' : `[${dims.map(dimText).join(',')}]`}`;
 }
 
 function dimText(dim: number | string): string {
@@ -207,7 +182,7 @@ function mapText(map: Uint8Array, textOfType: (bytes: Uint8Array) => string | un
   let key = '';
   let value: string | undefined;
   for (const field of fieldsOf(bytesSource(map))) {
-    if (field.number === 1) key = typeNames.get(field.value) ?? '';
+    if (field.number === 1) key = dataTypeName(field.value) ?? '';
     if (field.number === 2) value = textOfType(map.subarray(field.start, field.end));
   }
   return value && `${key}, ${value}`;
@@ -218,7 +193,7 @@ function protoTensorText(tensor: Uint8Array): string {
   let name = '';
   let dims: (number | string)[] | undefined;
   for (const field of fieldsOf(bytesSource(tensor))) {
-    if (field.number === 1) name = typeNames.get(field.value) ?? `type${field.value}`;
+    if (field.number === 1) name = dataTypeName(field.value) ?? `type${field.value}`;
     if (field.number !== 2) continue;
     const shape = bytesSource(tensor.subarray(field.start, field.end));
     dims = [];
@@ -243,13 +218,14 @@ function valueText(value: OnnxValue): string {
 }
 
 function typeText(elem: ElemType, dims: readonly (number | string)[]): string {
-  const name = dataTypeNames[elem];
+  const name = elemFacts[elem].onnxName;
   return dims.length === 0 ? name : `${name}[${dims.map(dimText).join(',')}]`;
 }
 
-/** The parser reads half floats as bit patterns, so that writing their values would say something else. */
+/** The parser reads the floats that int32_data holds as bit patterns, so that writing their values would say something else. */
 function dataTypeHasText(elem: ElemType): boolean {
-  return elem !== 'f16' && elem !== 'bf16';
+  const { float, onnxField } = elemFacts[elem];
+  return !float || onnxField !== 5;
 }
 
 function elementsText(tensor: HostTensor): string {
@@ -284,10 +260,8 @@ const reserved = new Set([
   'inf',
   'infinity',
   'nan',
-  ...Object.values(dataTypeNames),
-  'string',
-  'complex64',
-  'complex128',
+  ...elemTypes.map((elem) => elemFacts[elem].onnxName),
+  ...otherElems.map(({ name }) => name),
 ]);
 
 function nameText(name: string): string {

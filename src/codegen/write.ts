@@ -5,22 +5,13 @@
  */
 import { foldedNotFinite, tooLargeForOneFile } from '../diagnostics/catalogue/codegen.ts';
 import { bug, fail, unreachable } from '../diagnostics/diagnostic.ts';
-import { floatFacts } from '../ir/elem.ts';
+import { elemFacts, floatFacts } from '../ir/elem.ts';
 import { elemBytes, elementCount, isFloat } from '../ir/types.ts';
 import { isWideElem, wideArray } from '../ir/wide.ts';
 import { fillFloats } from '../weights/expr.ts';
 import { encode, encodeIntegers, encodeTensor } from '../weights/round.ts';
 import { floatsFinite, giveRoom, roomFloats, takeRoom } from '../weights/simd.ts';
-import {
-  dataTypes,
-  type OnnxGraph,
-  type OnnxInitializer,
-  type OnnxModel,
-  type OnnxNode,
-  type OnnxNodeAttr,
-  type OnnxValue,
-  type TensorSource,
-} from './onnx.ts';
+import type { OnnxGraph, OnnxInitializer, OnnxModel, OnnxNode, OnnxNodeAttr, OnnxValue, TensorSource } from './onnx.ts';
 import { bytesFieldSize, tagSize, utf8Size, varintSize, WireWriter } from './wire.ts';
 
 /** What protobuf's readers allow one message. */
@@ -306,7 +297,7 @@ function writeAttr(writer: WireWriter, name: string, attr: Exclude<OnnxNodeAttr,
       const { elem, dims, data } = attr.value;
       writer.message(5, () => {
         for (const dim of dims) writer.intField(1, dim);
-        writer.intField(2, dataTypes[elem]);
+        writer.intField(2, elemFacts[elem].onnx);
         const bytes = new Uint8Array(data.length * elemBytes[elem]);
         encodeTensor(attr.value, bytes);
         writer.bytesField(9, bytes);
@@ -351,7 +342,7 @@ function writeValue(writer: WireWriter, value: OnnxValue): void {
   writer.stringField(1, value.name);
   if (foreign?.proto) writer.bytesField(2, foreign.proto);
   else if (foreign?.tensor) writeTensorType(writer, foreign.tensor.dataType, foreign.tensor.dims);
-  else if (!foreign) writeTensorType(writer, dataTypes[elem], dims);
+  else if (!foreign) writeTensorType(writer, elemFacts[elem].onnx, dims);
 }
 
 function writeTensorType(writer: WireWriter, dataType: number, dims: readonly (number | string)[]): void {
@@ -373,7 +364,7 @@ function writeTensorType(writer: WireWriter, dataType: number, dims: readonly (n
 
 /** The type and shape that a tensor's proto has. */
 function declared({ elem, dims, stands }: OnnxInitializer): { readonly dataType: number; readonly dims: readonly number[] } {
-  return stands ?? { dataType: dataTypes[elem], dims };
+  return stands ?? { dataType: elemFacts[elem].onnx, dims };
 }
 
 /** Bytes of a TensorProto, elements included. */

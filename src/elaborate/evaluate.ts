@@ -15,7 +15,7 @@ import {
 import { unreachable } from '../diagnostics/diagnostic.ts';
 import type { Span } from '../diagnostics/source.ts';
 import { counterexample, Dim, DimOverflow } from '../ir/dim.ts';
-import { floatFacts } from '../ir/elem.ts';
+import { floatFacts, integerRange } from '../ir/elem.ts';
 import type { Value } from '../ir/graph.ts';
 import { type ElemType, isElemType, isFloat, typeText } from '../ir/types.ts';
 import { type InitSpec, kindText, type Plain, plainText } from '../ops/params.ts';
@@ -246,19 +246,6 @@ function intTensor(c: Context, f: Frame, dim: Dim, span: Span, elem: ElemType | 
   return makeNode(c, f, operator, [], { dim: [dim] }, span)[0] as Value;
 }
 
-/** The smallest and the largest literal of an integer type: beyond them a number wraps. */
-const ranges: Readonly<Partial<Record<ElemType, readonly [number, number]>>> = {
-  i64: [-(2 ** 53), 2 ** 53],
-  u64: [0, 2 ** 53],
-  i32: [-(2 ** 31), 2 ** 31 - 1],
-  u32: [0, 2 ** 32 - 1],
-  i16: [-32768, 32767],
-  u16: [0, 65535],
-  i8: [-128, 127],
-  u8: [0, 255],
-  bool: [0, 1],
-};
-
 /** Refuses a number that is infinite after rounding to a float type. */
 export function checkFinite(c: Context, f: Frame, span: Span, elem: ElemType, value: number): void {
   const float = floatFacts(elem);
@@ -283,7 +270,8 @@ export function finiteScalar(c: Context, f: Frame, span: Span, elem: ElemType, v
 /** A literal as a scalar of the tensor beside it, which must be able to hold it. */
 function literal(c: Context, f: Frame, span: Span, elem: ElemType, value: number): Value {
   checkFinite(c, f, span, elem, value);
-  const [low, high] = ranges[elem] ?? [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
+  // Beyond them a number wraps.
+  const [low, high] = integerRange(elem) ?? [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
   if (value >= low && value <= high) return scalar(c, elem, value);
   return c.fail(wrongKind, f, {
     span,

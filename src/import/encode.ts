@@ -3,12 +3,13 @@
  * onnx/onnx, onnx.proto (AttributeProto, TensorProto).
  */
 import { unreachable } from '../diagnostics/diagnostic.ts';
+import { elemFacts } from '../ir/elem.ts';
 import type { LazyBytes } from '../ir/foreign.ts';
+import { roundTo } from '../ir/round.ts';
 import { type ElemType, elemBytes, type HostTensor } from '../ir/types.ts';
 import { memorySource } from '../weights/bytes.ts';
 import { literal } from '../weights/expr.ts';
-import { dataTypeOf } from '../weights/onnx-tensor.ts';
-import { encode, roundTo } from '../weights/round.ts';
+import { encode } from '../weights/round.ts';
 import type { FileAttribute, FileNode } from './model.ts';
 
 function varint(value: bigint): readonly number[] {
@@ -85,7 +86,7 @@ export function tensorAttribute(name: string, of: HostTensor): FileAttribute {
   encode(tensor.elem, tensor.data, tensor.data.length, raw);
   const content = [
     ...tensor.dims.flatMap((d) => varintField(1, BigInt(d))),
-    ...varintField(2, BigInt(dataTypeOf(tensor.elem))),
+    ...varintField(2, BigInt(elemFacts[tensor.elem].onnx)),
     ...bytesField(9, raw),
   ];
   return {

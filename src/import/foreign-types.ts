@@ -4,11 +4,11 @@
  * value_info may.
  */
 import { Dim, DimOverflow } from '../ir/dim.ts';
-import { elemFacts } from '../ir/elem.ts';
+import { elemFacts, elemOfDataType, otherElem } from '../ir/elem.ts';
 import type { Graph, Value } from '../ir/graph.ts';
 import type { ElemType, ForeignType, TensorType } from '../ir/types.ts';
 import { NotLifted } from './lift.ts';
-import { axisFrom, elemOfDataType } from './lifts/common.ts';
+import { axisFrom } from './lifts/common.ts';
 import type { FileType } from './model.ts';
 import type { NodeView } from './node-view.ts';
 
@@ -38,21 +38,6 @@ type Sizes = readonly (Dim | undefined)[];
 
 const nothing: Guess = {};
 
-/** Names of element types that the graph has not, by TensorProto.DataType. */
-const otherNames: Readonly<Record<number, string>> = {
-  8: 'string',
-  14: 'complex64',
-  15: 'complex128',
-  17: 'float8e4m3fn',
-  18: 'float8e4m3fnuz',
-  19: 'float8e5m2',
-  20: 'float8e5m2fnuz',
-  21: 'uint4',
-  22: 'int4',
-  23: 'float4e2m1',
-  24: 'float8e8m0',
-};
-
 function varint(n: number): readonly number[] {
   const out: number[] = [];
   let rest = n;
@@ -81,7 +66,7 @@ function tensorProto(dataType: number, dims: readonly number[] | undefined): Uin
 
 /** A tensor of an element type that the graph has not. */
 export function otherTensor(dataType: number, dims: readonly number[] | undefined): ForeignType {
-  const name = otherNames[dataType] ?? `type ${dataType}`;
+  const name = otherElem(dataType)?.name ?? `type ${dataType}`;
   const text = dims ? `${name}[${dims.join(', ')}]` : `tensor(${name})`;
   return { text, proto: tensorProto(dataType, dims) };
 }
@@ -155,7 +140,7 @@ function named(c: GuessContext, attribute: string, otherwise: number, dims: Size
   const dataType = c.node.int(attribute, otherwise);
   const elem = elemOfDataType(dataType);
   if (elem) return { elem, dims };
-  if (otherNames[dataType] === undefined) return nothing;
+  if (!otherElem(dataType)) return nothing;
   const known = dims?.map((d) => d?.constant);
   const numbers = known?.every((d) => d !== undefined) ? known.map((d) => d ?? 0) : undefined;
   return { foreign: otherTensor(dataType, numbers) };

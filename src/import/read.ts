@@ -8,15 +8,14 @@
 import { Budget, costOf, structureBudget } from '../diagnostics/budget.ts';
 import { importedOpset, importLimit, noOnnxModel, sparseTensor } from '../diagnostics/catalogue/import.ts';
 import { bug, fail, unreachable } from '../diagnostics/diagnostic.ts';
+import { elemOfDataType, otherElem } from '../ir/elem.ts';
 import type { LazyBytes } from '../ir/foreign.ts';
 import { type ElemType, elemBytes, elementCount } from '../ir/types.ts';
 import { type ByteSource, memorySource, utf8 } from '../weights/bytes.ts';
 import {
-  elems,
   finish,
   LongerThan,
   nameLimit,
-  otherTypes,
   Pages,
   placeOf,
   readTensor,
@@ -870,7 +869,8 @@ function typeAt(bytes: Uint8Array, start: number, end: number, depth: number): O
   return made;
 }
 
-const typeName = (type: number): string => elems[type] ?? (otherTypes[type] ?? `type${type}`).toLowerCase();
+const typeName = (type: number): string =>
+  elemOfDataType(type) ?? otherElem(type)?.name ?? (type === 0 ? 'undefined' : `type${type}`);
 
 function tensorType(pages: TypeBytes, of: Field, prefix: string): Omit<FileType, 'proto'> {
   let type = 0;
@@ -895,7 +895,7 @@ function tensorType(pages: TypeBytes, of: Field, prefix: string): Omit<FileType,
   }
   const shape = dims ? `[${dims.map((d) => d ?? '?').join(', ')}]` : '';
   const text = `${prefix}${prefix && ' '}${typeName(type)}${shape}`;
-  const elem = elems[type];
+  const elem = elemOfDataType(type);
   return { ...(elem && { elem }), ...(dims && { dims }), text };
 }
 

@@ -3,15 +3,17 @@
  * computed here while the graph is made, also where the batch is free, so that the Reshape has its sizes as an attribute and the arithmetic is
  * dead. Operators that only move elements run on the numbers of the elements' places, with their own `evaluate`.
  */
+
 import { Dim, productOf } from '../ir/dim.ts';
+import { elemFacts } from '../ir/elem.ts';
 import { countOf, hostOf, type Node, type Value } from '../ir/graph.ts';
+import { roundTo } from '../ir/round.ts';
 import { type ElemType, elementCount, type HostTensor, isFloat, staticDims } from '../ir/types.ts';
 import { disagreement } from '../ops/agreement.ts';
 import { boolAttr, dimsAttr, numberAttr, numbersAttr } from '../ops/attrs.ts';
 import { axesOrAll, elemAttr, map2, map3 } from '../ops/common.ts';
 import { evaluateConstant, refusalOf } from '../ops/evaluate.ts';
 import { operators } from '../ops/registry.ts';
-import { roundTo } from '../weights/round.ts';
 
 /** A small tensor of integers or booleans. An element is undefined where nothing is known of it. */
 export interface Elements {
@@ -204,21 +206,10 @@ const move: Rule = (node, operands) => {
 
 type Binary = (a: Dim, b: Dim, elem: ElemType) => Dim | undefined;
 
-const integerRange: Partial<Readonly<Record<ElemType, readonly [number, number]>>> = {
-  i32: [-(2 ** 31), 2 ** 31 - 1],
-  i16: [-32768, 32767],
-  i8: [-128, 127],
-  u64: [0, Infinity],
-  u32: [0, 2 ** 32 - 1],
-  u16: [0, 65535],
-  u8: [0, 255],
-  bool: [0, 1],
-};
-
 /** A number that does not fit would wrap around. A size that only the run knows fits, because a tensor has it. */
 function held(elem: ElemType, d: Dim | undefined): Dim | undefined {
   const n = d?.constant;
-  const range = integerRange[elem];
+  const range = elemFacts[elem].integers;
   if (d === undefined || n === undefined || !range) return d;
   return n >= range[0] && n <= range[1] ? d : undefined;
 }

@@ -10,6 +10,7 @@
  * number, or one per channel. Promises are by the name of the size (`dim_param`) and hold its divisor.
  */
 import { numberText } from './content-text.ts';
+import { factOf } from './elem.ts';
 import type { Graph } from './graph.ts';
 import { type ElemType, isFloat, type TensorType } from './types.ts';
 
@@ -26,22 +27,10 @@ export interface ValueRange {
 /** The keys of the metadata that this file describes. */
 export const declarationKeys = { inputs: 'rescc.inputs', outputs: 'rescc.outputs', promises: 'rescc.promises' } as const;
 
-/** The least and the largest finite number of each element type, of whole numbers those that a double holds. */
-const extremes: Readonly<Record<ElemType, readonly [low: number, high: number]>> = {
-  f64: [-Number.MAX_VALUE, Number.MAX_VALUE],
-  f32: [-3.4028234663852886e38, 3.4028234663852886e38],
-  bf16: [-3.3895313892515355e38, 3.3895313892515355e38],
-  f16: [-65504, 65504],
-  i64: [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
-  i32: [-(2 ** 31), 2 ** 31 - 1],
-  i16: [-(2 ** 15), 2 ** 15 - 1],
-  i8: [-128, 127],
-  u64: [0, Number.MAX_SAFE_INTEGER],
-  u32: [0, 2 ** 32 - 1],
-  u16: [0, 2 ** 16 - 1],
-  u8: [0, 255],
-  bool: [0, 1],
-};
+/** The least and the largest finite number of each element type, of whole numbers those that a double tells from their neighbours. */
+const extremes = factOf(({ float, integers: [low, high] = [0, 0] }): readonly [low: number, high: number] =>
+  float ? [-float.largest, float.largest] : [Math.max(low, Number.MIN_SAFE_INTEGER), Math.min(high, Number.MAX_SAFE_INTEGER)],
+);
 
 /**
  * The axis that `mean` and `std` go along. Pictures have 1 or 3 channels, in front of the grid where both are possible, or behind it; everything

@@ -1,21 +1,11 @@
 /** Element types, tensor types with symbolic dimensions, and tensors that are held in memory. */
 import type { Dim } from './dim.ts';
-import { factOf } from './elem.ts';
+import { type ElemType, factOf } from './elem.ts';
 
-export const elemTypes = ['f32', 'f16', 'bf16', 'f64', 'i64', 'i32', 'i16', 'i8', 'u64', 'u32', 'u16', 'u8', 'bool'] as const;
-/** Element types of tensors, by the names that sources use. */
-export type ElemType = (typeof elemTypes)[number];
+export { type ElemType, elemTypes, isElemType, isFloat } from './elem.ts';
 
 /** Bytes of one element in a file. */
 export const elemBytes = factOf((facts) => facts.bytes);
-
-export function isElemType(name: string): name is ElemType {
-  return (elemTypes as readonly string[]).includes(name);
-}
-
-export function isFloat(elem: ElemType): boolean {
-  return elem === 'f32' || elem === 'f16' || elem === 'bf16' || elem === 'f64';
-}
 
 /**
  * A type of an imported graph that is no tensor of an `ElemType` with a known rank: a tensor of 4-bit or 8-bit floats, a sequence, a map, an

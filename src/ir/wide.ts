@@ -3,13 +3,10 @@
  * all of its elements beside as bigints, and NaN in the float64 array where one lies beyond, so that arithmetic which does not know of them is caught
  * rather than rounded.
  */
+import { isWideElem, type WideElem } from './elem.ts';
 import type { ElemType, HostTensor, WideIntegers } from './types.ts';
 
-export type WideElem = 'i64' | 'u64';
-
-export function isWideElem(elem: ElemType): elem is WideElem {
-  return elem === 'i64' || elem === 'u64';
-}
+export { isWideElem, type WideElem };
 
 const most = 2n ** 53n;
 

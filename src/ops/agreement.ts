@@ -3,11 +3,13 @@
  * where all agree; `disagreement` is asked, and a test runs every example, so that a runtime that changes is noticed. Sources: onnx/onnx, docs/Operators.md;
  * the examples themselves.
  */
+import { factOf } from '../ir/elem.ts';
 import type { Attrs } from '../ir/operator.ts';
+import { roundFloat } from '../ir/round.ts';
 import { type ElemType, type HostTensor, isFloat } from '../ir/types.ts';
 import { integersOf, isWideElem } from '../ir/wide.ts';
 import { numberAttr, numbersAttr, stringAttr } from './attrs.ts';
-import { axesOrAll, roundFloat } from './common.ts';
+import { axesOrAll } from './common.ts';
 
 /** One ONNX node on constants. Floats are numbers, 64-bit integers bigints; an attribute that is a bigint is an int. */
 export interface Example {
@@ -48,16 +50,10 @@ const someInteger = (x: HostTensor | undefined, f: (v: bigint) => boolean): bool
 const anyNaN = (operands: readonly (HostTensor | undefined)[]): boolean =>
   operands.some((x) => x !== undefined && isFloat(x.elem) && some(x, Number.isNaN));
 
-const ranges: Partial<Readonly<Record<ElemType, readonly [number, number]>>> = {
-  i64: [-(2 ** 63), 2 ** 63],
-  i32: [-(2 ** 31), 2 ** 31],
-  i16: [-(2 ** 15), 2 ** 15],
-  i8: [-128, 128],
-  u64: [0, 2 ** 64],
-  u32: [0, 2 ** 32],
-  u16: [0, 2 ** 16],
-  u8: [0, 256],
-};
+/** The lowest integer of each type, and the one behind the highest. */
+const ranges = factOf(({ float, integers: [low, high] = [0, 1] }): readonly [number, number] | undefined =>
+  float || high === 1 ? undefined : [low, high + 1],
+);
 
 /** Elements per result of a reduction. */
 function reducedCount(x: HostTensor | undefined, attrs: Attrs): number {

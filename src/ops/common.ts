@@ -1,7 +1,7 @@
 /** What operator definitions share: reading attributes and operands, axes, NumPy broadcasting of types and of numbers, integer ranges. */
 import { bug } from '../diagnostics/diagnostic.ts';
 import { Dim } from '../ir/dim.ts';
-import { floatFacts } from '../ir/elem.ts';
+import { factOf } from '../ir/elem.ts';
 import { type Attrs, type Check, CheckFailure } from '../ir/operator.ts';
 import { type ElemType, elementCount, type HostTensor, isElemType, isFloat, type TensorType, typeText } from '../ir/types.ts';
 import { holdsExactly } from '../ir/wide.ts';
@@ -244,7 +244,10 @@ export function aroundAxis(
   return { outer: elementCount(dims.slice(0, axis)), size: dims[axis] ?? 1, inner: elementCount(dims.slice(axis + 1)) };
 }
 
-const integerBits: Partial<Readonly<Record<ElemType, number>>> = { i32: 32, i16: 16, i8: 8, u32: 32, u16: 16, u8: 8 };
+/** Narrow integers: the lowest one, and how many there are. */
+const wraps = factOf(({ integers, bytes }) =>
+  integers && bytes < 8 ? { low: integers[0], span: integers[1] + 1 - integers[0] } : undefined,
+);
 
 /**
  * A whole number as the element type holds it: narrow types wrap around (two's complement, what ONNX's runtimes do). 64-bit integers that
@@ -252,14 +255,13 @@ const integerBits: Partial<Readonly<Record<ElemType, number>>> = { i32: 32, i16:
  */
 export function wrapInteger(elem: ElemType, value: number): number {
   if (elem === 'bool') return value !== 0 ? 1 : 0;
-  const bits = integerBits[elem];
-  if (bits === undefined) {
+  const wrap = wraps[elem];
+  if (!wrap) {
     const holds = holdsExactly(value) && (elem !== 'u64' || value >= 0);
     if (!holds) throw new CheckFailure('integers', `${value} of type ${elem}`, 'an integer within 2^53');
     return value === 0 ? 0 : value;
   }
-  const span = 2 ** bits;
-  const low = elem.startsWith('u') ? 0 : -span / 2;
+  const { low, span } = wrap;
   if (value >= low && value < low + span) return value === 0 ? 0 : value;
   const rest = value % span;
   const positive = rest < 0 ? rest + span : rest;
@@ -271,25 +273,6 @@ export function wrapAll(elem: ElemType, data: Float64Array): Float64Array {
   if (isFloat(elem)) return data;
   for (let i = 0; i < data.length; i++) data[i] = wrapInteger(elem, data[i] ?? 0);
   return data;
-}
-
-const bitsOf = new DataView(new ArrayBuffer(8));
-
-/** A float64 as the float type holds it: rounded once, halves to even. */
-export function roundFloat(elem: 'f32' | 'f16' | 'bf16' | 'f64', value: number): number {
-  if (elem === 'f64' || !Number.isFinite(value) || value === 0) return value;
-  if (elem === 'f32') return Math.fround(value);
-  const { significand, smallestNormal, largest } = floatFacts(elem) ?? bug(`${elem} is no float type`);
-  const size = Math.abs(value);
-  bitsOf.setFloat64(0, size);
-  const exponent = Math.max(Math.log2(smallestNormal), (bitsOf.getInt32(0) >> 20) - 1023);
-  const quantum = 2 ** (exponent - significand + 1);
-  const scaled = size / quantum;
-  const below = Math.floor(scaled);
-  const part = scaled - below;
-  const rounded = (part > 0.5 || (part === 0.5 && below % 2 === 1) ? below + 1 : below) * quantum;
-  const out = rounded > largest ? Infinity : rounded;
-  return value < 0 ? -out : out;
 }
 
 /** out[i…] = x[maps[0][i0], maps[1][i1], …], or `fill` where a map says −1. */

@@ -7,7 +7,9 @@
  *   min(⌈(L + b + p − e) / s⌉, ⌈(L + b) / s⌉ − 1) + 1  =  ⌊(L + b + p' − e) / s⌋ + 1,   p' = min(e − 1, p + s − 1),
  * because ⌈x / s⌉ = ⌊(x + s − 1) / s⌋, and ⌊·/s⌋ is monotone. Nothing in p' depends on L, so L may be symbolic.
  */
+
 import { Dim } from '../ir/dim.ts';
+import { elemFacts } from '../ir/elem.ts';
 import type { Value } from '../ir/graph.ts';
 import type { AttrSpec, Attrs, InferContext, OnnxAttr, SampleSource } from '../ir/operator.ts';
 import { type ElemType, elementCount, type HostTensor, isFloat, type TensorType, typeText } from '../ir/types.ts';
@@ -99,8 +101,7 @@ function onnxWindow(w: WindowAttrs, pads: readonly number[]) {
 
 /** The least value of an element type: what a maximum ignores. */
 function lowest(elem: ElemType): number {
-  if (isFloat(elem)) return Number.NEGATIVE_INFINITY;
-  return elem === 'i8' ? -128 : 0;
+  return elemFacts[elem].integers?.[0] ?? Number.NEGATIVE_INFINITY;
 }
 
 export const maxpool = defineOperator({

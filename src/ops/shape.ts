@@ -3,10 +3,12 @@
  * ONNX Reshape-13 (-14), Transpose-13, Concat-13, Split-13 (-18), Slice-13, Pad-13, Expand-13, Squeeze-13, Unsqueeze-13, Range-11,
  * ConstantOfShape-9, Shape-13 (-15), Cast-13.
  */
+
 import { bug } from '../diagnostics/diagnostic.ts';
 import { Dim } from '../ir/dim.ts';
 import { elemFacts } from '../ir/elem.ts';
 import type { AttrSpec, Check, InferContext, OnnxAttr, OnnxBuilder, Operator, SampleSource } from '../ir/operator.ts';
+import { roundFloat } from '../ir/round.ts';
 import { type ElemType, elementCount, type HostTensor, isFloat, type TensorType, typeText } from '../ir/types.ts';
 import { dimsAttr, given, numberAttr, numbersAttr, stringAttr } from './attrs.ts';
 import {
@@ -23,7 +25,6 @@ import {
   offsetsAlong,
   presentOf,
   remap,
-  roundFloat,
   sameDim,
   sizeOf,
   wrapAll,
@@ -1093,35 +1094,11 @@ export const shapeOf = defineOperator({
 
 // Element types ---------------------------------------------------------------------------------------------------------------------
 
-/** Bits of a number that a type holds exactly, its sign apart. */
-function exactBits(elem: ElemType): number {
-  const { float, integers } = elemFacts[elem];
-  return float?.significand ?? Math.log2((integers?.[1] ?? 0) + 1);
-}
-
-/** Whether every value of the one type is a value of the other, so that a cast there and back changes nothing. */
-export function isLossless(from: ElemType, to: ElemType): boolean {
-  if (from === to) return true;
-  if (to === 'bool') return false;
-  if (isFloat(from)) return (to === 'f64' && from !== 'f64') || (to === 'f32' && (from === 'f16' || from === 'bf16'));
-  const signed = from.startsWith('i');
-  if (signed && to.startsWith('u')) return false;
-  return exactBits(from) <= exactBits(to);
-}
-
 function castNumber(from: ElemType, to: ElemType, value: number): number {
-  switch (to) {
-    case 'f64':
-    case 'f32':
-    case 'f16':
-    case 'bf16':
-      return roundFloat(to, value);
-    case 'bool':
-      return value !== 0 ? 1 : 0;
-    default:
-      // What becomes of NaN and infinities is undefined in ONNX; 0 keeps the result an integer.
-      return wrapInteger(to, isFloat(from) ? (Number.isFinite(value) ? Math.trunc(value) : 0) : value);
-  }
+  if (isFloat(to)) return roundFloat(to, value);
+  if (to === 'bool') return value !== 0 ? 1 : 0;
+  // What becomes of NaN and infinities is undefined in ONNX; 0 keeps the result an integer.
+  return wrapInteger(to, isFloat(from) ? (Number.isFinite(value) ? Math.trunc(value) : 0) : value);
 }
 
 /** ONNX Cast-13. Here rounding is the meaning of the operator, so that the reference rounds as well. */

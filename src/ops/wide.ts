@@ -1,9 +1,12 @@
 /** Evaluation of operators on 64-bit integers that float64 does not hold: bigints, which wrap around as two's complement does (ONNX; onnxruntime; NumPy). */
+
 import { bug } from '../diagnostics/diagnostic.ts';
+import { isFloat } from '../ir/elem.ts';
 import { type Attrs, CheckFailure, type Operator } from '../ir/operator.ts';
+import { roundFloat } from '../ir/round.ts';
 import type { ElemType, HostTensor } from '../ir/types.ts';
 import { floatOfInteger, integersOf, isWideElem, tensorOfIntegers } from '../ir/wide.ts';
-import { map2, map3, roundFloat, wrapInteger } from './common.ts';
+import { map2, map3, wrapInteger } from './common.ts';
 
 /** The results of an operator, of integers of any size. */
 export function evaluateExactly(
@@ -121,7 +124,7 @@ export function wideCast([x]: readonly (HostTensor | undefined)[], to: ElemType)
   const integers = integersOf(x);
   const one = (n: bigint): number => {
     if (to === 'bool') return n === 0n ? 0 : 1;
-    if (to === 'f32' || to === 'f64' || to === 'f16' || to === 'bf16') return roundFloat(to, floatOfInteger(to, n));
+    if (isFloat(to)) return roundFloat(to, floatOfInteger(to, n));
     return wrapInteger(to, Number(BigInt.asUintN(32, n)));
   };
   return [{ elem: to, dims, data: Float64Array.from(integers, one) }];

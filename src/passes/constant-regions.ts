@@ -4,11 +4,11 @@
  * (Salimans and Kingma 2016, arXiv:1602.07868). Of a region only what leaves it is kept.
  */
 import { countOf, type Graph, type Node, type Value } from '../ir/graph.ts';
+import { roundTo } from '../ir/round.ts';
 import { elemBytes, sameType, staticDims } from '../ir/types.ts';
 import { graphsIn } from '../ir/walk.ts';
 import { evaluateConstant } from '../ops/evaluate.ts';
 import { exprOf, materializeSync, type WeightExpr } from '../weights/expr.ts';
-import { roundTo } from '../weights/round.ts';
 import { isConstant } from './conditions.ts';
 import { contentOf, foldLimit, isFoldable, isStatic, lazyResult } from './constant-values.ts';
 import { bytesOf, costOf } from './driver.ts';

@@ -2,10 +2,10 @@
 import type { Dim } from '../ir/dim.ts';
 import type { Node } from '../ir/graph.ts';
 import type { Operator } from '../ir/operator.ts';
+import { roundTo } from '../ir/round.ts';
 import { elementCount, type HostTensor, isFloat, staticDims } from '../ir/types.ts';
 import { boolAttr, numberAttr, numbersAttr } from '../ops/attrs.ts';
 import * as w from '../weights/expr.ts';
-import { roundTo } from '../weights/round.ts';
 import { sliceAxes } from './shape-facts.ts';
 
 /** Constants that come out of folding are no larger, unless they replace as many bytes. */

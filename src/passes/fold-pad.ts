@@ -3,9 +3,8 @@
  * pool's is nothing at all, which is why zeros go into it only where no element is negative.
  * ONNX Pad-13, Conv-11, AveragePool-11, MaxPool-12.
  */
-import { floatFacts } from '../ir/elem.ts';
+import { elemFacts } from '../ir/elem.ts';
 import type { Node } from '../ir/graph.ts';
-import { isFloat } from '../ir/types.ts';
 import { boolAttr, numberAttr, numbersAttr, stringAttr } from '../ops/attrs.ts';
 import { rule } from './rule.ts';
 import { isNonNegative } from './sign.ts';
@@ -35,9 +34,9 @@ function spatialPads(pad: Node): readonly number[] {
 function neverLargest(pad: Node): boolean {
   const value = numberAttr(pad.attrs, 'value');
   const { elem } = pad.x.type;
-  const lowest = -(floatFacts(elem)?.largest ?? Number.POSITIVE_INFINITY);
-  if (isFloat(elem) && value <= lowest) return true;
-  if (elem === 'i8' && value === -128) return true;
+  const { float, integers } = elemFacts[elem];
+  const lowest = float ? -float.largest : (integers?.[0] ?? Number.NEGATIVE_INFINITY);
+  if (value <= lowest) return true;
   return value <= 0 && isNonNegative(pad.x);
 }
 

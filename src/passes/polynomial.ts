@@ -3,10 +3,9 @@
  * powers, over values that are given names and over the values at which the arithmetic begins. Two spellings are equal in real arithmetic where
  * their polynomials are; division by a sum is not looked into. Everything is bounded, because graphs are not: steps, terms and powers.
  */
-import { floatFacts } from '../ir/elem.ts';
+import { floatFacts, isLossless } from '../ir/elem.ts';
 import type { Graph, Node, Value } from '../ir/graph.ts';
 import { type ElemType, elementCount, isFloat } from '../ir/types.ts';
-import { isLossless } from '../weights/round.ts';
 
 interface Term {
   readonly factor: number;

@@ -1,7 +1,8 @@
 /** Attention out of the operators that exporters spell it with. */
 import type { Node, Value } from '../ir/graph.ts';
+import { roundFloat } from '../ir/round.ts';
 import { numberAttr, numbersAttr } from '../ops/attrs.ts';
-import { axisIn, roundFloat, sameDim } from '../ops/common.ts';
+import { axisIn, sameDim } from '../ops/common.ts';
 import { producerIn, sameNumbers } from './conditions.ts';
 import { isInside, numberOf } from './polynomial.ts';
 import { type Rewriter, rule } from './rule.ts';

@@ -1,8 +1,9 @@
 /** LayerNorm out of the operators that exporters spell it with. */
 import type { Node, Value } from '../ir/graph.ts';
+import { roundFloat } from '../ir/round.ts';
 import { isFloat, type TensorType } from '../ir/types.ts';
 import { boolAttr, numbersAttr } from '../ops/attrs.ts';
-import { axesOrAll, roundFloat, sameDim } from '../ops/common.ts';
+import { axesOrAll, sameDim } from '../ops/common.ts';
 import * as w from '../weights/expr.ts';
 import { isConstant, sameNumbers } from './conditions.ts';
 import { above, arithmetic, belowCasts, Expansion, isInside, numberOf, type Polynomial, variable } from './polynomial.ts';

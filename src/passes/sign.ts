@@ -1,4 +1,5 @@
 /** Which values are at least zero for every input. Shown from the operators alone; what cannot be shown is `false`. */
+import { isUnsigned } from '../ir/elem.ts';
 import type { Node, Value } from '../ir/graph.ts';
 import { hostOf } from '../ir/graph.ts';
 import { isFloat } from '../ir/types.ts';
@@ -36,7 +37,7 @@ function needed(node: Node): readonly (Value | undefined)[] | undefined {
 }
 
 function unsigned(value: Value): boolean {
-  return value.type.foreign === undefined && (value.type.elem.startsWith('u') || value.type.elem === 'bool');
+  return value.type.foreign === undefined && isUnsigned(value.type.elem);
 }
 
 /** No element is negative. A wrapped sum of signed integers may be, so that of integers only unsigned ones are. */

@@ -3,6 +3,7 @@
  * sub-expressions, equal weights. Each rule keeps every bit but those of `x + 0`, where −0 becomes +0.
  */
 import { Dim } from '../ir/dim.ts';
+import { isLossless } from '../ir/elem.ts';
 import type { Graph, Node, Value } from '../ir/graph.ts';
 import { countOf, hostOf } from '../ir/graph.ts';
 import type { AttrValue } from '../ir/operator.ts';
@@ -12,7 +13,6 @@ import { numberAttr, numbersAttr, stringAttr } from '../ops/attrs.ts';
 import { type Evaluation, type EvaluationRefusal, evaluateConstant } from '../ops/evaluate.ts';
 import { operators } from '../ops/registry.ts';
 import * as w from '../weights/expr.ts';
-import { isLossless } from '../weights/round.ts';
 import { bytesFreed, everyElement, isConstant, producerIn, soleReader } from './conditions.ts';
 import { contentOf, foldLimit, isFoldable, isStatic, lazyResult } from './constant-values.ts';
 import { type Fuel, nodeText, rule, type Sweep } from './rule.ts';

@@ -17,6 +17,7 @@
  * The precision is that of the coarsest float in either graph. GPU providers are held to the limit alone: WGSL allows a division 2.5 units
  * in the last place, exp 3 + 2|x|, and leaves the order of sums and fused multiply-adds open (measured: 1.1e-6 on ResNet-50).
  */
+import { elemTypes, type FloatElem, floatFacts } from '../ir/elem.ts';
 import type { Graph } from '../ir/graph.ts';
 import { type ElemType, type HostTensor, isFloat } from '../ir/types.ts';
 import { sameInteger } from '../ir/wide.ts';
@@ -50,10 +51,10 @@ export const bounds = {
   f32: { limit: 1e-5, floor: 2 ** -18 },
   f16: { limit: 1e-2, floor: 2 ** -9 },
   bf16: { limit: 8e-2, floor: 2 ** -6 },
-} as const satisfies Partial<Record<ElemType, Bound>>;
+} as const satisfies Readonly<Record<FloatElem, Bound>>;
 
-export type Precision = keyof typeof bounds;
-const coarsestFirst: readonly Precision[] = ['bf16', 'f16', 'f32', 'f64'];
+export type Precision = FloatElem;
+const coarsestFirst = elemTypes.filter(isFloat).sort((a, b) => floatFacts(a).significand - floatFacts(b).significand);
 
 /** The coarsest float of the graphs. */
 export function precisionOf(graphs: readonly Graph[]): Precision {

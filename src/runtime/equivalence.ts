@@ -15,6 +15,7 @@
  *
  * When a run fails, the optimiser runs again with fewer and fewer rewrites until the one is found that broke it.
  */
+
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -25,12 +26,13 @@ import { narrowedTooFar } from '../diagnostics/catalogue/import.ts';
 import * as catalogue from '../diagnostics/catalogue/runtime.ts';
 import { DiagnosticError, makeDiagnostic, Sink } from '../diagnostics/diagnostic.ts';
 import { unlessOverflow } from '../ir/dim.ts';
+import { type FloatElem, floatFacts } from '../ir/elem.ts';
 import type { Graph, Value } from '../ir/graph.ts';
+import { roundTo } from '../ir/round.ts';
 import { statsOf } from '../ir/stats.ts';
 import { elementCount, type HostTensor, isFloat } from '../ir/types.ts';
 import { graphsIn } from '../ir/walk.ts';
 import { EvaluationError, evaluateGraph } from '../ops/reference.ts';
-import { roundTo } from '../weights/round.ts';
 import { smallestFailing } from './bisect.ts';
 import { blameRuntime, crashOf, isCrash, runtimeText } from './blame.ts';
 import { bounds, compareOutputs, errorText, exponent, type OutputError, precisionOf } from './compare.ts';
@@ -931,8 +933,8 @@ function tryable(graph: Graph, bindings: Bindings): boolean {
 
 /** How often the original runs on nudged inputs. */
 const nudges = 6;
-/** Two units in the last place of a number just below a power of two, of each precision. */
-const nudge = { f64: 2 ** -51, f32: 2 ** -22, f16: 2 ** -9, bf16: 2 ** -6 } as const;
+/** Two units in the last place of a number just below a power of two. */
+const nudge = (elem: FloatElem): number => 4 * floatFacts(elem).roundoff;
 
 /** Every float of the inputs a little larger or smaller, by the bits of a linear congruential generator (Numerical Recipes). */
 function nudged(inputs: Inputs, seed: number): Inputs {
@@ -940,13 +942,14 @@ function nudged(inputs: Inputs, seed: number): Inputs {
   const out = new Map<string, HostTensor>();
   for (const [name, tensor] of inputs) {
     const { elem, dims } = tensor;
-    if (elem !== 'f64' && elem !== 'f32' && elem !== 'f16' && elem !== 'bf16') {
+    if (!isFloat(elem)) {
       out.set(name, tensor);
       continue;
     }
+    const step = nudge(elem);
     const data = tensor.data.map((v) => {
       state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-      return v * (1 + (state >= 0x80000000 ? nudge[elem] : -nudge[elem]));
+      return v * (1 + (state >= 0x80000000 ? step : -step));
     });
     roundTo(elem, data);
     out.set(name, { elem, dims, data });

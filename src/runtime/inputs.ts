@@ -2,13 +2,15 @@
  * Inputs to run a model on: sizes for its symbols and seeded random tensors. The same seed gives the same tensors on every machine;
  * an input's numbers depend on its name and not on the other inputs.
  */
+
 import * as catalogue from '../diagnostics/catalogue/runtime.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import type { Dim } from '../ir/dim.ts';
+import { elemFacts } from '../ir/elem.ts';
 import type { Graph, Node, Value } from '../ir/graph.ts';
 import { channelAxis, type ValueRange } from '../ir/ranges.ts';
+import { roundTo } from '../ir/round.ts';
 import { type ElemType, elementCount, type HostTensor, isFloat, type TensorType, typeText } from '../ir/types.ts';
-import { roundTo } from '../weights/round.ts';
 
 export type Bindings = ReadonlyMap<string, number>;
 
@@ -171,9 +173,8 @@ function misfit(input: Value, tensor: HostTensor, expected: string): never {
 
 /** How NumPy makes what an input wants, or at least where it goes. */
 export function misfitHint(name: string, tensor: HostTensor, wanted: ElemType): string {
-  const numpy: Readonly<Partial<Record<ElemType, string>>> = { f16: 'float16', f32: 'float32', f64: 'float64', bool: 'bool' };
-  const type = numpy[wanted] ?? (wanted.startsWith('u') ? `uint${wanted.slice(1)}` : `int${wanted.slice(1)}`);
-  if (tensor.elem !== wanted && wanted !== 'bf16') return `numpy.save("${name}.npy", array.astype("${type}"))`;
+  const { dtype, numpy } = elemFacts[wanted];
+  if (tensor.elem !== wanted && numpy !== undefined) return `numpy.save("${name}.npy", array.astype("${dtype}"))`;
   return `--input ${name}=FILE with a tensor of that shape`;
 }
 

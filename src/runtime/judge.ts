@@ -4,9 +4,9 @@
  * Beyond n = 1/20 the type holds too little of the output to say anything about it; the graphs are then compared in float64 alone.
  */
 import type { Graph, Node, Value } from '../ir/graph.ts';
+import { roundTo } from '../ir/round.ts';
 import { type HostTensor, isFloat } from '../ir/types.ts';
 import { EvaluationError, evaluateGraph, evaluateNode } from '../ops/reference.ts';
-import { roundTo } from '../weights/round.ts';
 import { compareOutputs, type OutputError } from './compare.ts';
 import { roundedRuns } from './noise.ts';
 

@@ -7,10 +7,11 @@
  * result does not show; its operands are moved by their last digits instead, which changes a sum of K products by about u·√(Σ(w·x)²).
  * Operators whose results are exact move nothing, so that counts and indices held in floats stay what they are.
  */
+import { type FloatElem, floatFacts } from '../ir/elem.ts';
 import type { Graph, Node, Value } from '../ir/graph.ts';
+import { roundTo } from '../ir/round.ts';
 import { type ElemType, type HostTensor, isFloat } from '../ir/types.ts';
 import { EvaluationError, evaluateGraph, evaluateNode } from '../ops/reference.ts';
-import { roundTo } from '../weights/round.ts';
 
 type Outputs = ReadonlyMap<string, HostTensor>;
 
@@ -32,10 +33,7 @@ export interface RoundingOptions {
 }
 
 /** Unit roundoffs; of f64 twice that, because the evaluation is in float64 itself and a move by half a unit would be rounded away. */
-const roundoff = { f64: 2 ** -52, f32: 2 ** -24, f16: 2 ** -11, bf16: 2 ** -8 } as const satisfies Partial<
-  Record<ElemType, number>
->;
-type Float = keyof typeof roundoff;
+const roundoff = (elem: FloatElem): number => floatFacts(elem).roundoff * (elem === 'f64' ? 2 : 1);
 
 /**
  * The graph evaluated once with every result rounded to nearest and a few times up or down. A run in which rounding carries a number out of
@@ -80,10 +78,6 @@ export function roundedRuns(
   return runs;
 }
 
-function isRounded(elem: ElemType): elem is Float {
-  return elem in roundoff;
-}
-
 /** The elements rounded to a float type; the tensor itself where they are of no float type, or are as they were. */
 function nearest(tensor: HostTensor, elem: ElemType): HostTensor {
   if (!isFloat(elem) || elem === 'f64') return tensor;
@@ -99,8 +93,8 @@ function isRepresentable(tensor: HostTensor): boolean {
 
 /** Every element that is no integer, which may be a count, up or down by the unit roundoff. */
 function moved(tensor: HostTensor, elem: ElemType, coin: () => boolean): HostTensor {
-  if (!isRounded(elem)) return tensor;
-  const u = roundoff[elem];
+  if (!isFloat(elem)) return tensor;
+  const u = roundoff(elem);
   return { ...tensor, data: tensor.data.map((v) => (Number.isInteger(v) ? v : v * (coin() ? 1 + u : 1 - u))) };
 }
 

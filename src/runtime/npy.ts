@@ -4,6 +4,7 @@
  */
 import * as catalogue from '../diagnostics/catalogue/runtime.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
+import { elemFacts, elemsBy } from '../ir/elem.ts';
 import { type ElemType, elemBytes, elementCount, type HostTensor } from '../ir/types.ts';
 import { decodeTensor, encodeTensor } from '../weights/round.ts';
 
@@ -11,22 +12,9 @@ const magic = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
 /** A header has some 100 bytes; a larger one is damage. */
 const maxHeader = 1 << 20;
 
-const codes = {
-  f2: 'f16',
-  f4: 'f32',
-  f8: 'f64',
-  i1: 'i8',
-  i2: 'i16',
-  i4: 'i32',
-  i8: 'i64',
-  u1: 'u8',
-  u2: 'u16',
-  u4: 'u32',
-  u8: 'u64',
-  b1: 'bool',
-} as const satisfies Readonly<Record<string, ElemType>>;
-
-type NpyElem = (typeof codes)[keyof typeof codes];
+const elemOfCode = elemsBy((facts) => facts.numpy);
+/** By kind and width, booleans last. */
+const allCodes = [...elemOfCode.keys()].sort((a, b) => Number(a === 'b1') - Number(b === 'b1') || (a < b ? -1 : 1)).join(', ');
 
 export function isNpy(bytes: Uint8Array): boolean {
   return magic.every((b, i) => bytes[i] === b);
@@ -53,14 +41,10 @@ export function parseNpy(bytes: Uint8Array, file: string): HostTensor {
   const shape = /['"]shape['"]\s*:\s*\(([^()]*)\)/.exec(header)?.[1];
   if (!code || order === undefined || shape === undefined)
     return broken(header.trim(), "'descr' (one simple type), 'fortran_order' and 'shape'");
-  const elem = elemOfCode(code[2] ?? '');
+  const elem = elemOfCode.get(code[2] ?? '');
   if (!elem) {
     const hint = `numpy.save("${file}", array.astype("float32"))`;
-    return broken(
-      `elements of type ${code[1] ?? ''}${code[2] ?? ''}`,
-      `numbers or booleans: ${Object.keys(codes).join(', ')}`,
-      hint,
-    );
+    return broken(`elements of type ${code[1] ?? ''}${code[2] ?? ''}`, `numbers or booleans: ${allCodes}`, hint);
   }
   const dims: number[] = [];
   for (const part of shape.split(',')) {
@@ -87,11 +71,6 @@ export function parseNpy(bytes: Uint8Array, file: string): HostTensor {
   };
 }
 
-function elemOfCode(code: string): NpyElem | undefined {
-  // NumPy writes b1 for booleans; `?` is its other name for them and stands in no file.
-  return code in codes ? codes[code as keyof typeof codes] : undefined;
-}
-
 /** Where row-major element i lies in a column-major array: Σ index_a · Π_{b<a} dims_b. */
 function fortranOffsets(dims: readonly number[]): (i: number) => number {
   const strides = dims.map((_, axis) => elementCount(dims.slice(0, axis)));
@@ -109,8 +88,8 @@ function fortranOffsets(dims: readonly number[]): (i: number) => number {
 
 /** The tensor as a file. bf16, which NumPy has not, is written as f32, which holds every value of it. */
 export function npyBytes(tensor: HostTensor): Uint8Array<ArrayBuffer> {
-  const elem: NpyElem = tensor.elem === 'bf16' ? 'f32' : tensor.elem;
-  const code = Object.entries(codes).find(([, e]) => e === elem)?.[0] ?? 'f4';
+  const elem: ElemType = elemFacts[tensor.elem].numpy === undefined ? 'f32' : tensor.elem;
+  const code = elemFacts[elem].numpy;
   const width = elemBytes[elem];
   const shape = tensor.dims.length === 1 ? `${tensor.dims[0]},` : tensor.dims.join(', ');
   const literal = `{'descr': '${width === 1 ? '|' : '<'}${code}', 'fortran_order': False, 'shape': (${shape}), }`;

@@ -2,29 +2,23 @@
  * Sessions of onnxruntime: tensors in and out as `HostTensor`s, errors as diagnostics that point at the source, and the provider that
  * really ran each node. GPU providers run in a process of their own; see provider.ts for why.
  */
+
 import { constants, rmSync } from 'node:fs';
 import { access, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { OnnxModel } from '../codegen/onnx.ts';
 import * as catalogue from '../diagnostics/catalogue/runtime.ts';
-import {
-  DiagnosticError,
-  type DiagnosticKind,
-  fail,
-  makeDiagnostic,
-  type Report,
-  unreachable,
-} from '../diagnostics/diagnostic.ts';
+import { DiagnosticError, type DiagnosticKind, fail, makeDiagnostic, type Report } from '../diagnostics/diagnostic.ts';
+import { elemFacts, elemsBy } from '../ir/elem.ts';
 import type { Graph, Origin } from '../ir/graph.ts';
-import { type ElemType, elemBytes, elementCount, type HostTensor } from '../ir/types.ts';
+import { type ElemType, elementCount, type HostTensor } from '../ir/types.ts';
 import { decodeTensor, encodeTensor } from '../weights/round.ts';
 import { misfitHint } from './inputs.ts';
 import {
   adapterHint,
   type Engine,
   EngineCrash,
-  type OrtData,
   type OrtPort,
   type OrtTensor,
   openHere,
@@ -90,72 +84,20 @@ export interface Session {
   close(): Promise<Placement | undefined>;
 }
 
-const ortTypes = {
-  f32: 'float32',
-  f16: 'float16',
-  f64: 'float64',
-  i64: 'int64',
-  i32: 'int32',
-  i16: 'int16',
-  i8: 'int8',
-  u64: 'uint64',
-  u32: 'uint32',
-  u16: 'uint16',
-  u8: 'uint8',
-  bool: 'bool',
-} as const satisfies Partial<Record<ElemType, string>>;
-
-type ExchangedElem = keyof typeof ortTypes;
-
-function isExchanged(elem: ElemType): elem is ExchangedElem {
-  return elem in ortTypes;
-}
-
-const elemOfOrt: ReadonlyMap<string, ExchangedElem> = new Map(
-  Object.entries(ortTypes).map(([elem, type]) => [type, elem as ExchangedElem]),
-);
+const elemOfOrt = elemsBy(({ dtype, exchanged }) => (exchanged ? dtype : undefined));
 
 /** The elements as onnxruntime holds them; floats are rounded once. */
 export function toOrt(name: string, tensor: HostTensor): OrtTensor {
   const { elem, dims, data } = tensor;
-  if (!isExchanged(elem)) {
+  const { dtype, exchanged, array, bytes: width } = elemFacts[elem];
+  if (!exchanged) {
     return fail(catalogue.tensorUnsupported, {
-      with: { name, found: `element type ${elem}`, expected: `one of ${Object.keys(ortTypes).join(', ')}`, hint: `cast(f32)` },
+      with: { name, found: `element type ${elem}`, expected: `one of ${[...elemOfOrt.values()].join(', ')}`, hint: `cast(f32)` },
     });
   }
-  const bytes = new Uint8Array(data.length * elemBytes[elem]);
+  const bytes = new Uint8Array(data.length * width);
   encodeTensor(tensor, bytes);
-  return { type: ortTypes[elem], dims, data: viewed(elem, bytes.buffer) };
-}
-
-/** The kind of array that onnxruntime wants for each element type. */
-function viewed(elem: ExchangedElem, buffer: ArrayBuffer): OrtData {
-  switch (elem) {
-    case 'f32':
-      return new Float32Array(buffer);
-    case 'f16':
-    case 'u16':
-      return new Uint16Array(buffer);
-    case 'f64':
-      return new Float64Array(buffer);
-    case 'i64':
-      return new BigInt64Array(buffer);
-    case 'u64':
-      return new BigUint64Array(buffer);
-    case 'i32':
-      return new Int32Array(buffer);
-    case 'u32':
-      return new Uint32Array(buffer);
-    case 'i16':
-      return new Int16Array(buffer);
-    case 'i8':
-      return new Int8Array(buffer);
-    case 'u8':
-    case 'bool':
-      return new Uint8Array(buffer);
-    default:
-      return unreachable(elem);
-  }
+  return { type: dtype, dims, data: new array(bytes.buffer) };
 }
 
 export function fromOrt(name: string, tensor: OrtTensor): HostTensor {

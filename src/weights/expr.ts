@@ -24,13 +24,14 @@ import { integerTooLarge, noContent } from '../diagnostics/catalogue/weights.ts'
 import { bug, fail, unreachable } from '../diagnostics/diagnostic.ts';
 import type { Content } from '../ir/content.ts';
 import { leafText, numberText } from '../ir/content-text.ts';
+import { isLossless } from '../ir/elem.ts';
 import type { Value } from '../ir/graph.ts';
 import { CheckFailure } from '../ir/operator.ts';
+import { roundTo } from '../ir/round.ts';
 import { type ElemType, elementCount, type HostTensor, isElemType, isFloat, type WideIntegers } from '../ir/types.ts';
 import { holdsExactly, isWideElem, tensorOfIntegers, wideArray } from '../ir/wide.ts';
 import type { InitSpec } from '../ops/params.ts';
 import { initializer, largestOf } from './init.ts';
-import { isLossless, roundTo } from './round.ts';
 import { scaleFloats } from './simd.ts';
 
 /** What `fill` returns: a promise only where a file has to be awaited. */

@@ -1,10 +1,11 @@
 /** How the tensors of one dict of a checkpoint fit the parameters of a graph: prefix, renaming rules, parts, and what is left over. */
+
+import { isLossless } from '../ir/elem.ts';
 import type { Graph, Value } from '../ir/graph.ts';
 import { isFloat } from '../ir/types.ts';
 import { followRule, type Rule } from './map-rules.ts';
 import type { ForeignTensor, TensorDict, TensorEntry } from './nested.ts';
 import { type Parts, partsOf, weightNorm } from './parametrized.ts';
-import { isLossless } from './round.ts';
 
 export type Wanted = ReadonlyMap<string, readonly Value[]>;
 

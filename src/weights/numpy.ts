@@ -4,25 +4,13 @@
  */
 import { damagedFile, refusedElement, truncatedFile } from '../diagnostics/catalogue/weights.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
-import { type ElemType, elemBytes, elementCount } from '../ir/types.ts';
+import { elemsBy } from '../ir/elem.ts';
+import { elemBytes, elementCount } from '../ir/types.ts';
 import { type ByteSource, readSpan, spanSource, utf8, viewOf } from './bytes.ts';
 import { type Checkpoint, checkpointOf, type Nested } from './nested.ts';
 import type { ZipEntry } from './zip.ts';
 
-const elems: Readonly<Record<string, ElemType>> = {
-  f8: 'f64',
-  f4: 'f32',
-  f2: 'f16',
-  i8: 'i64',
-  i4: 'i32',
-  i2: 'i16',
-  i1: 'i8',
-  u8: 'u64',
-  u4: 'u32',
-  u2: 'u16',
-  u1: 'u8',
-  b1: 'bool',
-};
+const elems = elemsBy((facts) => facts.numpy);
 const headerLimit = 65536;
 
 export function isNpy(head: Uint8Array): boolean {
@@ -48,7 +36,7 @@ function arrayOf(head: Uint8Array, source: ByteSource, name: string, file: strin
   const descr = /'descr': *'([<>|=])([a-zA-Z]\d*)'/.exec(text);
   const order = /'fortran_order': *(True|False)/.exec(text)?.[1];
   const shape = /'shape': *\(([\d, ]*)\)/.exec(text)?.[1];
-  const elem = descr ? elems[descr[2] ?? ''] : undefined;
+  const elem = elems.get(descr?.[2] ?? '');
   if (order === undefined || shape === undefined)
     return damaged(`header ${JSON.stringify(text.slice(0, 80).trim())}`, 'descr, fortran_order and shape');
   const dims = shape

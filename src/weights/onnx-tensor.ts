@@ -4,6 +4,7 @@
  */
 import { tensorOutside, truncatedFile } from '../diagnostics/catalogue/weights.ts';
 import { bug, fail } from '../diagnostics/diagnostic.ts';
+import { elemFacts, elemOfDataType, otherElem } from '../ir/elem.ts';
 import { type ElemType, elemBytes, elementCount } from '../ir/types.ts';
 import { type ByteSource, memorySource, openSibling, readSpan } from './bytes.ts';
 import type { Pending } from './expr.ts';
@@ -26,59 +27,12 @@ import {
   wireVarint,
 } from './wire.ts';
 
-/** Ours, by TensorProto.DataType. */
-export const elems: Readonly<Record<number, ElemType>> = {
-  1: 'f32',
-  2: 'u8',
-  3: 'i8',
-  4: 'u16',
-  5: 'i16',
-  6: 'i32',
-  7: 'i64',
-  9: 'bool',
-  10: 'f16',
-  11: 'f64',
-  12: 'u32',
-  13: 'u64',
-  16: 'bf16',
-};
-export const otherTypes: Readonly<Record<number, string>> = {
-  0: 'UNDEFINED',
-  8: 'STRING',
-  14: 'COMPLEX64',
-  15: 'COMPLEX128',
-  17: 'FLOAT8E4M3FN',
-  18: 'FLOAT8E4M3FNUZ',
-  19: 'FLOAT8E5M2',
-  20: 'FLOAT8E5M2FNUZ',
-  21: 'UINT4',
-  22: 'INT4',
-  23: 'FLOAT4E2M1',
-  24: 'FLOAT8E8M0',
-  25: 'UINT2',
-  26: 'INT2',
-};
-/** TensorProto.DataType of an element type. */
-export function dataTypeOf(elem: ElemType): number {
-  for (const [number, name] of Object.entries(elems)) if (name === elem) return Number(number);
-  return bug(`element type ${elem} without a number`);
+/** A TensorProto.DataType as messages name it. */
+function typeNameOf(type: number): string {
+  if (type === 0) return 'UNDEFINED';
+  return elemOfDataType(type) ?? otherElem(type)?.name.toUpperCase() ?? `ONNX type ${type}`;
 }
-/** The field that holds a type's numbers where they are not raw. */
-const typedField: Readonly<Record<ElemType, number>> = {
-  f32: 4,
-  i32: 5,
-  i16: 5,
-  i8: 5,
-  u16: 5,
-  u8: 5,
-  bool: 5,
-  f16: 5,
-  bf16: 5,
-  i64: 7,
-  f64: 10,
-  u32: 11,
-  u64: 11,
-};
+
 const rankLimit = 64;
 /** Bytes of a name, and of an entry of external data. */
 export const nameLimit = 65536;
@@ -352,32 +306,6 @@ function decodedSource(
   };
 }
 
-/** Bytes that `count` elements of a type that is none of ours take in raw_data; undefined where that is not known. */
-function rawBytes(type: number, count: number): number | undefined {
-  switch (type) {
-    case 14:
-      return 8 * count;
-    case 15:
-      return 16 * count;
-    case 17:
-    case 18:
-    case 19:
-    case 20:
-    case 24:
-      return count;
-    // Two or four elements to a byte.
-    case 21:
-    case 22:
-    case 23:
-      return Math.ceil(count / 2);
-    case 25:
-    case 26:
-      return Math.ceil(count / 4);
-    default:
-      return undefined;
-  }
-}
-
 /** Where a tensor's numbers lie: of one of our element types, or the bytes of another; undefined where they are not bytes at all. */
 export type TensorPlace =
   | { readonly kind: 'tensor'; readonly span: StoredSpan }
@@ -392,21 +320,15 @@ export async function placeOf(source: ByteSource, start: number, end: number, te
   const count = elementCount(dims);
   if (dims.some((d) => !Number.isSafeInteger(d) || d < 0) || !Number.isSafeInteger(count * 16))
     outside(`a shape [${dims.join(', ')}]`, 'natural numbers with fewer than 2^49 elements');
-  const own = elems[tensor.type];
-  const typeName = own ?? otherTypes[tensor.type] ?? `ONNX type ${tensor.type}`;
+  const own = elemOfDataType(tensor.type);
+  const typeName = typeNameOf(tensor.type);
   if (!own) {
-    const raw = rawBytes(tensor.type, count);
-    const unknown = tensor.type > 26 && tensor.raw?.type === wireBytes ? tensor.raw.end - tensor.raw.start : undefined;
+    const other = otherElem(tensor.type);
+    const raw = other?.bits === undefined ? undefined : Math.ceil((count * other.bits) / 8);
+    const unknown = !other && tensor.type > 0 && tensor.raw?.type === wireBytes ? tensor.raw.end - tensor.raw.start : undefined;
     if (tensor.segment || (raw === undefined && unknown === undefined)) return { kind: 'none', typeName };
     const bytes = raw ?? unknown ?? 0;
-    const place = await bytesPlace(
-      source,
-      start,
-      end,
-      tensor,
-      tensor.type === 14 ? 'f32' : tensor.type === 15 ? 'f64' : 'u8',
-      bytes,
-    );
+    const place = await bytesPlace(source, start, end, tensor, other?.parts ?? 'u8', bytes);
     return { kind: 'other', typeName, span: { ...place, elem: 'u8', dims: [bytes], name } };
   }
   if (tensor.segment) outside('a segment of a larger tensor', 'whole tensors: no reader joins segments');
@@ -426,14 +348,14 @@ async function bytesPlace(
   const { name, dims } = tensor;
   const outside = (found: string, expected: string): never =>
     fail(tensorOutside, { with: { file: source.name, tensor: name, found, expected } });
-  const shape = `${bytes} for ${elems[tensor.type] ?? otherTypes[tensor.type] ?? tensor.type}[${dims.join(', ')}]`;
+  const shape = `${bytes} for ${typeNameOf(tensor.type)}[${dims.join(', ')}]`;
   if (tensor.external) return externalPlace(source, tensor, bytes);
   if (tensor.raw) {
     const has = tensor.raw.end - tensor.raw.start;
     if (tensor.raw.type !== wireBytes || has !== bytes) outside(`${has} bytes`, shape);
     return { source, offset: tensor.raw.start };
   }
-  const field = typedField[elem];
+  const field = elemFacts[elem].onnxField;
   const typed = tensor.typed.get(field);
   if (!typed) {
     if (bytes === 0) return { source: memorySource(source.name, new Uint8Array()), offset: 0 };

@@ -1,11 +1,11 @@
 /**
- * Float64 numbers as bytes of every element type and back, little-endian as all formats here store them. Encoding rounds once, to
- * nearest, ties to even (IEEE 754-2019, 4.3.1): f16 and bf16 are rounded from float64 directly, because by way of float32 they
- * round twice and differ.
+ * Float64 numbers as bytes of every element type and back, little-endian as all formats here store them. Encoding rounds once, as `ir/round.ts`
+ * says.
  */
-
 import { integerTooLarge, valueUnfit } from '../diagnostics/catalogue/weights.ts';
-import { fail, unreachable } from '../diagnostics/diagnostic.ts';
+import { bug, fail, unreachable } from '../diagnostics/diagnostic.ts';
+import { type IntegerElem, integerRange } from '../ir/elem.ts';
+import { littleEndian, rounderOf } from '../ir/round.ts';
 import { type ElemType, elemBytes, elementCount, type HostTensor, type WideIntegers } from '../ir/types.ts';
 import { isWideElem, tensorOfIntegers, wideArray } from '../ir/wide.ts';
 
@@ -13,51 +13,11 @@ const oneDouble = new Float64Array(1);
 const itsWords = new Int32Array(oneDouble.buffer);
 const oneFloat = new Float32Array(1);
 const itsBits = new Uint32Array(oneFloat.buffer);
-oneDouble[0] = 1;
-/** Word that holds sign and exponent of a double; 1 on every little-endian machine. */
-const highWord = itsWords[1] === 0x3ff00000 ? 1 : 0;
-export const littleEndian = highWord === 1;
+/** Word that holds sign and exponent of a double. */
+const highWord = littleEndian ? 1 : 0;
 
-/** 2^(i − 1100) at i, by doubling and halving, which are exact as Math.pow need not be; 0 below 2^-1074. */
-function makePowersOfTwo(): Float64Array {
-  const powers = new Float64Array(2200);
-  powers[1100] = 1;
-  for (let i = 1; i < 1100; i++) {
-    powers[1100 + i] = (powers[1099 + i] ?? 0) * 2;
-    powers[1100 - i] = (powers[1101 - i] ?? 0) / 2;
-  }
-  return powers;
-}
-const powersOfTwo = makePowersOfTwo();
-
-/**
- * Nearest number with `digits` significant bits, ties to even, and no finer than 2^`finest`. Adding 1.5·2^52 quanta pushes
- * everything below one quantum out of the significand, so the machine's own rounding does the work; the sum is exact otherwise.
- */
-function nearest(x: number, digits: number, finest: number): number {
-  oneDouble[0] = x;
-  const exponent = (((itsWords[highWord] ?? 0) >>> 20) & 0x7ff) - 1023;
-  if (exponent === 1024) return x;
-  const quantum = Math.max(exponent - digits + 1, finest);
-  // Beyond ±2^900 nothing can be a number of these types but infinity, which the callers test for.
-  if (quantum > 900) return x;
-  const magic = 1.5 * (powersOfTwo[1152 + quantum] ?? 0);
-  const rounded = x + magic - magic;
-  // A sum that is zero is +0; the sign of x is kept.
-  return rounded === 0 ? x * 0 : rounded;
-}
-
-/** The nearest f16 as a number; from 65520 on it is infinite. */
-export function roundToHalf(x: number): number {
-  const y = nearest(x, 11, -24);
-  return y >= 65520 ? Infinity : y <= -65520 ? -Infinity : y;
-}
-
-/** The nearest bf16 as a number; what rounds to 2^128 is infinite. */
-export function roundToBrain(x: number): number {
-  const y = nearest(x, 8, -133);
-  return y >= 3.402823669209385e38 ? Infinity : y <= -3.402823669209385e38 ? -Infinity : y;
-}
+const roundToHalf = rounderOf('f16');
+const roundToBrain = rounderOf('bf16');
 
 function halfBits(x: number): number {
   if (Number.isNaN(x)) return 0x7e00;
@@ -80,19 +40,8 @@ function brainBits(x: number): number {
   return (itsBits[0] ?? 0) >>> 16;
 }
 
-const limits = {
-  i8: [-128, 127],
-  i16: [-32768, 32767],
-  i32: [-2147483648, 2147483647],
-  i64: [-9007199254740992, 9007199254740992],
-  u8: [0, 255],
-  u16: [0, 65535],
-  u32: [0, 4294967295],
-  u64: [0, 9007199254740992],
-} as const;
-
-function checkIntegers(elem: keyof typeof limits, src: Float64Array, count: number): void {
-  const [low, high] = limits[elem];
+function checkIntegers(elem: IntegerElem, src: Float64Array, count: number): void {
+  const [low, high] = integerRange(elem) ?? bug(`${elem} has no integers`);
   for (let i = 0; i < count; i++) {
     const x = src[i] ?? 0;
     if (x >= low && x <= high && Math.trunc(x) === x) continue;
@@ -187,7 +136,7 @@ function halfTable(): Float64Array {
           : Number.NaN
         : exponent === 0
           ? digits / 16777216
-          : (1024 + digits) * (powersOfTwo[1100 + exponent - 25] ?? 0);
+          : (1024 + digits) * 2 ** (exponent - 25);
     table[bits] = size;
     table[bits + 32768] = -size;
   }
@@ -295,60 +244,4 @@ export function decodeTensor(elem: ElemType, dims: readonly number[], bytes: Uin
   const data = new Float64Array(count);
   decode(elem, bytes, data, bigEndian);
   return { elem, dims, data };
-}
-
-/**
- * Rounds each number to what `elem` can hold: floats to nearest, integers towards zero, booleans to 0 and 1. Ranges of integers
- * are checked when they are encoded.
- */
-export function roundTo(elem: ElemType, out: Float64Array): void {
-  switch (elem) {
-    case 'f64':
-      return;
-    case 'f32':
-      for (let i = 0; i < out.length; i++) out[i] = Math.fround(out[i] ?? 0);
-      return;
-    case 'f16':
-      for (let i = 0; i < out.length; i++) out[i] = roundToHalf(out[i] ?? 0);
-      return;
-    case 'bf16':
-      for (let i = 0; i < out.length; i++) out[i] = roundToBrain(out[i] ?? 0);
-      return;
-    case 'bool':
-      for (let i = 0; i < out.length; i++) out[i] = out[i] === 0 ? 0 : 1;
-      return;
-    case 'i64':
-    case 'i32':
-    case 'i16':
-    case 'i8':
-    case 'u64':
-    case 'u32':
-    case 'u16':
-    case 'u8':
-      for (let i = 0; i < out.length; i++) out[i] = Math.trunc(out[i] ?? 0) + 0;
-      return;
-    default:
-      return unreachable(elem);
-  }
-}
-
-/** Every number of `from` is a number of `to`, so that converting there loses nothing. */
-export function isLossless(from: ElemType, to: ElemType): boolean {
-  if (from === to) return true;
-  const wider: Readonly<Record<ElemType, readonly ElemType[]>> = {
-    bool: ['u8', 'u16', 'u32', 'u64', 'i8', 'i16', 'i32', 'i64', 'f16', 'bf16', 'f32', 'f64'],
-    u8: ['u16', 'u32', 'u64', 'i16', 'i32', 'i64', 'f16', 'bf16', 'f32', 'f64'],
-    i8: ['i16', 'i32', 'i64', 'f16', 'bf16', 'f32', 'f64'],
-    u16: ['u32', 'u64', 'i32', 'i64', 'f32', 'f64'],
-    i16: ['i32', 'i64', 'f32', 'f64'],
-    u32: ['u64', 'i64', 'f64'],
-    i32: ['i64', 'f64'],
-    f16: ['f32', 'f64'],
-    bf16: ['f32', 'f64'],
-    f32: ['f64'],
-    u64: [],
-    i64: [],
-    f64: [],
-  };
-  return wider[from].includes(to);
 }

@@ -5,27 +5,14 @@
  */
 import { damagedFile, duplicateTensor, tensorOutside, truncatedFile } from '../diagnostics/catalogue/weights.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
-import { type ElemType, elemBytes, elementCount } from '../ir/types.ts';
+import { elemsBy } from '../ir/elem.ts';
+import { elemBytes, elementCount } from '../ir/types.ts';
 import { type ByteSource, readSpan, u64At, utf8, viewOf } from './bytes.ts';
 import { parseJson } from './json.ts';
 import { type Checkpoint, checkpointOf, type Nested } from './nested.ts';
 
 const headerLimit = 100_000_000;
-const elems: Readonly<Record<string, ElemType>> = {
-  F64: 'f64',
-  F32: 'f32',
-  F16: 'f16',
-  BF16: 'bf16',
-  I64: 'i64',
-  I32: 'i32',
-  I16: 'i16',
-  I8: 'i8',
-  U64: 'u64',
-  U32: 'u32',
-  U16: 'u16',
-  U8: 'u8',
-  BOOL: 'bool',
-};
+const elems = elemsBy((facts) => facts.safetensors);
 
 /** Whether a file may be one: a plausible length and a JSON object behind it. */
 export function isSafetensors(head: Uint8Array): boolean {
@@ -108,7 +95,7 @@ export async function openSafetensors(source: ByteSource): Promise<Checkpoint> {
         with: { file, size: source.size, what: `tensor ${name}`, needed: `bytes ${start + begin} to ${start + end}` },
       });
     spans.push({ name, begin, end });
-    const elem = Object.hasOwn(elems, record.dtype) ? elems[record.dtype] : undefined;
+    const elem = elems.get(record.dtype);
     if (!elem) {
       children.push({ name, value: { kind: 'foreign', elem: record.dtype.slice(0, 64), dims, bytes: end - begin } });
       continue;

@@ -1,10 +1,12 @@
 /** Tensors that lie in a file: leaves of weight expressions that read their span when they are pulled. */
 import { leafText } from '../ir/content-text.ts';
+import { isLossless } from '../ir/elem.ts';
+import { littleEndian } from '../ir/round.ts';
 import { type ElemType, elemBytes, elementCount, type WideIntegers } from '../ir/types.ts';
 import { isWideElem, wideArray } from '../ir/wide.ts';
 import type { ByteSource } from './bytes.ts';
 import { chunkElements, Expr, gather, intern, type Pending, rowMajor, type WeightExpr, walk, withHeld } from './expr.ts';
-import { decode, decodeIntegers, isLossless, littleEndian } from './round.ts';
+import { decode, decodeIntegers } from './round.ts';
 
 export interface StoredSpan {
   readonly source: ByteSource;

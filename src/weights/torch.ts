@@ -5,6 +5,7 @@
 import { structureBudget } from '../diagnostics/budget.ts';
 import { damagedFile, damagedPickle, pickledModule, refusedGlobal, truncatedFile } from '../diagnostics/catalogue/weights.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
+import { elemFacts, elemsBy, elemTypes, otherElems } from '../ir/elem.ts';
 import { type ElemType, elemBytes, elementCount } from '../ir/types.ts';
 import { type ByteSource, readSpan, spanSource, u64At, utf8, viewOf } from './bytes.ts';
 import { type Checkpoint, checkpointOf, type Nested } from './nested.ts';
@@ -23,49 +24,19 @@ import type { ZipEntry } from './zip.ts';
 /** Bytes of a pickle: a network of 10,000 blocks has some 10 MB of names and shapes. */
 const pickleLimit = 64 * 1024 * 1024;
 
-const storageTypes: Readonly<Record<string, ElemType>> = {
-  FloatStorage: 'f32',
-  DoubleStorage: 'f64',
-  HalfStorage: 'f16',
-  BFloat16Storage: 'bf16',
-  ByteStorage: 'u8',
-  CharStorage: 'i8',
-  ShortStorage: 'i16',
-  IntStorage: 'i32',
-  LongStorage: 'i64',
-  BoolStorage: 'bool',
-};
-/** Storages of numbers that no graph has, with the bytes of each. */
-const foreignStorages: Readonly<Record<string, { readonly elem: string; readonly bytes: number }>> = {
-  ComplexFloatStorage: { elem: 'complex64', bytes: 8 },
-  ComplexDoubleStorage: { elem: 'complex128', bytes: 16 },
-  QInt8Storage: { elem: 'qint8', bytes: 1 },
-  QUInt8Storage: { elem: 'quint8', bytes: 1 },
-  QInt32Storage: { elem: 'qint32', bytes: 4 },
-  QUInt4x2Storage: { elem: 'quint4x2', bytes: 1 },
-  QUInt2x4Storage: { elem: 'quint2x4', bytes: 1 },
-};
-const scalarTypes: Readonly<Record<string, ElemType>> = {
-  float32: 'f32',
-  float: 'f32',
-  float64: 'f64',
-  double: 'f64',
-  float16: 'f16',
-  half: 'f16',
-  bfloat16: 'bf16',
-  uint8: 'u8',
-  int8: 'i8',
-  int16: 'i16',
-  short: 'i16',
-  int32: 'i32',
-  int: 'i32',
-  int64: 'i64',
-  long: 'i64',
-  uint16: 'u16',
-  uint32: 'u32',
-  uint64: 'u64',
-  bool: 'bool',
-};
+const storageTypes = elemsBy((facts) => facts.torchStorage);
+/** Storages of numbers that no graph has. */
+const foreignStorages = new Map(
+  otherElems.flatMap(({ name, bits = 8, torchStorage }) =>
+    torchStorage === undefined ? [] : [[torchStorage, { elem: name, bytes: bits / 8 }] as const],
+  ),
+);
+const scalarTypes = new Map(
+  elemTypes.flatMap((elem) => {
+    const { dtype, torchAliases = [] } = elemFacts[elem];
+    return [dtype, ...torchAliases].map((name) => [name, elem] as const);
+  }),
+);
 
 type Refuse = (found: string, expected: string) => never;
 const kindOf = (value: Pickled | undefined): string =>
@@ -204,7 +175,7 @@ const globals: ReadonlyMap<string, GlobalCall> = new Map<string, GlobalCall>([
     'torch._utils._rebuild_tensor_v3',
     (args, refuse) => {
       const type = nameOf(args[6])?.replace('torch.', '') ?? refuse('an element type that is none', 'a torch dtype');
-      const elem = scalarTypes[type];
+      const elem = scalarTypes.get(type);
       if (elem) return rebuild(args[0], args[1], args[2], args[3], elem, refuse);
       const dims = naturals(args[2], 'sizes', refuse);
       const [storage] = args;
@@ -234,13 +205,13 @@ const globals: ReadonlyMap<string, GlobalCall> = new Map<string, GlobalCall>([
       return run ? run(itemsOf(args), refuse) : { kind: 'opaque', name, tensor: { elem: name, bytes: 0 } };
     },
   ],
-  ...[...Object.keys(storageTypes), ...Object.keys(foreignStorages)].map((name): [string, GlobalCall] => [
+  ...[...storageTypes.keys(), ...foreignStorages.keys()].map((name): [string, GlobalCall] => [
     `torch.${name}`,
     (_args, refuse) => refuse('a call', 'a persistent id'),
   ]),
   ['torch.storage.UntypedStorage', (_args, refuse) => refuse('a call', 'a persistent id')],
   ['torch.UntypedStorage', (_args, refuse) => refuse('a call', 'a persistent id')],
-  ...Object.keys(scalarTypes).map((name): [string, GlobalCall] => [
+  ...[...scalarTypes.keys()].map((name): [string, GlobalCall] => [
     `torch.${name}`,
     (_args, refuse) => refuse('a call', 'a name alone'),
   ]),
@@ -272,8 +243,8 @@ function storageId(
     typeof type === 'object' && type !== null && 'kind' in type && type.kind === 'global'
       ? type.name
       : refuse('a storage without a type', 'a torch storage');
-  const elem = storageTypes[name.replace('torch.', '')];
-  const foreign = foreignStorages[name.replace('torch.', '')];
+  const elem = storageTypes.get(name.replace('torch.', ''));
+  const foreign = foreignStorages.get(name.replace('torch.', ''));
   if (!elem && !foreign && !name.endsWith('.UntypedStorage')) return refuse(`a storage of type ${name}`, 'a torch storage');
   if (typeof key !== 'string' || !isNatural(count)) return refuse('a storage without key or size', 'both');
   const bytes = find(key, count * (elem ? elemBytes[elem] : (foreign?.bytes ?? 1)), refuse);
@@ -528,7 +499,7 @@ export async function openLegacyTorch(source: ByteSource): Promise<Checkpoint> {
 /** What the tar form names besides: types of tensors, and those of the GPU, which hold the same numbers. */
 const tarGlobals: ReadonlyMap<string, GlobalCall> = new Map<string, GlobalCall>([
   ...globals,
-  ...Object.keys(storageTypes).flatMap((name): [string, GlobalCall][] =>
+  ...[...storageTypes.keys()].flatMap((name): [string, GlobalCall][] =>
     [name, name.replace('Storage', 'Tensor')].flatMap((type): [string, GlobalCall][] =>
       ['torch.', 'torch.cuda.'].map((room): [string, GlobalCall] => [
         room + type,
@@ -609,7 +580,7 @@ export async function openTarTorch(source: ByteSource, entries: ReadonlyMap<stri
     const [key, , type] = itemsOf(await storageFile.pickle(), 3, 'a storage');
     const name = typeof type === 'object' && type !== null && 'kind' in type && type.kind === 'global' ? type.name : '';
     const elem =
-      storageTypes[name.replace(/^torch\.(cuda\.)?/, '')] ??
+      storageTypes.get(name.replace(/^torch\.(cuda\.)?/, '')) ??
       damaged(`a storage of type ${JSON.stringify(name)}`, 'a torch storage');
     const count = u64At(await storageFile.bytes(8, 'the size of a storage'), 0);
     const bytes = storageFile.skip(count * elemBytes[elem], `storage ${keyOf(key)}`);

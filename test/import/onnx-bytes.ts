@@ -4,10 +4,10 @@ import * as ort from 'onnxruntime-node';
 import protobuf from 'protobufjs/minimal.js';
 import type { FileAttribute, FileGraph, FileNode, FileTensor, FileValue, OnnxFile } from '../../src/import/model.ts';
 import { readOnnxFile } from '../../src/import/read.ts';
+import { elemFacts } from '../../src/ir/elem.ts';
 import { elemBytes } from '../../src/ir/types.ts';
 import { memorySource } from '../../src/weights/bytes.ts';
 import { materialize } from '../../src/weights/expr.ts';
-import { dataTypeOf } from '../../src/weights/onnx-tensor.ts';
 import { encode } from '../../src/weights/round.ts';
 
 const onnx = proto.onnx;
@@ -97,7 +97,7 @@ async function tensorBytes(tensor: FileTensor): Promise<Uint8Array> {
     const raw = new Uint8Array(host.data.length * elemBytes[host.elem]);
     encode(host.elem, host.data, host.data.length, raw);
     for (const d of host.dims) w.uint32(8).int64(d);
-    w.uint32(16).int32(dataTypeOf(host.elem)).uint32(66).string(tensor.name).uint32(74).bytes(raw);
+    w.uint32(16).int32(elemFacts[host.elem].onnx).uint32(66).string(tensor.name).uint32(74).bytes(raw);
   } else {
     for (const d of tensor.dims) w.uint32(8).int64(d);
     const raw = Uint8Array.from((await materialize(tensor.raw)).data);

@@ -1,12 +1,12 @@
 /** What layers make of their parameters, with numbers that were worked out by hand. */
 import { describe, expect, it } from 'vitest';
 import { Dim } from '../../src/ir/dim.ts';
+import { isLossless } from '../../src/ir/elem.ts';
 import type { Value } from '../../src/ir/graph.ts';
 import { typeText } from '../../src/ir/types.ts';
 import { given } from '../../src/ops/attrs.ts';
 import type { Layer } from '../../src/ops/define.ts';
 import { layerByName } from '../../src/ops/registry.ts';
-import { isLossless } from '../../src/ops/shape.ts';
 import { type Argument, type Built, built, failure, host, numbers } from './nn/tools.ts';
 
 function layer(name: string): Layer {

@@ -4,9 +4,10 @@
  * the middle, tensors without elements and without dimensions. The same seed makes the same case. Numbers stay of the order of one, and nothing
  * discontinuous reads what was computed, so that two right programs agree to rounding.
  */
+
+import { roundTo } from '../../src/ir/round.ts';
 import type { ElemType, HostTensor } from '../../src/ir/types.ts';
 import { elementCount } from '../../src/ir/types.ts';
-import { roundTo } from '../../src/weights/round.ts';
 import { randomSource } from '../passes/support.ts';
 import type { CaseAttribute, CaseBody, CaseInput, CaseNode, CaseType, OnnxCase } from './onnx-case.ts';
 

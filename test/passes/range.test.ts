@@ -1,12 +1,12 @@
 /** Products of constants at the ends of their element type: what folds, what does not, and that no number is lost; onnxruntime is the judge. */
 import { describe, expect, it, test } from 'vitest';
 import { floatFacts } from '../../src/ir/elem.ts';
+import { roundTo } from '../../src/ir/round.ts';
 import type { ElemType } from '../../src/ir/types.ts';
 import { optimizeOnnx } from '../../src/optimize.ts';
 import { finiteKnown, staysNormal } from '../../src/passes/range.ts';
 import { openSession } from '../../src/runtime/session.ts';
 import { initial, literal, materializeSync, mul, type WeightExpr } from '../../src/weights/expr.ts';
-import { roundTo } from '../../src/weights/round.ts';
 import { modelBytes, node, value } from '../import/onnx-bytes.ts';
 import { tensorProto } from '../optimize/onnx-case.ts';
 import { randomSource, readText, run } from './support.ts';

@@ -6,13 +6,13 @@ import { Sink } from '../../src/diagnostics/diagnostic.ts';
 import type { Graph, Value } from '../../src/ir/graph.ts';
 import { printGraph } from '../../src/ir/print.ts';
 import { readGraph } from '../../src/ir/read.ts';
+import { roundTo } from '../../src/ir/round.ts';
 import { type ElemType, elementCount, type HostTensor } from '../../src/ir/types.ts';
 import { verifyGraph } from '../../src/ir/verify.ts';
 import { evaluateGraph } from '../../src/ops/reference.ts';
 import { operatorByName } from '../../src/ops/registry.ts';
 import { optimize, type PassReport, type PipelineOptions } from '../../src/passes/pipeline.ts';
 import { buildExpr, exprOf, initial, literal, materializeSync, type WeightExpr } from '../../src/weights/expr.ts';
-import { roundTo } from '../../src/weights/round.ts';
 import { goldenFolder } from '../golden.ts';
 
 /** Numbers in [0, 1) from a seed: mulberry32. */

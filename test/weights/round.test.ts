@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { isLossless } from '../../src/ir/elem.ts';
+import { roundTo } from '../../src/ir/round.ts';
 import { type ElemType, elemBytes, elemTypes } from '../../src/ir/types.ts';
-import { decode, encode, isLossless, roundTo } from '../../src/weights/round.ts';
+import { decode, encode } from '../../src/weights/round.ts';
 
 function bytes(elem: ElemType, values: readonly number[], offset = 0): Uint8Array {
   const dst = new Uint8Array(offset + values.length * elemBytes[elem]);

@@ -1,29 +1,7 @@
 /** What lifts share: operands as numbers, axes, and data types by their number in a file (TensorProto.DataType, onnx.proto). */
 import type { Value } from '../../ir/graph.ts';
 import type { Operator } from '../../ir/operator.ts';
-import type { ElemType } from '../../ir/types.ts';
 import { type Lift, type LiftBuilder, type LiftNode, NotLifted } from '../lift.ts';
-
-const elemTypes: ReadonlyMap<number, ElemType> = new Map<number, ElemType>([
-  [1, 'f32'],
-  [2, 'u8'],
-  [3, 'i8'],
-  [4, 'u16'],
-  [5, 'i16'],
-  [6, 'i32'],
-  [7, 'i64'],
-  [9, 'bool'],
-  [10, 'f16'],
-  [11, 'f64'],
-  [12, 'u32'],
-  [13, 'u64'],
-  [16, 'bf16'],
-]);
-
-/** Undefined for strings, 4-bit and 8-bit floats, and other types that the graph has not. */
-export function elemOfDataType(dataType: number): ElemType | undefined {
-  return elemTypes.get(dataType);
-}
 
 /** Leaves the node foreign. */
 export function leave(why: string): never {

@@ -3,13 +3,14 @@
  * activations of ONNX with the constants that the operators here have. An operator with another constant stays foreign.
  */
 
+import { elemOfDataType } from '../../ir/elem.ts';
 import type { Operator } from '../../ir/operator.ts';
 import { isFloat } from '../../ir/types.ts';
 import * as act from '../../ops/activation.ts';
 import * as ew from '../../ops/elementwise.ts';
 import { cast } from '../../ops/shape.ts';
 import type { Lift, LiftTable } from '../lift.ts';
-import { elemOfDataType, isFloat32, leave, numberAt, require, same } from './common.ts';
+import { isFloat32, leave, numberAt, require, same } from './common.ts';
 
 /** One operand is itself, more of them are taken pairwise from the left. */
 function nary(operator: Operator, most: number): Lift {

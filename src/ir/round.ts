@@ -1,0 +1,84 @@
+/**
+ * Float64 numbers rounded once to what an element type holds: to nearest, ties to even (IEEE 754-2019, 4.3.1). Narrow floats are rounded from
+ * float64 directly, because by way of float32 they round twice and differ.
+ */
+import { type ElemType, type FloatElem, type FloatFacts, floatFacts, isFloat } from './elem.ts';
+
+const oneDouble = new Float64Array(1);
+const itsWords = new Int32Array(oneDouble.buffer);
+oneDouble[0] = 1;
+/** Word that holds sign and exponent of a double; 1 on every little-endian machine. */
+const highWord = itsWords[1] === 0x3ff00000 ? 1 : 0;
+
+/** Whether this machine stores the low byte of a number first. */
+export const littleEndian = highWord === 1;
+
+/** 2^(i − 1100) at i, by doubling and halving, which are exact as Math.pow need not be; 0 below 2^-1074. */
+function makePowersOfTwo(): Float64Array {
+  const powers = new Float64Array(2200);
+  powers[1100] = 1;
+  for (let i = 1; i < 1100; i++) {
+    powers[1100 + i] = (powers[1099 + i] ?? 0) * 2;
+    powers[1100 - i] = (powers[1101 - i] ?? 0) / 2;
+  }
+  return powers;
+}
+const powersOfTwo = makePowersOfTwo();
+
+/**
+ * Nearest number with `digits` significant bits, ties to even, and no finer than 2^`finest`. Adding 1.5·2^52 quanta pushes
+ * everything below one quantum out of the significand, so the machine's own rounding does the work; the sum is exact otherwise.
+ */
+function nearest(x: number, digits: number, finest: number): number {
+  oneDouble[0] = x;
+  const exponent = (((itsWords[highWord] ?? 0) >>> 20) & 0x7ff) - 1023;
+  if (exponent === 1024) return x;
+  const quantum = Math.max(exponent - digits + 1, finest);
+  // Beyond ±2^900 nothing can be a number of these types but infinity, which the callers test for.
+  if (quantum > 900) return x;
+  const magic = 1.5 * (powersOfTwo[1152 + quantum] ?? 0);
+  const rounded = x + magic - magic;
+  // A sum that is zero is +0; the sign of x is kept.
+  return rounded === 0 ? x * 0 : rounded;
+}
+
+type Rounder = (x: number) => number;
+
+/** Constants of a closure, not fields of a record, because loops over many numbers take half the time so. */
+function rounder({ significand, finest, overflow }: FloatFacts): Rounder {
+  return (x) => {
+    const y = nearest(x, significand, finest);
+    return y >= overflow ? Infinity : y <= -overflow ? -Infinity : y;
+  };
+}
+
+const rounders: Readonly<Record<FloatElem, Rounder>> = {
+  f64: (x) => x,
+  f32: Math.fround,
+  f16: rounder(floatFacts('f16')),
+  bf16: rounder(floatFacts('bf16')),
+};
+
+/** The function that rounds to a float type, for loops over many numbers. */
+export function rounderOf(elem: FloatElem): Rounder {
+  return rounders[elem];
+}
+
+/** The number of a float type nearest to a float64, of which there may be an infinite one. */
+export function roundFloat(elem: FloatElem, value: number): number {
+  return rounders[elem](value);
+}
+
+/**
+ * Rounds each number to what `elem` can hold: floats to nearest, integers towards zero, booleans to 0 and 1. Ranges of integers
+ * are checked when they are encoded.
+ */
+export function roundTo(elem: ElemType, out: Float64Array): void {
+  if (elem === 'f64') return;
+  if (elem === 'f32') for (let i = 0; i < out.length; i++) out[i] = Math.fround(out[i] ?? 0);
+  else if (elem === 'bool') for (let i = 0; i < out.length; i++) out[i] = out[i] === 0 ? 0 : 1;
+  else if (isFloat(elem)) {
+    const round = rounders[elem];
+    for (let i = 0; i < out.length; i++) out[i] = round(out[i] ?? 0);
+  } else for (let i = 0; i < out.length; i++) out[i] = Math.trunc(out[i] ?? 0) + 0;
+}
