@@ -5,6 +5,8 @@
  *     npm run fuzz -- --seed 42 --count 1 --show    prints the case as it was made
  *
  *     npm run fuzz -- --opset 13                    no older spellings
+ *     npm run fuzz -- --extreme --count 10000       small graphs with extreme numbers (test/optimize/extreme.ts); every tenth is judged
+ *                                                   by onnxruntime, or every n-th by --judge n
  *
  * Every case runs in onnxruntime as it is, and through import, every pass alone, -O1 and -O2. A failure is printed with its seed, its stage and
  * the smallest case found that still fails; `--save FOLDER` writes that case as JSON (for test/golden/optimize) and as an ONNX file.
@@ -16,6 +18,7 @@ import { parseArgs } from 'node:util';
 import { checkCase, shrink, storeCase } from '../test/optimize/check.ts';
 import { generateCase } from '../test/optimize/generate.ts';
 import { caseText, encodeCase } from '../test/optimize/onnx-case.ts';
+import { fuzzExtreme } from './fuzz-extreme.ts';
 
 const { values } = parseArgs({
   options: {
@@ -23,6 +26,8 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '0' },
     save: { type: 'string' },
     show: { type: 'boolean', default: false },
+    extreme: { type: 'boolean', default: false },
+    judge: { type: 'string', default: '10' },
     opset: { type: 'string', default: '7' },
     shrink: { type: 'string', default: '400' },
     'max-failures': { type: 'string', default: '20' },
@@ -32,6 +37,10 @@ const first = Number(values.seed);
 const count = Number(values.count);
 const budget = Number(values.shrink);
 const most = Number(values['max-failures']);
+if (values.extreme) {
+  const found = await fuzzExtreme({ first, count, judge: Number(values.judge), most, show: values.show, save: values.save });
+  process.exit(found > 0 ? 1 : 0);
+}
 
 let done = 0;
 let byRuntime = 0;

@@ -545,9 +545,10 @@ function collected(inner: Guess, axis: number, length: Dim | undefined, runs: bo
   return { elem: inner.elem, dims: [...dims.slice(0, at), length, ...dims.slice(at)] };
 }
 
+/** Mean and 1/σ are of the type that `stash_type` says, whatever x is of. */
 const normalizedWithMoments: Rule = (c) => {
-  const x = c.operand(0);
-  return [x, ...c.node.file.outputs.slice(1).map(() => ({ elem: x.elem }))];
+  const elem = elemOfDataType(c.node.int('stash_type', 1));
+  return [c.operand(0), ...c.node.file.outputs.slice(1).map(() => ({ elem }))];
 };
 
 /** The elements of operand 0, the type that an attribute names. */
@@ -826,7 +827,7 @@ const contributed: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   [
     'FusedMatMul',
     (c) =>
-      c.node.int('transA', 0) + c.node.int('transB', 0) + c.node.int('transBatchA', 0) + c.node.int('transBatchB', 0) === 0
+      ['transA', 'transB', 'transBatchA', 'transBatchB'].every((name) => c.node.int(name, 0) === 0)
         ? matrixProduct()(c)
         : [{ elem: c.operand(0).elem }],
   ],

@@ -16,11 +16,28 @@ export interface TinyTensor {
   readonly data: readonly Numeric[];
 }
 
-/** `int` as bigint, `float` as number, else by what it is; a type of an element as its name in `{ to: 'f32' }`. */
-export type TinyAttribute = number | bigint | string | readonly bigint[] | readonly number[] | TinyTensor;
+/** The body of a branch or a loop. */
+export interface TinyGraph {
+  readonly parameters?: readonly string[];
+  readonly nodes: readonly TinyNode[];
+  readonly outputs: readonly string[];
+}
+
+/** `int` as bigint, `float` as number, else by what it is; an empty list is one of ints. */
+export type TinyAttribute =
+  | number
+  | bigint
+  | string
+  | readonly bigint[]
+  | readonly number[]
+  | readonly string[]
+  | TinyTensor
+  | TinyGraph;
 
 export interface TinyNode {
   readonly op: string;
+  /** ONNX's own by default. */
+  readonly domain?: string;
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
   readonly attrs?: Readonly<Record<string, TinyAttribute>>;
@@ -68,6 +85,17 @@ function attributeProto(name: string, value: TinyAttribute): proto.onnx.IAttribu
   if (typeof value === 'bigint') return { name, type: AttributeType.INT, i: long(value) };
   if (typeof value === 'number') return { name, type: AttributeType.FLOAT, f: value };
   if (typeof value === 'string') return { name, type: AttributeType.STRING, s: new TextEncoder().encode(value) };
+  if ('nodes' in value)
+    return {
+      name,
+      type: AttributeType.GRAPH,
+      g: {
+        name,
+        node: value.nodes.map(nodeProto),
+        input: (value.parameters ?? []).map((one) => ({ name: one })),
+        output: value.outputs.map((one) => ({ name: one })),
+      },
+    };
   if ('elem' in value)
     return {
       name,
@@ -75,14 +103,34 @@ function attributeProto(name: string, value: TinyAttribute): proto.onnx.IAttribu
       t: { dims: [...value.dims], dataType: dataTypes[value.elem], rawData: tensorBytes(value) },
     };
   if (typeof value[0] === 'number') return { name, type: AttributeType.FLOATS, floats: value.map(Number) };
+  if (typeof value[0] === 'string') {
+    const encoder = new TextEncoder();
+    return { name, type: AttributeType.STRINGS, strings: value.map((v) => encoder.encode(String(v))) };
+  }
   return { name, type: AttributeType.INTS, ints: value.map((v) => long(BigInt(v))) };
 }
+
+function nodeProto({ op, domain, inputs, outputs, attrs }: TinyNode): proto.onnx.INodeProto {
+  return {
+    opType: op,
+    ...(domain !== undefined && { domain }),
+    input: [...inputs],
+    output: [...outputs],
+    attribute: Object.entries(attrs ?? {}).map(([name, value]) => attributeProto(name, value)),
+  };
+}
+
+/** The domain of onnxruntime's own operators. */
+const microsoft = 'com.microsoft';
 
 export function tinyBytes(tiny: Tiny): Uint8Array {
   const opset = tiny.opset ?? 17;
   return proto.onnx.ModelProto.encode({
     irVersion: irVersionOf(opset),
-    opsetImport: [{ domain: '', version: opset }],
+    opsetImport: [
+      { domain: '', version: opset },
+      ...(tiny.nodes.some(({ domain }) => domain === microsoft) ? [{ domain: microsoft, version: 1 }] : []),
+    ],
     graph: {
       name: 'g',
       input: Object.entries(tiny.inputs ?? {}).map(([name, { elem, dims }]) => ({
@@ -100,12 +148,7 @@ export function tinyBytes(tiny: Tiny): Uint8Array {
         dataType: dataTypes[one.elem],
         rawData: tensorBytes(one),
       })),
-      node: tiny.nodes.map(({ op, inputs, outputs, attrs }) => ({
-        opType: op,
-        input: [...inputs],
-        output: [...outputs],
-        attribute: Object.entries(attrs ?? {}).map(([name, value]) => attributeProto(name, value)),
-      })),
+      node: tiny.nodes.map(nodeProto),
       output: tiny.outputs.map((name) => ({ name })),
     },
   }).finish();

@@ -36,11 +36,12 @@ const norm =
     const given = node.need(0);
     require(isFixed(given) && isFloat(given.type.elem) && rankOf(given) > 0, 'no operator of ours');
     const axes = axesOf(node, b, 1) ?? [];
-    require(axes.length > 0 || node.int('noop_with_empty_axes', 0) === 0, 'a norm along no axis');
+    const keepdims = node.flag('keepdims', true);
+    require(axes.length > 0 || !node.flag('noop_with_empty_axes', false), 'a norm along no axis');
     const { elem } = given.type;
     const x = elem === 'f64' ? given : b.op(cast, [given], { to: 'f64' });
     const each = before === 'square' ? b.op(mul, [x, x]) : before ? b.op(before, [x]) : x;
-    const sum = b.op(reduceSum, [each], { axes, keepdims: node.int('keepdims', 1) !== 0 });
+    const sum = b.op(reduceSum, [each], { axes, keepdims });
     require((countOf(sum.type) ?? Number.POSITIVE_INFINITY) <= foldedElements, 'a large norm');
     const y = after ? b.op(after, [sum]) : sum;
     return [elem === 'f64' ? y : b.op(cast, [y], { to: elem })];
