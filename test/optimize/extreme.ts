@@ -347,7 +347,10 @@ class Maker {
       return this.constant(this.tensor(elem, this.chance(1 - this.wild / 4) ? [] : this.pick([[1], [2], [0], [1, 1]])));
     if (rank === 1)
       return this.constant(
-        this.tensor(elem, this.chance(1 - this.wild / 4) ? [Math.min(7, this.pick([this.base[1] ?? 1, this.base[3] ?? 1]))] : this.dims(1)),
+        this.tensor(
+          elem,
+          this.chance(1 - this.wild / 4) ? [Math.min(7, this.pick([this.base[1] ?? 1, this.base[3] ?? 1]))] : this.dims(1),
+        ),
       );
     return this.constant(this.tensor(elem, this.dims(rank)));
   }

@@ -62,6 +62,7 @@ const liftSqueeze: Lift = (node, b) => {
   const x = node.need(0);
   const named = axesOf(node, b, 1);
   if (named) {
+    require(named.length > 0, 'an empty list of axes, which onnxruntime takes for all and NumPy for none');
     for (const axis of named) b.pin(x, axisFrom(axis, rankOf(x)), Dim.one);
     return [b.op(squeeze, [x], { axes: named })];
   }
@@ -174,6 +175,7 @@ const liftGather: Lift = (node, b) => [b.op(gather, [node.need(0), node.need(1)]
 const liftRange: Lift = (node, b) => {
   const [start, end] = [b.needSizes(node.need(0), 'start'), b.needSizes(node.need(1), 'limit')];
   require(node.need(0).type.elem === 'i64', 'numbers that are not i64');
+  require(start.length === 1 && end.length === 1, 'bounds that are no scalars');
   const step = numberAt(node, b, 2, 'delta') ?? leave('no delta');
   b.checkWritable([...start, ...end], undefined);
   return [b.op(range, [], { start, end, step })];
@@ -191,6 +193,7 @@ const liftConstantOfShape: Lift = (node, b) => {
   const value = node.tensor('value');
   if (node.has('value')) require(value?.kind === 'tensor', 'a value of a type that the graph has not');
   const expr = value?.kind === 'tensor' ? value.expr : undefined;
+  require(expr === undefined || expr.count === 1, 'a value of several elements');
   const number = expr ? (expr.wide ? leave('a value beyond 2^53') : expr.resident?.[0]) : 0;
   b.checkWritable(shape, undefined);
   return [b.op(full, [], { shape, value: number ?? leave('a value that is not known'), elem: expr?.elem ?? 'f32' })];
