@@ -22,11 +22,12 @@ import type { AttrValue, Operator } from '../ir/operator.ts';
 import { type Declarations, declarationKeys, rangeProblem, readDeclarations, type ValueRange } from '../ir/ranges.ts';
 import { type ElemType, foreignTypeOf, type HostTensor, isFloat, type TensorType } from '../ir/types.ts';
 import { tensorOfIntegers } from '../ir/wide.ts';
-import { refusalOf } from '../ops/evaluate.ts';
+import { evaluateConstant, refusalOf } from '../ops/evaluate.ts';
 import { foreignOperator } from '../ops/foreign.ts';
 import { memorySource } from '../weights/bytes.ts';
 import { literal, type WeightExpr } from '../weights/expr.ts';
 import { relabel } from '../weights/stored.ts';
+import { ConstantNumbers, evaluationOf, isWorthKnowing, rounded } from './ahead.ts';
 import {
   type Guess,
   guessOfFile,
@@ -121,6 +122,7 @@ class Importer {
   readonly graph: Graph;
   readonly opset: number;
   readonly known = new KnownElements();
+  readonly #numbers = new ConstantNumbers();
   readonly pins: Pins;
   readonly #file: OnnxFile;
   readonly #options: ImportOptions;
@@ -702,6 +704,10 @@ class Importer {
       return { kind: 'graphs', name: one.name, regions: places, plural: one.kind === 'graphs' };
     });
     const guesses = this.#guesses(view, regions);
+    // The forms are those from opset 13 on.
+    const evaluate = this.#options.asItIs === undefined ? evaluationOf(view, this.opset) : undefined;
+    const known = evaluate && this.#ahead(scope, view, evaluate, guesses);
+    if (known) return known;
     const types = file.outputs.map((name, i) => this.#typeOf(scope, name, guesses[i] ?? {}));
     const foreign = {
       domain: file.domain,
@@ -710,7 +716,15 @@ class Importer {
       outputs: file.outputs.map((name) => name !== ''),
       rest: file.rest,
     };
-    const node = scope.graph.createTyped(foreignOperator(foreign, types), values, {}, types, originOf(file), undefined, regions);
+    const node = scope.graph.createTyped(
+      foreignOperator(foreign, types, evaluate),
+      values,
+      {},
+      types,
+      originOf(file),
+      undefined,
+      regions,
+    );
     node.results.forEach((value, i) => {
       const name = file.outputs[i] ?? '';
       if (name !== '') this.#enter(scope, name, value, guesses[i] ?? {});
@@ -718,6 +732,21 @@ class Importer {
     });
     this.#foreignElements(view, node);
     return node.results;
+  }
+
+  /** The results of a node over constants, where their sizes are open without them. */
+  #ahead(
+    scope: Scope,
+    { file, values }: NodeView,
+    evaluate: (operands: readonly (HostTensor | undefined)[]) => readonly HostTensor[],
+    guesses: readonly Guess[],
+  ): readonly Value[] | undefined {
+    const operands = values.map((value) => value && this.#numbers.of(value));
+    if (values.length === 0 || values.some((value, i) => value && !operands[i])) return undefined;
+    const bare = { domain: '', opType: file.opType, attributes: [], outputs: [], rest: new Uint8Array() };
+    const found = evaluateConstant(foreignOperator(bare, [], evaluate), operands, {});
+    if (found.kind === 'refused' || !isWorthKnowing(guesses, found.results)) return undefined;
+    return found.results.map((tensor, i) => this.computed(scope, rounded(tensor), file.outputs[i] ?? ''));
   }
 
   /** What is known of a foreign node's results; nothing where a size cannot be held. */

@@ -211,6 +211,9 @@ const versions: Readonly<Record<string, string>> = {
   Xor: '1 7',
 };
 
+/** Every operator of ONNX's own domain. */
+export const operatorNames: readonly string[] = Object.keys(versions);
+
 /**
  * Versions from 7 on at which a node that was valid before has another form or meaning. The others add element types, inputs and attributes
  * that may be left out, or negative axes, and say again what was said before.

@@ -141,10 +141,15 @@ export interface Traits {
   readonly resamples?: boolean;
   /** Only moves elements: of its first operand, the others being indices, or of all. */
   readonly moves?: 'first' | 'all';
-  /** Two equal nodes must not be merged, nor folded: random operators, and all foreign ones. */
+  /** Two equal nodes must not be merged: random operators, and all foreign ones. */
   readonly random?: boolean;
-  /** `false` where it must not be computed ahead though its operands are constants. Every operator that is not random is, unless it says so. */
+  /** Whether it may be computed ahead where its operands are constants. Unless it says so, every operator that is not random. */
   readonly foldable?: boolean;
+}
+
+/** Whether an operator may be computed ahead. */
+export function isFoldable({ traits }: Operator): boolean {
+  return traits.foldable ?? traits.random !== true;
 }
 
 /** The graph-facing facet of an operator. */
@@ -167,6 +172,8 @@ export interface Operator {
    * where an operand has such a number, or where `evaluate` met one (a `CheckFailure` labelled `integers`).
    */
   evaluateWide?(operands: readonly (HostTensor | undefined)[], attrs: Attrs): readonly HostTensor[];
+  /** A foreign operator on constants. Throws `CheckFailure`, labelled as `EvaluationRefusal` is. Rounds as `evaluate` does. */
+  evaluateConstants?(operands: readonly (HostTensor | undefined)[]): readonly HostTensor[];
   /** Multiply-adds of one evaluation; absent means none worth counting. */
   cost?(node: Node): Dim;
   /** Writes the node as ONNX; returns a value name per result. */

@@ -25,7 +25,7 @@ export interface Example {
 
 export interface Row {
   readonly name: string;
-  /** Operators here that ask it; none where nothing is lifted, and the node stays as it is. */
+  /** Operators here that ask it; none where no lift says the node, and `onnx/` refuses it by itself or folds it. */
   readonly operators: readonly string[];
   readonly when: string;
   readonly onnx: string;
@@ -465,13 +465,108 @@ export const table: readonly Row[] = [
     onnx: 'the last one',
     onnxruntime: 'the last one',
     numpy: 'has no such form',
-    agree: false,
+    agree: true,
     example: {
       op: 'ArgMax',
       inputs: { x: vector('f32', 3, 1, 3) },
       attrs: { axis: 0n, select_last_index: 1n },
       gives: 'int64[1] 2',
     },
+  },
+  {
+    name: 'argmin-of-nan',
+    operators: [],
+    when: 'NaN among the elements that ArgMin, TopK, Hardmax or Unique compares',
+    onnx: 'says nothing of NaN',
+    onnxruntime: 'hangs on where it stands',
+    numpy: 'NaN, and its index',
+    agree: false,
+    example: { op: 'ArgMin', inputs: { x: vector('f32', 1, nan, 0) }, attrs: { axis: 0n }, gives: 'int64[1] 1' },
+  },
+  {
+    name: 'scatter-twice',
+    operators: [],
+    when: 'several updates of one element, without a reduction',
+    onnx: 'undefined',
+    onnxruntime: 'the last one',
+    numpy: 'the last one',
+    agree: false,
+    example: {
+      op: 'ScatterElements',
+      inputs: { x: vector('f32', 1, 2), i: i64(0, 0), u: vector('f32', 5, 7) },
+      attrs: { axis: 0n },
+      gives: 'float32[2] 7 2',
+    },
+  },
+  {
+    name: 'one-hot-outside',
+    operators: [],
+    when: 'an index outside of [−depth, depth)',
+    onnx: 'off everywhere',
+    onnxruntime: 'off everywhere',
+    numpy: 'has no such operator',
+    agree: true,
+    example: {
+      op: 'OneHot',
+      inputs: { x: i64(3, -4, -1), d: i64(3), v: vector('f32', 0, 1) },
+      gives: 'float32[3, 3] 0 0 0 0 0 0 0 0 1',
+    },
+  },
+  {
+    name: 'remainder-negative',
+    operators: [],
+    when: 'a remainder of integers of which one is negative',
+    onnx: 'the sign of the divisor',
+    onnxruntime: 'the sign of the divisor',
+    numpy: 'the sign of the divisor',
+    agree: true,
+    example: { op: 'Mod', inputs: { x: i64(-7, 7), z: i64(3, -3) }, gives: 'int64[2] 2 -2' },
+  },
+  {
+    name: 'norm-of-zeros',
+    operators: [],
+    when: 'LpNormalization of nothing but zeros',
+    onnx: '0',
+    onnxruntime: '0',
+    numpy: 'has no such operator',
+    agree: true,
+    example: { op: 'LpNormalization', inputs: { x: vector('f32', 0, 0) }, gives: 'float32[2] 0 0' },
+  },
+  {
+    name: 'non-zero-of-scalar',
+    operators: [],
+    when: 'NonZero of a scalar',
+    onnx: 'as many rows as axes, which are none',
+    onnxruntime: 'one row',
+    numpy: 'an error',
+    agree: false,
+    example: { op: 'NonZero', inputs: { x: scalar('f32', 3) }, gives: 'int64[1, 1] 0' },
+  },
+  {
+    name: 'norm-along-no-axis',
+    operators: [],
+    when: 'ReduceL1, L2, SumSquare, LogSum or LogSumExp of no axes, with noop_with_empty_axes',
+    onnx: 'nothing is reduced; whether elements are squared is left open',
+    onnxruntime: 'what it does to each element',
+    numpy: 'what it does to each element, for axis=()',
+    agree: false,
+    example: {
+      op: 'ReduceSumSquare',
+      opset: 18,
+      inputs: { x: vector('f32', -1, 2) },
+      attrs: { noop_with_empty_axes: 1n },
+      gives: 'float32[2] 1 4',
+    },
+  },
+  {
+    name: 'integers-that-are-averaged',
+    operators: [],
+    when: 'a mean or a root of integers',
+    onnx: 'says nothing of rounding',
+    onnxruntime: 'cut off',
+    numpy: 'a float',
+    agree: false,
+    example: { op: 'ReduceL2', inputs: { x: vector('i32', 1, 2) }, attrs: { keepdims: 0n }, gives: 'int32[] 2' },
   },
   {
     name: 'range-of-floats',

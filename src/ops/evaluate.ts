@@ -28,12 +28,13 @@ export function evaluateConstant(op: Operator, operands: readonly (HostTensor | 
   try {
     const row = disagreement(op.name, operands, attrs);
     if (row) return { kind: 'refused', condition: 'agreed', why: `${row.name}: ${row.when}` };
-    const results = evaluateExactly(op, operands, attrs);
+    const results = op.evaluateConstants?.(operands) ?? evaluateExactly(op, operands, attrs);
     const whole = results.every((y) => y.data.length === elementCount(y.dims));
     return whole ? { kind: 'value', results } : { kind: 'refused', condition: 'held', why: `${op.name} of another size` };
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    if (error instanceof CheckFailure && error.label !== 'integers') return { kind: 'refused', condition: 'defined', why };
+    if (error instanceof CheckFailure && error.label !== 'integers')
+      return { kind: 'refused', condition: error.label === 'agreed' ? 'agreed' : 'defined', why };
     if (isRefusal(error) || error instanceof BugError) return { kind: 'refused', condition: 'held', why };
     throw error;
   }

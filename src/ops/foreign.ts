@@ -1,15 +1,19 @@
 /**
- * Operators that the registry does not know: one is made for each imported node that no lift could say. It has no semantics here, so that
- * nothing merges, folds or moves it, and its lowering writes the node as it was.
+ * Operators that the registry does not know: one is made for each imported node that no lift could say. It has no semantics here but over constants,
+ * where `onnx/table.ts` computes it by its name, so that nothing merges or moves it, and its lowering writes the node as it was.
  */
 import { bug } from '../diagnostics/diagnostic.ts';
 import type { ForeignNode } from '../ir/foreign.ts';
 import type { Operator } from '../ir/operator.ts';
-import type { TensorType } from '../ir/types.ts';
+import type { HostTensor, TensorType } from '../ir/types.ts';
 import { EvaluationError } from './reference.ts';
 
-/** `types` has one per result, named or not. */
-export function foreignOperator(foreign: ForeignNode, types: readonly TensorType[]): Operator {
+/** `types` has one per result, named or not; `evaluateConstants` gives as many from constant operands. */
+export function foreignOperator(
+  foreign: ForeignNode,
+  types: readonly TensorType[],
+  evaluateConstants?: (operands: readonly (HostTensor | undefined)[]) => readonly HostTensor[],
+): Operator {
   const name = `onnx.${foreign.domain === '' ? '' : `${foreign.domain}.`}${foreign.opType}`;
   return {
     name,
@@ -17,12 +21,13 @@ export function foreignOperator(foreign: ForeignNode, types: readonly TensorType
     onnx: [],
     operands: [{ name: 'inputs', doc: 'Whatever it reads.', variadic: true, optional: true }],
     attrs: {},
-    traits: { random: true },
+    traits: { random: true, ...(evaluateConstants && { foldable: true }) },
     foreign,
     infer: () => types,
     evaluate: () => {
       throw new EvaluationError(`${name} has no reference evaluation`);
     },
+    ...(evaluateConstants && { evaluateConstants }),
     lower: (builder, node, operands) => builder.foreign(node, operands),
     sample: () => bug(`${name} has no samples`),
   };

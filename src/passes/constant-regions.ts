@@ -4,13 +4,14 @@
  * (Salimans and Kingma 2016, arXiv:1602.07868). Of a region only what leaves it is kept.
  */
 import { countOf, type Graph, type Node, type Value } from '../ir/graph.ts';
+import { isFoldable } from '../ir/operator.ts';
 import { roundTo } from '../ir/round.ts';
 import { elemBytes, sameType, staticDims } from '../ir/types.ts';
 import { graphsIn } from '../ir/walk.ts';
 import { evaluateConstant } from '../ops/evaluate.ts';
 import { exprOf, materializeSync, type WeightExpr } from '../weights/expr.ts';
 import { isConstant } from './conditions.ts';
-import { contentOf, foldLimit, isFoldable, isStatic, lazyResult } from './constant-values.ts';
+import { contentOf, foldLimit, isStatic, lazyResult } from './constant-values.ts';
 import { bytesOf, costOf } from './driver.ts';
 import { nodeText, type Sweep } from './rule.ts';
 
@@ -208,8 +209,8 @@ export const foldConstantRegions: Sweep = {
 
   v, g  →  conv(x; W = g·v / ‖v‖)  →  conv(x; #W)
 
-A region is all operators that depend on constants alone and share a value or a constant; random operators, foreign ones and owners of sub-graphs are in
-none. Folded where the results that others read have no more bytes than the constants that go with the region, or at most 64 KiB; where all of them
+A region is all operators that depend on constants alone and share a value or a constant; random operators and owners of sub-graphs are in none,
+foreign ones where an evaluation is known by their name. Folded where the results that others read have no more bytes than the constants that go with the region, or at most 64 KiB; where all of them
 together have more, those up to 64 KiB.
 Large results are expressions that the file is written from in chunks, where the operators are arithmetic, reductions, views, products and norms. What has
 no such expression is computed at once, results of at most 4 Mi elements and 16 Mi in one sweep, so that memory stays bounded; else the region begins

@@ -1,7 +1,6 @@
 /** Results of operators on constants: as lazy expressions, where there is one, and as numbers. */
 import type { Dim } from '../ir/dim.ts';
 import type { Node } from '../ir/graph.ts';
-import type { Operator } from '../ir/operator.ts';
 import { roundTo } from '../ir/round.ts';
 import { elementCount, type HostTensor, isFloat, staticDims } from '../ir/types.ts';
 import { boolAttr, numberAttr, numbersAttr } from '../ops/attrs.ts';
@@ -27,11 +26,6 @@ export function isStatic(node: Node): boolean {
     node.results.every((y) => known(y.type.dims)) &&
     Object.values(node.attrs).every((value) => typeof value !== 'object' || known(value))
   );
-}
-
-/** Whether an operator may be computed ahead. */
-export function isFoldable({ traits }: Operator): boolean {
-  return traits.random !== true && traits.foldable !== false;
 }
 
 const movements: readonly string[] = ['identity', 'reshape', 'squeeze', 'unsqueeze', 'transpose', 'concat', 'slice'];

@@ -6,7 +6,7 @@ import { Dim } from '../ir/dim.ts';
 import { isLossless } from '../ir/elem.ts';
 import type { Graph, Node, Value } from '../ir/graph.ts';
 import { countOf, hostOf } from '../ir/graph.ts';
-import type { AttrValue } from '../ir/operator.ts';
+import { type AttrValue, isFoldable } from '../ir/operator.ts';
 import { elemBytes, isFloat, sameType } from '../ir/types.ts';
 import { graphsIn } from '../ir/walk.ts';
 import { numberAttr, numbersAttr, stringAttr } from '../ops/attrs.ts';
@@ -14,7 +14,7 @@ import { type Evaluation, type EvaluationRefusal, evaluateConstant } from '../op
 import { operators } from '../ops/registry.ts';
 import * as w from '../weights/expr.ts';
 import { bytesFreed, everyElement, isConstant, producerIn, soleReader } from './conditions.ts';
-import { contentOf, foldLimit, isFoldable, isStatic, lazyResult } from './constant-values.ts';
+import { contentOf, foldLimit, isStatic, lazyResult } from './constant-values.ts';
 import { type Fuel, nodeText, rule, type Sweep } from './rule.ts';
 import { isWholeSlice, type SliceAxis, sliceAxes } from './shape-facts.ts';
 

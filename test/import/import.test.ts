@@ -105,7 +105,7 @@ describe('operators that nothing here says', () => {
     ['Einsum', 'x, x -> y', { equation: 'bij,bkj->bik' }, ['f32[N, 5, 5]']],
     ['Tile', 'x, r -> y', {}, ['f32[N, 15, 4]']],
     ['GatherElements', 'x, k -> y', {}, ['f32[1]']],
-    ['Xor', 'b, b -> y', {}, ['bool[2]']],
+    ['Xor', 'b, c -> y', {}, ['bool[2]']],
     ['Mean', 'x, f -> y', {}, ['f32[N, 5, 4]']],
     ['Hardmax', 'x -> y', {}, ['f32[N, 5, 4]']],
     ['SequenceConstruct', 'x -> y', {}, ['foreign("unknown")']],
@@ -116,9 +116,8 @@ describe('operators that nothing here says', () => {
       tensor('r', 'i64', [3], [1, 3, 1]),
       tensor('b', 'bool', [2], [0, 1]),
     ];
-    const { graph } = load({ inputs: { x: typed('f32', ['N', 5, 4]) }, outputs: ['y'], initializers }, [
-      node(op, signature, { ...attributes }),
-    ]);
+    const inputs = { x: typed('f32', ['N', 5, 4]), c: typed('bool', [2]) };
+    const { graph } = load({ inputs, outputs: ['y'], initializers }, [node(op, signature, { ...attributes })]);
     expect([...graph.nodes()].at(-1)?.results.map((y) => typeText(y.type))).toEqual(types);
   });
 

@@ -1,13 +1,12 @@
 /** The one way to an operator's numbers at compile time: every operator folds by default, and what cannot be computed is a named refusal. */
 import { describe, expect, it } from 'vitest';
 import { Graph } from '../../src/ir/graph.ts';
-import { CheckFailure } from '../../src/ir/operator.ts';
+import { CheckFailure, isFoldable } from '../../src/ir/operator.ts';
 import { disagreement } from '../../src/ops/agreement.ts';
 import { evaluateConstant, refusalOf } from '../../src/ops/evaluate.ts';
 import { evaluateGraph } from '../../src/ops/reference.ts';
 import { operatorByName, operators } from '../../src/ops/registry.ts';
 import { optimizeOnnx } from '../../src/optimize.ts';
-import { isFoldable } from '../../src/passes/constant-values.ts';
 import { runSweep } from '../../src/passes/driver.ts';
 import { Fuel, rule } from '../../src/passes/rule.ts';
 import { literal } from '../../src/weights/expr.ts';

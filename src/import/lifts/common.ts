@@ -1,6 +1,6 @@
 /** What lifts share: operands as numbers, axes, and data types by their number in a file (TensorProto.DataType, onnx.proto). */
 import type { Value } from '../../ir/graph.ts';
-import type { Operator } from '../../ir/operator.ts';
+import { isFoldable, type Operator } from '../../ir/operator.ts';
 import { type Lift, type LiftBuilder, type LiftNode, NotLifted } from '../lift.ts';
 
 /** Leaves the node foreign. */
@@ -68,7 +68,7 @@ export function isFixed(value: Value): boolean {
     if (at.def.kind === 'constant' || seen.has(at)) continue;
     seen.add(at);
     const node = at.producer;
-    if (!node || node.op.traits.random === true || node.regions.length > 0 || seen.size > fixedLimit) return false;
+    if (!node || !isFoldable(node.op) || node.regions.length > 0 || seen.size > fixedLimit) return false;
     for (const operand of node.operands) if (operand) stack.push(operand);
   }
   return true;
