@@ -210,8 +210,8 @@ export const foldConstantRegions: Sweep = {
   v, g  →  conv(x; W = g·v / ‖v‖)  →  conv(x; #W)
 
 A region is all operators that depend on constants alone and share a value or a constant; random operators and owners of sub-graphs are in none,
-foreign ones where an evaluation is known by their name. Folded where the results that others read have no more bytes than the constants that go with the region, or at most 64 KiB; where all of them
-together have more, those up to 64 KiB.
+operators that the registry has not where they can be computed by their ONNX name. Folded where the results that others read have no more bytes than
+the constants that go with the region, or at most 64 KiB; where all of them together have more, those up to 64 KiB.
 Large results are expressions that the file is written from in chunks, where the operators are arithmetic, reductions, views, products and norms. What has
 no such expression is computed at once, results of at most 4 Mi elements and 16 Mi in one sweep, so that memory stays bounded; else the region begins
 behind it. Rounding: in float64, rounded once per operator computed at once, and once at the end of an expression.
