@@ -6,7 +6,10 @@ import { describe, expect, it } from 'vitest';
 import { lifts } from '../../src/import/lifts/table.ts';
 import { operatorNames } from '../../src/import/op-versions.ts';
 import type { SampleSource } from '../../src/ir/operator.ts';
-import { type ElemType, elementCount } from '../../src/ir/types.ts';
+import { type ElemType, elementCount, type HostTensor } from '../../src/ir/types.ts';
+import { evaluateConstant } from '../../src/ops/evaluate.ts';
+import { foreignOperator } from '../../src/ops/foreign.ts';
+import { Attributes, type OnnxAttribute } from '../../src/ops/onnx/call.ts';
 import { onnxEvaluators } from '../../src/ops/onnx/table.ts';
 import { optimizeOnnx } from '../../src/optimize.ts';
 import { sampleSource } from '../ops/support.ts';
@@ -562,6 +565,86 @@ describe('stays where there is no result that all agree on', () => {
     ['weights that are quantised', 'DequantizeLinear', { inputs: [vector('i8', 1), scalar('f32', 0.5)] }],
   ];
   it.each(cases)('%s', async (_, op, use) => expect((await leftOf(modelOf(op, use))).left).toHaveLength(1));
+});
+
+describe('gives a value or a refusal of whatever it is given', () => {
+  const strange = (s: SampleSource): HostTensor => {
+    const elem = s.pick(['f32', 'f16', 'i64', 'i32', 'u8', 'bool', 'u64'] as const);
+    const dims = Array.from({ length: s.int(0, 5) }, () => s.int(0, 4));
+    const odd = [0, 1, -1, 2, -5, 255, 2 ** 31, -(2 ** 40), 2 ** 53, ...(elem === 'f32' ? [nan, Infinity, 1e300, 0.5] : [])];
+    const data = Float64Array.from({ length: elementCount(dims) }, () => s.pick(odd));
+    const wide = elem === 'i64' && s.int(0, 9) === 0;
+    return { elem, dims, data, ...(wide && { wide: BigInt64Array.from(data, (n) => BigInt(n) * 2n ** 10n) }) };
+  };
+  const names = [
+    'axis',
+    'batch_dims',
+    'k',
+    'p',
+    'size',
+    'num_groups',
+    'blocksize',
+    'dtype',
+    'sorted',
+    'keepdims',
+    'upper',
+    'fmod',
+  ];
+  const attributeOf = (s: SampleSource): OnnxAttribute =>
+    s.pick<OnnxAttribute>([
+      { kind: 'int', value: BigInt(s.int(-3, 3)) },
+      { kind: 'int', value: 2n ** 62n },
+      { kind: 'float', value: nan },
+      { kind: 'string', value: 'LEFT' },
+      { kind: 'ints', value: [1n, -9n] },
+      { kind: 'other' },
+    ]);
+
+  it.each([...onnxEvaluators])('%s', (name, evaluator) => {
+    let refused = 0;
+    for (let seed = 1; seed <= 300; seed++) {
+      const s = sampleSource(seed);
+      const inputs = Array.from({ length: s.int(0, 4) }, () => (s.int(0, 9) === 0 ? undefined : strange(s)));
+      const given = new Map(names.filter(() => s.int(0, 5) === 0).map((one) => [one, attributeOf(s)]));
+      if (s.bool()) given.set('equation', { kind: 'string', value: s.pick(['ij,jk', 'a,a->', '->', 'ab->ba', 'i->jj']) });
+      const attributes = new Attributes(given);
+      const bare = { domain: '', opType: name, attributes: [], outputs: [], rest: new Uint8Array() };
+      const op = foreignOperator(bare, [], (all) => evaluator({ opset: s.pick([13, 18, 21]), inputs: all, attributes }));
+      const found = evaluateConstant(op, inputs, {});
+      if (found.kind === 'refused') refused++;
+      else for (const y of found.results) expect(y.data.length).toBe(elementCount(y.dims));
+    }
+    expect(refused).toBeGreaterThan(0);
+  });
+
+  it.each([
+    ['Max', [[4096, 1], [1, 4096], [1]]],
+    [
+      'Equal',
+      [
+        [4096, 1],
+        [1, 4096],
+      ],
+    ],
+    [
+      'MatMul',
+      [
+        [2000, 2000],
+        [2000, 2000],
+      ],
+    ],
+    ['Det', [[1500, 1500]]],
+    ['LRN', [[1, 2 ** 20, 4]]],
+    ['Unique', [[2 ** 21]]],
+    ['Tile', [[2000, 2000], [2]]],
+  ] as const)('%s of too much', (name, shapes) => {
+    const elem = name === 'MatMul' ? 'i32' : 'f32';
+    const inputs = shapes.map((dims) => ({ elem, dims, data: new Float64Array(elementCount(dims)).fill(9) }) as const);
+    const attributes = new Attributes(new Map([['size', { kind: 'int', value: 2n ** 20n }]]));
+    const bare = { domain: '', opType: name, attributes: [], outputs: [], rest: new Uint8Array() };
+    const op = foreignOperator(bare, [], (all) => onnxEvaluators.get(name)?.({ opset: 17, inputs: all, attributes }) ?? []);
+    expect(evaluateConstant(op, inputs, {})).toMatchObject({ kind: 'refused', condition: 'held' });
+  });
 });
 
 describe('integers beyond 2^53', () => {

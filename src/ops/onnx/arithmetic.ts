@@ -5,10 +5,11 @@
  */
 import { type HostTensor, isFloat } from '../../ir/types.ts';
 import { integersOf, isWideElem, tensorOfIntegers } from '../../ir/wide.ts';
-import { broadcastShape, map1, map2, wrapInteger } from '../common.ts';
+import { broadcastShape, map1, map2 as mapPairs, wrapInteger } from '../common.ts';
 import { exp, expm1, log1p, pow } from '../math.ts';
 import {
   type Attributes,
+  countIn,
   noNaN,
   notAgreed,
   notHeld,
@@ -85,6 +86,12 @@ const infinite: OnnxEvaluator = (call) => {
     ),
   ];
 };
+
+/** `mapPairs` where the result is not too large. */
+function map2(a: HostTensor, b: HostTensor, f: (a: number, b: number) => number): ReturnType<typeof mapPairs> {
+  countIn(broadcastShape(a.dims, b.dims));
+  return mapPairs(a, b, f);
+}
 
 function pair(call: OnnxCall): readonly [HostTensor, HostTensor] {
   const [a, b] = [operand(call, 0), operand(call, 1)];

@@ -153,6 +153,13 @@ export function countIn(dims: readonly number[]): number {
   return count <= mostElements ? count : notHeld(`${count} elements`);
 }
 
+/** Steps of one evaluation that is more than linear in its elements. */
+const mostSteps = 2 ** 26;
+
+export function stepsIn(count: number): void {
+  if (!(count <= mostSteps)) notHeld(`${count} steps`);
+}
+
 /** Elements by their places in the sources joined end to end; −1 is 0. All have the first one's type. */
 export function taken(sources: readonly HostTensor[], dims: readonly number[], places: ArrayLike<number>): HostTensor {
   const elem = sources[0]?.elem ?? 'f32';

@@ -21,6 +21,7 @@ import {
   type OnnxEvaluator,
   operand,
   permutedPlaces,
+  stepsIn,
   taken,
   undefinedByOnnx,
 } from './call.ts';
@@ -218,6 +219,8 @@ const unique: OnnxEvaluator = (call) => {
   const given = call.attributes.has('axis');
   const axis = given ? axisAt(call.attributes.int('axis'), x.dims.length) : 0;
   const { outer, size, inner } = given ? aroundAxis(x.dims, axis) : { outer: 1, size: x.data.length, inner: 1 };
+  // Texts are kept of all of them.
+  stepsIn(64 * x.data.length);
   const data = comparable(x);
   const slice = (n: number): readonly number[] => {
     const places: number[] = [];
@@ -278,6 +281,7 @@ const nonZero: OnnxEvaluator = (call) => {
 const tile: OnnxEvaluator = (call) => {
   const [x, repeats] = [operand(call, 0), numbers(call, 1)];
   if (repeats.data.length !== x.dims.length) undefinedByOnnx(`${repeats.data.length} repeats`, `${x.dims.length}`);
+  if (repeats.data.some((n) => n < 0)) undefinedByOnnx('a negative repeat', 'at least 0');
   const dims = x.dims.map((d, i) => d * (repeats.data[i] ?? 1));
   const places = new Int32Array(countIn(dims));
   const strides = stridesOf(x.dims);

@@ -17,6 +17,7 @@ import {
   numbers,
   type OnnxCall,
   type OnnxEvaluator,
+  stepsIn,
   undefinedByOnnx,
   wholes,
 } from './call.ts';
@@ -189,6 +190,7 @@ const localResponse: OnnxEvaluator = (call) => {
   const [alpha, beta, bias] = [a.float('alpha', 0.0001), a.float('beta', 0.75), a.float('bias', 1)];
   const [before, after] = [Math.floor((size - 1) / 2), Math.ceil((size - 1) / 2)];
   if (x.dims.length < 2 || size < 1) undefinedByOnnx(`rank ${x.dims.length}, size ${size}`, 'channels');
+  stepsIn(x.data.length * Math.min(size, x.dims[1] ?? 1));
   return [
     alongAxis(x, 1, (line) =>
       line.map((n, c) => {
@@ -265,6 +267,7 @@ const determinant: OnnxEvaluator = (call) => {
   if (x.dims.length < 2 || x.dims.at(-2) !== n) undefinedByOnnx(`[${x.dims.join(', ')}]`, 'square matrices');
   const dims = x.dims.slice(0, -2);
   const data = new Float64Array(elementCount(dims));
+  stepsIn(x.data.length * n);
   for (const k of data.keys()) {
     const rows = Array.from({ length: n }, (_, r) => x.data.slice((k * n + r) * n, (k * n + r + 1) * n));
     let product = 1;
@@ -321,6 +324,7 @@ const matmul: OnnxEvaluator = (call) => {
   const pairs: (readonly [number, number])[] = [];
   const lead = map2(batches(left), batches(right), (i, j) => pairs.push([i, j]));
   const data = new Float64Array(countIn([...lead.dims, m, n]));
+  stepsIn(data.length * k);
   for (const [t, [i, j]] of pairs.entries())
     for (let r = 0; r < m; r++)
       for (let c = 0; c < n; c++) {
@@ -331,9 +335,6 @@ const matmul: OnnxEvaluator = (call) => {
   const dims = [...lead.dims, ...(a.dims.length === 1 ? [] : [m]), ...(b.dims.length === 1 ? [] : [n])];
   return [wholes(a.elem, dims, data)];
 };
-
-/** Multiply-adds of one Einsum. */
-const mostProducts = 2 ** 24;
 
 /** Letters that the result has not are summed over. An ellipsis is not computed. */
 const einsum: OnnxEvaluator = (call) => {
@@ -360,7 +361,7 @@ const einsum: OnnxEvaluator = (call) => {
     undefinedByOnnx(`result ${right}`, 'letters of terms, once');
   const order = [...out, ...letters.filter((one) => !out.includes(one))];
   const shape = order.map((one) => sizes.get(one) ?? 1);
-  if (elementCount(shape) > mostProducts) notAgreed('a large product', 'a smaller one');
+  stepsIn(elementCount(shape));
   const steps = terms.map((term, i) => {
     const strides = stridesOf(all[i]?.dims ?? []);
     return order.map((letter) => [...term].reduce((total, one, k) => total + (one === letter ? (strides[k] ?? 0) : 0), 0));
