@@ -2,9 +2,9 @@
  * What an evaluation by ONNX's name is given: operands and attributes as numbers. Such an evaluation computes nodes that no operator of the registry
  * says, over constants. It throws `CheckFailure`, and nothing else, where there is no result that all runtimes agree on.
  */
-import { elemFacts } from '../../ir/elem.ts';
+import { elemsBy } from '../../ir/elem.ts';
 import { CheckFailure } from '../../ir/operator.ts';
-import { type ElemType, elementCount, type HostTensor, isElemType } from '../../ir/types.ts';
+import { type ElemType, elementCount, type HostTensor } from '../../ir/types.ts';
 import { integersOf, isWideElem, tensorOfIntegers } from '../../ir/wide.ts';
 import { stridesOf, wrapInteger } from '../common.ts';
 
@@ -99,9 +99,7 @@ export function operand({ inputs }: OnnxCall, index: number): HostTensor {
   return inputs[index] ?? undefinedByOnnx(`no operand ${index}`, 'one');
 }
 
-const elems: ReadonlyMap<number, ElemType> = new Map(
-  Object.entries(elemFacts).flatMap(([elem, { onnx }]) => (isElemType(elem) ? [[onnx, elem]] : [])),
-);
+const elems = elemsBy(({ onnx }) => onnx);
 
 /** The element type that an attribute names by its number in a file. */
 export function namedElem({ attributes }: OnnxCall, name: string, otherwise: ElemType): ElemType {
