@@ -5,7 +5,7 @@ import './heap.ts';
 import { Command, CommanderError } from 'commander';
 import { badCall } from '../diagnostics/catalogue/cli.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
-import { nearest } from '../elaborate/context.ts';
+import { nearest } from '../diagnostics/suggest.ts';
 import { version } from '../version.ts';
 import { addCheck } from './check.ts';
 import { addCompile } from './compile.ts';

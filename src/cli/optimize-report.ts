@@ -1,5 +1,7 @@
 /** The report of `rescc optimize`: what a file was and what it is now, for people and as data. */
+
 import { maddsText } from '../codegen/summary.ts';
+import { wrapped } from '../diagnostics/wrap.ts';
 import { shapeOfFile } from '../import/narrowed.ts';
 import type { OptimizeReport } from '../optimize.ts';
 import { bytesText, grouped, passesJson, statsJson } from './compile.ts';
@@ -27,7 +29,7 @@ export function reportText(
   const { before, after, opset } = report;
   const lines: string[] = [`${report.file}${target ? ` → ${target.path}` : ''}`];
   const row = (name: string, text: string): void => {
-    lines.push(...wrapped(`  ${name.padEnd(nameWidth)} `, text));
+    lines.push(...behind(`  ${name.padEnd(nameWidth)} `, text));
   };
   const change = (a: string, b: string): string => (a === b ? a : `${a} → ${b}`);
   row('nodes', change(grouped(report.nodes.before), grouped(report.nodes.after)));
@@ -76,24 +78,14 @@ function operatorLines({ operators }: OptimizeReport): readonly string[] {
   );
   if (same.length > 0) {
     const text = same.map((one) => `${one.name} ${grouped(one.before)}`).join(', ');
-    lines.push(...wrapped(`    ${'unchanged'.padEnd(nameWidth - 2)} `, text));
+    lines.push(...behind(`    ${'unchanged'.padEnd(nameWidth - 2)} `, text));
   }
   return lines;
 }
 
 /** Behind the head, broken at words; what follows is indented as far. */
-function wrapped(head: string, text: string): readonly string[] {
-  const lines: string[] = [];
-  let line = head;
-  let empty = true;
-  for (const word of text.split(' ')) {
-    if (!empty && line.length + 1 + word.length > width) {
-      lines.push(line);
-      line = ' '.repeat(head.length) + word;
-    } else line += empty ? word : ` ${word}`;
-    empty = false;
-  }
-  return [...lines, line];
+function behind(head: string, text: string): readonly string[] {
+  return wrapped(text, width, { head, indent: ' '.repeat(head.length) });
 }
 
 /** The report for --json. */

@@ -14,17 +14,8 @@
  */
 import { writeSync } from 'node:fs';
 import pc from 'picocolors';
-import {
-  badCall,
-  badOption,
-  cannotPrint,
-  noTarget,
-  opsetTooLow,
-  shapeMisfit,
-  unknownCode,
-  wrongKind,
-} from '../diagnostics/catalogue/cli.ts';
-import { BugError, type Diagnostic, DiagnosticError, fail } from '../diagnostics/diagnostic.ts';
+import { cannotPrint } from '../diagnostics/catalogue/cli.ts';
+import { BugError, type Diagnostic, DiagnosticError, fail, kindOf } from '../diagnostics/diagnostic.ts';
 import { render, toJson } from '../diagnostics/render.ts';
 
 /**
@@ -40,13 +31,9 @@ export interface OutputOptions {
   readonly binary?: boolean | undefined;
 }
 
-const usageCodes: ReadonlySet<string> = new Set(
-  [badCall, badOption, noTarget, opsetTooLow, shapeMisfit, unknownCode, wrongKind].map((kind) => kind.code),
-);
-
 /** Mistakes in the words after `rescc` are told from mistakes in files. */
 function exitCodeOf(diagnostics: readonly Diagnostic[]): number {
-  return diagnostics.some((d) => usageCodes.has(d.code)) ? exitCodes.usage : exitCodes.failed;
+  return diagnostics.some((d) => kindOf(d.code)?.exit === 'usage') ? exitCodes.usage : exitCodes.failed;
 }
 
 /** Carries an exit code up to `main`, after everything was printed. */

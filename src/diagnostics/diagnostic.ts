@@ -29,6 +29,8 @@ export interface DiagnosticKind<Holes extends string = string> {
   readonly expected?: Message<Holes>;
   /** Something to type. */
   readonly hint?: Message<Holes>;
+  /** Given where the words after `rescc` are wrong, and no file: commands then end with another exit code. */
+  readonly exit?: 'usage';
   /** The paragraph that `rescc explain CODE` prints: what the rule is and why it is one. */
   readonly more: string;
 }
@@ -36,6 +38,7 @@ export interface DiagnosticKind<Holes extends string = string> {
 interface Definition<T extends string, F extends string, E extends string, H extends string> {
   readonly code: Code;
   readonly severity?: Severity;
+  readonly exit?: 'usage';
   readonly title: string | Message<T>;
   readonly found?: Message<F>;
   readonly expected?: Message<E>;
@@ -57,6 +60,11 @@ export function defineDiagnostic<
   if (kinds.has(kind.code)) throw new Error(`diagnostic ${kind.code} is defined twice`);
   kinds.set(kind.code, kind);
   return kind;
+}
+
+/** The kind of a diagnostic that was made. */
+export function kindOf(code: Code): DiagnosticKind | undefined {
+  return kinds.get(code);
 }
 
 /** Every kind defined so far, by code. `catalogue.ts` imports all of them. */

@@ -2,10 +2,12 @@
  * Diagnostics as text for a terminal, as data for other programs, and the page that explains a code.
  * The cause comes first, then found over expected so that the eye compares columns, and the way out last.
  */
+
 import picocolors from 'picocolors';
 import { definedKinds } from './catalogue.ts';
 import type { Diagnostic, Message } from './diagnostic.ts';
 import { lineStarts, positionOf, type SourceFile, type Span } from './source.ts';
+import { wrapped } from './wrap.ts';
 
 export interface RenderOptions {
   readonly color: boolean;
@@ -321,20 +323,6 @@ function pattern(message: Message<string>): string {
   return message.parts.map((part, i) => part + (message.holes[i] === undefined ? '' : `<${message.holes[i]}>`)).join('');
 }
 
-/** Greedy, at blanks; a word that is longer than a line stands alone. */
-function wrap(text: string, width: number): string {
-  const lines: string[] = [];
-  let line = '';
-  for (const word of text.split(/\s+/)) {
-    if (line !== '' && line.length + 1 + word.length > width) {
-      lines.push(line);
-      line = word;
-    } else line = line === '' ? word : `${line} ${word}`;
-  }
-  lines.push(line);
-  return lines.join('\n');
-}
-
 /** The page of a code: its title, what the rule is and why, and the pattern of its message. Undefined for a code that is not defined. */
 export function explain(code: string): string | undefined {
   const kind = definedKinds().find((candidate) => candidate.code === code.toUpperCase());
@@ -346,6 +334,6 @@ export function explain(code: string): string | undefined {
   row('found', kind.found);
   row('expected', kind.expected);
   row('hint', kind.hint);
-  const head = `${kind.severity} ${kind.code}: ${pattern(kind.title)}\n\n${wrap(kind.more, 90)}\n`;
+  const head = `${kind.severity} ${kind.code}: ${pattern(kind.title)}\n\n${wrapped(kind.more, 90).join('\n')}\n`;
   return rows.length > 0 ? `${head}\n${rows.join('\n')}\n` : head;
 }

@@ -1,10 +1,12 @@
 /** Repetition, side-by-side bodies, sequential, reuse, and the residual with its shortcuts (He et al. 2015, arXiv:1512.03385, §3). */
+
 import { unknownLabel } from '../diagnostics/catalogue/names.ts';
 import { padNarrows, shortcutShape, strideUnknown } from '../diagnostics/catalogue/shapes.ts';
 import { badShortcut, odeNotYet } from '../diagnostics/catalogue/structure.ts';
 import { badCount, unknownArgument, wrongArgument } from '../diagnostics/catalogue/values.ts';
 import { bug, unreachable } from '../diagnostics/diagnostic.ts';
 import type { Span } from '../diagnostics/source.ts';
+import { nearest } from '../diagnostics/suggest.ts';
 import { Dim } from '../ir/dim.ts';
 import type { Value } from '../ir/graph.ts';
 import { sameType, typeText } from '../ir/types.ts';
@@ -23,7 +25,7 @@ import {
   type ShortcutTarget,
   targetOf,
 } from './callables.ts';
-import { Abandon, type Context, nearest } from './context.ts';
+import { Abandon, type Context } from './context.ts';
 import {
   currentValue,
   decide,

@@ -2,17 +2,19 @@
  * From a syntax tree to a graph: chooses the model, gives its parameters their values, and runs its body. Repetition and blocks are
  * unrolled here; what comes out is the graph that the source says, without any optimisation.
  */
+
 import { badDefine, chooseModel, constCycle, noModel } from '../diagnostics/catalogue/names.ts';
 import { symbolPinned } from '../diagnostics/catalogue/shapes.ts';
 import { noOutput } from '../diagnostics/catalogue/structure.ts';
 import type { Sink } from '../diagnostics/diagnostic.ts';
 import type { Span } from '../diagnostics/source.ts';
+import { nearest } from '../diagnostics/suggest.ts';
 import { Dim } from '../ir/dim.ts';
 import type { Graph } from '../ir/graph.ts';
 import type { ModelItem } from '../parser/ast.ts';
 import { parseExpression } from '../parser/parse.ts';
 import { Env, type Frame, type GivenArg, type GivenArgs, type Module, noArgs } from './callables.ts';
-import { Abandon, type ContentMaker, Context, defaultLimits, type Limits, nearest, Stop } from './context.ts';
+import { Abandon, type ContentMaker, Context, defaultLimits, type Limits, Stop } from './context.ts';
 import { evaluate, evaluateArgs } from './evaluate.ts';
 import { leastWork } from './least-work.ts';
 import { scaleResiduals } from './residual-init.ts';

@@ -1,4 +1,5 @@
 /** Expressions and chains: what they evaluate to while compiling, and which nodes they make where tensors are involved. */
+
 import { constCycle, itRightOfArrow, refusedOperator, unknownName, unknownPath } from '../diagnostics/catalogue/names.ts';
 import { noCurrentValue, noEffect, severalValues } from '../diagnostics/catalogue/structure.ts';
 import {
@@ -14,6 +15,7 @@ import {
 } from '../diagnostics/catalogue/values.ts';
 import { unreachable } from '../diagnostics/diagnostic.ts';
 import type { Span } from '../diagnostics/source.ts';
+import { nearest } from '../diagnostics/suggest.ts';
 import { counterexample, Dim, DimOverflow } from '../ir/dim.ts';
 import { floatFacts, integerRange } from '../ir/elem.ts';
 import type { Value } from '../ir/graph.ts';
@@ -44,7 +46,7 @@ import {
   targetOf,
 } from './callables.ts';
 import { runConstruct } from './constructs.ts';
-import { Abandon, type Context, nearest } from './context.ts';
+import { Abandon, type Context } from './context.ts';
 import { itInArguments } from './it.ts';
 import { makeNode, runCallable } from './run.ts';
 

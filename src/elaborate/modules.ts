@@ -2,10 +2,10 @@
 import { duplicateItem, importCycle, importMissing, importNotFound } from '../diagnostics/catalogue/names.ts';
 import type { Sink } from '../diagnostics/diagnostic.ts';
 import type { SourceFile } from '../diagnostics/source.ts';
+import { nearest } from '../diagnostics/suggest.ts';
 import type { FileNode, ImportItem } from '../parser/ast.ts';
 import { parse } from '../parser/parse.ts';
 import type { Module, ModuleItem } from './callables.ts';
-import { nearest } from './context.ts';
 
 /** Finds the text behind `from "…"`; the answer is cached by the name it has. Undefined when there is none. */
 export type ImportResolver = (from: string, importer: SourceFile) => SourceFile | undefined;

@@ -12,6 +12,7 @@ import {
 } from '../diagnostics/catalogue/values.ts';
 import { bug } from '../diagnostics/diagnostic.ts';
 import type { Span } from '../diagnostics/source.ts';
+import { nearest } from '../diagnostics/suggest.ts';
 import { Dim, DimOverflow, productOf } from '../ir/dim.ts';
 import type { ConstantRole, Node, Origin, Value } from '../ir/graph.ts';
 import { type AttrValue, CheckFailure, type Operator } from '../ir/operator.ts';
@@ -31,7 +32,7 @@ import {
   listPlain,
   targetOf,
 } from './callables.ts';
-import { Abandon, type Context, nearest, nodeCost } from './context.ts';
+import { Abandon, type Context, nodeCost } from './context.ts';
 import { checkFinite, currentValue, describe, evaluate, finiteScalar, live, scalar, sourceText, toTensor } from './evaluate.ts';
 import { runBody } from './statements.ts';
 

@@ -1,4 +1,5 @@
 /** Statements of bodies: what they bind, what they do to the current value, and what stands in models alone. */
+
 import { shadowing } from '../diagnostics/catalogue/names.ts';
 import { elemMismatch } from '../diagnostics/catalogue/shapes.ts';
 import {
@@ -12,6 +13,7 @@ import {
 } from '../diagnostics/catalogue/structure.ts';
 import { assertFailed, assertUnknown, wrongKind } from '../diagnostics/catalogue/values.ts';
 import { unreachable } from '../diagnostics/diagnostic.ts';
+import { nearest } from '../diagnostics/suggest.ts';
 import { Dim } from '../ir/dim.ts';
 import { elemTypes, isElemType, type TensorType } from '../ir/types.ts';
 import { type InitSpec, isInit, type Plain } from '../ops/params.ts';
@@ -30,7 +32,7 @@ import type {
   TensorTypeNode,
 } from '../parser/ast.ts';
 import { dimPlain, Env, type Frame, joinPath, poison, type Unset } from './callables.ts';
-import { Abandon, type Context, nearest } from './context.ts';
+import { Abandon, type Context } from './context.ts';
 import {
   currentValue,
   decide,

@@ -1,4 +1,5 @@
 /** The reference entry of a layer as plain text: what `rescc explain conv` prints and what docs/reference.md is written from. */
+import { wrapped } from '../diagnostics/wrap.ts';
 import type { Layer } from './define.ts';
 import type { ParamSpec } from './params.ts';
 
@@ -40,24 +41,15 @@ export function parameterNotes(spec: ParamSpec, quote: (text: string) => string 
 
 const width = 100;
 
-/** Words in lines of at most `width` characters, those after the first indented. */
-function wrapped(text: string, indent: string, first = ''): string {
-  const lines: string[] = [];
-  let line = first;
-  for (const word of text.split(' ')) {
-    if (line.trim() !== '' && line.length + 1 + word.length > width) {
-      lines.push(line);
-      line = indent + word;
-    } else line = line === '' || line.endsWith(' ') ? line + word : `${line} ${word}`;
-  }
-  lines.push(line);
-  return lines.join('\n');
+/** Words in lines, those after the first indented. */
+function paragraph(text: string, indent: string, head = ''): string {
+  return wrapped(text, width, { head, indent }).join('\n');
 }
 
 /** Names in one column, texts in another. */
 function table(rows: readonly (readonly [name: string, text: string])[]): string {
   const column = Math.max(...rows.map(([name]) => name.length)) + 4;
-  return rows.map(([name, text]) => wrapped(text, ' '.repeat(column), `  ${name}`.padEnd(column))).join('\n');
+  return rows.map(([name, text]) => paragraph(text, ' '.repeat(column), `  ${name}`.padEnd(column))).join('\n');
 }
 
 /** The whole entry of one layer, for a terminal: signature, meaning, source, operands, parameters, and the tensors that it owns. */
@@ -67,8 +59,8 @@ export function layerText(layer: Layer): string {
   );
   const weights = layer.weights.map(({ name, shape, when }) => [name, when === undefined ? shape : `${shape}, ${when}`] as const);
   return [
-    wrapped(layerSignature(layer), '     '),
-    wrapped(`${layer.summary}.`, ''),
+    paragraph(layerSignature(layer), '     '),
+    paragraph(`${layer.summary}.`, ''),
     operandSentence(layer),
     params.length > 0 ? `Arguments\n${table(params)}` : undefined,
     weights.length > 0 ? `Parameters and buffers\n${table(weights)}` : undefined,

@@ -1,4 +1,5 @@
 /** What `verify` measured, for the terminal and as plain data. */
+import { wrapped } from '../diagnostics/wrap.ts';
 import { isFloat } from '../ir/types.ts';
 import { exponent, type OutputError } from './compare.ts';
 import { bindingsText } from './inputs.ts';
@@ -76,15 +77,15 @@ export function verifyTable(report: VerifyReport): string {
   });
   lines.push('');
   for (const one of report.cases) {
-    if (one.bindings.size > 0 && !variants.has(one.name)) lines.push(...wrapped(`${one.name}: ${bindingsText(one.bindings)}`));
+    if (one.bindings.size > 0 && !variants.has(one.name)) lines.push(...broken(`${one.name}: ${bindingsText(one.bindings)}`));
   }
   if (others.length > 0) {
     const names = [...new Set(others.map((run) => run.case))].join(', ');
     const error = exponent(Math.max(...others.map((run) => worst(run)?.relative ?? 0)));
-    lines.push(...wrapped(`${names} inputs: ${others.length} more runs, the worst of them off by ${error}`));
+    lines.push(...broken(`${names} inputs: ${others.length} more runs, the worst of them off by ${error}`));
   }
   const adapters = new Map(report.runs.filter((run) => run.adapter !== undefined).map((run) => [run.provider, run.adapter]));
-  for (const [provider, adapter] of adapters) lines.push(...wrapped(`${provider} ran on ${adapter}`));
+  for (const [provider, adapter] of adapters) lines.push(...broken(`${provider} ran on ${adapter}`));
   const left = new Map<string, string[]>();
   for (const run of report.runs) {
     for (const node of run.left) {
@@ -96,18 +97,18 @@ export function verifyTable(report: VerifyReport): string {
   }
   for (const [provider, names] of left)
     lines.push(
-      ...wrapped(
+      ...broken(
         `left ${provider} for cpu: ${names.slice(0, 8).join(', ')}${names.length > 8 ? `, and ${names.length - 8} more` : ''}`,
       ),
     );
   const off = new Set(report.runs.flatMap((run) => run.outputs.filter((output) => !output.ok).map((output) => output.name)));
-  if (off.size > 0) lines.push(...wrapped(`off: ${[...off].join(', ')}`));
-  for (const suspect of report.suspects.slice(0, 3)) lines.push(...wrapped(suspectText(suspect)));
+  if (off.size > 0) lines.push(...broken(`off: ${[...off].join(', ')}`));
+  for (const suspect of report.suspects.slice(0, 3)) lines.push(...broken(suspectText(suspect)));
   const excused = report.runs.reduce((n, run) => n + run.outputs.reduce((m, output) => m + output.excused, 0), 0);
-  if (excused > 0) lines.push(...wrapped(`${excused} decisions differ where the reference is closer than the noise`));
-  for (const note of report.notes ?? []) lines.push(...wrapped(note));
+  if (excused > 0) lines.push(...broken(`${excused} decisions differ where the reference is closer than the noise`));
+  for (const note of report.notes ?? []) lines.push(...broken(note));
   const degenerate = report.degenerate ?? [];
-  for (const line of degenerate.slice(0, mostLines)) lines.push(...wrapped(`degenerate: ${line}`));
+  for (const line of degenerate.slice(0, mostLines)) lines.push(...broken(`degenerate: ${line}`));
   if (degenerate.length > mostLines) lines.push(`degenerate: ${degenerate.length - mostLines} more, all of them with --json`);
   const failing = report.runs.filter((run) => !run.ok).length;
   const checked = report.runs.length === 1 ? 'the run agrees' : `all ${report.runs.length} runs agree`;
@@ -124,14 +125,6 @@ function cut(line: string): string {
   return line.length <= tableWidth ? line : `${line.slice(0, tableWidth - 1)}…`;
 }
 
-function wrapped(text: string): readonly string[] {
-  const lines: string[] = [];
-  let line = '';
-  for (const word of text.split(' ')) {
-    if (line !== '' && line.length + 1 + word.length > tableWidth) {
-      lines.push(line);
-      line = `  ${word}`;
-    } else line = line === '' ? word : `${line} ${word}`;
-  }
-  return [...lines, line].map(cut);
+function broken(text: string): readonly string[] {
+  return wrapped(text, tableWidth, { indent: '  ' }).map(cut);
 }

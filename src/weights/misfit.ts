@@ -1,6 +1,7 @@
 /** What does not fit between a checkpoint and a graph, said in one diagnostic with the way out that is right. */
 import { parametrizedTensor, refusedElement, refusedObject, weightsMisfit } from '../diagnostics/catalogue/weights.ts';
 import { type Diagnostic, makeDiagnostic } from '../diagnostics/diagnostic.ts';
+import { editDistance } from '../diagnostics/suggest.ts';
 import { dimsOf, type Fit, shapeText, type Wanted } from './fit.ts';
 import { type MapRule, type Rule, ruleText } from './map-rules.ts';
 import { findRule, samePart, scopeOf } from './rename.ts';
@@ -11,28 +12,6 @@ const listed = 100;
 const distanceBudget = 40_000_000;
 /** Pairs of names that a renaming rule is guessed from. */
 const guesses = 24;
-
-/** Levenshtein distance, or a number above `limit` as soon as it is known to be above. */
-function editDistance(a: string, b: string, limit: number): number {
-  if (Math.abs(a.length - b.length) > limit) return limit + 1;
-  let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const current = [i];
-    let best = i;
-    for (let j = 1; j <= b.length; j++) {
-      const cost = Math.min(
-        (previous[j] ?? 0) + 1,
-        (current[j - 1] ?? 0) + 1,
-        (previous[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1),
-      );
-      current.push(cost);
-      best = Math.min(best, cost);
-    }
-    if (best > limit) return limit + 1;
-    previous = current;
-  }
-  return previous[b.length] ?? limit + 1;
-}
 
 interface Named {
   readonly name: string;

@@ -11,6 +11,7 @@ export const cannotRead = defineDiagnostic({
 });
 export const badOption = defineDiagnostic({
   code: 'RES0702',
+  exit: 'usage',
   title: msg`${'option'} does not take this`,
   found: msg`${'found'}`,
   expected: msg`${'expected'}`,
@@ -19,6 +20,7 @@ export const badOption = defineDiagnostic({
 });
 export const noTarget = defineDiagnostic({
   code: 'RES0703',
+  exit: 'usage',
   title: 'nowhere to write to',
   found: msg`no -o`,
   expected: msg`a file, or - for standard output`,
@@ -35,6 +37,7 @@ export const notFormatted = defineDiagnostic({
 });
 export const unknownCode = defineDiagnostic({
   code: 'RES0705',
+  exit: 'usage',
   title: msg`there is no diagnostic ${'given'}`,
   found: msg`${'given'}`,
   expected: msg`a code such as RES0302, or the name of a pass`,
@@ -59,6 +62,7 @@ export const cannotPrint = defineDiagnostic({
 });
 export const badCall = defineDiagnostic({
   code: 'RES0707',
+  exit: 'usage',
   title: 'this call is not understood',
   found: msg`${'found'}`,
   expected: msg`${'expected'}`,
@@ -67,6 +71,7 @@ export const badCall = defineDiagnostic({
 });
 export const wrongKind = defineDiagnostic({
   code: 'RES0708',
+  exit: 'usage',
   title: msg`${'path'} is for another command`,
   found: msg`${'found'}`,
   expected: msg`${'expected'}`,
@@ -75,6 +80,7 @@ export const wrongKind = defineDiagnostic({
 });
 export const shapeMisfit = defineDiagnostic({
   code: 'RES0709',
+  exit: 'usage',
   title: msg`input ${'name'} cannot have this shape`,
   found: msg`${'found'}`,
   expected: msg`${'expected'}`,
@@ -83,6 +89,7 @@ export const shapeMisfit = defineDiagnostic({
 });
 export const opsetTooLow = defineDiagnostic({
   code: 'RES0710',
+  exit: 'usage',
   title: msg`the model is written at opset ${'opset'} at least`,
   found: msg`${'found'}`,
   expected: msg`${'expected'}`,
