@@ -1,7 +1,7 @@
 /** The way of a model through the house, as one call: text to graph, weights, passes, ONNX. No file system, no process. */
 
 import { emitOnnx } from './codegen/emit.ts';
-import { defaultOpset, type OnnxModel } from './codegen/onnx.ts';
+import type { OnnxModel } from './codegen/onnx.ts';
 import { encodeModel, onnxBytes } from './codegen/write.ts';
 import { chooseModel } from './diagnostics/catalogue/names.ts';
 import { unknownPass } from './diagnostics/catalogue/values.ts';
@@ -13,6 +13,7 @@ import { elaborate, isComplete, modelsOf } from './elaborate/elaborate.ts';
 import { type ImportResolver, loadModule } from './elaborate/modules.ts';
 import { cloneGraph } from './ir/clone.ts';
 import type { Graph } from './ir/graph.ts';
+import { defaultOpset } from './ir/opset.ts';
 import { type GraphStats, statsOf } from './ir/stats.ts';
 import { verifyGraph } from './ir/verify.ts';
 import type { FileNode } from './parser/ast.ts';

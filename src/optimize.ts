@@ -1,7 +1,7 @@
 /** The way of an ONNX file through the house, as one call: file to graph, passes, ONNX. No file system, no process. */
 
 import { emitOnnx } from './codegen/emit.ts';
-import { maxOpset, type OnnxGraph, type OnnxModel } from './codegen/onnx.ts';
+import type { OnnxGraph, OnnxModel } from './codegen/onnx.ts';
 import { encodeModel, onnxBytes } from './codegen/write.ts';
 import { type OptimizationLevel, type OptimizeOptions, optimize } from './compile.ts';
 import { opsetTooLow, shapeMisfit } from './diagnostics/catalogue/cli.ts';
@@ -15,6 +15,7 @@ import { readOnnxFile } from './import/read.ts';
 import { upgradeFile } from './import/upgrade.ts';
 import { cloneGraph } from './ir/clone.ts';
 import type { Graph } from './ir/graph.ts';
+import { maxOpset, minOpset, oldestOpset } from './ir/opset.ts';
 import { type GraphStats, statsOf } from './ir/stats.ts';
 import { mergeEqualWeights } from './passes/equal-weights.ts';
 import type { PassReport } from './passes/pipeline.ts';
@@ -178,15 +179,13 @@ class CountedSource implements ByteSource {
   }
 }
 
-const smallestOpset = 13;
-
 function ownOpset(file: OnnxFile): number {
-  return file.opsets.get('') ?? 1;
+  return file.opsets.get('') ?? oldestOpset;
 }
 
 /** The opset to write. Throws RES0710 for one below the file's. */
 function opsetFor(file: OnnxFile, options: OptimizeOnnxOptions): number {
-  const least = Math.max(smallestOpset, ownOpset(file));
+  const least = Math.max(minOpset, ownOpset(file));
   const { opset } = options;
   if (opset === undefined) return least;
   if (!Number.isInteger(opset) || opset < least || opset > maxOpset) {
@@ -243,10 +242,10 @@ async function atOpset(file: OnnxFile, wanted: number, options: OptimizeOnnxOpti
     ...(options.keepInputs !== undefined && { keepInputs: options.keepInputs }),
     ...(sizes.size > 0 && { inputShapes: sizes }),
   };
-  const { imported, kept } = brought(shaped, wanted, options.opset !== undefined || wanted > smallestOpset, asked);
+  const { imported, kept } = brought(shaped, wanted, options.opset !== undefined || wanted > minOpset, asked);
   const { opset } = imported;
   if (kept !== undefined) notes.push(`kept at opset ${opset}, whose forms no pass knows, because ${kept}`);
-  else if (own < smallestOpset) notes.push(`opset ${own} brought up to ${opset}`);
+  else if (own < minOpset) notes.push(`opset ${own} brought up to ${opset}`);
   else if (own < opset) notes.push(`opset ${own} raised to ${opset}`);
   const { graph } = imported;
   const before = statsOf(graph);

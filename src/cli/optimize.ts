@@ -1,12 +1,13 @@
 /** `rescc optimize in.onnx -o out.onnx`: the passes on a file that somebody else made, a report, and on request a proof. */
+
 import { extname } from 'node:path';
 import type { Command } from 'commander';
 import { toDot, toSvg } from '../codegen/draw.ts';
-import { minOpset } from '../codegen/onnx.ts';
 import { onnxText } from '../codegen/text.ts';
 import { badOption, noTarget, wrongKind } from '../diagnostics/catalogue/cli.ts';
 import { bug, DiagnosticError, fail } from '../diagnostics/diagnostic.ts';
 import type { Graph } from '../ir/graph.ts';
+import { minOpset } from '../ir/opset.ts';
 import { printGraph } from '../ir/print.ts';
 import { type OptimizeOnnxOptions, type OptimizeResult, optimizeOnnx } from '../optimize.ts';
 import { explainRule, passNames } from '../passes/pipeline.ts';

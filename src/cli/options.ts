@@ -2,10 +2,10 @@
 
 import { existsSync } from 'node:fs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { maxOpset, minOpset } from '../codegen/onnx.ts';
 import type { CompileOptions, OptimizationLevel } from '../compile.ts';
 import { badOption } from '../diagnostics/catalogue/cli.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
+import { maxOpset, minOpset } from '../ir/opset.ts';
 import { passNames } from '../passes/pipeline.ts';
 import { fileSource } from '../weights/node/file-source.ts';
 import { readSource, resolveImport } from './files.ts';

@@ -7,28 +7,19 @@
  * Names are settled last. While nodes are lowered a value is a key, so that a graph output can take its own name wherever it is made,
  * and a lowering of several nodes can give the layer's name to the node that makes the layer's result.
  */
+
 import { notAtThisOpset, sizeOnlyTheRunKnows, unknownOpset } from '../diagnostics/catalogue/codegen.ts';
 import { bug, DiagnosticError, Sink, unreachable } from '../diagnostics/diagnostic.ts';
 import { Dim, type DimNode } from '../ir/dim.ts';
 import type { Graph, Node, Origin, Use, Value } from '../ir/graph.ts';
 import type { OnnxAttr, OnnxBuilder } from '../ir/operator.ts';
+import { defaultOpset, irVersionOf, maxOpset, minOpset } from '../ir/opset.ts';
 import { declarationsOf } from '../ir/ranges.ts';
 import type { Target } from '../ir/target.ts';
 import { type ElemType, elementCount, type ForeignType, type HostTensor, type TensorType } from '../ir/types.ts';
 import { elementText } from '../ir/wide.ts';
 import { asExpr, exprOf, pad, sourcesOf, transpose, type WeightExpr } from '../weights/expr.ts';
-import {
-  defaultOpset,
-  irVersionOf,
-  maxOpset,
-  minOpset,
-  type OnnxGraph,
-  type OnnxInitializer,
-  type OnnxModel,
-  type OnnxNode,
-  type OnnxNodeAttr,
-  type OnnxValue,
-} from './onnx.ts';
+import type { OnnxGraph, OnnxInitializer, OnnxModel, OnnxNode, OnnxNodeAttr, OnnxValue } from './onnx.ts';
 
 /** What goes back of an imported file besides its graph. */
 export interface EmitSource {

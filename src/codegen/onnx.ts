@@ -86,18 +86,3 @@ export interface OnnxModel {
   /** Other fields of the ModelProto, encoded with their tags. */
   readonly rest?: Uint8Array;
 }
-
-export const minOpset = 13;
-/** The last one that onnxruntime 1.30 runs. */
-export const maxOpset = 26;
-export const defaultOpset = 17;
-
-/** The smallest IR version that may carry the opset (onnx/docs/Versioning.md, `onnx.helper.VERSION_TABLE`). */
-export function irVersionOf(opset: number): number {
-  if (opset <= 14) return 7;
-  if (opset <= 18) return 8;
-  if (opset <= 20) return 9;
-  if (opset <= 22) return 10;
-  if (opset <= 23) return 11;
-  return opset <= 24 ? 12 : 13;
-}

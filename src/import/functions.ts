@@ -5,12 +5,14 @@
  * A function may import another opset than the model. Then the model is brought to the newest of those that are called, and older nodes to
  * that one, each where it is copied, because only there its attributes are known.
  */
+
 import { functionCall, functionCycle, functionOpset, importedOpset, importLimit } from '../diagnostics/catalogue/import.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
+import { maxOpset, oldestOpset } from '../ir/opset.ts';
 import { madeNode, renamedAttribute } from './encode.ts';
 import type { FileAttribute, FileFunction, FileGraph, FileNode, OnnxFile } from './model.ts';
 import { changedBetween } from './op-versions.ts';
-import { depthLimit, maxOpset, minOpset } from './read.ts';
+import { depthLimit } from './read.ts';
 import { Upgrader } from './upgrade.ts';
 
 /**
@@ -367,7 +369,7 @@ export function inlineFunctions(file: OnnxFile): OnnxFile {
     });
   const used = reached(file, functions);
   const opsets = new Map(file.opsets);
-  const outer = file.opsets.get('') ?? minOpset;
+  const outer = file.opsets.get('') ?? oldestOpset;
   let opset = outer;
   for (const f of used) {
     const types = new Map<string, Set<string>>();
@@ -381,9 +383,9 @@ export function inlineFunctions(file: OnnxFile): OnnxFile {
       if (inner === undefined) continue;
       const known = opsets.get(domain);
       if (domain === '') {
-        if (inner < minOpset || inner > maxOpset)
+        if (inner < oldestOpset || inner > maxOpset)
           fail(importedOpset, {
-            with: { file: file.file, found: `opset ${inner} in function ${titleOf(f)}`, min: minOpset, max: maxOpset },
+            with: { file: file.file, found: `opset ${inner} in function ${titleOf(f)}`, min: oldestOpset, max: maxOpset },
           });
         // A node that is the same at the model's opset needs no other.
         if ([...opTypes].some((opType) => changedBetween(opType, inner, outer))) opset = Math.max(opset, inner);

@@ -5,11 +5,13 @@
  * Bounds: what is kept is paid for out of a budget of fields and of copied bytes, and nesting ends at a depth, so that time and memory
  * follow from the limits below and the file's own size, whatever it claims.
  */
+
 import { Budget, costOf, structureBudget } from '../diagnostics/budget.ts';
 import { importedOpset, importLimit, noOnnxModel, sparseTensor } from '../diagnostics/catalogue/import.ts';
 import { bug, fail, unreachable } from '../diagnostics/diagnostic.ts';
 import { elemOfDataType, otherElem } from '../ir/elem.ts';
 import type { LazyBytes } from '../ir/foreign.ts';
+import { maxOpset, minOpset, oldestOpset } from '../ir/opset.ts';
 import { type ElemType, elemBytes, elementCount } from '../ir/types.ts';
 import { type ByteSource, memorySource, utf8 } from '../weights/bytes.ts';
 import {
@@ -47,11 +49,6 @@ import type {
   OnnxFile,
 } from './model.ts';
 
-/** Before 7, what changed until 7 and is not brought up is refused node by node. */
-export const minOpset = 1;
-export const maxOpset = 26;
-/** Where no node needs the opset that the file leaves out. */
-const opsetWithoutNodes = 13;
 /** Bytes of one doc string, type or unknown field, which are kept as they are. */
 const copiedLimit = 1 << 28;
 /** What V8 keeps for a node with its lists, for a tensor with its lazy expression, and for one of the other messages, in bytes. */
@@ -665,7 +662,7 @@ class Reader {
         with: {
           file: this.file,
           found: `${domain === '' ? 'ai.onnx' : domain} at both ${before} and ${version}`,
-          min: minOpset,
+          min: oldestOpset,
           max: maxOpset,
         },
       });
@@ -784,13 +781,13 @@ class Reader {
     const graph = yield* this.#graphs(graphs, 0);
     if (!Number.isSafeInteger(irVersion) || irVersion < 1) throw new WireError(`IR version ${irVersion}`);
     const opset = opsets.get('');
-    const refuse = (found: string): never => fail(importedOpset, { with: { file, found, min: minOpset, max: maxOpset } });
+    const refuse = (found: string): never => fail(importedOpset, { with: { file, found, min: oldestOpset, max: maxOpset } });
     if (opset === undefined) {
       const whole = irVersion >= 3 && opsets.size === 0;
       if (whole) throw new WireError('no opset_import');
       if (usesDefaultDomain(graph, functions)) refuse('no opset for ai.onnx, whose operators it uses');
-      opsets.set('', opsetWithoutNodes);
-    } else if (opset < minOpset || opset > maxOpset) refuse(`opset ${opset}`);
+      opsets.set('', minOpset);
+    } else if (opset < oldestOpset || opset > maxOpset) refuse(`opset ${opset}`);
     return {
       file,
       irVersion,

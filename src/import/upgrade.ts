@@ -3,16 +3,15 @@
  * of each operator; beyond 13 it serves `--opset` and `--raise`. Every rewrite means the same for every input. Source: ONNX's
  * docs/Changelog.md and onnx/version_converter; each step names its versions.
  */
+
 import { cannotUpgrade, trainingForm } from '../diagnostics/catalogue/import.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
+import { minOpset } from '../ir/opset.ts';
 import type { ElemType } from '../ir/types.ts';
 import { materializeSync } from '../weights/expr.ts';
 import { constantNode, intAttribute, intsAttribute, madeNode, stringAttribute } from './encode.ts';
 import type { FileAttribute, FileDim, FileGraph, FileNode, FileTensor, OnnxFile } from './model.ts';
 import { versionsBetween } from './op-versions.ts';
-
-/** The opset up to which every file is brought. */
-export const lowestOpset = 13;
 
 // ------------------------------------------------------------------------------------------------------ what is known of values
 
@@ -762,8 +761,8 @@ export class Upgrader {
  * Functions must be inlined before. Throws RES0656 for training forms, at any opset, and RES0657 for what has no newer form.
  */
 export function upgradeFile(file: OnnxFile, target?: number): OnnxFile {
-  const from = file.opsets.get('') ?? lowestOpset;
-  const to = Math.max(lowestOpset, from, target ?? 0);
+  const from = file.opsets.get('') ?? minOpset;
+  const to = Math.max(minOpset, from, target ?? 0);
   const graph = new Upgrader(file, to).graph(file.graph, from);
   if (graph === file.graph && to === from) return file;
   const opsets = new Map(file.opsets).set('', to);

@@ -1,8 +1,10 @@
 /** A runtime that ends its process is a verdict, and rescc goes on. */
+
 import { describe, expect, it, vi } from 'vitest';
-import { irVersionOf, type OnnxModel } from '../../src/codegen/onnx.ts';
+import type { OnnxModel } from '../../src/codegen/onnx.ts';
 import { onnxBytes } from '../../src/codegen/write.ts';
 import { render } from '../../src/diagnostics/render.ts';
+import { irVersionOf } from '../../src/ir/opset.ts';
 import { optimizeOnnx } from '../../src/optimize.ts';
 import { verifyOptimized } from '../../src/runtime/equivalence.ts';
 import { openInChild, RuntimeProcess } from '../../src/runtime/provider.ts';

@@ -2,9 +2,10 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
-import { irVersionOf, type OnnxModel, type OnnxNode, type OnnxValue } from '../../src/codegen/onnx.ts';
+import type { OnnxModel, OnnxNode, OnnxValue } from '../../src/codegen/onnx.ts';
 import { onnxBytes } from '../../src/codegen/write.ts';
 import { type Diagnostic, DiagnosticError } from '../../src/diagnostics/diagnostic.ts';
+import { irVersionOf } from '../../src/ir/opset.ts';
 import type { ElemType, HostTensor } from '../../src/ir/types.ts';
 import { availableProviders } from '../../src/runtime/available.ts';
 import { openInChild } from '../../src/runtime/provider.ts';
