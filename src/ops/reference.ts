@@ -3,11 +3,15 @@
  * no float64 kernels for most operators.
  */
 import { bug } from '../diagnostics/diagnostic.ts';
-import { Dim } from '../ir/dim.ts';
+import { Dim, DimOverflow } from '../ir/dim.ts';
 import type { Graph, Node, Value } from '../ir/graph.ts';
 import { type Attrs, type AttrValue, CheckFailure } from '../ir/operator.ts';
 import { type HostTensor, typeText } from '../ir/types.ts';
+import { refusalOf } from './evaluate.ts';
 import { evaluateExactly } from './wide.ts';
+
+/** A value of more elements is not computed: 2 GiB in float64. */
+export const mostElements = 2 ** 28;
 
 export interface EvaluateOptions {
   /** Also gives every node's results, under `scope:operator#k`, k counting the nodes of the graph in order from 0. */
@@ -44,6 +48,7 @@ export function evaluateGraph(
   for (const node of graph.nodes()) {
     if (node.regions.length > 0) throw new EvaluationError(`${placeOf(node)}: sub-graphs are not evaluated`);
     const operands = node.slots.map((use) => use && read(use.value));
+    checkSizes(node, bindings);
     const results = (options.evaluate ?? evaluateNode)(node, operands, bindings);
     node.results.forEach((y, i) => {
       const tensor = results[i] ?? bug(`${node.op.name} left out result ${i}`);
@@ -68,9 +73,43 @@ export function evaluateNode(
   try {
     return evaluateExactly(node.op, operands, boundAttrs(node.attrs, bindings));
   } catch (error) {
-    if (!(error instanceof CheckFailure)) throw error;
-    throw new EvaluationError(`${placeOf(node)}: found ${error.found}, expected ${error.expected}`);
+    if (error instanceof CheckFailure)
+      throw new EvaluationError(`${placeOf(node)}: found ${error.found}, expected ${error.expected}`);
+    throw new EvaluationError(`${placeOf(node)}: ${refusalOf(error)}`);
   }
+}
+
+/** How many elements a value has for these sizes; undefined where only the run knows. */
+export function elementsOf(value: Value, bindings: ReadonlyMap<string, number>): number | undefined {
+  let count = 1;
+  for (const dim of value.type.dims) {
+    const size = sizeOf(dim, bindings);
+    if (size === undefined) return undefined;
+    count *= size;
+  }
+  return Number.isNaN(count) ? 0 : count;
+}
+
+function sizeOf(dim: Dim, bindings: ReadonlyMap<string, number>): number | undefined {
+  try {
+    return dim.evaluate(bindings);
+  } catch (error) {
+    if (error instanceof DimOverflow) return Infinity;
+    throw error;
+  }
+}
+
+function checkSizes(node: Node, bindings: ReadonlyMap<string, number>): void {
+  for (const y of node.results) {
+    const count = elementsOf(y, bindings) ?? 0;
+    if (count <= mostElements) continue;
+    throw new EvaluationError(`${placeOf(node)}: ${countText(count)} elements, expected at most ${countText(mostElements)}`);
+  }
+}
+
+/** `1,000,000,000`, or `more than 2^53` */
+export function countText(count: number): string {
+  return count > Number.MAX_SAFE_INTEGER ? 'more than 2^53' : count.toLocaleString('en-US');
 }
 
 /** The attributes with numbers in the place of dimensions. */
@@ -90,7 +129,7 @@ function boundItem(item: number | Dim, bindings: ReadonlyMap<string, number>): n
   return Dim.of(value);
 }
 
-function placeOf(node: Node): string {
+export function placeOf(node: Node): string {
   return node.origin.scope === '' ? node.op.name : `${node.op.name} at ${node.origin.scope}`;
 }
 

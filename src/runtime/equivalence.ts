@@ -38,6 +38,7 @@ import { blameRuntime, crashOf, isCrash, runtimeText } from './blame.ts';
 import { bounds, compareOutputs, errorText, exponent, type OutputError, precisionOf } from './compare.ts';
 import { Coverage, coveringSizes } from './covering.ts';
 import { freeTrials, type NarrowedShape, narrowedOptions } from './free-sizes.ts';
+import { canBeHeld, checkHeld } from './held.ts';
 import { type Bindings, bindingsOf, bindingsText, randomInputs, symbolsOf } from './inputs.ts';
 import { Judge, unstable } from './judge.ts';
 import { RuntimeProcess } from './provider.ts';
@@ -229,6 +230,8 @@ class Work {
   /** The sets of inputs that the original runs on, or why it runs on none. */
   async #cases(): Promise<readonly Case[] | DiagnosticError> {
     const { original, before, inputs, threads } = this.#options;
+    const [first, second] = startingSizes(before);
+    if (!inputs) checkHeld(before, first);
     const open = (): Promise<Session> =>
       openSession(original, { ep: 'cpu', optimization: 'off', profile: true, threads, process: this.#process });
     let session: Session;
@@ -264,11 +267,11 @@ class Work {
         out.push({ name: 'given', bindings, inputs, baseline: await session.run(fed(session, inputs)) });
         return out;
       }
-      const [first, second] = startingSizes(before);
       const names: readonly Case['name'][] = symbolsOf(before).size === 0 ? ['fixed'] : ['smallest', 'next odd'];
       for (const [i, bindings] of [first, second].entries()) {
         const name = names[i];
-        if (name !== undefined && bindings) await tryOne(name, bindings, this.#random(bindings, 'usual'));
+        if (name !== undefined && bindings && canBeHeld(before, bindings))
+          await tryOne(name, bindings, this.#random(bindings, 'usual'));
       }
       const usual = out[0];
       for (const { name, bindings, inputs: given } of usual ? signedCases(before, usual, this.#seed, this.#notes) : []) {
@@ -287,6 +290,7 @@ class Work {
       for (const { what, graph, sizes: other } of freeTrials(before, this.#options.narrowed ?? [])) {
         for (const integers of settled.get(what) ? [] : (['usual', 0, 1] as const)) {
           const bindings = new Map([...sizes, ...other]);
+          if (!canBeHeld(graph, bindings)) continue;
           const runs = await tryOne('free', bindings, this.#random(bindings, integers, 0, graph));
           settled.set(what, runs);
           if (runs) break;
@@ -536,10 +540,8 @@ class Work {
 
   #evaluated(constants: (value: Value) => HostTensor, one: Case): Outputs | undefined {
     const { before } = this.#options;
-    const total = statsOf(before).madds;
-    const madds = total ? unlessOverflow(() => total.evaluate(one.bindings)) : Infinity;
-    if (madds === undefined || madds > mostReferenceMadds) {
-      const count = madds === Infinity ? 'more than 2^53' : (madds ?? 'an unknown number of');
+    const count = tooMuchWork(before, one.bindings);
+    if (count !== undefined) {
       this.#notes.push(`no float64 reference at the ${one.name} sizes: ${count} multiply-adds`);
       return undefined;
     }
@@ -747,8 +749,9 @@ class Work {
     }
     const runs: VerifyRun[] = [];
     const shown: VerifyCase[] = [];
-    const why = noReference(before) ?? noReference(after);
     const bindings = inputs ? bindingsOf(before, inputs) : startingSizes(before)[0];
+    const work = tooMuchWork(before, bindings) ?? tooMuchWork(after, bindings);
+    const why = noReference(before) ?? noReference(after) ?? (work && `${work} multiply-adds`);
     if (why === undefined && bindings) {
       const given = inputs ?? this.#random(bindings, 'usual');
       const one = { name: inputs ? ('given' as const) : ('smallest' as const), bindings, inputs: given };
@@ -920,6 +923,14 @@ function* attempts(graph: Graph, first: Bindings): Generator<Trial> {
   }
 }
 
+/** How many multiply-adds the reference would take, where it would not end soon. */
+function tooMuchWork(graph: Graph, bindings: Bindings): string | undefined {
+  const total = statsOf(graph).madds;
+  const madds = total ? unlessOverflow(() => total.evaluate(bindings)) : Infinity;
+  if (madds !== undefined && madds <= mostReferenceMadds) return undefined;
+  return madds === Infinity ? 'more than 2^53' : String(madds ?? 'an unknown number of');
+}
+
 function tryable(graph: Graph, bindings: Bindings): boolean {
   let elements = 0;
   for (const { type } of graph.inputs) {
@@ -928,7 +939,7 @@ function tryable(graph: Graph, bindings: Bindings): boolean {
     if (dims.some((dim) => dim < 0)) return false;
     elements += elementCount(dims);
   }
-  return elements <= mostTriedElements;
+  return elements <= mostTriedElements && canBeHeld(graph, bindings);
 }
 
 /** How often the original runs on nudged inputs. */

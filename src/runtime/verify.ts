@@ -18,6 +18,7 @@ import { EvaluationError, evaluateGraph, evaluateNode } from '../ops/reference.t
 import { blame, crashOf, isCrash } from './blame.ts';
 import { bounds, exponent, type OutputError, precisionOf } from './compare.ts';
 import { Coverage, coveringSizes, isAffordable, isRepeatable } from './covering.ts';
+import { checkHeld } from './held.ts';
 import { type Bindings, bindingsOf, bindingsText, randomInputs, symbolsOf } from './inputs.ts';
 import { Judge } from './judge.ts';
 import { signaturesOf } from './load.ts';
@@ -470,6 +471,7 @@ function casesOf(options: VerifyOptions, seed: number, notes: string[]): readonl
     return [{ name: 'given', bindings: bindingsOf(before, inputs), inputs }];
   }
   const random = (name: VerifyCase['name'], bindings: Bindings): void => {
+    checkHeld(before, bindings);
     out.push({ name, bindings, inputs: randomInputs(before, bindings, seed) });
   };
   if ([...symbolsOf(before).keys()].every((name) => fixed.has(name))) random('fixed', fixed);

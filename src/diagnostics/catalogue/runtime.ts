@@ -328,3 +328,12 @@ export const sizesContradict = defineDiagnostic({
   hint: msg`${'hint'}`,
   more: 'A shape that is asked for has the sizes that the declaration fixes, one number for each of its symbols, and keeps the promises of the model.',
 });
+
+export const tooLargeToProve = defineDiagnostic({
+  code: 'RES0843',
+  title: 'the model is too large for a proof',
+  found: msg`${'found'}`,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
+  more: 'A proof runs the model at the smallest sizes that it allows, in onnxruntime and in float64. A value that takes more than 2 GiB in float64 there is not computed: neither is started.',
+});
