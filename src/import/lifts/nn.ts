@@ -117,10 +117,9 @@ const liftConvTranspose: Lift = (node, b) => {
 };
 
 /** C of a Gemm as a vector of the outputs, where it is one: [n], or a constant that is the same in every row. */
-function biasOf(b: LiftBuilder, c: Value, outputs: Dim, beta: number): Value | undefined {
+function biasOf(b: LiftBuilder, c: Value, outputs: Dim): Value | undefined {
   const { dims } = c.type;
-  const vector = dims.length === 1 && dims[0] === outputs;
-  if (vector && beta === 1) return c;
+  if (dims.length === 1 && dims[0] === outputs) return c;
   const count = outputs.constant;
   if (!c.content || count === undefined) return undefined;
   const rows = dims.length === 2 ? dims[0]?.constant : 1;
@@ -128,11 +127,13 @@ function biasOf(b: LiftBuilder, c: Value, outputs: Dim, beta: number): Value | u
   if (dims.length > 2 || rows !== 1 || (last !== 1 && last !== count)) return undefined;
   let content = w.reshape(w.exprOf(c), [last]);
   if (last !== count) content = w.add(content, w.full(content.elem, [count], 0));
-  if (beta !== 1) content = w.mul(content, w.full(content.elem, [], beta));
   return b.derived(c, content);
 }
 
-/** With a constant B, or one that is read transposed, a Gemm is a fully connected layer; α and β go into the weights. */
+/**
+ * With a constant B, or one that is read transposed, a Gemm is a fully connected layer. α and β stay attributes: whether they may go into the weights
+ * depends on the range of the products, which fuse-gemm asks.
+ */
 const liftGemm: Lift = (node, b) => {
   // Of one axis, onnxruntime takes A as one row.
   b.pinRank(0, 2, false);
@@ -143,16 +144,10 @@ const liftGemm: Lift = (node, b) => {
   const inner = y.type.dims[transB ? 1 : 0];
   if (inner) b.pin(x, transA ? 0 : 1, inner);
   const outputs = y.type.dims[transB ? 0 : 1] ?? leave('B is no matrix');
-  const isLayer = rankOf(y) === 2 && !transA && (y.content !== undefined || (transB && alpha === 1));
-  const bias = c && beta !== 0 ? biasOf(b, c, outputs, beta) : undefined;
+  const isLayer = rankOf(y) === 2 && !transA && alpha === 1 && (y.content !== undefined || transB);
+  const bias = c && beta === 1 ? biasOf(b, c, outputs) : undefined;
   if (isLayer && (c === undefined || bias !== undefined || (beta === 0 && c.content !== undefined))) {
-    let weight = y;
-    if (y.content && (alpha !== 1 || !transB)) {
-      let content = w.exprOf(y);
-      if (!transB) content = w.transpose(content, [1, 0]);
-      if (alpha !== 1) content = w.mul(content, w.full(content.elem, [], alpha));
-      weight = b.derived(y, content);
-    }
+    const weight = y.content && !transB ? b.derived(y, w.transpose(w.exprOf(y), [1, 0])) : y;
     return [b.op(linear, bias ? [x, weight, bias] : [x, weight])];
   }
   if (!c && !transA && !transB && alpha === 1) return [b.op(matmul, [x, y])];
