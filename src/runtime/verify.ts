@@ -18,7 +18,7 @@ import { EvaluationError, evaluateGraph, evaluateNode } from '../ops/reference.t
 import { blame, crashOf, isCrash } from './blame.ts';
 import { bounds, exponent, type OutputError, precisionOf } from './compare.ts';
 import { Coverage, coveringSizes, isAffordable, isRepeatable } from './covering.ts';
-import { checkHeld } from './held.ts';
+import { canBeHeld, checkHeld } from './held.ts';
 import { type Bindings, bindingsOf, bindingsText, randomInputs, symbolsOf } from './inputs.ts';
 import { Judge } from './judge.ts';
 import { signaturesOf } from './load.ts';
@@ -478,7 +478,7 @@ function casesOf(options: VerifyOptions, seed: number, notes: string[]): readonl
   else {
     const { smallest, nextOdd } = coveringSizes(before, fixed);
     random('smallest', smallest);
-    if (isAffordable(before, nextOdd)) random('next odd', nextOdd);
+    if (isAffordable(before, nextOdd) && canBeHeld(before, nextOdd)) random('next odd', nextOdd);
     else notes.push(`not run at ${bindingsText(nextOdd)}: it would take too long`);
   }
   out.push(...signedCases(before, out[0], seed, notes));
