@@ -591,7 +591,7 @@ const sameAsFirst = [
     'ScatterND',
     'ScatterElements',
   ],
-  ...['TensorScatter', 'CumSum', 'ReverseSequence', 'Swish', 'RotaryEmbedding', 'InstanceNormalization', 'Identity', 'PRelu'],
+  ...['TensorScatter', 'CumSum', 'ReverseSequence', 'Swish', 'RotaryEmbedding', 'InstanceNormalization', 'Identity'],
   ...[
     'Abs',
     'Neg',
@@ -654,6 +654,17 @@ const rules: ReadonlyMap<string, Rule> = new Map<string, Rule>([
     (c) => [
       { elem: c.operand(1).elem ?? c.operand(2).elem, dims: broadcast(c.operand(0).dims, c.operand(1).dims, c.operand(2).dims) },
     ],
+  ],
+  [
+    'PRelu',
+    (c) => {
+      // ONNX repeats the slope to x alone; onnxruntime x to the slope too.
+      const x = c.operand(0);
+      const both = broadcast(x.dims, c.operand(1).dims);
+      return [
+        both?.length === x.dims?.length && both?.every((d, i) => d !== undefined && d === x.dims?.[i]) ? x : { elem: x.elem },
+      ];
+    },
   ],
   ['IsNaN', shapeLike(0, 'bool')],
   ['IsInf', shapeLike(0, 'bool')],

@@ -315,6 +315,7 @@ export function remap(x: HostTensor, maps: readonly Int32Array[], fill: number):
 
 /** Where the elements lie that one walks over when moving along some axes of a row-major tensor, the last of them fastest. */
 export function offsetsAlong(dims: readonly number[], axes: readonly number[]): Int32Array {
+  if (axes.some((axis) => dims[axis] === 0)) return new Int32Array(0);
   const strides = stridesOf(dims);
   let out = new Int32Array(1);
   for (const axis of axes) {

@@ -23,8 +23,17 @@ export type Evaluation =
   | { readonly kind: 'value'; readonly results: readonly HostTensor[] }
   | { readonly kind: 'refused'; readonly condition: EvaluationRefusal; readonly why: string };
 
+/** Of a tensor without elements an axis may have any length, and evaluators walk along the axes. */
+const longestWalk = 2 ** 24;
+
+function isWalkable({ dims, data }: HostTensor): boolean {
+  return data.length > 0 || elementCount(dims.filter((d) => d !== 0)) <= longestWalk;
+}
+
 /** The results of an operator on known operands, attributes without symbols. */
 export function evaluateConstant(op: Operator, operands: readonly (HostTensor | undefined)[], attrs: Attrs): Evaluation {
+  if (operands.some((x) => x && !isWalkable(x)))
+    return { kind: 'refused', condition: 'held', why: `${op.name} of no elements along an axis beyond 2^24` };
   try {
     const row = disagreement(op.name, operands, attrs);
     if (row) return { kind: 'refused', condition: 'agreed', why: `${row.name}: ${row.when}` };

@@ -593,7 +593,7 @@ export function integerValue(image: string, span: Span, sink: Sink): number {
     with: {
       found: `the integer ${quoteText(image).slice(1, -1)}`,
       expected: 'an integer of at most 9007199254740992 (2^53)',
-      fix: '9007199254740992 or less, or a float',
+      fix: '9007199254740992 or less',
     },
   });
   return 9007199254740992;

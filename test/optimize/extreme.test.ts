@@ -36,6 +36,19 @@ describe('random graphs', () => {
 /** The smallest cases of what the fuzzer found. */
 const found: readonly (readonly [string, Tiny])[] = [
   [
+    'a PRelu of more slopes than elements, which onnxruntime repeats x to',
+    {
+      opset: 18,
+      constants: { x: vector('f32', -0.5), s: tensor('f32', [2, 2], 1, 2, 3, 4), z: vector('f32', 1, 2, 3) },
+      nodes: [
+        { op: 'PRelu', inputs: ['x', 's'], outputs: ['p'] },
+        { op: 'ReduceSum', inputs: ['p'], outputs: ['r'], attrs: { keepdims: 0n } },
+        { op: 'Max', inputs: ['r', 'z'], outputs: ['y'] },
+      ],
+      outputs: ['y'],
+    },
+  ],
+  [
     'a Squeeze with an empty list of axes, which onnxruntime takes for all',
     {
       constants: { x: tensor('f32', [1, 2, 1], 3), a: tensor('i64', [0]) },

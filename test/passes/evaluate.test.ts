@@ -78,6 +78,21 @@ describe('what cannot be computed is refused by name', () => {
     expect(found.refused).toEqual(refused);
   });
 
+  it.each(['ReduceL2', 'ReduceSum', 'Softmax', 'Relu', 'Shape'])(
+    '%s along 2^31 − 1 places of no elements takes no time',
+    async (op) => {
+      const found = await optimizeOnnx(
+        tinyBytes({
+          constants: { x: tensor('f32', [1, 2 ** 31 - 1, 0]) },
+          nodes: [{ op, inputs: ['x'], outputs: ['y'] }],
+          outputs: ['y'],
+        }),
+      );
+      expect(found.diagnostics).toEqual([]);
+      expect((await found.bytes()).length).toBeLessThan(1000);
+    },
+  );
+
   it('multiply-adds beyond 2^53 are no reason to stop', async () => {
     const found = await optimizeOnnx(
       tinyBytes({
