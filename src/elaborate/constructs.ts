@@ -481,8 +481,8 @@ function totalStride(c: Context, f: Frame, x: Value, body: Value, span: Span): r
     if (!node) continue;
     const stride = node.op.attrs.stride?.kind === 'axes' ? node.attrs.stride : undefined;
     const own = Array.isArray(stride) ? (stride as readonly number[]) : undefined;
-    const strides = node.op.traits.resamples || !own ? step.strides : step.strides.map((s, i) => s * (own[i] ?? 1));
-    const unclear = node.op.traits.resamples ? node.op.name : step.unclear;
+    const strides = node.op.traits.resamples === true || !own ? step.strides : step.strides.map((s, i) => s * (own[i] ?? 1));
+    const unclear = node.op.traits.resamples === true ? node.op.name : step.unclear;
     for (let i = node.slots.length - 1; i >= 0; i--) {
       const operand = node.operand(i);
       if (operand && operand.def.kind !== 'constant') stack.push({ value: operand, strides, unclear });

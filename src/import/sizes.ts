@@ -303,7 +303,9 @@ const rangeOf: Rule = (node) => {
 };
 
 const rules: ReadonlyMap<string, Rule> = new Map<string, Rule>([
-  ...operators.filter((op) => op.traits.moves && op.name !== 'pad').map((op): [string, Rule] => [op.name, move]),
+  ...operators
+    .filter(({ traits }) => traits.moves === 'first' || traits.moves === 'all')
+    .map((op): [string, Rule] => [op.name, move]),
   ['add', elementwise((a, b) => a.plus(b))],
   ['sub', elementwise((a, b) => a.minus(b))],
   ['mul', elementwise((a, b) => a.times(b))],

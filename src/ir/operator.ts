@@ -1,6 +1,6 @@
 /**
- * What the graph, the passes and the code generator know of an operator. Definitions stand in `src/ops/`; nothing else in the
- * house knows an operator by name, except a pass that is about it.
+ * What the graph, the passes and the code generator know of an operator. Definitions stand in `src/ops/`, with the facts that passes rely on: a pass
+ * names an operator only where it is about that one.
  */
 import type { Dim } from './dim.ts';
 import type { ForeignNode } from './foreign.ts';
@@ -128,28 +128,82 @@ export interface Sample {
   readonly tolerance?: number;
 }
 
+/** `unknown` is for whom the question has no meaning, and for whom nobody has answered it: no rule may rely on either answer. Compare with `=== true`. */
+export type Fact = boolean | 'unknown';
+
+/** A fact that depends on the use. Where the function answers `false` nothing is said. */
+export type ByUse = Fact | ((node: Node) => boolean);
+
+/** Whether a fact is known to hold of a node. */
+export function holds(fact: ByUse, node: Node): boolean {
+  return typeof fact === 'function' ? fact(node) : fact === true;
+}
+
+/**
+ * Which elements no result has negative ones without: `always` of none, so that it is never negative; `all` if no operand has a negative element, then no result
+ * has; `first` the same of the first operand alone; `no` where results may be negative all the same.
+ */
+export type Sign = 'always' | 'all' | 'first' | 'no' | 'unknown';
+
+/** For which a is f(a·x) = a·f(x): for any, or for those above 0 (relu, max pool, …). */
+export type Homogeneous = 'any' | 'positive' | 'no' | 'unknown';
+
+/** Whose elements the results are, at places that do not depend on them: `filled` is of the first operand and of the number that the attribute `value` has. */
+export type Moves = 'first' | 'all' | 'filled' | 'no' | 'unknown';
+
+/** An operator that does the same with its axes at other places. */
+export interface AxesMoved {
+  readonly attrs: Attrs;
+  /** The result comes out as before: its axes were reduced away but for ones that keep their order. */
+  readonly same: boolean;
+}
+
+/**
+ * Given that axis i of every operand now stands at place[i], the attributes that make up for it; undefined where there are none. The result's axes are moved alike.
+ * `free`: the axes may stand anywhere, the attributes name none.
+ */
+export type Axes = 'free' | 'unknown' | ((attrs: Attrs, place: readonly number[]) => AxesMoved | undefined);
+
+/**
+ * What passes, the import and the verifier may rely on. Every operator states every fact, or that it is unknown: `src/ops/traits.ts` has a helper for each family.
+ * test/ops/traits.test.ts tries each in numbers, also those that are denied, which need a sample that shows it.
+ */
 export interface Traits {
   /** Element i of the result depends on elements i (after broadcasting) of the operands alone; value names of ONNX broadcasting. */
-  readonly elementwise?: boolean;
+  readonly elementwise: Fact;
   /** The first two operands may be exchanged. */
-  readonly commutative?: boolean;
-  /** f(a·x) = a·f(x) for a > 0 (relu, max pool, …): a positive scale may pass. */
-  readonly positivelyHomogeneous?: boolean;
-  /** For elementwise unary operators: f(0) = 0, so zeros of a padding stay zeros. */
-  readonly fixesZero?: boolean;
+  readonly commutative: Fact;
+  /** Which scales of the first operand, or of all of a variadic, may pass. */
+  readonly homogeneous: Homogeneous;
+  /** Of an operand [N, C, …] and a result like it: channel c of the result depends on channel c of the first operand alone. */
+  readonly channelwise: Fact;
+  /** Where all of the first operand is zero all of the result is, whatever finite numbers the other operands have. */
+  readonly keepsZero: ByUse;
+  /** Of operators with one operand: f(f(x)) = f(x), to the bit. */
+  readonly idempotent: Fact;
+  /** Of operators with one operand: f(f(x)) = x, but for rounding. */
+  readonly involution: Fact;
+  /** What keeps results from being negative; a function where it depends on the use. */
+  readonly sign: Sign | ((node: Node) => Sign);
+  /** Only moves elements. */
+  readonly moves: Moves;
+  /** Only gives another shape: element i of the result in row-major order is element i of the first operand. */
+  readonly keepsOrder: Fact;
+  /** A result that has the type of the first operand is that operand. */
+  readonly handsOn: ByUse;
+  /** How it follows a transpose of its operands. */
+  readonly axes: Axes;
   /** Changes the grid by more than a `stride` attribute says: transposed conv, resize, pixel shuffle. */
-  readonly resamples?: boolean;
-  /** Only moves elements: of its first operand, the others being indices, or of all. */
-  readonly moves?: 'first' | 'all';
+  readonly resamples: Fact;
   /** Two equal nodes must not be merged: random operators, and all foreign ones. */
-  readonly random?: boolean;
-  /** Whether it may be computed ahead where its operands are constants. Unless it says so, every operator that is not random. */
-  readonly foldable?: boolean;
+  readonly random: boolean;
+  /** Whether it may be computed ahead where its operands are constants. */
+  readonly foldable: boolean;
 }
 
 /** Whether an operator may be computed ahead. */
 export function isFoldable({ traits }: Operator): boolean {
-  return traits.foldable ?? traits.random !== true;
+  return traits.foldable;
 }
 
 /** The graph-facing facet of an operator. */

@@ -3,19 +3,10 @@
  * there, in the form that onnxruntime's fusions recognise where it has one.
  */
 import type { Node } from '../ir/graph.ts';
-import type {
-  AttrSpec,
-  Attrs,
-  Check,
-  InferContext,
-  OnnxAttr,
-  OnnxBuilder,
-  Operator,
-  SampleSource,
-  Traits,
-} from '../ir/operator.ts';
+import type { AttrSpec, Attrs, Check, InferContext, OnnxAttr, OnnxBuilder, Operator, SampleSource } from '../ir/operator.ts';
 import { type HostTensor, isFloat, type TensorType, typeText } from '../ir/types.ts';
 import { given, numberAttr, stringAttr } from './attrs.ts';
+import { alongAxis } from './axes.ts';
 import {
   aroundAxis,
   axisIn,
@@ -34,6 +25,7 @@ import { mul, neg, reciprocal, sqrt, sub, tanh } from './elementwise.ts';
 import { erf, exp, expm1, log, log1p, tanh as portableTanh } from './math.ts';
 import { choice, float, int, optional } from './params.ts';
 import { unsqueeze } from './shape.ts';
+import { broadcastingTraits, type FunctionFacts, functionTraits, gatheringTraits } from './traits.ts';
 import { wideUnary } from './wide.ts';
 
 interface ActivationSpec {
@@ -41,7 +33,7 @@ interface ActivationSpec {
   readonly summary: string;
   readonly onnx: readonly string[];
   readonly attrs?: Readonly<Record<string, AttrSpec>>;
-  readonly traits?: Traits;
+  readonly traits: FunctionFacts;
   /** The function, given the attributes. */
   readonly f: (attrs: Attrs) => (x: number) => number;
   readonly lower: (builder: OnnxBuilder, x: string, type: TensorType, attrs: Attrs) => string;
@@ -58,7 +50,7 @@ function activation(spec: ActivationSpec): Operator {
     onnx: spec.onnx,
     operands: [{ name: 'x', doc: 'the tensor' }],
     attrs: spec.attrs ?? {},
-    traits: { elementwise: true, ...spec.traits },
+    traits: functionTraits(spec.traits),
     infer(context: InferContext) {
       const { operands } = context;
       const check: Check = context.check;
@@ -92,7 +84,7 @@ export const relu = activation({
   name: 'relu',
   summary: 'max(x, 0)',
   onnx: ['Relu'],
-  traits: { positivelyHomogeneous: true, fixesZero: true },
+  traits: { homogeneous: 'positive', keepsZero: true, idempotent: true, involution: false, sign: 'always' },
   f: always((x) => Math.max(x, 0)),
   lower: plain('Relu'),
 });
@@ -102,7 +94,7 @@ export const leakyRelu = activation({
   summary: 'x for x ≥ 0, slope · x below',
   onnx: ['LeakyRelu'],
   attrs: { slope: { kind: 'float', default: 0.01, doc: 'factor below 0' } },
-  traits: { positivelyHomogeneous: true, fixesZero: true },
+  traits: { homogeneous: 'positive', keepsZero: true, idempotent: false, involution: false, sign: 'all' },
   f(attrs) {
     const slope = numberAttr(attrs, 'slope');
     return (x) => (x < 0 ? slope * x : x);
@@ -116,7 +108,7 @@ export const elu = activation({
   summary: 'x for x > 0, alpha · (eˣ − 1) below',
   onnx: ['Elu'],
   attrs: { alpha: { kind: 'float', default: 1, doc: 'what it falls to, negated' } },
-  traits: { fixesZero: true },
+  traits: { homogeneous: 'no', keepsZero: true, idempotent: false, involution: false, sign: 'all' },
   f(attrs) {
     const alpha = numberAttr(attrs, 'alpha');
     return (x) => (x > 0 ? x : alpha * expm1(x));
@@ -132,7 +124,7 @@ export const selu = activation({
   name: 'selu',
   summary: '1.0507 · x for x > 0, 1.0507 · 1.6733 · (eˣ − 1) below',
   onnx: ['Selu'],
-  traits: { fixesZero: true },
+  traits: { homogeneous: 'no', keepsZero: true, idempotent: false, involution: false, sign: 'all' },
   f: always((x) => seluGamma * (x > 0 ? x : seluAlpha * expm1(x))),
   lower: (builder, x, type) => builder.node('Selu', [x], { alpha: onnxFloat(seluAlpha), gamma: onnxFloat(seluGamma) }, type),
 });
@@ -142,7 +134,7 @@ export const celu = activation({
   summary: 'max(x, 0) + min(0, alpha · (e^(x/alpha) − 1))',
   onnx: ['Celu', 'Elu', 'Mul', 'Div'],
   attrs: { alpha: { kind: 'float', default: 1, doc: 'what it falls to, negated; not 0' } },
-  traits: { fixesZero: true },
+  traits: { homogeneous: 'no', keepsZero: true, idempotent: false, involution: false, sign: 'all' },
   f(attrs) {
     const alpha = numberAttr(attrs, 'alpha');
     return (x) => Math.max(x, 0) + Math.min(0, alpha * expm1(x / alpha));
@@ -168,6 +160,7 @@ export const sigmoid = activation({
   name: 'sigmoid',
   summary: '1 / (1 + e⁻ˣ)',
   onnx: ['Sigmoid'],
+  traits: { homogeneous: 'no', keepsZero: false, idempotent: false, involution: false, sign: 'always' },
   f: always(logistic),
   low: -2,
   lower: plain('Sigmoid'),
@@ -180,6 +173,7 @@ export const hardsigmoid = activation({
   name: 'hardsigmoid',
   summary: 'x / 6 + 1/2, kept within 0 and 1',
   onnx: ['HardSigmoid'],
+  traits: { homogeneous: 'no', keepsZero: false, idempotent: false, involution: false, sign: 'always' },
   f: always(hardLogistic),
   lower: (builder, x, type) => builder.node('HardSigmoid', [x], hardLogisticAttrs, type),
 });
@@ -188,7 +182,7 @@ export const hardswish = activation({
   name: 'hardswish',
   summary: 'x · hardsigmoid(x)',
   onnx: ['HardSwish', 'HardSigmoid', 'Mul'],
-  traits: { fixesZero: true },
+  traits: { homogeneous: 'no', keepsZero: true, idempotent: false, involution: false, sign: 'all' },
   f: always((x) => x * hardLogistic(x)),
   lower(builder, x, type) {
     if (builder.opset >= 14) return builder.node('HardSwish', [x], {}, type);
@@ -200,7 +194,7 @@ export const silu = activation({
   name: 'silu',
   summary: 'x · sigmoid(x)',
   onnx: ['Sigmoid', 'Mul'],
-  traits: { fixesZero: true },
+  traits: { homogeneous: 'no', keepsZero: true, idempotent: false, involution: false, sign: 'all' },
   f: always((x) => x * logistic(x)),
   low: -2,
   lower: (builder, x, type) => builder.node('Mul', [x, builder.node('Sigmoid', [x], {}, type)], {}, type),
@@ -214,7 +208,7 @@ export const gelu = activation({
   summary: 'x · Φ(x), with the normal distribution Φ or its approximation by tanh',
   onnx: ['Gelu', 'Erf', 'Tanh', 'Pow', 'Add', 'Mul', 'Div'],
   attrs: { approximate: { kind: 'string', default: 'none', values: ['none', 'tanh'], doc: 'how Φ is computed' } },
-  traits: { fixesZero: true },
+  traits: { homogeneous: 'no', keepsZero: true, idempotent: false, involution: false, sign: 'all' },
   f(attrs) {
     if (stringAttr(attrs, 'approximate') === 'tanh')
       return (x) => 0.5 * x * (1 + portableTanh(geluScale * (x + 0.044715 * x * x * x)));
@@ -243,6 +237,7 @@ export const softplus = activation({
   name: 'softplus',
   summary: 'log(1 + eˣ)',
   onnx: ['Softplus'],
+  traits: { homogeneous: 'no', keepsZero: false, idempotent: false, involution: false, sign: 'always' },
   f: always(softplusOf),
   lower: plain('Softplus'),
 });
@@ -251,7 +246,7 @@ export const softsign = activation({
   name: 'softsign',
   summary: 'x / (1 + |x|)',
   onnx: ['Softsign'],
-  traits: { fixesZero: true },
+  traits: { homogeneous: 'no', keepsZero: true, idempotent: false, involution: false, sign: 'all' },
   f: always((x) => x / (1 + Math.abs(x))),
   lower: plain('Softsign'),
 });
@@ -261,7 +256,7 @@ export const mish = activation({
   name: 'mish',
   summary: 'x · tanh(softplus(x))',
   onnx: ['Mish', 'Softplus', 'Tanh', 'Mul'],
-  traits: { fixesZero: true },
+  traits: { homogeneous: 'no', keepsZero: true, idempotent: false, involution: false, sign: 'all' },
   f: always((x) => x * portableTanh(softplusOf(x))),
   lower(builder, x, type) {
     if (builder.opset >= 18) return builder.node('Mish', [x], {}, type);
@@ -280,7 +275,13 @@ export const clamp = defineOperator({
     min: { kind: 'float', default: -Infinity, doc: 'smallest result' },
     max: { kind: 'float', default: Infinity, doc: 'largest result' },
   },
-  traits: { elementwise: true },
+  traits: functionTraits({
+    homogeneous: 'no',
+    keepsZero: ({ attrs }) => numberAttr(attrs, 'min') <= 0 && numberAttr(attrs, 'max') >= 0,
+    idempotent: true,
+    involution: false,
+    sign: ({ attrs }) => (numberAttr(attrs, 'min') >= 0 ? 'always' : numberAttr(attrs, 'max') >= 0 ? 'all' : 'no'),
+  }),
   infer(context: InferContext) {
     const { operands, attrs } = context;
     const check: Check = context.check;
@@ -344,7 +345,7 @@ export const prelu = defineOperator({
     { name: 'slope', doc: 'broadcasts to x: [1], or [C, 1, 1] for one per channel' },
   ],
   attrs: {},
-  traits: { elementwise: true, positivelyHomogeneous: true, fixesZero: true },
+  traits: broadcastingTraits({ commutative: false, homogeneous: 'positive', keepsZero: true, sign: 'first' }),
   infer(context: InferContext) {
     const { operands } = context;
     const check: Check = context.check;
@@ -380,7 +381,16 @@ function softmaxLike(name: string, summary: string, onnx: string, logarithm: boo
     onnx: [onnx],
     operands: [{ name: 'x', doc: 'the tensor' }],
     attrs: { axis: { kind: 'int', default: -1, doc: 'the axis along which the results make up a distribution' } },
-    traits: {},
+    traits: gatheringTraits({
+      homogeneous: 'no',
+      channelwise: false,
+      keepsZero: false,
+      idempotent: false,
+      sign: logarithm ? 'no' : 'always',
+      handsOn: false,
+      axes: alongAxis,
+      resamples: false,
+    }),
     infer(context: InferContext) {
       const { operands, attrs } = context;
       const check: Check = context.check;

@@ -12,6 +12,7 @@ import { broadcastTo, sameDim } from './common.ts';
 import { defineOperator } from './define.ts';
 import { gemm } from './gemm.ts';
 import { exp } from './math.ts';
+import { linearTraits } from './traits.ts';
 
 /** The sizes of q [batch, heads, queries, features], k [batch, shared, keys, features], v [batch, shared, keys, wide]. */
 interface Sizes<T> {
@@ -81,7 +82,7 @@ export const attention = defineOperator({
     scale: { kind: 'float', min: 0, doc: 'factor of the products; usually 1 / √features' },
     causal: { kind: 'bool', default: false, doc: 'query i reads the keys 0 … i alone' },
   },
-  traits: {},
+  traits: { ...linearTraits, sign: 'unknown' },
   infer(context: InferContext) {
     const { operands, attrs } = context;
     const check: Check = context.check;

@@ -14,6 +14,7 @@ import { defineLayer, defineOperator, type LayerBuilder } from './define.ts';
 import { gemm, gemmPacked, type PackColumns } from './gemm.ts';
 import { boolOrTensor, init, int, optional, padding, perAxis, size, tensor } from './params.ts';
 import { convOfTriples } from './runtime-defects.ts';
+import { linearTraits } from './traits.ts';
 import {
   sizeText,
   spatialAxes,
@@ -84,7 +85,7 @@ export const conv = defineOperator({
     { name: 'bias', doc: '[out]', optional: true },
   ],
   attrs: windowAttrs,
-  traits: {},
+  traits: linearTraits,
   infer(context: InferContext) {
     const { operands, attrs } = context;
     const x = given(operands, 0);
@@ -221,7 +222,7 @@ export const convTranspose = defineOperator({
     pads: { kind: 'pads', default: 0, min: 0, doc: 'elements cut off in front of and behind every spatial axis' },
     output_pad: { kind: 'axes', default: 0, min: 0, doc: 'elements added behind every spatial axis of the result' },
   },
-  traits: { resamples: true },
+  traits: { ...linearTraits, resamples: true },
   infer(context: InferContext) {
     const { operands, attrs } = context;
     const x = given(operands, 0);

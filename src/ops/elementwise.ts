@@ -3,12 +3,13 @@
  * Both operands have one element type: nothing is promoted silently. ONNX Add-13 … Where-9.
  */
 import { bug } from '../diagnostics/diagnostic.ts';
-import { type Check, CheckFailure, type InferContext, type Operator, type SampleSource, type Traits } from '../ir/operator.ts';
+import { type Check, CheckFailure, type InferContext, type Operator, type SampleSource } from '../ir/operator.ts';
 import { type ElemType, type HostTensor, isFloat, typeText } from '../ir/types.ts';
 import { given } from './attrs.ts';
 import { broadcastDims, checkFloat, checkNumeric, checkSameElem, map1, map2, map3, wrapAll } from './common.ts';
 import { defineLayer, defineOperator, type Layer, type LayerBuilder, type LayerOperands, layerOf } from './define.ts';
 import * as portable from './math.ts';
+import { type BroadcastingFacts, broadcastingTraits, type FunctionFacts, functionTraits } from './traits.ts';
 import { type WideBinary, type WideUnary, wideBinary, wideMax, wideMin, wideUnary, wideWhere } from './wide.ts';
 
 const two: LayerOperands = { names: ['it', 'other'], min: 2, max: 2 };
@@ -22,7 +23,7 @@ interface BinarySpec {
   readonly accepts: Accepts;
   /** The result is bool. */
   readonly compares?: boolean;
-  readonly traits?: Traits;
+  readonly traits: BroadcastingFacts;
   /** The same for 64-bit integers of any size. */
   readonly wide?: WideBinary;
   /** By element type, because integers divide and multiply in their own way. */
@@ -51,7 +52,7 @@ function binary(spec: BinarySpec): Operator {
       { name: 'y', doc: 'the second tensor, of the same element type' },
     ],
     attrs: {},
-    traits: { elementwise: true, ...spec.traits },
+    traits: broadcastingTraits(spec.traits),
     infer(context: InferContext) {
       const { operands } = context;
       const check: Check = context.check;
@@ -101,7 +102,7 @@ export const add = binary({
   onnx: 'Add',
   summary: 'x + y',
   accepts: 'numbers',
-  traits: { commutative: true },
+  traits: { commutative: true, homogeneous: 'no', keepsZero: false, sign: 'all' },
   f: sameForAll((a, b) => a + b),
   wide: (a, b) => a + b,
   sample: numbers,
@@ -112,6 +113,7 @@ export const sub = binary({
   onnx: 'Sub',
   summary: 'x − y',
   accepts: 'numbers',
+  traits: { commutative: false, homogeneous: 'no', keepsZero: false, sign: 'no' },
   f: sameForAll((a, b) => a - b),
   wide: (a, b) => a - b,
   sample: numbers,
@@ -122,7 +124,12 @@ export const mul = binary({
   onnx: 'Mul',
   summary: 'x · y',
   accepts: 'numbers',
-  traits: { commutative: true },
+  traits: {
+    commutative: true,
+    homogeneous: 'any',
+    keepsZero: true,
+    sign: (node) => (node.operand(0) === node.operand(1) ? 'always' : 'all'),
+  },
   // The product of two 32-bit integers does not fit float64, its lower 32 bits are what wraps.
   f: (elem) => (elem === 'i32' || elem === 'u32' ? Math.imul : (a, b) => a * b),
   wide: (a, b) => a * b,
@@ -145,6 +152,7 @@ export const div = binary({
   onnx: 'Div',
   summary: 'x / y; between integers without the fraction (truncated towards 0)',
   accepts: 'numbers',
+  traits: { commutative: false, homogeneous: 'any', keepsZero: true, sign: 'all' },
   f: (elem) => (isFloat(elem) ? (a, b) => a / b : divideIntegers),
   wide: divideWide,
   sample(source, [p, q]) {
@@ -159,6 +167,7 @@ export const pow = binary({
   onnx: 'Pow',
   summary: 'x to the power of y',
   accepts: 'floats',
+  traits: { commutative: false, homogeneous: 'no', keepsZero: false, sign: 'all' },
   f: sameForAll(portable.pow),
   sample: (source, [p, q]) => [source.tensor(p, { low: 0.2, high: 2 }), source.tensor(q)],
 });
@@ -168,7 +177,7 @@ export const min = binary({
   onnx: 'Min',
   summary: 'The smaller of x and y',
   accepts: 'numbers',
-  traits: { commutative: true },
+  traits: { commutative: true, homogeneous: 'no', keepsZero: false, sign: 'all' },
   f: sameForAll(Math.min),
   wide: wideMin,
   sample: numbers,
@@ -179,7 +188,7 @@ export const max = binary({
   onnx: 'Max',
   summary: 'The larger of x and y',
   accepts: 'numbers',
-  traits: { commutative: true },
+  traits: { commutative: true, homogeneous: 'no', keepsZero: false, sign: 'all' },
   f: sameForAll(Math.max),
   wide: wideMax,
   sample: numbers,
@@ -191,7 +200,7 @@ export const equal = binary({
   summary: 'Whether x = y',
   accepts: 'anything',
   compares: true,
-  traits: { commutative: true },
+  traits: { commutative: true, homogeneous: 'no', keepsZero: false, sign: 'always' },
   f: sameForAll((a, b) => (a === b ? 1 : 0)),
   wide: (a, b) => a === b,
   sample(source, [p, q]) {
@@ -207,6 +216,7 @@ export const less = binary({
   summary: 'Whether x < y',
   accepts: 'numbers',
   compares: true,
+  traits: { commutative: false, homogeneous: 'no', keepsZero: false, sign: 'always' },
   f: sameForAll((a, b) => (a < b ? 1 : 0)),
   wide: (a, b) => a < b,
   sample: numbers,
@@ -218,6 +228,7 @@ export const lessEqual = binary({
   summary: 'Whether x ≤ y',
   accepts: 'numbers',
   compares: true,
+  traits: { commutative: false, homogeneous: 'no', keepsZero: false, sign: 'always' },
   f: sameForAll((a, b) => (a <= b ? 1 : 0)),
   wide: (a, b) => a <= b,
   sample: numbers,
@@ -229,6 +240,7 @@ export const greater = binary({
   summary: 'Whether x > y',
   accepts: 'numbers',
   compares: true,
+  traits: { commutative: false, homogeneous: 'no', keepsZero: false, sign: 'always' },
   f: sameForAll((a, b) => (a > b ? 1 : 0)),
   wide: (a, b) => a > b,
   sample: numbers,
@@ -240,6 +252,7 @@ export const greaterEqual = binary({
   summary: 'Whether x ≥ y',
   accepts: 'numbers',
   compares: true,
+  traits: { commutative: false, homogeneous: 'no', keepsZero: false, sign: 'always' },
   f: sameForAll((a, b) => (a >= b ? 1 : 0)),
   wide: (a, b) => a >= b,
   sample: numbers,
@@ -250,7 +263,7 @@ export const and = binary({
   onnx: 'And',
   summary: 'Whether both hold',
   accepts: 'bools',
-  traits: { commutative: true },
+  traits: { commutative: true, homogeneous: 'unknown', keepsZero: true, sign: 'always' },
   f: sameForAll((a, b) => a * b),
   sample: bools,
 });
@@ -260,7 +273,7 @@ export const or = binary({
   onnx: 'Or',
   summary: 'Whether one of both holds',
   accepts: 'bools',
-  traits: { commutative: true },
+  traits: { commutative: true, homogeneous: 'unknown', keepsZero: false, sign: 'always' },
   f: sameForAll(Math.max),
   sample: bools,
 });
@@ -270,7 +283,7 @@ interface UnarySpec {
   readonly onnx: string;
   readonly summary: string;
   readonly accepts: Accepts;
-  readonly traits?: Traits;
+  readonly traits: FunctionFacts;
   readonly f: (x: number) => number;
   /** The same for 64-bit integers of any size. */
   readonly wide?: WideUnary;
@@ -285,7 +298,7 @@ function unary(spec: UnarySpec): Operator {
     onnx: [spec.onnx],
     operands: [{ name: 'x', doc: 'the tensor' }],
     attrs: {},
-    traits: { elementwise: true, ...spec.traits },
+    traits: functionTraits(spec.traits),
     infer(context: InferContext) {
       const { operands } = context;
       const check: Check = context.check;
@@ -312,15 +325,12 @@ function unary(spec: UnarySpec): Operator {
   });
 }
 
-const odd: Traits = { fixesZero: true };
-const homogeneous: Traits = { fixesZero: true, positivelyHomogeneous: true };
-
 export const neg = unary({
   name: 'neg',
   onnx: 'Neg',
   summary: 'The negative of x',
   accepts: 'numbers',
-  traits: homogeneous,
+  traits: { homogeneous: 'any', keepsZero: true, idempotent: false, involution: true, sign: 'no' },
   f: (x) => -x,
   wide: (x) => -x,
 });
@@ -329,16 +339,24 @@ export const abs = unary({
   onnx: 'Abs',
   summary: '|x|',
   accepts: 'numbers',
-  traits: homogeneous,
+  traits: { homogeneous: 'positive', keepsZero: true, idempotent: true, involution: false, sign: 'always' },
   f: Math.abs,
   wide: (x) => (x < 0n ? -x : x),
 });
-export const exp = unary({ name: 'exp', onnx: 'Exp', summary: 'e to the power of x', accepts: 'floats', f: portable.exp });
+export const exp = unary({
+  name: 'exp',
+  onnx: 'Exp',
+  summary: 'e to the power of x',
+  accepts: 'floats',
+  traits: { homogeneous: 'no', keepsZero: false, idempotent: false, involution: false, sign: 'always' },
+  f: portable.exp,
+});
 export const log = unary({
   name: 'log',
   onnx: 'Log',
   summary: 'Natural logarithm of x',
   accepts: 'floats',
+  traits: { homogeneous: 'no', keepsZero: false, idempotent: false, involution: false, sign: 'no' },
   f: portable.log,
   low: 0.1,
   high: 5,
@@ -348,7 +366,7 @@ export const sqrt = unary({
   onnx: 'Sqrt',
   summary: 'Square root of x',
   accepts: 'floats',
-  traits: odd,
+  traits: { homogeneous: 'no', keepsZero: true, idempotent: false, involution: false, sign: 'always' },
   f: Math.sqrt,
   low: 0.1,
   high: 5,
@@ -358,7 +376,7 @@ export const erf = unary({
   onnx: 'Erf',
   summary: 'The error function of x',
   accepts: 'floats',
-  traits: odd,
+  traits: { homogeneous: 'no', keepsZero: true, idempotent: false, involution: false, sign: 'all' },
   f: portable.erf,
 });
 export const reciprocal = unary({
@@ -366,6 +384,7 @@ export const reciprocal = unary({
   onnx: 'Reciprocal',
   summary: '1 / x',
   accepts: 'floats',
+  traits: { homogeneous: 'no', keepsZero: false, idempotent: false, involution: true, sign: 'all' },
   f: (x) => 1 / x,
   low: 0.3,
   high: 3,
@@ -375,7 +394,7 @@ export const floor = unary({
   onnx: 'Floor',
   summary: 'The largest integer that is not above x',
   accepts: 'floats',
-  traits: odd,
+  traits: { homogeneous: 'no', keepsZero: true, idempotent: true, involution: false, sign: 'all' },
   f: Math.floor,
   low: -9,
   high: 9,
@@ -385,7 +404,7 @@ export const ceil = unary({
   onnx: 'Ceil',
   summary: 'The smallest integer that is not below x',
   accepts: 'floats',
-  traits: odd,
+  traits: { homogeneous: 'no', keepsZero: true, idempotent: true, involution: false, sign: 'all' },
   f: Math.ceil,
   low: -9,
   high: 9,
@@ -405,7 +424,7 @@ export const round = unary({
   onnx: 'Round',
   summary: 'The nearest integer; halves go to the even one',
   accepts: 'floats',
-  traits: odd,
+  traits: { homogeneous: 'no', keepsZero: true, idempotent: true, involution: false, sign: 'all' },
   f: roundHalfEven,
   low: -9,
   high: 9,
@@ -415,18 +434,32 @@ export const sign = unary({
   onnx: 'Sign',
   summary: '−1, 0 or 1',
   accepts: 'numbers',
-  traits: odd,
+  traits: { homogeneous: 'no', keepsZero: true, idempotent: true, involution: false, sign: 'all' },
   f: Math.sign,
   wide: (x) => (x > 0n ? 1n : x < 0n ? -1n : 0n),
 });
-export const sin = unary({ name: 'sin', onnx: 'Sin', summary: 'Sine of x', accepts: 'floats', traits: odd, f: portable.sin });
-export const cos = unary({ name: 'cos', onnx: 'Cos', summary: 'Cosine of x', accepts: 'floats', f: portable.cos });
+export const sin = unary({
+  name: 'sin',
+  onnx: 'Sin',
+  summary: 'Sine of x',
+  accepts: 'floats',
+  traits: { homogeneous: 'no', keepsZero: true, idempotent: false, involution: false, sign: 'no' },
+  f: portable.sin,
+});
+export const cos = unary({
+  name: 'cos',
+  onnx: 'Cos',
+  summary: 'Cosine of x',
+  accepts: 'floats',
+  traits: { homogeneous: 'no', keepsZero: false, idempotent: false, involution: false, sign: 'no' },
+  f: portable.cos,
+});
 export const tan = unary({
   name: 'tan',
   onnx: 'Tan',
   summary: 'Tangent of x',
   accepts: 'floats',
-  traits: odd,
+  traits: { homogeneous: 'no', keepsZero: true, idempotent: false, involution: false, sign: 'no' },
   f: portable.tan,
   low: -1.2,
   high: 1.2,
@@ -436,10 +469,17 @@ export const tanh = unary({
   onnx: 'Tanh',
   summary: 'Hyperbolic tangent of x',
   accepts: 'floats',
-  traits: odd,
+  traits: { homogeneous: 'no', keepsZero: true, idempotent: false, involution: false, sign: 'all' },
   f: portable.tanh,
 });
-export const not = unary({ name: 'not', onnx: 'Not', summary: 'Whether x does not hold', accepts: 'bools', f: (x) => 1 - x });
+export const not = unary({
+  name: 'not',
+  onnx: 'Not',
+  summary: 'Whether x does not hold',
+  accepts: 'bools',
+  traits: { homogeneous: 'unknown', keepsZero: false, idempotent: false, involution: true, sign: 'always' },
+  f: (x) => 1 - x,
+});
 
 /** condition ? x : y, all three broadcast. ONNX Where-9. */
 export const where = defineOperator({
@@ -452,7 +492,7 @@ export const where = defineOperator({
     { name: 'y', doc: 'taken elsewhere, of the same element type as x' },
   ],
   attrs: {},
-  traits: { elementwise: true },
+  traits: broadcastingTraits({ commutative: 'unknown', homogeneous: 'unknown', keepsZero: false, sign: 'all' }),
   infer(context: InferContext) {
     const { operands } = context;
     const check: Check = context.check;

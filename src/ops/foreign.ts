@@ -7,6 +7,7 @@ import type { ForeignNode } from '../ir/foreign.ts';
 import type { Operator } from '../ir/operator.ts';
 import type { HostTensor, TensorType } from '../ir/types.ts';
 import { EvaluationError } from './reference.ts';
+import { unknownTraits } from './traits.ts';
 
 /** `types` has one per result, named or not; `evaluateConstants` gives as many from constant operands. */
 export function foreignOperator(
@@ -21,7 +22,7 @@ export function foreignOperator(
     onnx: [],
     operands: [{ name: 'inputs', doc: 'Whatever it reads.', variadic: true, optional: true }],
     attrs: {},
-    traits: { random: true, ...(evaluateConstants && { foldable: true }) },
+    traits: { ...unknownTraits, random: true, foldable: evaluateConstants !== undefined },
     foreign,
     infer: () => types,
     evaluate: () => {

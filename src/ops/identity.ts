@@ -7,6 +7,7 @@ import { leakyRelu } from './activation.ts';
 import { given } from './attrs.ts';
 import { defineLayer, defineOperator, type Layer } from './define.ts';
 import { float } from './params.ts';
+import { movingTraits } from './traits.ts';
 
 /** ONNX Identity-13. */
 export const identity = defineOperator({
@@ -15,7 +16,11 @@ export const identity = defineOperator({
   onnx: ['Identity'],
   operands: [{ name: 'x', doc: 'the tensor' }],
   attrs: {},
-  traits: { elementwise: true, positivelyHomogeneous: true, fixesZero: true, moves: 'first' },
+  traits: {
+    ...movingTraits({ keepsOrder: true, handsOn: true, axes: 'free', idempotent: true, involution: true }),
+    elementwise: true,
+    channelwise: true,
+  },
   infer: ({ operands }) => [given(operands, 0)],
   evaluate: (operands) => [given(operands, 0)],
   lower: (builder, node, operands) => [builder.node('Identity', operands, {}, node.y.type)],

@@ -5,6 +5,7 @@ import { given, numberAttr } from './attrs.ts';
 import { aroundAxis, axisIn, checkAxis } from './common.ts';
 import { defineOperator, type Layer, layerOf } from './define.ts';
 import { int } from './params.ts';
+import { movingTraits } from './traits.ts';
 
 export const gather = defineOperator({
   name: 'gather',
@@ -15,7 +16,7 @@ export const gather = defineOperator({
     { name: 'indices', doc: 'i64 or i32 of any shape, which takes the place of the axis; −1 is the last' },
   ],
   attrs: { axis: { kind: 'int', default: 0, doc: 'the axis along which to pick' } },
-  traits: { moves: 'first' },
+  traits: movingTraits({ keepsOrder: false, handsOn: false, axes: 'unknown', idempotent: 'unknown', involution: 'unknown' }),
   infer(context: InferContext) {
     const { operands, attrs } = context;
     const check: Check = context.check;

@@ -11,6 +11,7 @@ import { broadcastDims, broadcastShape, broadcastTo, sameDim } from './common.ts
 import { defineLayer, defineOperator } from './define.ts';
 import { gemm as multiply } from './gemm.ts';
 import { boolOrTensor, init, int, optional, tensor } from './params.ts';
+import { linearTraits } from './traits.ts';
 
 export const linear = defineOperator({
   name: 'linear',
@@ -22,7 +23,7 @@ export const linear = defineOperator({
     { name: 'bias', doc: '[out]', optional: true },
   ],
   attrs: {},
-  traits: {},
+  traits: linearTraits,
   infer(context: InferContext) {
     const { operands } = context;
     const x = given(operands, 0);
@@ -86,7 +87,7 @@ export const matmul = defineOperator({
     { name: 'b', doc: '[..., k, n], or [k]' },
   ],
   attrs: {},
-  traits: {},
+  traits: { ...linearTraits, homogeneous: 'any', keepsZero: true, sign: 'all' },
   infer(context: InferContext) {
     const { operands } = context;
     const a = given(operands, 0);
@@ -178,7 +179,10 @@ export const gemm = defineOperator({
     trans_a: { kind: 'bool', default: false, doc: 'whether A is read transposed' },
     trans_b: { kind: 'bool', default: false, doc: 'whether B is read transposed' },
   },
-  traits: {},
+  traits: {
+    ...linearTraits,
+    sign: ({ attrs }) => (numberAttr(attrs, 'alpha') >= 0 && numberAttr(attrs, 'beta') >= 0 ? 'all' : 'no'),
+  },
   infer(context: InferContext) {
     const { operands, attrs } = context;
     const check: Check = context.check;

@@ -15,6 +15,7 @@ import { checkFloats, checkVector, given, numberAttr } from './attrs.ts';
 import { defineLayer, defineOperator, type LayerBuilder } from './define.ts';
 import { div, sub } from './elementwise.ts';
 import { bool, boolOrTensor, float, floats, int, optional, tensor } from './params.ts';
+import { normTraits } from './traits.ts';
 
 const epsAttr = { kind: 'float', default: 1e-5, min: 0, doc: 'added to the variance' } as const satisfies AttrSpec;
 
@@ -44,7 +45,7 @@ export const batchnorm = defineOperator({
     { name: 'running_var', doc: '[C]' },
   ],
   attrs: { eps: epsAttr },
-  traits: {},
+  traits: normTraits,
   infer(context: InferContext) {
     const { operands } = context;
     const x = given(operands, 0);
@@ -95,7 +96,7 @@ export const instancenorm = defineOperator({
     { name: 'bias', doc: '[C]' },
   ],
   attrs: { eps: epsAttr },
-  traits: {},
+  traits: normTraits,
   infer(context: InferContext) {
     const { operands } = context;
     const x = given(operands, 0);
@@ -152,7 +153,7 @@ export const groupnorm = defineOperator({
     { name: 'bias', doc: '[C]', optional: true },
   ],
   attrs: { groups: { kind: 'int', min: 1, doc: 'groups of channels' }, eps: epsAttr },
-  traits: {},
+  traits: normTraits,
   infer(context: InferContext) {
     const { operands, attrs } = context;
     const x = given(operands, 0);
@@ -218,7 +219,7 @@ export const layernorm = defineOperator({
     { name: 'bias', doc: '[...normal]', optional: true },
   ],
   attrs: { axis: { kind: 'int', default: -1, doc: 'the first axis of those normalised together' }, eps: epsAttr },
-  traits: {},
+  traits: normTraits,
   infer(context: InferContext) {
     const { operands, attrs } = context;
     const x = given(operands, 0);

@@ -10,7 +10,7 @@
 
 import { Dim } from '../ir/dim.ts';
 import { elemFacts } from '../ir/elem.ts';
-import type { Value } from '../ir/graph.ts';
+import type { Node, Value } from '../ir/graph.ts';
 import type { AttrSpec, Attrs, InferContext, OnnxAttr, SampleSource } from '../ir/operator.ts';
 import { type ElemType, elementCount, type HostTensor, isFloat, type TensorType, typeText } from '../ir/types.ts';
 import { boolAttr, checkFloats, given, numbersAttr } from './attrs.ts';
@@ -18,6 +18,7 @@ import { defineLayer, defineOperator, type LayerBuilder } from './define.ts';
 import { bool, optional, padding, perAxis, size } from './params.ts';
 import { padIntoMaxPool } from './runtime-defects.ts';
 import { pad } from './shape.ts';
+import { gatheringTraits } from './traits.ts';
 import {
   sizeText,
   spatialAxes,
@@ -104,13 +105,26 @@ function lowest(elem: ElemType): number {
   return elemFacts[elem].integers?.[0] ?? Number.NEGATIVE_INFINITY;
 }
 
+const isUnitWindow = ({ attrs }: Node): boolean =>
+  ['kernel', 'stride'].every((name) => numbersAttr(attrs, name).every((n) => n === 1)) &&
+  numbersAttr(attrs, 'pads').every((n) => n === 0);
+
 export const maxpool = defineOperator({
   name: 'maxpool',
   summary: 'Maximum over a window; padding is never the maximum',
   onnx: ['MaxPool', 'Pad'],
   operands: [{ name: 'x', doc: '[N, C, ...grid]' }],
   attrs: { ...windowAttrs, dilation: { kind: 'axes', default: 1, min: 1, doc: 'distance between taps' } },
-  traits: { positivelyHomogeneous: true },
+  traits: gatheringTraits({
+    homogeneous: 'positive',
+    channelwise: true,
+    keepsZero: true,
+    idempotent: 'unknown',
+    sign: 'first',
+    handsOn: isUnitWindow,
+    axes: 'unknown',
+    resamples: false,
+  }),
   infer(context: InferContext) {
     const x = given(context.operands, 0);
     const { elem } = x;
@@ -177,7 +191,16 @@ export const avgpool = defineOperator({
       doc: 'padding counts as zeros; otherwise only real elements are averaged',
     },
   },
-  traits: { positivelyHomogeneous: true },
+  traits: gatheringTraits({
+    homogeneous: 'any',
+    channelwise: true,
+    keepsZero: true,
+    idempotent: 'unknown',
+    sign: 'first',
+    handsOn: isUnitWindow,
+    axes: 'unknown',
+    resamples: false,
+  }),
   infer(context: InferContext) {
     checkFloats(context.check, 'c2', context.operands);
     return [inferPool(context)];
@@ -244,7 +267,16 @@ export const globalAvgpool = defineOperator({
   onnx: ['GlobalAveragePool'],
   operands: [{ name: 'x', doc: '[N, C, ...grid]' }],
   attrs: {},
-  traits: { positivelyHomogeneous: true },
+  traits: gatheringTraits({
+    homogeneous: 'any',
+    channelwise: true,
+    keepsZero: true,
+    idempotent: true,
+    sign: 'first',
+    handsOn: true,
+    axes: 'unknown',
+    resamples: false,
+  }),
   infer: inferGlobal,
   evaluate: (operands) => [globalPool(given(operands, 0), (plane) => plane.reduce((sum, v) => sum + v, 0) / plane.length)],
   lower: (b, node, operands) => [b.node('GlobalAveragePool', operands, {}, node.y.type)],
@@ -257,7 +289,16 @@ export const globalMaxpool = defineOperator({
   onnx: ['GlobalMaxPool'],
   operands: [{ name: 'x', doc: '[N, C, ...grid]' }],
   attrs: {},
-  traits: { positivelyHomogeneous: true },
+  traits: gatheringTraits({
+    homogeneous: 'positive',
+    channelwise: true,
+    keepsZero: true,
+    idempotent: true,
+    sign: 'first',
+    handsOn: true,
+    axes: 'unknown',
+    resamples: false,
+  }),
   infer: inferGlobal,
   evaluate: (operands) => [
     globalPool(given(operands, 0), (plane) => plane.reduce((most, v) => Math.max(most, v), Number.NEGATIVE_INFINITY)),

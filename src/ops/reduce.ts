@@ -4,6 +4,7 @@
  */
 import { bug } from '../diagnostics/diagnostic.ts';
 import { Dim } from '../ir/dim.ts';
+import type { Node } from '../ir/graph.ts';
 import {
   type AttrSpec,
   type Attrs,
@@ -13,10 +14,12 @@ import {
   type OnnxAttr,
   type Operator,
   type SampleSource,
+  type Traits,
 } from '../ir/operator.ts';
 import { isFloat, type TensorType } from '../ir/types.ts';
 import { integersOf, isWideElem, tensorOfIntegers } from '../ir/wide.ts';
 import { boolAttr, given, numberAttr, numbersAttr } from './attrs.ts';
+import { alongAxis, reducedAxes, reducedAxis } from './axes.ts';
 import {
   aroundAxis,
   axesOrAll,
@@ -31,6 +34,7 @@ import {
 } from './common.ts';
 import { defineOperator, type Layer, layerOf } from './define.ts';
 import { bool, int, ints } from './params.ts';
+import { gatheringTraits } from './traits.ts';
 import { wideMax, wideMin } from './wide.ts';
 
 const axesSpec: AttrSpec = { kind: 'ints', default: [], doc: 'the axes to reduce; none stands for all of them' };
@@ -47,10 +51,14 @@ function sampleAxes(source: SampleSource, rank: number): readonly number[] {
   return axes;
 }
 
+/** Of no elements a product is 1, and a mean no number. */
+const hasElements = ({ x }: Node): boolean => x.type.dims.every((d) => d.lowerBound >= 1);
+
 interface ReduceSpec {
   readonly name: string;
   readonly onnx: string;
   readonly summary: string;
+  readonly traits: Pick<Traits, 'homogeneous' | 'keepsZero' | 'sign'>;
   readonly floatsOnly?: boolean;
   /** Whether the axes were an input before opset 18. */
   readonly axesInput?: boolean;
@@ -70,7 +78,14 @@ function reduction(spec: ReduceSpec): Operator {
     onnx: [spec.onnx],
     operands: [{ name: 'x', doc: 'the tensor' }],
     attrs: { axes: axesSpec, keepdims: keepSpec },
-    traits: {},
+    traits: gatheringTraits({
+      ...spec.traits,
+      channelwise: false,
+      idempotent: 'unknown',
+      handsOn: 'unknown',
+      axes: reducedAxes,
+      resamples: false,
+    }),
     infer(context: InferContext) {
       const { operands, attrs } = context;
       const check: Check = context.check;
@@ -149,6 +164,7 @@ export const reduceSum = reduction({
   name: 'reduce_sum',
   onnx: 'ReduceSum',
   summary: 'Sum over axes',
+  traits: { homogeneous: 'any', keepsZero: true, sign: 'all' },
   axesInput: true,
   start: 0,
   step: (a, x) => a + x,
@@ -158,6 +174,7 @@ export const reduceMean = reduction({
   name: 'reduce_mean',
   onnx: 'ReduceMean',
   summary: 'Mean over axes',
+  traits: { homogeneous: 'any', keepsZero: hasElements, sign: 'all' },
   floatsOnly: true,
   start: 0,
   step: (a, x) => a + x,
@@ -167,6 +184,7 @@ export const reduceMax = reduction({
   name: 'reduce_max',
   onnx: 'ReduceMax',
   summary: 'Maximum over axes',
+  traits: { homogeneous: 'positive', keepsZero: hasElements, sign: 'all' },
   start: -Infinity,
   step: Math.max,
   wide: wideMax,
@@ -175,6 +193,7 @@ export const reduceMin = reduction({
   name: 'reduce_min',
   onnx: 'ReduceMin',
   summary: 'Minimum over axes',
+  traits: { homogeneous: 'positive', keepsZero: hasElements, sign: 'all' },
   start: Infinity,
   step: Math.min,
   wide: wideMin,
@@ -183,6 +202,7 @@ export const reduceProd = reduction({
   name: 'reduce_prod',
   onnx: 'ReduceProd',
   summary: 'Product over axes',
+  traits: { homogeneous: 'no', keepsZero: hasElements, sign: 'all' },
   start: 1,
   step: (a, x) => a * x,
   step32: Math.imul,
@@ -196,7 +216,16 @@ export const argmax: Operator = defineOperator({
   onnx: ['ArgMax'],
   operands: [{ name: 'x', doc: 'the tensor' }],
   attrs: { axis: { kind: 'int', doc: 'the axis along which to search' }, keepdims: keepSpec },
-  traits: {},
+  traits: gatheringTraits({
+    homogeneous: 'no',
+    channelwise: false,
+    keepsZero: true,
+    idempotent: 'unknown',
+    sign: 'always',
+    handsOn: 'unknown',
+    axes: reducedAxis,
+    resamples: false,
+  }),
   infer(context: InferContext): readonly TensorType[] {
     const { operands, attrs } = context;
     const check: Check = context.check;
@@ -279,7 +308,16 @@ export const cumsum = defineOperator({
     exclusive: { kind: 'bool', default: false, doc: 'whether an element is left out of its own sum' },
     reverse: { kind: 'bool', default: false, doc: 'whether to sum from the end' },
   },
-  traits: {},
+  traits: gatheringTraits({
+    homogeneous: 'any',
+    channelwise: false,
+    keepsZero: true,
+    idempotent: 'unknown',
+    sign: 'all',
+    handsOn: 'unknown',
+    axes: alongAxis,
+    resamples: false,
+  }),
   infer(context: InferContext) {
     const { operands, attrs } = context;
     const check: Check = context.check;

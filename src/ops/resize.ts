@@ -16,6 +16,7 @@ import { aroundAxis } from './common.ts';
 import { defineLayer, defineOperator, type LayerBuilder } from './define.ts';
 import { bool, choice, dims, floats, int, optional, tensor } from './params.ts';
 import { reshape, transpose } from './shape.ts';
+import { gatheringTraits, movingTraits } from './traits.ts';
 import { spatialAxes } from './window.ts';
 
 const modes = ['nearest', 'linear', 'cubic'] as const;
@@ -51,7 +52,16 @@ export const resize = defineOperator({
     mode: { kind: 'string', default: 'nearest', values: modes, doc: 'how values between elements are found' },
     align_corners: { kind: 'bool', default: false, doc: 'the corners of both grids coincide, rather than their outlines' },
   },
-  traits: { positivelyHomogeneous: true, resamples: true },
+  traits: gatheringTraits({
+    homogeneous: 'any',
+    channelwise: true,
+    keepsZero: true,
+    idempotent: 'unknown',
+    sign: ({ attrs }) => (attrs.mode !== 'cubic' && attrs.coordinates !== 'tf_crop_and_resize' ? 'first' : 'unknown'),
+    handsOn: 'unknown',
+    axes: 'unknown',
+    resamples: true,
+  }),
   infer(context: InferContext) {
     const { attrs } = context;
     const x = given(context.operands, 0);
@@ -286,7 +296,10 @@ export const pixelShuffle = defineOperator({
   onnx: ['DepthToSpace'],
   operands: [{ name: 'x', doc: '[N, C·r², H, W]' }],
   attrs: { factor: { kind: 'int', min: 1, doc: 'r, by how much the grid grows' } },
-  traits: { positivelyHomogeneous: true, resamples: true },
+  traits: {
+    ...movingTraits({ keepsOrder: false, handsOn: 'unknown', axes: 'unknown', idempotent: 'unknown', involution: 'unknown' }),
+    resamples: true,
+  },
   infer(context: InferContext) {
     const x = given(context.operands, 0);
     context.check('c1', x.dims.length === 4, typeText(x), 'a tensor [N, channels, H, W]');

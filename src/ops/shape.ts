@@ -7,10 +7,12 @@
 import { bug } from '../diagnostics/diagnostic.ts';
 import { Dim } from '../ir/dim.ts';
 import { elemFacts } from '../ir/elem.ts';
+import type { Node } from '../ir/graph.ts';
 import type { AttrSpec, Check, InferContext, OnnxAttr, OnnxBuilder, Operator, SampleSource } from '../ir/operator.ts';
 import { roundFloat } from '../ir/round.ts';
 import { type ElemType, elementCount, type HostTensor, isFloat, type TensorType, typeText } from '../ir/types.ts';
 import { dimsAttr, given, numberAttr, numbersAttr, stringAttr } from './attrs.ts';
+import { alongAxis, namedAxes, paddedAxes } from './axes.ts';
 import {
   aroundAxis,
   axisIn,
@@ -32,10 +34,9 @@ import {
 } from './common.ts';
 import { defineLayer, defineOperator, type Layer, type LayerBuilder, layerOf } from './define.ts';
 import { choice, dims, elem, float, int, ints, numbers, optional, tensor } from './params.ts';
+import { isWholeSlice, toTheEnd } from './slice-axes.ts';
+import { functionTraits, movingTraits, sourceTraits } from './traits.ts';
 import { wideCast } from './wide.ts';
-
-/** As an end of a slice: to the end of the axis, however long it is (or, stepping backwards and negated, past its beginning). */
-export const toTheEnd = Number.MAX_SAFE_INTEGER;
 
 const family = 'Shapes';
 const x1 = [{ name: 'x', doc: 'the tensor' }] as const;
@@ -105,7 +106,7 @@ export const reshape = defineOperator({
   onnx: ['Reshape', 'Flatten', 'ConstantOfShape'],
   operands: x1,
   attrs: { shape: { kind: 'dims', doc: 'the new shape; one -1 is what the others leave' } },
-  traits: { moves: 'first' },
+  traits: movingTraits({ keepsOrder: true, handsOn: true, axes: 'unknown', idempotent: true, involution: 'unknown' }),
   infer(context: InferContext) {
     const { operands, attrs } = context;
     const check: Check = context.check;
@@ -190,7 +191,7 @@ export const squeeze = defineOperator({
   onnx: ['Squeeze', 'Identity'],
   operands: x1,
   attrs: { axes: { ...axesAttr, doc: 'axes of x to remove' } },
-  traits: { moves: 'first' },
+  traits: movingTraits({ keepsOrder: true, handsOn: true, axes: 'unknown', idempotent: 'unknown', involution: 'unknown' }),
   infer(context: InferContext) {
     const { operands, attrs } = context;
     const check: Check = context.check;
@@ -226,7 +227,7 @@ export const unsqueeze = defineOperator({
   onnx: ['Unsqueeze', 'Identity'],
   operands: x1,
   attrs: { axes: { ...axesAttr, doc: 'where the new axes stand in the result' } },
-  traits: { moves: 'first' },
+  traits: movingTraits({ keepsOrder: true, handsOn: true, axes: 'unknown', idempotent: 'unknown', involution: 'unknown' }),
   infer(context: InferContext) {
     const { operands, attrs } = context;
     const check: Check = context.check;
@@ -281,6 +282,9 @@ export const unsqueezeLayer = layerOf(unsqueeze, {
   params: { axes: ints({ rest: true, doc: 'where the new axes stand in the result' }) },
 });
 
+const permutesNothing = (node: Node): boolean =>
+  numbersAttr(node.attrs, 'perm').every((axis, i, all) => axisIn(axis, all.length) === i);
+
 /** ONNX Transpose-13; torch.permute. */
 export const transpose = defineOperator({
   name: 'transpose',
@@ -288,7 +292,13 @@ export const transpose = defineOperator({
   onnx: ['Transpose'],
   operands: x1,
   attrs: { perm: { kind: 'ints', doc: 'for each axis of the result the axis of x that it is' } },
-  traits: { moves: 'first' },
+  traits: movingTraits({
+    keepsOrder: false,
+    handsOn: permutesNothing,
+    axes: 'unknown',
+    idempotent: 'unknown',
+    involution: 'unknown',
+  }),
   infer(context: InferContext) {
     const { operands, attrs } = context;
     const check: Check = context.check;
@@ -344,7 +354,18 @@ export const concat = defineOperator({
   onnx: ['Concat'],
   operands: [{ name: 'xs', doc: 'tensors that agree in every other axis', variadic: true }],
   attrs: { axis: { kind: 'int', default: 1, doc: 'the axis along which they follow each other' } },
-  traits: { moves: 'all', positivelyHomogeneous: true },
+  traits: {
+    ...movingTraits({
+      keepsOrder: false,
+      handsOn: (node) => node.slots.length === 1,
+      axes: alongAxis,
+      idempotent: 'unknown',
+      involution: 'unknown',
+    }),
+    keepsZero: false,
+    sign: 'all',
+    moves: 'all',
+  },
   infer(context: InferContext) {
     const { operands, attrs } = context;
     const check: Check = context.check;
@@ -446,7 +467,7 @@ export const split = defineOperator({
     parts: { kind: 'int', min: 1, doc: 'how many parts' },
     sizes: { kind: 'dims', default: [], doc: 'their sizes; none stands for equal parts' },
   },
-  traits: { moves: 'first', positivelyHomogeneous: true },
+  traits: movingTraits({ keepsOrder: false, handsOn: true, axes: alongAxis, idempotent: 'unknown', involution: 'unknown' }),
   infer(context: InferContext) {
     const { operands, attrs } = context;
     const check: Check = context.check;
@@ -567,7 +588,13 @@ export const slice = defineOperator({
     axes: { kind: 'ints', doc: 'which axes' },
     steps: { kind: 'ints', doc: 'distance per axis; negative walks backwards' },
   },
-  traits: { moves: 'first', positivelyHomogeneous: true },
+  traits: movingTraits({
+    keepsOrder: false,
+    handsOn: isWholeSlice,
+    axes: namedAxes,
+    idempotent: 'unknown',
+    involution: 'unknown',
+  }),
   infer(context: InferContext) {
     const { operands, attrs } = context;
     const check: Check = context.check;
@@ -702,6 +729,8 @@ function padPlaces(size: number, begin: number, end: number, mode: string): Int3
   });
 }
 
+const addsNothing = (node: Node): boolean => numbersAttr(node.attrs, 'pads').every((n) => n === 0);
+
 /** ONNX Pad-13; torch.nn.functional.pad, whose `replicate` is `edge` here. */
 export const pad = defineOperator({
   name: 'pad',
@@ -713,7 +742,13 @@ export const pad = defineOperator({
     value: { kind: 'float', default: 0, doc: 'what is put there in mode `constant`' },
     mode: { kind: 'string', default: 'constant', values: ['constant', 'reflect', 'edge'], doc: 'what is put there' },
   },
-  traits: { moves: 'first' },
+  traits: {
+    ...movingTraits({ keepsOrder: false, handsOn: addsNothing, axes: paddedAxes, idempotent: 'unknown', involution: 'unknown' }),
+    homogeneous: 'no',
+    keepsZero: ({ attrs }) => attrs.mode !== 'constant' || attrs.value === 0,
+    sign: ({ attrs }) => (attrs.mode !== 'constant' || numberAttr(attrs, 'value') >= 0 ? 'first' : 'no'),
+    moves: 'filled',
+  },
   infer(context: InferContext) {
     const { operands, attrs } = context;
     const check: Check = context.check;
@@ -824,7 +859,7 @@ export const expand = defineOperator({
   onnx: ['Expand'],
   operands: x1,
   attrs: { shape: { kind: 'dims', doc: "the result's shape" } },
-  traits: { moves: 'first' },
+  traits: movingTraits({ keepsOrder: false, handsOn: true, axes: 'unknown', idempotent: true, involution: 'unknown' }),
   infer(context: InferContext) {
     const { operands, attrs } = context;
     const check: Check = context.check;
@@ -896,7 +931,7 @@ export const range = defineOperator({
     end: { kind: 'dims', doc: 'where it stops (a list of one)' },
     step: { kind: 'int', default: 1, doc: 'distance between numbers' },
   },
-  traits: {},
+  traits: sourceTraits,
   infer(context: InferContext) {
     const { attrs } = context;
     const check: Check = context.check;
@@ -965,7 +1000,7 @@ export const full = defineOperator({
     value: { kind: 'float', default: 0, doc: 'the number' },
     elem: { kind: 'elem', default: 'f32', doc: 'its element type' },
   },
-  traits: {},
+  traits: sourceTraits,
   infer(context: InferContext) {
     const { attrs } = context;
     const check: Check = context.check;
@@ -1042,7 +1077,7 @@ export const dimValue = defineOperator({
   onnx: ['Shape', 'Squeeze'],
   operands: [],
   attrs: { dim: { kind: 'dims', doc: 'the dimension (a list of one)' } },
-  traits: {},
+  traits: sourceTraits,
   infer: () => [{ elem: 'i64', dims: [] }],
   evaluate(_operands, attrs) {
     return [{ elem: 'i64', dims: [], data: Float64Array.from(numbersAttr(attrs, 'dim').slice(0, 1)) }];
@@ -1063,7 +1098,7 @@ export const shapeOf = defineOperator({
     start: { kind: 'int', default: 0, doc: 'the first axis; negative counts from the end' },
     end: { kind: 'int', default: toTheEnd, doc: 'the axis behind the last; negative counts from the end' },
   },
-  traits: {},
+  traits: sourceTraits,
   infer(context: InferContext) {
     const x = given(context.operands, 0);
     const count = x.dims.slice(numberAttr(context.attrs, 'start'), numberAttr(context.attrs, 'end')).length;
@@ -1108,7 +1143,10 @@ export const cast = defineOperator({
   onnx: ['Cast'],
   operands: x1,
   attrs: { to: { kind: 'elem', doc: 'the element type' } },
-  traits: { elementwise: true, fixesZero: true },
+  traits: {
+    ...functionTraits({ homogeneous: 'no', keepsZero: true, idempotent: true, involution: false, sign: 'all' }),
+    handsOn: true,
+  },
   infer: ({ operands, attrs }) => [{ elem: elemAttr(attrs, 'to'), dims: given(operands, 0).dims }],
   evaluate(operands, attrs) {
     const x = given(operands, 0);

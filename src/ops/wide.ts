@@ -22,7 +22,8 @@ export function evaluateExactly(
     }
   }
   if (op.evaluateWide) return op.evaluateWide(operands, attrs);
-  if (op.traits.moves) return moved(op, operands, attrs, op.traits.moves);
+  const { moves } = op.traits;
+  if (moves === 'first' || moves === 'all' || moves === 'filled') return moved(op, operands, attrs, moves);
   throw new CheckFailure('integers', `integers beyond 2^53 in ${op.name}`, 'integers within 2^53');
 }
 
@@ -31,13 +32,13 @@ function moved(
   op: Operator,
   operands: readonly (HostTensor | undefined)[],
   attrs: Attrs,
-  which: 'first' | 'all',
+  which: 'first' | 'all' | 'filled',
 ): readonly HostTensor[] {
   const sources: bigint[] = [];
   let elem: ElemType | undefined;
   const places = operands.map((x, i) => {
     if (!x) return undefined;
-    if (which === 'first' && i > 0) {
+    if (which !== 'all' && i > 0) {
       if (x.wide) throw new CheckFailure('indices', 'an index beyond 2^53', 'an index of an axis');
       return x;
     }

@@ -4,8 +4,8 @@ import type { Node } from '../ir/graph.ts';
 import { roundTo } from '../ir/round.ts';
 import { elementCount, type HostTensor, isFloat, staticDims } from '../ir/types.ts';
 import { boolAttr, numberAttr, numbersAttr } from '../ops/attrs.ts';
+import { sliceAxes } from '../ops/slice-axes.ts';
 import * as w from '../weights/expr.ts';
-import { sliceAxes } from './shape-facts.ts';
 
 /** Constants that come out of folding are no larger, unless they replace as many bytes. */
 export const foldLimit = 64 * 1024;
@@ -27,8 +27,6 @@ export function isStatic(node: Node): boolean {
     Object.values(node.attrs).every((value) => typeof value !== 'object' || known(value))
   );
 }
-
-const movements: readonly string[] = ['identity', 'reshape', 'squeeze', 'unsqueeze', 'transpose', 'concat', 'slice'];
 
 /** The number that an expression is everywhere, where it is small enough to be known. */
 function uniform(x: w.WeightExpr | undefined): number | undefined {
@@ -67,8 +65,8 @@ function expressed(node: Node, operands: readonly (w.WeightExpr | undefined)[]):
   const [x, y, z] = operands;
   if (!x) return undefined;
   // Integers may be moved, where float64 holds all of them; arithmetic of theirs wraps around.
-  const moves = isFloat(x.elem) || (movements.includes(node.op.name) && x.elem !== 'i64' && x.elem !== 'u64');
-  if (!moves) return undefined;
+  const moves = node.op.traits.moves === 'first' || node.op.traits.moves === 'all';
+  if (!isFloat(x.elem) && (!moves || x.elem === 'i64' || x.elem === 'u64')) return undefined;
   const dims = node.y.type.dims.map((d) => d.constant ?? 0);
   const rank = x.dims.length;
   const last = (axis: number): number => (axis < 0 ? axis + rank : axis);

@@ -5,9 +5,9 @@
 import { Dim } from '../ir/dim.ts';
 import type { Node, Value } from '../ir/graph.ts';
 import { numberAttr } from '../ops/attrs.ts';
+import { type SliceAxis, sliceAxes } from '../ops/slice-axes.ts';
 import { producerIn, soleReader } from './conditions.ts';
 import { rule } from './rule.ts';
-import { type SliceAxis, sliceAxes } from './shape-facts.ts';
 
 /** The axis of a concat or a split, counted from the front. */
 export function axisOf(node: Node): number {

@@ -21,6 +21,7 @@ import {
   channelVector,
   hasConstantWeights,
   inputAxis,
+  isView,
   type LinearView,
   linearOperators,
   linearView,
@@ -35,20 +36,16 @@ import {
   zeros,
 } from './views.ts';
 
-/** Operators that a scale passes: f(s·x) = s·f(x), for s > 0 or for any s. */
-const linearPools: readonly string[] = ['avgpool', 'global_avgpool'];
-
 /** A longer way between the constant and the weights than this is not searched. */
 const chainLimit = 8;
 
 /** Whether a node takes one value, and passes a scale of it on; prelu's slopes stay as they are. */
 function passesScale(node: Node | undefined): node is Node {
-  if (node?.results.length !== 1) return false;
-  if (linearPools.includes(node.op.name)) return true;
-  return (
-    node.op.traits.positivelyHomogeneous === true &&
-    (node.slots.length === 1 || (node.op.name === 'prelu' && isConstant(node.operand(1))))
-  );
+  // Views have rules of their own.
+  if (node?.results.length !== 1 || (isView(node) && node.op.traits.elementwise !== true)) return false;
+  const { homogeneous } = node.op.traits;
+  if (homogeneous !== 'any' && homogeneous !== 'positive') return false;
+  return node.slots.length === 1 || (node.op.name === 'prelu' && isConstant(node.operand(1)));
 }
 
 /** A constant of arithmetic as a vector of channels along an axis that passes through pools and elementwise operators alike. */
@@ -99,7 +96,13 @@ function chainAbove(value: Value, reader: Node): { readonly chain: readonly Node
 function scaleMayPass(chain: readonly Node[], scale: w.WeightExpr | undefined): boolean {
   if (chain.length === 0) return true;
   if (!scale) return false;
-  return chain.every((node) => linearPools.includes(node.op.name)) || isPositive(scale);
+  return chain.every((node) => node.op.traits.homogeneous === 'any') || isPositive(scale);
+}
+
+/** Every channel comes out of the nodes where it went in, or there is but one scale for all. */
+function keepsChannels(chain: readonly Node[], axis: number, scale: w.WeightExpr | undefined, joined = false): boolean {
+  if (scale?.count === 1 && !joined) return true;
+  return chain.every(({ op }) => op.traits.elementwise === true || (op.traits.channelwise === true && axis === 1));
 }
 
 function foldedUp({
@@ -127,8 +130,9 @@ export const foldAffineIntoLinear = rule({
 Exact when
   one-reader    only the next node reads the linear operator and every node between, and none is an output
   constant      the weights are constants
-  channels      the constant has one element, or one per output channel along the channels' axis, and does not widen the shape
-  positive      through ReLU, LeakyReLU, PReLU and max pool passes a scale above zero alone; through average pools any scale; no shift
+  channels      the constant has one element, or one per output channel along the channels' axis, which nothing between moves or mixes, and does not
+                widen the shape
+  positive      through ReLU, LeakyReLU, PReLU and max pool passes a scale above zero alone; through what is linear (average pools, …) any; no shift
   normal        s is finite; s·W and the new bias stay in the normal range of the element type (see *Range*)
   weight-copy   nobody else reads W, or the copy is smaller than what goes
 Rounding: in float64, rounded once.
@@ -144,7 +148,10 @@ Source: Lim et al. 2017, EDSR, arXiv:1707.02921, §3.3 (residual scaling); the e
   exact: {
     'one-reader': ({ chain, linear }) => [linear.node, ...chain].every((node) => soleReader(node.y) !== undefined),
     constant: ({ linear }) => hasConstantWeights(linear),
-    channels: (m) => sameType(m.arithmetic.node.y.type, m.arithmetic.x.type) && foldedUp(m) !== undefined,
+    channels: (m) =>
+      sameType(m.arithmetic.node.y.type, m.arithmetic.x.type) &&
+      keepsChannels(m.chain, outputAxis(m.linear), m.arithmetic.scale) &&
+      foldedUp(m) !== undefined,
     positive: ({ chain, arithmetic }) => scaleMayPass(chain, arithmetic.scale),
     normal: (m) => {
       const folded = foldedUp(m);
@@ -366,8 +373,9 @@ export const foldAffineThrough = rule({
 Exact when
   one-reader    only the next node reads the scaled value and every node between, and none is an output
   constant      the weights are constants
-  channels      the scale has one element, or one per channel along the channels' axis, and does not widen the shape
-  positive      through ReLU, LeakyReLU, PReLU and max pool passes a scale above zero alone; through average pools and concats any
+  channels      the scale has one element, or one per channel along the channels' axis, which nothing between moves or mixes, and does not widen the
+                shape
+  positive      through ReLU, LeakyReLU, PReLU and max pool passes a scale above zero alone; through what is linear (average pools, concats, …) any
   normal        s is finite, and W·s stays in the normal range of the element type (see *Range*)
   weight-copy   nobody else reads W
 Rounding: in float64, rounded once.
@@ -399,7 +407,10 @@ Source: the equations.`,
     'one-reader': ({ chain, arithmetic, joined }) =>
       [...chain, arithmetic.node, ...(joined ? [joined.concat] : [])].every((node) => soleReader(node.y) !== undefined),
     constant: ({ linear }) => hasConstantWeights(linear),
-    channels: (m) => sameType(m.arithmetic.node.y.type, m.arithmetic.x.type) && scaleThrough(m) !== undefined,
+    channels: (m) =>
+      sameType(m.arithmetic.node.y.type, m.arithmetic.x.type) &&
+      keepsChannels(m.chain, inputAxis(m.linear), m.arithmetic.scale, m.joined !== undefined) &&
+      scaleThrough(m) !== undefined,
     positive: ({ chain, arithmetic }) => scaleMayPass(chain, arithmetic.scale),
     normal: (m) => {
       const scale = scaleThrough(m);

@@ -22,6 +22,7 @@ import {
   biasOf,
   hasConstantWeights,
   inputAxis,
+  isView,
   type LinearView,
   linearView,
   normalFold,
@@ -37,8 +38,6 @@ import {
 
 /** A longer way than this between the channels and the weights is not searched. */
 const chainLimit = 8;
-
-const viewOperators: readonly string[] = ['reshape', 'squeeze', 'unsqueeze', 'transpose'];
 
 /** Which axis says the channel of an element, and how many neighbours along it are of one channel. */
 interface Place {
@@ -195,7 +194,7 @@ Source: Jacob et al. 2018, arXiv:1712.05877, §3.2; reshapes keep the row-major 
     if (!channels) return;
     const chain: Node[] = [];
     let top = producerIn(channels.x, node);
-    for (; top && viewOperators.includes(top.op.name) && chain.length < chainLimit; top = producerIn(top.x, top)) chain.push(top);
+    for (; top && isView(top) && chain.length < chainLimit; top = producerIn(top.x, top)) chain.push(top);
     const linear = linearView(top);
     if (linear && chain.length > 0) yield { channels, linear, chain };
   },
@@ -238,7 +237,7 @@ Source: the equation; reshapes keep the row-major order (see the head of the fil
     const chain: Node[] = [];
     let value = node.y;
     let reader = soleReader(value);
-    for (; reader && viewOperators.includes(reader.op.name) && chain.length < chainLimit; reader = soleReader(value)) {
+    for (; reader && isView(reader) && chain.length < chainLimit; reader = soleReader(value)) {
       chain.push(reader);
       value = reader.y;
     }

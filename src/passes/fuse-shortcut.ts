@@ -3,6 +3,7 @@
  * what runtimes are fast at, and the sum gets the form that they fuse into the conv.
  */
 import type { Node, Value } from '../ir/graph.ts';
+import { holds } from '../ir/operator.ts';
 import { sameType } from '../ir/types.ts';
 import { numberAttr, numbersAttr } from '../ops/attrs.ts';
 import * as w from '../weights/expr.ts';
@@ -31,21 +32,6 @@ function* termsOf(sum: Node): Generator<Term> {
 }
 
 const chainLimit = 16;
-
-/** Operators of one value that keep zeros zeros. */
-const zeroKeeping: readonly string[] = [
-  'avgpool',
-  'global_avgpool',
-  'maxpool',
-  'global_maxpool',
-  'reshape',
-  'transpose',
-  'slice',
-  'identity',
-  'squeeze',
-  'unsqueeze',
-  'expand',
-];
 
 /**
  * Whether every element is zero for every input on which all values are finite. Follows the way up while zeros stay zeros; the constants that
@@ -79,11 +65,7 @@ function isZero(value: Value): boolean {
       at = x;
       continue;
     }
-    const keeps =
-      zeroKeeping.includes(node.op.name) ||
-      (node.op.traits.fixesZero === true && node.slots.length === 1) ||
-      zeroPads(node) !== undefined;
-    if (!keeps) return false;
+    if (!holds(node.op.traits.keepsZero, node)) return false;
     at = x;
   }
   return false;

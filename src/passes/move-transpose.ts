@@ -7,8 +7,8 @@
  * then. The cheapest choice for all of them at once is a minimum cut.
  */
 import type { Node, Value } from '../ir/graph.ts';
-import type { AttrValue } from '../ir/operator.ts';
-import { boolAttr, numberAttr, numbersAttr } from '../ops/attrs.ts';
+import type { AxesMoved } from '../ir/operator.ts';
+import { numbersAttr } from '../ops/attrs.ts';
 import * as w from '../weights/expr.ts';
 import { copyIsFree, isConstant, producerIn, product } from './conditions.ts';
 import { bytesOf, elementsOf } from './driver.ts';
@@ -47,48 +47,11 @@ const samePerm = (a: Perm, b: Perm): boolean => a.length === b.length && a.every
 
 const isScalar = (value: Value): boolean => value.type.dims.every((d) => d.constant === 1);
 
-const alongAxis: readonly string[] = ['concat', 'softmax', 'log_softmax', 'split', 'cumsum'];
-const reductions: readonly string[] = ['reduce_sum', 'reduce_mean', 'reduce_max', 'reduce_min', 'reduce_prod'];
-
-/**
- * The attributes with which an operator does the same to operands whose axis i stands at place[i]; undefined for operators that
- * do not. `same` says that the result comes out as before: its axes were reduced away but for ones that keep their order.
- */
-function moved(
-  node: Node,
-  place: Perm,
-): { readonly attrs: Readonly<Record<string, AttrValue>>; readonly same: boolean } | undefined {
-  const rank = place.length;
-  const { attrs, op } = node;
-  const at = (axis: number): number => place[axisOf(axis, rank)] ?? axis;
-  const kept = (reduced: readonly number[]): readonly number[] =>
-    place.map((_, axis) => axis).filter((axis) => !reduced.some((one) => axisOf(one, rank) === axis));
-  const ordered = (axes: readonly number[]): boolean => axes.every((axis, i) => i === 0 || at(axis) > at(axes[i - 1] ?? 0));
-  if (op.traits.random === true || node.regions.length > 0) return undefined;
-  if (op.traits.elementwise === true) return { attrs, same: false };
-  if (alongAxis.includes(op.name)) return { attrs: { ...attrs, axis: at(numberAttr(attrs, 'axis')) }, same: false };
-  if (reductions.includes(op.name)) {
-    const axes = numbersAttr(attrs, 'axes');
-    const same = !boolAttr(attrs, 'keepdims');
-    if (same && axes.length > 0 && !ordered(kept(axes))) return undefined;
-    return { attrs: { ...attrs, axes: axes.map(at) }, same };
-  }
-  if (op.name === 'argmax') {
-    const axis = numberAttr(attrs, 'axis');
-    const same = !boolAttr(attrs, 'keepdims');
-    return same && !ordered(kept([axis])) ? undefined : { attrs: { ...attrs, axis: at(axis) }, same };
-  }
-  if (op.name === 'slice') return { attrs: { ...attrs, axes: numbersAttr(attrs, 'axes').map(at) }, same: false };
-  if (op.name === 'pad') {
-    const pads = numbersAttr(attrs, 'pads');
-    const out = [...pads];
-    for (const [axis, to] of place.entries()) {
-      out[to] = pads[axis] ?? 0;
-      out[to + rank] = pads[axis + rank] ?? 0;
-    }
-    return { attrs: { ...attrs, pads: out }, same: false };
-  }
-  return undefined;
+/** How the operator does the same to operands whose axis i stands at place[i]; undefined for operators that do not. */
+function moved({ op, attrs, regions }: Node, place: Perm): AxesMoved | undefined {
+  const { axes, random } = op.traits;
+  if (random || regions.length > 0 || axes === 'unknown') return undefined;
+  return axes === 'free' ? { attrs, same: false } : axes(attrs, place);
 }
 
 /** Operands that are the same in either order: scalars of no higher rank. */

@@ -3,37 +3,17 @@ import { isUnsigned } from '../ir/elem.ts';
 import type { Node, Value } from '../ir/graph.ts';
 import { hostOf } from '../ir/graph.ts';
 import { isFloat } from '../ir/types.ts';
-import { numberAttr, stringAttr } from '../ops/attrs.ts';
-
-/** Results of these are never negative, whatever they read. */
-const always: readonly string[] = ['relu', 'sigmoid', 'hardsigmoid', 'softplus', 'softmax', 'abs', 'exp', 'sqrt'];
-
-/** Results of these are elements of the operands, or sums, means and products of such: never negative where no operand is. */
-const keeping: readonly string[] = [
-  ...['identity', 'reshape', 'squeeze', 'unsqueeze', 'transpose', 'concat', 'split', 'slice', 'expand', 'pixel_shuffle'],
-  ...['maxpool', 'avgpool', 'global_avgpool', 'global_maxpool', 'reduce_sum', 'reduce_mean', 'reduce_max', 'reduce_min'],
-  ...['reduce_prod', 'cumsum', 'add', 'mul', 'div', 'min', 'max', 'floor', 'round', 'ceil', 'sign', 'leaky_relu', 'silu'],
-];
 
 /** How many values are looked at. */
 const budget = 64;
 
 /** The operands that must not be negative for the results not to be; undefined where that is not enough. */
 function needed(node: Node): readonly (Value | undefined)[] | undefined {
-  const { name } = node.op;
-  if (always.includes(name)) return [];
-  if (name === 'clamp')
-    return numberAttr(node.attrs, 'min') >= 0 ? [] : numberAttr(node.attrs, 'max') >= 0 ? [node.x] : undefined;
-  // A square: x · x.
-  if (name === 'mul' && node.operand(0) === node.operand(1)) return [];
-  if (name === 'pad')
-    return stringAttr(node.attrs, 'mode') !== 'constant' || numberAttr(node.attrs, 'value') >= 0 ? [node.x] : undefined;
-  // Cubic weights are negative in places.
-  if (name === 'resize')
-    return node.attrs.mode !== 'cubic' && node.attrs.coordinates !== 'tf_crop_and_resize' ? [node.x] : undefined;
-  if (name === 'cast' && node.operand(0)) return isFloat(node.y.type.elem) ? [node.x] : undefined;
-  if (name === 'gather') return [node.x];
-  return keeping.includes(name) ? node.operands : undefined;
+  const { sign } = node.op.traits;
+  const stated = typeof sign === 'function' ? sign(node) : sign;
+  if (stated === 'always') return [];
+  if (stated === 'all') return node.operands;
+  return stated === 'first' ? [node.operand(0)] : undefined;
 }
 
 function unsigned(value: Value): boolean {

@@ -6,64 +6,32 @@ import { Dim } from '../ir/dim.ts';
 import { isLossless } from '../ir/elem.ts';
 import type { Graph, Node, Value } from '../ir/graph.ts';
 import { countOf, hostOf } from '../ir/graph.ts';
-import { type AttrValue, isFoldable } from '../ir/operator.ts';
+import { type AttrValue, holds, isFoldable, type Operator } from '../ir/operator.ts';
 import { elemBytes, isFloat, sameType } from '../ir/types.ts';
 import { graphsIn } from '../ir/walk.ts';
 import { numberAttr, numbersAttr, stringAttr } from '../ops/attrs.ts';
 import { type Evaluation, type EvaluationRefusal, evaluateConstant } from '../ops/evaluate.ts';
 import { operators } from '../ops/registry.ts';
+import { type SliceAxis, sliceAxes } from '../ops/slice-axes.ts';
 import * as w from '../weights/expr.ts';
 import { bytesFreed, everyElement, isConstant, producerIn, soleReader } from './conditions.ts';
 import { contentOf, foldLimit, isStatic, lazyResult } from './constant-values.ts';
 import { type Fuel, nodeText, rule, type Sweep } from './rule.ts';
-import { isWholeSlice, type SliceAxis, sliceAxes } from './shape-facts.ts';
+
+/** The operators of a kind, by name: roots of a rule. */
+const namesOf = (which: (op: Operator) => boolean): readonly string[] => operators.filter(which).map((op) => op.name);
+
+function attrText(value: AttrValue): string {
+  if (typeof value !== 'object') return JSON.stringify(value);
+  return `[${value.map((item) => (typeof item === 'number' ? String(item) : `d${item.id}`)).join(',')}]`;
+}
+
+function attrsText({ attrs }: Node): string {
+  const names = Object.keys(attrs).sort();
+  return names.map((name) => `${name}=${attrText(attrs[name] ?? 0)}`).join(' ');
+}
 
 // ------------------------------------------------------------------------------------------------------------ operators that do nothing
-
-const identityLike = [
-  'identity',
-  'cast',
-  'reshape',
-  'squeeze',
-  'unsqueeze',
-  'transpose',
-  'slice',
-  'pad',
-  'expand',
-  'concat',
-  'maxpool',
-  'avgpool',
-] as const;
-
-/** Whether a node whose result has the type of its operand hands that on. */
-function doesNothing(node: Node): boolean {
-  switch (node.op.name) {
-    case 'identity':
-    case 'reshape':
-    case 'squeeze':
-    case 'unsqueeze':
-    case 'expand':
-    case 'cast':
-      // Row-major order is the same where the shapes are; a cast or an expand to the type that is there changes nothing.
-      return true;
-    case 'transpose':
-      return numbersAttr(node.attrs, 'perm').every((axis, i, all) => (axis < 0 ? axis + all.length : axis) === i);
-    case 'slice':
-      return isWholeSlice(node);
-    case 'pad':
-      return numbersAttr(node.attrs, 'pads').every((n) => n === 0);
-    case 'concat':
-      return node.slots.length === 1;
-    case 'maxpool':
-    case 'avgpool':
-      return (
-        (['kernel', 'stride'] as const).every((name) => numbersAttr(node.attrs, name).every((n) => n === 1)) &&
-        numbersAttr(node.attrs, 'pads').every((n) => n === 0)
-      );
-    default:
-      return false;
-  }
-}
 
 export const removeIdentity = rule({
   name: 'simplify/identity',
@@ -77,11 +45,11 @@ Exact when
   in-place   a transpose permutes nothing, a slice takes everything, a pad adds nothing, a concat has one operand, and a pool has window and stride 1
              and no padding: every element stays, and where it is
 Rounding: none.`,
-  roots: identityLike,
+  roots: namesOf(({ traits }) => traits.handsOn === true || typeof traits.handsOn === 'function'),
   *match(node: Node): Generator<Node> {
-    if (node.operand(0) && sameType(node.x.type, node.y.type)) yield node;
+    if (node.results.length === 1 && node.operand(0) && sameType(node.x.type, node.y.type)) yield node;
   },
-  exact: { 'in-place': doesNothing },
+  exact: { 'in-place': (node) => holds(node.op.traits.handsOn, node) },
   rewrite: (node, g) => g.replace(node.y, node.x),
 });
 
@@ -124,11 +92,12 @@ function* chainOf(outer: Node, inners: readonly string[]): Generator<Chain> {
   if (inner && inners.includes(inner.op.name)) yield { outer, inner };
 }
 
-const reshaping = ['reshape', 'squeeze', 'unsqueeze'] as const;
+/** Operators that give elements another shape and do nothing else. */
+const reshaping = namesOf(({ traits }) => traits.keepsOrder === true && traits.elementwise !== true);
 
 /** Gives the elements another shape and no other order: a reshape, or a transpose that moves axes of size 1 alone. */
 function keepsOrder(node: Node): boolean {
-  if (node.op.name !== 'transpose') return reshaping.some((name) => name === node.op.name);
+  if (node.op.name !== 'transpose') return reshaping.includes(node.op.name);
   const long = permOf(node).filter((axis) => node.x.type.dims[axis]?.constant !== 1);
   return long.every((axis, i) => i === 0 || axis > (long[i - 1] ?? 0));
 }
@@ -278,22 +247,21 @@ Rounding: none.`,
   },
 });
 
-const idempotent: readonly string[] = ['relu', 'abs', 'floor', 'ceil', 'round', 'sign'];
-
 export const removeRepeated = rule({
   name: 'simplify/repeated',
   doc: `Removes the second of two equal operators that change nothing a second time, and both of two that undo each other.
 
   relu(relu(x))  →  relu(x)      neg(neg(x))  →  x      not(not(x))  →  x
 
-Exact always. f: relu, abs, floor, ceil, round, sign; what undoes itself: neg, not, reciprocal (x is not 0, because 1/x is finite). Rounding: none, of a reciprocal that
-of two divisions.`,
-  roots: [...idempotent, 'neg', 'not', 'reciprocal'],
+f is an elementwise operator of one operand, with the same attributes twice, whose record says \`idempotent\` (relu, abs, floor, clamp, …) or
+\`involution\` (neg, not, reciprocal: x is not 0, because 1/x is finite).
+Exact always. Rounding: none, of a reciprocal that of two divisions.`,
+  roots: namesOf(({ traits }) => traits.elementwise === true && (traits.idempotent === true || traits.involution === true)),
   *match(outer: Node): Generator<Chain> {
-    yield* chainOf(outer, [outer.op.name]);
+    for (const m of chainOf(outer, [outer.op.name])) if (attrsText(outer) === attrsText(m.inner)) yield m;
   },
   exact: {},
-  rewrite: ({ outer, inner }, g) => g.replace(outer.y, idempotent.includes(outer.op.name) ? inner.y : inner.x),
+  rewrite: ({ outer, inner }, g) => g.replace(outer.y, outer.op.traits.involution === true ? inner.x : inner.y),
 });
 
 interface Quotient {
@@ -511,7 +479,7 @@ Rounding: none; reshapes keep the row-major order.`,
   *match(outer: Node): Generator<RoundTrip> {
     const op = producerIn(outer.operand(0), outer);
     const inner = op && producerIn(op.operand(0), op);
-    if (!op || !inner || !reshaping.some((name) => name === inner.op.name)) return;
+    if (!op || !inner || !reshaping.includes(inner.op.name)) return;
     if (actsInRows(op, inner.x)) yield { outer, op, x: inner.x };
   },
   exact: {
@@ -586,7 +554,7 @@ Exact when
   agreed   ONNX's text, onnxruntime and NumPy say the same of such numbers; the table in src/ops/agreement.ts has where they do not
   defined  ONNX says what comes out, in numbers that can be held: no index lies outside, no integer is divided by 0; 64-bit integers are exact
 Every operator is computed ahead but random ones. Rounding: in float64, rounded once per operator to its element type.`,
-  roots: operators.filter(isFoldable).map((op) => op.name),
+  roots: namesOf(isFoldable),
   *match(node: Node): Generator<Fold> {
     if (!isFoldable(node.op) || node.regions.length > 0) return;
     const operands = node.operands;
@@ -622,11 +590,6 @@ Every operator is computed ahead but random ones. Rounding: in float64, rounded 
 
 // ------------------------------------------------------------------------------------------------------------ sweeps
 
-function attrText(value: AttrValue): string {
-  if (typeof value !== 'object') return JSON.stringify(value);
-  return `[${value.map((item) => (typeof item === 'number' ? String(item) : `d${item.id}`)).join(',')}]`;
-}
-
 /** Two operands are equal when they are one value, or constants of one content. A body reads values of graphs around it, whose ids are its own too. */
 function operandText(value: Value | undefined, numbers: Map<Value, number>): string {
   if (!value) return '-';
@@ -648,11 +611,8 @@ nor the owner of a sub-graph. The first in the graph's order stays, because it c
       const seen = new Map<string, Node>();
       for (const node of one.nodes()) {
         if (fuel.empty) return merged;
-        if (node.op.traits.random === true || node.regions.length > 0) continue;
-        const attrs = Object.keys(node.attrs)
-          .sort()
-          .map((name) => `${name}=${attrText(node.attrs[name] ?? 0)}`);
-        const key = `${node.op.name}|${attrs.join(' ')}|${node.operands.map((value) => operandText(value, numbers)).join(' ')}`;
+        if (node.op.traits.random || node.regions.length > 0) continue;
+        const key = `${node.op.name}|${attrsText(node)}|${node.operands.map((value) => operandText(value, numbers)).join(' ')}`;
         const first = seen.get(key);
         if (!first) {
           seen.set(key, node);

@@ -302,3 +302,6 @@ export function channelVector(x: w.WeightExpr, rank: number, axis: number, chann
   if (count !== channels || x.dims[place] !== channels) return undefined;
   return w.reshape(x, [channels]);
 }
+
+/** Gives the elements other places, and leaves none out: a reshape of any kind, or a transpose. */
+export const isView = ({ op }: Node): boolean => op.traits.keepsOrder === true || op.name === 'transpose';

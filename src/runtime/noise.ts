@@ -53,7 +53,7 @@ export function roundedRuns(
     const coin = toss === 0 ? undefined : coins(options.seed * 31 + toss);
     const watched = new Map<Value, HostTensor>();
     const rounding = (node: Node, operands: readonly (HostTensor | undefined)[], bindings: ReadonlyMap<string, number>) => {
-      const inside = coin && !node.op.traits.elementwise && !exact.has(node);
+      const inside = coin && node.op.traits.elementwise !== true && !exact.has(node);
       const given = inside ? operands.map((x) => x && moved(x, typed(x.elem), coin)) : operands;
       const plain = evaluateNode(node, given, bindings);
       if (!coin && plain.every(isRepresentable)) exact.add(node);

@@ -9,6 +9,7 @@ import { add } from '../../src/ops/elementwise.ts';
 import { batchnorm } from '../../src/ops/norm.ts';
 import { globalAvgpool } from '../../src/ops/pool.ts';
 import { reshape } from '../../src/ops/shape.ts';
+import { unknownTraits } from '../../src/ops/traits.ts';
 import { literal } from '../../src/weights/expr.ts';
 
 export const dim = (d: number | string | Dim): Dim =>
@@ -111,7 +112,7 @@ export function tinyResnet(blocks = 2): Graph {
 
 const shared = {
   attrs: {},
-  traits: {},
+  traits: unknownTraits,
   evaluate: () => {
     throw new Error('not evaluated in these tests');
   },

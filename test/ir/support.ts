@@ -7,13 +7,23 @@ import type { AttrValue, InferContext, Operator } from '../../src/ir/operator.ts
 import { type GraphLookup, readGraph } from '../../src/ir/read.ts';
 import { sameType, type TensorType, typeText } from '../../src/ir/types.ts';
 import { walkGraph } from '../../src/ir/walk.ts';
+import { unknownTraits } from '../../src/ops/traits.ts';
 import { buildExpr, leaf, type WeightExpr } from '../../src/weights/expr.ts';
 
 type Small = Pick<Operator, 'name' | 'operands' | 'infer'> & Partial<Pick<Operator, 'attrs' | 'cost'>>;
 
 function small(parts: Small): Operator {
   const unused = (): never => bug('not needed here');
-  return { summary: parts.name, onnx: [], attrs: {}, traits: {}, evaluate: unused, lower: unused, sample: unused, ...parts };
+  return {
+    summary: parts.name,
+    onnx: [],
+    attrs: {},
+    traits: unknownTraits,
+    evaluate: unused,
+    lower: unused,
+    sample: unused,
+    ...parts,
+  };
 }
 
 const x = { name: 'x', doc: 'data' };

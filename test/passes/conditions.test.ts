@@ -90,8 +90,6 @@ const heldByLater: readonly string[] = [
   'simplify/split-of-concat: same-axis',
   'fuse-gemm/linear: constant',
   'move-transpose/into-linear: constant',
-  'fold-affine/into-linear: channels',
-  'fold-affine/through: channels',
   'fold-affine/into-norm: channels',
   'fold-affine/before-batchnorm: channels',
   'fold-affine/into-readers: every-reader',

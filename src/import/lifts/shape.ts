@@ -18,10 +18,10 @@ import {
   slice,
   split,
   squeeze,
-  toTheEnd,
   transpose,
   unsqueeze,
 } from '../../ops/shape.ts';
+import { toTheEnd } from '../../ops/slice-axes.ts';
 import type { Lift, LiftBuilder, LiftTable } from '../lift.ts';
 import { axesOf, axisFrom, leave, numberAt, numbersAt, rankOf, require } from './common.ts';
 
