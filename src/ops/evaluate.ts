@@ -5,6 +5,7 @@
 import { integerTooLarge } from '../diagnostics/catalogue/weights.ts';
 import { BugError, DiagnosticError } from '../diagnostics/diagnostic.ts';
 import { DimOverflow } from '../ir/dim.ts';
+import { elemFacts } from '../ir/elem.ts';
 import { type Attrs, CheckFailure, type Operator } from '../ir/operator.ts';
 import { elementCount, type HostTensor } from '../ir/types.ts';
 import { disagreement } from './agreement.ts';
@@ -30,6 +31,24 @@ function isWalkable({ dims, data }: HostTensor): boolean {
   return data.length > 0 || elementCount(dims.filter((d) => d !== 0)) <= longestWalk;
 }
 
+/** Operators whose results are elements of their operands, or rounded on purpose. */
+const isHandedOn = ({ name, traits }: Operator): boolean =>
+  name === 'cast' || (traits.moves !== 'no' && traits.moves !== 'unknown');
+
+/**
+ * Whether an element of 16 bits would be rounded to 0, to fewer bits than its type has, or to infinity. onnxruntime computes such types in f32 from cast
+ * to cast, so that √(1e-5 · 1e-5) is 1e-5 there, and 0 where the product was rounded.
+ */
+function leavesRange({ elem, data }: HostTensor): boolean {
+  const { float, bytes } = elemFacts[elem];
+  if (!float || bytes > 2) return false;
+  const { smallestNormal, finest, overflow } = float;
+  return data.some((v) => {
+    const size = Math.abs(v);
+    return (size < smallestNormal && !Number.isInteger(v / 2 ** finest)) || (size >= overflow && size !== Infinity);
+  });
+}
+
 /** The results of an operator on known operands, attributes without symbols. */
 export function evaluateConstant(op: Operator, operands: readonly (HostTensor | undefined)[], attrs: Attrs): Evaluation {
   if (operands.some((x) => x && !isWalkable(x)))
@@ -38,8 +57,11 @@ export function evaluateConstant(op: Operator, operands: readonly (HostTensor | 
     const row = disagreement(op.name, operands, attrs);
     if (row) return { kind: 'refused', condition: 'agreed', why: `${row.name}: ${row.when}` };
     const results = op.evaluateConstants?.(operands) ?? evaluateExactly(op, operands, attrs);
-    const whole = results.every((y) => y.data.length === elementCount(y.dims));
-    return whole ? { kind: 'value', results } : { kind: 'refused', condition: 'held', why: `${op.name} of another size` };
+    if (!results.every((y) => y.data.length === elementCount(y.dims)))
+      return { kind: 'refused', condition: 'held', why: `${op.name} of another size` };
+    if (!isHandedOn(op) && results.some(leavesRange))
+      return { kind: 'refused', condition: 'held', why: `${op.name} outside of the normal numbers of ${results[0]?.elem}` };
+    return { kind: 'value', results };
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     if (error instanceof CheckFailure && error.label !== 'integers')

@@ -138,8 +138,11 @@ describe('weight norm', () => {
       elem: 'f16',
       x: [2, 4],
       y: [[2, 4]],
-      weights: { g: [1, 4] },
-      more: [tensorProto('w', { elem: 'f16', dims: [3, 4], data: Float64Array.from({ length: 12 }, (_, i) => 300 + i) })],
+      weights: {},
+      more: [
+        tensorProto('g', { elem: 'f16', dims: [1, 4], data: Float64Array.of(50, 60, 70, 80) }),
+        tensorProto('w', { elem: 'f16', dims: [3, 4], data: Float64Array.from({ length: 12 }, (_, i) => 300 + i) }),
+      ],
       nodes: [node('ReduceL2', 'w -> n', { axes: [0] }), node('Div', 'g, n -> k'), node('Mul', 'x, k -> y')],
     }).catch((error: unknown) => error);
     // No kernel for f16 is needed to see that nothing became infinite: where onnxruntime has none the error says so.

@@ -24,6 +24,8 @@ function nary(operator: Operator, most: number): Lift {
 const liftClip: Lift = (node, b) => {
   const x = node.need(0);
   const [low, high] = [numberAt(node, b, 1, 'min'), numberAt(node, b, 2, 'max')];
+  for (const bound of [node.input(1), node.input(2)])
+    require(!bound || bound.type.elem === x.type.elem, 'a bound of another type');
   require(!Number.isNaN(low) && !Number.isNaN(high), 'a bound that is no number');
   return [b.op(act.clamp, [x], { ...(low !== undefined && { min: low }), ...(high !== undefined && { max: high }) })];
 };

@@ -137,6 +137,7 @@ const liftPad: Lift = (node, b) => {
   const value = numberAt(node, b, 2, 'constant_value') ?? 0;
   const axes = numbersAt(node, b, 3, 'axes')?.map((axis) => axisFrom(axis, rank)) ?? x.type.dims.map((_, i) => i);
   require(given.length === 2 * axes.length, `${given.length} pads for ${axes.length} axes`);
+  require(axes.every((axis) => axis >= 0 && axis < rank), `axes [${axes.join(', ')}] of rank ${rank}`);
   require(!Number.isNaN(value), 'a padding that is no number');
   const pads: number[] = Array.from({ length: 2 * rank }, () => 0);
   axes.forEach((axis, i) => {
