@@ -4,7 +4,9 @@ import { describe, expect, it } from 'vitest';
 import { emitOnnx } from '../../src/codegen/emit.ts';
 import { onnxBytes } from '../../src/codegen/write.ts';
 import type { Graph } from '../../src/ir/graph.ts';
+import { printGraph } from '../../src/ir/print.ts';
 import type { HostTensor } from '../../src/ir/types.ts';
+import { EvaluationError } from '../../src/ops/reference.ts';
 import { passNames } from '../../src/passes/pipeline.ts';
 import { errorBetween, evaluate, inputsOf, readCases, readNarrow, run } from './support.ts';
 
@@ -17,6 +19,15 @@ function tensorOf(x: HostTensor): ort.Tensor {
 /** A result that f32 cannot hold: there is nothing to compare, and nothing may have been folded, which the numbers in float64 show. */
 function overflows(results: ReadonlyMap<string, HostTensor>): boolean {
   return [...results.values()].some((tensor) => tensor.data.some((x) => !(Math.abs(x) < 2 ** 127)));
+}
+
+function definedOn(graph: Graph, inputs: ReadonlyMap<string, HostTensor>): ReadonlyMap<string, HostTensor> | undefined {
+  try {
+    return evaluate(graph, inputs);
+  } catch (error) {
+    if (error instanceof EvaluationError) return undefined;
+    throw error;
+  }
 }
 
 async function runOnnx(graph: Graph, inputs: ReadonlyMap<string, HostTensor>, opset = 17): Promise<Map<string, HostTensor>> {
@@ -46,7 +57,9 @@ describe.each([...passNames, 'pipeline'])('%s', (pass) => {
     run(after, one.options);
     const inputs = inputsOf(before, (symbol) => ({ N: 2, H: 7, W: 9 })[symbol] ?? 5, one.title);
     // The reference sees inputs and weights as f32 numbers, and rounds nothing in between.
-    const expected = evaluate(before, inputs);
+    const expected = definedOn(before, inputs);
+    // Where ONNX says nothing, or runtimes differ, there is nothing to compare, and nothing may have changed.
+    if (!expected || one.input.includes('nan')) return expect(printGraph(after)).toBe(printGraph(before));
     if (overflows(expected)) return;
     expect(errorBetween(expected, await runOnnx(before, inputs, one.options.opset))).toBeLessThan(1e-5);
     expect(errorBetween(expected, await runOnnx(after, inputs, one.options.opset))).toBeLessThan(1e-5);
