@@ -93,16 +93,17 @@ describe('Gemm', () => {
   const b = tensor('b', 'f32', [4, 2], [1, 2, 3, 4, 5, 6, 7, 8]);
   const x = ['N', 4];
   it('with constants is a fully connected layer', () => {
-    const one = lone(
-      'Gemm',
-      'x, b, c -> y',
-      { alpha: { float: 2 }, beta: { float: 0.5 } },
-      { x, initializers: [b, tensor('c', 'f32', [1, 2], [4, 8])] },
-    );
+    const one = lone('Gemm', 'x, b, c -> y', {}, { x, initializers: [b, tensor('c', 'f32', [1, 2], [4, 8])] });
     expect(what(one)).toBe('linear f32[N, 2]');
-    expect(weights(one, 1)).toEqual([2, 6, 10, 14, 4, 8, 12, 16]);
-    expect(weights(one, 2)).toEqual([2, 4]);
+    expect(weights(one, 1)).toEqual([1, 3, 5, 7, 2, 4, 6, 8]);
+    expect(weights(one, 2)).toEqual([4, 8]);
     expect(one?.operand(1)?.name).toBe('b');
+  });
+  it('keeps its factors, which a pass puts into the weights where there is room', () => {
+    const scales = { alpha: { float: 2 }, beta: { float: 0.5 } };
+    const one = lone('Gemm', 'x, b, c -> y', scales, { x, initializers: [b, tensor('c', 'f32', [1, 2], [4, 8])] });
+    expect(what(one)).toBe('gemm f32[N, 2]');
+    expect(one?.attrs).toMatchObject({ alpha: 2, beta: 0.5 });
   });
   it('repeats a bias of one number', () => {
     expect(weights(lone('Gemm', 'x, b, c -> y', {}, { x, initializers: [b, tensor('c', 'f32', [], [3])] }), 2)).toEqual([3, 3]);
