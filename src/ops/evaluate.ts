@@ -57,7 +57,7 @@ export function evaluateConstant(op: Operator, operands: readonly (HostTensor | 
     const row = disagreement(op.name, operands, attrs);
     if (row) return { kind: 'refused', condition: 'agreed', why: `${row.name}: ${row.when}` };
     const results = op.evaluateConstants?.(operands) ?? evaluateExactly(op, operands, attrs);
-    if (!results.every((y) => y.data.length === elementCount(y.dims)))
+    if (!results.every((y) => y.dims.every(Number.isSafeInteger) && y.data.length === elementCount(y.dims)))
       return { kind: 'refused', condition: 'held', why: `${op.name} of another size` };
     if (!isHandedOn(op) && results.some(leavesRange))
       return { kind: 'refused', condition: 'held', why: `${op.name} outside of the normal numbers of ${results[0]?.elem}` };

@@ -109,4 +109,13 @@ describe('what does not fit stays as it is', () => {
     };
     expect(await kept({ opset: 24, graph })).toEqual(['Pad']);
   });
+
+  it('sizes that no number holds', async () => {
+    const graph = {
+      output: [value('y', 6)],
+      node: [node('DepthToSpace', 'x -> y', { blocksize: 2 ** 52 })],
+      initializer: [{ name: 'x', dataType: 6, dims: [3, 0, 2, 0] }],
+    };
+    expect(await kept({ opset: 20, graph })).toEqual(['DepthToSpace']);
+  });
 });
