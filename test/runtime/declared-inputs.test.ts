@@ -70,7 +70,7 @@ describe('random inputs of a declared range', () => {
 
   it('an index that the table has not is no legal declaration', async () => {
     const text = 'model M {\n  input ids: i64[N, 64] in 0..60\n  embedding(7, 4)\n  output y\n}';
-    expect(await codesOf(() => verified(text))).toEqual(['RES0805']);
+    expect(await codesOf(() => verified(text))).toEqual(['RES0815']);
   });
 });
 
@@ -92,9 +92,9 @@ describe('sizes that are asked for', () => {
     (await verified(text, { sizes })).cases.map((one) => [one.name, one.inputs.get('x')?.dims]);
 
   it('are those that a source is verified at', async () => {
-    expect(await cases({ x: [2, 3, 12, 5] })).toEqual([['fixed', [2, 3, 12, 5]]]);
+    expect(await cases({ x: [2, 3, 12, 5] })).toEqual(['fixed', 'negative', 'positive'].map((name) => [name, [2, 3, 12, 5]]));
     const partly = await cases({ H: 12, W: 7 });
-    expect(partly.map(([name]) => name)).toEqual(['smallest', 'next odd']);
+    expect(partly.map(([name]) => name)).toEqual(['smallest', 'next odd', 'negative', 'positive']);
     for (const [, dims] of partly) expect(dims?.slice(1)).toEqual([3, 12, 7]);
   });
 
