@@ -49,10 +49,22 @@ function leavesRange({ elem, data }: HostTensor): boolean {
   });
 }
 
+/** Steps of a window over a constant: elements times taps. */
+const mostSteps = 2 ** 28;
+
+/** Taps that an attribute asks for are looked at one by one, however few of them meet an element. */
+function isAffordable(operands: readonly (HostTensor | undefined)[], { kernel }: Attrs): boolean {
+  if (typeof kernel !== 'object') return true;
+  const taps = kernel.reduce<number>((product, k) => product * Number(k), 1);
+  return taps * Math.max(1, operands[0]?.data.length ?? 0) <= mostSteps;
+}
+
 /** The results of an operator on known operands, attributes without symbols. */
 export function evaluateConstant(op: Operator, operands: readonly (HostTensor | undefined)[], attrs: Attrs): Evaluation {
   if (operands.some((x) => x && !isWalkable(x)))
     return { kind: 'refused', condition: 'held', why: `${op.name} of no elements along an axis beyond 2^24` };
+  if (!isAffordable(operands, attrs))
+    return { kind: 'refused', condition: 'held', why: `${op.name} over a window beyond 2^28 steps` };
   try {
     const row = disagreement(op.name, operands, attrs);
     if (row) return { kind: 'refused', condition: 'agreed', why: `${row.name}: ${row.when}` };

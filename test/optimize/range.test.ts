@@ -118,4 +118,13 @@ describe('what does not fit stays as it is', () => {
     };
     expect(await kept({ opset: 20, graph })).toEqual(['DepthToSpace']);
   });
+
+  it('windows that would take hours', async () => {
+    const graph = {
+      output: [value('y', 1)],
+      node: [node('MaxPool', 'x -> y', { kernel_shape: [2 ** 32, 1], auto_pad: 'SAME_UPPER' })],
+      initializer: [floats('x', [1, 1, 2, 2], [1, 2, 3, 4])],
+    };
+    expect((await kept({ opset: 14, graph })).length).toBe(1);
+  });
 });
