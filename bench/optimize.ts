@@ -15,14 +15,14 @@ import { cpus, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import type { FileGraph } from '../src/import/model.ts';
-import { readOnnxFile } from '../src/import/read.ts';
+import { memorySource } from '../src/io/bytes.ts';
 import type { HostTensor } from '../src/ir/types.ts';
+import type { FileGraph } from '../src/onnx/model.ts';
+import { readOnnxFile } from '../src/onnx/read.ts';
 import { compareLatency, median } from '../src/runtime/bench.ts';
 import { randomTensor } from '../src/runtime/inputs.ts';
 import { runtimeVersion } from '../src/runtime/provider.ts';
 import { openSession, type Port } from '../src/runtime/session.ts';
-import { memorySource } from '../src/weights/bytes.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const { values, positionals } = parseArgs({

@@ -8,15 +8,19 @@ import extractTSConfig from 'dependency-cruiser/config-utl/extract-ts-config';
 /** Type-only imports follow the same table. */
 const rooms: Readonly<Record<string, readonly string[]>> = {
   diagnostics: [],
+  io: ['diagnostics'],
   parser: ['diagnostics'],
   ir: ['diagnostics'],
   ops: ['diagnostics', 'ir'],
   elaborate: ['diagnostics', 'parser', 'ir', 'ops'],
-  weights: ['diagnostics', 'ir', 'ops'],
-  passes: ['diagnostics', 'ir', 'ops', 'weights'],
-  import: ['diagnostics', 'ir', 'ops', 'weights'],
-  codegen: ['diagnostics', 'ir', 'ops', 'weights'],
-  runtime: ['diagnostics', 'ir', 'ops', 'weights', 'codegen'],
+  tensor: ['diagnostics', 'io', 'ir', 'ops'],
+  onnx: ['diagnostics', 'io', 'ir', 'ops', 'tensor'],
+  checkpoint: ['diagnostics', 'io', 'ir', 'ops', 'tensor', 'onnx'],
+  passes: ['diagnostics', 'ir', 'ops', 'tensor'],
+  import: ['diagnostics', 'io', 'ir', 'ops', 'tensor', 'onnx'],
+  codegen: ['diagnostics', 'io', 'ir', 'ops', 'tensor', 'onnx', 'checkpoint'],
+  view: ['diagnostics', 'ir'],
+  runtime: ['diagnostics', 'io', 'ir', 'ops', 'tensor', 'onnx', 'codegen'],
   stdlib: [],
 };
 

@@ -1,8 +1,8 @@
 /** The way of a model through the house, as one call: text to graph, weights, passes, ONNX. No file system, no process. */
 
+import { bindWeights, type Comparison, compareWeights } from './checkpoint/bind.ts';
+import { type Checkpoint, openCheckpoint } from './checkpoint/checkpoint.ts';
 import { emitOnnx } from './codegen/emit.ts';
-import type { OnnxModel } from './codegen/onnx.ts';
-import { encodeModel, onnxBytes } from './codegen/write.ts';
 import { chooseModel } from './diagnostics/catalogue/names.ts';
 import { unknownPass } from './diagnostics/catalogue/values.ts';
 import { BugError, type Diagnostic, DiagnosticError, Sink } from './diagnostics/diagnostic.ts';
@@ -11,20 +11,20 @@ import { nearest } from './diagnostics/suggest.ts';
 import type { ContentMaker, Limits } from './elaborate/context.ts';
 import { elaborate, isComplete, modelsOf } from './elaborate/elaborate.ts';
 import { type ImportResolver, loadModule } from './elaborate/modules.ts';
+import type { ByteSource } from './io/bytes.ts';
 import { cloneGraph } from './ir/clone.ts';
 import type { Graph } from './ir/graph.ts';
 import { defaultOpset } from './ir/opset.ts';
 import { type GraphStats, statsOf } from './ir/stats.ts';
 import { verifyGraph } from './ir/verify.ts';
+import type { OnnxModel } from './onnx/onnx.ts';
+import { encodeModel, onnxBytes } from './onnx/write.ts';
 import type { FileNode } from './parser/ast.ts';
 import { parse as parseFile } from './parser/parse.ts';
 import { type Firing, optimize as optimizeGraph, type PassReport, passNames, type Target } from './passes/pipeline.ts';
 import { standardLibrary } from './stdlib/sources.ts';
+import { initial, literal } from './tensor/expr.ts';
 import { version } from './version.ts';
-import { bindWeights, type Comparison, compareWeights } from './weights/bind.ts';
-import type { ByteSource } from './weights/bytes.ts';
-import { type Checkpoint, openCheckpoint } from './weights/checkpoint.ts';
-import { initial, literal } from './weights/expr.ts';
 
 /** 0 no passes, 1 the default, 2 with forms that pay off on some runtimes only. */
 export type OptimizationLevel = 0 | 1 | 2;

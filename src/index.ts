@@ -3,10 +3,7 @@
  * verification and running. Every function reports mistakes of the source as `diagnostics`, as data.
  */
 
-export { type DrawOptions, toDot, toMermaid } from './codegen/draw.ts';
-export type { OnnxModel } from './codegen/onnx.ts';
-export { type SummaryNode, type SummaryOptions, type SummaryTextOptions, summarize, summaryText } from './codegen/summary.ts';
-export { onnxText } from './codegen/text.ts';
+export { type Checkpoint, openCheckpoint } from './checkpoint/checkpoint.ts';
 export {
   build,
   type CheckOptions,
@@ -25,10 +22,13 @@ export {
 export { type Code, type Diagnostic, DiagnosticError, type Note, type Severity } from './diagnostics/diagnostic.ts';
 export { explain, render, toJson } from './diagnostics/render.ts';
 export { type Position, positionOf, type SourceFile, type Span } from './diagnostics/source.ts';
+export { type ByteSource, memorySource } from './io/bytes.ts';
 export type { Graph } from './ir/graph.ts';
 export { printGraph } from './ir/print.ts';
 export type { GraphStats } from './ir/stats.ts';
 export type { ElemType, HostTensor, TensorType } from './ir/types.ts';
+export type { OnnxModel } from './onnx/onnx.ts';
+export { onnxText } from './onnx/text.ts';
 export {
   type ForeignGroup,
   type OperatorChange,
@@ -43,5 +43,5 @@ export { format } from './parser/format.ts';
 export { parse } from './parser/parse.ts';
 export { type Firing, type PassReport, passNames, type Target } from './passes/pipeline.ts';
 export { version } from './version.ts';
-export { type ByteSource, memorySource } from './weights/bytes.ts';
-export { type Checkpoint, openCheckpoint } from './weights/checkpoint.ts';
+export { type DrawOptions, toDot, toMermaid } from './view/draw.ts';
+export { type SummaryNode, type SummaryOptions, type SummaryTextOptions, summarize, summaryText } from './view/summary.ts';

@@ -1,17 +1,17 @@
 /** rescc in Node: the API of `rescc`, and what needs files or onnxruntime. */
 import type { Value } from './ir/graph.ts';
 import type { HostTensor } from './ir/types.ts';
-import { exprOf, materialize } from './weights/expr.ts';
+import { exprOf, materialize } from './tensor/expr.ts';
 
 export { type WriteOptions, type Written, writeModel } from './codegen/node/write-file.ts';
 export * from './index.ts';
+export { fileSource } from './io/node/file-source.ts';
 export { type EquivalenceOptions, type EquivalenceReport, type Rewrite, verifyOptimized } from './runtime/equivalence.ts';
 export { npyBytes, parseNpy } from './runtime/npy.ts';
 export type { Provider } from './runtime/provider.ts';
 export { type Ranked, type RunOptions, type RunResult, runModel, topK } from './runtime/run.ts';
 export { type VerifyOptions, type VerifyReport, verifyModel } from './runtime/verify.ts';
 export { verifyTable } from './runtime/verify-table.ts';
-export { fileSource } from './weights/node/file-source.ts';
 
 /** The content of a constant of a graph, in float64, row-major: what `verifyModel` asks for. Reports a checkpoint that cannot be read by `DiagnosticError`. */
 export function constantOf(value: Value): Promise<HostTensor> {

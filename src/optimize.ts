@@ -1,26 +1,26 @@
 /** The way of an ONNX file through the house, as one call: file to graph, passes, ONNX. No file system, no process. */
 
 import { emitOnnx } from './codegen/emit.ts';
-import type { OnnxGraph, OnnxModel } from './codegen/onnx.ts';
-import { encodeModel, onnxBytes } from './codegen/write.ts';
 import { type OptimizationLevel, type OptimizeOptions, optimize } from './compile.ts';
 import { opsetTooLow, shapeMisfit } from './diagnostics/catalogue/cli.ts';
 import { cannotUpgrade } from './diagnostics/catalogue/import.ts';
 import { type Diagnostic, DiagnosticError, fail, Sink } from './diagnostics/diagnostic.ts';
-import { inlineFunctions } from './import/functions.ts';
 import { type ImportedModel, type ImportOptions, importOnnx, type LeftForeign } from './import/import.ts';
-import type { FileDim, FileGraph, FileValue, OnnxFile } from './import/model.ts';
 import type { NarrowedInput } from './import/narrowed.ts';
-import { readOnnxFile } from './import/read.ts';
-import { upgradeFile } from './import/upgrade.ts';
+import { type ByteSource, memorySource } from './io/bytes.ts';
 import { cloneGraph } from './ir/clone.ts';
 import type { Graph } from './ir/graph.ts';
 import { maxOpset, minOpset, oldestOpset } from './ir/opset.ts';
 import { type GraphStats, statsOf } from './ir/stats.ts';
+import { inlineFunctions } from './onnx/functions.ts';
+import type { FileDim, FileGraph, FileValue, OnnxFile } from './onnx/model.ts';
+import type { OnnxGraph, OnnxModel } from './onnx/onnx.ts';
+import { readOnnxFile } from './onnx/read.ts';
+import { upgradeFile } from './onnx/upgrade.ts';
+import { encodeModel, onnxBytes } from './onnx/write.ts';
 import { mergeEqualWeights } from './passes/equal-weights.ts';
 import type { PassReport } from './passes/pipeline.ts';
 import { version } from './version.ts';
-import { type ByteSource, memorySource } from './weights/bytes.ts';
 
 /** How an ONNX file is optimised. */
 export interface OptimizeOnnxOptions extends OptimizeOptions {

@@ -1,18 +1,18 @@
 /** `rescc model.res -o model.onnx`: compiles, writes, and says in a few lines what it did. */
 import { basename } from 'node:path';
 import type { Command } from 'commander';
-import { toDot, toSvg } from '../codegen/draw.ts';
 import { writeModel, writeSafetensors } from '../codegen/node/write-file.ts';
 import { encodeSafetensors, safetensorsOf } from '../codegen/safetensors.ts';
-import { maddsText } from '../codegen/summary.ts';
-import { onnxText } from '../codegen/text.ts';
 import { type CompileReport, type CompileResult, check, compile } from '../compile.ts';
 import { badOption, noTarget } from '../diagnostics/catalogue/cli.ts';
 import { type Diagnostic, DiagnosticError, fail } from '../diagnostics/diagnostic.ts';
 import type { Graph } from '../ir/graph.ts';
 import { printGraph } from '../ir/print.ts';
+import { onnxText } from '../onnx/text.ts';
 import { astText } from '../parser/print-ast.ts';
 import { explainRule, type PassReport, passNames } from '../passes/pipeline.ts';
+import { toDot, toSvg } from '../view/draw.ts';
+import { maddsText } from '../view/summary.ts';
 import { readSource, writeWhole } from './files.ts';
 import { peakMemory } from './memory.ts';
 import {

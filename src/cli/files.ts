@@ -5,8 +5,8 @@ import { cannotRead, cannotWrite, wrongKind } from '../diagnostics/catalogue/cli
 import { type Diagnostic, DiagnosticError, fail } from '../diagnostics/diagnostic.ts';
 import type { SourceFile } from '../diagnostics/source.ts';
 import type { ImportResolver } from '../elaborate/modules.ts';
+import { openPlain, openStream, readAll, Unreadable } from '../io/node/open-file.ts';
 import { decodeUtf8 } from '../parser/parse.ts';
-import { openPlain, openStream, readAll, Unreadable } from '../weights/node/open-file.ts';
 
 const reasons: Readonly<Record<string, readonly [string, string]>> = {
   ENOENT: ['no such file', 'check the path'],

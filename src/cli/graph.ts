@@ -1,10 +1,10 @@
 /** `rescc graph -o net.svg|.dot|.mmd`: draws the network, blocks as boxes and shortcuts beside them. */
 import { extname } from 'node:path';
 import type { Command } from 'commander';
-import { toDot, toMermaid, toSvg } from '../codegen/draw.ts';
 import { build, optimize } from '../compile.ts';
 import { badOption } from '../diagnostics/catalogue/cli.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
+import { toDot, toMermaid, toSvg } from '../view/draw.ts';
 import { readSource, writeWhole } from './files.ts';
 import {
   compileOptions,

@@ -1,9 +1,9 @@
 /** The report of `rescc optimize`: what a file was and what it is now, for people and as data. */
 
-import { maddsText } from '../codegen/summary.ts';
 import { wrapped } from '../diagnostics/wrap.ts';
 import { shapeOfFile } from '../import/narrowed.ts';
 import type { OptimizeReport } from '../optimize.ts';
+import { maddsText } from '../view/summary.ts';
 import { bytesText, grouped, passesJson, statsJson } from './compile.ts';
 
 /** What was written, where something was. */

@@ -2,21 +2,21 @@
 
 import { extname } from 'node:path';
 import type { Command } from 'commander';
-import { toDot, toSvg } from '../codegen/draw.ts';
-import { onnxText } from '../codegen/text.ts';
 import { badOption, noTarget, wrongKind } from '../diagnostics/catalogue/cli.ts';
 import { bug, DiagnosticError, fail } from '../diagnostics/diagnostic.ts';
+import type { ByteSource } from '../io/bytes.ts';
+import { fileSource } from '../io/node/file-source.ts';
 import type { Graph } from '../ir/graph.ts';
 import { minOpset } from '../ir/opset.ts';
 import { printGraph } from '../ir/print.ts';
+import { onnxText } from '../onnx/text.ts';
 import { type OptimizeOnnxOptions, type OptimizeResult, optimizeOnnx } from '../optimize.ts';
 import { explainRule, passNames } from '../passes/pipeline.ts';
 import { type EquivalenceReport, verifyOptimized } from '../runtime/equivalence.ts';
 import { providers } from '../runtime/provider.ts';
 import { verifyTable } from '../runtime/verify-table.ts';
-import type { ByteSource } from '../weights/bytes.ts';
-import { exprOf, materialize } from '../weights/expr.ts';
-import { fileSource } from '../weights/node/file-source.ts';
+import { exprOf, materialize } from '../tensor/expr.ts';
+import { toDot, toSvg } from '../view/draw.ts';
 import { refuse, type TargetFlags, text, write } from './compile.ts';
 import { readBytes } from './files.ts';
 import { peakMemory } from './memory.ts';

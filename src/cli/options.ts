@@ -5,9 +5,9 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { CompileOptions, OptimizationLevel } from '../compile.ts';
 import { badOption } from '../diagnostics/catalogue/cli.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
+import { fileSource } from '../io/node/file-source.ts';
 import { maxOpset, minOpset } from '../ir/opset.ts';
 import { passNames } from '../passes/pipeline.ts';
-import { fileSource } from '../weights/node/file-source.ts';
 import { readSource, resolveImport } from './files.ts';
 
 export interface ModelFlags {

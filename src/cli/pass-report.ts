@@ -1,6 +1,7 @@
 /** Tables of what the passes did and refused, for --stats and --explain. */
-import { maddsText } from '../codegen/summary.ts';
+
 import type { PassReport } from '../passes/pipeline.ts';
+import { maddsText } from '../view/summary.ts';
 
 function table(rows: readonly (readonly string[])[], leftColumns: number): string {
   const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));

@@ -1,8 +1,8 @@
 /** `rescc summary`: the tree of scopes with output shapes, parameters and multiply-adds, symbols left symbolic. */
 import type { Command } from 'commander';
-import { type SummaryNode, summarize, summaryText } from '../codegen/summary.ts';
 import { build } from '../compile.ts';
 import { typeText } from '../ir/types.ts';
+import { type SummaryNode, summarize, summaryText } from '../view/summary.ts';
 import { readSource } from './files.ts';
 import { compileOptions, type ModelFlags, type OutputFlags, wholeNumber, withModel, withOutput } from './options.ts';
 import { columns, out, report, stopOnErrors } from './output.ts';

@@ -1,12 +1,12 @@
 /** `rescc weights FILE`: lists a checkpoint, or compares it with a model. Reads names, types and shapes, never a tensor's numbers. */
 import type { Command } from 'commander';
+import type { Compared, Match } from '../checkpoint/bind.ts';
+import { type Checkpoint, openCheckpoint, type TensorDict } from '../checkpoint/checkpoint.ts';
 import { matchWeights } from '../compile.ts';
 import { badOption } from '../diagnostics/catalogue/cli.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
+import { fileSource } from '../io/node/file-source.ts';
 import { elemBytes, elementCount } from '../ir/types.ts';
-import type { Compared, Match } from '../weights/bind.ts';
-import { type Checkpoint, openCheckpoint, type TensorDict } from '../weights/checkpoint.ts';
-import { fileSource } from '../weights/node/file-source.ts';
 import { bytesText } from './compile.ts';
 import { readSource } from './files.ts';
 import {

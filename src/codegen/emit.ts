@@ -18,8 +18,8 @@ import { declarationsOf } from '../ir/ranges.ts';
 import type { Target } from '../ir/target.ts';
 import { type ElemType, elementCount, type ForeignType, type HostTensor, type TensorType } from '../ir/types.ts';
 import { elementText } from '../ir/wide.ts';
-import { asExpr, exprOf, pad, sourcesOf, transpose, type WeightExpr } from '../weights/expr.ts';
-import type { OnnxGraph, OnnxInitializer, OnnxModel, OnnxNode, OnnxNodeAttr, OnnxValue } from './onnx.ts';
+import type { OnnxGraph, OnnxInitializer, OnnxModel, OnnxNode, OnnxNodeAttr, OnnxValue } from '../onnx/onnx.ts';
+import { asExpr, exprOf, pad, sourcesOf, transpose, type WeightExpr } from '../tensor/expr.ts';
 
 /** What goes back of an imported file besides its graph. */
 export interface EmitSource {

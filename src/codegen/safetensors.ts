@@ -2,13 +2,14 @@
  * A graph's parameters as a safetensors file, under their paths, in constant memory. Source: github huggingface/safetensors, whose own
  * writer's order (widest elements first, then by name) and padding are kept, so that it writes the same bytes for the same tensors.
  */
+
+import { parametersOf } from '../checkpoint/bind.ts';
 import { elemFacts } from '../ir/elem.ts';
 import type { Graph } from '../ir/graph.ts';
 import { elemBytes, elementCount } from '../ir/types.ts';
-import { parametersOf } from '../weights/bind.ts';
-import { exprOf, sourcesOf, type WeightExpr } from '../weights/expr.ts';
-import { utf8Size, WireWriter } from './wire.ts';
-import { type StopSignal, tensorPieces } from './write.ts';
+import { utf8Size, WireWriter } from '../onnx/wire-writer.ts';
+import { type StopSignal, tensorPieces } from '../onnx/write.ts';
+import { exprOf, sourcesOf, type WeightExpr } from '../tensor/expr.ts';
 
 interface NamedWeight {
   readonly name: string;

@@ -6,11 +6,11 @@ import { hostOf, type Node, type Value } from '../ir/graph.ts';
 import { isFoldable } from '../ir/operator.ts';
 import { roundTo } from '../ir/round.ts';
 import { type HostTensor, isFloat } from '../ir/types.ts';
+import type { FileAttribute } from '../onnx/model.ts';
 import { evaluateConstant } from '../ops/evaluate.ts';
 import { Attributes, type OnnxAttribute, type OnnxEvaluator } from '../ops/onnx/call.ts';
 import { onnxEvaluators } from '../ops/onnx/table.ts';
 import type { Guess } from './foreign-types.ts';
-import type { FileAttribute } from './model.ts';
 import type { NodeView } from './node-view.ts';
 
 /** 64 KiB of the widest type. */

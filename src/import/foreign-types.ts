@@ -7,9 +7,9 @@ import { Dim, DimOverflow } from '../ir/dim.ts';
 import { elemFacts, elemOfDataType, otherElem } from '../ir/elem.ts';
 import type { Graph, Value } from '../ir/graph.ts';
 import type { ElemType, ForeignType, TensorType } from '../ir/types.ts';
+import type { FileType } from '../onnx/model.ts';
 import { NotLifted } from './lift.ts';
 import { axisFrom } from './lifts/common.ts';
-import type { FileType } from './model.ts';
 import type { NodeView } from './node-view.ts';
 
 /** A type as far as it is known. */

@@ -15,6 +15,7 @@ import {
   wrongSize,
 } from '../diagnostics/catalogue/import.ts';
 import { bug, fail } from '../diagnostics/diagnostic.ts';
+import { memorySource } from '../io/bytes.ts';
 import { Dim, parseDim } from '../ir/dim.ts';
 import type { ForeignAttribute, LazyBytes } from '../ir/foreign.ts';
 import { Graph, hostOf, type Node, type Origin, type Value } from '../ir/graph.ts';
@@ -22,11 +23,12 @@ import type { AttrValue, Operator } from '../ir/operator.ts';
 import { type Declarations, declarationKeys, rangeProblem, readDeclarations, type ValueRange } from '../ir/ranges.ts';
 import { type ElemType, foreignTypeOf, type HostTensor, isFloat, type TensorType } from '../ir/types.ts';
 import { tensorOfIntegers } from '../ir/wide.ts';
+import type { FileGraph, FileNode, FileTensor, FileType, OnnxFile } from '../onnx/model.ts';
+import { inOrder } from '../onnx/order.ts';
 import { evaluateConstant, refusalOf } from '../ops/evaluate.ts';
 import { foreignOperator } from '../ops/foreign.ts';
-import { memorySource } from '../weights/bytes.ts';
-import { literal, type WeightExpr } from '../weights/expr.ts';
-import { relabel } from '../weights/stored.ts';
+import { literal, type WeightExpr } from '../tensor/expr.ts';
+import { relabel } from '../tensor/stored.ts';
 import { ConstantNumbers, evaluationOf, isWorthKnowing, rounded } from './ahead.ts';
 import {
   type Guess,
@@ -40,10 +42,8 @@ import {
 } from './foreign-types.ts';
 import { type LiftBuilder, NotLifted } from './lift.ts';
 import { lifts } from './lifts/table.ts';
-import type { FileGraph, FileNode, FileTensor, FileType, OnnxFile } from './model.ts';
 import { type NarrowedInput, narrowedInputs } from './narrowed.ts';
 import { NodeView } from './node-view.ts';
-import { inOrder } from './order.ts';
 import { liveNames, mostAttempts, Pins, type Place, type Reader } from './refine.ts';
 import { type Elements, KnownElements } from './sizes.ts';
 

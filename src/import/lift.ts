@@ -6,8 +6,8 @@ import type { Dim } from '../ir/dim.ts';
 import type { Value } from '../ir/graph.ts';
 import type { AttrValue, Operator } from '../ir/operator.ts';
 import type { HostTensor } from '../ir/types.ts';
-import type { WeightExpr } from '../weights/expr.ts';
-import type { FileAttribute, FileTensor } from './model.ts';
+import type { FileAttribute, FileTensor } from '../onnx/model.ts';
+import type { WeightExpr } from '../tensor/expr.ts';
 
 /** The node that is lifted, its attributes by name and kind with a default where the specification has one. */
 export interface LiftNode {

@@ -3,7 +3,7 @@
  * because a node that runs every time takes nothing else. Found by comparing what the file declares with the graph, whatever the import did.
  */
 import type { Graph } from '../ir/graph.ts';
-import type { FileDim, FileGraph } from './model.ts';
+import type { FileDim, FileGraph } from '../onnx/model.ts';
 
 /** An input with fewer sizes than the file gives it. */
 export interface NarrowedInput {

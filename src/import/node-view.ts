@@ -1,7 +1,7 @@
 /** A node of the file as lifts and shape rules read it: attributes by name and kind, operands as values of the graph. */
 import type { Value } from '../ir/graph.ts';
+import type { FileAttribute, FileNode, FileTensor } from '../onnx/model.ts';
 import { type LiftNode, NotLifted } from './lift.ts';
-import type { FileAttribute, FileNode, FileTensor } from './model.ts';
 
 function integer(value: bigint, name: string): number {
   const n = Number(value);

@@ -7,8 +7,8 @@
  * in it speaks for values of that body alone, and a node whose results reach no output need not run anywhere.
  */
 import type { ElemType } from '../ir/types.ts';
-import type { FileGraph } from './model.ts';
-import { namesRead } from './order.ts';
+import type { FileGraph } from '../onnx/model.ts';
+import { namesRead } from '../onnx/order.ts';
 
 /** Attempts after which the rest stays open; each one learns from all before. */
 export const mostAttempts = 8;

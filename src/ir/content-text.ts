@@ -1,6 +1,6 @@
 /**
  * Words shared by the printer and the reader of graphs: names, numbers, and the text form of weight expressions, whose grammar
- * stands in `src/weights/expr.ts`. In a graph an expression may also be `#7`, a name that a line of the graph defines.
+ * stands in `src/tensor/expr.ts`. In a graph an expression may also be `#7`, a name that a line of the graph defines.
  */
 import { type ElemType, isElemType } from './types.ts';
 

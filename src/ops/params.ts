@@ -309,7 +309,7 @@ export function elem(options: Options<ElemType>): ParamSpec<ElemType> {
   });
 }
 
-/** How a parameter begins: `normal(std=0.02)`, `kaiming_normal`, `zeros` … Plain data; `src/weights/init.ts` computes it. */
+/** How a parameter begins: `normal(std=0.02)`, `kaiming_normal`, `zeros` … Plain data; `src/tensor/init.ts` computes it. */
 export interface InitSpec {
   readonly init: true;
   readonly kind:

@@ -1,7 +1,7 @@
 /** Questions that the conditions of several rules ask. None of them mutates; each answers yes only where it can show it. */
 import type { Node, Value } from '../ir/graph.ts';
 import { elementCount } from '../ir/types.ts';
-import type { WeightExpr } from '../weights/expr.ts';
+import type { WeightExpr } from '../tensor/expr.ts';
 import { bytesOf } from './driver.ts';
 
 /** The node that makes a value, if it stands in the same graph as `reader`: no rule moves work across the border of a loop's body. */

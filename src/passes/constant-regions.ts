@@ -9,7 +9,7 @@ import { roundTo } from '../ir/round.ts';
 import { elemBytes, sameType, staticDims } from '../ir/types.ts';
 import { graphsIn } from '../ir/walk.ts';
 import { evaluateConstant } from '../ops/evaluate.ts';
-import { exprOf, materializeSync, type WeightExpr } from '../weights/expr.ts';
+import { exprOf, materializeSync, type WeightExpr } from '../tensor/expr.ts';
 import { isConstant } from './conditions.ts';
 import { contentOf, foldLimit, isStatic, lazyResult } from './constant-values.ts';
 import { bytesOf, costOf } from './driver.ts';

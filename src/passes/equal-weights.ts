@@ -11,9 +11,9 @@ import type { Graph, Value } from '../ir/graph.ts';
 import { elemBytes } from '../ir/types.ts';
 import { graphsIn } from '../ir/walk.ts';
 import { isWideElem, wideArray } from '../ir/wide.ts';
-import { chunkElements, exprOf, type WeightExpr } from '../weights/expr.ts';
-import { encode, encodeIntegers } from '../weights/round.ts';
-import { spanOf } from '../weights/stored.ts';
+import { chunkElements, exprOf, type WeightExpr } from '../tensor/expr.ts';
+import { encode, encodeIntegers } from '../tensor/round.ts';
+import { spanOf } from '../tensor/stored.ts';
 
 /** Elements that the first hash sees. */
 const beginning = 1024;

@@ -1,9 +1,9 @@
 /** Which providers this machine has, found out by running one node on each: `--ep auto`. */
 
-import type { OnnxModel } from '../codegen/onnx.ts';
-import { onnxBytes } from '../codegen/write.ts';
 import { DiagnosticError } from '../diagnostics/diagnostic.ts';
 import { irVersionOf } from '../ir/opset.ts';
+import type { OnnxModel } from '../onnx/onnx.ts';
+import { onnxBytes } from '../onnx/write.ts';
 import { type Provider, providers } from './provider.ts';
 import { openSession } from './session.ts';
 

@@ -7,11 +7,11 @@
  */
 import * as catalogue from '../diagnostics/catalogue/runtime.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
+import { readAll, Unreadable } from '../io/node/open-file.ts';
 import type { Dim } from '../ir/dim.ts';
 import type { ValueRange } from '../ir/ranges.ts';
 import { roundTo } from '../ir/round.ts';
 import { type ElemType, elementCount, type HostTensor, isFloat, type TensorType, typeText } from '../ir/types.ts';
-import { readAll, Unreadable } from '../weights/node/open-file.ts';
 import { jpegOrientation, jpegProblem, orient, orientationTexts, pngEnd } from './picture-files.ts';
 
 /** Rows from the top, three bytes per pixel. */

@@ -1,13 +1,13 @@
 /** Files as inputs of a model: PNG, JPEG and .npy, told apart by content, and what is to be said of them. */
 import { imageFormat, inputMisfit, inputNames } from '../diagnostics/catalogue/runtime.ts';
 import { type Diagnostic, fail } from '../diagnostics/diagnostic.ts';
+import { memorySource } from '../io/bytes.ts';
+import { fileSource } from '../io/node/file-source.ts';
 import { Dim, parseDim } from '../ir/dim.ts';
 import type { Graph } from '../ir/graph.ts';
 import { type Declarations, rangeProblem, readDeclarations } from '../ir/ranges.ts';
 import type { HostTensor, TensorType } from '../ir/types.ts';
-import { memorySource } from '../weights/bytes.ts';
-import { fileSource } from '../weights/node/file-source.ts';
-import { readOnnxMetadata } from '../weights/onnx-metadata.ts';
+import { readOnnxMetadata } from '../onnx/metadata.ts';
 import { decodeImage, type ImageOptions, imageFormatOf, imageInput, readBytes, takesImages } from './images.ts';
 import { isNpy, parseNpy } from './npy.ts';
 import { checkAsked, checkPromises, rangeWarning, type Signature } from './promises.ts';

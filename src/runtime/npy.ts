@@ -6,7 +6,7 @@ import * as catalogue from '../diagnostics/catalogue/runtime.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { elemFacts, elemsBy } from '../ir/elem.ts';
 import { type ElemType, elemBytes, elementCount, type HostTensor } from '../ir/types.ts';
-import { decodeTensor, encodeTensor } from '../weights/round.ts';
+import { decodeTensor, encodeTensor } from '../tensor/round.ts';
 
 const magic = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
 /** A header has some 100 bytes; a larger one is damage. */

@@ -7,13 +7,13 @@ import { constants, rmSync } from 'node:fs';
 import { access, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import type { OnnxModel } from '../codegen/onnx.ts';
 import * as catalogue from '../diagnostics/catalogue/runtime.ts';
 import { DiagnosticError, type DiagnosticKind, fail, makeDiagnostic, type Report } from '../diagnostics/diagnostic.ts';
 import { elemFacts, elemsBy } from '../ir/elem.ts';
 import type { Graph, Origin } from '../ir/graph.ts';
 import { type ElemType, elementCount, type HostTensor } from '../ir/types.ts';
-import { decodeTensor, encodeTensor } from '../weights/round.ts';
+import type { OnnxModel } from '../onnx/onnx.ts';
+import { decodeTensor, encodeTensor } from '../tensor/round.ts';
 import { misfitHint } from './inputs.ts';
 import {
   adapterHint,

@@ -7,13 +7,13 @@
  * Errors and their bounds: compare.ts.
  */
 import { emitOnnx } from '../codegen/emit.ts';
-import type { OnnxModel } from '../codegen/onnx.ts';
-import { onnxBytes } from '../codegen/write.ts';
 import * as catalogue from '../diagnostics/catalogue/runtime.ts';
 import { type Diagnostic, DiagnosticError, fail, Sink } from '../diagnostics/diagnostic.ts';
 import type { Graph, Value } from '../ir/graph.ts';
 import type { Target } from '../ir/target.ts';
 import type { ElemType, HostTensor } from '../ir/types.ts';
+import type { OnnxModel } from '../onnx/onnx.ts';
+import { onnxBytes } from '../onnx/write.ts';
 import { EvaluationError, evaluateGraph, evaluateNode } from '../ops/reference.ts';
 import { blame, crashOf, isCrash } from './blame.ts';
 import { bounds, exponent, type OutputError, precisionOf } from './compare.ts';

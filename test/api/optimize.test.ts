@@ -1,16 +1,16 @@
 /** `optimizeOnnx` and `verifyOptimized` as programs call them. */
 import { beforeAll, describe, expect, test, vi } from 'vitest';
-import type { OnnxModel } from '../../src/codegen/onnx.ts';
 import { compile } from '../../src/compile.ts';
+import { memorySource } from '../../src/io/bytes.ts';
 import type { Graph } from '../../src/ir/graph.ts';
 import { printGraph } from '../../src/ir/print.ts';
 import { constantOf, optimize } from '../../src/node.ts';
+import type { OnnxModel } from '../../src/onnx/onnx.ts';
 import { type OptimizeOnnxOptions, type OptimizeReport, type OptimizeResult, optimizeOnnx } from '../../src/optimize.ts';
 import { NameTable, runRules } from '../../src/passes/driver.ts';
 import type { PassReport } from '../../src/passes/pipeline.ts';
 import { Fuel, type Rule, rule } from '../../src/passes/rule.ts';
 import { type EquivalenceReport, verifyOptimized } from '../../src/runtime/equivalence.ts';
-import { memorySource } from '../../src/weights/bytes.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 

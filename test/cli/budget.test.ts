@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { deflateSync } from 'fflate';
 import proto from 'onnx-proto';
 import { afterAll, describe, expect, test } from 'vitest';
-import { bytesOf, type Part, safetensorsOf, zipOf } from '../weights/helpers.ts';
+import { bytesOf, type Part, safetensorsOf, zipOf } from '../checkpoint/helpers.ts';
 import { folder, rescc } from './rescc.ts';
 
 const { onnx } = proto;

@@ -14,8 +14,8 @@ import {
 import { join } from 'node:path';
 import proto from 'onnx-proto';
 import { afterAll, describe, expect, test } from 'vitest';
+import { safetensorsOf } from '../checkpoint/helpers.ts';
 import { golden } from '../golden.ts';
-import { safetensorsOf } from '../weights/helpers.ts';
 import { binary, environment, folder, rescc } from './rescc.ts';
 
 const { onnx } = proto;

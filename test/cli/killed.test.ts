@@ -8,10 +8,10 @@ import { copyFileSync, existsSync, readdirSync, readFileSync, renameSync, rmSync
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openCheckpoint } from '../../src/checkpoint/checkpoint.ts';
+import { fileSource } from '../../src/io/node/file-source.ts';
 import { openSession } from '../../src/runtime/session.ts';
-import { openCheckpoint } from '../../src/weights/checkpoint.ts';
-import { materialize } from '../../src/weights/expr.ts';
-import { fileSource } from '../../src/weights/node/file-source.ts';
+import { materialize } from '../../src/tensor/expr.ts';
 import { binary, environment, folder } from './rescc.ts';
 
 const here = folder({

@@ -1,11 +1,11 @@
 /** Parameters written as safetensors: by the reader of this house, and by the bytes that the format's own writer gives. */
 import { expect, test } from 'vitest';
+import { openCheckpoint } from '../../src/checkpoint/checkpoint.ts';
 import { encodeSafetensors, safetensorsOf } from '../../src/codegen/safetensors.ts';
 import { build, compile } from '../../src/compile.ts';
+import { memorySource } from '../../src/io/bytes.ts';
 import type { Graph } from '../../src/ir/graph.ts';
-import { memorySource } from '../../src/weights/bytes.ts';
-import { openCheckpoint } from '../../src/weights/checkpoint.ts';
-import { materialize } from '../../src/weights/expr.ts';
+import { materialize } from '../../src/tensor/expr.ts';
 
 async function bytesOf(graph: Graph | undefined): Promise<Uint8Array> {
   if (!graph) throw new Error('no graph');

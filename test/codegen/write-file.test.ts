@@ -18,9 +18,9 @@ import * as ort from 'onnxruntime-node';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { emitOnnx } from '../../src/codegen/emit.ts';
 import { writeModel } from '../../src/codegen/node/write-file.ts';
-import type { OnnxModel } from '../../src/codegen/onnx.ts';
-import { modelSize, onnxBytes } from '../../src/codegen/write.ts';
 import { DiagnosticError } from '../../src/diagnostics/diagnostic.ts';
+import type { OnnxModel } from '../../src/onnx/onnx.ts';
+import { modelSize, onnxBytes } from '../../src/onnx/write.ts';
 import { decodeModel } from './decode.ts';
 import { Maker, noise, type } from './models.ts';
 

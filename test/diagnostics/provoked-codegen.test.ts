@@ -3,22 +3,22 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { toSvg } from '../../src/codegen/draw.ts';
 import { emitOnnx } from '../../src/codegen/emit.ts';
 import { type WriteOptions, writeModel } from '../../src/codegen/node/write-file.ts';
-import type { OnnxModel } from '../../src/codegen/onnx.ts';
-import { onnxBytes } from '../../src/codegen/write.ts';
 import { build, compile, optimize } from '../../src/compile.ts';
 import { type Diagnostic, DiagnosticError, Sink } from '../../src/diagnostics/diagnostic.ts';
 import { render } from '../../src/diagnostics/render.ts';
+import { memorySource } from '../../src/io/bytes.ts';
 import type { Graph } from '../../src/ir/graph.ts';
 import { readGraph } from '../../src/ir/read.ts';
 import { elementCount } from '../../src/ir/types.ts';
+import type { OnnxModel } from '../../src/onnx/onnx.ts';
+import { onnxBytes } from '../../src/onnx/write.ts';
 import { operatorByName } from '../../src/ops/registry.ts';
-import { memorySource } from '../../src/weights/bytes.ts';
-import { buildExpr, leaf } from '../../src/weights/expr.ts';
+import { buildExpr, leaf } from '../../src/tensor/expr.ts';
+import { toSvg } from '../../src/view/draw.ts';
+import { safetensorsOf } from '../checkpoint/helpers.ts';
 import { golden, goldenFolder } from '../golden.ts';
-import { safetensorsOf } from '../weights/helpers.ts';
 
 /** Compares what is printed with the golden file, whose name begins with the code of the first diagnostic. */
 async function keep(name: string, run: () => unknown): Promise<void> {

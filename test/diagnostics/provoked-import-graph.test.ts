@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { type Diagnostic, DiagnosticError } from '../../src/diagnostics/diagnostic.ts';
 import { render } from '../../src/diagnostics/render.ts';
 import { importOnnx } from '../../src/import/import.ts';
-import type { FileNode } from '../../src/import/model.ts';
+import type { FileNode } from '../../src/onnx/model.ts';
 import { golden } from '../golden.ts';
 import { fileOf, type GraphParts, node, typed } from '../import/build.ts';
 

@@ -2,11 +2,11 @@
 import { expect, test } from 'vitest';
 import { type Diagnostic, DiagnosticError } from '../../src/diagnostics/diagnostic.ts';
 import { render } from '../../src/diagnostics/render.ts';
-import { inlineFunctions } from '../../src/import/functions.ts';
-import { readOnnxFile } from '../../src/import/read.ts';
-import { upgradeFile } from '../../src/import/upgrade.ts';
-import { memorySource } from '../../src/weights/bytes.ts';
-import { materialize } from '../../src/weights/expr.ts';
+import { memorySource } from '../../src/io/bytes.ts';
+import { inlineFunctions } from '../../src/onnx/functions.ts';
+import { readOnnxFile } from '../../src/onnx/read.ts';
+import { upgradeFile } from '../../src/onnx/upgrade.ts';
+import { materialize } from '../../src/tensor/expr.ts';
 import { golden } from '../golden.ts';
 import { floats, longs, modelBytes, node, type Parts, value } from '../import/onnx-bytes.ts';
 

@@ -8,8 +8,6 @@ import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterAll, describe, expect, test, vi } from 'vitest';
 import { emitOnnx } from '../../src/codegen/emit.ts';
-import type { OnnxModel } from '../../src/codegen/onnx.ts';
-import { onnxBytes } from '../../src/codegen/write.ts';
 import { build } from '../../src/compile.ts';
 import { type Diagnostic, DiagnosticError, Sink } from '../../src/diagnostics/diagnostic.ts';
 import { render } from '../../src/diagnostics/render.ts';
@@ -18,6 +16,8 @@ import type { Graph } from '../../src/ir/graph.ts';
 import type { ValueRange } from '../../src/ir/ranges.ts';
 import { readGraph } from '../../src/ir/read.ts';
 import type { ElemType, HostTensor, TensorType } from '../../src/ir/types.ts';
+import type { OnnxModel } from '../../src/onnx/onnx.ts';
+import { onnxBytes } from '../../src/onnx/write.ts';
 import { operatorByName } from '../../src/ops/registry.ts';
 import { decodeImage, type Image, imageInput, pngFiles, readImage } from '../../src/runtime/images.ts';
 import { smallestBindings } from '../../src/runtime/inputs.ts';
@@ -27,7 +27,7 @@ import { adapterHint, type Provider } from '../../src/runtime/provider.ts';
 import { outputPictures, parseLabels, readLabels, runModel, topK } from '../../src/runtime/run.ts';
 import { openSession, toOrt } from '../../src/runtime/session.ts';
 import { type VerifyOptions, verifyModel } from '../../src/runtime/verify.ts';
-import { buildExpr, exprOf, leaf, materialize } from '../../src/weights/expr.ts';
+import { buildExpr, exprOf, leaf, materialize } from '../../src/tensor/expr.ts';
 import { golden } from '../golden.ts';
 
 // Processes are started; on a busy machine that takes its time.

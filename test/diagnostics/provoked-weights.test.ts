@@ -6,20 +6,20 @@ import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { bindWeights } from '../../src/checkpoint/bind.ts';
+import { openCheckpoint } from '../../src/checkpoint/checkpoint.ts';
 import { build } from '../../src/compile.ts';
 import { type Diagnostic, DiagnosticError, Sink } from '../../src/diagnostics/diagnostic.ts';
 import { render } from '../../src/diagnostics/render.ts';
+import { memorySource } from '../../src/io/bytes.ts';
+import { fileSource } from '../../src/io/node/file-source.ts';
 import type { Graph } from '../../src/ir/graph.ts';
 import { readGraph } from '../../src/ir/read.ts';
 import { operatorByName } from '../../src/ops/registry.ts';
-import { bindWeights } from '../../src/weights/bind.ts';
-import { memorySource } from '../../src/weights/bytes.ts';
-import { openCheckpoint } from '../../src/weights/checkpoint.ts';
-import { buildExpr, cast, exprOf, leaf, literal, materialize } from '../../src/weights/expr.ts';
-import { fileSource } from '../../src/weights/node/file-source.ts';
-import { encode } from '../../src/weights/round.ts';
+import { buildExpr, cast, exprOf, leaf, literal, materialize } from '../../src/tensor/expr.ts';
+import { encode } from '../../src/tensor/round.ts';
+import { bytesOf, le, type Part, safetensorsOf, torchZip, zipOf } from '../checkpoint/helpers.ts';
 import { golden } from '../golden.ts';
-import { bytesOf, le, type Part, safetensorsOf, torchZip, zipOf } from '../weights/helpers.ts';
 
 /** Compares what is printed with the golden file, whose name begins with the code of the first diagnostic. */
 function keep(name: string, diagnostics: readonly Diagnostic[]): void {

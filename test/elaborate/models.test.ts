@@ -5,16 +5,16 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { summarize, summaryText } from '../../src/codegen/summary.ts';
-import { onnxText } from '../../src/codegen/text.ts';
 import { compile } from '../../src/compile.ts';
 import { printGraph } from '../../src/ir/print.ts';
 import { verifyGraph } from '../../src/ir/verify.ts';
+import { onnxText } from '../../src/onnx/text.ts';
 import { format } from '../../src/parser/format.ts';
 import { parse } from '../../src/parser/parse.ts';
 import { verifyModel } from '../../src/runtime/verify.ts';
 import { verifyTable } from '../../src/runtime/verify-table.ts';
-import { exprOf, materialize } from '../../src/weights/expr.ts';
+import { exprOf, materialize } from '../../src/tensor/expr.ts';
+import { summarize, summaryText } from '../../src/view/summary.ts';
 import { golden, goldenFolder } from '../golden.ts';
 
 const files = readdirSync(join(goldenFolder, 'models'))

@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { PNG } from 'pngjs';
 import { expect, test } from 'vitest';
 import { compile } from '../../src/compile.ts';
+import { fileSource } from '../../src/io/node/file-source.ts';
 import { openSession } from '../../src/runtime/session.ts';
-import { fileSource } from '../../src/weights/node/file-source.ts';
 
 const fixtures = new URL('../fixtures/cifar10/', import.meta.url);
 const expected = JSON.parse(readFileSync(new URL('resnet20-expected.json', fixtures), 'utf8')) as {

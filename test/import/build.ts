@@ -1,8 +1,9 @@
 /** Files for the tests of the importer, written down as the reader would give them. */
-import type { FileAttribute, FileDim, FileGraph, FileNode, FileTensor, FileType, OnnxFile } from '../../src/import/model.ts';
+
+import { memorySource } from '../../src/io/bytes.ts';
 import { type ElemType, elementCount } from '../../src/ir/types.ts';
-import { memorySource } from '../../src/weights/bytes.ts';
-import { literal } from '../../src/weights/expr.ts';
+import type { FileAttribute, FileDim, FileGraph, FileNode, FileTensor, FileType, OnnxFile } from '../../src/onnx/model.ts';
+import { literal } from '../../src/tensor/expr.ts';
 
 const empty = new Uint8Array();
 

@@ -4,11 +4,11 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { emitOnnx } from '../../src/codegen/emit.ts';
 import { type ImportedModel, importOnnx } from '../../src/import/import.ts';
-import { readOnnxFile } from '../../src/import/read.ts';
-import { upgradeFile } from '../../src/import/upgrade.ts';
+import { fileSource } from '../../src/io/node/file-source.ts';
 import { printGraph } from '../../src/ir/print.ts';
 import { verifyGraph } from '../../src/ir/verify.ts';
-import { fileSource } from '../../src/weights/node/file-source.ts';
+import { readOnnxFile } from '../../src/onnx/read.ts';
+import { upgradeFile } from '../../src/onnx/upgrade.ts';
 import { golden } from '../golden.ts';
 
 const folder = fileURLToPath(new URL('../fixtures/onnxruntime-fusion/', import.meta.url));

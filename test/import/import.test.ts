@@ -3,11 +3,11 @@ import { describe, expect, it } from 'vitest';
 import { emitOnnx } from '../../src/codegen/emit.ts';
 import { DiagnosticError } from '../../src/diagnostics/diagnostic.ts';
 import { type ImportOptions, importOnnx } from '../../src/import/import.ts';
-import type { FileGraph, FileNode } from '../../src/import/model.ts';
 import type { Graph } from '../../src/ir/graph.ts';
 import { printGraph } from '../../src/ir/print.ts';
 import { typeText } from '../../src/ir/types.ts';
 import { verifyGraph } from '../../src/ir/verify.ts';
+import type { FileGraph, FileNode } from '../../src/onnx/model.ts';
 import { fileOf, type GraphParts, graphOf, node, tensor, typed } from './build.ts';
 
 function load(

@@ -4,16 +4,16 @@
  */
 import { describe, expect, it } from 'vitest';
 import { emitOnnx } from '../../src/codegen/emit.ts';
-import { onnxBytes } from '../../src/codegen/write.ts';
 import { importOnnx } from '../../src/import/import.ts';
-import { readOnnxFile } from '../../src/import/read.ts';
+import { memorySource } from '../../src/io/bytes.ts';
 import type { Value } from '../../src/ir/graph.ts';
 import { type HostTensor, isFloat } from '../../src/ir/types.ts';
 import { verifyGraph } from '../../src/ir/verify.ts';
+import { readOnnxFile } from '../../src/onnx/read.ts';
+import { onnxBytes } from '../../src/onnx/write.ts';
 import { evaluateGraph } from '../../src/ops/reference.ts';
 import { operators } from '../../src/ops/registry.ts';
-import { memorySource } from '../../src/weights/bytes.ts';
-import { exprOf, materializeSync } from '../../src/weights/expr.ts';
+import { exprOf, materializeSync } from '../../src/tensor/expr.ts';
 import { concreteNode, type OneNode, relativeError, sampleSource, symbolicNodes } from '../ops/support.ts';
 
 const opsets = [13, 17, 21, 23, 26];

@@ -2,13 +2,13 @@
 import proto from 'onnx-proto';
 import * as ort from 'onnxruntime-node';
 import protobuf from 'protobufjs/minimal.js';
-import type { FileAttribute, FileGraph, FileNode, FileTensor, FileValue, OnnxFile } from '../../src/import/model.ts';
-import { readOnnxFile } from '../../src/import/read.ts';
+import { memorySource } from '../../src/io/bytes.ts';
 import { elemFacts } from '../../src/ir/elem.ts';
 import { elemBytes } from '../../src/ir/types.ts';
-import { memorySource } from '../../src/weights/bytes.ts';
-import { materialize } from '../../src/weights/expr.ts';
-import { encode } from '../../src/weights/round.ts';
+import type { FileAttribute, FileGraph, FileNode, FileTensor, FileValue, OnnxFile } from '../../src/onnx/model.ts';
+import { readOnnxFile } from '../../src/onnx/read.ts';
+import { materialize } from '../../src/tensor/expr.ts';
+import { encode } from '../../src/tensor/round.ts';
 
 const onnx = proto.onnx;
 

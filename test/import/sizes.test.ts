@@ -1,9 +1,9 @@
 /** Arithmetic on shapes, as exporters write it, folds away while a graph is imported, also where sizes are free. */
 import { describe, expect, it } from 'vitest';
 import { importOnnx } from '../../src/import/import.ts';
-import type { FileNode, FileTensor, FileType } from '../../src/import/model.ts';
 import { typeText } from '../../src/ir/types.ts';
 import { verifyGraph } from '../../src/ir/verify.ts';
+import type { FileNode, FileTensor, FileType } from '../../src/onnx/model.ts';
 import { fileOf, node, tensor, typed } from './build.ts';
 import { longs, modelBytes, opened, node as protoNode, value } from './onnx-bytes.ts';
 

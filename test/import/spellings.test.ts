@@ -1,11 +1,11 @@
 /** One meaning, many spellings: what attributes, constants and sizes of single ONNX nodes become. */
 import { describe, expect, it } from 'vitest';
 import { importOnnx } from '../../src/import/import.ts';
-import type { FileDim, FileTensor } from '../../src/import/model.ts';
 import type { Node } from '../../src/ir/graph.ts';
 import { typeText } from '../../src/ir/types.ts';
 import { verifyGraph } from '../../src/ir/verify.ts';
-import { exprOf, materializeSync } from '../../src/weights/expr.ts';
+import type { FileDim, FileTensor } from '../../src/onnx/model.ts';
+import { exprOf, materializeSync } from '../../src/tensor/expr.ts';
 import { fileOf, node, tensor, typed } from './build.ts';
 
 interface Case {

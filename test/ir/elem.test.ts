@@ -19,7 +19,7 @@ import {
   otherElems,
 } from '../../src/ir/elem.ts';
 import { roundFloat, roundTo } from '../../src/ir/round.ts';
-import { decode } from '../../src/weights/round.ts';
+import { decode } from '../../src/tensor/round.ts';
 
 /** What NumPy, safetensors and PyTorch say: numpy.dtype(…).str, safetensors' `Dtype`, torch/storage.py; and each type's name in onnx.proto. */
 const documented: Readonly<

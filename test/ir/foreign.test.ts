@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
-import { toMermaid } from '../../src/codegen/draw.ts';
-import { summarize, summaryText } from '../../src/codegen/summary.ts';
+import { memorySource } from '../../src/io/bytes.ts';
 import { cloneGraph } from '../../src/ir/clone.ts';
 import { Dim } from '../../src/ir/dim.ts';
 import type { ForeignNode } from '../../src/ir/foreign.ts';
@@ -12,8 +11,9 @@ import { verifyGraph } from '../../src/ir/verify.ts';
 import { relu } from '../../src/ops/activation.ts';
 import { foreignOperator } from '../../src/ops/foreign.ts';
 import { linear } from '../../src/ops/linear.ts';
-import { memorySource } from '../../src/weights/bytes.ts';
-import { leaf, literal } from '../../src/weights/expr.ts';
+import { leaf, literal } from '../../src/tensor/expr.ts';
+import { toMermaid } from '../../src/view/draw.ts';
+import { summarize, summaryText } from '../../src/view/summary.ts';
 import { golden } from '../golden.ts';
 import { complaints, read } from './support.ts';
 

@@ -8,7 +8,7 @@ import { type GraphLookup, readGraph } from '../../src/ir/read.ts';
 import { sameType, type TensorType, typeText } from '../../src/ir/types.ts';
 import { walkGraph } from '../../src/ir/walk.ts';
 import { unknownTraits } from '../../src/ops/traits.ts';
-import { buildExpr, leaf, type WeightExpr } from '../../src/weights/expr.ts';
+import { buildExpr, leaf, type WeightExpr } from '../../src/tensor/expr.ts';
 
 type Small = Pick<Operator, 'name' | 'operands' | 'infer'> & Partial<Pick<Operator, 'attrs' | 'cost'>>;
 

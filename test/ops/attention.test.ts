@@ -2,9 +2,9 @@
 import * as ort from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import { emitOnnx } from '../../src/codegen/emit.ts';
-import { onnxBytes } from '../../src/codegen/write.ts';
 import { CheckFailure } from '../../src/ir/operator.ts';
 import { type ElemType, elementCount, type HostTensor } from '../../src/ir/types.ts';
+import { onnxBytes } from '../../src/onnx/write.ts';
 import { attention } from '../../src/ops/attention.ts';
 import { evaluateGraph } from '../../src/ops/reference.ts';
 import { concreteNode, type OneNode, relativeError, sampleSource, symbolicNodes } from './support.ts';

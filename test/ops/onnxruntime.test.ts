@@ -2,8 +2,8 @@
 import * as ort from 'onnxruntime-node';
 import { afterAll, describe, expect, it } from 'vitest';
 import { emitOnnx } from '../../src/codegen/emit.ts';
-import { onnxBytes } from '../../src/codegen/write.ts';
 import { type ElemType, type HostTensor, isFloat } from '../../src/ir/types.ts';
+import { onnxBytes } from '../../src/onnx/write.ts';
 import { evaluateGraph } from '../../src/ops/reference.ts';
 import { operators } from '../../src/ops/registry.ts';
 import { concreteNode, type OneNode, relativeError, sampleSource, symbolicNodes } from './support.ts';

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import type proto from 'onnx-proto';
 import * as ort from 'onnxruntime-node';
 import { describe, expect, it, vi } from 'vitest';
+import { fileSource } from '../../src/io/node/file-source.ts';
 import { type OptimizeResult, optimizeOnnx } from '../../src/optimize.ts';
-import { fileSource } from '../../src/weights/node/file-source.ts';
 import { feed, floats, longs, modelBytes, node, type Parts, value } from '../import/onnx-bytes.ts';
 import { run, same } from './same.ts';
 

@@ -3,13 +3,13 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { PNG } from 'pngjs';
 import { describe, expect, it } from 'vitest';
+import { openCheckpoint } from '../../src/checkpoint/checkpoint.ts';
 import type { OptimizationLevel } from '../../src/compile.ts';
+import { type ByteSource, memorySource } from '../../src/io/bytes.ts';
+import { fileSource } from '../../src/io/node/file-source.ts';
 import { type OptimizeResult, optimizeOnnx } from '../../src/optimize.ts';
 import { openSession } from '../../src/runtime/session.ts';
-import { type ByteSource, memorySource } from '../../src/weights/bytes.ts';
-import { openCheckpoint } from '../../src/weights/checkpoint.ts';
-import { fileSource } from '../../src/weights/node/file-source.ts';
-import { spanOf } from '../../src/weights/stored.ts';
+import { spanOf } from '../../src/tensor/stored.ts';
 
 const fixtures = new URL('../fixtures/', import.meta.url);
 const path = (name: string): string => fileURLToPath(new URL(name, fixtures));

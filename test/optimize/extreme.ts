@@ -3,8 +3,9 @@
  * tame and now and then at the ends of their types. Nothing may end but with a result or a diagnostic, within bounded work and memory;
  * where onnxruntime runs the file, it must run the result and find the same.
  */
-import { operatorExists } from '../../src/import/op-versions.ts';
+
 import { type ElemType, elementCount } from '../../src/ir/types.ts';
+import { operatorExists } from '../../src/onnx/versions.ts';
 import { optimizeOnnx } from '../../src/optimize.ts';
 import { type Answer, below, type Judge, numbers, type Random } from './judge.ts';
 import { dataTypes } from './onnx-case.ts';

@@ -1,12 +1,12 @@
 /** Files damaged at random: what the fuzzer and its short test run share. */
 import proto from 'onnx-proto';
+import { openCheckpoint } from '../../src/checkpoint/checkpoint.ts';
 import { build } from '../../src/compile.ts';
 import { DiagnosticError } from '../../src/diagnostics/diagnostic.ts';
+import { memorySource } from '../../src/io/bytes.ts';
+import { bytesSource, fieldsOf, WireError, wireBytes } from '../../src/onnx/wire-reader.ts';
 import { optimizeOnnx } from '../../src/optimize.ts';
-import { memorySource } from '../../src/weights/bytes.ts';
-import { openCheckpoint } from '../../src/weights/checkpoint.ts';
-import { bytesSource, fieldsOf, WireError, wireBytes } from '../../src/weights/wire.ts';
-import { bytesOf, le, safetensorsOf, torchZip, zipOf } from '../weights/helpers.ts';
+import { bytesOf, le, safetensorsOf, torchZip, zipOf } from '../checkpoint/helpers.ts';
 import { apart, below, Judge, numbers, type Random } from './judge.ts';
 
 const { onnx } = proto;

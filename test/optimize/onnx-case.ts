@@ -5,7 +5,7 @@
 import proto from 'onnx-proto';
 import { unreachable } from '../../src/diagnostics/diagnostic.ts';
 import { type ElemType, elemBytes, type HostTensor } from '../../src/ir/types.ts';
-import { encode } from '../../src/weights/round.ts';
+import { encode } from '../../src/tensor/round.ts';
 
 export type CaseAttribute =
   | { readonly kind: 'int'; readonly value: number }

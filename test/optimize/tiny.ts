@@ -5,7 +5,7 @@
 import proto from 'onnx-proto';
 import * as ort from 'onnxruntime-node';
 import { type ElemType, elemBytes, elementCount, isFloat } from '../../src/ir/types.ts';
-import { encode } from '../../src/weights/round.ts';
+import { encode } from '../../src/tensor/round.ts';
 import { dataTypes, irVersionOf } from './onnx-case.ts';
 
 export type Numeric = number | bigint;

@@ -1,15 +1,15 @@
 /** Weights that lie twice in a file: found by their bytes, told apart by one byte, and merged when the folds are through. */
 import { describe, expect, it } from 'vitest';
+import type { ByteSource } from '../../src/io/bytes.ts';
+import { memorySource } from '../../src/io/bytes.ts';
 import { Dim } from '../../src/ir/dim.ts';
 import { Graph, type Value } from '../../src/ir/graph.ts';
 import { type ElemType, elemBytes, elementCount, foreignTypeOf } from '../../src/ir/types.ts';
 import { operatorByName } from '../../src/ops/registry.ts';
 import { mergeEqualWeights } from '../../src/passes/equal-weights.ts';
 import { optimize } from '../../src/passes/pipeline.ts';
-import type { ByteSource } from '../../src/weights/bytes.ts';
-import { memorySource } from '../../src/weights/bytes.ts';
-import { leaf, literal, type WeightExpr } from '../../src/weights/expr.ts';
-import { storedTensor } from '../../src/weights/stored.ts';
+import { leaf, literal, type WeightExpr } from '../../src/tensor/expr.ts';
+import { storedTensor } from '../../src/tensor/stored.ts';
 
 const add = operatorByName('add') ?? expect.unreachable('no add');
 

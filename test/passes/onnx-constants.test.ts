@@ -4,9 +4,9 @@
  */
 import { describe, expect, it } from 'vitest';
 import { lifts } from '../../src/import/lifts/table.ts';
-import { operatorNames } from '../../src/import/op-versions.ts';
 import type { SampleSource } from '../../src/ir/operator.ts';
 import { type ElemType, elementCount, type HostTensor } from '../../src/ir/types.ts';
+import { operatorNames } from '../../src/onnx/versions.ts';
 import { evaluateConstant } from '../../src/ops/evaluate.ts';
 import { foreignOperator } from '../../src/ops/foreign.ts';
 import { Attributes, type OnnxAttribute } from '../../src/ops/onnx/call.ts';

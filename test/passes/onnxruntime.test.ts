@@ -2,10 +2,10 @@
 import * as ort from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import { emitOnnx } from '../../src/codegen/emit.ts';
-import { onnxBytes } from '../../src/codegen/write.ts';
 import type { Graph } from '../../src/ir/graph.ts';
 import { printGraph } from '../../src/ir/print.ts';
 import type { HostTensor } from '../../src/ir/types.ts';
+import { onnxBytes } from '../../src/onnx/write.ts';
 import { EvaluationError } from '../../src/ops/reference.ts';
 import { passNames } from '../../src/passes/pipeline.ts';
 import { errorBetween, evaluate, inputsOf, readCases, readNarrow, run } from './support.ts';

@@ -6,7 +6,7 @@ import type { ElemType } from '../../src/ir/types.ts';
 import { optimizeOnnx } from '../../src/optimize.ts';
 import { finiteKnown, staysNormal } from '../../src/passes/range.ts';
 import { openSession } from '../../src/runtime/session.ts';
-import { initial, literal, materializeSync, mul, type WeightExpr } from '../../src/weights/expr.ts';
+import { initial, literal, materializeSync, mul, type WeightExpr } from '../../src/tensor/expr.ts';
 import { modelBytes, node, value } from '../import/onnx-bytes.ts';
 import { tensorProto } from '../optimize/onnx-case.ts';
 import { randomSource, readText, run } from './support.ts';

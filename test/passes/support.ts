@@ -12,7 +12,7 @@ import { verifyGraph } from '../../src/ir/verify.ts';
 import { evaluateGraph } from '../../src/ops/reference.ts';
 import { operatorByName } from '../../src/ops/registry.ts';
 import { optimize, type PassReport, type PipelineOptions } from '../../src/passes/pipeline.ts';
-import { buildExpr, exprOf, initial, literal, materializeSync, type WeightExpr } from '../../src/weights/expr.ts';
+import { buildExpr, exprOf, initial, literal, materializeSync, type WeightExpr } from '../../src/tensor/expr.ts';
 import { goldenFolder } from '../golden.ts';
 
 /** Numbers in [0, 1) from a seed: mulberry32. */

@@ -1,17 +1,17 @@
 /** A runtime that ends its process is a verdict, and rescc goes on. */
 
 import { describe, expect, it, vi } from 'vitest';
-import type { OnnxModel } from '../../src/codegen/onnx.ts';
-import { onnxBytes } from '../../src/codegen/write.ts';
 import { render } from '../../src/diagnostics/render.ts';
 import { irVersionOf } from '../../src/ir/opset.ts';
+import type { OnnxModel } from '../../src/onnx/onnx.ts';
+import { onnxBytes } from '../../src/onnx/write.ts';
 import { optimizeOnnx } from '../../src/optimize.ts';
 import { verifyOptimized } from '../../src/runtime/equivalence.ts';
 import { openInChild, RuntimeProcess } from '../../src/runtime/provider.ts';
 import { openSession } from '../../src/runtime/session.ts';
 import { type VerifyReport, verifyModel } from '../../src/runtime/verify.ts';
 import { verifyTable } from '../../src/runtime/verify-table.ts';
-import { literal } from '../../src/weights/expr.ts';
+import { literal } from '../../src/tensor/expr.ts';
 import { golden } from '../golden.ts';
 import { constants, tinyNet } from './graphs.ts';
 

@@ -4,12 +4,12 @@
  */
 import { describe, expect, test, vi } from 'vitest';
 import { emitOnnx } from '../../src/codegen/emit.ts';
-import type { OnnxModel } from '../../src/codegen/onnx.ts';
-import { onnxBytes } from '../../src/codegen/write.ts';
 import { render } from '../../src/diagnostics/render.ts';
 import { Dim } from '../../src/ir/dim.ts';
 import { Graph } from '../../src/ir/graph.ts';
 import { foreignTypeOf } from '../../src/ir/types.ts';
+import type { OnnxModel } from '../../src/onnx/onnx.ts';
+import { onnxBytes } from '../../src/onnx/write.ts';
 import { sqrt } from '../../src/ops/elementwise.ts';
 import { foreignOperator } from '../../src/ops/foreign.ts';
 import { linear } from '../../src/ops/linear.ts';

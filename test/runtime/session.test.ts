@@ -2,11 +2,11 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
-import type { OnnxModel, OnnxNode, OnnxValue } from '../../src/codegen/onnx.ts';
-import { onnxBytes } from '../../src/codegen/write.ts';
 import { type Diagnostic, DiagnosticError } from '../../src/diagnostics/diagnostic.ts';
 import { irVersionOf } from '../../src/ir/opset.ts';
 import type { ElemType, HostTensor } from '../../src/ir/types.ts';
+import type { OnnxModel, OnnxNode, OnnxValue } from '../../src/onnx/onnx.ts';
+import { onnxBytes } from '../../src/onnx/write.ts';
 import { availableProviders } from '../../src/runtime/available.ts';
 import { openInChild } from '../../src/runtime/provider.ts';
 import { fromOrt, openSession, toOrt } from '../../src/runtime/session.ts';

@@ -2,8 +2,9 @@
  * Weights that are a formula of their name, so that outputs computed elsewhere can be kept without the weights. The definition is that of
  * the fixtures: FNV-1a of the name, MurmurHash3's finaliser per element, scaled by kind and rounded once to float32.
  */
+
+import type { ByteSource } from '../../src/io/bytes.ts';
 import type { HostTensor } from '../../src/ir/types.ts';
-import type { ByteSource } from '../../src/weights/bytes.ts';
 
 function fnv1a(name: string): number {
   let h = 0x811c9dc5;

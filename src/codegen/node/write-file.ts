@@ -9,6 +9,7 @@ import { closeSync, constants, readSync, type Stats } from 'node:fs';
 import { type FileHandle, link, lstat, open, readdir, readlink, rename, stat, unlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
+import { isSafetensors } from '../../checkpoint/formats/safetensors.ts';
 import {
   badDataName,
   cannotWrite,
@@ -20,13 +21,12 @@ import {
   writingStopped,
 } from '../../diagnostics/catalogue/codegen.ts';
 import { fail } from '../../diagnostics/diagnostic.ts';
+import { openPlain, openStream, pipeTries, Unreadable } from '../../io/node/open-file.ts';
 import type { Graph } from '../../ir/graph.ts';
-import { openPlain, openStream, pipeTries, Unreadable } from '../../weights/node/open-file.ts';
-import { isSafetensors } from '../../weights/safetensors.ts';
-import { fieldsOf, textOf, WireError, type WireSource, windowedSource, wireBytes, wireVarint } from '../../weights/wire.ts';
-import type { OnnxModel } from '../onnx.ts';
+import type { OnnxModel } from '../../onnx/onnx.ts';
+import { fieldsOf, textOf, WireError, type WireSource, windowedSource, wireBytes, wireVarint } from '../../onnx/wire-reader.ts';
+import { type ExternalLayout, encodeModel, externalData, externalLayout, largestMessage, modelSize } from '../../onnx/write.ts';
 import { encodeSafetensors, safetensorsOf } from '../safetensors.ts';
-import { type ExternalLayout, encodeModel, externalData, externalLayout, largestMessage, modelSize } from '../write.ts';
 
 /** How a model is written to a file. */
 export interface WriteOptions {

@@ -1,0 +1,41 @@
+/** The metadata of an ONNX file, without the rest of it: onnxruntime's interface for JavaScript does not give it. Source: onnx.proto, ModelProto. */
+import type { ByteSource } from '../io/bytes.ts';
+import { finish, Pages, type Work } from './tensor.ts';
+import { type Field, textOf, WireError, wireBytes } from './wire-reader.ts';
+
+const metadataProps = 14;
+/** An entry that is longer than this is no declaration of ours. */
+const longestEntry = 1 << 20;
+
+/** Keys and values of `metadata_props`; none of a file that is no ONNX, about which others have more to say. */
+export async function readOnnxMetadata(source: ByteSource): Promise<ReadonlyMap<string, string>> {
+  const out = new Map<string, string>();
+  const pages = new Pages(source);
+  function* text(field: Field): Work<string> {
+    yield* pages.bytesOf(field, longestEntry, 'metadata');
+    return textOf(pages, field);
+  }
+  function* model(): Work<void> {
+    for (let at = 0; at < source.size; ) {
+      const part = yield* pages.field(at, source.size);
+      at = part.end;
+      if (part.number !== metadataProps || part.type !== wireBytes || part.end - part.start > longestEntry) continue;
+      let key = '';
+      let value = '';
+      for (let inside = part.start; inside < part.end; ) {
+        const field = yield* pages.field(inside, part.end);
+        inside = field.end;
+        if (field.type !== wireBytes) continue;
+        if (field.number === 1) key = yield* text(field);
+        else if (field.number === 2) value = yield* text(field);
+      }
+      out.set(key, value);
+    }
+  }
+  try {
+    await finish(model());
+  } catch (error) {
+    if (!(error instanceof WireError)) throw error;
+  }
+  return out;
+}

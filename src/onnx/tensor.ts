@@ -1,0 +1,412 @@
+/**
+ * Tensors of ONNX files: the fields of a TensorProto without their numbers, and where the numbers lie. The file is walked page by page, so
+ * that opening it costs the same whatever its tensors weigh. Source: onnx/onnx, onnx.proto (TensorProto) and docs/ExternalData.md.
+ */
+import { tensorOutside, truncatedFile } from '../diagnostics/catalogue/weights.ts';
+import { bug, fail } from '../diagnostics/diagnostic.ts';
+import { type ByteSource, memorySource, openSibling, readSpan } from '../io/bytes.ts';
+import { elemFacts, elemOfDataType, otherElem } from '../ir/elem.ts';
+import { type ElemType, elemBytes, elementCount } from '../ir/types.ts';
+import type { Pending } from '../tensor/expr.ts';
+import type { StoredSpan } from '../tensor/stored.ts';
+import {
+  bytesSource,
+  type Field,
+  fieldAt,
+  fieldHead,
+  fieldsOf,
+  int32Of,
+  isKnown,
+  textOf,
+  varintAt,
+  WireError,
+  type WireSource,
+  wireBytes,
+  wireFixed32,
+  wireFixed64,
+  wireVarint,
+} from './wire-reader.ts';
+
+/** A TensorProto.DataType as messages name it. */
+function typeNameOf(type: number): string {
+  if (type === 0) return 'UNDEFINED';
+  return elemOfDataType(type) ?? otherElem(type)?.name.toUpperCase() ?? `ONNX type ${type}`;
+}
+
+const rankLimit = 64;
+/** Bytes of a name, and of an entry of external data. */
+export const nameLimit = 65536;
+const entryLimit = 100;
+const pageLeast = 4096;
+const pageMost = 65536;
+
+/**
+ * Work on a file that may have to wait for it: a generator of loads, each run before it goes on. So one text serves sources that read at
+ * once and those that must be awaited, and pays for neither where the page is there.
+ */
+export type Work<T> = Generator<() => Pending, T, undefined>;
+
+/** Runs it to its end. */
+export async function finish<T>(work: Work<T>): Promise<T> {
+  for (;;) {
+    const step = work.next();
+    if (step.done) return step.value;
+    const pending = step.value();
+    if (pending) await pending;
+  }
+}
+
+/** Whole, but longer than anything that is read. */
+export class LongerThan extends WireError {
+  readonly limit: number;
+  constructor(found: string, limit: number) {
+    super(found);
+    this.limit = limit;
+  }
+}
+
+/** A window of the file that moves, so that small fields cost few reads and large ones none. */
+export class Pages implements WireSource {
+  readonly size: number;
+  readonly source: ByteSource;
+  #bytes: Uint8Array = new Uint8Array(0);
+  #start = 0;
+  #page = pageMost;
+  constructor(source: ByteSource) {
+    this.source = source;
+    this.size = source.size;
+  }
+  has(offset: number, length: number): boolean {
+    return offset >= this.#start && Math.min(this.size, offset + length) <= this.#start + this.#bytes.length;
+  }
+  load(offset: number, length: number): Pending {
+    // Behind a large tensor there is often only the next one, so that after a jump little is read, and more as long as it goes straight on.
+    const gap = offset - this.#start - this.#bytes.length;
+    this.#page = gap > fieldHead || offset < this.#start ? pageLeast : Math.min(pageMost, 2 * this.#page);
+    const wanted = Math.max(0, Math.min(this.size - offset, Math.max(this.#page, length)));
+    const { readSync } = this.source;
+    const take = (bytes: Uint8Array): void => {
+      this.#bytes = bytes;
+      this.#start = offset;
+    };
+    if (readSync && offset >= 0 && offset + wanted <= this.size) return take(readSync.call(this.source, offset, wanted));
+    return readSpan(this.source, offset, wanted, 'a field of the model').then(take);
+  }
+  read(offset: number, length: number): Uint8Array {
+    if (!this.has(offset, length)) bug('a part of the file that was not loaded');
+    return this.#bytes.subarray(offset - this.#start, offset - this.#start + length);
+  }
+  /** The field at `at` in a message that ends at `end`. */
+  *field(at: number, end: number): Work<Field> {
+    if (!this.has(at, fieldHead)) yield () => this.load(at, fieldHead);
+    return fieldAt(this, at, end);
+  }
+  /** The same where the page is there. */
+  fieldHere(at: number, end: number): Field | undefined {
+    return this.has(at, fieldHead) ? fieldAt(this, at, end) : undefined;
+  }
+  /** The bytes of a field's value, valid until the next page; `limit` and `what` are for the message. */
+  *bytesOf(field: Field, limit: number, what: string): Work<Uint8Array> {
+    const length = field.end - field.start;
+    if (field.type !== wireBytes) throw new WireError(`${what} of wire type ${field.type} at ${field.start}`);
+    if (length > limit) throw new LongerThan(`${what} of ${length} bytes at ${field.start}`, limit);
+    if (!this.has(field.start, length)) yield () => this.load(field.start, length);
+    return this.read(field.start, length);
+  }
+  *text(field: Field): Work<string> {
+    yield* this.bytesOf(field, nameLimit, 'a name');
+    return textOf(this, field);
+  }
+}
+
+/** A TensorProto without its numbers. */
+export interface TensorFields {
+  name: string;
+  /** TensorProto.DataType. */
+  type: number;
+  readonly dims: number[];
+  /** The last of each, as protobuf reads a field that may stand once. */
+  raw: Field | undefined;
+  /** By field number: how many fields, and the last one. */
+  readonly typed: Map<number, { count: number; last: Field; packed: boolean }>;
+  external: boolean;
+  readonly entries: Map<string, string>;
+  /** It has strings, or is a segment of a larger one. */
+  strings: boolean;
+  segment: boolean;
+}
+
+/** How the fields of TensorProto stand on the wire. */
+const tensorFields: Readonly<Record<number, readonly number[]>> = {
+  1: [wireVarint, wireBytes],
+  2: [wireVarint],
+  3: [wireBytes],
+  4: [wireFixed32, wireBytes],
+  5: [wireVarint, wireBytes],
+  6: [wireBytes],
+  7: [wireVarint, wireBytes],
+  8: [wireBytes],
+  9: [wireBytes],
+  10: [wireFixed64, wireBytes],
+  11: [wireVarint, wireBytes],
+  13: [wireBytes],
+  14: [wireVarint],
+};
+
+export function* readTensor(pages: Pages, start: number, end: number): Work<TensorFields> {
+  const tensor: TensorFields = {
+    name: '',
+    type: 0,
+    dims: [],
+    raw: undefined,
+    typed: new Map(),
+    external: false,
+    entries: new Map(),
+    strings: false,
+    segment: false,
+  };
+  for (let at = start; at < end; ) {
+    const field = pages.fieldHere(at, end) ?? (yield* pages.field(at, end));
+    at = field.end;
+    if (!isKnown(field, tensorFields)) continue;
+    switch (field.number) {
+      case 1: {
+        if (field.type === wireVarint) tensor.dims.push(field.value);
+        else if (field.type === wireBytes) {
+          if (field.end - field.start > 10 * rankLimit)
+            throw new WireError(`more than ${rankLimit} dimensions at ${field.start}`);
+          yield* pages.bytesOf(field, 10 * rankLimit, 'dimensions');
+          // The window may end here, and `varintAt` looks ten bytes ahead.
+          const packed = bytesSource(pages.read(field.start, field.end - field.start));
+          for (let i = 0; i < packed.size; ) {
+            const dim = varintAt(packed, i);
+            tensor.dims.push(dim.value);
+            i = dim.end;
+          }
+        }
+        if (tensor.dims.length > rankLimit) throw new WireError(`more than ${rankLimit} dimensions at ${field.start}`);
+        break;
+      }
+      case 2:
+        tensor.type = int32Of(field.value);
+        break;
+      case 3:
+        tensor.segment = true;
+        break;
+      case 4:
+      case 5:
+      case 7:
+      case 10:
+      case 11: {
+        const before = tensor.typed.get(field.number);
+        const packed = field.type === wireBytes;
+        tensor.typed.set(field.number, { count: (before?.count ?? 0) + 1, last: field, packed });
+        break;
+      }
+      case 6:
+        tensor.strings = true;
+        break;
+      case 8:
+        tensor.name = yield* pages.text(field);
+        break;
+      case 9:
+        tensor.raw = field;
+        break;
+      case 13: {
+        let key = '';
+        let value = '';
+        for (let inner = field.start; inner < field.end; ) {
+          const part = pages.fieldHere(inner, field.end) ?? (yield* pages.field(inner, field.end));
+          inner = part.end;
+          if (part.type !== wireBytes) continue;
+          if (part.number === 1) key = yield* pages.text(part);
+          else if (part.number === 2) value = yield* pages.text(part);
+        }
+        if (tensor.entries.size < entryLimit) tensor.entries.set(key, value);
+        break;
+      }
+      case 14:
+        tensor.external = field.value === 1;
+        break;
+      default:
+        break;
+    }
+  }
+  return tensor;
+}
+
+/** The one tensor decoded last: tensors are pulled one after another. */
+let lastDecoded: { readonly owner: object; readonly bytes: Uint8Array } | undefined;
+
+/** A tensor's numbers out of varints or single fields, as little-endian bytes, decoded when they are pulled. */
+function decodedSource(
+  source: ByteSource,
+  from: number,
+  to: number,
+  field: number,
+  elem: ElemType,
+  tensor: string,
+  count: number,
+): ByteSource {
+  const owner = {};
+  const width = elemBytes[elem];
+  const decodeAll = (bytes: Uint8Array): Uint8Array => {
+    const out = new Uint8Array(count * width);
+    const view = new DataView(out.buffer);
+    let done = 0;
+    const wrong = (): never =>
+      fail(tensorOutside, {
+        with: { file: source.name, tensor, found: `other than ${count} numbers`, expected: `${count}, as its shape says` },
+      });
+    const put = (whole: bigint): void => {
+      if (done >= count) wrong();
+      const at = done++ * width;
+      if (width === 8) view.setBigUint64(at, BigInt.asUintN(64, whole), true);
+      else if (width === 4) view.setUint32(at, Number(BigInt.asUintN(32, whole)), true);
+      else if (width === 2) view.setUint16(at, Number(BigInt.asUintN(16, whole)), true);
+      else out[at] = Number(BigInt.asUintN(8, whole));
+    };
+    const copy = (start: number, end: number): void => {
+      const numbers = (end - start) / width;
+      if (!Number.isInteger(numbers) || done + numbers > count) wrong();
+      out.set(bytes.subarray(start, end), done * width);
+      done += numbers;
+    };
+    const message = bytesSource(bytes);
+    try {
+      for (const f of fieldsOf(message)) {
+        if (f.number !== field || !isKnown(f, tensorFields)) continue;
+        if (field === 4 || field === 10) copy(f.start, f.end);
+        else if (f.type === wireVarint) put(varintAt(message, f.start).whole);
+        else
+          for (let i = f.start; i < f.end; ) {
+            const number = varintAt(message, i);
+            if (number.end > f.end) wrong();
+            put(number.whole);
+            i = number.end;
+          }
+      }
+    } catch (error) {
+      if (error instanceof WireError) wrong();
+      throw error;
+    }
+    if (done !== count) wrong();
+    lastDecoded = { owner, bytes: out };
+    return out;
+  };
+  const { readSync } = source;
+  const length = to - from;
+  const known = (): Uint8Array | undefined => (lastDecoded?.owner === owner ? lastDecoded.bytes : undefined);
+  const sync = readSync && ((): Uint8Array => known() ?? decodeAll(readSync.call(source, from, length)));
+  return {
+    name: source.name,
+    size: count * width,
+    read: async (start, size) => (known() ?? decodeAll(await source.read(from, length))).subarray(start, start + size),
+    ...(sync && { readSync: (start: number, size: number) => sync().subarray(start, start + size) }),
+  };
+}
+
+/** Where a tensor's numbers lie: of one of our element types, or the bytes of another; undefined where they are not bytes at all. */
+export type TensorPlace =
+  | { readonly kind: 'tensor'; readonly span: StoredSpan }
+  | { readonly kind: 'other'; readonly typeName: string; readonly span: StoredSpan }
+  | { readonly kind: 'none'; readonly typeName: string };
+
+/** Finds the numbers of the tensor whose message lies in [start, end). Throws RES0501, RES0509, RES0512, RES0513. */
+export async function placeOf(source: ByteSource, start: number, end: number, tensor: TensorFields): Promise<TensorPlace> {
+  const { name, dims } = tensor;
+  const outside = (found: string, expected: string): never =>
+    fail(tensorOutside, { with: { file: source.name, tensor: name, found, expected } });
+  const count = elementCount(dims);
+  if (dims.some((d) => !Number.isSafeInteger(d) || d < 0) || !Number.isSafeInteger(count * 16))
+    outside(`a shape [${dims.join(', ')}]`, 'natural numbers with fewer than 2^49 elements');
+  const own = elemOfDataType(tensor.type);
+  const typeName = typeNameOf(tensor.type);
+  if (!own) {
+    const other = otherElem(tensor.type);
+    const raw = other?.bits === undefined ? undefined : Math.ceil((count * other.bits) / 8);
+    const unknown = !other && tensor.type > 0 && tensor.raw?.type === wireBytes ? tensor.raw.end - tensor.raw.start : undefined;
+    if (tensor.segment || (raw === undefined && unknown === undefined)) return { kind: 'none', typeName };
+    const bytes = raw ?? unknown ?? 0;
+    const place = await bytesPlace(source, start, end, tensor, other?.parts ?? 'u8', bytes);
+    return { kind: 'other', typeName, span: { ...place, elem: 'u8', dims: [bytes], name } };
+  }
+  if (tensor.segment) outside('a segment of a larger tensor', 'whole tensors: no reader joins segments');
+  const place = await bytesPlace(source, start, end, tensor, own, count * elemBytes[own]);
+  return { kind: 'tensor', span: { ...place, elem: own, dims, name } };
+}
+
+/** Where `bytes` little-endian bytes of the tensor begin; `elem` is the type of the numbers where they are not raw. */
+async function bytesPlace(
+  source: ByteSource,
+  start: number,
+  end: number,
+  tensor: TensorFields,
+  elem: ElemType,
+  bytes: number,
+): Promise<{ readonly source: ByteSource; readonly offset: number }> {
+  const { name, dims } = tensor;
+  const outside = (found: string, expected: string): never =>
+    fail(tensorOutside, { with: { file: source.name, tensor: name, found, expected } });
+  const shape = `${bytes} for ${typeNameOf(tensor.type)}[${dims.join(', ')}]`;
+  if (tensor.external) return externalPlace(source, tensor, bytes);
+  if (tensor.raw) {
+    const has = tensor.raw.end - tensor.raw.start;
+    if (tensor.raw.type !== wireBytes || has !== bytes) outside(`${has} bytes`, shape);
+    return { source, offset: tensor.raw.start };
+  }
+  const field = elemFacts[elem].onnxField;
+  const typed = tensor.typed.get(field);
+  if (!typed) {
+    if (bytes === 0) return { source: memorySource(source.name, new Uint8Array()), offset: 0 };
+    return outside('no numbers', shape);
+  }
+  const fixed = field === 4 || field === 10;
+  if (fixed && !typed.packed && typed.last.type !== (field === 4 ? wireFixed32 : wireFixed64))
+    outside('numbers of another wire type', shape);
+  const length = typed.last.end - typed.last.start;
+  if (fixed && typed.packed && typed.count === 1) {
+    if (length !== bytes) outside(`${length} bytes`, shape);
+    return { source, offset: typed.last.start };
+  }
+  const count = bytes / elemBytes[elem];
+  // A number takes one byte at least, so that the file's own size bounds what is made room for.
+  if (count > end - start) outside(`${end - start} bytes`, shape);
+  return { source: decodedSource(source, start, end, field, elem, name, count), offset: 0 };
+}
+
+async function externalPlace(
+  source: ByteSource,
+  tensor: TensorFields,
+  bytes: number,
+): Promise<{ readonly source: ByteSource; readonly offset: number }> {
+  const { entries, name } = tensor;
+  const number = (key: string, otherwise: number): number => {
+    const text = entries.get(key);
+    if (text === undefined) return otherwise;
+    const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+    if (Number.isSafeInteger(value)) return value;
+    return fail(tensorOutside, {
+      with: {
+        file: source.name,
+        tensor: name,
+        found: `${key} ${JSON.stringify(text.slice(0, 40))}`,
+        expected: 'a natural number',
+      },
+    });
+  };
+  const location = entries.get('location') ?? '';
+  const data = await openSibling(source, location);
+  const offset = number('offset', 0);
+  // Writers that do not know the length leave it out or write 0; onnxruntime takes both for the rest that the shape says.
+  const length = number('length', bytes) || bytes;
+  if (length !== bytes)
+    fail(tensorOutside, {
+      with: { file: source.name, tensor: name, found: `${length} bytes in ${location}`, expected: String(bytes) },
+    });
+  if (offset + length > data.size)
+    fail(truncatedFile, {
+      with: { file: data.name, size: data.size, what: `tensor ${name}`, needed: `bytes ${offset} to ${offset + length}` },
+    });
+  return { source: data, offset };
+}

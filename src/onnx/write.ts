@@ -1,0 +1,527 @@
+/**
+ * An ONNX model as bytes, in constant memory: sizes are computed first, then messages go out as they are encoded and weights as they are
+ * computed, 32 Ki elements at a time. Field numbers are those of onnx.proto (onnx/onnx). Repeated numbers are written unpacked,
+ * as its proto2 schema says, so that a reader which writes the model again gives the same bytes.
+ */
+import { foldedNotFinite, tooLargeForOneFile } from '../diagnostics/catalogue/codegen.ts';
+import { bug, fail, unreachable } from '../diagnostics/diagnostic.ts';
+import { elemFacts, floatFacts } from '../ir/elem.ts';
+import { elemBytes, elementCount, isFloat } from '../ir/types.ts';
+import { isWideElem, wideArray } from '../ir/wide.ts';
+import { fillFloats } from '../tensor/expr.ts';
+import { encode, encodeIntegers, encodeTensor } from '../tensor/round.ts';
+import { floatsFinite, giveRoom, roomFloats, takeRoom } from '../tensor/simd.ts';
+import type { OnnxGraph, OnnxInitializer, OnnxModel, OnnxNode, OnnxNodeAttr, OnnxValue, TensorSource } from './onnx.ts';
+import { bytesFieldSize, tagSize, utf8Size, varintSize, WireWriter } from './wire-writer.ts';
+
+/** What protobuf's readers allow one message. */
+export const largestMessage = 2 ** 31 - 1;
+/** Elements computed at a time. */
+export const chunkElements = 32768;
+/** Smaller tensors stay in the model: shape inference reads them, and they would waste a page each. */
+const smallestExternal = 4096;
+
+/** Which initializers lie in a data file, and where in it. */
+export interface ExternalLayout {
+  /** The data file's name, relative to the model's folder. */
+  readonly location: string;
+  /** Of the data file. */
+  readonly bytes: number;
+  readonly entries: ReadonlyMap<OnnxInitializer, { readonly offset: number; readonly length: number }>;
+}
+
+/** Places every initializer of 4 KiB and more at a multiple of `align` (a power of two, 4096 by default). */
+export function externalLayout(model: OnnxModel, location: string, align = 4096): ExternalLayout {
+  const entries = new Map<OnnxInitializer, { offset: number; length: number }>();
+  let end = 0;
+  for (const initializer of model.graph.initializers) {
+    const length = tensorBytes(initializer);
+    if (length < smallestExternal) continue;
+    const offset = Math.ceil(end / align) * align;
+    entries.set(initializer, { offset, length });
+    end = offset + length;
+  }
+  return { location, bytes: end, entries };
+}
+
+/** Bytes of an initializer's elements. */
+export function tensorBytes(initializer: OnnxInitializer): number {
+  return elementCount(initializer.dims) * elemBytes[initializer.elem];
+}
+
+/** Bytes of the model as `encodeModel` gives it, computed without computing a weight. */
+export function modelSize(model: OnnxModel, external?: ExternalLayout): number {
+  return plan(model, external).bytes;
+}
+
+/** What the writer asks of an AbortSignal, which is one. */
+export interface StopSignal {
+  throwIfAborted(): void;
+}
+
+export interface EncodeOptions {
+  /** Leaves these weights to a data file, which `externalData` gives. */
+  readonly external?: ExternalLayout | undefined;
+  /** Stops with the signal's reason. */
+  readonly signal?: StopSignal | undefined;
+}
+
+/**
+ * The model's bytes in order. Each piece is valid until the next one is asked for: the buffers are used again. The bytes depend on the
+ * model alone. Throws `DiagnosticError` when a folded weight is not finite.
+ */
+export async function* encodeModel(model: OnnxModel, options: EncodeOptions = {}): AsyncGenerator<Uint8Array, void, undefined> {
+  const chunks = new Chunks();
+  try {
+    yield* modelPieces(model, options, chunks);
+  } finally {
+    chunks.done();
+  }
+}
+
+async function* modelPieces(
+  model: OnnxModel,
+  { external, signal }: EncodeOptions,
+  chunks: Chunks,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const { graphBytes } = plan(model, external);
+  const writer = new WireWriter(2 * flushAt);
+  const { graph } = model;
+  modelHead(writer, model);
+  writer.bytesHeader(7, graphBytes);
+  for (const node of graph.nodes) {
+    writer.message(1, () => writeNode(writer, node));
+    if (writer.length < flushAt && writer.holes.length === 0) continue;
+    signal?.throwIfAborted();
+    yield* drained(writer, signal);
+  }
+  writer.stringField(2, graph.name);
+  for (const initializer of graph.initializers) {
+    writer.bytesHeader(5, tensorSize(initializer, external));
+    tensorHead(writer, initializer);
+    if (!external?.entries.has(initializer)) {
+      const bytes = tensorBytes(initializer);
+      writer.bytesHeader(9, bytes);
+      if (bytes <= flushAt) {
+        // Small ones are gathered without a turn of the event loop each: there may be 100,000 of them.
+        const count = elementCount(initializer.dims);
+        for (let start = 0; start < count; start += chunkElements) {
+          const piece = chunks.at(initializer, start);
+          writer.raw(piece instanceof Promise ? await piece : piece);
+        }
+      } else {
+        yield writer.view();
+        writer.reset();
+        yield* chunks.of(initializer, signal);
+      }
+    }
+    tensorTail(writer, initializer, external);
+    if (writer.length < flushAt) continue;
+    yield writer.view();
+    writer.reset();
+  }
+  for (const [field, values] of [
+    [11, graph.inputs],
+    [12, graph.outputs],
+    [13, graph.valueInfo],
+  ] as const) {
+    for (const value of values) {
+      writer.message(field, () => writeValue(writer, value));
+      if (writer.length < flushAt) continue;
+      yield writer.view();
+      writer.reset();
+    }
+  }
+  if (graph.rest) writer.raw(graph.rest);
+  modelTail(writer, model);
+  yield writer.view();
+}
+
+/** Bytes gathered before they are handed on. */
+const flushAt = 65536;
+/** Bytes of an attribute read at a time: a read and a write cost a turn of the event loop each. */
+const lazyAtOnce = 1048576;
+
+/** What the writer gathered, with the bytes of its holes between. The writer is empty then. */
+async function* drained(writer: WireWriter, signal: StopSignal | undefined): AsyncGenerator<Uint8Array, void, undefined> {
+  const gathered = writer.view();
+  let from = 0;
+  for (const { at, bytes } of writer.holes) {
+    if (at > from) yield gathered.subarray(from, at);
+    from = at;
+    for (let start = 0; start < bytes.size; start += lazyAtOnce) {
+      signal?.throwIfAborted();
+      const length = Math.min(lazyAtOnce, bytes.size - start);
+      yield bytes.readSync ? bytes.readSync(start, length) : await bytes.read(start, length);
+    }
+  }
+  if (from < gathered.length) yield gathered.subarray(from);
+  writer.reset();
+}
+
+/** The data file's bytes in order, gaps as zeros. Pieces are valid until the next one is asked for. */
+export async function* externalData(
+  model: OnnxModel,
+  layout: ExternalLayout,
+  signal?: StopSignal | undefined,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const chunks = new Chunks();
+  const zeros = new Uint8Array(65536);
+  let at = 0;
+  try {
+    for (const initializer of model.graph.initializers) {
+      const entry = layout.entries.get(initializer);
+      if (!entry) continue;
+      while (at < entry.offset) {
+        const gap = Math.min(zeros.length, entry.offset - at);
+        yield zeros.subarray(0, gap);
+        at += gap;
+      }
+      yield* chunks.of(initializer, signal);
+      at += entry.length;
+    }
+  } finally {
+    chunks.done();
+  }
+}
+
+/** The whole model in memory. Throws `DiagnosticError` beyond 2 GiB and when a folded weight is not finite. */
+export async function onnxBytes(model: OnnxModel): Promise<Uint8Array> {
+  const bytes = modelSize(model);
+  if (bytes > largestMessage) fail(tooLargeForOneFile, { with: { bytes, limit: largestMessage } });
+  const out = new Uint8Array(bytes);
+  let at = 0;
+  for await (const piece of encodeModel(model)) {
+    out.set(piece, at);
+    at += piece.length;
+  }
+  if (at !== bytes) bug(`the model was planned as ${bytes} bytes and came out as ${at}`);
+  return out;
+}
+
+interface Plan {
+  readonly bytes: number;
+  readonly graphBytes: number;
+}
+/** Of models without a data file, whose size is asked for before they are encoded. */
+const plans = new WeakMap<OnnxModel, Plan>();
+
+function plan(model: OnnxModel, external: ExternalLayout | undefined): Plan {
+  if (external) return newPlan(model, external);
+  let known = plans.get(model);
+  if (!known) {
+    known = newPlan(model, undefined);
+    plans.set(model, known);
+  }
+  return known;
+}
+
+function newPlan(model: OnnxModel, external: ExternalLayout | undefined): Plan {
+  const writer = new WireWriter(4096, { measures: true });
+  const measure = (write: () => void): number => {
+    writer.reset();
+    write();
+    return writer.total;
+  };
+  const { graph } = model;
+  let graphBytes = bytesFieldSize(2, utf8Size(graph.name));
+  for (const node of graph.nodes) graphBytes += measure(() => writer.message(1, () => writeNode(writer, node)));
+  for (const initializer of graph.initializers) graphBytes += bytesFieldSize(5, tensorSize(initializer, external));
+  for (const value of graph.inputs) graphBytes += measure(() => writer.message(11, () => writeValue(writer, value)));
+  for (const value of graph.outputs) graphBytes += measure(() => writer.message(12, () => writeValue(writer, value)));
+  for (const value of graph.valueInfo) graphBytes += measure(() => writer.message(13, () => writeValue(writer, value)));
+  graphBytes += graph.rest?.length ?? 0;
+  const around = measure(() => {
+    modelHead(writer, model);
+    modelTail(writer, model);
+  });
+  return { bytes: around + bytesFieldSize(7, graphBytes), graphBytes };
+}
+
+function modelHead(writer: WireWriter, model: OnnxModel): void {
+  writer.intField(1, model.irVersion);
+  writer.stringField(2, model.producer.name);
+  if (model.producer.version !== '') writer.stringField(3, model.producer.version);
+}
+
+function modelTail(writer: WireWriter, model: OnnxModel): void {
+  writer.message(8, () => {
+    writer.stringField(1, '');
+    writer.intField(2, model.opset);
+  });
+  for (const [domain, version] of model.domains ?? []) {
+    writer.message(8, () => {
+      writer.stringField(1, domain);
+      writer.intField(2, version);
+    });
+  }
+  for (const [key, value] of model.metadata) writer.message(14, () => writeEntry(writer, key, value));
+  if (model.rest) writer.raw(model.rest);
+}
+
+function writeEntry(writer: WireWriter, key: string, value: string): void {
+  writer.stringField(1, key);
+  writer.stringField(2, value);
+}
+
+function writeNode(writer: WireWriter, node: OnnxNode): void {
+  for (const name of node.inputs) writer.stringField(1, name);
+  for (const name of node.outputs) writer.stringField(2, name);
+  writer.stringField(3, node.name);
+  writer.stringField(4, node.op);
+  for (const [name, attr] of node.attrs) {
+    if (attr.kind === 'raw') writer.lazyField(5, attr.bytes);
+    else writer.message(5, () => writeAttr(writer, name, attr));
+  }
+  if (node.domain !== undefined) writer.stringField(7, node.domain);
+  if (node.rest) writer.raw(node.rest);
+}
+
+/** AttributeProto: the value's own field, then the type (field 20), which tells an empty list from a number left out. */
+function writeAttr(writer: WireWriter, name: string, attr: Exclude<OnnxNodeAttr, { kind: 'raw' }>): void {
+  writer.stringField(1, name);
+  switch (attr.kind) {
+    case 'float':
+      writer.floatField(2, attr.value);
+      writer.intField(20, 1);
+      return;
+    case 'int':
+      writer.intField(3, attr.value);
+      writer.intField(20, 2);
+      return;
+    case 'string':
+      writer.stringField(4, attr.value);
+      writer.intField(20, 3);
+      return;
+    case 'tensor': {
+      const { elem, dims, data } = attr.value;
+      writer.message(5, () => {
+        for (const dim of dims) writer.intField(1, dim);
+        writer.intField(2, elemFacts[elem].onnx);
+        const bytes = new Uint8Array(data.length * elemBytes[elem]);
+        encodeTensor(attr.value, bytes);
+        writer.bytesField(9, bytes);
+      });
+      writer.intField(20, 4);
+      return;
+    }
+    case 'graph':
+      writer.message(6, () => writeBody(writer, attr.value));
+      writer.intField(20, 5);
+      return;
+    case 'graphs':
+      for (const graph of attr.value) writer.message(11, () => writeBody(writer, graph));
+      writer.intField(20, 10);
+      return;
+    case 'floats':
+      for (const value of attr.value) writer.floatField(7, value);
+      writer.intField(20, 6);
+      return;
+    case 'ints':
+      for (const value of attr.value) writer.intField(8, value);
+      writer.intField(20, 7);
+      return;
+    default:
+      unreachable(attr);
+  }
+}
+
+/** The body of a Loop or If. Its constants stand in the outermost graph, which alone streams. */
+function writeBody(writer: WireWriter, graph: OnnxGraph): void {
+  if (graph.initializers.length > 0) bug('a sub-graph with initializers of its own');
+  for (const node of graph.nodes) writer.message(1, () => writeNode(writer, node));
+  writer.stringField(2, graph.name);
+  for (const value of graph.inputs) writer.message(11, () => writeValue(writer, value));
+  for (const value of graph.outputs) writer.message(12, () => writeValue(writer, value));
+  for (const value of graph.valueInfo) writer.message(13, () => writeValue(writer, value));
+  if (graph.rest) writer.raw(graph.rest);
+}
+
+function writeValue(writer: WireWriter, value: OnnxValue): void {
+  const { elem, dims, foreign } = value;
+  writer.stringField(1, value.name);
+  if (foreign?.proto) writer.bytesField(2, foreign.proto);
+  else if (foreign?.tensor) writeTensorType(writer, foreign.tensor.dataType, foreign.tensor.dims);
+  else if (!foreign) writeTensorType(writer, elemFacts[elem].onnx, dims);
+}
+
+function writeTensorType(writer: WireWriter, dataType: number, dims: readonly (number | string)[]): void {
+  writer.message(2, () => {
+    writer.message(1, () => {
+      writer.intField(1, dataType);
+      // A scalar has a shape of no dimensions; a shape left out would mean that the rank is unknown.
+      writer.message(2, () => {
+        for (const dim of dims) {
+          writer.message(1, () => {
+            if (typeof dim === 'number') writer.intField(1, dim);
+            else if (dim !== '') writer.stringField(2, dim);
+          });
+        }
+      });
+    });
+  });
+}
+
+/** The type and shape that a tensor's proto has. */
+function declared({ elem, dims, stands }: OnnxInitializer): { readonly dataType: number; readonly dims: readonly number[] } {
+  return stands ?? { dataType: elemFacts[elem].onnx, dims };
+}
+
+/** Bytes of a TensorProto, elements included. */
+function tensorSize(initializer: OnnxInitializer, external: ExternalLayout | undefined): number {
+  const { name, doc } = initializer;
+  const { dataType, dims } = declared(initializer);
+  let size = tagSize(2) + varintSize(dataType) + bytesFieldSize(8, utf8Size(name));
+  for (const dim of dims) size += tagSize(1) + varintSize(dim);
+  if (doc !== undefined) size += bytesFieldSize(12, utf8Size(doc));
+  if (!external?.entries.has(initializer)) return size + bytesFieldSize(9, tensorBytes(initializer));
+  for (const [key, value] of externalEntries(initializer, external)) {
+    size += bytesFieldSize(13, bytesFieldSize(1, utf8Size(key)) + bytesFieldSize(2, utf8Size(value)));
+  }
+  return size + tagSize(14) + 1;
+}
+
+/** What stands before raw_data. */
+function tensorHead(writer: WireWriter, initializer: OnnxInitializer): void {
+  const { dataType, dims } = declared(initializer);
+  for (const dim of dims) writer.intField(1, dim);
+  writer.intField(2, dataType);
+  writer.stringField(8, initializer.name);
+}
+
+/** What stands behind raw_data, or in its place. */
+function tensorTail(writer: WireWriter, initializer: OnnxInitializer, external: ExternalLayout | undefined): void {
+  if (initializer.doc !== undefined) writer.stringField(12, initializer.doc);
+  if (!external?.entries.has(initializer)) return;
+  for (const [key, value] of externalEntries(initializer, external)) writer.message(13, () => writeEntry(writer, key, value));
+  writer.intField(14, 1);
+}
+
+function externalEntries(initializer: OnnxInitializer, external: ExternalLayout): readonly (readonly [string, string])[] {
+  const entry = external.entries.get(initializer) ?? bug(`${initializer.name} has no place in the data file`);
+  return [
+    ['location', external.location],
+    ['offset', String(entry.offset)],
+    ['length', String(entry.length)],
+  ];
+}
+
+/** Tensors of fewer elements, biases and the like, have most often been computed by a pass already. */
+const fewElements = 1024;
+
+/** Computes and rounds elements a piece at a time, into two buffers that every tensor shares. */
+class Chunks {
+  readonly #numbers = new Float64Array(chunkElements);
+  readonly #bytes = new Uint8Array(chunkElements * 8);
+  #room: Float32Array | undefined;
+
+  async *of(initializer: OnnxInitializer, signal: StopSignal | undefined): AsyncGenerator<Uint8Array, void, undefined> {
+    const count = elementCount(initializer.dims);
+    let start = 0;
+    // Large float32 tensors go straight from the file, as long as it can be read at once.
+    while (initializer.elem === 'f32' && count - start >= chunkElements) {
+      signal?.throwIfAborted();
+      this.#room ??= takeRoom();
+      const floats = this.#room.subarray(0, Math.min(roomFloats, count - start));
+      if (!fillFloats(initializer.expr, start, floats)) break;
+      const wrong = checkFinite(initializer, floats, start);
+      if (wrong) await wrong;
+      yield new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength);
+      start += floats.length;
+    }
+    for (; start < count; start += chunkElements) {
+      signal?.throwIfAborted();
+      const piece = this.at(initializer, start);
+      yield piece instanceof Promise ? await piece : piece;
+    }
+  }
+
+  /** Called by whoever made it, when it will not be asked again. */
+  done(): void {
+    if (this.#room) giveRoom(this.#room);
+    this.#room = undefined;
+  }
+
+  /** The piece from element `start` on; a promise only where a file has to be awaited, or where something went wrong. */
+  at(initializer: OnnxInitializer, start: number): Uint8Array | Promise<Uint8Array> {
+    const count = Math.min(chunkElements, elementCount(initializer.dims) - start);
+    if (initializer.elem === 'f32' && count >= fewElements) {
+      this.#room ??= takeRoom();
+      const floats = this.#room.subarray(0, count);
+      if (fillFloats(initializer.expr, start, floats)) {
+        const done = new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength);
+        return checkFinite(initializer, floats, start)?.then(() => done) ?? done;
+      }
+    }
+    if (isWideElem(initializer.elem)) {
+      const integers = wideArray(initializer.elem, count);
+      const pending = initializer.expr.fillIntegers?.(start, integers) ?? undefined;
+      const kept = (): Uint8Array => {
+        encodeIntegers(integers, this.#bytes);
+        return this.#bytes.subarray(0, count * 8);
+      };
+      if (pending instanceof Promise) return pending.then(kept);
+      if (pending !== false && initializer.expr.fillIntegers) return kept();
+    }
+    const numbers = this.#numbers.subarray(0, count);
+    const encoded = (): Uint8Array => {
+      encode(initializer.elem, numbers, numbers.length, this.#bytes);
+      return this.#bytes.subarray(0, numbers.length * elemBytes[initializer.elem]);
+    };
+    const checked = (): Uint8Array | Promise<Uint8Array> => checkFinite(initializer, numbers, start)?.then(encoded) ?? encoded();
+    return initializer.expr.fill(start, numbers)?.then(checked) ?? checked();
+  }
+}
+
+/** The tensors' bytes, one behind the other. Each piece is valid until the next one is asked for. */
+export async function* tensorPieces(
+  initializers: Iterable<OnnxInitializer>,
+  signal?: StopSignal | undefined,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const chunks = new Chunks();
+  try {
+    for (const initializer of initializers) yield* chunks.of(initializer, signal);
+  } finally {
+    chunks.done();
+  }
+}
+
+/** Nothing where every number is finite in the element type. */
+function checkFinite(
+  initializer: OnnxInitializer,
+  numbers: Float64Array | Float32Array,
+  start: number,
+): Promise<void> | undefined {
+  const { elem, sources } = initializer;
+  if (!sources || !isFloat(elem)) return undefined;
+  const limit = floatFacts(elem)?.overflow ?? Number.POSITIVE_INFINITY;
+  if (numbers instanceof Float32Array && floatsFinite(numbers)) return undefined;
+  let at = 0;
+  while (at < numbers.length && Math.abs(numbers[at] ?? 0) < limit) at++;
+  if (at === numbers.length) return undefined;
+  return explainNotFinite(initializer, sources, start + at, numbers[at] ?? 0);
+}
+
+/** Fails, unless the weights that it was computed from are not finite themselves. */
+async function explainNotFinite(
+  initializer: OnnxInitializer,
+  sources: NonNullable<OnnxInitializer['sources']>,
+  index: number,
+  value: number,
+): Promise<void> {
+  for (const source of sources()) if (!(await allFinite(source))) return;
+  fail(foldedNotFinite, { with: { name: initializer.name, index, value: String(value), elem: initializer.elem } });
+}
+
+/** Reads a whole tensor; only when something already went wrong. */
+async function allFinite(source: TensorSource & { readonly dims: readonly number[] }): Promise<boolean> {
+  const count = elementCount(source.dims);
+  const numbers = new Float64Array(Math.min(count, chunkElements));
+  for (let start = 0; start < count; start += numbers.length) {
+    const part = numbers.subarray(0, Math.min(numbers.length, count - start));
+    const pending = source.fill(start, part);
+    if (pending) await pending;
+    if (!part.every((v) => Number.isFinite(v))) return false;
+  }
+  return true;
+}

@@ -1,0 +1,191 @@
+/** Tensors that lie in a file: leaves of weight expressions that read their span when they are pulled. */
+
+import type { ByteSource } from '../io/bytes.ts';
+import { leafText } from '../ir/content-text.ts';
+import { isLossless } from '../ir/elem.ts';
+import { littleEndian } from '../ir/round.ts';
+import { type ElemType, elemBytes, elementCount, type WideIntegers } from '../ir/types.ts';
+import { isWideElem, wideArray } from '../ir/wide.ts';
+import { chunkElements, Expr, gather, intern, type Pending, rowMajor, type WeightExpr, walk, withHeld } from './expr.ts';
+import { decode, decodeIntegers } from './round.ts';
+
+export interface StoredSpan {
+  readonly source: ByteSource;
+  /** Byte of element 0. */
+  readonly offset: number;
+  readonly elem: ElemType;
+  readonly dims: readonly number[];
+  /**
+   * Elements between neighbours per axis, none negative; absent for row-major. Whoever makes the span has checked that it lies in
+   * the source.
+   */
+  readonly strides?: readonly number[];
+  readonly bigEndian?: boolean;
+  /** The tensor's name in the file. */
+  readonly name: string;
+}
+
+/** Tensors of at most this many bytes are read when a file without synchronous reading is opened, so that passes see them. */
+const preloadLimit = 65536;
+
+const sourceNumbers = new WeakMap<ByteSource, number>();
+let nextSource = 0;
+function numberOf(source: ByteSource): number {
+  let number = sourceNumbers.get(source);
+  if (number === undefined) {
+    number = nextSource++;
+    sourceNumbers.set(source, number);
+  }
+  return number;
+}
+
+/** Reused by every synchronous read; what is read is decoded before anything else is. */
+let scratch = new Uint8Array(chunkElements * 8);
+
+export class Stored extends Expr {
+  readonly source: ByteSource;
+  readonly offset: number;
+  readonly bigEndian: boolean;
+  readonly #loaded: Uint8Array | undefined;
+  /** What the text calls it: the name in the file, then the path of the parameter that it became. */
+  label: string;
+  constructor(span: StoredSpan, identity: string, loaded: Uint8Array | undefined) {
+    super('stored', span.elem, span.dims, [], {
+      sync: loaded !== undefined || span.source.readSync !== undefined,
+      exact32: isLossless(span.elem, 'f32'),
+      identity,
+    });
+    this.source = span.source;
+    this.offset = span.offset;
+    this.bigEndian = span.bigEndian ?? false;
+    this.label = span.name;
+    this.#loaded = loaded;
+  }
+  protected override write(): string {
+    return leafText(this.label, this.dims, this.elem);
+  }
+  protected override compute(start: number, out: Float64Array): Pending {
+    const size = elemBytes[this.elem];
+    const from = start * size;
+    const length = out.length * size;
+    if (this.#loaded) return this.#decode(this.#loaded.subarray(from, from + length), out);
+    const { source } = this;
+    if (source.readInto) {
+      if (scratch.length < length) scratch = new Uint8Array(length);
+      const bytes = scratch.subarray(0, length);
+      source.readInto(this.offset + from, bytes);
+      return this.#decode(bytes, out);
+    }
+    if (source.readSync) return this.#decode(source.readSync(this.offset + from, length), out);
+    return source.read(this.offset + from, length).then((bytes) => this.#decode(bytes, out));
+  }
+  override fill32(start: number, out: Float32Array): boolean {
+    const { readInto } = this.source;
+    if (this.elem !== 'f32' || this.bigEndian || !littleEndian || !readInto) return false;
+    readInto.call(this.source, this.offset + start * 4, new Uint8Array(out.buffer, out.byteOffset, out.byteLength));
+    return true;
+  }
+  override fillIntegers(start: number, out: WideIntegers): Pending | false {
+    if (!isWideElem(this.elem)) return false;
+    const length = out.length * 8;
+    const take = (bytes: Uint8Array): void => decodeIntegers(bytes, out, this.bigEndian);
+    if (this.#loaded) return take(this.#loaded.subarray(start * 8, start * 8 + length));
+    const { source } = this;
+    if (source.readSync) return take(source.readSync(this.offset + start * 8, length));
+    return source.read(this.offset + start * 8, length).then(take);
+  }
+  #decode(bytes: Uint8Array, out: Float64Array): void {
+    // A copy to an aligned place is ten times faster than reading number by number.
+    const aligned = bytes.byteOffset % elemBytes[this.elem] === 0 ? bytes : bytes.slice();
+    decode(this.elem, aligned, out, this.bigEndian, this.label);
+  }
+}
+
+/** A view with strides: PyTorch's transposed and expanded tensors, NumPy's Fortran order. Its whole extent is read at once. */
+class StoredView extends Expr {
+  readonly base: Stored;
+  label: string;
+  readonly #strides: readonly number[];
+  constructor(span: StoredSpan, base: Stored, identity: string) {
+    super('stored', span.elem, span.dims, [], { sync: base.sync, exact32: base.exact32, identity });
+    this.base = base;
+    this.label = span.name;
+    this.#strides = span.strides ?? rowMajor(span.dims);
+  }
+  protected override write(): string {
+    return leafText(this.label, this.dims, this.elem);
+  }
+  override fillIntegers(start: number, out: WideIntegers): Pending | false {
+    if (!isWideElem(this.elem)) return false;
+    const all = wideArray(this.elem, this.base.count);
+    const strides = rowMajor(this.dims);
+    const take = (): void => {
+      for (let i = 0; i < out.length; i++) {
+        let rest = start + i;
+        let at = 0;
+        for (const [axis, stride] of strides.entries()) {
+          const index = Math.floor(rest / stride);
+          at += index * (this.#strides[axis] ?? 0);
+          rest -= index * stride;
+        }
+        out[i] = all[at] ?? 0n;
+      }
+    };
+    const pending = this.base.fillIntegers(0, all);
+    return pending instanceof Promise ? pending.then(take) : take();
+  }
+  protected override compute(start: number, out: Float64Array): Pending {
+    return withHeld(this.base, start + out.length === this.count, (data) =>
+      gather(data, 0, walk(this.dims, this.#strides), start, out),
+    );
+  }
+}
+
+/** Elements from element 0 to the last one that the view reaches, inclusive; 0 for an empty tensor. */
+export function extentOf(dims: readonly number[], strides: readonly number[]): number {
+  if (elementCount(dims) === 0) return 0;
+  return dims.reduce((extent, d, axis) => extent + (d - 1) * (strides[axis] ?? 0), 1);
+}
+
+/**
+ * The lazy tensor of a span. Equal spans of one source are one expression. Reads only small tensors, and those only where the
+ * source cannot read synchronously.
+ */
+export async function storedTensor(span: StoredSpan): Promise<WeightExpr> {
+  const { source, elem, dims } = span;
+  const plain = rowMajor(dims);
+  const strides = span.strides ?? plain;
+  const contiguous = dims.every((d, axis) => d <= 1 || strides[axis] === plain[axis]) || elementCount(dims) === 0;
+  const identity = `${numberOf(source)}|${span.offset}|${elem}|${span.bigEndian ? 'big' : 'little'}`;
+  const extent = contiguous ? elementCount(dims) : extentOf(dims, strides);
+  const bytes = extent * elemBytes[elem];
+  const loaded = !source.readSync && bytes <= preloadLimit ? (await source.read(span.offset, bytes)).slice() : undefined;
+  const plainSpan = contiguous ? span : { ...span, dims: [extent] };
+  const base = intern(
+    `stored|${identity}|${plainSpan.dims.join()}`,
+    (x) => x instanceof Stored,
+    () => new Stored(plainSpan, identity, loaded),
+  );
+  if (contiguous) return base;
+  return intern(
+    `view|${identity}|${dims.join()}|${strides.join()}`,
+    (x) => x instanceof StoredView,
+    () => new StoredView(span, base, `${identity}|${strides.join()}`),
+  );
+}
+
+/** Names a stored tensor after the parameter that it is the content of. */
+export function relabel(expr: WeightExpr, path: string): void {
+  if (expr instanceof Stored || expr instanceof StoredView) expr.label = path;
+}
+
+/**
+ * The span of an expression that is a row-major little-endian tensor of a file and nothing else, so that its bytes can be copied
+ * as they are.
+ */
+export function spanOf(
+  expr: WeightExpr,
+): { readonly source: ByteSource; readonly offset: number; readonly length: number } | undefined {
+  if (!(expr instanceof Stored) || expr.bigEndian) return undefined;
+  return { source: expr.source, offset: expr.offset, length: expr.count * elemBytes[expr.elem] };
+}

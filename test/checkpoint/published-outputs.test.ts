@@ -1,0 +1,71 @@
+/**
+ * The examples compute what the networks compute whose labels they bear: small ones of the same make, filled by a formula, against PyTorch's
+ * float64 outputs (test/fixtures/published/outputs.py).
+ */
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import type { Checkpoint } from '../../src/checkpoint/checkpoint.ts';
+import { compile } from '../../src/compile.ts';
+import { elementCount, type HostTensor } from '../../src/ir/types.ts';
+import { openSession } from '../../src/runtime/session.ts';
+import { literal } from '../../src/tensor/expr.ts';
+
+interface Case {
+  readonly example: string;
+  readonly model: string;
+  readonly defines: Readonly<Record<string, string>>;
+  /** Shapes of pictures, which the formula fills, or integers. */
+  readonly inputs: Readonly<Record<string, readonly number[] | readonly (readonly number[])[]>>;
+  readonly state: Readonly<Record<string, readonly number[]>>;
+  readonly dims: readonly number[];
+  readonly step: number;
+  readonly values: readonly number[];
+}
+const cases = JSON.parse(readFileSync(new URL('../fixtures/published/outputs.json', import.meta.url), 'utf8')) as Case[];
+
+/** `number` of outputs.py. */
+function numbers(name: string, dims: readonly number[]): HostTensor {
+  const count = elementCount(dims);
+  const key = [...name].reduce((sum, c) => sum + (c.codePointAt(0) ?? 0), 0) * 104729;
+  const scale = dims.length < 2 ? 0.25 : 3 / Math.sqrt(count / (dims[0] ?? 1));
+  const shift = dims.length < 2 && /(weight|gamma)$/.test(name) ? 1 : 0;
+  const data = Float64Array.from({ length: count }, (_, i) => {
+    const x = ((i * 7919 + key) % 1009) / 1009 - 0.5;
+    return Math.fround(name.endsWith('running_var') ? x + 1 : x * scale + shift);
+  });
+  return { elem: 'f32', dims, data };
+}
+
+describe('an example computes what the published network computes', () => {
+  const titled = cases.map((one) => [`${one.model} ${Object.values(one.defines).join(' ')}`, one] as const);
+  test.each(titled)('%s', async (_title, one) => {
+    const tensors = Object.entries(one.state).map(
+      ([name, dims]) => [name, { name, elem: 'f32', dims, expr: literal(numbers(name, dims)) }] as const,
+    );
+    const weights: Checkpoint = { format: 'list', name: 'published', dicts: [{ key: '', tensors: new Map(tensors) }] };
+    const source = readFileSync(new URL(`../../examples/${one.example}.res`, import.meta.url), 'utf8');
+    const inputs = new Map(
+      Object.entries(one.inputs).map(([name, given]): [string, HostTensor] => {
+        const [row] = given;
+        if (typeof row === 'number') return [name, numbers('input', given as readonly number[])];
+        const rows = given as readonly (readonly number[])[];
+        return [name, { elem: 'i64', dims: [rows.length, rows[0]?.length ?? 0], data: Float64Array.from(rows.flat()) }];
+      }),
+    );
+    for (const level of [0, 1] as const) {
+      const result = await compile(source, { model: one.model, level, weights, defines: one.defines });
+      expect(result.diagnostics).toEqual([]);
+      const session = await openSession(await result.bytes(), { ep: 'cpu', optimization: 'off' });
+      const [output] = (await session.run(inputs)).values();
+      await session.close();
+      if (!output) throw new Error('no output');
+      expect(output.dims).toEqual(one.dims);
+      const largest = one.values.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+      const furthest = one.values.reduce(
+        (most, x, i) => Math.max(most, Math.abs(x - (output.data[i * one.step] ?? Infinity))),
+        0,
+      );
+      expect(furthest / largest).toBeLessThan(1e-5);
+    }
+  });
+});

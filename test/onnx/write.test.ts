@@ -1,0 +1,293 @@
+import proto from 'onnx-proto';
+import { describe, expect, test } from 'vitest';
+import { DiagnosticError } from '../../src/diagnostics/diagnostic.ts';
+import type { ElemType } from '../../src/ir/types.ts';
+import type { OnnxInitializer, OnnxModel, OnnxNode } from '../../src/onnx/onnx.ts';
+import {
+  chunkElements,
+  encodeModel,
+  externalData,
+  externalLayout,
+  largestMessage,
+  modelSize,
+  onnxBytes,
+  tensorBytes,
+} from '../../src/onnx/write.ts';
+import { decodeModel, dimsOf, floatsOf, int64sOf } from '../codegen/decode.ts';
+
+function tensor(name: string, dims: readonly number[], value: (i: number) => number, elem: ElemType = 'f32'): OnnxInitializer {
+  return {
+    name,
+    elem,
+    dims,
+    expr: {
+      fill: (start, out) => {
+        for (let i = 0; i < out.length; i++) out[i] = value(start + i);
+      },
+    },
+  };
+}
+
+function modelOf(initializers: readonly OnnxInitializer[], nodes: readonly OnnxNode[] = []): OnnxModel {
+  return {
+    irVersion: 8,
+    opset: 17,
+    producer: { name: 'rescc', version: '1.2.3' },
+    metadata: [
+      ['größe', '"1"'],
+      ['source', 'sha256:0'],
+    ],
+    graph: {
+      name: 'g',
+      nodes,
+      initializers,
+      inputs: [{ name: 'image', elem: 'f32', dims: ['N', 3, 'floordiv(H + 1, 2)', 0] }],
+      outputs: [{ name: 'y', elem: 'i64', dims: [] }],
+      valueInfo: [{ name: 'layer1.0.conv1', elem: 'bf16', dims: [1, 2 ** 40] }],
+    },
+  };
+}
+
+describe('messages', () => {
+  const node: OnnxNode = {
+    name: 'layer1.0.conv1',
+    op: 'Conv',
+    inputs: ['image', '', 'w'],
+    outputs: ['a', 'b'],
+    attrs: [
+      ['alpha', { kind: 'float', value: 0.1 }],
+      [
+        'body',
+        {
+          kind: 'graph',
+          value: {
+            name: 'inner',
+            nodes: [{ name: 'n', op: 'Relu', inputs: ['a'], outputs: ['z'], attrs: [] }],
+            initializers: [],
+            inputs: [],
+            outputs: [{ name: 'z', elem: 'f32', dims: [2] }],
+            valueInfo: [],
+          },
+        },
+      ],
+      ['group', { kind: 'int', value: -1 }],
+      ['mode', { kind: 'string', value: 'réflect' }],
+      ['none', { kind: 'ints', value: [] }],
+      ['pads', { kind: 'ints', value: [0, 1, 300, -2] }],
+      ['scales', { kind: 'floats', value: [0.5, 2] }],
+      ['value', { kind: 'tensor', value: { elem: 'i64', dims: [2], data: Float64Array.of(-1, 2 ** 40) } }],
+    ],
+  };
+  const model = modelOf([tensor('w', [2, 3], (i) => i / 4), tensor('ids', [2], (i) => -i, 'i64')], [node]);
+
+  test('come back from another decoder as they were', async () => {
+    const decoded = decodeModel(await onnxBytes(model));
+    expect([Number(decoded.irVersion), decoded.producerName, decoded.producerVersion]).toEqual([8, 'rescc', '1.2.3']);
+    expect(decoded.opsetImport.map((o) => [o.domain, Number(o.version)])).toEqual([['', 17]]);
+    expect(decoded.metadataProps.map((p) => [p.key, p.value])).toEqual(model.metadata);
+    const graph = decoded.graph;
+    expect(graph?.input?.map((v) => [v.name, v.type?.tensorType?.elemType, dimsOf(v)])).toEqual([
+      ['image', 1, ['N', 3, 'floordiv(H + 1, 2)', 0]],
+    ]);
+    expect(
+      graph?.output?.map((v) => [v.name, v.type?.tensorType?.elemType, v.type?.tensorType?.shape !== null, dimsOf(v)]),
+    ).toEqual([['y', 7, true, []]]);
+    expect(graph?.valueInfo?.map((v) => [v.name, v.type?.tensorType?.elemType, dimsOf(v)])).toEqual([
+      ['layer1.0.conv1', 16, [1, 2 ** 40]],
+    ]);
+    const [w, ids] = graph?.initializer ?? [];
+    expect([w?.name, w?.dims?.map(Number), w?.dataType, w && floatsOf(w)]).toEqual([
+      'w',
+      [2, 3],
+      1,
+      [0, 0.25, 0.5, 0.75, 1, 1.25],
+    ]);
+    expect([ids?.name, ids && int64sOf(ids)]).toEqual(['ids', [0, -1]]);
+    const read = graph?.node?.[0];
+    expect([read?.name, read?.opType, read?.input, read?.output]).toEqual([
+      'layer1.0.conv1',
+      'Conv',
+      ['image', '', 'w'],
+      ['a', 'b'],
+    ]);
+    const attrs = new Map(read?.attribute?.map((a) => [a.name, a]));
+    expect([...attrs.values()].map((a) => a.type)).toEqual([1, 5, 2, 3, 7, 7, 6, 4]);
+    expect(attrs.get('alpha')?.f).toBe(Math.fround(0.1));
+    expect(attrs.get('body')?.g?.node?.map((n) => n.opType)).toEqual(['Relu']);
+    expect(Number(attrs.get('group')?.i)).toBe(-1);
+    expect(new TextDecoder().decode(attrs.get('mode')?.s ?? undefined)).toBe('réflect');
+    expect(attrs.get('none')?.ints).toEqual([]);
+    expect(attrs.get('pads')?.ints?.map(Number)).toEqual([0, 1, 300, -2]);
+    expect(attrs.get('scales')?.floats).toEqual([0.5, 2]);
+    expect(int64sOf(attrs.get('value')?.t ?? {})).toEqual([-1, 2 ** 40]);
+  });
+
+  test('what has no repeated numbers, which its proto3 schema packs, is byte for byte what onnx-proto encodes', async () => {
+    const bytes = await onnxBytes(
+      modelOf([], [{ ...node, attrs: node.attrs.filter(([name]) => !['pads', 'scales', 'value'].includes(name)) }]),
+    );
+    const theirs = proto.onnx.ModelProto.encode(decodeModel(bytes)).finish();
+    expect(Buffer.compare(bytes, theirs)).toBe(0);
+  });
+
+  test('are the same bytes every time and of the size planned', async () => {
+    const first = await onnxBytes(model);
+    expect(Buffer.compare(first, await onnxBytes(model))).toBe(0);
+    expect(first.length).toBe(modelSize(model));
+  });
+});
+
+describe('weights', () => {
+  test.each([
+    ['f16', [1, 2049, 65504], [0x3c00, 0x6800, 0x7bff]],
+    ['bf16', [1, 257, -2], [0x3f80, 0x4380, 0xc000]],
+  ] as const)('%s is rounded once, to nearest even', async (elem, values, bits) => {
+    const decoded = decodeModel(await onnxBytes(modelOf([tensor('w', [3], (i) => values[i] ?? 0, elem)])));
+    const raw = Uint8Array.from(decoded.graph?.initializer?.[0]?.rawData ?? []);
+    expect([...new Uint16Array(raw.buffer)]).toEqual(bits);
+  });
+
+  test('sources that must be awaited are, and pieces do not depend on the tensor being a multiple of the chunk', async () => {
+    const count = 2 * chunkElements + 5;
+    const slow: OnnxInitializer = {
+      ...tensor('w', [count], () => 0),
+      expr: {
+        async fill(start, out) {
+          await Promise.resolve();
+          for (let i = 0; i < out.length; i++) out[i] = start + i;
+        },
+      },
+    };
+    const decoded = decodeModel(await onnxBytes(modelOf([slow, tensor('one', [1], () => 7)])));
+    const [w, one] = decoded.graph?.initializer ?? [];
+    expect(w && floatsOf(w)).toEqual(Array.from({ length: count }, (_, i) => i));
+    expect(one && floatsOf(one)).toEqual([7]);
+  });
+
+  test('a model of 1 GB passes through buffers of one chunk', async () => {
+    // 128 tensors of 2 Mi f32 elements. The source does nothing, so that the bytes are all that is moved.
+    const asked = new Set<number>();
+    const arrays = new Set<ArrayBufferLike>();
+    const large = Array.from(
+      { length: 128 },
+      (_, i): OnnxInitializer => ({
+        name: `w${i}`,
+        elem: 'f32',
+        dims: [2048, 1024],
+        expr: {
+          fill(_start, out) {
+            asked.add(out.length);
+            arrays.add(out.buffer);
+          },
+        },
+      }),
+    );
+    const model = modelOf(large);
+    const buffers = new Set<ArrayBufferLike>();
+    let bytes = 0;
+    let longest = 0;
+    for await (const piece of encodeModel(model)) {
+      bytes += piece.length;
+      longest = Math.max(longest, piece.length);
+      buffers.add(piece.buffer);
+    }
+    expect(bytes).toBe(modelSize(model));
+    expect(bytes).toBeGreaterThan(2 ** 30);
+    expect([...asked]).toEqual([chunkElements]);
+    expect(arrays.size).toBe(1);
+    expect(buffers.size).toBeLessThanOrEqual(2);
+    expect(longest).toBeLessThanOrEqual(chunkElements * 4);
+  });
+
+  test('sizes of models beyond 2 GiB are right, and onnxBytes refuses them', async () => {
+    const model = modelOf(Array.from({ length: 3 }, (_, i) => tensor(`w${i}`, [1024, 1024, 256], () => 0)));
+    expect(modelSize(model)).toBeGreaterThan(3 * 2 ** 30);
+    expect(largestMessage).toBe(2147483647);
+    await expect(onnxBytes(model)).rejects.toThrow('RES0603');
+  });
+
+  test('an aborted signal stops the stream', async () => {
+    const controller = new AbortController();
+    const pieces = encodeModel(modelOf([tensor('w', [chunkElements * 4], () => 1)]), { signal: controller.signal });
+    await pieces.next();
+    controller.abort(new Error('stop'));
+    await expect(
+      (async () => {
+        for await (const _ of pieces);
+      })(),
+    ).rejects.toThrow('stop');
+  });
+});
+
+describe('folded weights', () => {
+  const finite = tensor('s', [4], () => 1);
+  const folded = (elem: ElemType, value: number, sources = [finite]): OnnxModel =>
+    modelOf([
+      {
+        ...tensor('conv1.weight', [4], (i) => (i === 2 ? value : 1), elem),
+        sources: () => sources.map((s) => ({ ...s.expr, fill: s.expr.fill, dims: s.dims })),
+      },
+    ]);
+
+  test.each([
+    ['f32', 3.4028235677973366e38],
+    ['f32', Number.NaN],
+    ['f16', 65520],
+    ['bf16', 3.4e38],
+    ['f64', Number.NEGATIVE_INFINITY],
+  ] as const)('%s %d is refused by name', async (elem, value) => {
+    const error: unknown = await onnxBytes(folded(elem, value)).catch((e: unknown) => e);
+    expect(error).toBeInstanceOf(DiagnosticError);
+    expect(error instanceof DiagnosticError && error.diagnostics[0]).toMatchObject({
+      code: 'RES0602',
+      title: `weight conv1.weight has an element that ${elem} cannot hold`,
+      hint: expect.stringMatching(/type with more range.*-O0/),
+    });
+    expect(String(error)).toContain('element 2 ');
+  });
+
+  test.each([
+    ['f32', 3.4028235677973362e38],
+    ['f16', 65519],
+    ['bf16', 3.39e38],
+  ] as const)('%s %d is the last that fits', async (elem, value) => {
+    await expect(onnxBytes(folded(elem, value))).resolves.toBeInstanceOf(Uint8Array);
+  });
+
+  test('what was not finite before may stay so', async () => {
+    await expect(onnxBytes(folded('f32', Number.NaN, [finite, tensor('t', [2], (i) => i / 0)]))).resolves.toBeInstanceOf(
+      Uint8Array,
+    );
+    await expect(onnxBytes(modelOf([tensor('w', [1], () => Number.POSITIVE_INFINITY)]))).resolves.toBeInstanceOf(Uint8Array);
+  });
+});
+
+describe('external data', () => {
+  const model = modelOf([tensor('a', [1030], (i) => i), tensor('small', [4], (i) => i), tensor('b', [2048], (i) => -i)]);
+
+  test.each([4096, 65536])('large tensors lie at multiples of %d', async (align) => {
+    const layout = externalLayout(model, 'w.data', align);
+    const data: number[] = [];
+    for await (const piece of externalData(model, layout)) data.push(...piece);
+    expect(data.length).toBe(layout.bytes);
+    const bytes: number[] = [];
+    for await (const piece of encodeModel(model, { external: layout })) bytes.push(...piece);
+    expect(bytes.length).toBe(modelSize(model, layout));
+    const read = decodeModel(Uint8Array.from(bytes)).graph?.initializer ?? [];
+    expect(read.map((t) => [t.name, t.dataLocation, t.rawData?.length ?? 0])).toEqual([
+      ['a', 1, 0],
+      ['small', 0, 16],
+      ['b', 1, 0],
+    ]);
+    for (const [i, initializer] of model.graph.initializers.entries()) {
+      if (initializer.name === 'small') continue;
+      const entries = new Map(read[i]?.externalData?.map((e) => [e.key, e.value]));
+      const offset = Number(entries.get('offset'));
+      expect(entries.get('location')).toBe('w.data');
+      expect(offset % align).toBe(0);
+      expect(Number(entries.get('length'))).toBe(tensorBytes(initializer));
+      const values = new Float32Array(Uint8Array.from(data.slice(offset, offset + tensorBytes(initializer))).buffer);
+      expect(values[5]).toBe(initializer.name === 'a' ? 5 : -5);
+    }
+  });
+});

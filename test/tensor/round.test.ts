@@ -1,0 +1,137 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { isLossless } from '../../src/ir/elem.ts';
+import { roundTo } from '../../src/ir/round.ts';
+import { type ElemType, elemBytes, elemTypes } from '../../src/ir/types.ts';
+import { decode, encode } from '../../src/tensor/round.ts';
+
+function bytes(elem: ElemType, values: readonly number[], offset = 0): Uint8Array {
+  const dst = new Uint8Array(offset + values.length * elemBytes[elem]);
+  encode(elem, Float64Array.from(values), values.length, dst, offset);
+  return dst.subarray(offset);
+}
+function back(elem: ElemType, data: Uint8Array, bigEndian = false): readonly number[] {
+  const out = new Float64Array(data.length / elemBytes[elem]);
+  decode(elem, data, out, bigEndian, 'x');
+  return [...out];
+}
+const word = (data: Uint8Array): number => (data[0] ?? 0) | ((data[1] ?? 0) << 8);
+
+/**
+ * The nearest of all finite f16 or bf16 numbers by looking at every one; ties go to the even pattern, past the middle to 2^k to
+ * infinity.
+ */
+function nearestOf(elem: 'f16' | 'bf16'): (x: number) => number {
+  const largest = elem === 'f16' ? 0x7bff : 0x7f7f;
+  const patterns = Array.from({ length: largest + 1 }, (_, i) => i);
+  const sizes = patterns.map((bits) => back(elem, Uint8Array.of(bits & 255, bits >> 8))[0] ?? 0);
+  return (x) => {
+    const size = Math.abs(x);
+    let low = 0;
+    let high = largest;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if ((sizes[middle] ?? 0) <= size) low = middle;
+      else high = middle - 1;
+    }
+    const below = sizes[low] ?? 0;
+    const above = low === largest ? below + (below - (sizes[low - 1] ?? 0)) : (sizes[low + 1] ?? 0);
+    const up = size - below > above - size || (size - below === above - size && low % 2 === 1);
+    const bits = up ? low + 1 : low;
+    return bits + (x < 0 || Object.is(x, -0) ? 32768 : 0);
+  };
+}
+
+describe('rounding', () => {
+  it.each(['f16', 'bf16'] as const)('finds the nearest %s of any float64', (elem) => {
+    const nearest = nearestOf(elem);
+    const scale = elem === 'f16' ? 70000 : 3.5e38;
+    const small = elem === 'f16' ? 1e-7 : 1e-40;
+    const some = fc.oneof(
+      fc.double({ noNaN: true, min: -scale, max: scale }),
+      fc.double({ noNaN: true, min: -1, max: 1 }),
+      fc.double({ noNaN: true, min: -small, max: small }),
+      // Middles between two neighbours, and a hair beside them.
+      fc.tuple(fc.nat(elem === 'f16' ? 0x7bfe : 0x7f7e), fc.constantFrom(0, 1e-12, -1e-12)).map(([bits, shift]) => {
+        const [a = 0] = back(elem, Uint8Array.of(bits & 255, bits >> 8));
+        const [b = 0] = back(elem, Uint8Array.of((bits + 1) & 255, (bits + 1) >> 8));
+        return ((a + b) / 2) * (1 + shift);
+      }),
+    );
+    fc.assert(
+      fc.property(some, (x) => {
+        expect(word(bytes(elem, [x])), `${x}`).toBe(nearest(x));
+        const rounded = Float64Array.of(x);
+        roundTo(elem, rounded);
+        expect(word(bytes(elem, [rounded[0] ?? 0]))).toBe(nearest(x));
+      }),
+      { numRuns: 4000, seed: 3 },
+    );
+  });
+  it('keeps every half and every bf16 as it is', () => {
+    for (const elem of ['f16', 'bf16'] as const) {
+      const all = new Uint8Array(Uint16Array.from({ length: 65536 }, (_, bits) => bits).buffer);
+      const values = back(elem, all);
+      const again = bytes(elem, values);
+      expect(values.flatMap((x, i) => (Number.isNaN(x) || word(again.subarray(2 * i)) === i ? [] : [i]))).toEqual([]);
+    }
+    expect(word(bytes('f16', [Number.NaN]))).toBe(0x7e00);
+    expect(word(bytes('bf16', [Number.NaN]))).toBe(0x7fc0);
+  });
+  it('writes known patterns', () => {
+    expect([...bytes('f32', [1, -2.5])]).toEqual([0, 0, 128, 63, 0, 0, 32, 192]);
+    expect([...bytes('f16', [1, -2, 65504, 65520, 2 ** -24, 2 ** -25])]).toEqual([
+      0, 0x3c, 0, 0xc0, 0xff, 0x7b, 0, 0x7c, 1, 0, 0, 0,
+    ]);
+    expect([...bytes('i64', [-1, 4294967296])]).toEqual([255, 255, 255, 255, 255, 255, 255, 255, 0, 0, 0, 0, 1, 0, 0, 0]);
+    expect([...bytes('i16', [-2])]).toEqual([254, 255]);
+    expect([...bytes('bool', [0, 3, Number.NaN])]).toEqual([0, 1, 1]);
+  });
+  it('round-trips every type at any alignment and byte order', () => {
+    const samples: Readonly<Record<ElemType, readonly number[]>> = {
+      f32: [1.5, -0, Infinity],
+      f64: [0.1, -1e300],
+      f16: [0.5, -65504],
+      bf16: [1.5, 3.3895313892515355e38],
+      i64: [-(2 ** 53), 2 ** 53 - 1, -5],
+      i32: [-(2 ** 31), 7],
+      i16: [-32768, 9],
+      i8: [-128, 127],
+      u64: [2 ** 53, 1],
+      u32: [2 ** 32 - 1],
+      u16: [65535],
+      u8: [255],
+      bool: [0, 1],
+    };
+    for (const elem of elemTypes) {
+      for (const offset of [0, 1, 3]) {
+        const data = bytes(elem, samples[elem], offset);
+        expect(back(elem, data), elem).toEqual(samples[elem]);
+        const size = elemBytes[elem];
+        const swapped = Uint8Array.from(data, (_, i) => data[i - (i % size) + (size - 1 - (i % size))] ?? 0);
+        expect(back(elem, swapped, true), `${elem} big-endian`).toEqual(samples[elem]);
+      }
+    }
+  });
+  it('refuses integers that cannot be held', () => {
+    for (const [elem, x] of [
+      ['u8', 256],
+      ['u8', -1],
+      ['i8', 1.5],
+      ['i32', 2 ** 31],
+      ['i64', Infinity],
+      ['u16', Number.NaN],
+      ['i64', 2 ** 54],
+    ] as const)
+      expect(() => bytes(elem, [x]), `${elem} ${x}`).toThrow('RES0531');
+    expect(() => back('i64', Uint8Array.of(1, 0, 0, 0, 0, 0, 0x20, 0))).toThrow('RES0530');
+    expect(() => back('u64', Uint8Array.of(255, 255, 255, 255, 255, 255, 255, 255))).toThrow('RES0530');
+    expect(back('i64', Uint8Array.of(0, 0, 0, 0, 0, 0, 0x20, 0))).toEqual([2 ** 53]);
+  });
+  it('calls lossless what is', () => {
+    expect(isLossless('bf16', 'f32')).toBe(true);
+    expect(isLossless('f32', 'f16')).toBe(false);
+    expect(isLossless('bf16', 'f16')).toBe(false);
+    expect(isLossless('i32', 'f32')).toBe(false);
+  });
+});
