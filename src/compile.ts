@@ -23,7 +23,7 @@ import type { FileNode } from './parser/ast.ts';
 import { parse as parseFile } from './parser/parse.ts';
 import { type Firing, optimize as optimizeGraph, type PassReport, passNames, type Target } from './passes/pipeline.ts';
 import { standardLibrary } from './stdlib/sources.ts';
-import { initial, literal } from './tensor/expr.ts';
+import { initial, literal } from './tensor/leaves.ts';
 import { version } from './version.ts';
 
 /** 0 no passes, 1 the default, 2 with forms that pay off on some runtimes only. */

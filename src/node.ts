@@ -1,7 +1,7 @@
 /** rescc in Node: the API of `rescc`, and what needs files or onnxruntime. */
 import type { Value } from './ir/graph.ts';
 import type { HostTensor } from './ir/types.ts';
-import { exprOf, materialize } from './tensor/expr.ts';
+import { exprOf, materialize } from './tensor/values.ts';
 
 export { type WriteOptions, type Written, writeModel } from './codegen/node/write-file.ts';
 export * from './index.ts';

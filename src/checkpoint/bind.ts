@@ -12,7 +12,7 @@ import {
 } from '../diagnostics/catalogue/weights.ts';
 import { bug, type Diagnostic, makeDiagnostic } from '../diagnostics/diagnostic.ts';
 import type { Graph } from '../ir/graph.ts';
-import { cast } from '../tensor/expr.ts';
+import { cast } from '../tensor/arithmetic.ts';
 import { relabel } from '../tensor/stored.ts';
 import { dimsOf, type Fit, fitOf, parametersOf, shapeText, type Wanted } from './fit.ts';
 import { type MapRule, type Rule, ruleOf, ruleText } from './map-rules.ts';

@@ -4,7 +4,9 @@
  * (`parametrizations.weight.original0` and `original1`). Every other way is named, so that it can be refused by its cause.
  */
 import { type ElemType, isFloat } from '../ir/types.ts';
-import { cast, div, mul, reduceSum, sqrt, type WeightExpr } from '../tensor/expr.ts';
+import { cast, div, mul, sqrt } from '../tensor/arithmetic.ts';
+import { reduceSum } from '../tensor/contract.ts';
+import type { WeightExpr } from '../tensor/expr.ts';
 import type { TensorEntry } from './nested.ts';
 
 /** Names in the checkpoint that make up one parameter. */

@@ -15,7 +15,7 @@ import { explainRule, passNames } from '../passes/pipeline.ts';
 import { type EquivalenceReport, verifyOptimized } from '../runtime/equivalence.ts';
 import { providers } from '../runtime/provider.ts';
 import { verifyTable } from '../runtime/verify-table.ts';
-import { exprOf, materialize } from '../tensor/expr.ts';
+import { exprOf, materialize } from '../tensor/values.ts';
 import { toDot, toSvg } from '../view/draw.ts';
 import { refuse, type TargetFlags, text, write } from './compile.ts';
 import { readBytes } from './files.ts';

@@ -5,7 +5,7 @@ import { compile } from '../compile.ts';
 import { optimizeOnnx } from '../optimize.ts';
 import { verifyModel } from '../runtime/verify.ts';
 import { verifyTable } from '../runtime/verify-table.ts';
-import { exprOf, materialize } from '../tensor/expr.ts';
+import { exprOf, materialize } from '../tensor/values.ts';
 import { readSource } from './files.ts';
 import { type FileFlags, openFile, optionsOf, prove, shapesOf, withFile } from './optimize.ts';
 import { compileOptions, type ModelFlags, type WeightFlags, withModel, withOutput, withPasses, withWeights } from './options.ts';

@@ -19,7 +19,9 @@ import type { Target } from '../ir/target.ts';
 import { type ElemType, elementCount, type ForeignType, type HostTensor, type TensorType } from '../ir/types.ts';
 import { elementText } from '../ir/wide.ts';
 import type { OnnxGraph, OnnxInitializer, OnnxModel, OnnxNode, OnnxNodeAttr, OnnxValue } from '../onnx/onnx.ts';
-import { asExpr, exprOf, pad, sourcesOf, transpose, type WeightExpr } from '../tensor/expr.ts';
+import type { WeightExpr } from '../tensor/expr.ts';
+import { pad, transpose } from '../tensor/movement.ts';
+import { asExpr, exprOf, sourcesOf } from '../tensor/values.ts';
 
 /** What goes back of an imported file besides its graph. */
 export interface EmitSource {

@@ -9,7 +9,8 @@ import type { Graph } from '../ir/graph.ts';
 import { elemBytes, elementCount } from '../ir/types.ts';
 import { utf8Size, WireWriter } from '../onnx/wire-writer.ts';
 import { type StopSignal, tensorPieces } from '../onnx/write.ts';
-import { exprOf, sourcesOf, type WeightExpr } from '../tensor/expr.ts';
+import type { WeightExpr } from '../tensor/expr.ts';
+import { exprOf, sourcesOf } from '../tensor/values.ts';
 
 interface NamedWeight {
   readonly name: string;

@@ -27,7 +27,8 @@ import type { FileGraph, FileNode, FileTensor, FileType, OnnxFile } from '../onn
 import { inOrder } from '../onnx/order.ts';
 import { evaluateConstant, refusalOf } from '../ops/evaluate.ts';
 import { foreignOperator } from '../ops/foreign.ts';
-import { literal, type WeightExpr } from '../tensor/expr.ts';
+import type { WeightExpr } from '../tensor/expr.ts';
+import { literal } from '../tensor/leaves.ts';
 import { relabel } from '../tensor/stored.ts';
 import { ConstantNumbers, evaluationOf, isWorthKnowing, rounded } from './ahead.ts';
 import {

@@ -1,6 +1,6 @@
 /**
  * Words shared by the printer and the reader of graphs: names, numbers, and the text form of weight expressions, whose grammar
- * stands in `src/tensor/expr.ts`. In a graph an expression may also be `#7`, a name that a line of the graph defines.
+ * stands in `src/tensor/text.ts`. In a graph an expression may also be `#7`, a name that a line of the graph defines.
  */
 import { type ElemType, isElemType } from './types.ts';
 
@@ -31,6 +31,11 @@ export function numberText(x: number): string {
   return scientific.length < plain.length ? scientific : plain;
 }
 
+/** `[1, 2.5, -0]` */
+export function listText(items: readonly number[]): string {
+  return `[${items.map(numberText).join(', ')}]`;
+}
+
 /** `conv1.weight[16, 3, 3, 3]`, `fc.bias[10]:f16`, `"onnx::Conv_7"[64]`. */
 export function leafText(path: string, dims: readonly number[], elem: ElemType): string {
   return `${pathText(path)}[${dims.join(', ')}]${elem === 'f32' ? '' : `:${elem}`}`;
@@ -43,7 +48,7 @@ export function treeText(tree: ContentTree, call: (tree: ContentTree & { kind: '
     case 'call':
       return call(tree);
     case 'list':
-      return `[${tree.items.map(numberText).join(', ')}]`;
+      return listText(tree.items);
     case 'number':
       return numberText(tree.value);
     case 'word':

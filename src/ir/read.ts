@@ -35,7 +35,7 @@ import { type AttrSpec, type AttrValue, CheckFailure, type Operator } from './op
 import { rangeProblem, type ValueRange } from './ranges.ts';
 import { type ElemType, elementCount, foreignTypeOf, isElemType, type TensorType, typeText } from './types.ts';
 
-/** An argument of a weight expression, made from the inside out. `src/tensor/expr.ts` takes them as they are. */
+/** An argument of a weight expression, made from the inside out. `src/tensor/text.ts` takes them as they are. */
 export type ContentArg<C extends Content> =
   | { readonly kind: 'expr'; readonly expr: C }
   | { readonly kind: 'number'; readonly value: number }

@@ -8,7 +8,7 @@ import { elemFacts } from '../ir/elem.ts';
 import type { LazyBytes } from '../ir/foreign.ts';
 import { roundTo } from '../ir/round.ts';
 import { type ElemType, elemBytes, type HostTensor } from '../ir/types.ts';
-import { literal } from '../tensor/expr.ts';
+import { literal } from '../tensor/leaves.ts';
 import { encode } from '../tensor/round.ts';
 import type { FileAttribute, FileNode } from './model.ts';
 

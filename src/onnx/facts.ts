@@ -4,7 +4,7 @@
  */
 
 import type { ElemType } from '../ir/types.ts';
-import { materializeSync } from '../tensor/expr.ts';
+import { materializeSync } from '../tensor/values.ts';
 import type { FileDim, FileGraph, FileNode, FileTensor, OnnxFile } from './model.ts';
 
 /** Operators whose first result has the element type and the rank of its first operand. */

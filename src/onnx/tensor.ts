@@ -7,7 +7,7 @@ import { bug, fail } from '../diagnostics/diagnostic.ts';
 import { type ByteSource, memorySource, openSibling, readSpan } from '../io/bytes.ts';
 import { elemFacts, elemOfDataType, otherElem } from '../ir/elem.ts';
 import { type ElemType, elemBytes, elementCount } from '../ir/types.ts';
-import type { Pending } from '../tensor/expr.ts';
+import type { Pending } from '../tensor/pieces.ts';
 import type { StoredSpan } from '../tensor/stored.ts';
 import {
   bytesSource,

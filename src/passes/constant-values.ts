@@ -5,7 +5,7 @@ import { roundTo } from '../ir/round.ts';
 import { elementCount, type HostTensor, isFloat, staticDims } from '../ir/types.ts';
 import { boolAttr, numberAttr, numbersAttr } from '../ops/attrs.ts';
 import { sliceAxes } from '../ops/slice-axes.ts';
-import * as w from '../tensor/expr.ts';
+import * as w from '../tensor/algebra.ts';
 
 /** Constants that come out of folding are no larger, unless they replace as many bytes. */
 export const foldLimit = 64 * 1024;

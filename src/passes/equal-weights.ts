@@ -11,9 +11,11 @@ import type { Graph, Value } from '../ir/graph.ts';
 import { elemBytes } from '../ir/types.ts';
 import { graphsIn } from '../ir/walk.ts';
 import { isWideElem, wideArray } from '../ir/wide.ts';
-import { chunkElements, exprOf, type WeightExpr } from '../tensor/expr.ts';
+import type { WeightExpr } from '../tensor/expr.ts';
+import { chunkElements } from '../tensor/pieces.ts';
 import { encode, encodeIntegers } from '../tensor/round.ts';
 import { spanOf } from '../tensor/stored.ts';
+import { exprOf } from '../tensor/values.ts';
 
 /** Elements that the first hash sees. */
 const beginning = 1024;

@@ -5,7 +5,7 @@
 import type { Node, Value } from '../ir/graph.ts';
 import { sameType } from '../ir/types.ts';
 import { numberAttr } from '../ops/attrs.ts';
-import * as w from '../tensor/expr.ts';
+import * as w from '../tensor/algebra.ts';
 import { copyIsFree, isConstant, isPositive, producerIn, product, soleReader } from './conditions.ts';
 import { staysNormal } from './range.ts';
 import { type Rewriter, rule } from './rule.ts';

@@ -3,7 +3,7 @@
  * Jacob et al. 2018, arXiv:1712.05877, §3.2.
  */
 import type { Node } from '../ir/graph.ts';
-import * as w from '../tensor/expr.ts';
+import * as w from '../tensor/algebra.ts';
 import { allConstant, bytesFreed, copyIsFree, everyElement, producerIn, sameConstant, soleReader } from './conditions.ts';
 import { rule } from './rule.ts';
 import {

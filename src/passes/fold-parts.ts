@@ -9,7 +9,7 @@ import { productOf } from '../ir/dim.ts';
 import type { Node, Value } from '../ir/graph.ts';
 import { sameType } from '../ir/types.ts';
 import { numbersAttr } from '../ops/attrs.ts';
-import * as w from '../tensor/expr.ts';
+import * as w from '../tensor/algebra.ts';
 import { copyIsFree, producerIn, product, soleReader } from './conditions.ts';
 import { axisOf, type Piece, pieceOf } from './cut-and-join.ts';
 import { type Rewriter, rule } from './rule.ts';

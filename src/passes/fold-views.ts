@@ -10,7 +10,7 @@ import { type Dim, productOf } from '../ir/dim.ts';
 import type { Node, Value } from '../ir/graph.ts';
 import { sameType } from '../ir/types.ts';
 import { numberAttr, numbersAttr } from '../ops/attrs.ts';
-import * as w from '../tensor/expr.ts';
+import * as w from '../tensor/algebra.ts';
 import { allConstant, bytesFreed, copyIsFree, producerIn, product, soleReader } from './conditions.ts';
 import { rule } from './rule.ts';
 import {

@@ -6,7 +6,7 @@ import type { Node, Value } from '../ir/graph.ts';
 import type { AttrValue } from '../ir/operator.ts';
 import { isFloat, sameType } from '../ir/types.ts';
 import { boolAttr, numberAttr, numbersAttr } from '../ops/attrs.ts';
-import * as w from '../tensor/expr.ts';
+import * as w from '../tensor/algebra.ts';
 import { copyIsFree, isConstant, producerIn, product, soleReader } from './conditions.ts';
 import { staysNormal } from './range.ts';
 import { rule } from './rule.ts';

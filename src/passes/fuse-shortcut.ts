@@ -6,7 +6,7 @@ import type { Node, Value } from '../ir/graph.ts';
 import { holds } from '../ir/operator.ts';
 import { sameType } from '../ir/types.ts';
 import { numberAttr, numbersAttr } from '../ops/attrs.ts';
-import * as w from '../tensor/expr.ts';
+import * as w from '../tensor/algebra.ts';
 import { copyIsFree, everyElement, everyElementIs, isConstant, producerIn, soleReader } from './conditions.ts';
 import { elementsOf } from './driver.ts';
 import { unitMatrix } from './merge-branches.ts';

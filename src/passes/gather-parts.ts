@@ -5,7 +5,7 @@
 import type { Node, Value } from '../ir/graph.ts';
 import { elementCount, staticDims } from '../ir/types.ts';
 import { numbersAttr } from '../ops/attrs.ts';
-import { literal } from '../tensor/expr.ts';
+import { literal } from '../tensor/leaves.ts';
 import { producerIn, soleReader } from './conditions.ts';
 import { axisOf } from './cut-and-join.ts';
 import { rule } from './rule.ts';

@@ -5,7 +5,7 @@
 import type { Node, Value } from '../ir/graph.ts';
 import { sameType } from '../ir/types.ts';
 import { boolAttr, numbersAttr } from '../ops/attrs.ts';
-import * as w from '../tensor/expr.ts';
+import * as w from '../tensor/algebra.ts';
 import { allConstant, producerIn, product, soleReader } from './conditions.ts';
 import { rule } from './rule.ts';
 import {

@@ -5,7 +5,7 @@
 import type { Node } from '../ir/graph.ts';
 import type { AttrValue } from '../ir/operator.ts';
 import { numbersAttr } from '../ops/attrs.ts';
-import * as w from '../tensor/expr.ts';
+import * as w from '../tensor/algebra.ts';
 import { producerIn, product, soleReader } from './conditions.ts';
 import { staysNormal } from './range.ts';
 import { type Rewriter, rule } from './rule.ts';

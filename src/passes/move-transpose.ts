@@ -9,7 +9,7 @@
 import type { Node, Value } from '../ir/graph.ts';
 import type { AxesMoved } from '../ir/operator.ts';
 import { numbersAttr } from '../ops/attrs.ts';
-import * as w from '../tensor/expr.ts';
+import * as w from '../tensor/algebra.ts';
 import { copyIsFree, isConstant, producerIn, product } from './conditions.ts';
 import { bytesOf, elementsOf } from './driver.ts';
 import { Network } from './min-cut.ts';

@@ -17,7 +17,9 @@
  * normal element. Memory is a chunk, or an operand that a permutation or a product needs whole.
  */
 import { type FloatFacts, floatFacts } from '../ir/elem.ts';
-import { chunkElements, initialBound, type WeightExpr } from '../tensor/expr.ts';
+import type { WeightExpr } from '../tensor/expr.ts';
+import { initialBound } from '../tensor/leaves.ts';
+import { chunkElements } from '../tensor/pieces.ts';
 
 /** How the rows of a weight lie in it: [groups, before, channels, behind], a row being what one channel of one group has of the other two. */
 export interface Rows {

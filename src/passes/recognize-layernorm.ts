@@ -4,7 +4,7 @@ import { roundFloat } from '../ir/round.ts';
 import { isFloat, type TensorType } from '../ir/types.ts';
 import { boolAttr, numbersAttr } from '../ops/attrs.ts';
 import { axesOrAll, sameDim } from '../ops/common.ts';
-import * as w from '../tensor/expr.ts';
+import * as w from '../tensor/algebra.ts';
 import { isConstant, sameNumbers } from './conditions.ts';
 import { above, arithmetic, belowCasts, Expansion, isInside, numberOf, type Polynomial, variable } from './polynomial.ts';
 import { type Rewriter, rule } from './rule.ts';

@@ -13,7 +13,7 @@ import { numberAttr, numbersAttr, stringAttr } from '../ops/attrs.ts';
 import { type Evaluation, type EvaluationRefusal, evaluateConstant } from '../ops/evaluate.ts';
 import { operators } from '../ops/registry.ts';
 import { type SliceAxis, sliceAxes } from '../ops/slice-axes.ts';
-import * as w from '../tensor/expr.ts';
+import * as w from '../tensor/algebra.ts';
 import { bytesFreed, everyElement, isConstant, producerIn, soleReader } from './conditions.ts';
 import { contentOf, foldLimit, isStatic, lazyResult } from './constant-values.ts';
 import { type Fuel, nodeText, rule, type Sweep } from './rule.ts';

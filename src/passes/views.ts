@@ -12,7 +12,7 @@ import type { Node, Value } from '../ir/graph.ts';
 import type { AttrValue } from '../ir/operator.ts';
 import { type ElemType, isFloat } from '../ir/types.ts';
 import { numberAttr, numbersAttr } from '../ops/attrs.ts';
-import * as w from '../tensor/expr.ts';
+import * as w from '../tensor/algebra.ts';
 import { allConstant, isConstant, product } from './conditions.ts';
 import { type Rows, staysNormal } from './range.ts';
 import type { Rewriter } from './rule.ts';

@@ -6,8 +6,11 @@ import { isLossless } from '../ir/elem.ts';
 import { littleEndian } from '../ir/round.ts';
 import { type ElemType, elemBytes, elementCount, type WideIntegers } from '../ir/types.ts';
 import { isWideElem, wideArray } from '../ir/wide.ts';
-import { chunkElements, Expr, gather, intern, type Pending, rowMajor, type WeightExpr, walk, withHeld } from './expr.ts';
+import { Expr, intern, type WeightExpr } from './expr.ts';
+import { withHeld } from './held.ts';
+import { chunkElements, type Pending } from './pieces.ts';
 import { decode, decodeIntegers } from './round.ts';
+import { gather, rowMajor, walkOf } from './walk.ts';
 
 export interface StoredSpan {
   readonly source: ByteSource;
@@ -136,7 +139,7 @@ class StoredView extends Expr {
   }
   protected override compute(start: number, out: Float64Array): Pending {
     return withHeld(this.base, start + out.length === this.count, (data) =>
-      gather(data, 0, walk(this.dims, this.#strides), start, out),
+      gather(data, 0, walkOf(this.dims, this.#strides), start, out),
     );
   }
 }

@@ -10,7 +10,8 @@ import { compile } from '../../src/compile.ts';
 import { render } from '../../src/diagnostics/render.ts';
 import { Graph } from '../../src/ir/graph.ts';
 import { elementCount } from '../../src/ir/types.ts';
-import { exprOf, initial, literal, materializeSync } from '../../src/tensor/expr.ts';
+import { initial, literal } from '../../src/tensor/leaves.ts';
+import { exprOf, materializeSync } from '../../src/tensor/values.ts';
 import { golden } from '../golden.ts';
 import { checkpointOf as listed, published } from './published-names.ts';
 

@@ -5,8 +5,8 @@ import { describe, expect, it } from 'vitest';
 import { type Checkpoint, openCheckpoint } from '../../src/checkpoint/checkpoint.ts';
 import { type ByteSource, memorySource, utf8 } from '../../src/io/bytes.ts';
 import { fileSource } from '../../src/io/node/file-source.ts';
-import { materialize } from '../../src/tensor/expr.ts';
 import { spanOf } from '../../src/tensor/stored.ts';
+import { materialize } from '../../src/tensor/values.ts';
 import { asyncSource, bytesOf, codeOf, le, safetensorsOf } from './helpers.ts';
 
 const fixtures = fileURLToPath(new URL('../fixtures', import.meta.url));

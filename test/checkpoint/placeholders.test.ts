@@ -5,7 +5,7 @@ import { describe, expect, it, test } from 'vitest';
 import { type Checkpoint, openCheckpoint } from '../../src/checkpoint/checkpoint.ts';
 import { compile } from '../../src/compile.ts';
 import { fileSource } from '../../src/io/node/file-source.ts';
-import { materialize } from '../../src/tensor/expr.ts';
+import { materialize } from '../../src/tensor/values.ts';
 
 const path = (file: string): string => fileURLToPath(new URL(`../fixtures/${file}`, import.meta.url));
 const open = (file: string): Promise<Checkpoint> => openCheckpoint(fileSource(path(file)));

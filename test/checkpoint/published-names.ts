@@ -2,7 +2,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Checkpoint, TensorEntry } from '../../src/checkpoint/checkpoint.ts';
 import { type ElemType, isElemType } from '../../src/ir/types.ts';
-import { leaf, type WeightExpr } from '../../src/tensor/expr.ts';
+import type { WeightExpr } from '../../src/tensor/expr.ts';
+import { leaf } from '../../src/tensor/leaves.ts';
 
 const folder = new URL('../fixtures/published/', import.meta.url);
 

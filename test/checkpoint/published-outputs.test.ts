@@ -8,7 +8,7 @@ import type { Checkpoint } from '../../src/checkpoint/checkpoint.ts';
 import { compile } from '../../src/compile.ts';
 import { elementCount, type HostTensor } from '../../src/ir/types.ts';
 import { openSession } from '../../src/runtime/session.ts';
-import { literal } from '../../src/tensor/expr.ts';
+import { literal } from '../../src/tensor/leaves.ts';
 
 interface Case {
   readonly example: string;

@@ -8,7 +8,7 @@ import { compile } from '../../src/compile.ts';
 import { fileSource } from '../../src/io/node/file-source.ts';
 import { elementCount, type HostTensor } from '../../src/ir/types.ts';
 import { openSession } from '../../src/runtime/session.ts';
-import { materialize } from '../../src/tensor/expr.ts';
+import { materialize } from '../../src/tensor/values.ts';
 
 const fixture = (path: string): string => fileURLToPath(new URL(`../fixtures/${path}`, import.meta.url));
 

@@ -9,7 +9,7 @@ import { type Checkpoint, openCheckpoint } from '../../src/checkpoint/checkpoint
 import { DiagnosticError } from '../../src/diagnostics/diagnostic.ts';
 import { type ByteSource, memorySource } from '../../src/io/bytes.ts';
 import { fileSource } from '../../src/io/node/file-source.ts';
-import { materialize } from '../../src/tensor/expr.ts';
+import { materialize } from '../../src/tensor/values.ts';
 import { asyncSource, bytesOf, codeOf, le } from './helpers.ts';
 
 const fixture = (name: string): string => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));

@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openCheckpoint } from '../../src/checkpoint/checkpoint.ts';
 import { fileSource } from '../../src/io/node/file-source.ts';
 import { openSession } from '../../src/runtime/session.ts';
-import { materialize } from '../../src/tensor/expr.ts';
+import { materialize } from '../../src/tensor/values.ts';
 import { binary, environment, folder } from './rescc.ts';
 
 const here = folder({

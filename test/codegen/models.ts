@@ -10,7 +10,7 @@ import { batchnorm } from '../../src/ops/norm.ts';
 import { globalAvgpool } from '../../src/ops/pool.ts';
 import { reshape } from '../../src/ops/shape.ts';
 import { unknownTraits } from '../../src/ops/traits.ts';
-import { literal } from '../../src/tensor/expr.ts';
+import { literal } from '../../src/tensor/leaves.ts';
 
 export const dim = (d: number | string | Dim): Dim =>
   typeof d === 'string' ? Dim.symbol(d) : typeof d === 'number' ? Dim.of(d) : d;

@@ -5,7 +5,7 @@ import { encodeSafetensors, safetensorsOf } from '../../src/codegen/safetensors.
 import { build, compile } from '../../src/compile.ts';
 import { memorySource } from '../../src/io/bytes.ts';
 import type { Graph } from '../../src/ir/graph.ts';
-import { materialize } from '../../src/tensor/expr.ts';
+import { materialize } from '../../src/tensor/values.ts';
 
 async function bytesOf(graph: Graph | undefined): Promise<Uint8Array> {
   if (!graph) throw new Error('no graph');

@@ -6,7 +6,7 @@ import { memorySource } from '../../src/io/bytes.ts';
 import { inlineFunctions } from '../../src/onnx/functions.ts';
 import { readOnnxFile } from '../../src/onnx/read.ts';
 import { upgradeFile } from '../../src/onnx/upgrade.ts';
-import { materialize } from '../../src/tensor/expr.ts';
+import { materialize } from '../../src/tensor/values.ts';
 import { golden } from '../golden.ts';
 import { floats, longs, modelBytes, node, type Parts, value } from '../import/onnx-bytes.ts';
 

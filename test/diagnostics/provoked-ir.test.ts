@@ -6,7 +6,8 @@ import { Sink } from '../../src/diagnostics/diagnostic.ts';
 import { render } from '../../src/diagnostics/render.ts';
 import { readGraph } from '../../src/ir/read.ts';
 import { operatorByName } from '../../src/ops/registry.ts';
-import { buildExpr, leaf } from '../../src/tensor/expr.ts';
+import { leaf } from '../../src/tensor/leaves.ts';
+import { buildExpr } from '../../src/tensor/text.ts';
 import { golden, goldenFolder } from '../golden.ts';
 
 const folder = join(goldenFolder, 'errors');

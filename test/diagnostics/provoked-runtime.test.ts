@@ -27,7 +27,9 @@ import { adapterHint, type Provider } from '../../src/runtime/provider.ts';
 import { outputPictures, parseLabels, readLabels, runModel, topK } from '../../src/runtime/run.ts';
 import { openSession, toOrt } from '../../src/runtime/session.ts';
 import { type VerifyOptions, verifyModel } from '../../src/runtime/verify.ts';
-import { buildExpr, exprOf, leaf, materialize } from '../../src/tensor/expr.ts';
+import { leaf } from '../../src/tensor/leaves.ts';
+import { buildExpr } from '../../src/tensor/text.ts';
+import { exprOf, materialize } from '../../src/tensor/values.ts';
 import { golden } from '../golden.ts';
 
 // Processes are started; on a busy machine that takes its time.

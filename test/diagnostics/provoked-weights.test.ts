@@ -16,8 +16,11 @@ import { fileSource } from '../../src/io/node/file-source.ts';
 import type { Graph } from '../../src/ir/graph.ts';
 import { readGraph } from '../../src/ir/read.ts';
 import { operatorByName } from '../../src/ops/registry.ts';
-import { buildExpr, cast, exprOf, leaf, literal, materialize } from '../../src/tensor/expr.ts';
+import { cast } from '../../src/tensor/arithmetic.ts';
+import { leaf, literal } from '../../src/tensor/leaves.ts';
 import { encode } from '../../src/tensor/round.ts';
+import { buildExpr } from '../../src/tensor/text.ts';
+import { exprOf, materialize } from '../../src/tensor/values.ts';
 import { bytesOf, le, type Part, safetensorsOf, torchZip, zipOf } from '../checkpoint/helpers.ts';
 import { golden } from '../golden.ts';
 

@@ -13,7 +13,7 @@ import { format } from '../../src/parser/format.ts';
 import { parse } from '../../src/parser/parse.ts';
 import { verifyModel } from '../../src/runtime/verify.ts';
 import { verifyTable } from '../../src/runtime/verify-table.ts';
-import { exprOf, materialize } from '../../src/tensor/expr.ts';
+import { exprOf, materialize } from '../../src/tensor/values.ts';
 import { summarize, summaryText } from '../../src/view/summary.ts';
 import { golden, goldenFolder } from '../golden.ts';
 

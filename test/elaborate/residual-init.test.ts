@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { compile } from '../../src/compile.ts';
 import { openSession } from '../../src/runtime/session.ts';
-import { exprOf, materialize } from '../../src/tensor/expr.ts';
+import { exprOf, materialize } from '../../src/tensor/values.ts';
 import { scattered } from '../support/numbers.ts';
 
 async function graphOf(body: string) {

@@ -3,7 +3,7 @@
 import { memorySource } from '../../src/io/bytes.ts';
 import { type ElemType, elementCount } from '../../src/ir/types.ts';
 import type { FileAttribute, FileDim, FileGraph, FileNode, FileTensor, FileType, OnnxFile } from '../../src/onnx/model.ts';
-import { literal } from '../../src/tensor/expr.ts';
+import { literal } from '../../src/tensor/leaves.ts';
 
 const empty = new Uint8Array();
 

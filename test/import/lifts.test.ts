@@ -13,7 +13,7 @@ import { readOnnxFile } from '../../src/onnx/read.ts';
 import { onnxBytes } from '../../src/onnx/write.ts';
 import { evaluateGraph } from '../../src/ops/reference.ts';
 import { operators } from '../../src/ops/registry.ts';
-import { exprOf, materializeSync } from '../../src/tensor/expr.ts';
+import { exprOf, materializeSync } from '../../src/tensor/values.ts';
 import { concreteNode, type OneNode, relativeError, sampleSource, symbolicNodes } from '../ops/support.ts';
 
 const opsets = [13, 17, 21, 23, 26];

@@ -7,8 +7,8 @@ import { elemFacts } from '../../src/ir/elem.ts';
 import { elemBytes } from '../../src/ir/types.ts';
 import type { FileAttribute, FileGraph, FileNode, FileTensor, FileValue, OnnxFile } from '../../src/onnx/model.ts';
 import { readOnnxFile } from '../../src/onnx/read.ts';
-import { materialize } from '../../src/tensor/expr.ts';
 import { encode } from '../../src/tensor/round.ts';
+import { materialize } from '../../src/tensor/values.ts';
 
 const onnx = proto.onnx;
 

@@ -5,7 +5,7 @@ import type { Node } from '../../src/ir/graph.ts';
 import { typeText } from '../../src/ir/types.ts';
 import { verifyGraph } from '../../src/ir/verify.ts';
 import type { FileDim, FileTensor } from '../../src/onnx/model.ts';
-import { exprOf, materializeSync } from '../../src/tensor/expr.ts';
+import { exprOf, materializeSync } from '../../src/tensor/values.ts';
 import { fileOf, node, tensor, typed } from './build.ts';
 
 interface Case {

@@ -8,7 +8,9 @@ import { type GraphLookup, readGraph } from '../../src/ir/read.ts';
 import { sameType, type TensorType, typeText } from '../../src/ir/types.ts';
 import { walkGraph } from '../../src/ir/walk.ts';
 import { unknownTraits } from '../../src/ops/traits.ts';
-import { buildExpr, leaf, type WeightExpr } from '../../src/tensor/expr.ts';
+import type { WeightExpr } from '../../src/tensor/expr.ts';
+import { leaf } from '../../src/tensor/leaves.ts';
+import { buildExpr } from '../../src/tensor/text.ts';
 
 type Small = Pick<Operator, 'name' | 'operands' | 'infer'> & Partial<Pick<Operator, 'attrs' | 'cost'>>;
 

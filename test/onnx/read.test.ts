@@ -13,7 +13,7 @@ import { inlineFunctions } from '../../src/onnx/functions.ts';
 import type { FileAttribute, FileTensor, OnnxFile } from '../../src/onnx/model.ts';
 import { readOnnxFile } from '../../src/onnx/read.ts';
 import { upgradeFile } from '../../src/onnx/upgrade.ts';
-import { materialize } from '../../src/tensor/expr.ts';
+import { materialize } from '../../src/tensor/values.ts';
 import { floats, longs, modelBytes, node, opened, value } from '../import/onnx-bytes.ts';
 
 const onnx = proto.onnx;

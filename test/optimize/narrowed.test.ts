@@ -9,7 +9,7 @@ import { type OptimizeOnnxOptions, optimizeOnnx } from '../../src/optimize.ts';
 import { type EquivalenceReport, verifyOptimized } from '../../src/runtime/equivalence.ts';
 import type { NarrowedShape } from '../../src/runtime/free-sizes.ts';
 import { verifyTable } from '../../src/runtime/verify-table.ts';
-import { exprOf, materialize } from '../../src/tensor/expr.ts';
+import { exprOf, materialize } from '../../src/tensor/values.ts';
 import { golden } from '../golden.ts';
 import { floats, longs, modelBytes, node, value } from '../import/onnx-bytes.ts';
 

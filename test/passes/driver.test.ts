@@ -10,7 +10,7 @@ import { operatorByName } from '../../src/ops/registry.ts';
 import { NameTable, runRules } from '../../src/passes/driver.ts';
 import { optimize } from '../../src/passes/pipeline.ts';
 import { type Firing, type Rewriter, type Rule, rule } from '../../src/passes/rule.ts';
-import { full, initial } from '../../src/tensor/expr.ts';
+import { full, initial } from '../../src/tensor/leaves.ts';
 import { readText, run } from './support.ts';
 
 const relu = `graph @g

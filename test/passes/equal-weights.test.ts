@@ -8,7 +8,8 @@ import { type ElemType, elemBytes, elementCount, foreignTypeOf } from '../../src
 import { operatorByName } from '../../src/ops/registry.ts';
 import { mergeEqualWeights } from '../../src/passes/equal-weights.ts';
 import { optimize } from '../../src/passes/pipeline.ts';
-import { leaf, literal, type WeightExpr } from '../../src/tensor/expr.ts';
+import type { WeightExpr } from '../../src/tensor/expr.ts';
+import { leaf, literal } from '../../src/tensor/leaves.ts';
 import { storedTensor } from '../../src/tensor/stored.ts';
 
 const add = operatorByName('add') ?? expect.unreachable('no add');

@@ -9,7 +9,7 @@ import { operatorByName, operators } from '../../src/ops/registry.ts';
 import { optimizeOnnx } from '../../src/optimize.ts';
 import { runSweep } from '../../src/passes/driver.ts';
 import { Fuel, rule } from '../../src/passes/rule.ts';
-import { literal } from '../../src/tensor/expr.ts';
+import { literal } from '../../src/tensor/leaves.ts';
 import { sampleSource } from '../ops/support.ts';
 import { runTiny, shown, type Tiny, tensor, tinyBytes, vector } from '../optimize/tiny.ts';
 import { constantOf, errorBetween, run } from './support.ts';

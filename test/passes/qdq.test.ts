@@ -8,7 +8,7 @@ import type { ElemType, TensorType } from '../../src/ir/types.ts';
 import { foreignOperator } from '../../src/ops/foreign.ts';
 import { operatorByName } from '../../src/ops/registry.ts';
 import { optimize } from '../../src/passes/pipeline.ts';
-import { literal } from '../../src/tensor/expr.ts';
+import { literal } from '../../src/tensor/leaves.ts';
 import { randomTensor, soundness } from './support.ts';
 
 class Quantized {

@@ -9,7 +9,7 @@ import type { HostTensor } from '../../src/ir/types.ts';
 import { EvaluationError } from '../../src/ops/reference.ts';
 import { operatorByName } from '../../src/ops/registry.ts';
 import { type PipelineOptions, passNames } from '../../src/passes/pipeline.ts';
-import { full, literal } from '../../src/tensor/expr.ts';
+import { full, literal } from '../../src/tensor/leaves.ts';
 import { errorBetween, evaluate, inputsOf, randomSource, randomTensor, run } from './support.ts';
 
 const elem = 'f64';

@@ -4,7 +4,7 @@ import { Dim } from '../../src/ir/dim.ts';
 import { Graph } from '../../src/ir/graph.ts';
 import { operatorByName } from '../../src/ops/registry.ts';
 import { above, Expansion, isRounded, looksLike, variable } from '../../src/passes/polynomial.ts';
-import { literal } from '../../src/tensor/expr.ts';
+import { literal } from '../../src/tensor/leaves.ts';
 import { readText, run } from './support.ts';
 
 const gelu = (elem: string, constant: string, op = 'div'): readonly string[] => {

@@ -12,7 +12,10 @@ import { verifyGraph } from '../../src/ir/verify.ts';
 import { evaluateGraph } from '../../src/ops/reference.ts';
 import { operatorByName } from '../../src/ops/registry.ts';
 import { optimize, type PassReport, type PipelineOptions } from '../../src/passes/pipeline.ts';
-import { buildExpr, exprOf, initial, literal, materializeSync, type WeightExpr } from '../../src/tensor/expr.ts';
+import type { WeightExpr } from '../../src/tensor/expr.ts';
+import { initial, literal } from '../../src/tensor/leaves.ts';
+import { buildExpr } from '../../src/tensor/text.ts';
+import { exprOf, materializeSync } from '../../src/tensor/values.ts';
 import { goldenFolder } from '../golden.ts';
 
 /** Numbers in [0, 1) from a seed: mulberry32. */

@@ -11,7 +11,7 @@ import { openInChild, RuntimeProcess } from '../../src/runtime/provider.ts';
 import { openSession } from '../../src/runtime/session.ts';
 import { type VerifyReport, verifyModel } from '../../src/runtime/verify.ts';
 import { verifyTable } from '../../src/runtime/verify-table.ts';
-import { literal } from '../../src/tensor/expr.ts';
+import { literal } from '../../src/tensor/leaves.ts';
 import { golden } from '../golden.ts';
 import { constants, tinyNet } from './graphs.ts';
 

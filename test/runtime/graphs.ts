@@ -11,7 +11,8 @@ import { batchnorm } from '../../src/ops/norm.ts';
 import { globalAvgpool } from '../../src/ops/pool.ts';
 import { reshape } from '../../src/ops/shape.ts';
 import { randomTensor } from '../../src/runtime/inputs.ts';
-import { exprOf, literal, materialize } from '../../src/tensor/expr.ts';
+import { literal } from '../../src/tensor/leaves.ts';
+import { exprOf, materialize } from '../../src/tensor/values.ts';
 
 export const type = (elem: ElemType, ...dims: readonly (number | string | Dim)[]): TensorType => ({
   elem,

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { memorySource } from '../../src/io/bytes.ts';
 import { type ContentTree, parseContent } from '../../src/ir/content-text.ts';
 import { elementCount } from '../../src/ir/types.ts';
-import * as w from '../../src/tensor/expr.ts';
+import * as w from '../../src/tensor/algebra.ts';
 import { storedTensor } from '../../src/tensor/stored.ts';
 import { asyncSource } from '../checkpoint/helpers.ts';
 

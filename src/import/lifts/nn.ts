@@ -9,7 +9,7 @@ import { conv, convTranspose } from '../../ops/conv.ts';
 import { gemm, linear, matmul } from '../../ops/linear.ts';
 import { batchnorm, instancenorm, layernorm } from '../../ops/norm.ts';
 import { windowExtent } from '../../ops/window.ts';
-import * as w from '../../tensor/expr.ts';
+import * as w from '../../tensor/algebra.ts';
 import type { Lift, LiftBuilder, LiftNode, LiftTable } from '../lift.ts';
 import { axisFrom, isFixed, leave, rankOf, require } from './common.ts';
 

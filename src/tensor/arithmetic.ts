@@ -1,0 +1,278 @@
+/** Arithmetic, element by element: two operands with NumPy broadcasting, one operand, and casts to another element type. */
+import { bug, unreachable } from '../diagnostics/diagnostic.ts';
+import { isLossless } from '../ir/elem.ts';
+import { CheckFailure } from '../ir/operator.ts';
+import { roundTo } from '../ir/round.ts';
+import { type ElemType, elementCount, isFloat } from '../ir/types.ts';
+import { holdsExactly, isWideElem } from '../ir/wide.ts';
+import { Barrier, operandOf } from './barrier.ts';
+import { Expr, intern, own, type WeightExpr } from './expr.ts';
+import { type Held, withHeld } from './held.ts';
+import { Full, full, uniformOf } from './leaves.ts';
+import { after, borrow, chunked, giveBack, type Pending } from './pieces.ts';
+import { scaleFloats } from './simd.ts';
+import { gather, rowMajor, sameDims, type Walk, walkOf } from './walk.ts';
+
+/** Multiplies by a walk whose innermost axis stands still: one factor for each run of elements. */
+function scaleRuns(data: Held, { sizes, strides }: Walk, start: number, out: Float32Array): void {
+  const inner = sizes.at(-1) ?? 1;
+  const first = Math.floor(start / inner);
+  const rows = Math.ceil((start + out.length) / inner) - first;
+  const factors = new Float64Array(rows);
+  gather(data, 0, { sizes: sizes.slice(0, -1), strides: strides.slice(0, -1) }, first, factors);
+  for (let row = 0; row < rows; row++) {
+    const from = Math.max(0, (first + row) * inner - start);
+    const to = Math.min(out.length, (first + row + 1) * inner - start);
+    scaleFloats(out, from, to, factors[row] ?? 0);
+  }
+}
+
+type BinaryName = 'add' | 'sub' | 'mul' | 'div';
+
+function apply(op: BinaryName, x: number, y: number, elem: ElemType): number {
+  const result = applied(op, x, y, elem);
+  // Beyond 2^53 float64 rounds, and narrower integers wrap around, which is not said here.
+  if (!isFloat(elem) && !holdsExactly(result)) throw new CheckFailure('integers', String(result), 'an integer within 2^53');
+  return result;
+}
+
+function applied(op: BinaryName, x: number, y: number, elem: ElemType): number {
+  switch (op) {
+    case 'add':
+      return x + y;
+    case 'sub':
+      return x - y;
+    case 'mul':
+      return x * y;
+    case 'div':
+      return isFloat(elem) ? x / y : Math.trunc(x / y);
+    default:
+      return unreachable(op);
+  }
+}
+
+function broadcast(a: readonly number[], b: readonly number[]): readonly number[] {
+  const rank = Math.max(a.length, b.length);
+  const dims: number[] = [];
+  for (let i = 0; i < rank; i++) {
+    const x = a[a.length - rank + i] ?? 1;
+    const y = b[b.length - rank + i] ?? 1;
+    if (x !== y && x !== 1 && y !== 1) bug(`weights of shapes [${a.join(', ')}] and [${b.join(', ')}] do not broadcast`);
+    dims.push(x === 1 ? y : x);
+  }
+  return dims;
+}
+
+/** How an operand is read at the shape of the result. */
+type Spread = { readonly kind: 'same' } | { readonly kind: 'scalar' } | { readonly kind: 'walk'; readonly walk: Walk };
+function spreadOf(x: Expr, dims: readonly number[]): Spread {
+  if (x.count === elementCount(dims)) return { kind: 'same' };
+  if (x.count === 1) return { kind: 'scalar' };
+  const inner = rowMajor(x.dims);
+  const lead = dims.length - x.dims.length;
+  return {
+    kind: 'walk',
+    walk: walkOf(
+      dims,
+      dims.map((d, axis) => (d === x.dims[axis - lead] ? (inner[axis - lead] ?? 0) : 0)),
+    ),
+  };
+}
+function fillSpread(x: Expr, spread: Spread, start: number, out: Float64Array, last: boolean): Pending {
+  switch (spread.kind) {
+    case 'same':
+      return x.fill(start, out);
+    case 'scalar': {
+      const one = borrow(1);
+      return after(x.fill(0, one), () => {
+        out.fill(one[0] ?? 0);
+        giveBack(one);
+      });
+    }
+    case 'walk':
+      return withHeld(x, last, (data) => gather(data, 0, spread.walk, start, out));
+    default:
+      return unreachable(spread);
+  }
+}
+
+class Binary extends Expr {
+  readonly op: BinaryName;
+  readonly #a: Expr;
+  readonly #b: Expr;
+  readonly #spreadA: Spread;
+  readonly #spreadB: Spread;
+  constructor(op: BinaryName, a: Expr, b: Expr, dims: readonly number[]) {
+    super(op, a.elem, dims, [a, b], { identity: '' });
+    this.op = op;
+    this.#a = a;
+    this.#b = b;
+    this.#spreadA = spreadOf(a, dims);
+    this.#spreadB = spreadOf(b, dims);
+  }
+  protected override write(): string {
+    return `${this.op}(${this.#a.text()}, ${this.#b.text()})`;
+  }
+  override fill32(start: number, out: Float32Array): boolean {
+    // An operand that is rounded itself would be rounded twice.
+    if (this.op !== 'mul' || !this.sync || this.#spreadA.kind !== 'same' || !this.#a.exact32) return false;
+    if (!this.#a.fill32(start, out)) return false;
+    const spread = this.#spreadB;
+    const last = start + out.length === this.count;
+    const done =
+      spread.kind === 'walk' && spread.walk.strides.at(-1) === 0
+        ? withHeld(this.#b, last, (data) => scaleRuns(data, spread.walk, start, out))
+        : this.#scale(start, out);
+    if (done instanceof Promise) bug(`${this.#b.kind} calls itself synchronous and is not`);
+    return true;
+  }
+  #scale(start: number, out: Float32Array): Pending {
+    return chunked(out.length, (from, to) => {
+      const b = borrow(to - from);
+      return after(fillSpread(this.#b, this.#spreadB, start + from, b, start + to === this.count), () => {
+        for (let i = from; i < to; i++) out[i] = (out[i] ?? 0) * (b[i - from] ?? 0);
+        giveBack(b);
+      });
+    });
+  }
+  protected override compute(start: number, out: Float64Array): Pending {
+    const last = start + out.length === this.count;
+    const b = borrow(out.length);
+    return after(fillSpread(this.#a, this.#spreadA, start, out, last), () =>
+      after(fillSpread(this.#b, this.#spreadB, start, b, last), () => {
+        const n = out.length;
+        switch (this.op) {
+          case 'add':
+            for (let i = 0; i < n; i++) out[i] = (out[i] ?? 0) + (b[i] ?? 0);
+            break;
+          case 'sub':
+            for (let i = 0; i < n; i++) out[i] = (out[i] ?? 0) - (b[i] ?? 0);
+            break;
+          case 'mul':
+            for (let i = 0; i < n; i++) out[i] = (out[i] ?? 0) * (b[i] ?? 0);
+            break;
+          case 'div':
+            for (let i = 0; i < n; i++) out[i] = apply('div', out[i] ?? 0, b[i] ?? 0, this.elem);
+            break;
+          default:
+            unreachable(this.op);
+        }
+        giveBack(b);
+        if (isWideElem(this.elem) && !out.every(holdsExactly))
+          throw new CheckFailure('integers', `${this.op} beyond 2^53`, 'integers within 2^53');
+      }),
+    );
+  }
+}
+
+function binary(op: BinaryName, left: WeightExpr, right: WeightExpr): WeightExpr {
+  const a = own(left);
+  const b = own(right);
+  if (a.elem !== b.elem) bug(`${op} of weights of types ${a.elem} and ${b.elem}`);
+  const dims = broadcast(a.dims, b.dims);
+  const x = uniformOf(a);
+  const y = uniformOf(b);
+  if (x !== undefined && y !== undefined) return full(a.elem, dims, apply(op, x, y, a.elem));
+  // A neutral operand goes where the other already has the result's shape; x·0 stays, because it is not 0 for every x.
+  if (y !== undefined && sameDims(a.dims, dims)) {
+    if (y === 0 && (op === 'add' || op === 'sub')) return a;
+    if (y === 1 && (op === 'mul' || op === 'div')) return a;
+    if (y === -1 && (op === 'mul' || op === 'div')) return neg(a);
+  }
+  if (x !== undefined && sameDims(b.dims, dims)) {
+    if (x === 0 && op === 'add') return b;
+    if (x === 0 && op === 'sub') return neg(b);
+    if (x === 1 && op === 'mul') return b;
+    if (x === -1 && op === 'mul') return neg(b);
+    if (x === 1 && op === 'div' && isFloat(a.elem)) return reciprocal(b);
+  }
+  return intern(
+    `${op}|${a.id}|${b.id}`,
+    (found) => found instanceof Binary,
+    () => new Binary(op, operandOf(a), operandOf(b), dims),
+  );
+}
+
+/** a + b with NumPy broadcasting; both have one element type. */
+export const add = (a: WeightExpr, b: WeightExpr): WeightExpr => binary('add', a, b);
+/** a − b with NumPy broadcasting. */
+export const sub = (a: WeightExpr, b: WeightExpr): WeightExpr => binary('sub', a, b);
+/** a · b with NumPy broadcasting. */
+export const mul = (a: WeightExpr, b: WeightExpr): WeightExpr => binary('mul', a, b);
+/** a / b with NumPy broadcasting; integers are divided towards zero. */
+export const div = (a: WeightExpr, b: WeightExpr): WeightExpr => binary('div', a, b);
+
+type UnaryName = 'neg' | 'sqrt' | 'reciprocal';
+const unaryFunctions: Readonly<Record<UnaryName, (x: number) => number>> = {
+  neg: (x) => -x,
+  sqrt: (x) => Math.sqrt(x),
+  reciprocal: (x) => 1 / x,
+};
+
+class Unary extends Expr {
+  readonly op: UnaryName;
+  readonly x: Expr;
+  constructor(op: UnaryName, x: Expr) {
+    super(op, x.elem, x.dims, [x], { exact32: op === 'neg' && x.exact32, identity: '' });
+    this.op = op;
+    this.x = x;
+  }
+  protected override write(): string {
+    return `${this.op}(${this.x.text()})`;
+  }
+  protected override compute(start: number, out: Float64Array): Pending {
+    return after(this.x.fill(start, out), () => {
+      const f = unaryFunctions[this.op];
+      for (let i = 0; i < out.length; i++) out[i] = f(out[i] ?? 0);
+    });
+  }
+}
+function unary(op: UnaryName, operand: WeightExpr): WeightExpr {
+  const x = own(operand);
+  if (op !== 'neg' && !isFloat(x.elem)) bug(`${op} of a weight of type ${x.elem}`);
+  const value = uniformOf(x);
+  if (value !== undefined) return full(x.elem, x.dims, unaryFunctions[op](value));
+  if (op === 'neg' && x instanceof Unary && x.op === 'neg') return x.x;
+  return intern(
+    `${op}|${x.id}`,
+    (found) => found instanceof Unary,
+    () => new Unary(op, operandOf(x)),
+  );
+}
+export const neg = (x: WeightExpr): WeightExpr => unary('neg', x);
+export const sqrt = (x: WeightExpr): WeightExpr => unary('sqrt', x);
+export const reciprocal = (x: WeightExpr): WeightExpr => unary('reciprocal', x);
+
+class Cast extends Expr {
+  readonly x: Expr;
+  constructor(x: Expr, elem: ElemType) {
+    super('cast', elem, x.dims, [x], { exact32: isLossless(elem, 'f32') || x.exact32, identity: '' });
+    this.x = x;
+  }
+  protected override write(): string {
+    return `cast(${this.x.text()}, ${this.elem})`;
+  }
+  protected override compute(start: number, out: Float64Array): Pending {
+    return after(this.x.fill(start, out), () => roundTo(this.elem, out));
+  }
+}
+
+/**
+ * The numbers rounded to another element type: floats to nearest, integers towards zero. A cast to the type it has is nothing.
+ */
+export function cast(operand: WeightExpr, elem: ElemType): WeightExpr {
+  let x = own(operand);
+  // A lossless step in between changes nothing.
+  while (x instanceof Cast && isLossless(x.x.elem, x.elem) && !(x.x instanceof Barrier)) x = x.x;
+  if (x.elem === elem) return x;
+  if (x instanceof Full) {
+    const one = Float64Array.of(x.value);
+    roundTo(elem, one);
+    return full(elem, x.dims, one[0] ?? 0);
+  }
+  return intern(
+    `cast|${x.id}|${elem}`,
+    (found) => found instanceof Cast,
+    () => new Cast(operandOf(x), elem),
+  );
+}

@@ -1,0 +1,82 @@
+/** Expressions of any depth, though filling one recurses into its operands. */
+import { bug } from '../diagnostics/diagnostic.ts';
+import { Expr, intern, own, residentLimit, type WeightExpr } from './expr.ts';
+import { type Held, held, hold } from './held.ts';
+import { after, type Pending } from './pieces.ts';
+
+const depthLimit = 200;
+
+/**
+ * Stands between the upper and the lower part of an expression so deep that filling it would overflow the stack. What lies below
+ * is computed whole, lowest barrier first, and kept until the reader has passed its end.
+ */
+export class Barrier extends Expr {
+  readonly inner: Expr;
+  data: Held | undefined;
+  constructor(inner: Expr) {
+    super('barrier', inner.elem, inner.dims, [], {
+      sync: inner.sync,
+      exact32: inner.exact32,
+      size: inner.size,
+      identity: inner.hash,
+    });
+    this.inner = inner;
+  }
+  protected override write(): string {
+    return this.inner.text();
+  }
+  protected override compute(start: number, out: Float64Array): Pending {
+    return after(this.#ready(), () => {
+      const data = this.data ?? bug('a barrier without its data');
+      out.set(data.subarray(start, start + out.length));
+      if (start + out.length === this.count && this.count > residentLimit) this.data = undefined;
+    });
+  }
+  #ready(): Pending {
+    if (this.data) return undefined;
+    const missing = new Set<Barrier>([this]);
+    const seen = new Set<Expr>([this]);
+    const stack: Expr[] = [this.inner];
+    for (let x = stack.pop(); x; x = stack.pop()) {
+      if (seen.has(x)) continue;
+      seen.add(x);
+      if (!(x instanceof Barrier)) stack.push(...x.args);
+      else if (!x.data) {
+        missing.add(x);
+        stack.push(x.inner);
+      }
+    }
+    // An expression is made after its operands, so ids are in topological order.
+    const order = [...missing].sort((a, b) => a.id - b.id);
+    const run = (from: number): Pending => {
+      for (let i = from; i < order.length; i++) {
+        const barrier = order[i];
+        const data = barrier && hold(barrier.inner);
+        if (data instanceof Promise) {
+          return data.then((held) => {
+            if (barrier) barrier.data = held;
+            return run(i + 1);
+          });
+        }
+        if (barrier) barrier.data = data;
+      }
+      return undefined;
+    };
+    return after(run(0), () => {
+      for (const barrier of order) {
+        held.delete(barrier.inner);
+        if (barrier !== this && barrier.count > residentLimit) barrier.data = undefined;
+      }
+    });
+  }
+}
+
+export function operandOf(x: WeightExpr): Expr {
+  const expr = own(x);
+  if (expr.depth < depthLimit) return expr;
+  return intern(
+    `barrier|${expr.id}`,
+    (found): found is Barrier => found instanceof Barrier && found.inner === expr,
+    () => new Barrier(expr),
+  );
+}

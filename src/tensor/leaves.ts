@@ -1,0 +1,184 @@
+/** Expressions without operands: parameters without content or at their initial values, numbers that are given, one number everywhere. */
+import { integerTooLarge, noContent } from '../diagnostics/catalogue/weights.ts';
+import { bug, fail } from '../diagnostics/diagnostic.ts';
+import { leafText, listText, numberText } from '../ir/content-text.ts';
+import { isLossless } from '../ir/elem.ts';
+import { roundTo } from '../ir/round.ts';
+import { type ElemType, elementCount, type HostTensor, type WideIntegers } from '../ir/types.ts';
+import { holdsExactly } from '../ir/wide.ts';
+import type { InitSpec } from '../ops/params.ts';
+import { Expr, intern, residentLimit, type WeightExpr } from './expr.ts';
+import { hashOfNumbers } from './hash.ts';
+import { initializer, largestOf } from './init.ts';
+import type { Pending } from './pieces.ts';
+
+const literalTextLimit = 16;
+
+class Leaf extends Expr {
+  readonly path: string;
+  constructor(path: string, dims: readonly number[], elem: ElemType) {
+    super('leaf', elem, dims, [], { sync: false, identity: path });
+    this.path = path;
+  }
+  protected override write(): string {
+    return leafText(this.path, this.dims, this.elem);
+  }
+  protected override compute(): Pending {
+    fail(noContent, { with: { path: this.path } });
+  }
+}
+
+/** A named parameter without content yet: what a graph read from its text form has. Filling it throws RES0532. */
+export function leaf(path: string, dims: readonly number[], elem: ElemType): WeightExpr {
+  return intern(
+    `leaf|${path}|${dims.join()}|${elem}`,
+    (x) => x instanceof Leaf,
+    () => new Leaf(path, [...dims], elem),
+  );
+}
+
+export class Initial extends Expr {
+  readonly path: string;
+  readonly #init: InitSpec;
+  readonly #seed: number;
+  /** Made on first use: a parameter that is folded away or read from a checkpoint never is. */
+  #run: ((start: number, out: Float64Array) => void) | undefined;
+  constructor(path: string, dims: readonly number[], elem: ElemType, init: InitSpec, seed: number, identity: string) {
+    super('initial', elem, dims, [], { sync: true, exact32: isLossless(elem, 'f32'), identity });
+    this.path = path;
+    this.#init = init;
+    this.#seed = seed;
+  }
+  /** No number that the generator can give is larger in magnitude; infinite where the element type holds none so large. */
+  get bound(): number {
+    const extreme = Float64Array.of(largestOf(this.#init, this.dims));
+    roundTo(this.elem, extreme);
+    return extreme[0] ?? 0;
+  }
+  protected override write(): string {
+    return leafText(this.path, this.dims, this.elem);
+  }
+  protected override compute(start: number, out: Float64Array): Pending {
+    this.#run ??= initializer(this.#init, this.path, this.dims, this.#seed);
+    this.#run(start, out);
+    // A parameter is a tensor of its type: what is folded into it sees the numbers that would be written without folding.
+    roundTo(this.elem, out);
+  }
+}
+
+/** A parameter at its initial values, which depend on (seed, path, element) alone and are numbers of its element type. */
+export function initial(path: string, dims: readonly number[], elem: ElemType, init: InitSpec, seed: number): WeightExpr {
+  const identity = `${path}|${init.kind}|${init.value ?? ''}|${init.mode ?? ''}|${init.scale ?? ''}|${seed}`;
+  return intern(
+    `initial|${dims.join()}|${elem}|${identity}`,
+    (x) => x instanceof Initial,
+    () => new Initial(path, [...dims], elem, init, seed, identity),
+  );
+}
+
+/** A bound on the magnitude of initial values; undefined for other expressions. */
+export function initialBound(expr: WeightExpr): number | undefined {
+  return expr instanceof Initial ? expr.bound : undefined;
+}
+
+export class Literal extends Expr {
+  readonly data: Float64Array;
+  readonly contentHash: string;
+  constructor(elem: ElemType, dims: readonly number[], data: Float64Array, contentHash: string) {
+    super('literal', elem, dims, [], { sync: true, identity: contentHash });
+    this.data = data;
+    this.contentHash = contentHash;
+  }
+  protected override write(): string {
+    if (this.count > literalTextLimit) return `literal(${this.elem}, [${this.dims.join(', ')}], #${this.printedHash()})`;
+    const numbers = listText([...this.data]);
+    return this.elem === 'f32' && this.dims.length === 1
+      ? numbers
+      : `literal(${this.elem}, [${this.dims.join(', ')}], ${numbers})`;
+  }
+  protected override compute(start: number, out: Float64Array): Pending {
+    out.set(this.data.subarray(start, start + out.length));
+  }
+  override get resident(): Float64Array | undefined {
+    return this.count <= residentLimit ? this.data : undefined;
+  }
+}
+
+/** 64-bit integers, some of them beyond 2^53. */
+export class Integers extends Expr {
+  readonly integers: WideIntegers;
+  constructor(elem: ElemType, dims: readonly number[], integers: WideIntegers) {
+    super('integers', elem, dims, [], { sync: true, identity: integers.join() });
+    this.integers = integers;
+  }
+  protected override write(): string {
+    if (this.count > literalTextLimit) return `integers(${this.elem}, [${this.dims.join(', ')}], #${this.printedHash()})`;
+    return `integers(${[this.elem, `[${this.dims.join(', ')}]`, ...this.integers].join(', ')})`;
+  }
+  protected override compute(start: number, out: Float64Array): Pending {
+    for (let i = 0; i < out.length; i++) {
+      const n = this.integers[start + i] ?? 0n;
+      if (BigInt(Number(n)) !== n || !holdsExactly(Number(n)))
+        fail(integerTooLarge, { with: { tensor: 'a constant', found: `${n} at element ${start + i}` } });
+      out[i] = Number(n);
+    }
+  }
+  override fillIntegers(start: number, out: WideIntegers): Pending {
+    for (let i = 0; i < out.length; i++) out[i] = this.integers[start + i] ?? 0n;
+  }
+}
+
+export function wideLiteral(elem: ElemType, dims: readonly number[], integers: WideIntegers): WeightExpr {
+  return intern(
+    `integers|${elem}|${dims.join()}|${integers.join()}`,
+    (found) => found instanceof Integers,
+    () => new Integers(elem, [...dims], integers),
+  );
+}
+
+/** The numbers of a tensor, copied. Where all are one number it is `full`. */
+export function literal(tensor: HostTensor): WeightExpr {
+  const { elem, dims } = tensor;
+  if (tensor.wide) return wideLiteral(elem, dims, tensor.wide.slice());
+  if (tensor.data.length !== elementCount(dims)) bug(`${tensor.data.length} numbers for shape [${dims.join(', ')}]`);
+  const first = tensor.data[0] ?? 0;
+  let uniform = true;
+  for (let i = 1; i < tensor.data.length && uniform; i++) uniform = Object.is(tensor.data[i], first);
+  if (uniform) return full(elem, dims, first);
+  return literalOf(elem, [...dims], tensor.data.slice());
+}
+
+export function literalOf(elem: ElemType, dims: readonly number[], data: Float64Array): WeightExpr {
+  const contentHash = hashOfNumbers(data);
+  const same = (x: Expr): x is Literal =>
+    x instanceof Literal && x.data.length === data.length && x.data.every((y, i) => Object.is(y, data[i]));
+  return intern(`literal|${elem}|${dims.join()}|${contentHash}`, same, () => new Literal(elem, dims, data, contentHash));
+}
+
+export class Full extends Expr {
+  readonly value: number;
+  constructor(elem: ElemType, dims: readonly number[], value: number) {
+    super('full', elem, dims, [], { sync: true, exact32: Object.is(Math.fround(value), value), identity: numberText(value) });
+    this.value = value;
+  }
+  protected override write(): string {
+    return `full(${this.elem}, [${this.dims.join(', ')}], ${numberText(this.value)})`;
+  }
+  protected override compute(_start: number, out: Float64Array): Pending {
+    out.fill(this.value);
+  }
+}
+
+/** One number everywhere. */
+export function full(elem: ElemType, dims: readonly number[], value: number): WeightExpr {
+  return intern(
+    `full|${elem}|${dims.join()}|${numberText(value)}`,
+    (x) => x instanceof Full,
+    () => new Full(elem, [...dims], value),
+  );
+}
+
+/** The number that an expression is everywhere, when it is written as one. */
+export function uniformOf(x: Expr): number | undefined {
+  return x instanceof Full ? x.value : undefined;
+}

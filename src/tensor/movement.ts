@@ -1,0 +1,352 @@
+/** Operations that move elements and change none: other shapes, permuted axes, boxes cut out, tensors joined and padded. */
+import { bug } from '../diagnostics/diagnostic.ts';
+import { listText, numberText } from '../ir/content-text.ts';
+import { elementCount, type WideIntegers } from '../ir/types.ts';
+import { Barrier, operandOf } from './barrier.ts';
+import { Expr, intern, own, type WeightExpr } from './expr.ts';
+import { withHeld } from './held.ts';
+import { Full, full, Integers, Literal, literalOf, uniformOf, wideLiteral } from './leaves.ts';
+import { after, borrow, giveBack, type Pending } from './pieces.ts';
+import { gather, placeOf, rowMajor, sameDims, type Walk, walkOf } from './walk.ts';
+
+class Reshape extends Expr {
+  readonly x: Expr;
+  constructor(x: Expr, dims: readonly number[]) {
+    super('reshape', x.elem, dims, [x], { exact32: x.exact32, identity: '' });
+    this.x = x;
+  }
+  protected override write(): string {
+    return `reshape(${this.x.text()}, [${this.dims.join(', ')}])`;
+  }
+  override fill32(start: number, out: Float32Array): boolean {
+    return this.x.fill32(start, out);
+  }
+  override fillIntegers(start: number, out: WideIntegers): Pending | false {
+    return this.x.fillIntegers(start, out);
+  }
+  protected override compute(start: number, out: Float64Array): Pending {
+    return this.x.fill(start, out);
+  }
+}
+
+/** The same elements in the same order under another shape of as many elements. */
+export function reshape(operand: WeightExpr, dims: readonly number[]): WeightExpr {
+  let x = own(operand);
+  if (elementCount(dims) !== x.count) bug(`reshape of [${x.dims.join(', ')}] to [${dims.join(', ')}]`);
+  while (x instanceof Reshape && !(x.x instanceof Barrier)) x = x.x;
+  if (sameDims(x.dims, dims)) return x;
+  if (x instanceof Full) return full(x.elem, dims, x.value);
+  if (x instanceof Literal) return literalOf(x.elem, [...dims], x.data);
+  if (x instanceof Integers) return wideLiteral(x.elem, dims, x.integers);
+  return intern(
+    `reshape|${x.id}|${dims.join()}`,
+    (found) => found instanceof Reshape,
+    () => new Reshape(operandOf(x), [...dims]),
+  );
+}
+
+/** A vector along one axis of a shape of this rank, all others 1: [C] at (4, 1) is [1, C, 1, 1]. */
+export function along(vector: WeightExpr, rank: number, axis: number): WeightExpr {
+  if (vector.dims.length !== 1 || axis < 0 || axis >= rank) bug(`along(${vector.dims.length}-dimensional, ${rank}, ${axis})`);
+  return reshape(
+    vector,
+    Array.from({ length: rank }, (_, i) => (i === axis ? vector.count : 1)),
+  );
+}
+
+class Transpose extends Expr {
+  readonly x: Expr;
+  readonly perm: readonly number[];
+  readonly #walk: Walk;
+  constructor(x: Expr, perm: readonly number[]) {
+    const dims = perm.map((axis) => x.dims[axis] ?? 1);
+    super('transpose', x.elem, dims, [x], { exact32: x.exact32, identity: perm.join() });
+    this.x = x;
+    this.perm = perm;
+    const strides = rowMajor(x.dims);
+    this.#walk = walkOf(
+      dims,
+      perm.map((axis) => strides[axis] ?? 0),
+    );
+  }
+  protected override write(): string {
+    return `transpose(${this.x.text()}, [${this.perm.join(', ')}])`;
+  }
+  protected override compute(start: number, out: Float64Array): Pending {
+    return withHeld(this.x, start + out.length === this.count, (data) => gather(data, 0, this.#walk, start, out));
+  }
+}
+
+/** Axes permuted: axis i of the result is axis perm[i] of x. */
+export function transpose(operand: WeightExpr, perm: readonly number[]): WeightExpr {
+  const x = own(operand);
+  if (perm.length !== x.dims.length || [...perm].sort((a, b) => a - b).some((axis, i) => axis !== i))
+    bug(`transpose of rank ${x.dims.length} by [${perm.join(', ')}]`);
+  if (perm.every((axis, i) => axis === i)) return x;
+  const dims = perm.map((axis) => x.dims[axis] ?? 1);
+  if (x instanceof Full) return full(x.elem, dims, x.value);
+  if (x instanceof Transpose && !(x.x instanceof Barrier)) {
+    const inner = x.perm;
+    return transpose(
+      x.x,
+      perm.map((axis) => inner[axis] ?? 0),
+    );
+  }
+  // Only axes of one element move among the others: the order of the elements stays.
+  const moved = perm.filter((axis) => x.dims[axis] !== 1);
+  if (moved.every((axis, i) => i === 0 || axis > (moved[i - 1] ?? 0))) return reshape(x, dims);
+  return intern(
+    `transpose|${x.id}|${perm.join()}`,
+    (found) => found instanceof Transpose,
+    () => new Transpose(operandOf(x), [...perm]),
+  );
+}
+
+class Slice extends Expr {
+  readonly x: Expr;
+  readonly starts: readonly number[];
+  readonly ends: readonly number[];
+  readonly steps: readonly number[];
+  readonly #walk: Walk;
+  readonly #base: number;
+  constructor(x: Expr, starts: readonly number[], ends: readonly number[], steps: readonly number[], dims: readonly number[]) {
+    super('slice', x.elem, dims, [x], { exact32: x.exact32, identity: `${starts.join()}|${steps.join()}` });
+    this.x = x;
+    this.starts = starts;
+    this.ends = ends;
+    this.steps = steps;
+    const strides = rowMajor(x.dims);
+    this.#base = starts.reduce((sum, start, axis) => sum + start * (strides[axis] ?? 0), 0);
+    this.#walk = walkOf(
+      dims,
+      strides.map((stride, axis) => stride * (steps[axis] ?? 1)),
+    );
+  }
+  protected override write(): string {
+    return `slice(${this.x.text()}, ${listText(this.starts)}, ${listText(this.ends)}, ${listText(this.steps)})`;
+  }
+  protected override compute(start: number, out: Float64Array): Pending {
+    // Steps are positive, so the places grow: everything lies between the first and the last.
+    const low = this.#base + placeOf(this.#walk, start);
+    const high = this.#base + placeOf(this.#walk, start + out.length - 1);
+    const span = high - low + 1;
+    if (span === out.length) return this.x.fill(low, out);
+    // At most eight elements are read per element wanted (and 4,096 more); where they lie further apart, halves lie closer.
+    if (span > 8 * out.length + 4096) {
+      const half = out.length >> 1;
+      return after(this.compute(start, out.subarray(0, half)), () => this.compute(start + half, out.subarray(half)));
+    }
+    const part = borrow(span);
+    return after(this.x.fill(low, part), () => {
+      gather(part, this.#base - low, this.#walk, start, out);
+      giveBack(part);
+    });
+  }
+}
+
+/**
+ * A box: per axis from start (inclusive) to end (exclusive) by a positive step. Negative numbers count from the end, both are
+ * clamped, as NumPy does.
+ */
+export function slice(
+  operand: WeightExpr,
+  starts: readonly number[],
+  ends: readonly number[],
+  steps?: readonly number[],
+): WeightExpr {
+  const x = own(operand);
+  const rank = x.dims.length;
+  const by = steps ?? x.dims.map(() => 1);
+  if (starts.length !== rank || ends.length !== rank || by.length !== rank || by.some((s) => s < 1))
+    bug(`slice of rank ${rank} with ${starts.length} starts, ${ends.length} ends, steps ${by.join()}`);
+  const clamp = (at: number, size: number): number => Math.min(size, Math.max(0, at < 0 ? at + size : at));
+  const from = x.dims.map((size, axis) => clamp(starts[axis] ?? 0, size));
+  const to = x.dims.map((size, axis) => Math.max(from[axis] ?? 0, clamp(ends[axis] ?? size, size)));
+  const dims = x.dims.map((_, axis) => Math.ceil(((to[axis] ?? 0) - (from[axis] ?? 0)) / (by[axis] ?? 1)));
+  if (sameDims(dims, x.dims)) return x;
+  if (x instanceof Full) return full(x.elem, dims, x.value);
+  if (x instanceof Slice && !(x.x instanceof Barrier)) {
+    const inner = x;
+    return slice(
+      inner.x,
+      from.map((at, axis) => (inner.starts[axis] ?? 0) + at * (inner.steps[axis] ?? 1)),
+      to.map((at, axis) => Math.min(inner.ends[axis] ?? 0, (inner.starts[axis] ?? 0) + at * (inner.steps[axis] ?? 1))),
+      by.map((step, axis) => step * (inner.steps[axis] ?? 1)),
+    );
+  }
+  return intern(
+    `slice|${x.id}|${from.join()}|${to.join()}|${by.join()}`,
+    (found) => found instanceof Slice,
+    () => new Slice(operandOf(x), from, to, by, dims),
+  );
+}
+
+class Concat extends Expr {
+  readonly axis: number;
+  readonly #rows: readonly { readonly part: Expr; readonly begin: number; readonly length: number }[];
+  readonly #row: number;
+  constructor(xs: readonly Expr[], axis: number, dims: readonly number[]) {
+    super('concat', xs[0]?.elem ?? 'f32', dims, xs, { exact32: xs.every((x) => x.exact32), identity: String(axis) });
+    this.axis = axis;
+    const inner = elementCount(dims.slice(axis + 1));
+    let begin = 0;
+    this.#rows = xs.map((part) => {
+      const length = inner * (part.dims[axis] ?? 0);
+      const row = { part, begin, length };
+      begin += length;
+      return row;
+    });
+    this.#row = begin;
+  }
+  protected override write(): string {
+    return `concat(${this.args.map((x) => x.text()).join(', ')}, ${this.axis})`;
+  }
+  protected override compute(start: number, out: Float64Array): Pending {
+    const row = this.#row;
+    const end = start + out.length;
+    const run = (from: number): Pending => {
+      for (let i = from; i < this.#rows.length; i++) {
+        const piece = this.#rows[i];
+        if (!piece || piece.length === 0) continue;
+        const pending = this.#piece(piece.part, piece.begin, piece.length, row, start, end, out);
+        if (pending instanceof Promise) return pending.then(() => run(i + 1));
+      }
+      return undefined;
+    };
+    return run(0);
+  }
+  /** One part's elements in [start, end) lie next to each other in the part: one fill, then its rows are dealt out. */
+  #piece(part: Expr, begin: number, length: number, row: number, start: number, end: number, out: Float64Array): Pending {
+    const before = (place: number): number => {
+      const within = place % row;
+      return ((place - within) / row) * length + Math.min(length, Math.max(0, within - begin));
+    };
+    const low = before(start);
+    const high = before(end);
+    if (high <= low) return undefined;
+    const place = (at: number): number => Math.floor(at / length) * row + begin + (at % length) - start;
+    if (Math.floor(low / length) === Math.floor((high - 1) / length))
+      return part.fill(low, out.subarray(place(low), place(low) + high - low));
+    const data = borrow(high - low);
+    return after(part.fill(low, data), () => {
+      for (let at = low; at < high; ) {
+        const size = Math.min(length - (at % length), high - at);
+        const to = place(at);
+        if (size >= 32) out.set(data.subarray(at - low, at - low + size), to);
+        else for (let k = 0; k < size; k++) out[to + k] = data[at - low + k] ?? 0;
+        at += size;
+      }
+      giveBack(data);
+    });
+  }
+}
+
+/** Tensors joined along one axis; their other dimensions and element types agree. */
+export function concat(operands: readonly WeightExpr[], axis: number): WeightExpr {
+  const xs = operands.map(own).flatMap((x) => (x instanceof Concat && x.axis === axis ? x.args : [x]));
+  const first = xs[0] ?? bug('concat of nothing');
+  if (axis < 0 || axis >= first.dims.length) bug(`concat along axis ${axis} of rank ${first.dims.length}`);
+  for (const x of xs) {
+    if (
+      x.elem !== first.elem ||
+      x.dims.length !== first.dims.length ||
+      x.dims.some((d, i) => i !== axis && d !== first.dims[i])
+    ) {
+      bug(`concat of ${first.elem}[${first.dims.join(', ')}] and ${x.elem}[${x.dims.join(', ')}] along ${axis}`);
+    }
+  }
+  if (xs.length === 1) return first;
+  const dims = first.dims.map((d, i) => (i === axis ? xs.reduce((sum, x) => sum + (x.dims[axis] ?? 0), 0) : d));
+  const value = uniformOf(first);
+  if (value !== undefined && xs.every((x) => Object.is(uniformOf(x), value))) return full(first.elem, dims, value);
+  return intern(
+    `concat|${xs.map((x) => x.id).join()}|${axis}`,
+    (found) => found instanceof Concat,
+    () => new Concat(xs.map(operandOf), axis, dims),
+  );
+}
+
+class Pad extends Expr {
+  readonly x: Expr;
+  readonly begins: readonly number[];
+  readonly ends: readonly number[];
+  readonly value: number;
+  constructor(x: Expr, begins: readonly number[], ends: readonly number[], value: number, dims: readonly number[]) {
+    super('pad', x.elem, dims, [x], {
+      exact32: x.exact32 && Object.is(Math.fround(value), value),
+      identity: `${begins.join()}|${numberText(value)}`,
+    });
+    this.x = x;
+    this.begins = begins;
+    this.ends = ends;
+    this.value = value;
+  }
+  protected override write(): string {
+    return `pad(${this.x.text()}, ${listText(this.begins)}, ${listText(this.ends)}, ${numberText(this.value)})`;
+  }
+  /** How many elements of x lie before place `at` of the result. */
+  #before(at: number): number {
+    const rank = this.dims.length;
+    const coordinates: number[] = [];
+    let rest = at;
+    for (let axis = rank - 1; axis >= 0; axis--) {
+      const size = this.dims[axis] ?? 1;
+      coordinates[axis] = rest % size;
+      rest = Math.floor(rest / size);
+    }
+    if (rest > 0) return this.x.count;
+    let sum = 0;
+    const strides = rowMajor(this.x.dims);
+    for (let axis = 0; axis < rank; axis++) {
+      const size = this.x.dims[axis] ?? 1;
+      const within = (coordinates[axis] ?? 0) - (this.begins[axis] ?? 0);
+      sum += Math.min(size, Math.max(0, within)) * (strides[axis] ?? 0);
+      // Outside along this axis nothing further in counts: either none of the row lies before, or all of it.
+      if (within < 0 || within >= size) break;
+    }
+    return sum;
+  }
+  protected override compute(start: number, out: Float64Array): Pending {
+    out.fill(this.value);
+    const low = this.#before(start);
+    const high = this.#before(start + out.length);
+    if (high <= low) return undefined;
+    const data = borrow(high - low);
+    return after(this.x.fill(low, data), () => {
+      const rank = this.dims.length;
+      const inner = this.x.dims[rank - 1] ?? 1;
+      const strides = rowMajor(this.dims);
+      for (let at = low; at < high; ) {
+        const within = at % inner;
+        const run = Math.min(inner - within, high - at);
+        let rest = (at - within) / inner;
+        let to = within + (this.begins[rank - 1] ?? 0) - start;
+        for (let axis = rank - 2; axis >= 0; axis--) {
+          const size = this.x.dims[axis] ?? 1;
+          const coordinate = rest % size;
+          to += (coordinate + (this.begins[axis] ?? 0)) * (strides[axis] ?? 0);
+          rest = (rest - coordinate) / size;
+        }
+        for (let k = 0; k < run; k++) out[to + k] = data[at - low + k] ?? 0;
+        at += run;
+      }
+      giveBack(data);
+    });
+  }
+}
+
+/** `value` around x: so many before and behind, per axis. */
+export function pad(operand: WeightExpr, begins: readonly number[], ends: readonly number[], value = 0): WeightExpr {
+  const x = own(operand);
+  const rank = x.dims.length;
+  if (begins.length !== rank || ends.length !== rank || [...begins, ...ends].some((n) => n < 0))
+    bug(`pad of rank ${rank} by ${begins.join()} and ${ends.join()}`);
+  const dims = x.dims.map((d, axis) => d + (begins[axis] ?? 0) + (ends[axis] ?? 0));
+  if (sameDims(dims, x.dims)) return x;
+  if (x.count === 0 || Object.is(uniformOf(x), value)) return full(x.elem, dims, value);
+  return intern(
+    `pad|${x.id}|${begins.join()}|${ends.join()}|${numberText(value)}`,
+    (found) => found instanceof Pad,
+    () => new Pad(operandOf(x), [...begins], [...ends], value, dims),
+  );
+}
