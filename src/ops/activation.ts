@@ -18,13 +18,14 @@ import {
   map1,
   map2,
   sameDim,
+  sampleDims,
   wrapAll,
 } from './common.ts';
 import { defineLayer, defineOperator, type Layer, type LayerBuilder, layerOf } from './define.ts';
 import { mul, neg, reciprocal, sqrt, sub, tanh } from './elementwise.ts';
 import { erf, exp, expm1, log, log1p, tanh as portableTanh } from './math.ts';
 import { choice, float, int, optional } from './params.ts';
-import { unsqueeze } from './shape.ts';
+import { unsqueeze } from './reshape.ts';
 import { broadcastingTraits, type FunctionFacts, functionTraits, gatheringTraits } from './traits.ts';
 import { wideUnary } from './wide.ts';
 
@@ -367,7 +368,7 @@ export const prelu = defineOperator({
   },
   lower: (builder, node, operands) => [builder.node('PRelu', operands, {}, node.y.type)],
   sample(source) {
-    const dims = Array.from({ length: source.int(1, 4) }, () => source.int(1, 4));
+    const dims = sampleDims(source, 1, 4);
     const slope = source.bool() ? [1] : dims.slice(source.int(0, dims.length - 1)).map((d) => (source.bool() ? d : 1));
     return { operands: [source.tensor(dims), source.tensor(slope, { low: 0, high: 1 })], attrs: {} };
   },

@@ -1,7 +1,7 @@
 /** Typed reading of operands and attributes inside operator definitions. What is missing here was promised by the caller. */
 import { bug } from '../diagnostics/diagnostic.ts';
 import { Dim } from '../ir/dim.ts';
-import type { Attrs, Check } from '../ir/operator.ts';
+import type { Attrs, Check, OnnxAttr } from '../ir/operator.ts';
 import { isFloat, type TensorType, typeText } from '../ir/types.ts';
 
 /** An operand (type, tensor or name) that is not optional. */
@@ -41,6 +41,9 @@ export function dimsAttr(attrs: Attrs, name: string): readonly Dim[] {
   for (const item of value) out.push(typeof item === 'number' ? Dim.of(item) : item);
   return out;
 }
+
+/** An int attribute of an ONNX node. */
+export const onnxInt = (value: number): OnnxAttr => ({ kind: 'int', value });
 
 /** All given operands are floats of one element type. */
 export function checkFloats(check: Check, label: string, types: readonly (TensorType | undefined)[]): void {

@@ -2,10 +2,20 @@
 import { bug } from '../diagnostics/diagnostic.ts';
 import { Dim } from '../ir/dim.ts';
 import { factOf } from '../ir/elem.ts';
-import { type Attrs, type Check, CheckFailure } from '../ir/operator.ts';
+import { type Attrs, type Check, CheckFailure, type SampleSource } from '../ir/operator.ts';
 import { type ElemType, elementCount, type HostTensor, isElemType, isFloat, type TensorType, typeText } from '../ir/types.ts';
 import { holdsExactly } from '../ir/wide.ts';
 import { dimsAttr, stringAttr } from './attrs.ts';
+
+/** The operands of an operator on one tensor. */
+export const xOnly = [{ name: 'x', doc: 'the tensor' }] as const;
+
+/** Sizes of a random small tensor of `low` to `high` axes. */
+export function sampleDims(source: SampleSource, low: number, high: number): readonly number[] {
+  return Array.from({ length: source.int(low, high) }, () => source.int(1, 4));
+}
+
+export const constantDims = (values: readonly number[]): readonly Dim[] => values.map((n) => Dim.of(n));
 
 export function elemAttr(attrs: Attrs, name: string): ElemType {
   const value = stringAttr(attrs, name);

@@ -6,7 +6,7 @@ import { bug } from '../diagnostics/diagnostic.ts';
 import { type Check, CheckFailure, type InferContext, type Operator, type SampleSource } from '../ir/operator.ts';
 import { type ElemType, type HostTensor, isFloat, typeText } from '../ir/types.ts';
 import { given } from './attrs.ts';
-import { broadcastDims, checkFloat, checkNumeric, checkSameElem, map1, map2, map3, wrapAll } from './common.ts';
+import { broadcastDims, checkFloat, checkNumeric, checkSameElem, map1, map2, map3, sampleDims, wrapAll } from './common.ts';
 import { defineLayer, defineOperator, type Layer, type LayerBuilder, type LayerOperands, layerOf } from './define.ts';
 import * as portable from './math.ts';
 import { type BroadcastingFacts, broadcastingTraits, type FunctionFacts, functionTraits } from './traits.ts';
@@ -36,7 +36,7 @@ interface BinarySpec {
 
 /** Two shapes that broadcast, of rank 1 to 4. */
 function sampleShapes(source: SampleSource): readonly [readonly number[], readonly number[]] {
-  const full = Array.from({ length: source.int(1, 4) }, () => source.int(1, 4));
+  const full = sampleDims(source, 1, 4);
   const part = (): readonly number[] => full.slice(source.int(0, full.length)).map((d) => (source.int(0, 3) === 0 ? 1 : d));
   if (source.int(0, 3) === 0) return [full, full];
   return source.bool() ? [full, part()] : [part(), full];

@@ -3,7 +3,7 @@ import { Dim } from '../ir/dim.ts';
 import { typeText } from '../ir/types.ts';
 import { given } from './attrs.ts';
 import { defineLayer, type LayerBuilder } from './define.ts';
-import { gather } from './index.ts';
+import { gather } from './gather.ts';
 import { init, int, optional, tensor } from './params.ts';
 
 export const embeddingLayer = defineLayer({

@@ -5,6 +5,7 @@
 import type { Operator } from '../ir/operator.ts';
 import { leakyRelu } from './activation.ts';
 import { given } from './attrs.ts';
+import { sampleDims } from './common.ts';
 import { defineLayer, defineOperator, type Layer } from './define.ts';
 import { float } from './params.ts';
 import { movingTraits } from './traits.ts';
@@ -25,7 +26,7 @@ export const identity = defineOperator({
   evaluate: (operands) => [given(operands, 0)],
   lower: (builder, node, operands) => [builder.node('Identity', operands, {}, node.y.type)],
   sample(source) {
-    const dims = Array.from({ length: source.int(0, 3) }, () => source.int(1, 4));
+    const dims = sampleDims(source, 0, 3);
     return { operands: [source.tensor(dims, { elem: source.pick(['f32', 'i64'] as const) })], attrs: {} };
   },
 });

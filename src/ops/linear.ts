@@ -7,7 +7,7 @@ import { Dim, productOf } from '../ir/dim.ts';
 import type { Check, InferContext } from '../ir/operator.ts';
 import { elementCount, type TensorType, typeText } from '../ir/types.ts';
 import { boolAttr, checkFloats, checkVector, given, numberAttr } from './attrs.ts';
-import { broadcastDims, broadcastShape, broadcastTo, sameDim } from './common.ts';
+import { broadcastDims, broadcastShape, broadcastTo, sameDim, sampleDims } from './common.ts';
 import { defineLayer, defineOperator } from './define.ts';
 import { gemm as multiply } from './gemm.ts';
 import { boolOrTensor, init, int, optional, tensor } from './params.ts';
@@ -72,7 +72,7 @@ export const linear = defineOperator({
   sample(source) {
     const inner = source.int(1, 9);
     const out = source.int(1, 9);
-    const lead = Array.from({ length: source.int(0, 3) }, () => source.int(1, 4));
+    const lead = sampleDims(source, 0, 3);
     const bias = source.bool() ? source.tensor([out]) : undefined;
     return { operands: [source.tensor([...lead, inner]), source.tensor([out, inner]), bias], attrs: {} };
   },

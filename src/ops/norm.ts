@@ -12,6 +12,7 @@ import type { Value } from '../ir/graph.ts';
 import type { AttrSpec, InferContext, OnnxBuilder } from '../ir/operator.ts';
 import { type ElemType, elementCount, type HostTensor, staticDims, type TensorType, typeText } from '../ir/types.ts';
 import { checkFloats, checkVector, given, numberAttr } from './attrs.ts';
+import { sampleDims } from './common.ts';
 import { defineLayer, defineOperator, type LayerBuilder } from './define.ts';
 import { div, sub } from './elementwise.ts';
 import { bool, boolOrTensor, float, floats, int, optional, tensor } from './params.ts';
@@ -78,7 +79,7 @@ export const batchnorm = defineOperator({
   ],
   sample(source) {
     const channels = source.int(1, 5);
-    const grid = Array.from({ length: source.int(0, 3) }, () => source.int(1, 4));
+    const grid = sampleDims(source, 0, 3);
     const vector = (): HostTensor => source.tensor([channels]);
     const x = source.tensor([source.int(1, 3), channels, ...grid]);
     const variance = source.tensor([channels], { low: 0.1, high: 2 });
@@ -195,7 +196,7 @@ export const groupnorm = defineOperator({
   sample(source) {
     const groups = source.int(1, 3);
     const channels = groups * source.int(2, 3);
-    const grid = Array.from({ length: source.int(0, 3) }, () => source.int(1, 4));
+    const grid = sampleDims(source, 0, 3);
     const x = source.tensor([source.int(1, 2), channels, ...grid]);
     const weight = source.bool() ? source.tensor([channels]) : undefined;
     const bias = source.bool() ? source.tensor([channels]) : undefined;

@@ -15,9 +15,9 @@ import type { AttrSpec, Attrs, InferContext, OnnxAttr, SampleSource } from '../i
 import { type ElemType, elementCount, type HostTensor, isFloat, type TensorType, typeText } from '../ir/types.ts';
 import { boolAttr, checkFloats, given, numbersAttr } from './attrs.ts';
 import { defineLayer, defineOperator, type LayerBuilder } from './define.ts';
+import { pad } from './pad.ts';
 import { bool, optional, padding, perAxis, size } from './params.ts';
 import { padIntoMaxPool } from './runtime-defects.ts';
-import { pad } from './shape.ts';
 import { gatheringTraits } from './traits.ts';
 import {
   sizeText,

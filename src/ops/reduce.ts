@@ -29,6 +29,7 @@ import {
   checkFloat,
   checkNumeric,
   offsetsAlong,
+  sampleDims,
   wrapAll,
   wrapInteger,
 } from './common.ts';
@@ -149,7 +150,7 @@ function reduction(spec: ReduceSpec): Operator {
       return [builder.node(spec.onnx, [x], { axes: { kind: 'ints', value: axes }, keepdims }, node.y.type)];
     },
     sample(source) {
-      const dims = Array.from({ length: source.int(1, 4) }, () => source.int(1, 4));
+      const dims = sampleDims(source, 1, 4);
       const attrs = { axes: sampleAxes(source, dims.length), keepdims: source.bool() };
       const integers = !spec.floatsOnly && source.int(0, 2) === 0;
       const x = integers

@@ -6,12 +6,16 @@ import { bug } from '../diagnostics/diagnostic.ts';
 import type { Operator } from '../ir/operator.ts';
 import { activationLayers, activationOperators } from './activation.ts';
 import { attention } from './attention.ts';
+import { cast, castLayer } from './cast.ts';
+import { concat, concatLayer, split, splitLayer, stackLayer } from './concat.ts';
 import { conv, convLayer, convTranspose, convTransposeLayer } from './conv.ts';
 import type { Layer } from './define.ts';
 import { elementwiseLayers, elementwiseOperators } from './elementwise.ts';
 import { embeddingLayer } from './embedding.ts';
+import { expand, expandLayer } from './expand.ts';
+import { gather, gatherLayer } from './gather.ts';
+import { dimValue, full, fullLayer, range, rangeLayer, shapeOf, tensorLayer } from './generate.ts';
 import { identityLayers, identityOperators } from './identity.ts';
-import { indexLayers, indexOperators } from './index.ts';
 import { gemm, linear, linearLayer, matmul, matmulLayer } from './linear.ts';
 import {
   batchnorm,
@@ -24,6 +28,7 @@ import {
   layernormLayer,
   normalizeLayer,
 } from './norm.ts';
+import { pad, padLayer } from './pad.ts';
 import {
   adaptiveAvgpoolLayer,
   avgpool,
@@ -36,8 +41,10 @@ import {
   maxpoolLayer,
 } from './pool.ts';
 import { reduceLayers, reduceOperators } from './reduce.ts';
+import { flattenLayer, reshape, reshapeLayer, squeeze, squeezeLayer, unsqueeze, unsqueezeLayer } from './reshape.ts';
 import { pixelShuffle, pixelShuffleLayer, pixelUnshuffleLayer, resize, resizeLayer } from './resize.ts';
-import { shapeLayers, shapeOperators } from './shape.ts';
+import { cropLayer, slice, sliceLayer } from './slice.ts';
+import { transpose, transposeLayer } from './transpose.ts';
 
 export const operators: readonly Operator[] = [
   conv,
@@ -58,8 +65,21 @@ export const operators: readonly Operator[] = [
   pixelShuffle,
   ...activationOperators,
   ...elementwiseOperators,
-  ...shapeOperators,
-  ...indexOperators,
+  reshape,
+  squeeze,
+  unsqueeze,
+  transpose,
+  concat,
+  split,
+  slice,
+  pad,
+  expand,
+  range,
+  full,
+  dimValue,
+  shapeOf,
+  cast,
+  gather,
   ...reduceOperators,
   ...identityOperators,
 ];
@@ -85,8 +105,23 @@ export const layers: readonly Layer[] = [
   pixelUnshuffleLayer,
   ...activationLayers,
   ...elementwiseLayers,
-  ...shapeLayers,
-  ...indexLayers,
+  reshapeLayer,
+  flattenLayer,
+  squeezeLayer,
+  unsqueezeLayer,
+  transposeLayer,
+  concatLayer,
+  stackLayer,
+  splitLayer,
+  sliceLayer,
+  cropLayer,
+  padLayer,
+  expandLayer,
+  rangeLayer,
+  fullLayer,
+  tensorLayer,
+  castLayer,
+  gatherLayer,
   ...reduceLayers,
   ...identityLayers,
 ];

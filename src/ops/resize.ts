@@ -15,8 +15,9 @@ import { boolAttr, checkFloats, dimsAttr, given, numberAttr, numbersAttr, string
 import { aroundAxis } from './common.ts';
 import { defineLayer, defineOperator, type LayerBuilder } from './define.ts';
 import { bool, choice, dims, floats, int, optional, tensor } from './params.ts';
-import { reshape, transpose } from './shape.ts';
+import { reshape } from './reshape.ts';
 import { gatheringTraits, movingTraits } from './traits.ts';
+import { transpose } from './transpose.ts';
 import { spatialAxes } from './window.ts';
 
 const modes = ['nearest', 'linear', 'cubic'] as const;

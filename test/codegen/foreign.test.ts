@@ -14,7 +14,7 @@ import { encodeModel, externalLayout, modelSize, onnxBytes } from '../../src/onn
 import { relu } from '../../src/ops/activation.ts';
 import { add, mul } from '../../src/ops/elementwise.ts';
 import { foreignOperator } from '../../src/ops/foreign.ts';
-import { reshape } from '../../src/ops/shape.ts';
+import { reshape } from '../../src/ops/reshape.ts';
 import { literal } from '../../src/tensor/leaves.ts';
 import { decodeModel, dimsOf } from './decode.ts';
 import { dim, type } from './models.ts';

@@ -8,7 +8,7 @@ import { conv } from '../../src/ops/conv.ts';
 import { add } from '../../src/ops/elementwise.ts';
 import { batchnorm } from '../../src/ops/norm.ts';
 import { globalAvgpool } from '../../src/ops/pool.ts';
-import { reshape } from '../../src/ops/shape.ts';
+import { reshape } from '../../src/ops/reshape.ts';
 import { unknownTraits } from '../../src/ops/traits.ts';
 import { literal } from '../../src/tensor/leaves.ts';
 

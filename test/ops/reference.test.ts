@@ -4,7 +4,8 @@ import { Graph } from '../../src/ir/graph.ts';
 import { relu } from '../../src/ops/activation.ts';
 import { add, div } from '../../src/ops/elementwise.ts';
 import { bindInputs, EvaluationError, evaluateGraph } from '../../src/ops/reference.ts';
-import { reshape, slice } from '../../src/ops/shape.ts';
+import { reshape } from '../../src/ops/reshape.ts';
+import { slice } from '../../src/ops/slice.ts';
 import { host, numbers } from './nn/tools.ts';
 
 const none = (): never => {

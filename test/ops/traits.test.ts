@@ -7,7 +7,7 @@ import type { Node } from '../../src/ir/graph.ts';
 import { type AttrValue, CheckFailure, type Fact, type Operator, type Traits } from '../../src/ir/operator.ts';
 import { elementCount, type HostTensor, isFloat, sameType } from '../../src/ir/types.ts';
 import { operators } from '../../src/ops/registry.ts';
-import { transpose } from '../../src/ops/shape.ts';
+import { transpose } from '../../src/ops/transpose.ts';
 import { concreteNode, sampleSource } from './support.ts';
 
 type Operands = readonly (HostTensor | undefined)[];

@@ -2,11 +2,11 @@
 import { describe, expect, it, vi } from 'vitest';
 import { build } from '../../src/compile.ts';
 import { clamp } from '../../src/ops/activation.ts';
+import { cast } from '../../src/ops/cast.ts';
 import { conv } from '../../src/ops/conv.ts';
 import { add } from '../../src/ops/elementwise.ts';
-import { gather } from '../../src/ops/index.ts';
+import { gather } from '../../src/ops/gather.ts';
 import { linear } from '../../src/ops/linear.ts';
-import { cast } from '../../src/ops/shape.ts';
 import { coveringSizes } from '../../src/runtime/covering.ts';
 import { randomInputs } from '../../src/runtime/inputs.ts';
 import { verifyModel } from '../../src/runtime/verify.ts';

@@ -14,7 +14,7 @@ import { sqrt } from '../../src/ops/elementwise.ts';
 import { foreignOperator } from '../../src/ops/foreign.ts';
 import { linear } from '../../src/ops/linear.ts';
 import { argmax } from '../../src/ops/reduce.ts';
-import { reshape } from '../../src/ops/shape.ts';
+import { reshape } from '../../src/ops/reshape.ts';
 import { NameTable, runRules } from '../../src/passes/driver.ts';
 import { foldBatchnormIntoLinear } from '../../src/passes/fold-batchnorm.ts';
 import { Fuel, type Rule, rule } from '../../src/passes/rule.ts';

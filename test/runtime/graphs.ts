@@ -9,7 +9,7 @@ import { add } from '../../src/ops/elementwise.ts';
 import { linear } from '../../src/ops/linear.ts';
 import { batchnorm } from '../../src/ops/norm.ts';
 import { globalAvgpool } from '../../src/ops/pool.ts';
-import { reshape } from '../../src/ops/shape.ts';
+import { reshape } from '../../src/ops/reshape.ts';
 import { randomTensor } from '../../src/runtime/inputs.ts';
 import { literal } from '../../src/tensor/leaves.ts';
 import { exprOf, materialize } from '../../src/tensor/values.ts';

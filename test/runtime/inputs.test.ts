@@ -6,7 +6,7 @@ import { relu } from '../../src/ops/activation.ts';
 import { conv } from '../../src/ops/conv.ts';
 import { add } from '../../src/ops/elementwise.ts';
 import { foreignOperator } from '../../src/ops/foreign.ts';
-import { gather } from '../../src/ops/index.ts';
+import { gather } from '../../src/ops/gather.ts';
 import { bindingsOf, bindingsText, randomInputs, randomTensor, smallestBindings } from '../../src/runtime/inputs.ts';
 import { Maker, tinyNet, type } from './graphs.ts';
 

@@ -1,10 +1,10 @@
 import { describe, expect, it, vi } from 'vitest';
 import { DiagnosticError } from '../../src/diagnostics/diagnostic.ts';
 import { relu, softmax } from '../../src/ops/activation.ts';
+import { cast } from '../../src/ops/cast.ts';
 import { greater, mul } from '../../src/ops/elementwise.ts';
 import { linear } from '../../src/ops/linear.ts';
 import { argmax } from '../../src/ops/reduce.ts';
-import { cast } from '../../src/ops/shape.ts';
 import { compareOutputs } from '../../src/runtime/compare.ts';
 import { randomTensor } from '../../src/runtime/inputs.ts';
 import { type VerifyOptions, verifyModel } from '../../src/runtime/verify.ts';

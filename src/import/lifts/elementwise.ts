@@ -7,8 +7,8 @@ import { elemOfDataType } from '../../ir/elem.ts';
 import type { Operator } from '../../ir/operator.ts';
 import { isFloat } from '../../ir/types.ts';
 import * as act from '../../ops/activation.ts';
+import { cast } from '../../ops/cast.ts';
 import * as ew from '../../ops/elementwise.ts';
-import { cast } from '../../ops/shape.ts';
 import type { Lift, LiftTable } from '../lift.ts';
 import { isFloat32, leave, numberAt, require, same } from './common.ts';
 

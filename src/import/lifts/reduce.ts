@@ -5,9 +5,9 @@
 import { countOf } from '../../ir/graph.ts';
 import type { Operator } from '../../ir/operator.ts';
 import { isFloat } from '../../ir/types.ts';
+import { cast } from '../../ops/cast.ts';
 import { abs, log, mul, sqrt } from '../../ops/elementwise.ts';
 import { argmax, cumsum, reduceMax, reduceMean, reduceMin, reduceProd, reduceSum } from '../../ops/reduce.ts';
-import { cast } from '../../ops/shape.ts';
 import type { Lift, LiftTable } from '../lift.ts';
 import { axesOf, isFixed, leave, numberAt, rankOf, require } from './common.ts';
 

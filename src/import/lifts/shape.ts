@@ -6,22 +6,15 @@
 import { Dim } from '../../ir/dim.ts';
 import { hostOf } from '../../ir/graph.ts';
 import { sizeOf } from '../../ops/common.ts';
-import { gather } from '../../ops/index.ts';
-import {
-  concat,
-  expand,
-  full,
-  pad,
-  range,
-  reshape,
-  shapeOf,
-  slice,
-  split,
-  squeeze,
-  transpose,
-  unsqueeze,
-} from '../../ops/shape.ts';
+import { concat, split } from '../../ops/concat.ts';
+import { expand } from '../../ops/expand.ts';
+import { gather } from '../../ops/gather.ts';
+import { full, range, shapeOf } from '../../ops/generate.ts';
+import { pad } from '../../ops/pad.ts';
+import { reshape, squeeze, unsqueeze } from '../../ops/reshape.ts';
+import { slice } from '../../ops/slice.ts';
 import { toTheEnd } from '../../ops/slice-axes.ts';
+import { transpose } from '../../ops/transpose.ts';
 import type { Lift, LiftBuilder, LiftTable } from '../lift.ts';
 import { axesOf, axisFrom, leave, numberAt, numbersAt, rankOf, require } from './common.ts';
 

@@ -1,9 +1,9 @@
 /** Picking elements by their index. ONNX Gather-13; torch.index_select with indices of any shape. */
-import { type Check, CheckFailure, type InferContext, type Operator } from '../ir/operator.ts';
+import { type Check, CheckFailure, type InferContext } from '../ir/operator.ts';
 import { elementCount, typeText } from '../ir/types.ts';
 import { given, numberAttr } from './attrs.ts';
-import { aroundAxis, axisIn, checkAxis } from './common.ts';
-import { defineOperator, type Layer, layerOf } from './define.ts';
+import { aroundAxis, axisIn, checkAxis, sampleDims } from './common.ts';
+import { defineOperator, layerOf } from './define.ts';
 import { int } from './params.ts';
 import { movingTraits } from './traits.ts';
 
@@ -52,7 +52,7 @@ export const gather = defineOperator({
     return [builder.node('Gather', operands, { axis: { kind: 'int', value: axis } }, node.y.type)];
   },
   sample(source) {
-    const dims = Array.from({ length: source.int(1, 3) }, () => source.int(1, 4));
+    const dims = sampleDims(source, 1, 3);
     const axis = source.int(-dims.length, dims.length - 1);
     const size = dims[axisIn(axis, dims.length)] ?? 1;
     const shape = Array.from({ length: source.int(0, 2) }, () => source.int(1, 3));
@@ -67,6 +67,3 @@ export const gatherLayer = layerOf(gather, {
   operands: { names: ['it', 'indices'], min: 2, max: 2 },
   params: { axis: int({ default: 0, doc: 'the axis along which to pick' }) },
 });
-
-export const indexOperators: readonly Operator[] = [gather];
-export const indexLayers: readonly Layer[] = [gatherLayer];
