@@ -1,6 +1,7 @@
 /** Writes docs/passes.md, the proof of every rewrite rule, from the rules themselves. `--check` compares instead. */
+
+import type { Rule } from '../src/passes/engine/rule.ts';
 import { allRules, allSweeps, purposeOf, type Stage, schedule, targetsOf } from '../src/passes/pipeline.ts';
-import type { Rule } from '../src/passes/rule.ts';
 import { isProgram, writeOrCompare } from './generated.ts';
 
 const listed = (words: readonly string[]): string =>
@@ -27,7 +28,7 @@ function stageText({ pass, rules, level, opset }: Stage): string {
   return from.length > 0 ? `${names} ${from.join(', ')}` : names;
 }
 
-/** What the condition `normal` asks: the head of src/passes/range.ts, for readers of the page. */
+/** What the condition `normal` asks: the head of src/passes/analysis/range.ts, for readers of the page. */
 const rangeText: readonly string[] = [
   'Every new weight and bias is finite after rounding: smaller in magnitude than half a step above the largest number (65520 in f16, 2^128 − 2^103 in f32).',
   'Every output channel has an element of the new weight, or gain, that is at least the smallest normal number (2^-14 in f16, 2^-126 in f32 and bf16, 2^-1022 in f64), or nothing but zeros. What smaller elements beside it lose, half the smallest number of the type at most, is within the rounding of that element. Where two scales become one, every element is a channel.',

@@ -18,7 +18,7 @@ import type { OnnxGraph, OnnxModel } from './onnx/onnx.ts';
 import { readOnnxFile } from './onnx/read.ts';
 import { upgradeFile } from './onnx/upgrade.ts';
 import { encodeModel, onnxBytes } from './onnx/write.ts';
-import { mergeEqualWeights } from './passes/equal-weights.ts';
+import { mergeEqualWeights } from './passes/transforms/simplify/equal-weights.ts';
 import type { PassReport } from './passes/pipeline.ts';
 import { version } from './version.ts';
 

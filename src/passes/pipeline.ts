@@ -11,37 +11,33 @@
  */
 import type { Graph } from '../ir/graph.ts';
 import type { Target } from '../ir/target.ts';
-import { commutePool, commuteResize } from './commute-pool.ts';
-import { foldConstantRegions } from './constant-regions.ts';
-import { joinPieces, mergeConcats, sliceOfParts, splitAtOnce, splitOfConcat } from './cut-and-join.ts';
-import { type DriverOptions, type GraphMeasure, measureGraph, NameTable, type Refusal, runRules, runSweep } from './driver.ts';
-import {
-  foldAffineBeforeNorm,
-  foldAffineIntoLinear,
-  foldAffineIntoNorm,
-  foldAffineIntoReaders,
-  foldAffineThrough,
-  foldAffineTogether,
-} from './fold-affine.ts';
-import { foldBatchnormIntoLinear, foldBatchnormIntoReaders } from './fold-batchnorm.ts';
-import { foldPad } from './fold-pad.ts';
-import { foldOverParts } from './fold-parts.ts';
-import { foldIntoJoined, foldOverViewsDown, foldOverViewsUp } from './fold-views.ts';
-import { gemmIsLinear, gemmOperand, gemmResult, gemmSum } from './fuse-gemm.ts';
-import {
-  biasForSum,
-  concatForm,
-  joinOfSum,
-  optionAConv,
-  optionAPool,
-  removeIdentityTerm,
-  removeZeroTerm,
-} from './fuse-shortcut.ts';
-import { gatherParts } from './gather-parts.ts';
-import { mergeBranches } from './merge-branches.ts';
-import { mergeConvs, mergeMatrices } from './merge-linear.ts';
-import { moveStrideUp } from './move-stride.ts';
-import { moveTranspose, transposeIntoLinear } from './move-transpose.ts';
+import { type GraphMeasure, measureGraph } from './analysis/cost.ts';
+import { type DriverOptions, type Refusal, runRules, runSweep } from './engine/driver.ts';
+import { type Firing, Fuel } from './engine/fuel.ts';
+import { NameTable } from './engine/names.ts';
+import type { RemovedShortcut } from './engine/rewriter.ts';
+import type { Rule, Sweep } from './engine/rule.ts';
+import { commutePool, commuteResize } from './transforms/commute-pool.ts';
+import { foldIntoJoined } from './transforms/fold-affine/into-joined.ts';
+import { foldAffineIntoLinear } from './transforms/fold-affine/into-linear.ts';
+import { foldAffineIntoReaders } from './transforms/fold-affine/into-readers.ts';
+import { foldAffineBeforeNorm, foldAffineIntoNorm } from './transforms/fold-affine/norms.ts';
+import { foldOverParts } from './transforms/fold-affine/over-parts.ts';
+import { foldOverViewsDown, foldOverViewsUp } from './transforms/fold-affine/over-views.ts';
+import { foldAffineThrough } from './transforms/fold-affine/through.ts';
+import { foldAffineTogether } from './transforms/fold-affine/together.ts';
+import { foldBatchnormIntoLinear, foldBatchnormIntoReaders } from './transforms/fold-batchnorm.ts';
+import { foldPad } from './transforms/fold-pad.ts';
+import { gemmIsLinear, gemmOperand, gemmResult, gemmSum } from './transforms/fuse-gemm.ts';
+import { removeIdentityTerm, removeZeroTerm } from './transforms/fuse-shortcut/nothing.ts';
+import { optionAConv, optionAPool } from './transforms/fuse-shortcut/option-a.ts';
+import { biasForSum, concatForm, joinOfSum } from './transforms/fuse-shortcut/sum.ts';
+import { mergeBranches } from './transforms/merge-branches.ts';
+import { mergeConvs, mergeMatrices } from './transforms/merge-linear.ts';
+import { moveStrideUp } from './transforms/move-stride.ts';
+import { gatherParts } from './transforms/move-transpose/gather.ts';
+import { transposeIntoLinear } from './transforms/move-transpose/into-linear.ts';
+import { moveTranspose } from './transforms/move-transpose/through.ts';
 import {
   recognizeGelu,
   recognizeHardsigmoid,
@@ -49,33 +45,37 @@ import {
   recognizeMish,
   recognizeSigmoid,
   recognizeSoftplus,
-} from './recognize-activation.ts';
-import { recognizeAttention } from './recognize-attention.ts';
-import { recognizeLayernorm } from './recognize-layernorm.ts';
-import { type Firing, Fuel, type RemovedShortcut, type Rule, type Sweep } from './rule.ts';
+} from './transforms/recognize/activation.ts';
+import { recognizeAttention } from './transforms/recognize/attention.ts';
+import { recognizeLayernorm } from './transforms/recognize/layernorm.ts';
+import { addNegated, divideAtOnce } from './transforms/simplify/arithmetic.ts';
 import {
-  addNegated,
-  commonSubexpressions,
-  deadCode,
-  divideAtOnce,
-  equalWeights,
-  foldConstants,
   mergeCasts,
   mergePads,
   mergeReshapes,
   mergeSlices,
   mergeTransposes,
-  removeIdentity,
-  removeNeutral,
-  removeRepeated,
   removeRoundTrip,
-  sliceBeforePad,
+} from './transforms/simplify/chains.ts';
+import { foldConstantRegions } from './transforms/simplify/constant-regions.ts';
+import { foldConstants } from './transforms/simplify/constants.ts';
+import {
+  joinPieces,
+  mergeConcats,
   sliceOfConcat,
-} from './simplify.ts';
+  sliceOfParts,
+  splitAtOnce,
+  splitOfConcat,
+} from './transforms/simplify/cut-and-join.ts';
+import { removeIdentity, removeNeutral, removeRepeated } from './transforms/simplify/identities.ts';
+import { sliceBeforePad } from './transforms/simplify/slice-before-pad.ts';
+import { commonSubexpressions, deadCode, equalWeights } from './transforms/simplify/sweeps.ts';
 
 export type { Target } from '../ir/target.ts';
-export type { GraphMeasure, Refusal } from './driver.ts';
-export type { Firing, RemovedShortcut } from './rule.ts';
+export type { GraphMeasure } from './analysis/cost.ts';
+export type { Refusal } from './engine/driver.ts';
+export type { Firing } from './engine/fuel.ts';
+export type { RemovedShortcut } from './engine/rewriter.ts';
 
 /** Rules that only these targets want; all others run everywhere. Measured by `npm run bench -- rewrites`. */
 const onlyFor: ReadonlyMap<Rule, readonly Target[]> = new Map<Rule, readonly Target[]>([

@@ -7,9 +7,11 @@ import { printGraph } from '../../src/ir/print.ts';
 import { constantOf, optimize } from '../../src/node.ts';
 import type { OnnxModel } from '../../src/onnx/onnx.ts';
 import { type OptimizeOnnxOptions, type OptimizeReport, type OptimizeResult, optimizeOnnx } from '../../src/optimize.ts';
-import { NameTable, runRules } from '../../src/passes/driver.ts';
+import { runRules } from '../../src/passes/engine/driver.ts';
+import { Fuel } from '../../src/passes/engine/fuel.ts';
+import { NameTable } from '../../src/passes/engine/names.ts';
+import { type Rule, rule } from '../../src/passes/engine/rule.ts';
 import type { PassReport } from '../../src/passes/pipeline.ts';
-import { Fuel, type Rule, rule } from '../../src/passes/rule.ts';
 import { type EquivalenceReport, verifyOptimized } from '../../src/runtime/equivalence.ts';
 
 vi.setConfig({ testTimeout: 120_000 });

@@ -7,9 +7,12 @@ import { foreignTypeOf, type TensorType } from '../../src/ir/types.ts';
 import { verifyGraph } from '../../src/ir/verify.ts';
 import { foreignOperator } from '../../src/ops/foreign.ts';
 import { operatorByName } from '../../src/ops/registry.ts';
-import { NameTable, runRules } from '../../src/passes/driver.ts';
+import { runRules } from '../../src/passes/engine/driver.ts';
+import type { Firing } from '../../src/passes/engine/fuel.ts';
+import { NameTable } from '../../src/passes/engine/names.ts';
+import type { Rewriter } from '../../src/passes/engine/rewriter.ts';
+import { type Rule, rule } from '../../src/passes/engine/rule.ts';
 import { optimize } from '../../src/passes/pipeline.ts';
-import { type Firing, type Rewriter, type Rule, rule } from '../../src/passes/rule.ts';
 import { full, initial } from '../../src/tensor/leaves.ts';
 import { readText, run } from './support.ts';
 

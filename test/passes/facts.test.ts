@@ -1,7 +1,7 @@
 /** What rules ask of values and networks: who is never negative, and what a cheapest cut costs. */
 import { describe, expect, it, test } from 'vitest';
-import { Network } from '../../src/passes/min-cut.ts';
-import { isNonNegative } from '../../src/passes/sign.ts';
+import { isNonNegative } from '../../src/passes/analysis/sign.ts';
+import { Network } from '../../src/passes/transforms/move-transpose/min-cut.ts';
 import { evaluate, inputsOf, randomSource, readNumbers, readText } from './support.ts';
 
 describe('isNonNegative', () => {

@@ -4,7 +4,7 @@ import { floatFacts } from '../../src/ir/elem.ts';
 import { roundTo } from '../../src/ir/round.ts';
 import type { ElemType } from '../../src/ir/types.ts';
 import { optimizeOnnx } from '../../src/optimize.ts';
-import { finiteKnown, staysNormal } from '../../src/passes/range.ts';
+import { finiteKnown, staysNormal } from '../../src/passes/analysis/range.ts';
 import { openSession } from '../../src/runtime/session.ts';
 import { mul } from '../../src/tensor/arithmetic.ts';
 import type { WeightExpr } from '../../src/tensor/expr.ts';

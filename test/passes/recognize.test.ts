@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { Dim } from '../../src/ir/dim.ts';
 import { Graph } from '../../src/ir/graph.ts';
 import { operatorByName } from '../../src/ops/registry.ts';
-import { above, Expansion, isRounded, looksLike, variable } from '../../src/passes/polynomial.ts';
+import { above, Expansion, isRounded, looksLike, variable } from '../../src/passes/analysis/polynomial.ts';
 import { literal } from '../../src/tensor/leaves.ts';
 import { readText, run } from './support.ts';
 

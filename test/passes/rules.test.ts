@@ -1,7 +1,7 @@
 /** The rules' texts: every condition is argued, every argument is a condition, every rule has a source of its exactness. */
 import { describe, expect, it, test } from 'vitest';
+import { arguedConditions, rule } from '../../src/passes/engine/rule.ts';
 import { allRules, allSweeps, explainRule, optimize, passNames } from '../../src/passes/pipeline.ts';
-import { arguedConditions, rule } from '../../src/passes/rule.ts';
 import { readText } from './support.ts';
 
 describe.each(allRules.map((one) => [one.name, one] as const))('%s', (_name, one) => {

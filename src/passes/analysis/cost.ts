@@ -1,0 +1,93 @@
+/** What nodes and graphs cost: multiply-adds, elements written, nodes, bytes of weights. */
+import type { Content } from '../../ir/content.ts';
+import { Dim, unlessOverflow } from '../../ir/dim.ts';
+import type { Graph, Node, Value } from '../../ir/graph.ts';
+import { elemBytes, elementCount } from '../../ir/types.ts';
+import { graphsIn } from '../../ir/walk.ts';
+
+/** What a graph costs: operators, bytes of its distinct weights, multiply-adds of one evaluation. */
+export interface GraphMeasure {
+  readonly nodes: number;
+  readonly bytes: number;
+  /** Undefined beyond 2^53. */
+  readonly madds: Dim | undefined;
+}
+
+const costs = new WeakMap<Node, Dim | 'too many'>();
+
+/**
+ * Multiply-adds of one node, undefined beyond 2^53. A node's operands are never exchanged for others of another type, so that its cost is kept.
+ */
+export function costOf(node: Node): Dim | undefined {
+  let cost = costs.get(node);
+  if (cost === undefined) {
+    cost = unlessOverflow(() => node.op.cost?.(node) ?? Dim.zero) ?? 'too many';
+    costs.set(node, cost);
+  }
+  return cost === 'too many' ? undefined : cost;
+}
+
+export function bytesOf(content: Content): number {
+  return elementCount(content.dims) * elemBytes[content.elem];
+}
+
+/** Constants of equal content are stored once, so they count once. A loop's body counts as if it ran once. */
+export function measureGraph(graph: Graph): GraphMeasure {
+  const byCost = new Map<Dim | undefined, number>();
+  const contents = new Map<number, Content>();
+  let nodes = 0;
+  for (const one of graphsIn(graph)) {
+    nodes += one.nodeCount;
+    for (const node of one.nodes()) {
+      const cost = costOf(node);
+      byCost.set(cost, (byCost.get(cost) ?? 0) + 1);
+    }
+    for (const value of one.constants()) if (value.content) contents.set(value.content.id, value.content);
+  }
+  const madds = unlessOverflow(() => {
+    let sum: Dim | undefined = Dim.zero;
+    for (const [cost, count] of byCost) sum = cost && sum?.plus(cost.times(count));
+    return sum;
+  });
+  let weightBytes = 0;
+  for (const content of contents.values()) weightBytes += bytesOf(content);
+  return { nodes, bytes: weightBytes, madds };
+}
+
+/** A dimension at one sample point: every symbol 48 times what was promised to divide it. */
+function probe(dim: Dim | undefined): number {
+  if (!dim) return Infinity;
+  if (dim.constant !== undefined) return dim.constant;
+  const bindings = new Map<string, number>();
+  for (const [symbol, multiple] of dim.multiples()) bindings.set(symbol, 48 * multiple);
+  return unlessOverflow(() => dim.evaluate(bindings) ?? 0) ?? Infinity;
+}
+
+/** How many elements a value has at the sample point at which measures are compared. */
+export function elementsOf(value: Value): number {
+  return value.type.dims.reduce((n, d) => n * probe(d), 1);
+}
+
+/** The measure of some nodes, with every symbol at the number that `probe` gives it. */
+function weigh(nodes: Iterable<Node>): readonly [madds: number, elements: number, nodes: number] {
+  let madds = 0;
+  let elements = 0;
+  let count = 0;
+  for (const node of nodes) {
+    madds += probe(costOf(node));
+    for (const y of node.results) elements += elementsOf(y);
+    count++;
+  }
+  return [madds, elements, count];
+}
+
+export function lowered(erased: readonly Node[], created: readonly Node[]): boolean {
+  const before = weigh(erased);
+  const after = weigh(created.filter((node) => node.attached));
+  for (let i = 0; i < 3; i++) {
+    const a = after[i] ?? 0;
+    const b = before[i] ?? 0;
+    if (a !== b) return a < b;
+  }
+  return false;
+}

@@ -1,0 +1,212 @@
+/**
+ * Whether constants that a rule makes out of others stay in the range of their element type, above and below.
+ *
+ * Above: a number from half a step over the largest one on becomes infinite. Below: under the smallest normal number there are fewer significant bits,
+ * down to none, so that x·1e-4·1e-4 in f16 is not x·1e-8, which is x·0. What the loss amounts to, an element of a weight being off by h at most,
+ * h half the smallest number of the type (2^-150 in f32):
+ *
+ *   - A channel is a sum of products of inputs with the elements of its row. A row with a normal element rounds by as much as h and more, so that
+ *     what smaller elements lose is within the rounding of the row: trained kernels have such elements, and they fold.
+ *   - A row without a normal element, where not all of it is zero, is a channel that would be lost. It may fold where the loss is below the rounding
+ *     of the largest bias beside it for every input up to 2^100 (f16: 2^10): channels that training has shut have weights of 1e-40 and biases of others
+ *     beside them.
+ *   - A sum is exact to half a step of the smallest number and is what the source's own addition rounds to, so that of a new bias, or of shifts that
+ *     are added, only the upper end is asked.
+ *
+ * Large weights are not computed to know their largest element, where a bound of factors and operands does; each row is looked at until its first
+ * normal element. Memory is a chunk, or an operand that a permutation or a product needs whole.
+ */
+import { type FloatFacts, floatFacts } from '../../ir/elem.ts';
+import type { WeightExpr } from '../../tensor/expr.ts';
+import { initialBound } from '../../tensor/leaves.ts';
+import { chunkElements } from '../../tensor/pieces.ts';
+
+/** How the rows of a weight lie in it: [groups, before, channels, behind], a row being what one channel of one group has of the other two. */
+export interface Rows {
+  readonly groups: number;
+  readonly before: number;
+  readonly channels: number;
+  readonly behind: number;
+}
+
+/** What a rule makes. */
+export interface Made {
+  /** The constants that the old ones are multiplied with. */
+  readonly factors: readonly WeightExpr[];
+  /** The new weight; undefined where the old one stays. */
+  readonly weight?: WeightExpr | undefined;
+  /** Without it every element is a row, as in a vector of gains. */
+  readonly rows?: Rows | undefined;
+  /** What the weight was, for f64, where a product that vanishes leaves no trace. */
+  readonly was?: WeightExpr | undefined;
+  readonly bias?: WeightExpr | undefined;
+}
+
+/** Inputs up to which a lost channel must not show beside the largest bias. */
+function inputLimit({ largest }: FloatFacts): number {
+  return largest > 2 ** 16 ? 2 ** 100 : 2 ** 10;
+}
+
+/** Of weights that can only be awaited: nobody looks at them, so that factors from 2^-40 to 2^40 alone go into them. f16 has no room for larger ones. */
+function awaitedRoom(float: FloatFacts): readonly [low: number, high: number] {
+  return largestIsSmall(float) ? [2 ** -4, 1] : [2 ** -40, 2 ** 40];
+}
+
+const largestIsSmall = ({ largest }: FloatFacts): boolean => largest < 2 ** 16;
+
+/**
+ * The elements from `start` up to `end` in chunks, of which the first has `first` elements at most. Every walk has a buffer of its own, in which a
+ * chunk gives way to the next.
+ */
+function* chunksOf(x: WeightExpr, start: number, end: number, first = chunkElements): Generator<Float64Array> {
+  let buffer = new Float64Array(Math.min(end - start, first));
+  for (let from = start; from < end; ) {
+    const chunk = buffer.subarray(0, end - from);
+    x.fill(from, chunk);
+    yield chunk;
+    from += chunk.length;
+    const wanted = Math.min(end - from, chunkElements);
+    if (buffer.length < wanted) buffer = new Float64Array(wanted);
+  }
+}
+
+/** Magnitudes of weights, so that a file is read once. NaN is a magnitude of infinity. */
+const magnitudes = new WeakMap<WeightExpr, number>();
+
+function scanned(x: WeightExpr): number {
+  const known = magnitudes.get(x);
+  if (known !== undefined) return known;
+  let largest = 0;
+  for (const chunk of chunksOf(x, 0, x.count)) {
+    for (const element of chunk) {
+      const size = Math.abs(element);
+      if (!(size <= largest)) largest = Number.isNaN(size) ? Number.POSITIVE_INFINITY : size;
+    }
+  }
+  magnitudes.set(x, largest);
+  return largest;
+}
+
+const bounds = new WeakMap<WeightExpr, number>();
+
+/** No element is larger than this in magnitude. The expression must be one that need not be awaited; `depthLimit` of the weights bounds the recursion. */
+function bound(x: WeightExpr): number {
+  const known = bounds.get(x);
+  if (known !== undefined) return known;
+  const found = boundOf(x);
+  bounds.set(x, found);
+  return found;
+}
+
+function boundOf(x: WeightExpr): number {
+  const [a, b] = x.args;
+  switch (x.kind) {
+    case 'initial':
+      return initialBound(x) ?? scanned(x);
+    case 'neg':
+    case 'reshape':
+    case 'transpose':
+    case 'slice':
+    case 'cast':
+      return a ? bound(a) : scanned(x);
+    case 'add':
+    case 'sub':
+      return a && b ? bound(a) + bound(b) : scanned(x);
+    case 'mul':
+      return a && b ? bound(a) * bound(b) : scanned(x);
+    case 'concat':
+      return Math.max(0, ...x.args.map(bound));
+    case 'matmul':
+      return a && b ? bound(a) * bound(b) * (a.dims.at(-1) ?? 1) : scanned(x);
+    case 'reduce_sum':
+      return a ? bound(a) * (x.count === 0 ? 0 : a.count / x.count) : scanned(x);
+    default:
+      return scanned(x);
+  }
+}
+
+/** Every element is a finite number of its element type after rounding. False where that cannot be known at once. */
+export function finiteKnown(x: WeightExpr): boolean {
+  const limit = floatFacts(x.elem)?.overflow;
+  if (limit === undefined || !x.sync) return false;
+  // A bound is a sum and product of float64 numbers, rounded itself. Infinity times nothing is no bound.
+  return bound(x) * (1 + 2 ** -40) < limit || scanned(x) < limit;
+}
+
+const elementRows = (x: WeightExpr): Rows => ({ groups: 1, before: 1, channels: x.count, behind: 1 });
+
+/** Elements of a row that are looked at before the whole of it is. */
+const firstLook = 32;
+
+/** What is known of each row: whether it has a normal element, and whether it has one that is none and not zero either. */
+interface Seen {
+  readonly normal: Uint8Array;
+  readonly small: Uint8Array;
+}
+
+/** Looks at the first elements of every row, then at all of those rows that have shown no normal one. */
+function seenRows(x: WeightExpr, { groups, before, channels, behind }: Rows, smallest: number): Seen {
+  const seen = { normal: new Uint8Array(groups * channels), small: new Uint8Array(groups * channels) };
+  const note = (row: number, element: number): void => {
+    if (Math.abs(element) >= smallest) seen.normal[row] = 1;
+    else if (element !== 0) seen.small[row] = 1;
+  };
+  const slab = channels * behind;
+  for (let group = 0; group < groups; group++) {
+    const rows = seen.normal.subarray(group * channels, (group + 1) * channels);
+    for (let at = 0; at < before && rows.includes(0); at++) {
+      const base = (group * before + at) * slab;
+      if (behind <= firstLook) {
+        let place = group * channels * behind;
+        for (const chunk of chunksOf(x, base, base + slab))
+          for (const element of chunk) note(Math.floor(place++ / behind), element);
+        continue;
+      }
+      for (let channel = 0; channel < channels; channel++) {
+        const row = group * channels + channel;
+        const start = base + channel * behind;
+        for (const chunk of chunksOf(x, start, start + behind, firstLook)) {
+          for (const element of chunk) note(row, element);
+          if (seen.normal[row] === 1) break;
+        }
+      }
+    }
+  }
+  return seen;
+}
+
+const hasZero = (x: WeightExpr): boolean => x.resident?.some((element) => element === 0) ?? true;
+
+/** Whether nothing shows of what the weight loses below the smallest normal number. */
+function keepsRows({ weight, rows, was, factors, bias }: Made, float: FloatFacts): boolean {
+  if (!weight) return true;
+  const layout = rows ?? elementRows(weight);
+  const { normal, small } = seenRows(weight, layout, float.smallestNormal);
+  let lost = small.some((one, row) => one === 1 && normal[row] === 0);
+  // In f64 a product may be too small for the arithmetic here; in narrower types what is zero is a product with zero.
+  if (!lost && float.significand === 53 && factors.length > 0 && normal.includes(0) && !factors.some(hasZero)) {
+    const old = was && was.count === weight.count ? seenRows(was, layout, float.smallest) : undefined;
+    lost = normal.some((one, row) => one === 0 && (old?.normal[row] ?? 1) === 1);
+  }
+  if (!lost) return true;
+  return bias !== undefined && (float.smallest / 2) * inputLimit(float) <= float.roundoff * scanned(bias);
+}
+
+/**
+ * Whether what a rule made out of finite numbers is finite, and loses nothing that shows below the smallest normal number: see the head of the file.
+ * A factor must be a finite number of its type itself.
+ */
+export function staysNormal(made: Made): boolean {
+  const { factors, weight, bias } = made;
+  const float = floatFacts((weight ?? bias)?.elem ?? 'f32');
+  if (!float || !factors.every(finiteKnown)) return false;
+  const results = [weight, bias].filter((x) => x !== undefined);
+  if (results.every((x) => x.sync)) return results.every(finiteKnown) && keepsRows(made, float);
+  // Sums of products of what cannot be looked at may be anything in f16.
+  if (largestIsSmall(float) && factors.length === 0) return false;
+  const [low, high] = awaitedRoom(float);
+  return factors.every(
+    (factor) =>
+      factor.resident?.every((element) => element === 0 || (Math.abs(element) >= low && Math.abs(element) <= high)) ?? false,
+  );
+}

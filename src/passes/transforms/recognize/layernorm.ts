@@ -1,0 +1,221 @@
+/** LayerNorm out of the operators that exporters spell it with. */
+
+import type { Node, Value } from '../../../ir/graph.ts';
+import { roundFloat } from '../../../ir/round.ts';
+import { isFloat, type TensorType } from '../../../ir/types.ts';
+import { boolAttr, numbersAttr } from '../../../ops/attrs.ts';
+import { axesOrAll, sameDim } from '../../../ops/common.ts';
+import * as w from '../../../tensor/algebra.ts';
+import { isConstant } from '../../analysis/constants.ts';
+import { sameNumbers } from '../../analysis/numbers.ts';
+import {
+  above,
+  arithmetic,
+  belowCasts,
+  Expansion,
+  isInside,
+  numberOf,
+  type Polynomial,
+  variable,
+} from '../../analysis/polynomial.ts';
+import type { Rewriter } from '../../engine/rewriter.ts';
+import { rule } from '../../engine/rule.ts';
+
+interface Spelled {
+  /** The last node of it. */
+  readonly last: Node;
+  readonly x: Value;
+  readonly axes: readonly number[];
+  readonly eps: number;
+  readonly weight: Value | undefined;
+  readonly bias: Value | undefined;
+  readonly nodes: ReadonlySet<Node>;
+}
+
+const axesOf = (mean: Node): readonly number[] => axesOrAll(numbersAttr(mean.attrs, 'axes'), mean.x.type.dims.length);
+
+/** √v, or v to the power of ½ or −½: which power of the standard deviation the root computes. */
+function powerOf(root: Node): 1 | -1 | undefined {
+  if (root.op.name === 'sqrt') return 1;
+  const exponent = numberOf(root.operand(1));
+  return exponent === 0.5 ? 1 : exponent === -0.5 ? -1 : undefined;
+}
+
+/** The means that arithmetic and means below a value begin with. */
+function meansBelow(value: Value): readonly Node[] {
+  const means: Node[] = [];
+  const seen = [value];
+  for (let i = 0; i < seen.length && seen.length < 24; i++) {
+    const node = seen[i]?.producer;
+    if (!node || node.graph !== value.graph) continue;
+    const isMean = node.op.name === 'reduce_mean';
+    if (isMean) means.push(node);
+    if (!isMean && !arithmetic.includes(node.op.name)) continue;
+    for (const operand of node.operands) if (operand && !isConstant(operand) && !seen.includes(operand)) seen.push(operand);
+  }
+  return means;
+}
+
+/**
+ * Names for what a LayerNorm of the operand of `mean` consists of: X itself, M its mean, Q the mean of X², S the standard deviation. The mean of
+ * a polynomial of X and M is one of M and Q.
+ */
+function expansion(mean: Node, root: Node | undefined): Expansion {
+  const x = belowCasts(mean.x);
+  const axes = axesOf(mean);
+  const power = root && powerOf(root);
+  return new Expansion(mean.graph, (value, inner) => {
+    if (belowCasts(value) === x) return variable('X');
+    const node = value.producer;
+    if (power !== undefined && node === root) return variable('S', power);
+    if (node?.op.name !== 'reduce_mean' || node.graph !== mean.graph || !boolAttr(node.attrs, 'keepdims')) return undefined;
+    // Of equal rank, because axes are counted from the first.
+    if (node.x.type.dims.length !== mean.x.type.dims.length || !sameNumbers(axesOf(node), axes)) return undefined;
+    const averaged = meanOf(inner.of(node.x));
+    if (averaged) inner.nodes.add(node);
+    return averaged;
+  });
+}
+
+/** X becomes M, X² becomes Q, and M is the same everywhere along the axes; undefined of anything else. */
+function meanOf(p: Polynomial | undefined): Polynomial | undefined {
+  if (!p) return undefined;
+  const terms = new Map<string, number>();
+  for (const { factor, powers } of p.values()) {
+    const [x = 0, m = 0] = [powers.get('X'), powers.get('M')];
+    const known = (x === 0 ? 0 : 1) + (m === 0 ? 0 : 1) === powers.size && x >= 0 && x <= 2 && m >= 0;
+    if (!known) return undefined;
+    const name = `${x === 2 ? 1 : 0},${m + (x === 1 ? 1 : 0)}`;
+    terms.set(name, (terms.get(name) ?? 0) + factor);
+  }
+  const out: [string, { factor: number; powers: Map<string, number> }][] = [];
+  for (const [name, factor] of terms) {
+    const [q = 0, m = 0] = name.split(',').map(Number);
+    const powers = new Map<string, number>();
+    if (q > 0) powers.set('Q', q);
+    if (m > 0) powers.set('M', m);
+    const key = [m > 0 ? (m === 1 ? 'M' : `M^${m}`) : '', q > 0 ? 'Q' : ''].filter((part) => part !== '').join('·');
+    if (factor !== 0) out.push([key, { factor, powers }]);
+  }
+  return new Map(out);
+}
+
+/** ε of a radicand Q − M² + ε. */
+function epsilonOf(radicand: Polynomial | undefined): number | undefined {
+  if (radicand?.get('Q')?.factor !== 1 || radicand.get('M^2')?.factor !== -1) return undefined;
+  const eps = radicand.get('')?.factor ?? 0;
+  return radicand.size === (eps === 0 ? 2 : 3) ? eps : undefined;
+}
+
+/** The names of weight and bias in (X − M)·weight / S + bias. */
+function affineOf(
+  y: Polynomial | undefined,
+): { readonly weight: string | undefined; readonly bias: string | undefined } | undefined {
+  if (!y || y.size < 2 || y.size > 3) return undefined;
+  let bias: string | undefined;
+  let [minuend, subtrahend] = [false, false];
+  const weights: (string | undefined)[] = [];
+  for (const { factor, powers } of y.values()) {
+    const others = [...powers].filter(([name]) => name !== 'X' && name !== 'M' && name !== 'S');
+    if (others.length > 1 || others.some(([, power]) => power !== 1)) return undefined;
+    const [x, m, s] = [powers.get('X'), powers.get('M'), powers.get('S')];
+    const name = others[0]?.[0];
+    if (x === 1 && m === undefined && s === -1 && factor === 1) {
+      minuend = true;
+      weights.push(name);
+    } else if (x === undefined && m === 1 && s === -1 && factor === -1) {
+      subtrahend = true;
+      weights.push(name);
+    } else if (powers.size === 1 && name !== undefined && factor === 1) bias = name;
+    else return undefined;
+  }
+  if (!minuend || !subtrahend || weights[0] !== weights[1]) return undefined;
+  return y.size === (bias === undefined ? 2 : 3) ? { weight: weights[0], bias } : undefined;
+}
+
+/** The operand with the element type of the result: x itself, or what the arithmetic made of it by casts. */
+function withElem(mean: Node, elem: TensorType['elem']): Value {
+  const below = belowCasts(mean.x);
+  return mean.x.type.elem === elem || below.type.elem !== elem ? mean.x : below;
+}
+
+function* spelledAt(root: Node): Generator<Spelled> {
+  if (powerOf(root) === undefined || !isFloat(root.y.type.elem)) return;
+  for (const mean of meansBelow(root.x)) {
+    if (!boolAttr(mean.attrs, 'keepdims')) continue;
+    const below = expansion(mean, undefined);
+    const eps = epsilonOf(below.of(root.x));
+    if (eps === undefined) continue;
+    for (const y of above(root.y).toReversed()) {
+      const whole = expansion(mean, root);
+      const affine = affineOf(whole.of(y));
+      if (!affine || !y.producer) continue;
+      const leaf = (name: string | undefined): Value | undefined => (name === undefined ? undefined : whole.leaves.get(name));
+      yield {
+        last: y.producer,
+        x: withElem(mean, y.type.elem),
+        axes: axesOf(mean),
+        eps,
+        weight: leaf(affine.weight),
+        bias: leaf(affine.bias),
+        nodes: new Set([root, mean, ...below.nodes, ...whole.nodes]),
+      };
+    }
+  }
+}
+
+const normalOf = (m: Spelled): TensorType['dims'] => m.x.type.dims.slice(m.axes[0] ?? 0);
+
+/** A parameter has the normalised axes, and where it is a constant perhaps axes of one element before them. */
+function fits(parameter: Value | undefined, m: Spelled): boolean {
+  if (!parameter) return true;
+  const normal = normalOf(m);
+  const { dims, elem } = parameter.type;
+  const lead = dims.length - normal.length;
+  if (elem !== m.x.type.elem || lead < 0 || (lead > 0 && !isConstant(parameter))) return false;
+  return dims.every((d, i) => {
+    const own = normal[i - lead];
+    return own ? sameDim(d, own) : d.constant === 1;
+  });
+}
+
+function parameter(g: Rewriter, value: Value | undefined, m: Spelled): Value | undefined {
+  if (!value || value.type.dims.length === normalOf(m).length || value.def.kind !== 'constant') return value;
+  const expr = w.exprOf(value);
+  return g.constant(w.reshape(expr, expr.dims.slice(-normalOf(m).length)), value.def.role, value.name);
+}
+
+export const recognizeLayernorm = rule({
+  name: 'recognize/layernorm',
+  doc: `Puts one layernorm in the place of the operators that spell it.
+
+  μ = mean(x), v = mean((x − μ)²):   (x − μ) / √(v + ε) · weight + bias  →  layernorm(x; weight, bias, ε)
+
+The spelling does not matter: what is compared are polynomials in x, μ, mean(x²) and √(v + ε), so that v = mean(x²) − μ², reciprocals, powers
+of ½ and −½, x·s + (bias − μ·s) with s = weight / √(v + ε), two equal subtractions, and casts between floats are all one. weight and bias may be
+missing. It fires at opset 17 and above, which has LayerNormalization.
+Exact when
+  last-axes    the means are over the last axes of x, all the same ones
+  epsilon      ε is not negative, and an f32 number, because the attribute is one: of another type than f64 it always is
+  parameters   weight and bias have the shape and element type of the normalised part of x; constants may have axes of 1 before it
+  known-size   the weight is there, or the normalised axes have known sizes, because LayerNormalization wants ones
+  inside       nobody else reads what is computed between x and the result
+A spelling that fails with weight and bias is tried with less of them.
+Rounding: that of every step goes; f16 and bf16 are computed in f32 inside.
+Source: Ba et al. 2016, arXiv:1607.06450; ONNX LayerNormalization-17.`,
+  roots: ['sqrt', 'pow'],
+  match: spelledAt,
+  exact: {
+    'last-axes': (m) => m.axes.length > 0 && m.axes.every((axis, i) => axis === m.x.type.dims.length - m.axes.length + i),
+    epsilon: ({ eps, x }) => eps >= 0 && (x.type.elem !== 'f64' || roundFloat('f32', eps) === eps),
+    parameters: (m) => fits(m.weight, m) && fits(m.bias, m),
+    'known-size': (m) => m.weight !== undefined || normalOf(m).every((d) => d.constant !== undefined),
+    inside: ({ nodes, last }) => isInside(nodes, last.y),
+  },
+  rewrite(m, g) {
+    const { last, x, axes, eps } = m;
+    const operands = [x, parameter(g, m.weight, m), parameter(g, m.bias, m)];
+    const attrs = { axis: -axes.length, eps };
+    g.replace(last.y, g.node('layernorm', operands, attrs, last, last));
+  },
+});

@@ -1,0 +1,221 @@
+/** Two operators of one kind in a row that one of them says: reshapes, transposes, slices, casts, pads, and a way there and back. */
+
+import { Dim } from '../../../ir/dim.ts';
+import { isLossless } from '../../../ir/elem.ts';
+import type { Node, Value } from '../../../ir/graph.ts';
+import type { AttrValue } from '../../../ir/operator.ts';
+import { numberAttr, numbersAttr, stringAttr } from '../../../ops/attrs.ts';
+import { type SliceAxis, sliceAxes } from '../../../ops/slice-axes.ts';
+import { producerIn, soleReader } from '../../analysis/uses.ts';
+import { namesOf } from '../../engine/operators.ts';
+import { rule } from '../../engine/rule.ts';
+
+export interface Chain {
+  readonly outer: Node;
+  readonly inner: Node;
+}
+
+export function* chainOf(outer: Node, inners: readonly string[]): Generator<Chain> {
+  const inner = producerIn(outer.operand(0), outer);
+  if (inner && inners.includes(inner.op.name)) yield { outer, inner };
+}
+
+/** Operators that give elements another shape and do nothing else. */
+const reshaping = namesOf(({ traits }) => traits.keepsOrder === true && traits.elementwise !== true);
+
+/** Gives the elements another shape and no other order: a reshape, or a transpose that moves axes of size 1 alone. */
+function keepsOrder(node: Node): boolean {
+  if (node.op.name !== 'transpose') return reshaping.includes(node.op.name);
+  const long = permOf(node).filter((axis) => node.x.type.dims[axis]?.constant !== 1);
+  return long.every((axis, i) => i === 0 || axis > (long[i - 1] ?? 0));
+}
+
+export const mergeReshapes = rule({
+  name: 'simplify/reshapes',
+  doc: `Makes one reshape of two; squeeze and unsqueeze are reshapes, and beside one a transpose that moves axes of size 1 alone.
+
+  reshape(reshape(x))  →  reshape(x)
+
+Exact always: the shape of the outer's result does not depend on the middle one, because 0 and −1 were resolved when it was inferred.
+Rounding: none; reshapes keep the row-major order.`,
+  // Where others read the inner one nothing goes, but the way from x is shorter by a node, which ends as well.
+  lowers: false,
+  roots: [...reshaping, 'transpose'],
+  *match(outer: Node): Generator<Chain> {
+    if (!keepsOrder(outer)) return;
+    for (const m of chainOf(outer, outer.op.name === 'transpose' ? reshaping : [...reshaping, 'transpose']))
+      if (keepsOrder(m.inner)) yield m;
+  },
+  exact: {},
+  rewrite({ outer, inner }, g) {
+    g.replace(outer.y, g.node('reshape', [inner.x], { shape: outer.y.type.dims }, outer));
+  },
+});
+
+const permOf = (node: Node): readonly number[] => {
+  const perm = numbersAttr(node.attrs, 'perm');
+  return perm.map((axis) => (axis < 0 ? axis + perm.length : axis));
+};
+
+export const mergeTransposes = rule({
+  name: 'simplify/transposes',
+  doc: `Makes one transpose of two.
+
+  transpose(transpose(x; p); q)  →  transpose(x; p∘q),   (p∘q)[i] = p[q[i]]
+
+Exact always. Rounding: none.`,
+  // Where others read the inner one nothing goes, but the way from x is shorter by a node, which ends as well.
+  lowers: false,
+  roots: ['transpose'],
+  *match(outer: Node): Generator<Chain> {
+    yield* chainOf(outer, ['transpose']);
+  },
+  exact: {},
+  rewrite({ outer, inner }, g) {
+    const p = permOf(inner);
+    g.replace(outer.y, g.node('transpose', [inner.x], { perm: permOf(outer).map((axis) => p[axis] ?? axis) }, outer));
+  },
+});
+
+/** Two slices as one; undefined where an axis is cut twice and the numbers are not plain enough to be sure. */
+function joined({ outer, inner }: Chain): readonly SliceAxis[] | undefined {
+  const first = new Map(sliceAxes(inner).map((one) => [one.axis, one]));
+  for (const second of sliceAxes(outer)) {
+    const before = first.get(second.axis);
+    if (!before) {
+      first.set(second.axis, second);
+      continue;
+    }
+    const [s1, s2, e2] = [before.start.constant, second.start.constant, second.end.constant];
+    if (s1 === undefined || s2 === undefined || s1 < 0 || s2 < 0 || before.step < 1 || second.step < 1) return undefined;
+    const start = Dim.of(s1 + s2 * before.step);
+    const step = before.step * second.step;
+    // Element i of the outer is element s2 + i·t2 of the inner, which is element s1 + (s2 + i·t2)·t1 of x.
+    if (second.toEnd) first.set(second.axis, { ...before, start, step });
+    else if (e2 !== undefined && e2 >= 0 && inner.y.type.dims[second.axis]?.constant !== undefined) {
+      const length = Math.min(e2, inner.y.type.dims[second.axis]?.constant ?? 0);
+      if (length <= s2) return undefined;
+      first.set(second.axis, { ...before, start, step, end: Dim.of(s1 + (length - 1) * before.step + 1) });
+    } else return undefined;
+  }
+  return [...first.values()].sort((a, b) => a.axis - b.axis);
+}
+
+export const mergeSlices = rule({
+  name: 'simplify/slices',
+  doc: `Makes one slice of two.
+
+  slice(slice(x; s₁, e₁, t₁); s₂, e₂, t₂)  →  slice(x; s₁ + s₂·t₁, …, t₁·t₂)
+
+Exact when
+  plain        where both cut one axis, starts are known and count from the front, steps go forward, and the end is the axis's or known
+  one-reader   only the outer reads the inner (else both would be cut)
+Rounding: none.`,
+  roots: ['slice'],
+  *match(outer: Node): Generator<Chain> {
+    yield* chainOf(outer, ['slice']);
+  },
+  exact: { plain: (m) => joined(m) !== undefined, 'one-reader': ({ inner, outer }) => soleReader(inner.y) === outer },
+  rewrite(m, g) {
+    const axes = joined(m) ?? [];
+    const attrs: Record<string, AttrValue> = {
+      starts: axes.map((a) => a.start),
+      ends: axes.map((a) => a.end),
+      axes: axes.map((a) => a.axis),
+      steps: axes.map((a) => a.step),
+    };
+    g.replace(m.outer.y, g.node('slice', [m.inner.x], attrs, m.outer));
+  },
+});
+
+export const mergeCasts = rule({
+  name: 'simplify/casts',
+  doc: `Makes one cast of two.
+
+  cast(cast(x; a); b)  →  cast(x; b)
+
+Exact when
+  lossless   every number of x's element type is one of a's: f32 to f16 to f32 rounds, f16 to f32 to f16 does not
+Rounding: none.`,
+  // Where others read the inner one nothing goes, but the way from x is shorter by a node, which ends as well.
+  lowers: false,
+  roots: ['cast'],
+  *match(outer: Node): Generator<Chain> {
+    yield* chainOf(outer, ['cast']);
+  },
+  exact: { lossless: ({ inner }) => isLossless(inner.x.type.elem, inner.y.type.elem) },
+  rewrite: ({ outer, inner }, g) => g.replace(outer.y, g.node('cast', [inner.x], outer.attrs, outer)),
+});
+
+export const mergePads = rule({
+  name: 'simplify/pads',
+  doc: `Makes one pad of two.
+
+  pad(pad(x; a); b)  →  pad(x; a + b)
+
+Exact when
+  same-value   both put the same constant, and none cuts
+  one-reader   only the outer reads the inner
+Rounding: none.`,
+  roots: ['pad'],
+  *match(outer: Node): Generator<Chain> {
+    yield* chainOf(outer, ['pad']);
+  },
+  exact: {
+    'same-value': ({ outer, inner }) =>
+      [outer, inner].every(
+        (node) => stringAttr(node.attrs, 'mode') === 'constant' && numbersAttr(node.attrs, 'pads').every((n) => n >= 0),
+      ) && numberAttr(outer.attrs, 'value') === numberAttr(inner.attrs, 'value'),
+    'one-reader': ({ inner, outer }) => soleReader(inner.y) === outer,
+  },
+  rewrite({ outer, inner }, g) {
+    const more = numbersAttr(inner.attrs, 'pads');
+    const pads = numbersAttr(outer.attrs, 'pads').map((n, i) => n + (more[i] ?? 0));
+    g.replace(outer.y, g.node('pad', [inner.x], { ...outer.attrs, pads }, outer));
+  },
+});
+
+interface RoundTrip {
+  readonly outer: Node;
+  readonly op: Node;
+  readonly x: Value;
+}
+
+/** Acts on every element alone, or on rows that the reshape leaves whole. */
+function actsInRows(op: Node, x: Value): boolean {
+  if (op.slots.length !== 1 || op.results.length !== 1) return false;
+  if (op.op.traits.elementwise === true) return true;
+  if (op.op.name !== 'softmax' && op.op.name !== 'log_softmax') return false;
+  const { dims } = op.x.type;
+  const axis = numberAttr(op.attrs, 'axis');
+  const last = (axis < 0 ? axis + dims.length : axis) === dims.length - 1;
+  return last && dims.length > 0 && dims[dims.length - 1] === x.type.dims[x.type.dims.length - 1];
+}
+
+export const removeRoundTrip = rule({
+  name: 'simplify/round-trip',
+  doc: `Runs an operator in the shape that it comes from and goes back to.
+
+  reshape(f(reshape(x)))  →  f(x)      f: elementwise with one operand, or a softmax along the last axis where the reshapes leave that as it is
+
+Exact when
+  same-shape   the outer's result has the shape of x
+  one-reader   only the outer reads f, which is no output
+Rounding: none; reshapes keep the row-major order.`,
+  roots: reshaping,
+  *match(outer: Node): Generator<RoundTrip> {
+    const op = producerIn(outer.operand(0), outer);
+    const inner = op && producerIn(op.operand(0), op);
+    if (!op || !inner || !reshaping.includes(inner.op.name)) return;
+    if (actsInRows(op, inner.x)) yield { outer, op, x: inner.x };
+  },
+  exact: {
+    'same-shape': ({ outer, x }) =>
+      outer.y.type.dims.length === x.type.dims.length && outer.y.type.dims.every((d, i) => d === x.type.dims[i]),
+    'one-reader': ({ outer, op }) => soleReader(op.y) === outer,
+  },
+  rewrite({ outer, op, x }, g) {
+    const axis = 'axis' in op.attrs ? { axis: x.type.dims.length - 1 } : {};
+    g.replace(outer.y, g.node(op.op.name, [x], { ...op.attrs, ...axis }, op, outer));
+  },
+});

@@ -1,0 +1,74 @@
+/** Operators that do nothing: identities, arithmetic with neutral elements, and what changes nothing a second time. */
+
+import type { Node, Value } from '../../../ir/graph.ts';
+import { holds } from '../../../ir/operator.ts';
+import { sameType } from '../../../ir/types.ts';
+import { attrsText } from '../../analysis/attributes.ts';
+import { everyElement, isConstant } from '../../analysis/constants.ts';
+import { namesOf } from '../../engine/operators.ts';
+import { rule } from '../../engine/rule.ts';
+import { type Chain, chainOf } from './chains.ts';
+
+export const removeIdentity = rule({
+  name: 'simplify/identity',
+  doc: `Removes an operator that hands its operand on.
+
+  f(x)  →  x
+
+f has a result of the type of its operand: identity (dropout, stochastic depth), a cast, reshape, squeeze, unsqueeze or expand to the type that is
+there, or one of those of which the condition speaks.
+Exact when
+  in-place   a transpose permutes nothing, a slice takes everything, a pad adds nothing, a concat has one operand, and a pool has window and stride 1
+             and no padding: every element stays, and where it is
+Rounding: none.`,
+  roots: namesOf(({ traits }) => traits.handsOn === true || typeof traits.handsOn === 'function'),
+  *match(node: Node): Generator<Node> {
+    if (node.results.length === 1 && node.operand(0) && sameType(node.x.type, node.y.type)) yield node;
+  },
+  exact: { 'in-place': (node) => holds(node.op.traits.handsOn, node) },
+  rewrite: (node, g) => g.replace(node.y, node.x),
+});
+
+interface Neutral {
+  readonly node: Node;
+  readonly x: Value;
+}
+
+export const removeNeutral = rule({
+  name: 'simplify/neutral',
+  doc: `Removes arithmetic with a neutral element.
+
+  x + 0, 0 + x, x − 0, x · 1, 1 · x, x / 1, x ^ 1  →  x
+
+Exact when
+  no-widening   the constant does not broadcast x to a larger shape
+x · 0 stays: it is not 0 where x is not finite, and only a sum's term is worth the argument (fuse-shortcut/zero).
+Rounding: none; −0 + 0 is +0 in the source and −0 here, which are equal.`,
+  roots: ['add', 'sub', 'mul', 'div', 'pow'],
+  *match(node: Node): Generator<Neutral> {
+    const [a, b] = node.operands;
+    if (!a || !b) return;
+    const neutral = node.op.name === 'add' || node.op.name === 'sub' ? 0 : 1;
+    if (isConstant(b) && everyElement(b.content, neutral)) yield { node, x: a };
+    if (isConstant(a) && node.op.traits.commutative === true && everyElement(a.content, neutral)) yield { node, x: b };
+  },
+  exact: { 'no-widening': ({ node, x }) => sameType(x.type, node.y.type) },
+  rewrite: ({ node, x }, g) => g.replace(node.y, x),
+});
+
+export const removeRepeated = rule({
+  name: 'simplify/repeated',
+  doc: `Removes the second of two equal operators that change nothing a second time, and both of two that undo each other.
+
+  relu(relu(x))  →  relu(x)      neg(neg(x))  →  x      not(not(x))  →  x
+
+f is an elementwise operator of one operand, with the same attributes twice, whose record says \`idempotent\` (relu, abs, floor, clamp, …) or
+\`involution\` (neg, not, reciprocal: x is not 0, because 1/x is finite).
+Exact always. Rounding: none, of a reciprocal that of two divisions.`,
+  roots: namesOf(({ traits }) => traits.elementwise === true && (traits.idempotent === true || traits.involution === true)),
+  *match(outer: Node): Generator<Chain> {
+    for (const m of chainOf(outer, [outer.op.name])) if (attrsText(outer) === attrsText(m.inner)) yield m;
+  },
+  exact: {},
+  rewrite: ({ outer, inner }, g) => g.replace(outer.y, outer.op.traits.involution === true ? inner.x : inner.y),
+});

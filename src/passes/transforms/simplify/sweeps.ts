@@ -1,0 +1,103 @@
+/** What looks at the whole graph at once: equal nodes, equal weights, dead code. */
+
+import type { Graph, Node, Value } from '../../../ir/graph.ts';
+import { sameType } from '../../../ir/types.ts';
+import { graphsIn } from '../../../ir/walk.ts';
+import { attrsText } from '../../analysis/attributes.ts';
+import { type Fuel, nodeText } from '../../engine/fuel.ts';
+import type { Sweep } from '../../engine/rule.ts';
+
+/** Two operands are equal when they are one value, or constants of one content. A body reads values of graphs around it, whose ids are its own too. */
+function operandText(value: Value | undefined, numbers: Map<Value, number>): string {
+  if (!value) return '-';
+  if (value.content) return `c${value.content.id}:${value.type.foreign?.text ?? value.type.elem}`;
+  const number = numbers.get(value) ?? numbers.size;
+  numbers.set(value, number);
+  return `v${number}`;
+}
+
+/** Merges nodes that compute the same: one operator, equal attributes, equal operands, no randomness, no sub-graph. */
+export const commonSubexpressions: Sweep = {
+  name: 'simplify/common-subexpressions',
+  doc: `Merges two nodes that compute the same: one operator, equal attributes, the same operands (or constants of equal content), neither random
+nor the owner of a sub-graph. The first in the graph's order stays, because it comes before all readers of both.`,
+  run(graph, fuel) {
+    let merged = 0;
+    const numbers = new Map<Value, number>();
+    for (const one of graphsIn(graph)) {
+      const seen = new Map<string, Node>();
+      for (const node of one.nodes()) {
+        if (fuel.empty) return merged;
+        if (node.op.traits.random || node.regions.length > 0) continue;
+        const key = `${node.op.name}|${attrsText(node)}|${node.operands.map((value) => operandText(value, numbers)).join(' ')}`;
+        const first = seen.get(key);
+        if (!first) {
+          seen.set(key, node);
+          continue;
+        }
+        if (!node.results.every((y, i) => first.results[i] !== undefined && sameType(y.type, first.results[i].type))) continue;
+        for (const [i, y] of node.results.entries()) {
+          const kept = first.results[i];
+          if (kept) one.replaceUses(y, kept);
+        }
+        one.erase(node);
+        merged++;
+        fuel.spend(commonSubexpressions.name, nodeText(node));
+      }
+    }
+    return merged;
+  },
+};
+
+/** Makes readers of equal constants read one. */
+export const equalWeights: Sweep = {
+  name: 'simplify/equal-weights',
+  doc: `Makes all readers of constants with equal content and role read one of them, the first by use, whose name stays. Runs last, so that no fold is
+refused for a second reader that it made. Equal expressions are recognised by their structure; equal files by the pre-pass that hashes.`,
+  run(graph, fuel) {
+    let merged = 0;
+    for (const one of graphsIn(graph)) {
+      const seen = new Map<string, Value>();
+      for (const value of one.constants()) {
+        if (fuel.empty) return merged;
+        if (value.def.kind !== 'constant') continue;
+        const key = `${value.def.content.id}|${value.type.foreign?.text ?? value.type.elem}`;
+        const first = seen.get(key);
+        if (first && value.outputs === 0) {
+          // A name that was made unique gives way to the one it was made from.
+          if (first.name !== undefined && value.name !== undefined && value.name.length < first.name.length)
+            first.name = value.name;
+          one.replaceUses(value, first);
+          merged++;
+          fuel.spend(equalWeights.name, value.name ?? first.name ?? '');
+        } else if (!first) seen.set(key, value);
+      }
+    }
+    return merged;
+  },
+};
+
+/** Removes nodes whose results nobody reads, from the last to the first. */
+export const deadCode: Sweep = {
+  name: 'simplify/dead-code',
+  doc: 'Removes nodes whose results nobody reads, with their sub-graphs.',
+  run: (graph, fuel) => removeDead(graph, fuel),
+};
+
+function removeDead(graph: Graph, fuel: Fuel): number {
+  let removed = 0;
+  // Inner graphs first: what a dead node in them read of the values around is free then.
+  for (const one of [...graphsIn(graph)].reverse()) {
+    let node = one.last;
+    while (node && !fuel.empty) {
+      const previous: Node | undefined = node.prev;
+      if (node.results.every((y) => y.isDead)) {
+        one.erase(node);
+        removed++;
+        fuel.spend(deadCode.name, nodeText(node));
+      }
+      node = previous;
+    }
+  }
+  return removed;
+}
