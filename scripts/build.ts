@@ -34,6 +34,8 @@ const result = await build({
   alias: { fflate: 'fflate/browser' },
   plugins: [withoutProcess],
   minifySyntax: true,
+  minifyWhitespace: true,
+  legalComments: 'none',
   metafile: true,
 });
 // Chunks are named by their content. What an earlier build left goes last, so that a program that runs from dist/ meanwhile finds its parts.

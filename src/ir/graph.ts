@@ -18,11 +18,64 @@ export type ValueDef =
   | { readonly kind: 'result'; readonly node: Node; readonly index: number }
   | { readonly kind: 'constant'; readonly role: ConstantRole; content: Content };
 
-/** One operand slot of one node that reads a value. */
-export interface Use {
+/** One operand slot of one node that reads a value. Uses of one value are a linked list, so that each costs one small object. */
+export class Use {
   readonly user: Node;
   readonly index: number;
   value: Value;
+  /** Neighbours in the list of the value's uses. */
+  before: Use | undefined;
+  after: Use | undefined;
+
+  constructor(user: Node, index: number, value: Value) {
+    this.user = user;
+    this.index = index;
+    this.value = value;
+    this.before = undefined;
+    this.after = undefined;
+  }
+}
+
+/** The uses of one value, the oldest first. Only the graph changes it. */
+export class UseList implements Iterable<Use> {
+  size = 0;
+  #first: Use | undefined;
+  #last: Use | undefined;
+
+  get first(): Use | undefined {
+    return this.#first;
+  }
+
+  /** As they are when the walk begins, so that a walk may move and remove uses; those that are gone by then are left out. */
+  *[Symbol.iterator](): Iterator<Use> {
+    const all: Use[] = [];
+    for (let use = this.#first; use; use = use.after) all.push(use);
+    for (const use of all) if (this.has(use)) yield use;
+  }
+
+  has(use: Use): boolean {
+    return use.value.uses === this && (use.before !== undefined || this.#first === use);
+  }
+
+  /** Puts a use that is in no list at the end. */
+  add(use: Use): void {
+    use.before = this.#last;
+    if (this.#last) this.#last.after = use;
+    else this.#first = use;
+    this.#last = use;
+    this.size++;
+  }
+
+  delete(use: Use): void {
+    if (!this.has(use)) bug('a use is removed from a value that does not have it');
+    if (use.before) use.before.after = use.after;
+    else this.#first = use.after;
+    if (use.after) use.after.before = use.before;
+    else this.#last = use.before;
+    use.before = undefined;
+    use.after = undefined;
+    this.size--;
+  }
 }
 
 export class Value {
@@ -32,7 +85,7 @@ export class Value {
   type: TensorType;
   /** Input's name, or a parameter's path. Results of an imported graph have their ONNX name; others none, and the code generator names them. */
   name: string | undefined;
-  readonly uses = new Set<Use>();
+  readonly uses = new UseList();
   /** How often the value is an output of its graph, or of a sub-graph that passes it on. */
   outputs = 0;
   /** The graphs that it is an output of; absent where `outputs` is 0. */
@@ -57,9 +110,7 @@ export class Value {
 
   /** The only use, when there is exactly one and the value is no output. */
   get soleUse(): Use | undefined {
-    if (this.outputs > 0 || this.uses.size !== 1) return undefined;
-    for (const use of this.uses) return use;
-    return undefined;
+    return this.outputs === 0 && this.uses.size === 1 ? this.uses.first : undefined;
   }
 
   get isDead(): boolean {
@@ -295,7 +346,7 @@ export class Graph {
       }
       if (value.producer && !value.producer.attached)
         bug(`${op.name} reads a result of ${value.producer.op.name}, which is erased`);
-      const use: Use = { user: node, index, value };
+      const use = new Use(node, index, value);
       node.slots.push(use);
       value.uses.add(use);
     });
@@ -351,7 +402,7 @@ export class Graph {
       node.slots[index] = undefined;
       return;
     }
-    const use: Use = { user: node, index, value };
+    const use = new Use(node, index, value);
     node.slots[index] = use;
     value.uses.add(use);
   }

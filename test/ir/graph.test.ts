@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { BugError } from '../../src/diagnostics/diagnostic.ts';
 import { cloneGraph } from '../../src/ir/clone.ts';
 import { Dim } from '../../src/ir/dim.ts';
-import { Graph, type Node, type Value } from '../../src/ir/graph.ts';
+import { Graph, type Node, Use, type Value } from '../../src/ir/graph.ts';
 import { CheckFailure } from '../../src/ir/operator.ts';
 import { statsOf } from '../../src/ir/stats.ts';
 import { verifyGraph } from '../../src/ir/verify.ts';
@@ -218,7 +218,7 @@ describe('verify', () => {
       return 'is not among the uses of its value';
     },
     'a use that no node has': ({ a, b }) => {
-      a.y.uses.add({ user: b, index: 0, value: a.y });
+      a.y.uses.add(new Use(b, 0, a.y));
       return 'has a use that no node of the graph has';
     },
     'a slot left empty': ({ g, sum }) => {

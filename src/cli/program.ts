@@ -1,0 +1,91 @@
+/** The command line: one file per command, loaded when it is called; one place that ends the process. */
+import { Command, CommanderError } from 'commander';
+import { badCall } from '../diagnostics/catalogue/cli.ts';
+import { fail } from '../diagnostics/diagnostic.ts';
+import { nearest } from '../diagnostics/suggest.ts';
+import { version } from '../version.ts';
+import { columns, Exit, ending, err, exitCodes, out } from './output.ts';
+
+const nothing = (): void => undefined;
+
+/** Commander writes help; its complaints become diagnostics like all others. */
+const streams = { writeOut: out, writeErr: nothing, outputError: nothing, getOutHelpWidth: () => columns(process.stdout) };
+
+/** The commands, in the order of the help. Each is a file that is loaded only when it is called, because loading is most of what a small model takes. */
+const commands: Readonly<Record<string, () => Promise<(root: Command) => void>>> = {
+  compile: async () => (await import('./compile.ts')).addCompile,
+  optimize: async () => (await import('./optimize.ts')).addOptimize,
+  verify: async () => (await import('./verify.ts')).addVerify,
+  run: async () => (await import('./run.ts')).addRun,
+  check: async () => (await import('./check.ts')).addCheck,
+  fmt: async () => (await import('./fmt.ts')).addFmt,
+  summary: async () => (await import('./summary.ts')).addSummary,
+  graph: async () => (await import('./graph.ts')).addGraph,
+  weights: async () => (await import('./weights.ts')).addWeights,
+  explain: async () => (await import('./explain.ts')).addExplain,
+};
+const names = Object.keys(commands);
+
+/** Which commands must be known to read `args`: the one that is called; all of them for a help or a mistake that lists them. */
+function needed(args: readonly string[]): readonly string[] {
+  const [first] = args;
+  if (first === undefined || first === 'help' || first === '-h' || first === '--help') return names;
+  return [Object.hasOwn(commands, first) ? first : 'compile'];
+}
+
+async function program(args: readonly string[]): Promise<Command> {
+  const root = new Command('rescc')
+    .description('Compiles a small language for residual networks into ONNX, and optimises ONNX files.')
+    .usage('[command] [options] <file>')
+    .version(version)
+    .showSuggestionAfterError()
+    .configureOutput(streams)
+    .exitOverride();
+  for (const name of needed(args)) (await commands[name]?.())?.(root);
+  root.addHelpText(
+    'after',
+    '\nExit codes: 0 done, 1 errors in the input or a verdict of no,\n            2 a call that is not understood, 70 a bug, 130 interrupted',
+  );
+  for (const command of root.commands) command.exitOverride().configureOutput(streams);
+  return root;
+}
+
+function misunderstood(root: Command, args: readonly string[], error: CommanderError): never {
+  const [first = '', suggestion] = error.message.replace(/^error: /, '').split('\n');
+  const command = root.commands.find((one) => one.name() === args[0])?.name();
+  const meant = command === undefined ? nearest(args[0] ?? '', names) : undefined;
+  const near = meant !== undefined ? `rescc ${meant} …` : /^\(Did you mean (.+)\?\)$/.exec(suggestion ?? '')?.[1];
+  const help = `rescc ${command === undefined ? '' : `${command} `}--help`;
+  return fail(badCall, {
+    with: {
+      found: first,
+      expected:
+        command === undefined
+          ? 'rescc FILE -o OUTPUT, or rescc COMMAND …'
+          : `rescc ${command} ${root.commands.find((one) => one.name() === command)?.usage() ?? ''}`,
+      hint: near === undefined ? help : near.replace(/^one of /, ''),
+    },
+  });
+}
+
+/** Runs one command. @returns the exit code. */
+export async function main(args: readonly string[]): Promise<number> {
+  // Read before anything is parsed, because what cannot be parsed is reported in the same form. What follows -- is a file.
+  const before = args.includes('--') ? args.slice(0, args.indexOf('--')) : args;
+  const flags = { json: before.includes('--json'), quiet: before.includes('--quiet') || before.includes('-q') };
+  return ending(flags, async () => {
+    const root = await program(args);
+    if (args.length === 0) {
+      // As programs of clap and Go do: help, and an exit code that a script notices.
+      err(root.helpInformation());
+      throw new Exit(exitCodes.usage);
+    }
+    try {
+      await root.parseAsync([...args], { from: 'user' });
+    } catch (error) {
+      if (!(error instanceof CommanderError)) throw error;
+      // Help and version end well.
+      if (error.exitCode !== 0) misunderstood(root, args, error);
+    }
+  });
+}
