@@ -6,11 +6,11 @@ import { hostOf, type Node, type Value } from '../ir/graph.ts';
 import { isFoldable } from '../ir/operator.ts';
 import { roundTo } from '../ir/round.ts';
 import { type HostTensor, isFloat } from '../ir/types.ts';
+import type { PartialType } from '../onnx/infer/partial-type.ts';
 import type { FileAttribute } from '../onnx/model.ts';
 import { evaluateConstant } from '../ops/evaluate.ts';
 import { Attributes, type OnnxAttribute, type OnnxEvaluator } from '../ops/onnx/call.ts';
 import { onnxEvaluators } from '../ops/onnx/table.ts';
-import type { Guess } from './foreign-types.ts';
 import type { NodeView } from './node-view.ts';
 
 /** 64 KiB of the widest type. */
@@ -51,9 +51,9 @@ export function evaluationOf(
 }
 
 /** Whether the results of a node over constants should be known while the graph is made. */
-export function isWorthKnowing(guesses: readonly Guess[], results: readonly HostTensor[]): boolean {
+export function isWorthKnowing(inferred: readonly PartialType[], results: readonly HostTensor[]): boolean {
   if (results.reduce((n, y) => n + y.data.length, 0) > mostElements) return false;
-  const open = results.some((_, i) => guesses[i]?.dims?.every((d) => d?.constant !== undefined) !== true);
+  const open = results.some((_, i) => inferred[i]?.dims?.every((d) => d?.constant !== undefined) !== true);
   return open || results.every((y) => !isFloat(y.elem) && y.data.length <= mostSizes);
 }
 

@@ -23,7 +23,18 @@ import type { AttrValue, Operator } from '../ir/operator.ts';
 import { type Declarations, declarationKeys, rangeProblem, readDeclarations, type ValueRange } from '../ir/ranges.ts';
 import { type ElemType, foreignTypeOf, type HostTensor, isFloat, type TensorType } from '../ir/types.ts';
 import { tensorOfIntegers } from '../ir/wide.ts';
+import { inferResults } from '../onnx/infer/infer.ts';
+import {
+  otherTensor,
+  type PartialType,
+  partialOfFile,
+  partialOfType,
+  rankLimit,
+  unknownType,
+  unrankedTensor,
+} from '../onnx/infer/partial-type.ts';
 import type { FileGraph, FileNode, FileTensor, FileType, OnnxFile } from '../onnx/model.ts';
+import { AttributeError } from '../onnx/node-attributes.ts';
 import { inOrder } from '../onnx/order.ts';
 import { evaluateConstant, refusalOf } from '../ops/evaluate.ts';
 import { foreignOperator } from '../ops/foreign.ts';
@@ -31,16 +42,6 @@ import type { WeightExpr } from '../tensor/expr.ts';
 import { literal } from '../tensor/leaves.ts';
 import { relabel } from '../tensor/stored.ts';
 import { ConstantNumbers, evaluationOf, isWorthKnowing, rounded } from './ahead.ts';
-import {
-  type Guess,
-  guessOfFile,
-  guessOfType,
-  guessTypes,
-  otherTensor,
-  rankLimit,
-  unknownType,
-  unrankedTensor,
-} from './foreign-types.ts';
 import { type LiftBuilder, NotLifted } from './lift.ts';
 import { lifts } from './lifts/table.ts';
 import { type NarrowedInput, narrowedInputs } from './narrowed.ts';
@@ -364,16 +365,16 @@ class Importer {
   }
 
   /** The type of a value, from what is known of it, what the file says, and what its readers need. */
-  #typeOf(scope: Scope, name: string, guess: Guess): TensorType {
-    const said = guessOfFile(scope.declared.get(name), (d) => this.#dim(d));
-    const elem = guess.elem ?? (guess.foreign ? undefined : said.elem);
+  #typeOf(scope: Scope, name: string, known: PartialType): TensorType {
+    const said = partialOfFile(scope.declared.get(name), (d) => this.#dim(d));
+    const elem = known.elem ?? (known.foreign ? undefined : said.elem);
     if (elem === undefined) {
-      const pinned = guess.foreign && guess.foreign !== unknownType ? undefined : this.pins.rankOf(rankKey(scope, name));
+      const pinned = known.foreign && known.foreign !== unknownType ? undefined : this.pins.rankOf(rankKey(scope, name));
       if (pinned?.elem && !said.foreign) return this.#ranked(scope, name, pinned.elem, pinned.rank);
-      return foreignTypeOf(guess.foreign ?? said.foreign ?? unknownType);
+      return foreignTypeOf(known.foreign ?? said.foreign ?? unknownType);
     }
     const agree = said.elem === elem ? said.dims : undefined;
-    const dims = guess.dims && guess.dims.length <= rankLimit ? guess.dims : agree;
+    const dims = known.dims && known.dims.length <= rankLimit ? known.dims : agree;
     if (!dims) {
       const pinned = this.pins.rankOf(rankKey(scope, name));
       return pinned ? this.#ranked(scope, name, elem, pinned.rank) : foreignTypeOf(unrankedTensor(elem));
@@ -387,10 +388,10 @@ class Importer {
   }
 
   /** Remembers what an unknown type may be pinned by. */
-  #enter(scope: Scope, name: string, value: Value, guess: Guess): void {
+  #enter(scope: Scope, name: string, value: Value, known: PartialType): void {
     const { foreign } = value.type;
     if (!foreign) return;
-    const elem = guess.elem ?? guessOfFile(scope.declared.get(name), () => undefined).elem;
+    const elem = known.elem ?? partialOfFile(scope.declared.get(name), () => undefined).elem;
     if (elem) this.#elems.set(value, elem);
     if (elem || foreign === unknownType) this.#ranks.set(value, { key: rankKey(scope, name), body: scope.graph });
   }
@@ -448,7 +449,7 @@ class Importer {
         scope,
         name,
         value,
-        guessOfFile(type, () => undefined),
+        partialOfFile(type, () => undefined),
       );
       scope.values.set(name, value);
       for (const d of value.type.dims) this.#tell(d);
@@ -464,12 +465,12 @@ class Importer {
 
   #inputType(scope: Scope, name: string, type: FileType | undefined, tensor: FileTensor | undefined): TensorType {
     if (tensor?.kind === 'tensor') return { elem: tensor.expr.elem, dims: tensor.expr.dims.map((d) => Dim.of(d)) };
-    const guess = guessOfFile(type, (d) => this.#dim(d));
-    const dims = guess.dims?.map((d, axis) => {
+    const known = partialOfFile(type, (d) => this.#dim(d));
+    const dims = known.dims?.map((d, axis) => {
       const asked = this.#askedSizes.get(`${name}:${axis}`);
       return asked === undefined ? d : Dim.of(asked);
     });
-    const found = this.#typeOf(scope, name, { ...guess, dims });
+    const found = this.#typeOf(scope, name, { ...known, dims });
     // What the file says of a type that is none of ours goes back as it is.
     return found.foreign && type ? foreignTypeOf({ text: found.foreign.text, proto: type.proto }) : found;
   }
@@ -658,7 +659,7 @@ class Importer {
       return builder.finish(results);
     } catch (error) {
       builder.undo();
-      if (!(error instanceof NotLifted)) refusalOf(error);
+      if (!(error instanceof NotLifted || error instanceof AttributeError)) refusalOf(error);
       this.#leave(view, error instanceof Error ? error.message : String(error));
       return undefined;
     }
@@ -704,12 +705,12 @@ class Importer {
       });
       return { kind: 'graphs', name: one.name, regions: places, plural: one.kind === 'graphs' };
     });
-    const guesses = this.#guesses(view, regions);
+    const inferred = this.#inferred(view, regions);
     // The forms are those from opset 13 on.
     const evaluate = this.#options.asItIs === undefined ? evaluationOf(view, this.opset) : undefined;
-    const known = evaluate && this.#ahead(scope, view, evaluate, guesses);
+    const known = evaluate && this.#ahead(scope, view, evaluate, inferred);
     if (known) return known;
-    const types = file.outputs.map((name, i) => this.#typeOf(scope, name, guesses[i] ?? {}));
+    const types = file.outputs.map((name, i) => this.#typeOf(scope, name, inferred[i] ?? {}));
     const foreign = {
       domain: file.domain,
       opType: file.opType,
@@ -728,7 +729,7 @@ class Importer {
     );
     node.results.forEach((value, i) => {
       const name = file.outputs[i] ?? '';
-      if (name !== '') this.#enter(scope, name, value, guesses[i] ?? {});
+      if (name !== '') this.#enter(scope, name, value, inferred[i] ?? {});
       if (name !== '' && this.#used.has(name)) this.#expected.add(value);
     });
     this.#foreignElements(view, node);
@@ -740,37 +741,37 @@ class Importer {
     scope: Scope,
     { file, values }: NodeView,
     evaluate: (operands: readonly (HostTensor | undefined)[]) => readonly HostTensor[],
-    guesses: readonly Guess[],
+    inferred: readonly PartialType[],
   ): readonly Value[] | undefined {
     const operands = values.map((value) => value && this.#numbers.of(value));
     if (values.length === 0 || values.some((value, i) => value && !operands[i])) return undefined;
     const bare = { domain: '', opType: file.opType, attributes: [], outputs: [], rest: new Uint8Array() };
     const found = evaluateConstant(foreignOperator(bare, [], evaluate), operands, {});
-    if (found.kind === 'refused' || !isWorthKnowing(guesses, found.results)) return undefined;
+    if (found.kind === 'refused' || !isWorthKnowing(inferred, found.results)) return undefined;
     return found.results.map((tensor, i) => this.computed(scope, rounded(tensor), file.outputs[i] ?? ''));
   }
 
   /** What is known of a foreign node's results; nothing where a size cannot be held. */
-  #guesses(view: NodeView, regions: readonly Graph[]): readonly Guess[] {
+  #inferred(view: NodeView, regions: readonly Graph[]): readonly PartialType[] {
     const { values } = view;
     // The rules are those of the forms from opset 13 on.
     if (this.#options.asItIs !== undefined) return [];
-    try {
-      return guessTypes({
-        node: view,
-        regions,
-        operand: (i) => this.guess(values[i]),
-        elements: (i) => this.known.of(values[i])?.data,
-        numbers: (i) => {
-          const host = values[i]?.type.foreign ? undefined : hostOf(values[i]);
-          return host?.wide ? undefined : host?.data;
-        },
-        guessOf: (value) => this.guess(value),
-      });
-    } catch (error) {
-      refusalOf(error);
-      return [];
-    }
+    return inferResults({
+      domain: view.domain,
+      opType: view.opType,
+      attributes: view.attributes,
+      operandCount: values.length,
+      resultCount: view.file.outputs.length,
+      has: (i) => values[i] !== undefined,
+      operand: (i) => this.typeOf(values[i]),
+      elements: (i) => this.known.of(values[i])?.data,
+      bounds: (i) => (values[i] && this.#saturated.get(values[i])) ?? this.known.of(values[i])?.data,
+      numbers: (i) => {
+        const host = values[i]?.type.foreign ? undefined : hostOf(values[i]);
+        return host?.wide ? undefined : host?.data;
+      },
+      bodies: regions.map((region) => region.outputs.map(({ value }) => this.typeOf(value))),
+    });
   }
 
   /** Exporters write an end that is never reached as a scalar of 2^63 - 1 that is unsqueezed, and joined with the ends of other axes. */
@@ -818,10 +819,10 @@ class Importer {
     }
   }
 
-  guess(value: Value | undefined): Guess {
+  typeOf(value: Value | undefined): PartialType {
     if (!value) return {};
     const elem = this.#elems.get(value);
-    if (elem === undefined) return guessOfType(value.type);
+    if (elem === undefined) return partialOfType(value.type);
     const dims = value.type.foreign?.tensor?.dims.map((d) => Dim.of(d));
     return { elem, dims };
   }
@@ -834,9 +835,9 @@ class Importer {
         fail(importedUnnamed, { with: { file: this.#file.file, found: `an input of graph ${file.name} has an empty name` } });
       if (inner.values.has(name)) this.#twice(name, `two inputs of graph ${file.name}`);
       if (inner.made.has(name)) this.#twice(name, 'an input, and a node makes it');
-      const guess = this.#innerInput(view, i, type);
-      const value = graph.input(name, this.#typeOf(inner, name, guess));
-      this.#enter(inner, name, value, guess);
+      const known = this.#innerInput(view, i, type);
+      const value = graph.input(name, this.#typeOf(inner, name, known));
+      this.#enter(inner, name, value, known);
       inner.values.set(name, value);
     });
     this.#body(inner);
@@ -848,12 +849,12 @@ class Importer {
    * Inputs of a body. Names of dimensions say nothing inside, because another step may have another size; of what a Loop carries the element type
    * stays what it was.
    */
-  #innerInput(view: NodeView, index: number, type: FileType | undefined): Guess {
-    const said = guessOfFile(type, () => undefined);
+  #innerInput(view: NodeView, index: number, type: FileType | undefined): PartialType {
+    const said = partialOfFile(type, () => undefined);
     if (view.domain !== '' || view.opType !== 'Loop' || said.elem !== undefined || said.foreign) return said;
     if (index === 0) return { elem: 'i64', dims: [] };
     if (index === 1) return { elem: 'bool', dims: [] };
-    const outer = this.guess(view.values[index]);
+    const outer = this.typeOf(view.values[index]);
     return outer.foreign ? { foreign: outer.foreign } : { elem: outer.elem };
   }
 

@@ -29,9 +29,9 @@ export interface LiftNode {
   /** Whether some node, sub-graph or graph output reads output i. */
   outputUsed(index: number): boolean;
   has(attribute: string): boolean;
-  /** Throws `NotLifted` when the attribute has another kind or does not fit (an integer beyond 2^53). */
+  /** Throws `AttributeError` when the attribute has another kind or does not fit (an integer beyond 2^53). */
   int(attribute: string, otherwise?: number): number;
-  /** A truth value, which ONNX says by 0 and 1. Throws `NotLifted` for others: onnxruntime reads 2 as true of some operators and as false of others. */
+  /** Throws `AttributeError` for others than 0 and 1. */
   flag(attribute: string, otherwise: boolean): boolean;
   ints(attribute: string): readonly number[] | undefined;
   float(attribute: string, otherwise?: number): number;
@@ -83,7 +83,7 @@ export interface LiftBuilder {
   needHost(value: Value | undefined, what: string): HostTensor;
 }
 
-/** A value per output of the node. Throws `NotLifted` or `CheckFailure` to leave the node foreign. */
+/** A value per output of the node. Throws `NotLifted`, `AttributeError` or `CheckFailure` to leave the node foreign. */
 export type Lift = (node: LiftNode, builder: LiftBuilder) => readonly (Value | undefined)[];
 
 /** Lifts by ONNX operator of the default domain. */

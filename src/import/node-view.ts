@@ -1,13 +1,8 @@
 /** A node of the file as lifts and shape rules read it: attributes by name and kind, operands as values of the graph. */
 import type { Value } from '../ir/graph.ts';
 import type { FileAttribute, FileNode, FileTensor } from '../onnx/model.ts';
+import { NodeAttributes } from '../onnx/node-attributes.ts';
 import { type LiftNode, NotLifted } from './lift.ts';
-
-function integer(value: bigint, name: string): number {
-  const n = Number(value);
-  if (!Number.isSafeInteger(n)) throw new NotLifted(`${name} is ${value}`);
-  return n;
-}
 
 export class NodeView implements LiftNode {
   readonly file: FileNode;
@@ -17,7 +12,7 @@ export class NodeView implements LiftNode {
   readonly values: readonly (Value | undefined)[];
   readonly outputCount: number;
   readonly #used: ReadonlySet<string>;
-  readonly #attributes: ReadonlyMap<string, FileAttribute>;
+  readonly attributes: NodeAttributes;
 
   /** `used` has every name that some node or output of the whole file reads. */
   constructor(file: FileNode, values: readonly (Value | undefined)[], used: ReadonlySet<string>) {
@@ -27,8 +22,7 @@ export class NodeView implements LiftNode {
     this.name = file.name;
     this.values = values;
     this.#used = used;
-    // The last one of a name wins, as everywhere in protobuf.
-    this.#attributes = new Map(file.attributes.map((one) => [one.name, one]));
+    this.attributes = new NodeAttributes(file);
     let count = file.outputs.length;
     while (count > 0 && file.outputs[count - 1] === '') count--;
     this.outputCount = count;
@@ -59,59 +53,34 @@ export class NodeView implements LiftNode {
   }
 
   has(name: string): boolean {
-    return this.#attributes.has(name);
+    return this.attributes.has(name);
   }
 
   attribute(name: string): FileAttribute | undefined {
-    return this.#attributes.get(name);
-  }
-
-  #wrong(name: string, kind: string): never {
-    throw new NotLifted(`attribute ${name} is no ${kind}`);
+    return this.attributes.get(name);
   }
 
   int(name: string, otherwise?: number): number {
-    const found = this.#attributes.get(name);
-    if (!found) {
-      if (otherwise === undefined) throw new NotLifted(`no attribute ${name}`);
-      return otherwise;
-    }
-    return found.kind === 'int' ? integer(found.value, name) : this.#wrong(name, 'integer');
+    return this.attributes.int(name, otherwise);
   }
 
   flag(name: string, otherwise: boolean): boolean {
-    const value = this.int(name, otherwise ? 1 : 0);
-    if (value !== 0 && value !== 1) throw new NotLifted(`${name} is ${value}, neither 0 nor 1`);
-    return value === 1;
+    return this.attributes.flag(name, otherwise);
   }
 
   ints(name: string): readonly number[] | undefined {
-    const found = this.#attributes.get(name);
-    if (!found) return undefined;
-    return found.kind === 'ints' ? found.value.map((one) => integer(one, name)) : this.#wrong(name, 'list of integers');
+    return this.attributes.ints(name);
   }
 
   float(name: string, otherwise?: number): number {
-    const found = this.#attributes.get(name);
-    if (!found) {
-      if (otherwise === undefined) throw new NotLifted(`no attribute ${name}`);
-      return otherwise;
-    }
-    return found.kind === 'float' ? found.value : this.#wrong(name, 'float');
+    return this.attributes.float(name, otherwise);
   }
 
   string(name: string, otherwise?: string): string {
-    const found = this.#attributes.get(name);
-    if (!found) {
-      if (otherwise === undefined) throw new NotLifted(`no attribute ${name}`);
-      return otherwise;
-    }
-    return found.kind === 'string' ? found.value : this.#wrong(name, 'string');
+    return this.attributes.string(name, otherwise);
   }
 
   tensor(name: string): FileTensor | undefined {
-    const found = this.#attributes.get(name);
-    if (!found) return undefined;
-    return found.kind === 'tensor' ? found.value : this.#wrong(name, 'tensor');
+    return this.attributes.tensor(name);
   }
 }

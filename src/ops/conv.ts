@@ -20,6 +20,7 @@ import {
   spatialAxes,
   spreadAxes,
   spreadPads,
+  transposedCount,
   type WindowAttrs,
   type Windows,
   windowExtent,
@@ -251,10 +252,7 @@ export const convTranspose = defineOperator({
       const expected = `less than the larger of stride and dilation, ${limit}`;
       context.check('c9', added < limit, `output_pad ${added} on spatial axis ${axis}`, expected, `output_pad=${limit - 1}`);
       const cut = (pads[axis] ?? 0) + (pads[x.dims.length - 2 + axis] ?? 0);
-      const result = length
-        .minus(1)
-        .times(step)
-        .plus(windowExtent(kernel[axis] ?? 1, spread) + added - cut);
+      const result = transposedCount(length, windowExtent(kernel[axis] ?? 1, spread) + added, step, cut);
       const text = `spatial axis ${axis} of ${typeText(x)} comes out as ${result}, because ${cut} are cut off`;
       context.check('c8', Dim.of(1).atMost(result) !== 'no', text, 'at least 1 element', 'pad=0');
       return result;

@@ -18,7 +18,7 @@ function scalarOf(builder: OnnxBuilder, d: Dim): string {
 /** Longest range, and largest filled tensor, that is written out as a constant. */
 const smallCount = 1024;
 
-function rangeCount(start: Dim, end: Dim, step: number): Dim {
+export function rangeCount(start: Dim, end: Dim, step: number): Dim {
   const length = step > 0 ? end.minus(start).ceildiv(step) : start.minus(end).ceildiv(-step);
   return Dim.max(Dim.zero, length);
 }

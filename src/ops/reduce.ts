@@ -41,7 +41,7 @@ import { wideMax, wideMin } from './wide.ts';
 const axesSpec: AttrSpec = { kind: 'ints', default: [], doc: 'the axes to reduce; none stands for all of them' };
 const keepSpec: AttrSpec = { kind: 'bool', default: false, doc: 'whether a reduced axis stays with size 1' };
 
-function reducedDims<T>(dims: readonly T[], axes: readonly number[], keep: boolean, one: T): readonly T[] {
+export function reducedDims<T>(dims: readonly T[], axes: readonly number[], keep: boolean, one: T): readonly T[] {
   if (keep) return dims.map((d, i) => (axes.includes(i) ? one : d));
   return dims.filter((_, i) => !axes.includes(i));
 }

@@ -10,7 +10,7 @@ import { dims, int, ints } from './params.ts';
 import { movingTraits } from './traits.ts';
 
 /** The shape with its −1 resolved, so that the number of elements stays. */
-function reshaped(check: Check, x: TensorType, shape: readonly Dim[]): readonly Dim[] {
+export function reshaped(check: Check, x: TensorType, shape: readonly Dim[]): readonly Dim[] {
   const total = sizeOf(x.dims);
   const open = shape.filter((d) => d.constant === -1).length;
   check('c1', open <= 1, `a shape ${dimsText(shape)}`, 'at most one -1');
@@ -211,7 +211,7 @@ export const unsqueeze = defineOperator({
   },
 });
 
-function unsqueezed<T>(dims: readonly T[], axes: readonly number[], one: T): readonly T[] {
+export function unsqueezed<T>(dims: readonly T[], axes: readonly number[], one: T): readonly T[] {
   const rank = dims.length + axes.length;
   const places = new Set(axes.map((a) => axisIn(a, rank)));
   const rest = [...dims];

@@ -37,9 +37,10 @@ function fractionOf(scale: number): { readonly numerator: number; readonly denom
   return { numerator, denominator };
 }
 
-function scaled(size: Dim, scale: number): Dim {
+/** ⌊size · scale⌋, as float32 has it too; undefined for a scale that is no multiple of 1/4096. */
+export function scaledSize(size: Dim, scale: number): Dim | undefined {
   const fraction = fractionOf(scale);
-  return fraction ? size.times(fraction.numerator).floordiv(fraction.denominator) : size;
+  return fraction && size.times(fraction.numerator).floordiv(fraction.denominator);
 }
 
 export const resize = defineOperator({
@@ -91,7 +92,7 @@ export const resize = defineOperator({
     );
     const exact = !aligned || scales.length === 0;
     context.check('c6', exact, 'align_corners=true with scales', 'sizes, which alone say where the corners are');
-    const grid = x.dims.slice(2).map((size, axis) => sizes[axis] ?? scaled(size, scales[axis] ?? 1));
+    const grid = x.dims.slice(2).map((size, axis) => sizes[axis] ?? scaledSize(size, scales[axis] ?? 1) ?? size);
     for (const size of grid) context.check('c5', Dim.one.atMost(size) !== 'no', `a size of ${size}`, 'at least 1');
     return [{ elem: x.elem, dims: [...x.dims.slice(0, 2), ...grid] }];
   },
@@ -271,7 +272,7 @@ export const resizeLayer = defineLayer({
     for (const scale of scales) {
       b.check('l3', fractionOf(scale) !== undefined, `scale ${scale}`, 'a multiple of 1/4096, at most 4096', 'to=[H, W]');
     }
-    const sizes = scales.map((scale, axis) => scaled(given(x.type.dims, axis + 2), scale));
+    const sizes = scales.map((scale, axis) => scaledSize(given(x.type.dims, axis + 2), scale) ?? given(x.type.dims, axis + 2));
     return b.op(resize, [x], { sizes, mode, align_corners });
   },
 });

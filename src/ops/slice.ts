@@ -16,7 +16,7 @@ function fromBeginning(position: Dim, size: Dim): Dim | undefined {
   return position.upperBound < 0 ? size.plus(position) : undefined;
 }
 
-function slicedDim(check: Check, size: Dim, start: Dim, end: Dim, step: number, axis: number): Dim {
+export function slicedDim(check: Check, size: Dim, start: Dim, end: Dim, step: number, axis: number): Dim {
   const far = (position: Dim): number => position.constant ?? 0;
   // Nothing lies behind every end, nor in front of every beginning.
   if (step > 0 ? far(start) >= toTheEnd || far(end) <= -toTheEnd : far(end) >= toTheEnd) return Dim.zero;

@@ -22,6 +22,14 @@ export function windowCount(size: Dim, extent: number, stride: number, begin: nu
     .plus(1);
 }
 
+/** (size − 1) · stride + reach − cut, of a transposed convolution whose kernel and output padding reach that far. */
+export function transposedCount(size: Dim, reach: number, stride: number, cut: number): Dim {
+  return size
+    .minus(1)
+    .times(stride)
+    .plus(reach - cut);
+}
+
 export interface WindowAttrs {
   readonly kernel: readonly number[];
   readonly stride: readonly number[];

@@ -121,6 +121,33 @@ describe('operators that nothing here says', () => {
     expect([...graph.nodes()].at(-1)?.results.map((y) => typeText(y.type))).toEqual(types);
   });
 
+  it.each([
+    ['Conv', 'x, w -> y', { auto_pad: 'SAME_UPPER', strides: [2, 2] }, ['f32[N, 4, floordiv(H + 1, 2), floordiv(W + 1, 2)]']],
+    ['ConvTranspose', 'x, v -> y', { auto_pad: 'SAME_LOWER', strides: [2, 2], output_shape: [8, 9] }, ['f32[N, 2, 8, 9]']],
+    ['MaxPool', 'x -> y, at', { kernel_shape: [2, 2] }, ['f32[N, 3, H - 1, W - 1]', 'i64[N, 3, H - 1, W - 1]']],
+    ['AveragePool', 'x -> y', { kernel_shape: [2, 2], dilations: [2, 2] }, ['f32[N, 3, H - 2, W - 2]']],
+    [
+      'LpPool',
+      'x -> y',
+      { kernel_shape: [3, 3], strides: [2, 2] },
+      ['f32[N, 3, floordiv(H + 1, 2) - 1, floordiv(W + 1, 2) - 1]'],
+    ],
+    ['Resize', 'x,,s -> y', { mode: 'linear', antialias: 1 }, ['f32[N, 3, floordiv(H, 2), floordiv(W, 2)]']],
+    ['ReduceLogSumExp', 'x, a -> y', { keepdims: 0 }, ['f32[N, H, W]']],
+  ] as const)('%s has the sizes that the operator of the same formula has', (op, signature, attributes, types) => {
+    const initializers = [
+      tensor('w', 'f32', [4, 3, 3, 3]),
+      tensor('v', 'f32', [3, 2, 3, 3]),
+      tensor('s', 'f32', [4], [1, 1, 0.5, 0.5]),
+      tensor('a', 'i64', [1], [1]),
+    ];
+    const outputs = types.length === 2 ? ['y', 'at'] : ['y'];
+    const nodes = [node(op, signature, { ...attributes })];
+    const { graph } = load({ inputs: { x: typed('f32', ['N', 3, 'H', 'W']) }, outputs, initializers }, nodes, {}, 18);
+    expect(ops(graph)).toEqual([`onnx.${op}`]);
+    expect([...graph.nodes()][0]?.results.map((y) => typeText(y.type))).toEqual(types);
+  });
+
   it('of a training form stay foreign', () => {
     const four = ['s', 'b', 'm', 'v'].map((name) => tensor(name, 'f32', [4], [1, 1, 1, 1]));
     const { graph } = load({ inputs: { x: typed('f32', ['N', 4]) }, outputs: ['y'], initializers: four }, [
