@@ -1,12 +1,15 @@
-/** Functions of plain values: shapes of tensors, lists and the arithmetic that has no sign. Some are operators on tensors as well. */
+/** Functions that have their value while compiling: shapes of tensors, lists and the arithmetic that has no sign. Some are operators on tensors as well. */
 import { divisionByZero, intOverflow, wrongArgument } from '../diagnostics/catalogue/values.ts';
 import type { Span } from '../diagnostics/source.ts';
 import { Dim, DimOverflow } from '../ir/dim.ts';
 import { log, pow } from '../ops/math.ts';
-import { type Plain, plainText } from '../ops/params.ts';
-import { dimPlain, type Frame, floatPlain, type GivenArgs, intPlain, listPlain } from './callables.ts';
+import { type LangValue, valueText } from '../ops/params.ts';
+import { currentValue } from './chains.ts';
 import type { Context } from './context.ts';
-import { currentValue, describe, live, numberOf, toTensor } from './evaluate.ts';
+import { live } from './failure.ts';
+import type { Frame } from './scope.ts';
+import { toTensor } from './tensors.ts';
+import { describe, dimValue, floatValue, type GivenArgs, intValue, listValue, numberOf } from './values.ts';
 
 export const builtinNames: readonly string[] = [
   'shape',
@@ -30,7 +33,7 @@ export const builtinNames: readonly string[] = [
  * The value of a builtin function, or undefined when these arguments are not for it (tensors) and the operator of the same name is
  * meant.
  */
-export function builtinFunction(c: Context, f: Frame, name: string, args: GivenArgs, span: Span): Plain | undefined {
+export function builtinFunction(c: Context, f: Frame, name: string, args: GivenArgs, span: Span): LangValue | undefined {
   const values = args.positional.map((a) => live(a.value));
   if (args.named.size > 0) return undefined;
   const wrong = (expected: string, hint: string): never =>
@@ -47,15 +50,15 @@ export function builtinFunction(c: Context, f: Frame, name: string, args: GivenA
         const of = values[0] ?? currentValue(c, f, span);
         const x = toTensor(c, f, of, span);
         const { dims } = x.type;
-        if (name === 'shape') return listPlain(dims.map(dimPlain));
-        if (name === 'rank') return intPlain(dims.length);
+        if (name === 'shape') return listValue(dims.map(dimValue));
+        if (name === 'rank') return intValue(dims.length);
         const channels = dims[1];
-        return channels ? dimPlain(channels) : wrong('a tensor with channels on axis 1', 'write `shape(x)` for all sizes');
+        return channels ? dimValue(channels) : wrong('a tensor with channels on axis 1', 'write `shape(x)` for all sizes');
       }
       case 'len': {
         const of = values[0];
-        if (values.length === 1 && of?.kind === 'list') return intPlain(of.items.length);
-        if (values.length === 1 && of?.kind === 'size') return intPlain(of.dims.length);
+        if (values.length === 1 && of?.kind === 'list') return intValue(of.items.length);
+        if (values.length === 1 && of?.kind === 'size') return intValue(of.dims.length);
         return wrong('one list', 'write `len(xs)`');
       }
       case 'range': {
@@ -69,7 +72,7 @@ export function builtinFunction(c: Context, f: Frame, name: string, args: GivenA
         // Each is a dimension of its own, which takes more than the place in the list.
         c.spend(3 * count, span, f);
         return c.list(
-          Array.from({ length: count }, (_, i) => intPlain(from + i * step)),
+          Array.from({ length: count }, (_, i) => intValue(from + i * step)),
           span,
           f,
         );
@@ -84,33 +87,30 @@ export function builtinFunction(c: Context, f: Frame, name: string, args: GivenA
       case 'floordiv': {
         const [a, b] = values;
         if (values.length !== 2 || a?.kind !== 'int' || b?.kind !== 'int') return wrong('two ints', 'write `floordiv(a, b)`');
-        if (b.dim.constant === 0) return c.fail(divisionByZero, f, { span, with: { left: plainText(a), op: '/' } });
-        return dimPlain(a.dim.floordiv(b.dim));
+        if (b.dim.constant === 0) return c.fail(divisionByZero, f, { span, with: { left: valueText(a), op: '/' } });
+        return dimValue(a.dim.floordiv(b.dim));
       }
       default:
-        return numeric(c, f, name, values, span, wrong);
+        return numeric(name, values, wrong);
     }
   } catch (error) {
     if (!(error instanceof DimOverflow)) throw error;
-    return c.fail(intOverflow, f, { span, with: { found: `${name}(${values.map(plainText).join(', ')})` } });
+    return c.fail(intOverflow, f, { span, with: { found: `${name}(${values.map(valueText).join(', ')})` } });
   }
 }
 
-function extreme(name: 'min' | 'max', a: Plain, b: Plain): Plain {
-  if (a.kind === 'int' && b.kind === 'int') return dimPlain(name === 'min' ? Dim.min(a.dim, b.dim) : Dim.max(a.dim, b.dim));
+function extreme(name: 'min' | 'max', a: LangValue, b: LangValue): LangValue {
+  if (a.kind === 'int' && b.kind === 'int') return dimValue(name === 'min' ? Dim.min(a.dim, b.dim) : Dim.max(a.dim, b.dim));
   const x = numberOf(a) ?? Number.NaN;
   const y = numberOf(b) ?? Number.NaN;
-  return floatPlain(name === 'min' ? Math.min(x, y) : Math.max(x, y));
+  return floatValue(name === 'min' ? Math.min(x, y) : Math.max(x, y));
 }
 
 function numeric(
-  _c: Context,
-  _f: Frame,
   name: string,
-  values: readonly Plain[],
-  _span: Span,
+  values: readonly LangValue[],
   wrong: (expected: string, hint: string) => never,
-): Plain | undefined {
+): LangValue | undefined {
   const [first, second] = values;
   const wanted = name === 'pow' ? 2 : 1;
   if (values.some((v) => numberOf(v) === undefined)) {
@@ -126,22 +126,22 @@ function numeric(
   const x = numberOf(first) ?? 0;
   switch (name) {
     case 'abs':
-      return first.kind === 'int' ? intPlain(Math.abs(x)) : floatPlain(Math.abs(x));
+      return first.kind === 'int' ? intValue(Math.abs(x)) : floatValue(Math.abs(x));
     case 'sqrt':
-      return x < 0 ? wrong('a number of at least 0', 'check its sign') : floatPlain(Math.sqrt(x));
+      return x < 0 ? wrong('a number of at least 0', 'check its sign') : floatValue(Math.sqrt(x));
     case 'log2':
-      return x <= 0 ? wrong('a number above 0', 'check its sign') : floatPlain(log2(x));
+      return x <= 0 ? wrong('a number above 0', 'check its sign') : floatValue(log2(x));
     case 'pow': {
       const y = second ? (numberOf(second) ?? 0) : 0;
-      return first.kind === 'int' && second?.kind === 'int' && y >= 0 ? intPlain(pow(x, y)) : floatPlain(pow(x, y));
+      return first.kind === 'int' && second?.kind === 'int' && y >= 0 ? intValue(pow(x, y)) : floatValue(pow(x, y));
     }
     case 'floor':
-      return intPlain(Math.floor(x));
+      return intValue(Math.floor(x));
     case 'ceil':
-      return intPlain(Math.ceil(x));
+      return intValue(Math.ceil(x));
     case 'round':
       // Half to even, as Python's and ONNX's Round do.
-      return intPlain(Math.abs(x % 1) === 0.5 ? 2 * Math.round(x / 2) : Math.round(x));
+      return intValue(Math.abs(x % 1) === 0.5 ? 2 * Math.round(x / 2) : Math.round(x));
     default:
       return undefined;
   }

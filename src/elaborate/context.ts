@@ -7,10 +7,13 @@ import type { Content } from '../ir/content.ts';
 import { Dim } from '../ir/dim.ts';
 import { Graph, type Value } from '../ir/graph.ts';
 import type { ElemType, HostTensor } from '../ir/types.ts';
-import type { InitSpec, Plain } from '../ops/params.ts';
-import type { Frame, Module, UseSite } from './callables.ts';
+import type { InitSpec, LangValue } from '../ops/params.ts';
+import type { Construct, Expr, Stmt } from '../parser/ast.ts';
+import { Abandon, Stop } from './failure.ts';
+import type { Frame, Module, UseSite } from './scope.ts';
+import type { BlockTarget, BodyTarget, LayerTarget, ShortcutTarget } from './values.ts';
 
-/** Makes what constants are made of; the weights room is behind it. */
+/** Makes the contents of constants; `src/tensor` implements it. */
 export interface ContentMaker {
   initial(path: string, dims: readonly number[], elem: ElemType, init: InitSpec): Content;
   literal(tensor: HostTensor): Content;
@@ -32,14 +35,9 @@ export const defaultLimits: Limits = { steps: 1_000_000, depth: 100, errors: 20 
 /** Steps that a node costs: it takes as long as so many statements that make none. */
 export const nodeCost = 6;
 
-/** Thrown after a mistake was reported; the statement it stands in is given up and the next one goes on. */
-export class Abandon extends Error {}
-/** Thrown where going on would only repeat what is wrong. */
-export class Stop extends Error {}
-
 export interface Labelled {
   readonly span: Span;
-  run(frame: Frame): readonly Plain[];
+  run(frame: Frame): readonly LangValue[];
 }
 
 /** A parameter that begins as its layer chose. */
@@ -53,6 +51,34 @@ export interface OwnInit {
 export interface Parameter {
   readonly value: Value;
   readonly span: Span;
+}
+
+interface Kinded {
+  readonly kind: string;
+}
+
+/** For each kind of a union of nodes, what is done with one. */
+type Table<Node extends Kinded, Rest extends readonly unknown[], Result> = {
+  readonly [K in Node['kind']]: (c: Context, f: Frame, node: Extract<Node, { readonly kind: K }>, ...rest: Rest) => Result;
+};
+
+type RunnableTarget = LayerTarget | BlockTarget | BodyTarget | ShortcutTarget;
+
+/** The interpreter's tables, which `interpreter.ts` fills. */
+export interface Handlers {
+  readonly expressions: Table<Expr, [], LangValue>;
+  readonly statements: Table<Stmt, [], void>;
+  readonly constructs: Table<Construct, [label: string | undefined], readonly LangValue[]>;
+  readonly targets: Table<RunnableTarget, [span: Span, label: string | undefined], readonly LangValue[]>;
+}
+
+/** The row of a node's kind, which takes the nodes of that kind alone; TypeScript does not follow that through a union. */
+function handlerOf<Node extends Kinded, Rest extends readonly unknown[], Result>(
+  table: Table<Node, Rest, Result>,
+  node: Node,
+): (c: Context, f: Frame, node: Node, ...rest: Rest) => Result {
+  const kind: Node['kind'] = node.kind;
+  return table[kind] as (c: Context, f: Frame, node: Node, ...rest: Rest) => Result;
 }
 
 /** Limits of steps beyond this are no advice: its nodes alone would take more memory than machines have. */
@@ -85,17 +111,39 @@ export class Context {
   /** Where the last step was taken, for the message. */
   #at: { readonly span: Span; readonly frame: Frame } | undefined;
   /** Elements of lists, those of lists inside them counted as often as they stand there. */
-  readonly #weights = new WeakMap<Plain, number>();
+  readonly #weights = new WeakMap<LangValue, number>();
   #nesting = 0;
   readonly #reported = new Set<string>();
+  readonly #handlers: Handlers;
 
-  constructor(name: string, module: Module, sink: Sink, content: ContentMaker, limits: Limits) {
+  constructor(name: string, module: Module, sink: Sink, content: ContentMaker, limits: Limits, handlers: Handlers) {
+    this.#handlers = handlers;
     this.graph = new Graph(name);
     this.module = module;
     this.sink = sink;
     this.content = content;
     this.limits = limits;
     this.#budget = new Budget(limits.steps, () => this.#spent());
+  }
+
+  /** The value of an expression; layers, blocks and bodies come out as callables and run where a tensor is wanted. */
+  evaluate(f: Frame, expr: Expr): LangValue {
+    return handlerOf(this.#handlers.expressions, expr)(this, f, expr);
+  }
+
+  /** Runs one statement, which may change the frame. */
+  execute(f: Frame, stmt: Stmt): void {
+    handlerOf(this.#handlers.statements, stmt)(this, f, stmt);
+  }
+
+  /** Runs a construct on the current value; the label, if any, becomes its scope. */
+  runConstruct(f: Frame, construct: Construct, label: string | undefined): readonly LangValue[] {
+    return this.nest(construct.span, f, () => handlerOf(this.#handlers.constructs, construct)(this, f, construct, label));
+  }
+
+  /** Runs a layer, block, body or shortcut on the current value; `runCallable` is the way in for any value. */
+  runTarget(f: Frame, target: RunnableTarget, span: Span, label: string | undefined): readonly LangValue[] {
+    return handlerOf(this.#handlers.targets, target)(this, f, target, span, label);
   }
 
   /** Reports once per place and code, however many uses of a block run into it, then gives the statement up. */
@@ -155,16 +203,16 @@ export class Context {
   }
 
   /** A list, paid for by its elements and theirs: lists of one list twice grow faster than the text that makes them. */
-  list(items: readonly Plain[], span: Span, frame: Frame): Plain {
+  list(items: readonly LangValue[], span: Span, frame: Frame): LangValue {
     let weight = items.length;
     for (const item of items) weight += this.weightOf(item);
     this.spend(weight / 2, span, frame);
-    const made: Plain = { kind: 'list', items };
+    const made: LangValue = { kind: 'list', items };
     this.#weights.set(made, weight);
     return made;
   }
 
-  weightOf(value: Plain): number {
+  weightOf(value: LangValue): number {
     return value.kind === 'list' ? (this.#weights.get(value) ?? value.items.length) : 0;
   }
 

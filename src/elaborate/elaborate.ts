@@ -13,13 +13,16 @@ import { Dim } from '../ir/dim.ts';
 import type { Graph } from '../ir/graph.ts';
 import type { ModelItem } from '../parser/ast.ts';
 import { parseExpression } from '../parser/parse.ts';
-import { Env, type Frame, type GivenArg, type GivenArgs, type Module, noArgs } from './callables.ts';
-import { Abandon, type ContentMaker, Context, defaultLimits, type Limits, Stop } from './context.ts';
-import { evaluate, evaluateArgs } from './evaluate.ts';
+import { fillParams } from './blocks.ts';
+import { executeBody } from './bodies.ts';
+import { evaluateArgs } from './chains.ts';
+import { type ContentMaker, Context, defaultLimits, type Limits } from './context.ts';
+import { Abandon, Stop } from './failure.ts';
+import { handlers } from './interpreter.ts';
 import { leastWork } from './least-work.ts';
 import { scaleResiduals } from './residual-init.ts';
-import { fillParams } from './run.ts';
-import { execute } from './statements.ts';
+import { Env, type Frame, type Module } from './scope.ts';
+import { type GivenArg, type GivenArgs, noArgs } from './values.ts';
 
 export interface ElaborateOptions {
   /** Which model; may be left out when the file has one complete model. */
@@ -44,7 +47,7 @@ const nothing: Elaborated = { graph: undefined, model: undefined, maps: [] };
 export function elaborate(module: Module, options: ElaborateOptions, sink: Sink): Elaborated {
   if (sink.hasErrors) return nothing;
   const limits = { ...defaultLimits, ...options.limits };
-  const setup = new Context('setup', module, sink, options.content, limits);
+  const setup = new Context('setup', module, sink, options.content, limits, handlers);
   let chosen: Chosen | undefined;
   try {
     chosen = choose(setup, module, options);
@@ -53,7 +56,7 @@ export function elaborate(module: Module, options: ElaborateOptions, sink: Sink)
   }
   if (!chosen) return nothing;
   const { model, args, name } = chosen;
-  const c = new Context(name, module, sink, options.content, limits);
+  const c = new Context(name, module, sink, options.content, limits, handlers);
   try {
     const home = chosen.module;
     const env = new Env(home);
@@ -69,7 +72,7 @@ export function elaborate(module: Module, options: ElaborateOptions, sink: Sink)
         `at least ${least.steps.toLocaleString('en-US')} steps`,
         2 * least.steps,
       );
-    execute(c, { ...f, env: body }, model.body);
+    executeBody(c, { ...f, env: body }, model.body);
     if (c.graph.outputs.length === 0 && !sink.hasErrors) c.report(noOutput, f, { span: model.name.span, with: { model: name } });
     for (const [symbol, span] of c.symbols) {
       const by = c.promises.get(symbol) ?? Dim.symbol(symbol);
@@ -96,6 +99,7 @@ function topFrame(env: Env, model: boolean): Frame {
     use: undefined,
     loops: [],
     inRepeat: false,
+    returned: undefined,
   };
 }
 
@@ -266,7 +270,7 @@ function withDefines(c: Context, module: Module, chosen: Chosen, defines: Readon
       continue;
     }
     try {
-      named.set(name, { value: evaluate(c, f, parsed.expr), span: parsed.expr.span });
+      named.set(name, { value: c.evaluate(f, parsed.expr), span: parsed.expr.span });
     } catch (error) {
       if (!(error instanceof Abandon)) throw error;
       failed = true;

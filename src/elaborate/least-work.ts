@@ -3,13 +3,13 @@
  * budget is refused before a million nodes were made for it. What depends on tensors, on lists or on anything else that only a run knows
  * counts as nothing, so that the answer is never above what a run takes.
  */
-import type { Plain } from '../ops/params.ts';
+import type { LangValue } from '../ops/params.ts';
 import { layerByName } from '../ops/registry.ts';
 import type { Arg, BlockItem, Body, Chain, Construct, Each, Expr, IfStmt, Link, Repeat, Stmt } from '../parser/ast.ts';
-import { Env, type Module } from './callables.ts';
 import { nodeCost } from './context.ts';
+import { Env, type Module } from './scope.ts';
 
-/** What is known of a plain value; undefined is anything. */
+/** What is known of a value; undefined is anything. */
 type Known = number | boolean | undefined;
 
 /** Names of a body and of those around it. A name that is here and undefined has a value that only a run knows. */
@@ -34,7 +34,7 @@ class Names {
   }
 }
 
-function knownOf(value: Plain | undefined): Known {
+function knownOf(value: LangValue | undefined): Known {
   if (value?.kind === 'int') return value.dim.constant;
   return value?.kind === 'bool' ? value.value : undefined;
 }
@@ -191,8 +191,8 @@ class Counter {
       if (name !== undefined) given.set(name, known);
     }
     const key: string[] = [];
-    for (const { name, default: otherwise } of block.params) {
-      const known = given.has(name.name) ? given.get(name.name) : otherwise ? this.#value(otherwise, inner) : undefined;
+    for (const { name, default: fallback } of block.params) {
+      const known = given.has(name.name) ? given.get(name.name) : fallback ? this.#value(fallback, inner) : undefined;
       inner.set(name.name, known);
       key.push(String(known));
     }

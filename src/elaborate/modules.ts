@@ -5,7 +5,7 @@ import type { SourceFile } from '../diagnostics/source.ts';
 import { nearest } from '../diagnostics/suggest.ts';
 import type { FileNode, ImportItem } from '../parser/ast.ts';
 import { parse } from '../parser/parse.ts';
-import type { Module, ModuleItem } from './callables.ts';
+import type { Module, ModuleItem } from './scope.ts';
 
 /** Finds the text behind `from "…"`; the answer is cached by the name it has. Undefined when there is none. */
 export type ImportResolver = (from: string, importer: SourceFile) => SourceFile | undefined;

@@ -3,12 +3,13 @@ import { badNormalization, badRange, normalizedOutput, rangeUnknown } from '../d
 import { fittingRange, rangeProblem, rangeText, type ValueRange } from '../ir/ranges.ts';
 import { type TensorType, typeText } from '../ir/types.ts';
 import type { Expr, RangeNode } from '../parser/ast.ts';
-import type { Frame } from './callables.ts';
 import type { Context } from './context.ts';
-import { describe, evaluate, live, numberOf } from './evaluate.ts';
+import { live } from './failure.ts';
+import type { Frame } from './scope.ts';
+import { describe, numberOf } from './values.ts';
 
 function known(c: Context, f: Frame, expr: Expr, what: string): number {
-  const value = live(evaluate(c, f, expr));
+  const value = live(c.evaluate(f, expr));
   const number = numberOf(value);
   if (number !== undefined) return number;
   return c.fail(rangeUnknown, f, { span: expr.span, with: { what, found: describe(value) } });
@@ -16,7 +17,7 @@ function known(c: Context, f: Frame, expr: Expr, what: string): number {
 
 /** One number or a list of them. */
 function numbers(c: Context, f: Frame, expr: Expr, what: string): readonly number[] {
-  const value = live(evaluate(c, f, expr));
+  const value = live(c.evaluate(f, expr));
   const single = numberOf(value);
   if (single !== undefined) return [single];
   const list = value.kind === 'list' ? value.items.map((item) => numberOf(live(item))) : [];

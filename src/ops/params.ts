@@ -7,19 +7,19 @@ import type { Value } from '../ir/graph.ts';
 import { type ElemType, elemTypes, isElemType } from '../ir/types.ts';
 
 /** What an expression of the language evaluates to while compiling. Integers may be symbolic (`H / 2`), hence `Dim`. */
-export type Plain =
+export type LangValue =
   | { readonly kind: 'int'; readonly dim: Dim }
   | { readonly kind: 'float'; readonly value: number }
   | { readonly kind: 'bool'; readonly value: boolean }
   | { readonly kind: 'string'; readonly value: string }
   | { readonly kind: 'size'; readonly dims: readonly number[] }
-  | { readonly kind: 'list'; readonly items: readonly Plain[] }
+  | { readonly kind: 'list'; readonly items: readonly LangValue[] }
   | { readonly kind: 'tensor'; readonly value: Value }
   /** A name that stands for an operator, a block, a shortcut or an element type; only the elaborator looks inside. */
   | { readonly kind: 'callable'; readonly name: string; readonly target: unknown };
 
 /** `an integer`, `a size`, …: how messages name what was given. */
-export function plainText(value: Plain): string {
+export function valueText(value: LangValue): string {
   switch (value.kind) {
     case 'int':
       return value.dim.toString();
@@ -32,7 +32,7 @@ export function plainText(value: Plain): string {
     case 'size':
       return value.dims.join('x');
     case 'list':
-      return `[${value.items.map(plainText).join(', ')}]`;
+      return `[${value.items.map(valueText).join(', ')}]`;
     case 'tensor':
       return 'a tensor';
     case 'callable':
@@ -41,7 +41,7 @@ export function plainText(value: Plain): string {
 }
 
 /** `int`, `float`, `bool`, `string`, `size`, `list`, `tensor`, `block`. */
-export function kindText(value: Plain): string {
+export function kindText(value: LangValue): string {
   const names = {
     int: 'int',
     float: 'float',
@@ -68,7 +68,7 @@ export interface ParamSpec<T = unknown> {
   readonly rest: boolean;
   /** `{ value }` when it may be left out; `text` is what the reference prints. */
   readonly default: { readonly value: T; readonly text: string } | undefined;
-  convert(value: Plain): Converted<T>;
+  convert(value: LangValue): Converted<T>;
 }
 
 export type ParamSpecs = Readonly<Record<string, ParamSpec>>;
@@ -87,7 +87,7 @@ interface Options<T> {
 function spec<T>(
   type: string,
   options: Options<T>,
-  convert: (value: Plain) => Converted<T>,
+  convert: (value: LangValue) => Converted<T>,
   text?: (value: T) => string,
 ): ParamSpec<T> {
   const fallback = options.default;
@@ -244,7 +244,7 @@ export function padding(options: { readonly doc: string; readonly text: string }
   };
 }
 
-function axisNumbers(value: Plain): readonly number[] | undefined {
+function axisNumbers(value: LangValue): readonly number[] | undefined {
   if (value.kind === 'size') return value.dims;
   if (value.kind === 'int') return value.dim.constant === undefined ? undefined : [value.dim.constant];
   if (value.kind !== 'list') return undefined;
@@ -279,7 +279,7 @@ export function numbers(options: {
     options,
     (value) => {
       const data: number[] = [];
-      const walk = (v: Plain): readonly number[] | undefined => {
+      const walk = (v: LangValue): readonly number[] | undefined => {
         const n =
           v.kind === 'float' ? v.value : v.kind === 'int' ? v.dim.constant : v.kind === 'bool' ? Number(v.value) : undefined;
         if (n !== undefined) {
@@ -309,7 +309,7 @@ export function elem(options: Options<ElemType>): ParamSpec<ElemType> {
   });
 }
 
-/** How a parameter begins: `normal(std=0.02)`, `kaiming_normal`, `zeros` … Plain data; `src/tensor/init.ts` computes it. */
+/** How a parameter begins: `normal(std=0.02)`, `kaiming_normal`, `zeros` … LangValue data; `src/tensor/init.ts` computes it. */
 export interface InitSpec {
   readonly init: true;
   readonly kind:

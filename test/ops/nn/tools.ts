@@ -5,7 +5,7 @@ import { type AttrValue, CheckFailure, type OnnxBuilder, type Operator, type Sam
 import { elementCount, type HostTensor, isElemType, type TensorType, typeText } from '../../../src/ir/types.ts';
 import { given } from '../../../src/ops/attrs.ts';
 import type { Layer, LayerBuilder } from '../../../src/ops/define.ts';
-import type { InitSpec, Plain } from '../../../src/ops/params.ts';
+import type { InitSpec, LangValue } from '../../../src/ops/params.ts';
 
 /** `f32[N, 3, 2*H]` */
 export function type(text: string): TensorType {
@@ -90,10 +90,10 @@ export interface Built {
   run(x: readonly HostTensor[], given?: Readonly<Record<string, HostTensor>>): HostTensor;
 }
 
-const int = (n: number): Plain => ({ kind: 'int', dim: Dim.of(n) });
+const int = (n: number): LangValue => ({ kind: 'int', dim: Dim.of(n) });
 
 /** A compile-time value: numbers are ints when whole, use `float(…)` for others; `3x3` is a size, other texts are strings. */
-export function plain(value: number | boolean | string | Dim | Value | readonly number[]): Plain {
+export function plain(value: number | boolean | string | Dim | Value | readonly number[]): LangValue {
   if (typeof value === 'number') return Number.isInteger(value) ? int(value) : { kind: 'float', value };
   if (typeof value === 'boolean') return { kind: 'bool', value };
   if (typeof value === 'string') {

@@ -1,0 +1,168 @@
+/** What a body declares: inputs and outputs of the model, parameters, and renamings of checkpoint tensors. */
+import { elemMismatch } from '../diagnostics/catalogue/shapes.ts';
+import { badMap, duplicateOutput, listOutput, onlyInModel } from '../diagnostics/catalogue/structure.ts';
+import { wrongKind } from '../diagnostics/catalogue/values.ts';
+import { nearest } from '../diagnostics/suggest.ts';
+import { Dim } from '../ir/dim.ts';
+import { elemTypes, isElemType, type TensorType } from '../ir/types.ts';
+import { type InitSpec, isInit, type LangValue } from '../ops/params.ts';
+import type { Expr, Ident, InputStmt, MapStmt, OutputStmt, ParamStmt, TensorTypeNode } from '../parser/ast.ts';
+import { currentValue, evaluateChain, labelText, one } from './chains.ts';
+import type { Context } from './context.ts';
+import { attempt, live } from './failure.ts';
+import { declare } from './names.ts';
+import { parameter } from './nodes.ts';
+import { declaredRange } from './ranges.ts';
+import { type Frame, joinPath } from './scope.ts';
+import { toTensor } from './tensors.ts';
+import { describe, dimValue } from './values.ts';
+
+/** The name an input is known by in the body: its `as`, or its own name when that is one plain word. */
+export function inputName(stmt: InputStmt): Ident | undefined {
+  if (stmt.as) return stmt.as;
+  const [segment, ...more] = stmt.label.segments;
+  const [part, ...parts] = segment?.parts ?? [];
+  return typeof part === 'string' && parts.length === 0 && more.length === 0 ? { name: part, span: stmt.label.span } : undefined;
+}
+
+export function runInput(c: Context, f: Frame, stmt: InputStmt): void {
+  if (!f.model)
+    return c.fail(onlyInModel, f, {
+      span: stmt.span,
+      with: { what: 'input', hint: `take it as a parameter: \`${inputName(stmt)?.name ?? 'x'}: tensor\`` },
+    });
+  const name = labelText(c, f, stmt.label);
+  const type = tensorType(c, f, stmt.type, true);
+  c.spend(c.graph.inputs.length / 8, stmt.span, f);
+  if (c.graph.inputs.some((v) => v.name === name))
+    return c.fail(duplicateOutput, f, { span: stmt.label.span, with: { what: 'input', name } });
+  const before = c.graph.inputs.length;
+  const value: LangValue = { kind: 'tensor', value: c.graph.input(name, type) };
+  attempt(() => setRange(c, f, stmt, { what: 'input', name, type }));
+  const known = inputName(stmt);
+  if (known) declare(c, f, known, value);
+  const untouched = f.it.kind === 'unset' || (f.it.kind === 'tensor' && f.it.value.def.kind === 'input');
+  if (before === 0) f.it = value;
+  else if (untouched) {
+    const names = c.graph.inputs.slice(0, 4).map((v) => v.name ?? '');
+    if (before >= names.length) names.push('…');
+    f.it = {
+      kind: 'unset',
+      why: `${before + 1} inputs (${names.join(', ')}) and none of them named yet`,
+      hint: `begin with one of them: \`${c.graph.inputs[0]?.name ?? 'x'} -> …\``,
+    };
+  }
+}
+
+export function runOutput(c: Context, f: Frame, stmt: OutputStmt): void {
+  if (!f.model)
+    return c.fail(onlyInModel, f, {
+      span: stmt.span,
+      with: { what: 'output', hint: '`return` the value and name it in the model' },
+    });
+  const name = labelText(c, f, stmt.label);
+  const given = stmt.value ? one(c, f, evaluateChain(c, f, stmt.value, true), stmt.value.span) : currentValue(c, f, stmt.span);
+  if (given.kind === 'list' && given.items.some((item) => item.kind === 'tensor')) {
+    return c.fail(listOutput, f, {
+      span: stmt.span,
+      with: { name, found: describe(given), hint: `name each: \`output ${name}.0 = xs[0]\`, or \`concat\` them` },
+    });
+  }
+  const value = toTensor(c, f, given, stmt.span);
+  c.spend(c.graph.outputs.length / 8, stmt.span, f);
+  if (c.graph.outputs.some((o) => o.name === name))
+    return c.fail(duplicateOutput, f, { span: stmt.label.span, with: { what: 'output', name } });
+  c.graph.output(name, value);
+  setRange(c, f, stmt, { what: 'output', name, type: value.type });
+}
+
+export function runParam(c: Context, f: Frame, stmt: ParamStmt): void {
+  const type = tensorType(c, f, stmt.type, false);
+  let init: InitSpec = { init: true, kind: 'zeros' };
+  if (stmt.init) {
+    const value = live(c.evaluate(f, stmt.init));
+    if (value.kind !== 'callable' || !isInit(value.target)) {
+      return c.fail(wrongKind, f, {
+        span: stmt.init.span,
+        with: {
+          what: 'a parameter begins with an initialiser',
+          found: describe(value),
+          expected: 'zeros, ones, fill(v), normal(std), uniform(bound) or kaiming_normal',
+          hint: 'write `= normal(std=0.02)`',
+        },
+      });
+    }
+    init = value.target;
+  }
+  const value = parameter(c, f, joinPath(f.path, stmt.name.name), type.dims, type.elem, init, 'parameter', stmt.span, 'param');
+  declare(c, f, stmt.name, { kind: 'tensor', value });
+}
+
+export function runMap(c: Context, f: Frame, stmt: MapStmt): void {
+  if (!f.model) return c.fail(badMap, f, { span: stmt.span, with: {} });
+  c.maps.push({ from: stmt.from.value, to: stmt.to?.value });
+}
+
+/** A tensor type as written. In an input, a name that means nothing yet is born as a symbol. */
+function tensorType(c: Context, f: Frame, node: TensorTypeNode, symbols: boolean): TensorType {
+  const { name } = node.elem;
+  if (!isElemType(name)) {
+    const near = nearest(name, elemTypes);
+    return c.fail(elemMismatch, f, {
+      span: node.elem.span,
+      with: { name, names: elemTypes.join(', '), hint: near ? `did you mean \`${near}\`?` : 'write `f32[…]`' },
+    });
+  }
+  const dims = node.dims.map((expr) => {
+    if (symbols) for (const ident of freeNames(expr)) bear(c, f, ident);
+    const value = live(c.evaluate(f, expr));
+    const dim = value.kind === 'int' ? value.dim : undefined;
+    if (!dim || dim.upperBound < 0) {
+      return c.fail(wrongKind, f, {
+        span: expr.span,
+        with: {
+          what: 'a dimension is an int of at least 0',
+          found: describe(value),
+          expected: 'a number, a parameter or a symbol',
+          hint: 'write `f32[N, 3, H, W]`',
+        },
+      });
+    }
+    return dim;
+  });
+  return { elem: name, dims };
+}
+
+/** Names in the arithmetic of a dimension. */
+function freeNames(expr: Expr): readonly Ident[] {
+  const out: Ident[] = [];
+  const stack: Expr[] = [expr];
+  while (stack.length > 0) {
+    const e = stack.pop();
+    if (!e) break;
+    if (e.kind === 'name') out.push({ name: e.name, span: e.span });
+    else if (e.kind === 'binary') stack.push(e.left, e.right);
+    else if (e.kind === 'unary') stack.push(e.operand);
+    else if (e.kind === 'paren' && e.chain.links.length === 1) {
+      const [link] = e.chain.links;
+      if (link && (link.kind === 'binary' || link.kind === 'name' || link.kind === 'unary' || link.kind === 'paren'))
+        stack.push(link);
+    }
+  }
+  return out;
+}
+
+function bear(c: Context, f: Frame, name: Ident): void {
+  if (name.name === 'it' || f.env.get(name.name) || f.env.module.items.has(name.name)) return;
+  if (!c.symbols.has(name.name)) c.symbols.set(name.name, name.span);
+  // Symbols belong to the whole model, also when an `each` bears them.
+  let root = f.env;
+  while (root.outer) root = root.outer;
+  root.set(name.name, dimValue(Dim.symbol(name.name)), name.span);
+}
+
+function setRange(c: Context, f: Frame, stmt: InputStmt | OutputStmt, of: Parameters<typeof declaredRange>[3]): void {
+  if (!stmt.range) return;
+  const ranges = of.what === 'input' ? c.graph.inputRanges : c.graph.outputRanges;
+  ranges.set(of.name, declaredRange(c, f, stmt.range, of));
+}

@@ -1,0 +1,290 @@
+/** Layers that run: operands and parameters from the arguments of the call, then the nodes that the layer builds. */
+import { emptyConcat, notRunnable } from '../diagnostics/catalogue/structure.ts';
+import {
+  missingArgument,
+  missingOperand,
+  tooManyArguments,
+  unknownArgument,
+  wrongArgument,
+} from '../diagnostics/catalogue/values.ts';
+import { bug } from '../diagnostics/diagnostic.ts';
+import type { Span } from '../diagnostics/source.ts';
+import { nearest } from '../diagnostics/suggest.ts';
+import { Dim } from '../ir/dim.ts';
+import type { Value } from '../ir/graph.ts';
+import { CheckFailure } from '../ir/operator.ts';
+import { type ElemType, type HostTensor, isFloat } from '../ir/types.ts';
+import type { Layer, LayerBuilder } from '../ops/define.ts';
+import type { LangValue, ParamSpec } from '../ops/params.ts';
+import { operatorByName } from '../ops/registry.ts';
+import { currentValue } from './chains.ts';
+import type { Context } from './context.ts';
+import { Abandon, live } from './failure.ts';
+import { create, guarded, parameter } from './nodes.ts';
+import { finiteScalar, scalar } from './numbers.ts';
+import { type Frame, joinPath, place } from './scope.ts';
+import { toTensor } from './tensors.ts';
+import {
+  describe,
+  type GivenArg,
+  type GivenArgs,
+  type LayerTarget,
+  listValue,
+  type ShortcutTarget,
+  tensorLike,
+} from './values.ts';
+
+export function runLayer(c: Context, f: Frame, target: LayerTarget, span: Span, label: string | undefined): readonly LangValue[] {
+  const { layer } = target;
+  const callSpan = target.span.file === span.file ? span : target.span;
+  const { operandArgs, positional } = splitOperands(layer, target.args);
+  const inner: Frame = { ...f, sequence: undefined };
+  const params = convertParams(c, inner, layer, positional, target.args, callSpan);
+  const operands = operandsOf(c, inner, layer, operandArgs, callSpan);
+  const at = layer.owns(params) && label === undefined && !f.sequence ? place(f, autoName(c, f, layer.name)) : place(f, label);
+  const results = guarded(c, at, layer.name, operands, callSpan, () =>
+    layer.build(layerBuilder(c, at, layer, operands, callSpan), operands, params),
+  );
+  const values = Array.isArray(results) ? (results as readonly Value[]) : [results as Value];
+  return values.map((value) => ({ kind: 'tensor', value }));
+}
+
+/** `identity` and `pad` outside of a shortcut are layers. */
+export function runShortcutLayer(
+  c: Context,
+  f: Frame,
+  { name, layer, args, span: at }: ShortcutTarget,
+  span: Span,
+  label: string | undefined,
+): readonly LangValue[] {
+  if (layer) return runLayer(c, f, { kind: 'layer', layer, args, span: at }, span, label);
+  return c.fail(notRunnable, f, {
+    span,
+    with: {
+      name,
+      found: `\`${name}\` outside a shortcut`,
+      expected: 'a layer, a block or a body',
+      hint: `write \`residual { … } shortcut ${name}\``,
+    },
+  });
+}
+
+/** `conv`, then `conv_1`: the name an unlabelled layer with parameters gets in its scope. */
+function autoName(c: Context, f: Frame, name: string): string {
+  const n = c.count(f.path, name);
+  return n === 0 ? name : `${name}_${n}`;
+}
+
+/** Leading tensors are operands, and so is as much of what follows as the positional parameters cannot take. */
+function splitOperands(layer: Layer, args: GivenArgs): { operandArgs: readonly GivenArg[]; positional: readonly GivenArg[] } {
+  const specs = Object.values(layer.params).filter((s) => s.positional);
+  // A list at the end fills a rest parameter alone: `expand(0, [n])` has an operand before it.
+  const last = args.positional.at(-1)?.value;
+  const filled = args.positional.length > 1 && last?.kind === 'list' && !tensorLike(last);
+  const capacity = specs.some((s) => s.rest) && !filled ? Number.POSITIVE_INFINITY : specs.length;
+  let leading = 0;
+  while (
+    leading < args.positional.length &&
+    leading < layer.operands.max &&
+    tensorLike(args.positional[leading]?.value ?? listValue([]))
+  )
+    leading++;
+  const emptyList =
+    layer.operands.max === Number.POSITIVE_INFINITY &&
+    args.positional[0]?.value.kind === 'list' &&
+    args.positional[0].value.items.length === 0
+      ? 1
+      : 0;
+  // Numbers are operands only where there must be several, or before a list: `relu(3)` is a mistake.
+  const overflow = layer.operands.min > 1 || filled ? args.positional.length - capacity : 0;
+  const count = Math.min(layer.operands.max, Math.max(leading, emptyList, overflow));
+  return { operandArgs: args.positional.slice(0, count), positional: args.positional.slice(count) };
+}
+
+function operandsOf(c: Context, f: Frame, layer: Layer, given: readonly GivenArg[], span: Span): readonly Value[] {
+  const { min, max, names } = layer.operands;
+  const flat: GivenArg[] = [];
+  for (const arg of given) {
+    const value = live(arg.value);
+    // A block may return a list of tensors, which is given element by element.
+    if (value.kind === 'list' && value.items.some(tensorLike))
+      for (const item of value.items) flat.push({ value: item, span: arg.span });
+    else if (value.kind === 'list' && value.items.length === 0) continue;
+    else flat.push(arg);
+  }
+  if (given.length > 0 && flat.length === 0) c.fail(emptyConcat, f, { span, with: { callee: layer.name } });
+  if (flat.length < min && flat.length === min - 1) {
+    const it = currentValue(c, f, span);
+    if (it.kind === 'list' && it.items.some(tensorLike)) flat.unshift(...it.items.map((value) => ({ value, span })));
+    else flat.unshift({ value: it, span });
+  }
+  if (flat.length < min || flat.length > max) {
+    const wanted = names.join(', ');
+    return c.fail(missingOperand, f, {
+      span,
+      with: {
+        callee: layer.name,
+        count: min === max ? `${min} tensor${min === 1 ? '' : 's'}` : `at least ${min} tensors`,
+        found: `${flat.length}`,
+        expected: wanted,
+        hint: `write \`${layer.name}(${names.slice(1).join(', ')}${names.length > 1 ? ', ' : ''}…)\``,
+      },
+    });
+  }
+  // Literals take the element type of the first real tensor.
+  const first = flat.find((arg) => arg.value.kind === 'tensor' || arg.value.kind === 'callable');
+  const known = first ? toTensor(c, f, first.value, first.span) : undefined;
+  return flat.map((arg) => {
+    if (known && arg === first) return known;
+    const literal = arg.value.kind === 'float' || (arg.value.kind === 'int' && arg.value.dim.constant !== undefined);
+    const elem = known && known.type.elem === 'bool' ? literalElem(flat, known, c, f) : known?.type.elem;
+    return toTensor(c, f, arg.value, arg.span, literal ? elem : undefined);
+  });
+}
+
+/** `where(condition, x, 0.0)`: the literal's type is that of the other branch, not of the condition. */
+function literalElem(flat: readonly GivenArg[], condition: Value, c: Context, f: Frame): ElemType | undefined {
+  for (const arg of flat) {
+    if (arg.value.kind !== 'tensor' && arg.value.kind !== 'callable') continue;
+    const value = toTensor(c, f, arg.value, arg.span);
+    if (value !== condition) return value.type.elem;
+  }
+  return undefined;
+}
+
+function convertParams(
+  c: Context,
+  f: Frame,
+  layer: Layer,
+  positional: readonly GivenArg[],
+  args: GivenArgs,
+  span: Span,
+): Readonly<Record<string, unknown>> {
+  const out: Record<string, unknown> = {};
+  const specs = Object.entries(layer.params);
+  const given = new Map<string, GivenArg>();
+  let failed = false;
+  const slots = specs.filter(([name, s]) => s.positional && !args.named.has(name));
+  let next = 0;
+  for (const [name, spec] of slots) {
+    if (next >= positional.length) break;
+    if (spec.rest) {
+      const rest = positional.slice(next);
+      const [first] = rest;
+      given.set(name, {
+        value: rest.length === 1 && first ? first.value : listValue(rest.map((a) => a.value)),
+        span: first?.span ?? span,
+      });
+      next = positional.length;
+    } else {
+      const arg = positional[next++];
+      if (arg) given.set(name, arg);
+    }
+  }
+  const extra = positional[next];
+  if (extra) {
+    const names = slots.map(([name]) => name);
+    c.report(tooManyArguments, f, {
+      span: extra.span,
+      with: {
+        callee: layer.name,
+        found: describe(extra.value),
+        expected: names.length > 0 ? `at most ${names.join(', ')} without a name` : 'no arguments without a name',
+      },
+    });
+    failed = true;
+  }
+  for (const [name, arg] of args.named) {
+    if (name in layer.params) {
+      given.set(name, arg);
+      continue;
+    }
+    const near = nearest(name, Object.keys(layer.params));
+    c.report(unknownArgument, f, {
+      span: arg.span,
+      with: {
+        callee: layer.name,
+        name,
+        expected: Object.keys(layer.params).length > 0 ? `one of ${Object.keys(layer.params).join(', ')}` : 'no named arguments',
+        hint: near ? `did you mean \`${near}=\`?` : `remove \`${name}=\``,
+      },
+    });
+    failed = true;
+  }
+  for (const [name, spec] of specs) {
+    const arg = given.get(name);
+    if (!arg) {
+      if (spec.default) out[name] = spec.default.value;
+      else {
+        c.report(missingArgument, f, {
+          span,
+          with: { callee: layer.name, name, expected: `${spec.type}: ${spec.doc}`, hint: `write \`${layer.name}(${name}=…)\`` },
+        });
+        failed = true;
+      }
+      continue;
+    }
+    const converted = convert(c, f, spec, arg);
+    if (converted.ok) out[name] = converted.value;
+    else {
+      c.report(wrongArgument, f, {
+        span: arg.span,
+        with: {
+          name,
+          callee: layer.name,
+          found: describe(arg.value),
+          expected: converted.expected,
+          hint: convertHint(arg.value, converted.expected, name),
+        },
+      });
+      failed = true;
+    }
+  }
+  if (failed) throw new Abandon();
+  return out;
+}
+
+function convertHint(value: LangValue, expected: string, name: string): string {
+  if (value.kind === 'float' && expected.includes('int'))
+    return `write a whole number, or \`floor(…)\`, \`ceil(…)\`, \`round(…)\``;
+  if (value.kind === 'int' && value.dim.constant === undefined) return 'fix the size in the input type';
+  return `write \`${name}=\` with ${expected}`;
+}
+
+function convert(c: Context, f: Frame, spec: ParamSpec, arg: GivenArg): ReturnType<ParamSpec['convert']> {
+  const value = live(arg.value);
+  const direct = spec.convert(value);
+  if (direct.ok || !spec.type.includes('tensor') || !tensorLike(value)) return direct;
+  return spec.convert({ kind: 'tensor', value: toTensor(c, f, value, arg.span) });
+}
+
+function layerBuilder(c: Context, f: Frame, layer: Layer, operands: readonly Value[], span: Span): LayerBuilder {
+  const float = operands.find((x) => isFloat(x.type.elem))?.type.elem ?? 'f32';
+  return {
+    span,
+    check: (label, holds, found, expected, hint) => {
+      if (!holds) throw new CheckFailure(label, found, expected, hint);
+    },
+    op: (operator, xs, attrs = {}) => create(c, f, operator, xs, attrs, span)[0] ?? bug(`${operator.name} has no result`),
+    ops: (operator, xs, attrs = {}) => create(c, f, operator, xs, attrs, span),
+    weight: (name, dims, init, options) =>
+      parameter(
+        c,
+        f,
+        joinPath(f.path, name),
+        dims.map((d) => (typeof d === 'number' ? Dim.of(d) : d)),
+        options?.elem ?? float,
+        init,
+        options?.role ?? 'parameter',
+        span,
+        layer.name,
+      ),
+    constant: (tensor: HostTensor) => c.graph.constant(c.content.literal(tensor)),
+    scalar: (elem, value) => finiteScalar(c, f, span, elem, value),
+    dimValue: (dim) => {
+      const operator = operatorByName('dim_value');
+      if (dim.constant !== undefined || !operator) return scalar(c, 'i64', dim.constant ?? 0);
+      return create(c, f, operator, [], { dim: [dim] }, span)[0] ?? bug('dim_value has no result');
+    },
+  };
+}

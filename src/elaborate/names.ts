@@ -1,0 +1,160 @@
+/** Names: what is in scope, what the file and the language know, and parameters by their paths. */
+import { constCycle, refusedOperator, shadowing, unknownName, unknownPath } from '../diagnostics/catalogue/names.ts';
+import { wrongKind } from '../diagnostics/catalogue/values.ts';
+import type { Span } from '../diagnostics/source.ts';
+import { nearest } from '../diagnostics/suggest.ts';
+import { isElemType } from '../ir/types.ts';
+import type { InitSpec, LangValue } from '../ops/params.ts';
+import { layerByName, layers, refusedLayers } from '../ops/registry.ts';
+import type { Ident, NameExpr, PathExpr } from '../parser/ast.ts';
+import { builtinNames } from './builtins.ts';
+import { currentValue, labelText } from './chains.ts';
+import type { Context } from './context.ts';
+import { live } from './failure.ts';
+import { Env, type Frame, joinPath, type Module } from './scope.ts';
+import { callable, dimValue, listValue, noArgs, poison, type ShortcutName, shortcutNames, tensorValue } from './values.ts';
+
+/** Binds a name that nothing around it has. */
+export function declare(c: Context, f: Frame, name: Ident, value: LangValue): void {
+  const before = f.env.get(name.name);
+  const item = before ? undefined : f.env.module.items.get(name.name);
+  const span = before?.span ?? item?.item.name.span;
+  if (span)
+    return c.fail(shadowing, f, { span: name.span, notes: [{ span, text: 'the first one is here' }], with: { name: name.name } });
+  f.env.set(name.name, value, name.span);
+}
+
+export const initNames = [
+  'zeros',
+  'ones',
+  'fill',
+  'normal',
+  'uniform',
+  'kaiming_normal',
+  'kaiming_uniform',
+  'xavier_normal',
+  'xavier_uniform',
+] as const;
+
+/** What a name stands for. */
+export function lookUp(c: Context, f: Frame, { name, span }: Pick<NameExpr, 'name' | 'span'>): LangValue {
+  if (name === 'it') return currentValue(c, f, span);
+  const found = f.env.get(name);
+  if (found) {
+    if (c.promises.size > 0) c.spend(c.weightOf(found.value) / 2, span, f);
+    return live(renewed(c, found.value));
+  }
+  const item = f.env.module.items.get(name);
+  if (item) return live(itemValue(c, f, item.item.name.name, item.module, span));
+  const known = knownName(name, span);
+  if (known) return known;
+  return unknown(c, f, name, span);
+}
+
+/** Numbers keep the promises made since they were bound. */
+function renewed(c: Context, value: LangValue): LangValue {
+  if (value.kind === 'int') return value.dim.constant !== undefined ? value : dimValue(c.promised(value.dim));
+  if (value.kind === 'list' && c.promises.size > 0) return listValue(value.items.map((item) => renewed(c, item)));
+  return value;
+}
+
+function knownName(name: string, span: Span): LangValue | undefined {
+  const layer = layerByName(name);
+  const shortcut = shortcutNames.find((s): s is ShortcutName => s === name);
+  if (shortcut) return callable(name, { kind: 'shortcut', name: shortcut, layer, args: noArgs, span });
+  if (layer) return callable(name, { kind: 'layer', layer, args: noArgs, span });
+  if (initNames.some((n) => n === name)) return callable(name, initialiser(name, undefined));
+  if (isElemType(name)) return callable(name, { kind: 'elem' });
+  return undefined;
+}
+
+export function initialiser(name: string, value: number | undefined, mode?: 'fan_in' | 'fan_out'): InitSpec {
+  const kind = initNames.find((n) => n === name) ?? 'zeros';
+  return { init: true, kind, ...(value !== undefined && { value }), ...(mode && { mode }) };
+}
+
+/** Operators of the language that this version does not have: those of detection, whose sizes only the run knows. */
+const notBuilt: ReadonlySet<string> = new Set(['topk', 'nonzero', 'nms', 'multiclass_nms', 'scatter', 'roi_align']);
+
+export function unknown(c: Context, f: Frame, name: string, span: Span): never {
+  const refused = refusedLayers.get(name);
+  if (refused !== undefined) return c.fail(refusedOperator, f, { span, with: { name, hint: refused } });
+  if (notBuilt.has(name)) {
+    return c.fail(unknownName, f, {
+      span,
+      label: 'not in this version',
+      with: { name, hint: `end the model before it: \`${name}\` is not built yet` },
+    });
+  }
+  const after = span.file.text.slice(span.end);
+  const next = /^[ \t]+([A-Za-z_]\w*)\(/.exec(after)?.[1];
+  const near = nearest(name, [
+    ...f.env.names(),
+    ...f.env.module.items.keys(),
+    ...layers.map((l) => l.name),
+    ...builtinNames,
+    ...shortcutNames,
+  ]);
+  const hint =
+    next && (layerByName(next) || f.env.module.items.has(next))
+      ? `did you mean the label \`${name}:\`? write \`${name}: ${next}(…)\``
+      : near
+        ? `did you mean \`${near}\`?`
+        : `declare it: \`let ${name} = …\``;
+  return c.fail(unknownName, f, { span, label: 'not known here', with: { name, hint } });
+}
+
+/** The value of a const, block or model of a file. */
+function itemValue(c: Context, f: Frame, name: string, module: Module, span: Span): LangValue {
+  const entry = module.items.get(name);
+  const item = entry?.item;
+  if (!entry || !item) return unknown(c, f, name, span);
+  if (item.kind === 'block') return callable(name, { kind: 'block', block: item, module: entry.module, args: noArgs, span });
+  if (item.kind === 'model') {
+    return c.fail(wrongKind, f, {
+      span,
+      with: {
+        what: `\`${name}\` is a model, not a block`,
+        found: `model ${name}`,
+        expected: 'a block, which can stand inside others',
+        hint: 'turn what both need into a block',
+      },
+    });
+  }
+  const home = entry.module;
+  const known = home.consts.get(item.name.name);
+  if (known === 'busy') return c.fail(constCycle, f, { span, with: { name } });
+  if (known) return live(known);
+  home.consts.set(item.name.name, 'busy');
+  try {
+    const at: Frame = {
+      ...f,
+      env: new Env(home),
+      it: { kind: 'unset', why: 'a const', hint: 'consts have no tensors' },
+      path: '',
+      sequence: undefined,
+      model: false,
+    };
+    const value = c.nest(span, f, () => c.evaluate(at, item.value));
+    home.consts.set(item.name.name, value);
+    return value;
+  } catch (error) {
+    home.consts.set(item.name.name, poison);
+    throw error;
+  }
+}
+
+/** A parameter by its path, looked up in this scope and outwards. */
+export function parameterAt(c: Context, f: Frame, { label }: PathExpr): LangValue {
+  const path = labelText(c, f, label);
+  const segments = f.path === '' ? [] : f.path.split('.');
+  for (let n = segments.length; n >= 0; n--) {
+    const found = c.parameters.get(joinPath(segments.slice(0, n).join('.'), path));
+    if (found) return tensorValue(found.value);
+  }
+  const near = nearest(path, c.parameters.keys());
+  return c.fail(unknownPath, f, {
+    span: label.span,
+    with: { path, hint: near ? `did you mean \`${near}\`?` : 'create the parameter above its first use' },
+  });
+}

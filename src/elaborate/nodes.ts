@@ -1,0 +1,142 @@
+/** Nodes and parameters of the graph: made at the frame's place in the source, checked, and paid for. */
+import { enormous, layerShape, symbolicParameter, tieMismatch } from '../diagnostics/catalogue/shapes.ts';
+import { duplicatePath } from '../diagnostics/catalogue/structure.ts';
+import { intOverflow } from '../diagnostics/catalogue/values.ts';
+import type { Span } from '../diagnostics/source.ts';
+import { type Dim, DimOverflow, productOf } from '../ir/dim.ts';
+import type { ConstantRole, Node, Origin, Value } from '../ir/graph.ts';
+import { type AttrValue, CheckFailure, type Operator } from '../ir/operator.ts';
+import { type ElemType, isFloat, typeText } from '../ir/types.ts';
+import type { InitSpec } from '../ops/params.ts';
+import { type Context, nodeCost } from './context.ts';
+import { checkFinite } from './numbers.ts';
+import type { Frame } from './scope.ts';
+
+const maxElements = 2 ** 40;
+
+/** Makes a node at the frame's place in the source. A shape that does not fit is reported at `span`. */
+export function makeNode(
+  c: Context,
+  f: Frame,
+  operator: Operator,
+  operands: readonly (Value | undefined)[],
+  attrs: Readonly<Record<string, AttrValue>>,
+  span: Span,
+): readonly Value[] {
+  return guarded(c, f, operator.name, operands, span, () => create(c, f, operator, operands, attrs, span));
+}
+
+export function create(
+  c: Context,
+  f: Frame,
+  operator: Operator,
+  operands: readonly (Value | undefined)[],
+  attrs: Readonly<Record<string, AttrValue>>,
+  span: Span,
+): readonly Value[] {
+  const origin: Origin = { scope: f.path, span, residual: f.residual };
+  c.nodes++;
+  // Nodes have a few operands; a concat of a list has as many as that.
+  c.spend(nodeCost + 4 * Math.max(0, operands.length - 4), span, f);
+  const node = c.graph.create(operator, operands, attrs, origin);
+  checkAttributes(c, f, node, span);
+  for (const { type } of node.results) {
+    // Ranks and the operands of a concat are as large as a list is.
+    c.spend(type.dims.length / 8, span, f);
+    const count = productOf(type.dims).lowerBound;
+    if (count > maxElements) c.fail(enormous, f, { span, with: { found: `${operator.name} gives ${typeText(type)}` } });
+  }
+  return node.results;
+}
+
+/** Numbers among the attributes are used in the type of the first float around. Infinite ones are bounds that are none. */
+function checkAttributes(c: Context, f: Frame, node: Node, span: Span): void {
+  for (const [name, { kind }] of Object.entries(node.op.attrs)) {
+    const value = node.attrs[name];
+    if (kind !== 'float' || typeof value !== 'number' || !Number.isFinite(value)) continue;
+    const elem = [...node.operands, ...node.results].find((one) => one && isFloat(one.type.elem))?.type.elem;
+    if (elem) checkFinite(c, f, span, elem, value);
+  }
+}
+
+/** Turns a failed constraint into a diagnostic at the call, with a note where its operand was made. */
+export function guarded<T>(
+  c: Context,
+  f: Frame,
+  name: string,
+  operands: readonly (Value | undefined)[],
+  span: Span,
+  work: () => T,
+): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof DimOverflow) return c.fail(intOverflow, f, { span, with: { found: error.message } });
+    if (!(error instanceof CheckFailure)) throw error;
+    const notes = operands.flatMap((value) => {
+      const at = value?.producer?.origin.span;
+      return value && at && (at.start !== span.start || at.file !== span.file)
+        ? [{ span: at, text: `gives ${typeText(value.type)}` }]
+        : [];
+    });
+    return c.fail(layerShape, f, {
+      span,
+      notes: notes.slice(-2),
+      with: {
+        layer: name,
+        found: error.found,
+        expected: error.expected,
+        hint: error.hint ?? `rescc explain ${name}`,
+      },
+    });
+  }
+}
+
+/** Creates the parameter at a path, or finds it where weights are shared. */
+export function parameter(
+  c: Context,
+  f: Frame,
+  path: string,
+  dims: readonly Dim[],
+  elem: ElemType,
+  init: InitSpec,
+  role: ConstantRole,
+  span: Span,
+  owner: string,
+): Value {
+  const sizes = dims.map((d) => d.constant);
+  const shape = (): string => `[${dims.map((d) => d.toString()).join(', ')}]`;
+  if (sizes.some((n) => n === undefined)) {
+    const symbol = dims.flatMap((d) => d.symbols())[0] ?? 'the symbol';
+    return c.fail(symbolicParameter, f, {
+      span,
+      with: { path, shape: shape(), hint: `fix \`${symbol}\` in the input type, or pool it away before \`${owner}\`` },
+    });
+  }
+  const known = sizes.map((n) => n ?? 0);
+  if (known.reduce((a, b) => a * b, 1) > maxElements)
+    c.fail(enormous, f, { span, with: { found: `parameter ${path} of shape ${shape()}` } });
+  c.spend(path.length / 256, span, f);
+  const before = c.parameters.get(path);
+  if (before) {
+    if (!f.share) {
+      return c.fail(duplicatePath, f, {
+        span,
+        notes: [{ span: before.span, text: 'the first one is created here' }],
+        with: { path },
+      });
+    }
+    const old = before.value.type;
+    if (old.elem === elem && old.dims.length === dims.length && old.dims.every((d, i) => d === dims[i])) return before.value;
+    return c.fail(tieMismatch, f, {
+      span,
+      notes: [{ span: before.span, text: `created here as ${typeText(old)}` }],
+      with: { path, found: `${elem}${shape()}`, expected: typeText(old) },
+    });
+  }
+  if (init.value !== undefined) checkFinite(c, f, span, elem, init.value);
+  const value = c.graph.constant(c.content.initial(path, known, elem, init), role, path);
+  c.parameters.set(path, { value, span });
+  if (init.byDepth) c.ownInits.set(value, { path, dims: known, elem, init });
+  return value;
+}
