@@ -10,7 +10,8 @@ export { type EquivalenceOptions, type EquivalenceReport, type Rewrite, verifyOp
 export { npyBytes, parseNpy } from './runtime/npy.ts';
 export type { Provider } from './runtime/provider.ts';
 export { type Ranked, type RunOptions, type RunResult, runModel, topK } from './runtime/run.ts';
-export { type VerifyOptions, type VerifyReport, verifyModel } from './runtime/verify.ts';
+export { type VerifyOptions, verifyModel } from './runtime/verify.ts';
+export type { VerifyReport } from './runtime/verify-report.ts';
 export { verifyTable } from './runtime/verify-table.ts';
 
 /** The content of a constant of a graph, in float64, row-major: what `verifyModel` asks for. Reports a checkpoint that cannot be read by `DiagnosticError`. */

@@ -7,7 +7,7 @@ import { type HostTensor, typeText } from '../ir/types.ts';
 import { availableProviders } from '../runtime/available.ts';
 import { filesByInput, loadInput, type Noticed, signaturesOf } from '../runtime/load.ts';
 import { isProvider, type Provider, providers } from '../runtime/provider.ts';
-import type { VerifyReport } from '../runtime/verify.ts';
+import type { VerifyReport } from '../runtime/verify-report.ts';
 import { type OutputFlags, wholeNumber } from './options.ts';
 import { report, say } from './output.ts';
 

@@ -10,11 +10,11 @@
 
 import { notAtThisOpset, sizeOnlyTheRunKnows, unknownOpset } from '../diagnostics/catalogue/codegen.ts';
 import { bug, DiagnosticError, Sink, unreachable } from '../diagnostics/diagnostic.ts';
+import { declarationsOf } from '../ir/declarations.ts';
 import { Dim, type DimNode } from '../ir/dim.ts';
 import type { Graph, Node, Origin, Use, Value } from '../ir/graph.ts';
 import type { OnnxAttr, OnnxBuilder } from '../ir/operator.ts';
 import { defaultOpset, irVersionOf, maxOpset, minOpset } from '../ir/opset.ts';
-import { declarationsOf } from '../ir/ranges.ts';
 import type { Target } from '../ir/target.ts';
 import { type ElemType, elementCount, type ForeignType, type HostTensor, type TensorType } from '../ir/types.ts';
 import { elementText } from '../ir/wide.ts';

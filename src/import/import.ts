@@ -16,11 +16,12 @@ import {
 } from '../diagnostics/catalogue/import.ts';
 import { bug, fail } from '../diagnostics/diagnostic.ts';
 import { memorySource } from '../io/bytes.ts';
+import { type Declarations, declarationKeys, readDeclarations } from '../ir/declarations.ts';
 import { Dim, parseDim } from '../ir/dim.ts';
 import type { ForeignAttribute, LazyBytes } from '../ir/foreign.ts';
 import { Graph, hostOf, type Node, type Origin, type Value } from '../ir/graph.ts';
 import type { AttrValue, Operator } from '../ir/operator.ts';
-import { type Declarations, declarationKeys, rangeProblem, readDeclarations, type ValueRange } from '../ir/ranges.ts';
+import { rangeProblem, type ValueRange } from '../ir/ranges.ts';
 import { type ElemType, foreignTypeOf, type HostTensor, isFloat, type TensorType } from '../ir/types.ts';
 import { tensorOfIntegers } from '../ir/wide.ts';
 import { inferResults } from '../onnx/infer/infer.ts';

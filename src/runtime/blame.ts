@@ -8,7 +8,7 @@ import { type RuntimeDefect, runtimeDefects } from '../ops/runtime-defects.ts';
 import { errorText, exponent, type OutputError } from './compare.ts';
 import { type Provider, runtimeVersion } from './provider.ts';
 import { type Suspect, suspectText } from './suspects.ts';
-import type { VerifyRun } from './verify.ts';
+import type { VerifyRun } from './verify-report.ts';
 
 /** `onnxruntime-node 1.30.0, provider webgpu (SwiftShader Device)` */
 export function runtimeText(provider: Provider, adapter?: string): string {

@@ -44,16 +44,8 @@ import { Judge, unstable } from './judge.ts';
 import { RuntimeProcess } from './provider.ts';
 import { openSession, type Placement, type Provider, type Session } from './session.ts';
 import { withThreads } from './threads.ts';
-import {
-  companions,
-  materialised,
-  rank,
-  signedCases,
-  type VerifyCase,
-  type VerifyReport,
-  type VerifyRun,
-  watched,
-} from './verify.ts';
+import { companions, materialised, rank, signedCases, watched } from './verify.ts';
+import type { VerifyCase, VerifyReport, VerifyRun } from './verify-report.ts';
 
 /** A rewrite, as the passes count them. */
 export interface Rewrite {

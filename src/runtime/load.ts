@@ -3,9 +3,10 @@ import { imageFormat, inputMisfit, inputNames } from '../diagnostics/catalogue/r
 import { type Diagnostic, fail } from '../diagnostics/diagnostic.ts';
 import { memorySource } from '../io/bytes.ts';
 import { fileSource } from '../io/node/file-source.ts';
+import { type Declarations, readDeclarations } from '../ir/declarations.ts';
 import { Dim, parseDim } from '../ir/dim.ts';
 import type { Graph } from '../ir/graph.ts';
-import { type Declarations, rangeProblem, readDeclarations } from '../ir/ranges.ts';
+import { rangeProblem } from '../ir/ranges.ts';
 import type { HostTensor, TensorType } from '../ir/types.ts';
 import { readOnnxMetadata } from '../onnx/metadata.ts';
 import { decodeImage, type ImageOptions, imageFormatOf, imageInput, readBytes, takesImages } from './images.ts';

@@ -3,8 +3,9 @@
  */
 import { inputMisfit, labelsBroken, notClasses, pictureClipped } from '../diagnostics/catalogue/runtime.ts';
 import { bug, type Diagnostic, fail, makeDiagnostic } from '../diagnostics/diagnostic.ts';
+import { readDeclarations } from '../ir/declarations.ts';
 import type { Graph } from '../ir/graph.ts';
-import { channelAxis, rangeText, readDeclarations, type ValueRange } from '../ir/ranges.ts';
+import { channelAxis, rangeText, type ValueRange } from '../ir/ranges.ts';
 import { type HostTensor, isFloat, typeText } from '../ir/types.ts';
 import { integersOf, isWideElem, tensorOfIntegers } from '../ir/wide.ts';
 import { clippedBy, pngFiles, readBytes, takesImages, usualRange } from './images.ts';

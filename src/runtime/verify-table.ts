@@ -4,7 +4,7 @@ import { isFloat } from '../ir/types.ts';
 import { exponent, type OutputError } from './compare.ts';
 import { bindingsText } from './inputs.ts';
 import { suspectText } from './suspects.ts';
-import type { VerifyReport, VerifyRun } from './verify.ts';
+import type { VerifyReport, VerifyRun } from './verify-report.ts';
 
 function worst(run: VerifyRun): OutputError | undefined {
   return [...run.outputs].sort((a, b) => Number(a.ok) - Number(b.ok) || b.relative - a.relative)[0];

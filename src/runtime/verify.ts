@@ -8,10 +8,10 @@
  */
 import { emitOnnx } from '../codegen/emit.ts';
 import * as catalogue from '../diagnostics/catalogue/runtime.ts';
-import { type Diagnostic, DiagnosticError, fail, Sink } from '../diagnostics/diagnostic.ts';
+import { DiagnosticError, fail, Sink } from '../diagnostics/diagnostic.ts';
 import type { Graph, Value } from '../ir/graph.ts';
 import type { Target } from '../ir/target.ts';
-import type { ElemType, HostTensor } from '../ir/types.ts';
+import type { HostTensor } from '../ir/types.ts';
 import type { OnnxModel } from '../onnx/onnx.ts';
 import { onnxBytes } from '../onnx/write.ts';
 import { EvaluationError, evaluateGraph, evaluateNode } from '../ops/reference.ts';
@@ -24,9 +24,10 @@ import { Judge } from './judge.ts';
 import { signaturesOf } from './load.ts';
 import { type AskedShapes, askedSizes, checkAsked, withSizes } from './promises.ts';
 import { type Provider, RuntimeProcess } from './provider.ts';
-import { type LeftNode, openSession, type Placement } from './session.ts';
+import { openSession, type Placement } from './session.ts';
 import { findSuspects, type Suspect } from './suspects.ts';
 import { withThreads } from './threads.ts';
+import type { VerifyCase, VerifyReport, VerifyRun } from './verify-report.ts';
 
 /** What `verifyModel` compares, on which providers and inputs. */
 export interface VerifyOptions {
@@ -60,51 +61,6 @@ export interface VerifyOptions {
   readonly target?: Target | undefined;
   /** Called before each step, with a few words. */
   readonly progress?: ((step: string) => void) | undefined;
-}
-
-/** One set of inputs. */
-export interface VerifyCase {
-  readonly name: 'fixed' | 'smallest' | 'next odd' | 'negative' | 'positive' | 'scaled' | 'found' | 'given' | 'free';
-  readonly bindings: Bindings;
-  readonly inputs: ReadonlyMap<string, HostTensor>;
-  readonly referenceMs: number;
-}
-
-export interface VerifyRun {
-  readonly case: VerifyCase['name'];
-  readonly provider: Provider;
-  readonly adapter: string | undefined;
-  readonly graph: 'before' | 'after';
-  /** What the table calls the graph: `-O0` or the level of the passes. */
-  readonly level: string;
-  readonly optimizer: 'off' | 'all';
-  /** Nodes that onnxruntime ran, after its own fusions. */
-  readonly nodes: number;
-  readonly left: readonly LeftNode[];
-  readonly outputs: readonly OutputError[];
-  readonly runMs: number;
-  readonly ok: boolean;
-  /** In the table, where neither `ok` nor `off` says it. */
-  readonly verdict?: string | undefined;
-}
-
-/** Every run with its errors against the float64 reference, and the verdict. */
-export interface VerifyReport {
-  readonly ok: boolean;
-  readonly seed: number;
-  readonly precision: ElemType;
-  readonly cases: readonly VerifyCase[];
-  readonly runs: readonly VerifyRun[];
-  /** Where the optimised graph leaves the source; see `findSuspects`. Empty unless looked for. */
-  readonly suspects: readonly Suspect[];
-  /** Why not, when not ok: RES0810 and RES0811. */
-  readonly diagnostics: readonly Diagnostic[];
-  /** What the runs are compared with, where it is not the reference alone. */
-  readonly against?: string;
-  /** What the table says below the runs. */
-  readonly notes?: readonly string[];
-  /** Parts of the model that no run exercised, a line each: taps that meet padding alone, weights of channels that are always 0. */
-  readonly degenerate?: readonly string[];
 }
 
 /** Every constant of a graph, held for the reference, which asks for them synchronously. */

@@ -336,6 +336,21 @@ describe('no input breaks it', () => {
     );
     expect(right).toBeGreaterThan(20);
   });
+  test('what failed gives no message a second time, whatever reads it', () => {
+    const uses = [
+      'v',
+      'v(3)',
+      'conv(v, 1x1)',
+      'let w = v + 1',
+      'x[v]',
+      'repeat v { relu }',
+      'if v { relu }',
+      'conv(4, 1x1, init=v)',
+      'v -> relu',
+    ];
+    for (const use of uses)
+      expect(codes(`model M { input x: f32[N, 4, 8, 8]  let v = nowhere\n ${use}\n output y = x }`), use).toEqual(['RES0101']);
+  });
   test('recursion, repetition and nesting end', () => {
     expect(codes('block A { B }  block B { A }  model M { input x: f32[N]  A  output y }')).toEqual(['RES0414']);
     expect(codes('block A { { { { residual { residual { A } } } } } }  model M { input x: f32[N]  A  output y }')).toEqual([

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { cloneGraph } from '../../src/ir/clone.ts';
+import { declarationsOf, readDeclarations } from '../../src/ir/declarations.ts';
 import { Dim } from '../../src/ir/dim.ts';
 import { Graph } from '../../src/ir/graph.ts';
 import { printGraph } from '../../src/ir/print.ts';
-import { channelAxis, declarationsOf, fittingRange, rangeProblem, readDeclarations } from '../../src/ir/ranges.ts';
+import { channelAxis, fittingRange, rangeProblem } from '../../src/ir/ranges.ts';
 import type { ElemType, TensorType } from '../../src/ir/types.ts';
 import { complaints, read } from './support.ts';
 
