@@ -102,7 +102,7 @@ function isPartOfSum(node: Node): boolean {
 }
 
 /** A pass may have made something else of the addition, such as a difference. */
-const isTerm = ({ op, origin }: Node): boolean => origin.isTerm === true && op.name === 'add';
+const isTerm = ({ op, origin }: Node): boolean => origin.isTerm === true && op.inRow !== undefined;
 
 /** What a Sum of the file adds up, from the left as ONNX does; undefined where no more than one addition is left of it. */
 function termsOf(node: Node): readonly (Use | undefined)[] | undefined {
@@ -316,7 +316,8 @@ class Emitter implements OnnxBuilder {
     const operands = (terms ?? node.slots).map((use) => use && this.#operand(use.value, node, use.index));
     let results: readonly Key[];
     try {
-      results = terms ? [this.node('Sum', operands, {}, node.y.type)] : node.op.lower(this, node, operands);
+      const { inRow } = node.op;
+      results = terms && inRow ? [this.node(inRow, operands, {}, node.y.type)] : node.op.lower(this, node, operands);
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       results = node.results.map((y) => this.#result(y.type).key);

@@ -34,6 +34,24 @@ export interface OperandSpec {
   readonly optional?: boolean;
   /** Only the last: any number of operands, at least one. */
   readonly variadic?: boolean;
+  /** [low, high), from which random numbers are taken where the operator asks more of them than their type says: roots, logarithms, variances, divisors. */
+  readonly range?: NumberRange;
+  /** Its elements are indices along the axis of another operand that an attribute names. */
+  readonly indexes?: { readonly operand: number; readonly axis: string };
+}
+
+/** [low, high) */
+export interface NumberRange {
+  readonly low: number;
+  readonly high: number;
+}
+
+/** A window that slides over the spatial axes of [N, C, ...grid]: per axis its taps, the step between windows, the distance between taps; begins, then ends. */
+export interface WindowAttrs {
+  readonly kernel: readonly number[];
+  readonly stride: readonly number[];
+  readonly dilation: readonly number[];
+  readonly pads: readonly number[];
 }
 
 /** Thrown by a shape rule; the caller knows the span and turns it into a diagnostic, or drops the rewrite. */
@@ -165,6 +183,12 @@ export interface AxesMoved {
 export type Axes = 'free' | 'unknown' | ((attrs: Attrs, place: readonly number[]) => AxesMoved | undefined);
 
 /**
+ * Numbers at which the function changes: those of the other operands (`operands`: minimum, maximum, comparisons), or those that the attributes say. Not all of them
+ * need to be said.
+ */
+export type Thresholds = 'operands' | 'no' | 'unknown' | ((attrs: Attrs) => readonly number[]);
+
+/**
  * What passes, the import and the verifier may rely on. Every operator states every fact, or that it is unknown: `src/ops/traits.ts` has a helper for each family.
  * test/ops/traits.test.ts tries each in numbers, also those that are denied, which need a sample that shows it.
  */
@@ -195,6 +219,10 @@ export interface Traits {
   readonly axes: Axes;
   /** Changes the grid by more than a `stride` attribute says: transposed conv, resize, pixel shuffle. */
   readonly resamples: Fact;
+  /** Where its function changes, so that a proof has numbers on both sides. */
+  readonly thresholds: Thresholds;
+  /** The axis of the first operand that is summed with weights, which the second operand holds. */
+  readonly contracts: number | 'no' | 'unknown';
   /** Two equal nodes must not be merged: random operators, and all foreign ones. */
   readonly random: boolean;
   /** Whether it may be computed ahead where its operands are constants. */
@@ -204,6 +232,12 @@ export interface Traits {
 /** Whether an operator may be computed ahead. */
 export function isFoldable({ traits }: Operator): boolean {
   return traits.foldable;
+}
+
+/** Whether all results are numbers of the operands: moved, or in another element type. */
+export function keepsNumbers({ traits }: Operator): boolean {
+  const { moves, elementwise, handsOn } = traits;
+  return (moves !== 'no' && moves !== 'unknown') || (elementwise === true && handsOn === true);
 }
 
 /** The graph-facing facet of an operator. */
@@ -228,6 +262,15 @@ export interface Operator {
   evaluateWide?(operands: readonly (HostTensor | undefined)[], attrs: Attrs): readonly HostTensor[];
   /** A foreign operator on constants. Throws `CheckFailure`, labelled as `EvaluationRefusal` is. Rounds as `evaluate` does. */
   evaluateConstants?(operands: readonly (HostTensor | undefined)[]): readonly HostTensor[];
+  /** The window that slides over the first operand; `weight` has the sizes of the second, which hold the kernel where no attribute does. */
+  window?(attrs: Attrs, weight: readonly number[]): WindowAttrs;
+  /**
+   * Of operators whose discrete result hangs on which of two numbers is larger: how far apart those are that decided element `at` of the result, where one run
+   * came to `chosen` and another to `expected`.
+   */
+  margin?(operands: readonly HostTensor[], attrs: Attrs, at: number, chosen: number, expected: number): number;
+  /** The ONNX operator that says a row of it in one node: `Sum` of additions. */
+  readonly inRow?: string;
   /** Multiply-adds of one evaluation; absent means none worth counting. */
   cost?(node: Node): Dim;
   /** Writes the node as ONNX; returns a value name per result. */

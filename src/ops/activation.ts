@@ -282,6 +282,7 @@ export const clamp = defineOperator({
     idempotent: true,
     involution: false,
     sign: ({ attrs }) => (numberAttr(attrs, 'min') >= 0 ? 'always' : numberAttr(attrs, 'max') >= 0 ? 'all' : 'no'),
+    thresholds: (attrs) => [numberAttr(attrs, 'min'), numberAttr(attrs, 'max')],
   }),
   infer(context: InferContext) {
     const { operands, attrs } = context;

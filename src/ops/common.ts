@@ -1,4 +1,5 @@
 /** What operator definitions share: reading attributes and operands, axes, NumPy broadcasting of types and of numbers, integer ranges. */
+import { outside } from '../diagnostics/at.ts';
 import { bug } from '../diagnostics/diagnostic.ts';
 import { Dim } from '../ir/dim.ts';
 import { factOf } from '../ir/elem.ts';
@@ -237,6 +238,21 @@ export function broadcastTo(x: HostTensor, dims: readonly number[]): Float64Arra
     else data.fill(x.data[i] ?? 0, at, at + count);
   });
   return data;
+}
+
+/** The element of x that element `at` of a result of these sizes is made from, to which x broadcasts. */
+export function elementAt(x: HostTensor, dims: readonly number[], at: number): number {
+  let rest = at;
+  let stride = 1;
+  let place = 0;
+  for (let back = 1; back <= dims.length; back++) {
+    const size = dims[dims.length - back] ?? outside();
+    const own = x.dims[x.dims.length - back];
+    if (own !== undefined && own !== 1) place += (rest % size) * stride;
+    stride *= own ?? 1;
+    rest = Math.floor(rest / size);
+  }
+  return x.data[place] ?? outside();
 }
 
 /** Row-major strides. */

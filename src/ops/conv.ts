@@ -7,7 +7,7 @@
  */
 import { Dim, productOf } from '../ir/dim.ts';
 import type { Node, Value } from '../ir/graph.ts';
-import type { AttrSpec, Attrs, Check, InferContext, OnnxAttr, SampleSource } from '../ir/operator.ts';
+import type { AttrSpec, Attrs, Check, InferContext, OnnxAttr, SampleSource, WindowAttrs } from '../ir/operator.ts';
 import { elementCount, type HostTensor, type TensorType, typeText } from '../ir/types.ts';
 import { checkFloats, checkVector, given, numberAttr, numbersAttr } from './attrs.ts';
 import { defineLayer, defineOperator, type LayerBuilder } from './define.ts';
@@ -21,7 +21,6 @@ import {
   spreadAxes,
   spreadPads,
   transposedCount,
-  type WindowAttrs,
   type Windows,
   windowExtent,
   windowGrid,
@@ -86,7 +85,7 @@ export const conv = defineOperator({
     { name: 'bias', doc: '[out]', optional: true },
   ],
   attrs: windowAttrs,
-  traits: linearTraits,
+  traits: { ...linearTraits, contracts: 1 },
   infer(context: InferContext) {
     const { operands, attrs } = context;
     const x = given(operands, 0);
@@ -109,6 +108,7 @@ export const conv = defineOperator({
     const weight = given(operands, 1);
     return [convolve(x, weight, operands[2], attrs)];
   },
+  window: (attrs, weight) => windowOf(weight.slice(2), attrs),
   cost: (node) => productOf([...node.y.type.dims, ...given(node.operands, 1).type.dims.slice(1)]),
   lower(b, node, operands) {
     if (b.target !== 'webgpu' || !convOfTriples.concerns(node)) return [b.node('Conv', operands, onnxWindow(node), node.y.type)];
@@ -223,7 +223,7 @@ export const convTranspose = defineOperator({
     pads: { kind: 'pads', default: 0, min: 0, doc: 'elements cut off in front of and behind every spatial axis' },
     output_pad: { kind: 'axes', default: 0, min: 0, doc: 'elements added behind every spatial axis of the result' },
   },
-  traits: { ...linearTraits, resamples: true },
+  traits: { ...linearTraits, resamples: true, contracts: 1 },
   infer(context: InferContext) {
     const { operands, attrs } = context;
     const x = given(operands, 0);

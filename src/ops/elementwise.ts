@@ -3,10 +3,30 @@
  * Both operands have one element type: nothing is promoted silently. ONNX Add-13 … Where-9.
  */
 import { bug } from '../diagnostics/diagnostic.ts';
-import { type Check, CheckFailure, type InferContext, type Operator, type SampleSource } from '../ir/operator.ts';
+import {
+  type Attrs,
+  type Check,
+  CheckFailure,
+  type InferContext,
+  type NumberRange,
+  type Operator,
+  type SampleSource,
+} from '../ir/operator.ts';
 import { type ElemType, type HostTensor, isFloat, typeText } from '../ir/types.ts';
 import { given } from './attrs.ts';
-import { broadcastDims, checkFloat, checkNumeric, checkSameElem, map1, map2, map3, sampleDims, wrapAll } from './common.ts';
+import {
+  broadcastDims,
+  broadcastShape,
+  checkFloat,
+  checkNumeric,
+  checkSameElem,
+  elementAt,
+  map1,
+  map2,
+  map3,
+  sampleDims,
+  wrapAll,
+} from './common.ts';
 import { defineLayer, defineOperator, type Layer, type LayerBuilder, type LayerOperands, layerOf } from './define.ts';
 import * as portable from './math.ts';
 import { type BroadcastingFacts, broadcastingTraits, type FunctionFacts, functionTraits } from './traits.ts';
@@ -23,6 +43,9 @@ interface BinarySpec {
   readonly accepts: Accepts;
   /** The result is bool. */
   readonly compares?: boolean;
+  /** Random numbers of the second operand. */
+  readonly range?: NumberRange;
+  readonly inRow?: string;
   readonly traits: BroadcastingFacts;
   /** The same for 64-bit integers of any size. */
   readonly wide?: WideBinary;
@@ -49,7 +72,7 @@ function binary(spec: BinarySpec): Operator {
     onnx: [spec.onnx],
     operands: [
       { name: 'x', doc: 'the first tensor' },
-      { name: 'y', doc: 'the second tensor, of the same element type' },
+      { name: 'y', doc: 'the second tensor, of the same element type', ...(spec.range && { range: spec.range }) },
     ],
     attrs: {},
     traits: broadcastingTraits(spec.traits),
@@ -72,9 +95,18 @@ function binary(spec: BinarySpec): Operator {
       return [{ elem, dims, data: wrapAll(elem, data) }];
     },
     ...(spec.wide && { evaluateWide: wideBinary(spec.wide) }),
+    ...(spec.compares && { margin: comparisonMargin }),
+    ...(spec.inRow !== undefined && { inRow: spec.inRow }),
     lower: (builder, node, operands) => [builder.node(spec.onnx, operands, {}, node.y.type)],
     sample: (source) => ({ operands: spec.sample(source, sampleShapes(source)), attrs: {} }),
   });
+}
+
+/** How far the two elements are apart that made element `at` of a comparison. */
+function comparisonMargin([a, b]: readonly HostTensor[], _attrs: Attrs, at: number): number {
+  if (!a || !b) return bug('a comparison takes two operands');
+  const dims = broadcastShape(a.dims, b.dims);
+  return Math.abs(elementAt(a, dims, at) - elementAt(b, dims, at));
 }
 
 /** Floats mostly, integers sometimes; onnxruntime has kernels for both. */
@@ -102,6 +134,7 @@ export const add = binary({
   onnx: 'Add',
   summary: 'x + y',
   accepts: 'numbers',
+  inRow: 'Sum',
   traits: { commutative: true, homogeneous: 'no', keepsZero: false, sign: 'all' },
   f: sameForAll((a, b) => a + b),
   wide: (a, b) => a + b,
@@ -152,6 +185,7 @@ export const div = binary({
   onnx: 'Div',
   summary: 'x / y; between integers without the fraction (truncated towards 0)',
   accepts: 'numbers',
+  range: { low: 1, high: 4 },
   traits: { commutative: false, homogeneous: 'any', keepsZero: true, sign: 'all' },
   f: (elem) => (isFloat(elem) ? (a, b) => a / b : divideIntegers),
   wide: divideWide,
@@ -177,7 +211,7 @@ export const min = binary({
   onnx: 'Min',
   summary: 'The smaller of x and y',
   accepts: 'numbers',
-  traits: { commutative: true, homogeneous: 'no', keepsZero: false, sign: 'all' },
+  traits: { commutative: true, homogeneous: 'no', keepsZero: false, sign: 'all', thresholds: 'operands' },
   f: sameForAll(Math.min),
   wide: wideMin,
   sample: numbers,
@@ -188,7 +222,7 @@ export const max = binary({
   onnx: 'Max',
   summary: 'The larger of x and y',
   accepts: 'numbers',
-  traits: { commutative: true, homogeneous: 'no', keepsZero: false, sign: 'all' },
+  traits: { commutative: true, homogeneous: 'no', keepsZero: false, sign: 'all', thresholds: 'operands' },
   f: sameForAll(Math.max),
   wide: wideMax,
   sample: numbers,
@@ -216,7 +250,7 @@ export const less = binary({
   summary: 'Whether x < y',
   accepts: 'numbers',
   compares: true,
-  traits: { commutative: false, homogeneous: 'no', keepsZero: false, sign: 'always' },
+  traits: { commutative: false, homogeneous: 'no', keepsZero: false, sign: 'always', thresholds: 'operands' },
   f: sameForAll((a, b) => (a < b ? 1 : 0)),
   wide: (a, b) => a < b,
   sample: numbers,
@@ -228,7 +262,7 @@ export const lessEqual = binary({
   summary: 'Whether x ≤ y',
   accepts: 'numbers',
   compares: true,
-  traits: { commutative: false, homogeneous: 'no', keepsZero: false, sign: 'always' },
+  traits: { commutative: false, homogeneous: 'no', keepsZero: false, sign: 'always', thresholds: 'operands' },
   f: sameForAll((a, b) => (a <= b ? 1 : 0)),
   wide: (a, b) => a <= b,
   sample: numbers,
@@ -240,7 +274,7 @@ export const greater = binary({
   summary: 'Whether x > y',
   accepts: 'numbers',
   compares: true,
-  traits: { commutative: false, homogeneous: 'no', keepsZero: false, sign: 'always' },
+  traits: { commutative: false, homogeneous: 'no', keepsZero: false, sign: 'always', thresholds: 'operands' },
   f: sameForAll((a, b) => (a > b ? 1 : 0)),
   wide: (a, b) => a > b,
   sample: numbers,
@@ -252,7 +286,7 @@ export const greaterEqual = binary({
   summary: 'Whether x ≥ y',
   accepts: 'numbers',
   compares: true,
-  traits: { commutative: false, homogeneous: 'no', keepsZero: false, sign: 'always' },
+  traits: { commutative: false, homogeneous: 'no', keepsZero: false, sign: 'always', thresholds: 'operands' },
   f: sameForAll((a, b) => (a >= b ? 1 : 0)),
   wide: (a, b) => a >= b,
   sample: numbers,
@@ -289,6 +323,8 @@ interface UnarySpec {
   readonly wide?: WideUnary;
   readonly low?: number;
   readonly high?: number;
+  /** Random numbers of the operand, where not all that samples have are defined. */
+  readonly range?: NumberRange;
 }
 
 function unary(spec: UnarySpec): Operator {
@@ -296,7 +332,7 @@ function unary(spec: UnarySpec): Operator {
     name: spec.name,
     summary: spec.summary,
     onnx: [spec.onnx],
-    operands: [{ name: 'x', doc: 'the tensor' }],
+    operands: [{ name: 'x', doc: 'the tensor', ...(spec.range && { range: spec.range }) }],
     attrs: {},
     traits: functionTraits(spec.traits),
     infer(context: InferContext) {
@@ -358,6 +394,7 @@ export const log = unary({
   accepts: 'floats',
   traits: { homogeneous: 'no', keepsZero: false, idempotent: false, involution: false, sign: 'no' },
   f: portable.log,
+  range: { low: 0.1, high: 2 },
   low: 0.1,
   high: 5,
 });
@@ -368,6 +405,7 @@ export const sqrt = unary({
   accepts: 'floats',
   traits: { homogeneous: 'no', keepsZero: true, idempotent: false, involution: false, sign: 'always' },
   f: Math.sqrt,
+  range: { low: 0.1, high: 2 },
   low: 0.1,
   high: 5,
 });

@@ -6,7 +6,7 @@ import { integerTooLarge } from '../diagnostics/catalogue/weights.ts';
 import { BugError, DiagnosticError } from '../diagnostics/diagnostic.ts';
 import { DimOverflow } from '../ir/dim.ts';
 import { elemFacts } from '../ir/elem.ts';
-import { type Attrs, CheckFailure, type Operator } from '../ir/operator.ts';
+import { type Attrs, CheckFailure, keepsNumbers, type Operator } from '../ir/operator.ts';
 import { elementCount, type HostTensor } from '../ir/types.ts';
 import { disagreement } from './agreement.ts';
 import { evaluateExactly } from './wide.ts';
@@ -31,10 +31,6 @@ function isWalkable({ dims, data }: HostTensor): boolean {
   return data.length > 0 || elementCount(dims.filter((d) => d !== 0)) <= longestWalk;
 }
 
-/** Operators whose results are elements of their operands, or rounded on purpose. */
-const isHandedOn = ({ name, traits }: Operator): boolean =>
-  name === 'cast' || (traits.moves !== 'no' && traits.moves !== 'unknown');
-
 /**
  * Whether an element of 16 bits would be rounded to 0, to fewer bits than its type has, or to infinity. onnxruntime computes such types in f32 from cast
  * to cast, so that √(1e-5 · 1e-5) is 1e-5 there, and 0 where the product was rounded.
@@ -52,26 +48,25 @@ function leavesRange({ elem, data }: HostTensor): boolean {
 /** Steps of a window over a constant: elements times taps. */
 const mostSteps = 2 ** 28;
 
-/** Taps that an attribute asks for are looked at one by one, however few of them meet an element. */
-function isAffordable(operands: readonly (HostTensor | undefined)[], { kernel }: Attrs): boolean {
-  if (typeof kernel !== 'object') return true;
-  const taps = kernel.reduce<number>((product, k) => product * Number(k), 1);
-  return taps * Math.max(1, operands[0]?.data.length ?? 0) <= mostSteps;
+/** The taps of a window are looked at one by one, however few of them meet an element. */
+function isAffordable(op: Operator, [x, weight]: readonly (HostTensor | undefined)[], attrs: Attrs): boolean {
+  if (!op.window) return true;
+  return elementCount(op.window(attrs, weight?.dims ?? []).kernel) * Math.max(1, x?.data.length ?? 0) <= mostSteps;
 }
 
 /** The results of an operator on known operands, attributes without symbols. */
 export function evaluateConstant(op: Operator, operands: readonly (HostTensor | undefined)[], attrs: Attrs): Evaluation {
   if (operands.some((x) => x && !isWalkable(x)))
     return { kind: 'refused', condition: 'held', why: `${op.name} of no elements along an axis beyond 2^24` };
-  if (!isAffordable(operands, attrs))
-    return { kind: 'refused', condition: 'held', why: `${op.name} over a window beyond 2^28 steps` };
   try {
+    if (!isAffordable(op, operands, attrs))
+      return { kind: 'refused', condition: 'held', why: `${op.name} over a window beyond 2^28 steps` };
     const row = disagreement(op.name, operands, attrs);
     if (row) return { kind: 'refused', condition: 'agreed', why: `${row.name}: ${row.when}` };
     const results = op.evaluateConstants?.(operands) ?? evaluateExactly(op, operands, attrs);
     if (!results.every((y) => y.dims.every(Number.isSafeInteger) && y.data.length === elementCount(y.dims)))
       return { kind: 'refused', condition: 'held', why: `${op.name} of another size` };
-    if (!isHandedOn(op) && results.some(leavesRange))
+    if (!keepsNumbers(op) && results.some(leavesRange))
       return { kind: 'refused', condition: 'held', why: `${op.name} outside of the normal numbers of ${results[0]?.elem}` };
     return { kind: 'value', results };
   } catch (error) {

@@ -13,7 +13,11 @@ export const gather = defineOperator({
   onnx: ['Gather'],
   operands: [
     { name: 'x', doc: 'the tensor' },
-    { name: 'indices', doc: 'i64 or i32 of any shape, which takes the place of the axis; −1 is the last' },
+    {
+      name: 'indices',
+      doc: 'i64 or i32 of any shape, which takes the place of the axis; −1 is the last',
+      indexes: { operand: 0, axis: 'axis' },
+    },
   ],
   attrs: { axis: { kind: 'int', default: 0, doc: 'the axis along which to pick' } },
   traits: movingTraits({ keepsOrder: false, handsOn: false, axes: 'unknown', idempotent: 'unknown', involution: 'unknown' }),

@@ -23,7 +23,7 @@ export const linear = defineOperator({
     { name: 'bias', doc: '[out]', optional: true },
   ],
   attrs: {},
-  traits: linearTraits,
+  traits: { ...linearTraits, contracts: -1 },
   infer(context: InferContext) {
     const { operands } = context;
     const x = given(operands, 0);
@@ -87,7 +87,7 @@ export const matmul = defineOperator({
     { name: 'b', doc: '[..., k, n], or [k]' },
   ],
   attrs: {},
-  traits: { ...linearTraits, homogeneous: 'any', keepsZero: true, sign: 'all' },
+  traits: { ...linearTraits, homogeneous: 'any', keepsZero: true, sign: 'all', contracts: -1 },
   infer(context: InferContext) {
     const { operands } = context;
     const a = given(operands, 0);

@@ -43,7 +43,7 @@ export const batchnorm = defineOperator({
     { name: 'weight', doc: '[C]' },
     { name: 'bias', doc: '[C]' },
     { name: 'running_mean', doc: '[C]' },
-    { name: 'running_var', doc: '[C]' },
+    { name: 'running_var', doc: '[C]', range: { low: 0.1, high: 2 } },
   ],
   attrs: { eps: epsAttr },
   traits: normTraits,

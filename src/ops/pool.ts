@@ -11,7 +11,7 @@
 import { Dim } from '../ir/dim.ts';
 import { elemFacts } from '../ir/elem.ts';
 import type { Node, Value } from '../ir/graph.ts';
-import type { AttrSpec, Attrs, InferContext, OnnxAttr, SampleSource } from '../ir/operator.ts';
+import type { AttrSpec, Attrs, InferContext, OnnxAttr, SampleSource, WindowAttrs } from '../ir/operator.ts';
 import { type ElemType, elementCount, type HostTensor, isFloat, type TensorType, typeText } from '../ir/types.ts';
 import { boolAttr, checkFloats, given, numbersAttr } from './attrs.ts';
 import { defineLayer, defineOperator, type LayerBuilder } from './define.ts';
@@ -24,7 +24,6 @@ import {
   spatialAxes,
   spreadAxes,
   spreadPads,
-  type WindowAttrs,
   type Windows,
   windowCount,
   windowExtent,
@@ -152,6 +151,7 @@ export const maxpool = defineOperator({
       }),
     ];
   },
+  window: windowOf,
   lower(b, node, operands) {
     const w = windowOf(node.attrs);
     const axes = w.kernel.length;
@@ -218,6 +218,7 @@ export const avgpool = defineOperator({
       }),
     ];
   },
+  window: windowOf,
   lower(b, node, operands) {
     const w = windowOf(node.attrs);
     const count_include_pad = { kind: 'int', value: boolAttr(node.attrs, 'count_include_pad') ? 1 : 0 } as const;

@@ -2,6 +2,7 @@
  * Reductions over axes, arg max and running sums. ONNX ReduceSum-13, ReduceMean/Max/Min/Prod-13 and -18 (the axes moved from an attribute to an
  * input), ArgMax-13, CumSum-14. Without axes all of them; axes vanish unless `keepdims`, as in PyTorch.
  */
+import { at as element } from '../diagnostics/at.ts';
 import { bug } from '../diagnostics/diagnostic.ts';
 import { Dim } from '../ir/dim.ts';
 import type { Node } from '../ir/graph.ts';
@@ -255,6 +256,13 @@ export const argmax: Operator = defineOperator({
       }
     }
     return [{ elem: 'i64', dims: reducedDims(x.dims, [axis], boolAttr(attrs, 'keepdims'), 1), data }];
+  },
+  margin([x], attrs, at, chosen, expected) {
+    const { dims, data } = given([x], 0);
+    const { size, inner } = aroundAxis(dims, axisIn(numberAttr(attrs, 'axis'), dims.length));
+    if (!(chosen >= 0 && chosen < size)) return Infinity;
+    const start = Math.floor(at / inner) * size * inner + (at % inner);
+    return Math.abs(element(data, start + expected * inner) - element(data, start + chosen * inner));
   },
   evaluateWide(operands, attrs) {
     // Of the ranks of the elements, which order them as they are ordered.

@@ -19,36 +19,44 @@ export const unknownTraits: Traits = {
   handsOn: 'unknown',
   axes: 'unknown',
   resamples: 'unknown',
+  thresholds: 'unknown',
+  contracts: 'unknown',
   random: false,
   foldable: true,
 };
 
 /** What differs between functions of one number. */
-export type FunctionFacts = Pick<Traits, 'homogeneous' | 'keepsZero' | 'idempotent' | 'involution' | 'sign'>;
+export type FunctionFacts = Pick<Traits, 'homogeneous' | 'keepsZero' | 'idempotent' | 'involution' | 'sign'> &
+  Partial<Pick<Traits, 'thresholds'>>;
 
 /** A function of every element for itself. */
 export const functionTraits = (own: FunctionFacts): Traits => ({
   elementwise: true,
   channelwise: true,
   commutative: 'unknown',
+  thresholds: 'unknown',
   ...own,
   moves: 'no',
   keepsOrder: false,
   handsOn: false,
   axes: 'free',
   resamples: false,
+  contracts: 'no',
   random: false,
   foldable: true,
 });
 
 /** What differs between functions of several numbers. */
-export type BroadcastingFacts = Pick<Traits, 'commutative' | 'homogeneous' | 'keepsZero' | 'sign'>;
+export type BroadcastingFacts = Pick<Traits, 'commutative' | 'homogeneous' | 'keepsZero' | 'sign'> &
+  Partial<Pick<Traits, 'thresholds'>>;
 
 /** A function of the elements that stand at one place of several operands. */
 export const broadcastingTraits = (own: BroadcastingFacts): Traits => ({
   elementwise: true,
   channelwise: true,
+  thresholds: 'unknown',
   ...own,
+  contracts: 'no',
   idempotent: 'unknown',
   involution: 'unknown',
   moves: 'no',
@@ -74,6 +82,8 @@ export const movingTraits = (own: MovingFacts): Traits => ({
   moves: 'first',
   ...own,
   resamples: false,
+  thresholds: 'no',
+  contracts: 'no',
   random: false,
   foldable: true,
 });
@@ -92,6 +102,8 @@ export const gatheringTraits = (own: GatheringFacts): Traits => ({
   involution: 'unknown',
   moves: 'no',
   keepsOrder: false,
+  thresholds: 'unknown',
+  contracts: 'unknown',
   random: false,
   foldable: true,
 });

@@ -5,7 +5,7 @@
  */
 import { Dim } from '../ir/dim.ts';
 import type { Value } from '../ir/graph.ts';
-import type { Check } from '../ir/operator.ts';
+import type { Check, WindowAttrs } from '../ir/operator.ts';
 import { type TensorType, typeText } from '../ir/types.ts';
 import type { LayerBuilder } from './define.ts';
 
@@ -28,14 +28,6 @@ export function transposedCount(size: Dim, reach: number, stride: number, cut: n
     .minus(1)
     .times(stride)
     .plus(reach - cut);
-}
-
-export interface WindowAttrs {
-  readonly kernel: readonly number[];
-  readonly stride: readonly number[];
-  readonly dilation: readonly number[];
-  /** Begins, then ends. */
-  readonly pads: readonly number[];
 }
 
 /** The grid of windows. A grid that is smaller than the window for every value of its symbols fails the check. */

@@ -2,6 +2,7 @@
  * Sizes and inputs at which a proof touches what it is about. A window over a grid smaller than itself has taps that meet nothing but padding,
  * whatever they weigh; a threshold that no number comes near is none. What cannot be reached is named degenerate.
  */
+import { at } from '../diagnostics/at.ts';
 import { unlessOverflow } from '../ir/dim.ts';
 import type { Graph, Node, Value } from '../ir/graph.ts';
 import { statsOf } from '../ir/stats.ts';
@@ -48,18 +49,12 @@ interface Axis {
 function windowAxes(graph: Graph): readonly Axis[] {
   const out: Axis[] = [];
   for (const node of graph.nodes()) {
-    const { name } = node.op;
-    if (name !== 'conv' && name !== 'maxpool' && name !== 'avgpool') continue;
-    const numbers = (key: string): readonly number[] => {
-      const value = node.attrs[key];
-      if (typeof value === 'number') return Array.from({ length: 3 }, () => value);
-      return Array.isArray(value) ? value.map(Number) : [];
-    };
-    const kernel = name === 'conv' ? (node.operand(1)?.type.dims.slice(2) ?? []).map((d) => d.constant ?? 1) : numbers('kernel');
-    const [stride, dilation, pads] = [numbers('stride'), numbers('dilation'), numbers('pads')];
-    kernel.forEach((taps, i) => {
+    const weight = node.operand(1)?.type.dims.map((d) => d.constant ?? 1) ?? [];
+    const window = node.op.window?.(node.attrs, weight);
+    window?.kernel.forEach((taps, i) => {
       if (taps === 1) return;
-      out.push({ node, axis: i + 2, taps, stride: stride[i] ?? 1, dilation: dilation[i] ?? 1, begin: pads[i] ?? 0 });
+      const { stride, dilation, pads } = window;
+      out.push({ node, axis: i + 2, taps, stride: at(stride, i), dilation: at(dilation, i), begin: at(pads, i) });
     });
   }
   return out;
@@ -156,9 +151,10 @@ export class Coverage {
 
   /** Looks at a node of the reference evaluation. */
   node(node: Node, operands: readonly (HostTensor | undefined)[], results: ReturnType<typeof evaluateNode>): void {
-    const axis = channelAxis(node);
+    const axis = node.op.traits.contracts;
     const [x] = operands;
-    if (axis !== undefined && x && node.operand(0)?.def.kind !== 'constant') this.#lives(node, x, axis);
+    if (typeof axis === 'number' && node.operand(1)?.def.kind === 'constant' && x && node.operand(0)?.def.kind !== 'constant')
+      this.#lives(node, x, axis);
     const threshold = thresholdOf(node, operands);
     if (threshold) this.#compared(node, threshold);
     for (const y of node.results) {
@@ -223,35 +219,18 @@ function placeOf(node: Node): string {
   return node.origin.scope === '' ? node.op.name : node.origin.scope;
 }
 
-/** The axis of the first operand that the weight is summed along, of operators with a weight. */
-function channelAxis(node: Node): number | undefined {
-  if (node.operand(1)?.def.kind !== 'constant') return undefined;
-  switch (node.op.name) {
-    case 'conv':
-    case 'conv_transpose':
-      return 1;
-    case 'linear':
-    case 'matmul':
-      return -1;
-    default:
-      return undefined;
-  }
-}
-
-const comparing: ReadonlySet<string> = new Set(['clamp', 'min', 'max', 'less', 'less_equal', 'greater', 'greater_equal']);
-
 /** A number that decides what becomes of the elements of a tensor: of a clip, a minimum or maximum, a comparison. */
 function thresholdOf(
   node: Node,
   operands: readonly (HostTensor | undefined)[],
 ): { readonly x: HostTensor; readonly at: number } | undefined {
-  if (!comparing.has(node.op.name)) return undefined;
+  const { thresholds } = node.op.traits;
+  if (thresholds === 'no' || thresholds === 'unknown') return undefined;
   const constant = (value: Value | undefined): boolean => value?.def.kind === 'constant';
   const x = operands.find((_, i) => node.operand(i) && !constant(node.operand(i)));
   const limits = operands.filter((tensor, i) => tensor && constant(node.operand(i)) && tensor.data.length === 1);
-  const numbers = [...limits.map((tensor) => tensor?.data[0]), node.attrs.min, node.attrs.max].filter(
-    (v): v is number => typeof v === 'number' && Number.isFinite(v) && Math.abs(v) < 3e38,
-  );
+  const said = thresholds === 'operands' ? limits.flatMap((tensor) => tensor?.data[0] ?? []) : thresholds(node.attrs);
+  const numbers = said.filter((v) => Number.isFinite(v) && Math.abs(v) < 3e38);
   const at = numbers.reduce<number | undefined>(
     (most, v) => (most === undefined || Math.abs(v) > Math.abs(most) ? v : most),
     undefined,

@@ -8,9 +8,11 @@ import { fail } from '../diagnostics/diagnostic.ts';
 import type { Dim } from '../ir/dim.ts';
 import { elemFacts } from '../ir/elem.ts';
 import type { Graph, Node, Value } from '../ir/graph.ts';
+import { keepsNumbers, type NumberRange } from '../ir/operator.ts';
 import { channelAxis, type ValueRange } from '../ir/ranges.ts';
 import { roundTo } from '../ir/round.ts';
 import { type ElemType, elementCount, type HostTensor, isFloat, type TensorType, typeText } from '../ir/types.ts';
+import { numberDemands, type ShapeOperand, shapeOperands, type TableDemand } from '../onnx/operand-numbers.ts';
 
 export type Bindings = ReadonlyMap<string, number>;
 
@@ -274,7 +276,7 @@ export function randomInputs(
 }
 
 /** The part of a range that has the sign; the range where it has none. */
-function signed(range: Range | undefined, sign: RandomOptions['sign']): Range | undefined {
+function signed(range: NumberRange | undefined, sign: RandomOptions['sign']): NumberRange | undefined {
   if (!range || !sign) return range;
   const part = sign === 'negative' ? { ...range, high: Math.min(0, range.high) } : { ...range, low: Math.max(0, range.low) };
   return part.low < part.high ? part : range;
@@ -302,76 +304,6 @@ function noTensor(name: string, found: string): never {
   });
 }
 
-/** [low, high) */
-interface Range {
-  readonly low: number;
-  readonly high: number;
-}
-
-/** Operators that hand elements of their first operand on as they are; foreign ones by the name of their ONNX operator. */
-const passing: ReadonlySet<string> = new Set([
-  'identity',
-  'cast',
-  'reshape',
-  'flatten',
-  'transpose',
-  'slice',
-  'squeeze',
-  'unsqueeze',
-  'expand',
-  'concat',
-  'split',
-  'gather',
-  'tile',
-]);
-
-/** Where an operator asks more of numbers than their type says, by operator and operand: roots, logarithms, variances, counts. */
-const asked: ReadonlyMap<string, Range> = new Map([
-  ['sqrt 0', { low: 0.1, high: 2 }],
-  ['log 0', { low: 0.1, high: 2 }],
-  ['batchnorm 4', { low: 0.1, high: 2 }],
-  ['div 1', { low: 1, high: 4 }],
-  ['mod 1', { low: 1, high: 4 }],
-  ['asin 0', { low: -1, high: 1 }],
-  ['acos 0', { low: -1, high: 1 }],
-  ['atanh 0', { low: -0.9, high: 0.9 }],
-  ['acosh 0', { low: 1, high: 3 }],
-  ['loop 0', { low: 1, high: 4 }],
-  ['batchnormalization 4', { low: 0.1, high: 2 }],
-  ['topk 1', { low: 1, high: 2 }],
-  ['tile 1', { low: 1, high: 3 }],
-  ['constantofshape 0', { low: 1, high: 4 }],
-  ['resize 2', { low: 1, high: 3 }],
-  ['onehot 1', { low: 2, high: 6 }],
-  ['nonmaxsuppression 2', { low: 1, high: 4 }],
-  ['nonmaxsuppression 3', { low: 0.2, high: 0.8 }],
-  ['nonmaxsuppression 4', { low: 0.2, high: 0.8 }],
-  ['dropout 1', { low: 0, high: 0.9 }],
-]);
-
-/** Which operand holds the table, and which of its axes (all of them where nothing is said) an index goes along. */
-interface Table {
-  readonly operand: number;
-  readonly axis?: number;
-  readonly low?: number;
-}
-
-/** Foreign operators that index: by operator and operand. */
-const tables: ReadonlyMap<string, Table> = new Map([
-  ['gather 1', { operand: 0 }],
-  ['gatherelements 1', { operand: 0 }],
-  ['gathernd 1', { operand: 0 }],
-  ['scatter 1', { operand: 0 }],
-  ['scatterelements 1', { operand: 0 }],
-  ['scatternd 1', { operand: 0 }],
-  ['reversesequence 1', { operand: 0, low: 1 }],
-  ['lstm 4', { operand: 0, axis: 0, low: 1 }],
-  ['gru 4', { operand: 0, axis: 0, low: 1 }],
-  ['rnn 4', { operand: 0, axis: 0, low: 1 }],
-  ['embedlayernormalization 0', { operand: 2, axis: 0 }],
-  ['embedlayernormalization 1', { operand: 4, axis: 0 }],
-]);
-
 function sizesOf(value: Value | undefined, bindings: Bindings): readonly number[] | undefined {
   if (!value || value.type.foreign) return undefined;
   const sizes = value.type.dims.map((dim) => dim.evaluate(bindings));
@@ -392,21 +324,16 @@ function asShape(user: Node, index: number, bindings: Bindings): readonly number
   const from = sizesOf(user.operand(0), bindings);
   if (!to) return undefined;
   const ratio = from && from.length === to.length ? to.map((size, axis) => size / (from[axis] ?? 1)) : undefined;
-  switch (`${user.op.foreign?.opType} ${index}`) {
-    case 'Reshape 1':
-    case 'Expand 1':
-    case 'ConstantOfShape 0':
-    case 'Resize 3':
+  switch (shapeOperand(user, index)) {
+    case 'sizes':
       return to;
-    case 'Resize 2':
-    case 'Upsample 1':
-    case 'Tile 1':
+    case 'factors':
       return ratio;
-    case 'Unsqueeze 1':
+    case 'new axes':
       return from && newAxes(from, to);
-    case 'Squeeze 1':
+    case 'old axes':
       return from && newAxes(to, from);
-    case 'Split 1': {
+    case 'parts': {
       const parts = user.results.map((y) => sizesOf(y, bindings));
       const axis = from?.findIndex((size, i) => size !== to[i]) ?? -1;
       return parts.map((part) => part?.[axis] ?? from?.[0] ?? 0);
@@ -427,11 +354,41 @@ function newAxes(short: readonly number[], long: readonly number[]): readonly nu
   return out;
 }
 
+/** What operand `index` of a node says of the shape of its result. */
+function shapeOperand({ op }: Node, index: number): ShapeOperand | undefined {
+  return op.foreign && shapeOperands[op.foreign.opType]?.[index];
+}
+
+/** What a node asks of the numbers of its operand `index`, and whether its results are those numbers. */
+function demandOf(
+  { op, attrs }: Node,
+  index: number,
+): { readonly range?: NumberRange | undefined; readonly indexes?: TableDemand | undefined; readonly passes: boolean } {
+  if (op.foreign) {
+    const { passes, operands } = numberDemands[op.foreign.opType] ?? {};
+    const demand = operands?.[index];
+    const table = demand && 'operand' in demand ? demand : undefined;
+    const range = demand && !('operand' in demand) ? demand : undefined;
+    return {
+      range,
+      indexes: table,
+      passes: passes === 'all' || (passes === 'first' && index === 0),
+    };
+  }
+  const { range, indexes } = op.operands[Math.min(index, op.operands.length - 1)] ?? {};
+  const axis = indexes && attrs[indexes.axis];
+  return {
+    range,
+    indexes: indexes && { operand: indexes.operand, axis: typeof axis === 'number' ? axis : 0 },
+    passes: keepsNumbers(op) && (index === 0 || op.traits.moves === 'all'),
+  };
+}
+
 /** What the readers of an input ask of its numbers: the smallest table that it indexes, or a range that every reader is defined on. */
-function rangeOf(input: Value, bindings: Bindings): Range | undefined {
+function rangeOf(input: Value, bindings: Bindings): NumberRange | undefined {
   let rows: number | undefined;
   let low = 0;
-  let range: Range | undefined;
+  let range: NumberRange | undefined;
   const least = (table: Value | undefined, axis: number | undefined): void => {
     if (table?.type.foreign) return;
     const dims = table?.type.dims ?? [];
@@ -445,18 +402,12 @@ function rangeOf(input: Value, bindings: Bindings): Range | undefined {
   const work = [input];
   for (let value = work.pop(); value; value = work.pop()) {
     for (const { user, index } of value.uses) {
-      const foreign = user.op.foreign?.opType.toLowerCase();
-      const operator = foreign ?? user.op.name;
-      const key = `${operator} ${index}`;
-      range ??= asked.get(key);
-      const table = foreign === undefined ? undefined : tables.get(key);
-      if (user.op.name === 'gather' && index === 1) {
-        const { axis } = user.attrs;
-        least(user.operand(0), typeof axis === 'number' ? axis : 0);
-      } else if (table) {
-        least(user.operand(table.operand), table.axis);
-        low = Math.max(low, table.low ?? 0);
-      } else if (passing.has(operator) && (index === 0 || operator === 'concat')) {
+      const { range: asked, indexes, passes } = demandOf(user, index);
+      range ??= asked;
+      if (indexes) {
+        least(user.operand(indexes.operand), indexes.axis);
+        low = Math.max(low, indexes.low ?? 0);
+      } else if (passes) {
         for (const y of user.results) {
           if (seen.has(y)) continue;
           seen.add(y);

@@ -3,7 +3,9 @@
  * set of inputs and only where something exceeds the ordinary bounds: eight times the largest error n of those runs is allowed to everybody.
  * Beyond n = 1/20 the type holds too little of the output to say anything about it; the graphs are then compared in float64 alone.
  */
+import { at } from '../diagnostics/at.ts';
 import type { Graph, Node, Value } from '../ir/graph.ts';
+import { keepsNumbers, type Operator } from '../ir/operator.ts';
 import { roundTo } from '../ir/round.ts';
 import { type HostTensor, isFloat } from '../ir/types.ts';
 import { EvaluationError, evaluateGraph, evaluateNode } from '../ops/reference.ts';
@@ -148,22 +150,17 @@ export class Judge {
   #excused(found: OutputError, node: Node, y: HostTensor, allowed: number): OutputError {
     const exact = this.#operands();
     const values = this.#rounded().values;
-    const [a, b] = node.operands.map((value) => value && exact.get(value));
+    const operands = node.operands.flatMap((value) => (value && exact.get(value)) ?? []);
     const expected = this.#reference.get(found.name);
-    if (!a || !expected) return found;
+    if (!node.op.margin || operands.length < node.operands.length || !expected) return found;
     const largest = (t: HostTensor): number => t.data.reduce((m, v) => Math.max(m, Math.abs(v)), 0);
     const moved = node.operands.reduce((m, value) => Math.max(m, (value && values.get(value)) ?? 0), 0);
-    const near = Math.max(allowed * Math.max(largest(a), b ? largest(b) : 0), 8 * moved);
+    const near = Math.max(allowed * Math.max(...operands.map(largest)), 8 * moved);
     let excused = 0;
     let unequal = 0;
     for (let i = 0; i < y.data.length; i++) {
       if (y.data[i] === expected.data[i]) continue;
-      const margin =
-        node.op.name === 'argmax'
-          ? argmaxMargin(node, a, i, y.data[i] ?? 0, expected.data[i] ?? 0)
-          : b
-            ? comparisonMargin(a, b, expected.dims, i)
-            : Infinity;
+      const margin = node.op.margin(operands, node.attrs, i, at(y.data, i), at(expected.data, i));
       if (margin <= 2 * near) excused++;
       else unequal++;
     }
@@ -186,47 +183,14 @@ function roundingConstants(): typeof evaluateNode {
   };
 }
 
-/** Operators whose discrete result hangs on which of two numbers is larger. */
-const deciding: ReadonlySet<string> = new Set(['argmax', 'less', 'less_equal', 'greater', 'greater_equal']);
-/** Operators that hand elements on in the same order. */
-const passing: ReadonlySet<string> = new Set(['identity', 'cast', 'reshape', 'squeeze', 'unsqueeze']);
-
 /** The argmax or comparison that an output is made of, with nothing but reshaping behind it. */
 function decidedBy(graph: Graph, name: string): Node | undefined {
   let value = graph.outputs.find((output) => output.name === name)?.value;
-  while (value?.producer && passing.has(value.producer.op.name)) value = value.producer.operand(0);
+  while (value?.producer && keepsOrderedNumbers(value.producer.op)) value = value.producer.operand(0);
   const node = value?.producer;
-  return node && deciding.has(node.op.name) ? node : undefined;
+  return node?.op.margin ? node : undefined;
 }
 
-/** How much the element chosen by the reference exceeds the one chosen by the run. */
-function argmaxMargin(node: Node, x: HostTensor, at: number, chosen: number, expected: number): number {
-  const attr = node.attrs.axis;
-  const axis = typeof attr === 'number' ? (attr < 0 ? attr + x.dims.length : attr) : 0;
-  const size = x.dims[axis] ?? 1;
-  if (!(chosen >= 0 && chosen < size)) return Infinity;
-  const inner = x.dims.slice(axis + 1).reduce((n, d) => n * d, 1);
-  const start = Math.floor(at / inner) * size * inner + (at % inner);
-  return Math.abs((x.data[start + expected * inner] ?? 0) - (x.data[start + chosen * inner] ?? 0));
-}
-
-function comparisonMargin(a: HostTensor, b: HostTensor, dims: readonly number[], at: number): number {
-  return Math.abs((a.data[broadcastIndex(a.dims, dims, at)] ?? 0) - (b.data[broadcastIndex(b.dims, dims, at)] ?? 0));
-}
-
-/** The element of a tensor that element `at` of the broadcast result is made from. */
-function broadcastIndex(from: readonly number[], to: readonly number[], at: number): number {
-  let rest = at;
-  let stride = 1;
-  let out = 0;
-  for (let axis = to.length - 1; axis >= 0; axis--) {
-    const size = to[axis] ?? 1;
-    const index = rest % size;
-    rest = Math.floor(rest / size);
-    const own = from[axis - (to.length - from.length)];
-    if (own === undefined) continue;
-    if (own !== 1) out += index * stride;
-    stride *= own;
-  }
-  return out;
-}
+/** Hands numbers on in the same order, perhaps in another element type. */
+const keepsOrderedNumbers = (op: Operator): boolean =>
+  keepsNumbers(op) && (op.traits.keepsOrder === true || op.traits.elementwise === true);

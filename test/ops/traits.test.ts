@@ -135,7 +135,9 @@ function movesOnly(use: Use, how: 'first' | 'all' | 'filled'): boolean | undefin
   return found.every((y, r) => y.data.every((v, i) => Object.is(v, sources[there[r]?.data[i] ?? -1] ?? value)));
 }
 
-const checks: Readonly<Record<Exclude<keyof Traits, 'homogeneous' | 'sign' | 'moves' | 'axes' | 'foldable'>, Check>> = {
+const checks: Readonly<
+  Record<Exclude<keyof Traits, 'homogeneous' | 'sign' | 'moves' | 'axes' | 'thresholds' | 'contracts' | 'foldable'>, Check>
+> = {
   elementwise(use) {
     const y = only(use);
     const operands = use.operands.filter((x) => x !== undefined);
@@ -242,6 +244,116 @@ describe.each(operators.map((op) => [op.name, op] as const))('%s', (_, op) => {
       expect(found).toContain(true);
       expect(found).not.toContain(false);
     } else if (found.length > 0) expect(found).toContain(false);
+  });
+
+  it('thresholds', () => {
+    const { thresholds } = op.traits;
+    if (thresholds === 'unknown') return;
+    // Away from a threshold the function is straight over a step as short as this; at one it bends or jumps.
+    const h = 2 ** -20;
+    const bends = (use: Use, x: number): boolean => {
+      const [a, b, c] = [x - h, x, x + h].map(
+        (v) => run(onFirst(use, (t) => map(t, () => v)))?.results[0]?.data[0] ?? Number.NaN,
+      );
+      return Math.abs(Number(a) - 2 * Number(b) + Number(c)) > 0.01 * h;
+    };
+    for (const use of uses) {
+      if (!use.operands[0] || !isFloat(use.operands[0].elem) || !run(use)?.results.every((y) => y.data.length > 0)) continue;
+      if (thresholds === 'no') {
+        const x = use.operands[0].data[0];
+        if (x !== undefined && !op.operands[0]?.variadic) expect(bends(use, x)).toBe(false);
+      } else if (thresholds === 'operands') {
+        for (const at of [-1.5, 0.25])
+          expect(bends({ ...use, operands: use.operands.map((x) => x && map(x, () => at)) }, at)).toBe(true);
+      } else {
+        const { node } = concreteNode(op, use);
+        for (const at of thresholds(node.attrs)) if (Number.isFinite(at)) expect(bends(use, at)).toBe(true);
+      }
+    }
+  });
+
+  it('contracts', () => {
+    const { contracts } = op.traits;
+    if (typeof contracts !== 'number') return;
+    let sure = 0;
+    for (const use of uses.slice(0, 40)) {
+      const [x, weight] = use.operands;
+      if (!x || !weight || !isFloat(x.elem)) continue;
+      const axis = contracts < 0 ? contracts + x.dims.length : contracts;
+      const size = x.dims[axis] ?? 1;
+      if (size === 1) continue;
+      const inner = elementCount(x.dims.slice(axis + 1));
+      // Of a single index along the axis only one in `size` of the weights can matter.
+      const one = onFirst(use, (t) => map(t, (v, i) => (Math.floor(i / inner) % size === 0 ? v : 0)));
+      const base = only(one);
+      const matter = Array.from(weight.data, (_, k) => {
+        const other = { ...weight, data: weight.data.map((v, i) => (i === k ? v + 1 : v)) };
+        return !same(only({ ...one, operands: one.operands.map((t, i) => (i === 1 ? other : t)) }), base);
+      }).filter((moved) => moved).length;
+      expect(matter).toBeLessThanOrEqual(weight.data.length / size);
+      if (matter > 0) sure++;
+    }
+    expect(sure).toBeGreaterThan(3);
+  });
+
+  it('range', () => {
+    for (const [i, { range }] of op.operands.entries()) {
+      if (!range) continue;
+      const within = (low: number, high: number): readonly (readonly HostTensor[] | undefined)[] =>
+        uses.slice(0, 40).map(
+          (use, n) =>
+            run({
+              ...use,
+              operands: use.operands.map((x, k) =>
+                x && k === i ? map(x, (_, j) => low + (((j + n) % 7) / 7) * (high - low)) : x,
+              ),
+            })?.results,
+        );
+      const finite = (results: readonly HostTensor[] | undefined): boolean =>
+        results?.every((y) => y.data.every(Number.isFinite)) ?? false;
+      expect(within(range.low, range.high).every(finite)).toBe(true);
+      // Random numbers without it would not do.
+      expect(within(0, 0).every(finite) && within(-2, -1).every(finite)).toBe(false);
+    }
+  });
+
+  it('margin', () => {
+    if (!op.margin) return;
+    let decided = 0;
+    for (const use of uses.slice(0, 60)) {
+      const y = only(use);
+      const operands = use.operands.filter((x) => x !== undefined);
+      if (!y || !isFloat(operands[0]?.elem ?? 'bool')) continue;
+      const { attrs } = concreteNode(op, use).node;
+      const apart = Array.from(y.data, (v, at) => {
+        const others = y.elem === 'bool' ? [1 - v] : [0, 1, 2, 3, 4, 5].filter((k) => k !== v);
+        return Math.min(...others.map((chosen) => op.margin?.(operands, attrs, at, chosen, v) ?? Number.NaN));
+      });
+      // Who moves all elements by less than half of what decides turns no result over.
+      const least = Math.min(...apart);
+      if (!(least > 0) || least === Infinity) continue;
+      decided++;
+      for (const turn of [0, 1]) {
+        const moved = operands.map((x, k) => map(x, (v, i) => v + ((i + k + turn) % 2 === 0 ? 0.49 : -0.49) * least));
+        expect(same(only({ ...use, operands: moved }), y)).toBe(true);
+      }
+    }
+    expect(decided).toBeGreaterThan(3);
+  });
+
+  it('window', () => {
+    if (!op.window) return;
+    for (const use of uses) {
+      const ran = run(use);
+      if (!ran) continue;
+      const { kernel, stride, dilation, pads } = op.window(ran.node.attrs, use.operands[1]?.dims ?? []);
+      const grid = use.operands[0]?.dims.slice(2) ?? [];
+      const places = grid.map((size, i) => {
+        const [taps, step, apart] = [kernel[i] ?? 0, stride[i] ?? 0, dilation[i] ?? 0];
+        return Math.floor((size + (pads[i] ?? 0) + (pads[i + grid.length] ?? 0) - (taps - 1) * apart - 1) / step) + 1;
+      });
+      expect(ran.results[0]?.dims.slice(2)).toEqual(places);
+    }
   });
 
   it('homogeneous', () => {
