@@ -7,7 +7,7 @@ import { parametersOf } from '../checkpoint/bind.ts';
 import { elemFacts } from '../ir/elem.ts';
 import type { Graph } from '../ir/graph.ts';
 import { elemBytes, elementCount } from '../ir/types.ts';
-import { utf8Size, WireWriter } from '../onnx/wire-writer.ts';
+import { utf8Size, WireWriter } from '../onnx/wire.ts';
 import { type StopSignal, tensorPieces } from '../onnx/write.ts';
 import type { WeightExpr } from '../tensor/expr.ts';
 import { exprOf, sourcesOf } from '../tensor/values.ts';

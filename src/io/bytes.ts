@@ -61,11 +61,28 @@ export function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
+/** The parts one behind the other; one alone as it is. */
+export function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const [first] = parts;
+  if (first && parts.length === 1) return first;
+  const out = new Uint8Array(parts.reduce((n, part) => n + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
+}
+
 /**
- * Strict UTF-8 (RFC 3629: shortest forms only, no surrogates, at most U+10FFFF); undefined where it is none. Written out because the
- * language itself has no decoder and the core uses nothing else.
+ * Strict UTF-8 (RFC 3629: shortest forms only, no surrogates, at most U+10FFFF); where it is none, undefined or, if `mends`, U+FFFD in the place
+ * of what is wrong. Written out because the language itself has no decoder and the core uses nothing else.
  */
-export function utf8(bytes: Uint8Array): string | undefined {
+export function utf8(bytes: Uint8Array): string | undefined;
+export function utf8(bytes: Uint8Array, mends: true): string;
+export function utf8(bytes: Uint8Array, mends = false): string | undefined {
+  // Names are nearly always short and plain.
+  if (bytes.length <= 256 && bytes.every((byte) => byte < 0x80)) return String.fromCharCode(...bytes);
   const pieces: string[] = [];
   const units: number[] = [];
   const flush = (): void => {
@@ -81,20 +98,19 @@ export function utf8(bytes: Uint8Array): string | undefined {
       continue;
     }
     const more = first >= 0xc2 && first <= 0xdf ? 1 : first >= 0xe0 && first <= 0xef ? 2 : first >= 0xf0 && first <= 0xf4 ? 3 : 0;
-    if (more === 0 || i + more > bytes.length) return undefined;
     let point = first & (0x3f >> more);
-    for (let k = 0; k < more; k++) {
-      const next = bytes[i++] ?? 0;
-      if ((next & 0xc0) !== 0x80) return undefined;
+    let good = more > 0;
+    for (let k = 0; good && k < more; k++) {
+      const next = bytes[i] ?? 0;
+      good = (next & 0xc0) === 0x80;
+      if (!good) break;
       point = (point << 6) | (next & 0x3f);
+      i++;
     }
-    if (
-      (more === 2 && point < 0x800) ||
-      (more === 3 && point < 0x10000) ||
-      point > 0x10ffff ||
-      (point >= 0xd800 && point <= 0xdfff)
-    ) {
-      return undefined;
+    good &&= (more < 2 || point >= (more === 2 ? 0x800 : 0x10000)) && point <= 0x10ffff && (point < 0xd800 || point > 0xdfff);
+    if (!good) {
+      if (!mends) return undefined;
+      point = 0xfffd;
     }
     if (point < 0x10000) units.push(point);
     else units.push(0xd800 + ((point - 0x10000) >> 10), 0xdc00 + ((point - 0x10000) & 0x3ff));

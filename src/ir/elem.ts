@@ -36,6 +36,9 @@ export type ElemArray =
   | typeof Int8Array
   | typeof Uint8Array;
 
+/** The fields of TensorProto that hold numbers, by their names in onnx.proto. */
+export type OnnxDataField = 'float_data' | 'int32_data' | 'int64_data' | 'double_data' | 'uint64_data';
+
 export interface ElemFacts {
   /** Of one element in a file. */
   readonly bytes: number;
@@ -43,8 +46,8 @@ export interface ElemFacts {
   readonly onnx: number;
   /** In the text forms of ONNX. */
   readonly onnxName: string;
-  /** The field of TensorProto for elements that are not raw: float_data, int32_data, int64_data, double_data, uint64_data. */
-  readonly onnxField: 4 | 5 | 7 | 10 | 11;
+  /** The field of TensorProto for elements that are not raw. */
+  readonly onnxField: OnnxDataField;
   /** In NumPy, PyTorch and onnxruntime's interface for JavaScript. */
   readonly dtype: string;
   /** NumPy's type string without the byte order; absent where NumPy has no such type. */
@@ -99,7 +102,7 @@ const onnx = <const Field extends ElemFacts['onnxField']>(type: number, name: st
 
 const rows = {
   f32: {
-    ...onnx(1, 'float', 4),
+    ...onnx(1, 'float', 'float_data'),
     ...names('float32', 'f4', 'FloatStorage', 'float'),
     ...safetensors('F32', 9),
     bytes: 4,
@@ -107,7 +110,7 @@ const rows = {
     float: float(24, 127),
   },
   f16: {
-    ...onnx(10, 'float16', 5),
+    ...onnx(10, 'float16', 'int32_data'),
     ...names('float16', 'f2', 'HalfStorage', 'half'),
     ...safetensors('F16', 5),
     bytes: 2,
@@ -115,7 +118,7 @@ const rows = {
     float: float(11, 15),
   },
   bf16: {
-    ...onnx(16, 'bfloat16', 5),
+    ...onnx(16, 'bfloat16', 'int32_data'),
     ...safetensors('BF16', 6),
     dtype: 'bfloat16',
     torchStorage: 'BFloat16Storage',
@@ -125,7 +128,7 @@ const rows = {
     float: float(8, 127),
   },
   f64: {
-    ...onnx(11, 'double', 10),
+    ...onnx(11, 'double', 'double_data'),
     ...names('float64', 'f8', 'DoubleStorage', 'double'),
     ...safetensors('F64', 10),
     bytes: 8,
@@ -133,7 +136,7 @@ const rows = {
     float: float(53, 1023),
   },
   i64: {
-    ...onnx(7, 'int64', 7),
+    ...onnx(7, 'int64', 'int64_data'),
     ...names('int64', 'i8', 'LongStorage', 'long'),
     ...safetensors('I64', 11),
     bytes: 8,
@@ -141,7 +144,7 @@ const rows = {
     integers: signed(64),
   },
   i32: {
-    ...onnx(6, 'int32', 5),
+    ...onnx(6, 'int32', 'int32_data'),
     ...names('int32', 'i4', 'IntStorage', 'int'),
     ...safetensors('I32', 7),
     bytes: 4,
@@ -149,7 +152,7 @@ const rows = {
     integers: signed(32),
   },
   i16: {
-    ...onnx(5, 'int16', 5),
+    ...onnx(5, 'int16', 'int32_data'),
     ...names('int16', 'i2', 'ShortStorage', 'short'),
     ...safetensors('I16', 3),
     bytes: 2,
@@ -157,7 +160,7 @@ const rows = {
     integers: signed(16),
   },
   i8: {
-    ...onnx(3, 'int8', 5),
+    ...onnx(3, 'int8', 'int32_data'),
     ...names('int8', 'i1', 'CharStorage'),
     ...safetensors('I8', 2),
     bytes: 1,
@@ -165,7 +168,7 @@ const rows = {
     integers: signed(8),
   },
   u64: {
-    ...onnx(13, 'uint64', 11),
+    ...onnx(13, 'uint64', 'uint64_data'),
     ...safetensors('U64', 12),
     dtype: 'uint64',
     numpy: 'u8',
@@ -175,7 +178,7 @@ const rows = {
     integers: unsigned(64),
   },
   u32: {
-    ...onnx(12, 'uint32', 11),
+    ...onnx(12, 'uint32', 'uint64_data'),
     ...safetensors('U32', 8),
     dtype: 'uint32',
     numpy: 'u4',
@@ -185,7 +188,7 @@ const rows = {
     integers: unsigned(32),
   },
   u16: {
-    ...onnx(4, 'uint16', 5),
+    ...onnx(4, 'uint16', 'int32_data'),
     ...safetensors('U16', 4),
     dtype: 'uint16',
     numpy: 'u2',
@@ -195,7 +198,7 @@ const rows = {
     integers: unsigned(16),
   },
   u8: {
-    ...onnx(2, 'uint8', 5),
+    ...onnx(2, 'uint8', 'int32_data'),
     ...names('uint8', 'u1', 'ByteStorage'),
     ...safetensors('U8', 1),
     bytes: 1,
@@ -203,7 +206,7 @@ const rows = {
     integers: unsigned(8),
   },
   bool: {
-    ...onnx(9, 'bool', 5),
+    ...onnx(9, 'bool', 'int32_data'),
     ...names('bool', 'b1', 'BoolStorage'),
     ...safetensors('BOOL', 0),
     bytes: 1,

@@ -11,71 +11,60 @@ import { type ElemType, elemBytes, type HostTensor } from '../ir/types.ts';
 import { literal } from '../tensor/leaves.ts';
 import { encode } from '../tensor/round.ts';
 import type { FileAttribute, FileNode } from './model.ts';
+import { AttributeProto, type AttributeType, attributeTypes, TensorProto } from './proto.ts';
+import { WireWriter } from './wire.ts';
 
-function varint(value: bigint): readonly number[] {
-  const out: number[] = [];
-  let rest = BigInt.asUintN(64, value);
-  while (rest >= 128n) {
-    out.push(Number(rest & 127n) | 128);
-    rest >>= 7n;
-  }
-  out.push(Number(rest));
-  return out;
+const writer = new WireWriter(256);
+/** A message's bytes. */
+function written(write: (w: WireWriter) => void): Uint8Array {
+  writer.reset();
+  write(writer);
+  return writer.view().slice();
 }
 
-/** UTF-8; lone surrogates become U+FFFD. */
-function utf8Bytes(text: string): readonly number[] {
-  const out: number[] = [];
-  for (const character of text) {
-    let code = character.codePointAt(0) ?? 0;
-    if (code >= 0xd800 && code <= 0xdfff) code = 0xfffd;
-    if (code < 0x80) out.push(code);
-    else if (code < 0x800) out.push(0xc0 | (code >> 6), 0x80 | (code & 63));
-    else if (code < 0x10000) out.push(0xe0 | (code >> 12), 0x80 | ((code >> 6) & 63), 0x80 | (code & 63));
-    else out.push(0xf0 | (code >> 18), 0x80 | ((code >> 12) & 63), 0x80 | ((code >> 6) & 63), 0x80 | (code & 63));
-  }
-  return out;
-}
-
-const varintField = (field: number, value: bigint): readonly number[] => [...varint(BigInt(field * 8)), ...varint(value)];
-const bytesField = (field: number, bytes: Iterable<number>): readonly number[] => {
-  const content = [...bytes];
-  return [...varint(BigInt(field * 8 + 2)), ...varint(BigInt(content.length)), ...content];
-};
-const floatBytes = (values: readonly number[]): readonly number[] => [...new Uint8Array(Float32Array.from(values).buffer)];
-
-/** An AttributeProto out of its name, its content and its type's number. */
-function proto(name: string, content: readonly number[], type: number): LazyBytes {
-  return memorySource(name, Uint8Array.from([...bytesField(1, utf8Bytes(name)), ...content, ...varintField(20, BigInt(type))]));
+/** An AttributeProto out of its name, its content and its type. */
+function proto(name: string, type: AttributeType, content: (w: WireWriter) => void): LazyBytes {
+  const bytes = written((w) => {
+    w.stringField(AttributeProto.name, name);
+    content(w);
+    w.intField(AttributeProto.type, attributeTypes[type]);
+  });
+  return memorySource(name, bytes);
 }
 
 export function intAttribute(name: string, value: number | bigint): FileAttribute {
   const whole = BigInt(value);
-  return { name, kind: 'int', value: whole, bytes: proto(name, varintField(3, whole), 2) };
+  return { name, kind: 'int', value: whole, bytes: proto(name, 'int', (w) => w.intField(AttributeProto.i, whole)) };
 }
 
 export function intsAttribute(name: string, values: readonly (number | bigint)[]): FileAttribute {
   const wholes = values.map((v) => BigInt(v));
-  const content = wholes.flatMap((v) => varintField(8, v));
-  return { name, kind: 'ints', value: wholes, bytes: proto(name, content, 7) };
+  const content = (w: WireWriter): void => {
+    for (const v of wholes) w.intField(AttributeProto.ints, v);
+  };
+  return { name, kind: 'ints', value: wholes, bytes: proto(name, 'ints', content) };
 }
 
 export function floatAttribute(name: string, value: number): FileAttribute {
-  return { name, kind: 'float', value, bytes: proto(name, [2 * 8 + 5, ...floatBytes([value])], 1) };
+  return { name, kind: 'float', value, bytes: proto(name, 'float', (w) => w.floatField(AttributeProto.f, value)) };
 }
 
 export function floatsAttribute(name: string, values: readonly number[]): FileAttribute {
-  const content = values.flatMap((v) => [7 * 8 + 5, ...floatBytes([v])]);
-  return { name, kind: 'floats', value: values, bytes: proto(name, content, 6) };
+  const content = (w: WireWriter): void => {
+    for (const v of values) w.floatField(AttributeProto.floats, v);
+  };
+  return { name, kind: 'floats', value: values, bytes: proto(name, 'floats', content) };
 }
 
 export function stringAttribute(name: string, value: string): FileAttribute {
-  return { name, kind: 'string', value, bytes: proto(name, bytesField(4, utf8Bytes(value)), 3) };
+  return { name, kind: 'string', value, bytes: proto(name, 'string', (w) => w.stringField(AttributeProto.s, value)) };
 }
 
 export function stringsAttribute(name: string, values: readonly string[]): FileAttribute {
-  const content = values.flatMap((v) => bytesField(9, utf8Bytes(v)));
-  return { name, kind: 'strings', value: values, bytes: proto(name, content, 8) };
+  const content = (w: WireWriter): void => {
+    for (const v of values) w.stringField(AttributeProto.strings, v);
+  };
+  return { name, kind: 'strings', value: values, bytes: proto(name, 'strings', content) };
 }
 
 /** A small tensor in memory; its numbers are rounded to its element type. */
@@ -84,16 +73,17 @@ export function tensorAttribute(name: string, of: HostTensor): FileAttribute {
   roundTo(tensor.elem, tensor.data);
   const raw = new Uint8Array(tensor.data.length * elemBytes[tensor.elem]);
   encode(tensor.elem, tensor.data, tensor.data.length, raw);
-  const content = [
-    ...tensor.dims.flatMap((d) => varintField(1, BigInt(d))),
-    ...varintField(2, BigInt(elemFacts[tensor.elem].onnx)),
-    ...bytesField(9, raw),
-  ];
+  const content = (w: WireWriter): void =>
+    w.message(AttributeProto.t, () => {
+      for (const d of tensor.dims) w.intField(TensorProto.dims, d);
+      w.intField(TensorProto.data_type, elemFacts[tensor.elem].onnx);
+      w.bytesField(TensorProto.raw_data, raw);
+    });
   return {
     name,
     kind: 'tensor',
     value: { kind: 'tensor', name: '', expr: literal(tensor) },
-    bytes: proto(name, bytesField(5, content), 4),
+    bytes: proto(name, 'tensor', content),
   };
 }
 
@@ -145,7 +135,14 @@ export function renamedAttribute(attribute: FileAttribute, name: string): FileAt
     case 'graph':
     case 'graphs':
     case 'reference':
-      return { ...attribute, name, bytes: appended(attribute.bytes, Uint8Array.from(bytesField(1, utf8Bytes(name)))) };
+      return {
+        ...attribute,
+        name,
+        bytes: appended(
+          attribute.bytes,
+          written((w) => w.stringField(AttributeProto.name, name)),
+        ),
+      };
     default:
       return unreachable(attribute);
   }

@@ -1,9 +1,9 @@
 /** The metadata of an ONNX file, without the rest of it: onnxruntime's interface for JavaScript does not give it. Source: onnx.proto, ModelProto. */
 import type { ByteSource } from '../io/bytes.ts';
+import { ModelProto, StringStringEntryProto } from './proto.ts';
 import { finish, Pages, type Work } from './tensor.ts';
-import { type Field, textOf, WireError, wireBytes } from './wire-reader.ts';
+import { type Field, nameOf, textOf, WireError } from './wire.ts';
 
-const metadataProps = 14;
 /** An entry that is longer than this is no declaration of ours. */
 const longestEntry = 1 << 20;
 
@@ -19,15 +19,15 @@ export async function readOnnxMetadata(source: ByteSource): Promise<ReadonlyMap<
     for (let at = 0; at < source.size; ) {
       const part = yield* pages.field(at, source.size);
       at = part.end;
-      if (part.number !== metadataProps || part.type !== wireBytes || part.end - part.start > longestEntry) continue;
+      if (!ModelProto.metadata_props.is(part) || part.end - part.start > longestEntry) continue;
       let key = '';
       let value = '';
       for (let inside = part.start; inside < part.end; ) {
         const field = yield* pages.field(inside, part.end);
         inside = field.end;
-        if (field.type !== wireBytes) continue;
-        if (field.number === 1) key = yield* text(field);
-        else if (field.number === 2) value = yield* text(field);
+        const what = nameOf(StringStringEntryProto, field);
+        if (what === 'key') key = yield* text(field);
+        else if (what === 'value') value = yield* text(field);
       }
       out.set(key, value);
     }

@@ -9,36 +9,28 @@
 import { Budget, costOf, structureBudget } from '../diagnostics/budget.ts';
 import { importedOpset, importLimit, noOnnxModel, sparseTensor } from '../diagnostics/catalogue/import.ts';
 import { bug, fail, unreachable } from '../diagnostics/diagnostic.ts';
-import { type ByteSource, memorySource, utf8 } from '../io/bytes.ts';
-import { elemOfDataType, otherElem } from '../ir/elem.ts';
+import { type ByteSource, joined, memorySource, utf8 } from '../io/bytes.ts';
 import type { LazyBytes } from '../ir/foreign.ts';
 import { maxOpset, minOpset, oldestOpset } from '../ir/opset.ts';
 import { type ElemType, elemBytes, elementCount } from '../ir/types.ts';
 import { type StoredSpan, storedTensor } from '../tensor/stored.ts';
-import type {
-  FileAttribute,
-  FileDim,
-  FileFunction,
-  FileGraph,
-  FileNode,
-  FileTensor,
-  FileType,
-  FileValue,
-  OnnxFile,
-} from './model.ts';
-import { finish, LongerThan, nameLimit, Pages, placeOf, readTensor, type TensorFields, type Work } from './tensor.ts';
+import type { FileAttribute, FileFunction, FileGraph, FileNode, FileTensor, FileType, FileValue, OnnxFile } from './model.ts';
 import {
-  bytesSource,
-  type Field,
-  fieldsOf,
-  int32Of,
-  isKnown,
-  varintAt,
-  WireError,
-  wireBytes,
-  wireFixed32,
-  wireVarint,
-} from './wire-reader.ts';
+  AttributeProto,
+  type AttributeType,
+  attributeTypeOf,
+  FunctionProto,
+  GraphProto,
+  ModelProto,
+  NodeProto,
+  OperatorSetIdProto,
+  SparseTensorProto,
+  StringStringEntryProto,
+  ValueInfoProto,
+} from './proto.ts';
+import { finish, LongerThan, nameLimit, Pages, placeOf, readTensor, type TensorFields, type Work } from './tensor.ts';
+import { rankLimit, typeOf } from './types.ts';
+import { bytesSource, type Field, int32Of, nameOf, varintAt, WireError, wireBytes, wireFixed32, wireVarint } from './wire.ts';
 
 /** Bytes of one doc string, type or unknown field, which are kept as they are. */
 const copiedLimit = 1 << 28;
@@ -49,7 +41,6 @@ const messageCost = 160;
 export const depthLimit = 64;
 /** Longer lists and texts in attributes are kept as bytes; nothing that is looked at is as long. */
 const listLimit = 65536;
-const rankLimit = 64;
 const denseLimit = 1 << 28;
 
 /** A span of the file: kept instead of its bytes, because a model has hundreds of thousands of attributes. */
@@ -71,27 +62,6 @@ class SpanNow extends Span {
     return this.source.readSync?.(this.start + start, length) ?? bug('a source that no longer reads at once');
   }
 }
-
-/** How the fields of AttributeProto stand on the wire. */
-const attributeFields: Readonly<Record<number, readonly number[]>> = {
-  1: [wireBytes],
-  2: [wireFixed32],
-  3: [wireVarint],
-  4: [wireBytes],
-  5: [wireBytes],
-  6: [wireBytes],
-  7: [wireFixed32, wireBytes],
-  8: [wireVarint, wireBytes],
-  9: [wireBytes],
-  10: [wireBytes],
-  11: [wireBytes],
-  14: [wireBytes],
-  15: [wireBytes],
-  20: [wireVarint],
-  21: [wireBytes],
-  22: [wireBytes],
-  23: [wireBytes],
-};
 
 /** A domain as nodes and imports are compared by it. */
 const domainOf = (text: string): string => (text === 'ai.onnx' ? '' : text);
@@ -182,7 +152,7 @@ class Reader {
     if (known) return known;
     this.#copies(2 * bytes.length + 200);
     // A type is small and in memory now, so that it needs no loads any more.
-    const made: FileType = { ...typeAt(bytes, 0, bytes.length, 0), proto: bytes };
+    const made = typeOf(bytes);
     if (key !== undefined) this.#types.set(key, made);
     return made;
   }
@@ -195,9 +165,8 @@ class Reader {
     for (let at = of.start; at < of.end; ) {
       const field = yield* this.#next(at, of.end);
       at = field.end;
-      if (field.type !== wireBytes) continue;
-      if (field.number === 1) name = yield* this.#text(field);
-      else if (field.number === 2) {
+      if (ValueInfoProto.name.is(field)) name = yield* this.#text(field);
+      else if (ValueInfoProto.type.is(field)) {
         // A message that stands twice is one: protobuf merges the second into the first, as if their bytes stood together.
         const bytes = (yield* this.pages.bytesOf(field, nameLimit, 'a type')).slice();
         parts.push(bytes);
@@ -238,13 +207,13 @@ class Reader {
     for (let at = of.start; at < of.end; ) {
       const field = yield* this.#next(at, of.end);
       at = field.end;
-      if (field.number === 1 && field.type === wireBytes) {
+      if (SparseTensorProto.values.is(field)) {
         values = yield* readTensor(this.pages, field.start, field.end);
         valuesAt = field;
-      } else if (field.number === 2 && field.type === wireBytes) {
+      } else if (SparseTensorProto.indices.is(field)) {
         indices = yield* readTensor(this.pages, field.start, field.end);
         indicesAt = field;
-      } else if (field.number === 3) {
+      } else if (SparseTensorProto.dims.is(field)) {
         if (field.type === wireVarint) dims.push(field.value);
         else {
           const packed = bytesSource(yield* this.pages.bytesOf(field, 10 * rankLimit, 'dimensions'));
@@ -328,7 +297,7 @@ class Reader {
   *#attribute(of: Field, depth: number): Work<FileAttribute> {
     this.#budget.spend(messageCost);
     let name = '';
-    let type = 0;
+    let type: AttributeType | undefined = 'undefined';
     let reference = '';
     let float: Field | undefined;
     let int: Field | undefined;
@@ -343,50 +312,49 @@ class Reader {
     for (let at = of.start; at < of.end; ) {
       const field = yield* this.#next(at, of.end);
       at = field.end;
-      if (!isKnown(field, attributeFields)) continue;
-      switch (field.number) {
-        case 1:
+      switch (nameOf(AttributeProto, field)) {
+        case 'name':
           name = yield* this.#text(field);
           break;
-        case 2:
+        case 'f':
           float = field;
           break;
-        case 3:
+        case 'i':
           int = field;
           break;
-        case 4:
+        case 's':
           string = field;
           break;
-        case 5:
+        case 't':
           tensors.push(field);
           break;
-        case 6:
+        case 'g':
           subgraphs.push(field);
           break;
-        case 7:
+        case 'floats':
           if (floats.length <= listLimit) floats.push(field);
           break;
-        case 8:
+        case 'ints':
           if (ints.length <= listLimit) ints.push(field);
           break;
-        case 9:
+        case 'strings':
           if (strings.length <= listLimit) strings.push(field);
           break;
-        case 11:
+        case 'graphs':
           if (graphs.length > listLimit) this.#limit(`an attribute with more than ${listLimit} graphs`, 'fewer');
           graphs.push(field);
           break;
-        case 20:
-          type = int32Of(field.value);
+        case 'type':
+          type = attributeTypeOf(int32Of(field.value));
           break;
-        case 21:
+        case 'ref_attr_name':
           reference = yield* this.#text(field);
           break;
-        case 10:
-        case 14:
-        case 15:
-        case 22:
-        case 23:
+        case 'tensors':
+        case 'tp':
+        case 'type_protos':
+        case 'sparse_tensor':
+        case 'sparse_tensors':
           others++;
           break;
         default:
@@ -396,53 +364,52 @@ class Reader {
     const common = { name, bytes: this.#span(of.start, of.end) };
     if (reference !== '') return { ...common, kind: 'reference', to: reference };
     // Files of IR version 1 may leave the type out; what is there tells it, if it is one thing.
-    if (type === 0 && others === 0) {
-      const there = [
-        float && 1,
-        int && 2,
-        string && 3,
-        tensors.length > 0 ? 4 : undefined,
-        subgraphs.length > 0 ? 5 : undefined,
-        floats.length > 0 ? 6 : undefined,
-        ints.length > 0 ? 7 : undefined,
-        strings.length > 0 ? 8 : undefined,
-        graphs.length > 0 ? 10 : undefined,
-      ].filter((kind) => kind !== undefined);
-      if (there.length === 1) type = there[0] ?? 0;
+    if (type === 'undefined' && others === 0) {
+      const there: AttributeType[] = [];
+      if (float) there.push('float');
+      if (int) there.push('int');
+      if (string) there.push('string');
+      if (tensors.length > 0) there.push('tensor');
+      if (subgraphs.length > 0) there.push('graph');
+      if (floats.length > 0) there.push('floats');
+      if (ints.length > 0) there.push('ints');
+      if (strings.length > 0) there.push('strings');
+      if (graphs.length > 0) there.push('graphs');
+      if (there.length === 1) type = there[0];
     }
     switch (type) {
-      case 1: {
+      case 'float': {
         if (!float) return { ...common, kind: 'float', value: 0 };
         const values = yield* this.#floats([float]);
         return values?.length === 1 ? { ...common, kind: 'float', value: values[0] ?? 0 } : { ...common, kind: 'other' };
       }
-      case 2: {
+      case 'int': {
         if (!int) return { ...common, kind: 'int', value: 0n };
         const values = yield* this.#ints([int]);
         return values?.length === 1 ? { ...common, kind: 'int', value: values[0] ?? 0n } : { ...common, kind: 'other' };
       }
-      case 3: {
+      case 'string': {
         if (!string) return { ...common, kind: 'string', value: '' };
         const value = yield* this.#string(string);
         return value === undefined ? { ...common, kind: 'other' } : { ...common, kind: 'string', value };
       }
-      case 4: {
+      case 'tensor': {
         if (tensors.length === 0) return { ...common, kind: 'other' };
         const { reader, field } = yield* this.#together(tensors);
         return { ...common, kind: 'tensor', value: yield* reader.tensor(field.start, field.end) };
       }
-      case 5:
+      case 'graph':
         if (subgraphs.length === 0) return { ...common, kind: 'other' };
         return { ...common, kind: 'graph', value: yield* this.#graphs(subgraphs, depth + 1) };
-      case 6: {
+      case 'floats': {
         const value = yield* this.#floats(floats);
         return value ? { ...common, kind: 'floats', value } : { ...common, kind: 'other' };
       }
-      case 7: {
+      case 'ints': {
         const value = yield* this.#ints(ints);
         return value ? { ...common, kind: 'ints', value } : { ...common, kind: 'other' };
       }
-      case 8: {
+      case 'strings': {
         const value: string[] = [];
         if (strings.length > listLimit) return { ...common, kind: 'other' };
         for (const field of strings) {
@@ -452,10 +419,9 @@ class Reader {
         }
         return { ...common, kind: 'strings', value };
       }
-      case 10: {
+      case 'graphs': {
         const value: FileGraph[] = [];
         for (const field of graphs) {
-          if (field.type !== wireBytes) throw new WireError(`a graph of wire type ${field.type} at ${field.start}`);
           value.push(yield* this.graph(field, depth + 1));
         }
         return { ...common, kind: 'graphs', value };
@@ -526,27 +492,26 @@ class Reader {
       const field = yield* this.#next(at, of.end);
       const from = at;
       at = field.end;
-      // Every field of a node is a text or a message. One of another wire type is none that protobuf knows, and goes back as it is.
-      switch (field.type === wireBytes ? field.number : 0) {
-        case 1:
+      switch (nameOf(NodeProto, field)) {
+        case 'input':
           inputs.push(yield* this.#text(field));
           break;
-        case 2:
+        case 'output':
           outputs.push(yield* this.#text(field));
           break;
-        case 3:
+        case 'name':
           name = yield* this.#text(field);
           break;
-        case 4:
+        case 'op_type':
           opType = yield* this.#text(field);
           break;
-        case 5:
+        case 'attribute':
           attributes.push(yield* this.#sharedAttribute(field, depth));
           break;
-        case 7:
+        case 'domain':
           domain = domainOf(yield* this.#text(field));
           break;
-        case 8:
+        case 'overload':
           overload = yield* this.#text(field);
           rest.push(yield* this.#verbatim(from, field));
           break;
@@ -596,30 +561,30 @@ class Reader {
       const field = yield* this.#next(at, of.end);
       const from = at;
       at = field.end;
-      switch (field.type === wireBytes ? field.number : 0) {
-        case 1:
+      switch (nameOf(GraphProto, field)) {
+        case 'node':
           nodes.push(yield* this.#node(field, depth));
           break;
-        case 2:
+        case 'name':
           name = yield* this.#text(field);
           break;
-        case 5: {
+        case 'initializer': {
           this.#spend();
           const tensor = yield* this.tensor(field.start, field.end);
           if (tensor.name === '') throw new WireError(`an initialiser without a name at ${from}`);
           initializers.push(tensor);
           break;
         }
-        case 11:
+        case 'input':
           inputs.push(yield* this.#value(field));
           break;
-        case 12:
+        case 'output':
           outputs.push(yield* this.#value(field));
           break;
-        case 13:
+        case 'value_info':
           valueInfo.push(yield* this.#value(field));
           break;
-        case 15: {
+        case 'sparse_initializer': {
           const tensor = yield* this.#sparse(field);
           if (tensor.name === '') throw new WireError(`an initialiser without a name at ${from}`);
           initializers.push(tensor);
@@ -644,8 +609,8 @@ class Reader {
     for (let at = of.start; at < of.end; ) {
       const field = yield* this.#next(at, of.end);
       at = field.end;
-      if (field.number === 1 && field.type === wireBytes) domain = domainOf(yield* this.#text(field));
-      else if (field.number === 2 && field.type === wireVarint) version = field.value;
+      if (OperatorSetIdProto.domain.is(field)) domain = domainOf(yield* this.#text(field));
+      else if (OperatorSetIdProto.version.is(field)) version = field.value;
     }
     const before = into.get(domain);
     if (before !== undefined && before !== version)
@@ -673,33 +638,32 @@ class Reader {
     for (let at = of.start; at < of.end; ) {
       const field = yield* this.#next(at, of.end);
       at = field.end;
-      if (field.type !== wireBytes) continue;
-      switch (field.number) {
-        case 1:
+      switch (nameOf(FunctionProto, field)) {
+        case 'name':
           name = yield* this.#text(field);
           break;
-        case 4:
+        case 'input':
           inputs.push(yield* this.#text(field));
           break;
-        case 5:
+        case 'output':
           outputs.push(yield* this.#text(field));
           break;
-        case 6:
+        case 'attribute':
           attributes.push(yield* this.#text(field));
           break;
-        case 7:
+        case 'node':
           nodes.push(yield* this.#node(field, 0));
           break;
-        case 9:
+        case 'opset_import':
           yield* this.#opset(field, opsets);
           break;
-        case 10:
+        case 'domain':
           domain = domainOf(yield* this.#text(field));
           break;
-        case 11:
+        case 'attribute_proto':
           defaults.push(yield* this.#attribute(field, 0));
           break;
-        case 13:
+        case 'overload':
           overload = yield* this.#text(field);
           break;
         default:
@@ -724,42 +688,43 @@ class Reader {
       const field = yield* this.#next(at, source.size);
       const from = at;
       at = field.end;
-      switch (field.type === (field.number === 1 ? wireVarint : wireBytes) ? field.number : 0) {
-        case 1:
+      switch (nameOf(ModelProto, field)) {
+        case 'ir_version':
           irVersion = field.value;
           break;
-        case 2:
+        case 'producer_name':
           producerName = yield* this.#text(field);
           break;
-        case 3:
+        case 'producer_version':
           producerVersion = yield* this.#text(field);
           break;
-        case 7:
+        case 'graph':
           graphs.push(field);
           break;
-        case 8:
+        case 'opset_import':
           yield* this.#opset(field, opsets);
           break;
-        case 14: {
+        case 'metadata_props': {
           let key = '';
           let value = '';
           for (let inner = field.start; inner < field.end; ) {
             const part = yield* this.#next(inner, field.end);
             inner = part.end;
-            if (part.type !== wireBytes || (part.number !== 1 && part.number !== 2)) continue;
+            const what = nameOf(StringStringEntryProto, part);
+            if (!what) continue;
             this.#copies(part.end - part.start);
             const text = utf8(yield* this.pages.bytesOf(part, copiedLimit, 'metadata'));
             if (text === undefined) throw new WireError(`metadata that is no UTF-8 at ${part.start}`);
-            if (part.number === 1) key = text;
+            if (what === 'key') key = text;
             else value = text;
           }
           metadata.push([key, value]);
           break;
         }
-        case 20:
+        case 'training_info':
           training = true;
           break;
-        case 25:
+        case 'functions':
           functions.push(yield* this.#function(field));
           break;
         default:
@@ -808,101 +773,6 @@ function usesDefaultDomain(graph: FileGraph, functions: readonly FileFunction[])
     }
   }
   return false;
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const [first] = parts;
-  if (first && parts.length === 1) return first;
-  const out = new Uint8Array(parts.reduce((n, part) => n + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
-}
-
-/** The TypeProto in [start, end) of bytes in memory. */
-function typeAt(bytes: Uint8Array, start: number, end: number, depth: number): Omit<FileType, 'proto'> {
-  if (depth > depthLimit) throw new WireError(`types more than ${depthLimit} deep`);
-  const pages = new TypeBytes(bytes);
-  let made: Omit<FileType, 'proto'> = { text: 'unknown' };
-  let last = 0;
-  let pieces: readonly Uint8Array[] = [];
-  const inner = (of: Field, number: number): string => {
-    let text = 'unknown';
-    for (const field of pages.fields(of.start, of.end))
-      if (field.number === number && field.type === wireBytes) text = typeAt(bytes, field.start, field.end, depth + 1).text;
-    return text;
-  };
-  for (const field of pages.fields(start, end)) {
-    if (field.type !== wireBytes) continue;
-    // The last member of the oneof counts; one that stands several times in a row is merged.
-    pieces =
-      field.number === last ? [...pieces, bytes.subarray(field.start, field.end)] : [bytes.subarray(field.start, field.end)];
-    last = field.number;
-    if (field.number === 1) {
-      const whole = joined(pieces);
-      made = tensorType(new TypeBytes(whole), { ...field, start: 0, end: whole.length }, '');
-    } else if (field.number === 8) made = { text: tensorType(pages, field, 'sparse').text };
-    else if (field.number === 4) made = { text: `seq(${inner(field, 1)})` };
-    else if (field.number === 9) made = { text: `optional(${inner(field, 1)})` };
-    else if (field.number === 5) {
-      let key = 0;
-      for (const part of pages.fields(field.start, field.end))
-        if (part.number === 1 && part.type === wireVarint) key = part.value;
-      made = { text: `map(${typeName(key)}, ${inner(field, 2)})` };
-    } else if (field.number === 7) made = { text: 'opaque' };
-  }
-  return made;
-}
-
-const typeName = (type: number): string =>
-  elemOfDataType(type) ?? otherElem(type)?.name ?? (type === 0 ? 'undefined' : `type${type}`);
-
-function tensorType(pages: TypeBytes, of: Field, prefix: string): Omit<FileType, 'proto'> {
-  let type = 0;
-  let dims: FileDim[] | undefined;
-  for (const field of pages.fields(of.start, of.end)) {
-    if (field.number === 1 && field.type === wireVarint) type = int32Of(field.value);
-    else if (field.number === 2 && field.type === wireBytes) {
-      // A shape that stands twice is one, with the dimensions of both.
-      dims ??= [];
-      for (const part of pages.fields(field.start, field.end)) {
-        if (part.number !== 1 || part.type !== wireBytes) continue;
-        if (dims.length >= rankLimit) throw new WireError(`a type with more than ${rankLimit} dimensions`);
-        let dim: FileDim;
-        for (const what of pages.fields(part.start, part.end)) {
-          // Some exporters write −1 for a size that is not known.
-          if (what.number === 1 && what.type === wireVarint) dim = Number.isSafeInteger(what.value) ? what.value : undefined;
-          else if (what.number === 2 && what.type === wireBytes) dim = pages.text(what) || undefined;
-        }
-        dims.push(dim);
-      }
-    }
-  }
-  const shape = dims ? `[${dims.map((d) => d ?? '?').join(', ')}]` : '';
-  const text = `${prefix}${prefix && ' '}${typeName(type)}${shape}`;
-  const elem = elemOfDataType(type);
-  return { ...(elem && { elem }), ...(dims && { dims }), text };
-}
-
-/** Fields of a small message in memory. */
-class TypeBytes {
-  readonly #source: ReturnType<typeof bytesSource>;
-  readonly #bytes: Uint8Array;
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
-    this.#source = bytesSource(bytes);
-  }
-  *fields(start: number, end: number): Generator<Field> {
-    yield* fieldsOf(this.#source, start, end);
-  }
-  text(field: Field): string {
-    const text = utf8(this.#bytes.subarray(field.start, field.end));
-    if (field.type !== wireBytes || text === undefined) throw new WireError('the name of a dimension that is no UTF-8');
-    return text;
-  }
 }
 
 /** The one dense tensor made last: tensors are pulled one after another. */

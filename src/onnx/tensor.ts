@@ -5,10 +5,11 @@
 import { tensorOutside, truncatedFile } from '../diagnostics/catalogue/weights.ts';
 import { bug, fail } from '../diagnostics/diagnostic.ts';
 import { type ByteSource, memorySource, openSibling, readSpan } from '../io/bytes.ts';
-import { elemFacts, elemOfDataType, otherElem } from '../ir/elem.ts';
+import { elemFacts, elemOfDataType, type OnnxDataField, otherElem } from '../ir/elem.ts';
 import { type ElemType, elemBytes, elementCount } from '../ir/types.ts';
 import type { Pending } from '../tensor/pieces.ts';
 import type { StoredSpan } from '../tensor/stored.ts';
+import { dataFields, externalLocation, StringStringEntryProto, TensorProto } from './proto.ts';
 import {
   bytesSource,
   type Field,
@@ -16,16 +17,14 @@ import {
   fieldHead,
   fieldsOf,
   int32Of,
-  isKnown,
+  nameOf,
   textOf,
   varintAt,
   WireError,
   type WireSource,
   wireBytes,
-  wireFixed32,
-  wireFixed64,
   wireVarint,
-} from './wire-reader.ts';
+} from './wire.ts';
 
 /** A TensorProto.DataType as messages name it. */
 function typeNameOf(type: number): string {
@@ -127,31 +126,14 @@ export interface TensorFields {
   readonly dims: number[];
   /** The last of each, as protobuf reads a field that may stand once. */
   raw: Field | undefined;
-  /** By field number: how many fields, and the last one. */
-  readonly typed: Map<number, { count: number; last: Field; packed: boolean }>;
+  /** Numbers that are not raw: how many fields, and the last one. */
+  readonly typed: Map<OnnxDataField, { count: number; last: Field; packed: boolean }>;
   external: boolean;
   readonly entries: Map<string, string>;
   /** It has strings, or is a segment of a larger one. */
   strings: boolean;
   segment: boolean;
 }
-
-/** How the fields of TensorProto stand on the wire. */
-const tensorFields: Readonly<Record<number, readonly number[]>> = {
-  1: [wireVarint, wireBytes],
-  2: [wireVarint],
-  3: [wireBytes],
-  4: [wireFixed32, wireBytes],
-  5: [wireVarint, wireBytes],
-  6: [wireBytes],
-  7: [wireVarint, wireBytes],
-  8: [wireBytes],
-  9: [wireBytes],
-  10: [wireFixed64, wireBytes],
-  11: [wireVarint, wireBytes],
-  13: [wireBytes],
-  14: [wireVarint],
-};
 
 export function* readTensor(pages: Pages, start: number, end: number): Work<TensorFields> {
   const tensor: TensorFields = {
@@ -168,11 +150,11 @@ export function* readTensor(pages: Pages, start: number, end: number): Work<Tens
   for (let at = start; at < end; ) {
     const field = pages.fieldHere(at, end) ?? (yield* pages.field(at, end));
     at = field.end;
-    if (!isKnown(field, tensorFields)) continue;
-    switch (field.number) {
-      case 1: {
+    const known = nameOf(TensorProto, field);
+    switch (known) {
+      case 'dims': {
         if (field.type === wireVarint) tensor.dims.push(field.value);
-        else if (field.type === wireBytes) {
+        else {
           if (field.end - field.start > 10 * rankLimit)
             throw new WireError(`more than ${rankLimit} dimensions at ${field.start}`);
           yield* pages.bytesOf(field, 10 * rankLimit, 'dimensions');
@@ -187,46 +169,45 @@ export function* readTensor(pages: Pages, start: number, end: number): Work<Tens
         if (tensor.dims.length > rankLimit) throw new WireError(`more than ${rankLimit} dimensions at ${field.start}`);
         break;
       }
-      case 2:
+      case 'data_type':
         tensor.type = int32Of(field.value);
         break;
-      case 3:
+      case 'segment':
         tensor.segment = true;
         break;
-      case 4:
-      case 5:
-      case 7:
-      case 10:
-      case 11: {
-        const before = tensor.typed.get(field.number);
+      case 'float_data':
+      case 'int32_data':
+      case 'int64_data':
+      case 'double_data':
+      case 'uint64_data': {
+        const before = tensor.typed.get(known);
         const packed = field.type === wireBytes;
-        tensor.typed.set(field.number, { count: (before?.count ?? 0) + 1, last: field, packed });
+        tensor.typed.set(known, { count: (before?.count ?? 0) + 1, last: field, packed });
         break;
       }
-      case 6:
+      case 'string_data':
         tensor.strings = true;
         break;
-      case 8:
+      case 'name':
         tensor.name = yield* pages.text(field);
         break;
-      case 9:
+      case 'raw_data':
         tensor.raw = field;
         break;
-      case 13: {
+      case 'external_data': {
         let key = '';
         let value = '';
         for (let inner = field.start; inner < field.end; ) {
           const part = pages.fieldHere(inner, field.end) ?? (yield* pages.field(inner, field.end));
           inner = part.end;
-          if (part.type !== wireBytes) continue;
-          if (part.number === 1) key = yield* pages.text(part);
-          else if (part.number === 2) value = yield* pages.text(part);
+          if (StringStringEntryProto.key.is(part)) key = yield* pages.text(part);
+          else if (StringStringEntryProto.value.is(part)) value = yield* pages.text(part);
         }
         if (tensor.entries.size < entryLimit) tensor.entries.set(key, value);
         break;
       }
-      case 14:
-        tensor.external = field.value === 1;
+      case 'data_location':
+        tensor.external = field.value === externalLocation;
         break;
       default:
         break;
@@ -234,6 +215,9 @@ export function* readTensor(pages: Pages, start: number, end: number): Work<Tens
   }
   return tensor;
 }
+
+/** Whether each number takes as many bytes as it has. */
+const isFixed = (field: OnnxDataField): boolean => dataFields[field].kind !== 'ints';
 
 /** The one tensor decoded last: tensors are pulled one after another. */
 let lastDecoded: { readonly owner: object; readonly bytes: Uint8Array } | undefined;
@@ -243,7 +227,7 @@ function decodedSource(
   source: ByteSource,
   from: number,
   to: number,
-  field: number,
+  field: OnnxDataField,
   elem: ElemType,
   tensor: string,
   count: number,
@@ -273,10 +257,11 @@ function decodedSource(
       done += numbers;
     };
     const message = bytesSource(bytes);
+    const numbers = dataFields[field];
     try {
       for (const f of fieldsOf(message)) {
-        if (f.number !== field || !isKnown(f, tensorFields)) continue;
-        if (field === 4 || field === 10) copy(f.start, f.end);
+        if (!numbers.is(f)) continue;
+        if (isFixed(field)) copy(f.start, f.end);
         else if (f.type === wireVarint) put(varintAt(message, f.start).whole);
         else
           for (let i = f.start; i < f.end; ) {
@@ -325,7 +310,7 @@ export async function placeOf(source: ByteSource, start: number, end: number, te
   if (!own) {
     const other = otherElem(tensor.type);
     const raw = other?.bits === undefined ? undefined : Math.ceil((count * other.bits) / 8);
-    const unknown = !other && tensor.type > 0 && tensor.raw?.type === wireBytes ? tensor.raw.end - tensor.raw.start : undefined;
+    const unknown = !other && tensor.type > 0 && tensor.raw ? tensor.raw.end - tensor.raw.start : undefined;
     if (tensor.segment || (raw === undefined && unknown === undefined)) return { kind: 'none', typeName };
     const bytes = raw ?? unknown ?? 0;
     const place = await bytesPlace(source, start, end, tensor, other?.parts ?? 'u8', bytes);
@@ -352,7 +337,7 @@ async function bytesPlace(
   if (tensor.external) return externalPlace(source, tensor, bytes);
   if (tensor.raw) {
     const has = tensor.raw.end - tensor.raw.start;
-    if (tensor.raw.type !== wireBytes || has !== bytes) outside(`${has} bytes`, shape);
+    if (has !== bytes) outside(`${has} bytes`, shape);
     return { source, offset: tensor.raw.start };
   }
   const field = elemFacts[elem].onnxField;
@@ -361,9 +346,7 @@ async function bytesPlace(
     if (bytes === 0) return { source: memorySource(source.name, new Uint8Array()), offset: 0 };
     return outside('no numbers', shape);
   }
-  const fixed = field === 4 || field === 10;
-  if (fixed && !typed.packed && typed.last.type !== (field === 4 ? wireFixed32 : wireFixed64))
-    outside('numbers of another wire type', shape);
+  const fixed = isFixed(field);
   const length = typed.last.end - typed.last.start;
   if (fixed && typed.packed && typed.count === 1) {
     if (length !== bytes) outside(`${length} bytes`, shape);

@@ -10,8 +10,11 @@ import { dataTypeName, elemFacts, elemTypes, otherElems } from '../ir/elem.ts';
 import type { LazyBytes } from '../ir/foreign.ts';
 import type { ElemType, HostTensor } from '../ir/types.ts';
 import { elementText } from '../ir/wide.ts';
+import type { FileDim } from './model.ts';
 import type { OnnxGraph, OnnxModel, OnnxNode, OnnxNodeAttr, OnnxValue } from './onnx.ts';
-import { bytesSource, type Field, fieldsOf, textOf, varintAt, WireError, wireBytes } from './wire-reader.ts';
+import { AttributeProto, attributeTypeOf } from './proto.ts';
+import { type TypeStructure, typeStructure } from './types.ts';
+import { bytesSource, fieldsOf, nameOf, textOf, varintAt, WireError, wireBytes } from './wire.ts';
 
 /** The whole model, ended by a line break. */
 export function onnxText(model: OnnxModel): string {
@@ -109,15 +112,28 @@ function decodedAttr(bytes: LazyBytes): Exclude<OnnxNodeAttr, { kind: 'raw' }> |
   };
   try {
     for (const field of fieldsOf(source)) {
-      if (field.number === 20) type = field.value;
-      else if (field.number === 2 && field.end - field.start === 4) float = view.getFloat32(field.start, true);
-      else if (field.number === 3) int = whole(field.start);
-      else if (field.number === 4) string = textOf(source, field);
-      else if (field.number === 7)
-        for (let at = field.start; at + 4 <= field.end; at += 4) floats.push(view.getFloat32(at, true));
-      else if (field.number === 8) {
-        if (field.type !== wireBytes) ints.push(whole(field.start));
-        else for (let at = field.start; at < field.end; at = varintAt(source, at).end) ints.push(whole(at));
+      switch (nameOf(AttributeProto, field)) {
+        case 'type':
+          type = field.value;
+          break;
+        case 'f':
+          float = view.getFloat32(field.start, true);
+          break;
+        case 'i':
+          int = whole(field.start);
+          break;
+        case 's':
+          string = textOf(source, field);
+          break;
+        case 'floats':
+          for (let at = field.start; at + 4 <= field.end; at += 4) floats.push(view.getFloat32(at, true));
+          break;
+        case 'ints':
+          if (field.type !== wireBytes) ints.push(whole(field.start));
+          else for (let at = field.start; at < field.end; at = varintAt(source, at).end) ints.push(whole(at));
+          break;
+        default:
+          break;
       }
     }
   } catch (error) {
@@ -125,12 +141,20 @@ function decodedAttr(bytes: LazyBytes): Exclude<OnnxNodeAttr, { kind: 'raw' }> |
     throw error;
   }
   if (!exact) return undefined;
-  if (type === 1) return { kind: 'float', value: float };
-  if (type === 2) return { kind: 'int', value: int };
-  if (type === 3) return { kind: 'string', value: string };
-  if (type === 6) return { kind: 'floats', value: floats };
-  if (type === 7) return { kind: 'ints', value: ints };
-  return undefined;
+  switch (attributeTypeOf(type)) {
+    case 'float':
+      return { kind: 'float', value: float };
+    case 'int':
+      return { kind: 'int', value: int };
+    case 'string':
+      return { kind: 'string', value: string };
+    case 'floats':
+      return { kind: 'floats', value: floats };
+    case 'ints':
+      return { kind: 'ints', value: ints };
+    default:
+      return undefined;
+  }
 }
 
 function namedTensorText(dataType: number, dims: readonly (number | string)[]): string {
@@ -141,71 +165,48 @@ function dimText(dim: number | string): string {
   return typeof dim === 'number' ? String(dim) : dim === '' ? '?' : nameText(dim);
 }
 
-/** Types nest as deep as a file says: a sequence of optional tensors is three. */
-const deepestType = 16;
-
 /** A TypeProto in the syntax's words; undefined for what has none. */
 function protoTypeText(proto: Uint8Array): string | undefined {
   try {
-    return protoText(proto, 0);
+    return structureText(typeStructure(proto));
   } catch (error) {
     if (error instanceof WireError) return undefined;
     throw error;
   }
 }
 
-function protoText(proto: Uint8Array, depth: number): string | undefined {
-  if (depth > deepestType) return undefined;
-  const inside = (field: Field): Uint8Array => proto.subarray(field.start, field.end);
-  const elementOf = (bytes: Uint8Array, number: number): string | undefined => {
-    for (const field of fieldsOf(bytesSource(bytes))) {
-      if (field.number === number) return protoText(bytes.subarray(field.start, field.end), depth + 1);
-    }
-    return undefined;
+function structureText(type: TypeStructure): string | undefined {
+  const wrapped = (name: string, inner: TypeStructure, before = ''): string | undefined => {
+    const text = structureText(inner);
+    return text && `${name}(${before}${text})`;
   };
-  const wrapped = (name: string, element: string | undefined): string | undefined => element && `${name}(${element})`;
-  for (const field of fieldsOf(bytesSource(proto))) {
-    if (field.number === 1) return protoTensorText(inside(field));
-    if (field.number === 4) return wrapped('seq', elementOf(inside(field), 1));
-    if (field.number === 5)
-      return wrapped(
-        'map',
-        mapText(inside(field), (bytes) => protoText(bytes, depth + 1)),
-      );
-    if (field.number === 8) return wrapped('sparse_tensor', protoTensorText(inside(field)));
-    if (field.number === 9) return wrapped('optional', elementOf(inside(field), 1));
+  switch (type.kind) {
+    case 'tensor':
+      return shapedText(type.dataType, type.dims);
+    case 'sparse_tensor':
+      return `sparse_tensor(${shapedText(type.dataType, type.dims)})`;
+    case 'sequence':
+      return wrapped('seq', type.element);
+    case 'optional':
+      return wrapped('optional', type.element);
+    case 'map':
+      return wrapped('map', type.value, `${dataTypeName(type.key) ?? ''}, `);
+    case 'opaque':
+    case 'unknown':
+      return undefined;
+    default:
+      return unreachable(type);
   }
-  return undefined;
-}
-
-function mapText(map: Uint8Array, textOfType: (bytes: Uint8Array) => string | undefined): string | undefined {
-  let key = '';
-  let value: string | undefined;
-  for (const field of fieldsOf(bytesSource(map))) {
-    if (field.number === 1) key = dataTypeName(field.value) ?? '';
-    if (field.number === 2) value = textOfType(map.subarray(field.start, field.end));
-  }
-  return value && `${key}, ${value}`;
 }
 
 /** A shape that is left out is written as `[]`: the rank is not known. */
-function protoTensorText(tensor: Uint8Array): string {
-  let name = '';
-  let dims: (number | string)[] | undefined;
-  for (const field of fieldsOf(bytesSource(tensor))) {
-    if (field.number === 1) name = dataTypeName(field.value) ?? `type${field.value}`;
-    if (field.number !== 2) continue;
-    const shape = bytesSource(tensor.subarray(field.start, field.end));
-    dims = [];
-    for (const dim of fieldsOf(shape)) {
-      if (dim.number !== 1 || dim.type !== wireBytes) continue;
-      const inner = bytesSource(shape.read(dim.start, dim.end - dim.start));
-      let text: number | string = '';
-      for (const part of fieldsOf(inner)) text = part.number === 1 ? part.value : part.number === 2 ? textOf(inner, part) : text;
-      dims.push(text);
-    }
-  }
-  return dims ? `${name}${dims.length === 0 ? '' : `[${dims.map(dimText).join(',')}]`}` : `${name}[]`;
+function shapedText(dataType: number, dims: readonly FileDim[] | undefined): string {
+  return dims
+    ? namedTensorText(
+        dataType,
+        dims.map((dim) => dim ?? ''),
+      )
+    : `${dataTypeName(dataType) ?? `type${dataType}`}[]`;
 }
 
 function valueText(value: OnnxValue): string {
@@ -225,7 +226,7 @@ function typeText(elem: ElemType, dims: readonly (number | string)[]): string {
 /** The parser reads the floats that int32_data holds as bit patterns, so that writing their values would say something else. */
 function dataTypeHasText(elem: ElemType): boolean {
   const { float, onnxField } = elemFacts[elem];
-  return !float || onnxField !== 5;
+  return !float || onnxField !== 'int32_data';
 }
 
 function elementsText(tensor: HostTensor): string {

@@ -12,7 +12,20 @@ import { fillFloats } from '../tensor/expr.ts';
 import { encode, encodeIntegers, encodeTensor } from '../tensor/round.ts';
 import { floatsFinite, giveRoom, roomFloats, takeRoom } from '../tensor/simd.ts';
 import type { OnnxGraph, OnnxInitializer, OnnxModel, OnnxNode, OnnxNodeAttr, OnnxValue, TensorSource } from './onnx.ts';
-import { bytesFieldSize, tagSize, utf8Size, varintSize, WireWriter } from './wire-writer.ts';
+import {
+  AttributeProto,
+  attributeTypes,
+  externalLocation,
+  GraphProto,
+  ModelProto,
+  NodeProto,
+  OperatorSetIdProto,
+  StringStringEntryProto,
+  TensorProto,
+  ValueInfoProto,
+} from './proto.ts';
+import { writeTensorType } from './types.ts';
+import { bytesFieldSize, intFieldSize, stringFieldSize, WireWriter } from './wire.ts';
 
 /** What protobuf's readers allow one message. */
 export const largestMessage = 2 ** 31 - 1;
@@ -88,20 +101,20 @@ async function* modelPieces(
   const writer = new WireWriter(2 * flushAt);
   const { graph } = model;
   modelHead(writer, model);
-  writer.bytesHeader(7, graphBytes);
+  writer.bytesHeader(ModelProto.graph, graphBytes);
   for (const node of graph.nodes) {
-    writer.message(1, () => writeNode(writer, node));
+    writer.message(GraphProto.node, () => writeNode(writer, node));
     if (writer.length < flushAt && writer.holes.length === 0) continue;
     signal?.throwIfAborted();
     yield* drained(writer, signal);
   }
-  writer.stringField(2, graph.name);
+  writer.stringField(GraphProto.name, graph.name);
   for (const initializer of graph.initializers) {
-    writer.bytesHeader(5, tensorSize(initializer, external));
+    writer.bytesHeader(GraphProto.initializer, tensorSize(initializer, external));
     tensorHead(writer, initializer);
     if (!external?.entries.has(initializer)) {
       const bytes = tensorBytes(initializer);
-      writer.bytesHeader(9, bytes);
+      writer.bytesHeader(TensorProto.raw_data, bytes);
       if (bytes <= flushAt) {
         // Small ones are gathered without a turn of the event loop each: there may be 100,000 of them.
         const count = elementCount(initializer.dims);
@@ -121,9 +134,9 @@ async function* modelPieces(
     writer.reset();
   }
   for (const [field, values] of [
-    [11, graph.inputs],
-    [12, graph.outputs],
-    [13, graph.valueInfo],
+    [GraphProto.input, graph.inputs],
+    [GraphProto.output, graph.outputs],
+    [GraphProto.value_info, graph.valueInfo],
   ] as const) {
     for (const value of values) {
       writer.message(field, () => writeValue(writer, value));
@@ -224,102 +237,103 @@ function newPlan(model: OnnxModel, external: ExternalLayout | undefined): Plan {
     return writer.total;
   };
   const { graph } = model;
-  let graphBytes = bytesFieldSize(2, utf8Size(graph.name));
-  for (const node of graph.nodes) graphBytes += measure(() => writer.message(1, () => writeNode(writer, node)));
-  for (const initializer of graph.initializers) graphBytes += bytesFieldSize(5, tensorSize(initializer, external));
-  for (const value of graph.inputs) graphBytes += measure(() => writer.message(11, () => writeValue(writer, value)));
-  for (const value of graph.outputs) graphBytes += measure(() => writer.message(12, () => writeValue(writer, value)));
-  for (const value of graph.valueInfo) graphBytes += measure(() => writer.message(13, () => writeValue(writer, value)));
+  let graphBytes = stringFieldSize(GraphProto.name, graph.name);
+  for (const node of graph.nodes) graphBytes += measure(() => writer.message(GraphProto.node, () => writeNode(writer, node)));
+  for (const initializer of graph.initializers)
+    graphBytes += bytesFieldSize(GraphProto.initializer, tensorSize(initializer, external));
+  for (const value of graph.inputs)
+    graphBytes += measure(() => writer.message(GraphProto.input, () => writeValue(writer, value)));
+  for (const value of graph.outputs)
+    graphBytes += measure(() => writer.message(GraphProto.output, () => writeValue(writer, value)));
+  for (const value of graph.valueInfo)
+    graphBytes += measure(() => writer.message(GraphProto.value_info, () => writeValue(writer, value)));
   graphBytes += graph.rest?.length ?? 0;
   const around = measure(() => {
     modelHead(writer, model);
     modelTail(writer, model);
   });
-  return { bytes: around + bytesFieldSize(7, graphBytes), graphBytes };
+  return { bytes: around + bytesFieldSize(ModelProto.graph, graphBytes), graphBytes };
 }
 
 function modelHead(writer: WireWriter, model: OnnxModel): void {
-  writer.intField(1, model.irVersion);
-  writer.stringField(2, model.producer.name);
-  if (model.producer.version !== '') writer.stringField(3, model.producer.version);
+  writer.intField(ModelProto.ir_version, model.irVersion);
+  writer.stringField(ModelProto.producer_name, model.producer.name);
+  if (model.producer.version !== '') writer.stringField(ModelProto.producer_version, model.producer.version);
 }
 
 function modelTail(writer: WireWriter, model: OnnxModel): void {
-  writer.message(8, () => {
-    writer.stringField(1, '');
-    writer.intField(2, model.opset);
+  writer.message(ModelProto.opset_import, () => {
+    writer.stringField(OperatorSetIdProto.domain, '');
+    writer.intField(OperatorSetIdProto.version, model.opset);
   });
   for (const [domain, version] of model.domains ?? []) {
-    writer.message(8, () => {
-      writer.stringField(1, domain);
-      writer.intField(2, version);
+    writer.message(ModelProto.opset_import, () => {
+      writer.stringField(OperatorSetIdProto.domain, domain);
+      writer.intField(OperatorSetIdProto.version, version);
     });
   }
-  for (const [key, value] of model.metadata) writer.message(14, () => writeEntry(writer, key, value));
+  for (const [key, value] of model.metadata) writer.message(ModelProto.metadata_props, () => writeEntry(writer, key, value));
   if (model.rest) writer.raw(model.rest);
 }
 
 function writeEntry(writer: WireWriter, key: string, value: string): void {
-  writer.stringField(1, key);
-  writer.stringField(2, value);
+  writer.stringField(StringStringEntryProto.key, key);
+  writer.stringField(StringStringEntryProto.value, value);
 }
 
 function writeNode(writer: WireWriter, node: OnnxNode): void {
-  for (const name of node.inputs) writer.stringField(1, name);
-  for (const name of node.outputs) writer.stringField(2, name);
-  writer.stringField(3, node.name);
-  writer.stringField(4, node.op);
+  for (const name of node.inputs) writer.stringField(NodeProto.input, name);
+  for (const name of node.outputs) writer.stringField(NodeProto.output, name);
+  writer.stringField(NodeProto.name, node.name);
+  writer.stringField(NodeProto.op_type, node.op);
   for (const [name, attr] of node.attrs) {
-    if (attr.kind === 'raw') writer.lazyField(5, attr.bytes);
-    else writer.message(5, () => writeAttr(writer, name, attr));
+    if (attr.kind === 'raw') writer.lazyField(NodeProto.attribute, attr.bytes);
+    else writer.message(NodeProto.attribute, () => writeAttr(writer, name, attr));
   }
-  if (node.domain !== undefined) writer.stringField(7, node.domain);
+  if (node.domain !== undefined) writer.stringField(NodeProto.domain, node.domain);
   if (node.rest) writer.raw(node.rest);
 }
 
 /** AttributeProto: the value's own field, then the type (field 20), which tells an empty list from a number left out. */
 function writeAttr(writer: WireWriter, name: string, attr: Exclude<OnnxNodeAttr, { kind: 'raw' }>): void {
-  writer.stringField(1, name);
+  writer.stringField(AttributeProto.name, name);
+  writeAttrValue(writer, attr);
+  writer.intField(AttributeProto.type, attributeTypes[attr.kind]);
+}
+
+function writeAttrValue(writer: WireWriter, attr: Exclude<OnnxNodeAttr, { kind: 'raw' }>): void {
   switch (attr.kind) {
     case 'float':
-      writer.floatField(2, attr.value);
-      writer.intField(20, 1);
+      writer.floatField(AttributeProto.f, attr.value);
       return;
     case 'int':
-      writer.intField(3, attr.value);
-      writer.intField(20, 2);
+      writer.intField(AttributeProto.i, attr.value);
       return;
     case 'string':
-      writer.stringField(4, attr.value);
-      writer.intField(20, 3);
+      writer.stringField(AttributeProto.s, attr.value);
       return;
     case 'tensor': {
       const { elem, dims, data } = attr.value;
-      writer.message(5, () => {
-        for (const dim of dims) writer.intField(1, dim);
-        writer.intField(2, elemFacts[elem].onnx);
+      writer.message(AttributeProto.t, () => {
+        for (const dim of dims) writer.intField(TensorProto.dims, dim);
+        writer.intField(TensorProto.data_type, elemFacts[elem].onnx);
         const bytes = new Uint8Array(data.length * elemBytes[elem]);
         encodeTensor(attr.value, bytes);
-        writer.bytesField(9, bytes);
+        writer.bytesField(TensorProto.raw_data, bytes);
       });
-      writer.intField(20, 4);
       return;
     }
     case 'graph':
-      writer.message(6, () => writeBody(writer, attr.value));
-      writer.intField(20, 5);
+      writer.message(AttributeProto.g, () => writeBody(writer, attr.value));
       return;
     case 'graphs':
-      for (const graph of attr.value) writer.message(11, () => writeBody(writer, graph));
-      writer.intField(20, 10);
+      for (const graph of attr.value) writer.message(AttributeProto.graphs, () => writeBody(writer, graph));
       return;
     case 'floats':
-      for (const value of attr.value) writer.floatField(7, value);
-      writer.intField(20, 6);
+      for (const value of attr.value) writer.floatField(AttributeProto.floats, value);
       return;
     case 'ints':
-      for (const value of attr.value) writer.intField(8, value);
-      writer.intField(20, 7);
+      for (const value of attr.value) writer.intField(AttributeProto.ints, value);
       return;
     default:
       unreachable(attr);
@@ -329,37 +343,20 @@ function writeAttr(writer: WireWriter, name: string, attr: Exclude<OnnxNodeAttr,
 /** The body of a Loop or If. Its constants stand in the outermost graph, which alone streams. */
 function writeBody(writer: WireWriter, graph: OnnxGraph): void {
   if (graph.initializers.length > 0) bug('a sub-graph with initializers of its own');
-  for (const node of graph.nodes) writer.message(1, () => writeNode(writer, node));
-  writer.stringField(2, graph.name);
-  for (const value of graph.inputs) writer.message(11, () => writeValue(writer, value));
-  for (const value of graph.outputs) writer.message(12, () => writeValue(writer, value));
-  for (const value of graph.valueInfo) writer.message(13, () => writeValue(writer, value));
+  for (const node of graph.nodes) writer.message(GraphProto.node, () => writeNode(writer, node));
+  writer.stringField(GraphProto.name, graph.name);
+  for (const value of graph.inputs) writer.message(GraphProto.input, () => writeValue(writer, value));
+  for (const value of graph.outputs) writer.message(GraphProto.output, () => writeValue(writer, value));
+  for (const value of graph.valueInfo) writer.message(GraphProto.value_info, () => writeValue(writer, value));
   if (graph.rest) writer.raw(graph.rest);
 }
 
 function writeValue(writer: WireWriter, value: OnnxValue): void {
   const { elem, dims, foreign } = value;
-  writer.stringField(1, value.name);
-  if (foreign?.proto) writer.bytesField(2, foreign.proto);
-  else if (foreign?.tensor) writeTensorType(writer, foreign.tensor.dataType, foreign.tensor.dims);
-  else if (!foreign) writeTensorType(writer, elemFacts[elem].onnx, dims);
-}
-
-function writeTensorType(writer: WireWriter, dataType: number, dims: readonly (number | string)[]): void {
-  writer.message(2, () => {
-    writer.message(1, () => {
-      writer.intField(1, dataType);
-      // A scalar has a shape of no dimensions; a shape left out would mean that the rank is unknown.
-      writer.message(2, () => {
-        for (const dim of dims) {
-          writer.message(1, () => {
-            if (typeof dim === 'number') writer.intField(1, dim);
-            else if (dim !== '') writer.stringField(2, dim);
-          });
-        }
-      });
-    });
-  });
+  writer.stringField(ValueInfoProto.name, value.name);
+  if (foreign?.proto) writer.bytesField(ValueInfoProto.type, foreign.proto);
+  else if (foreign?.tensor) writeTensorType(writer, ValueInfoProto.type, foreign.tensor.dataType, foreign.tensor.dims);
+  else if (!foreign) writeTensorType(writer, ValueInfoProto.type, elemFacts[elem].onnx, dims);
 }
 
 /** The type and shape that a tensor's proto has. */
@@ -371,30 +368,32 @@ function declared({ elem, dims, stands }: OnnxInitializer): { readonly dataType:
 function tensorSize(initializer: OnnxInitializer, external: ExternalLayout | undefined): number {
   const { name, doc } = initializer;
   const { dataType, dims } = declared(initializer);
-  let size = tagSize(2) + varintSize(dataType) + bytesFieldSize(8, utf8Size(name));
-  for (const dim of dims) size += tagSize(1) + varintSize(dim);
-  if (doc !== undefined) size += bytesFieldSize(12, utf8Size(doc));
-  if (!external?.entries.has(initializer)) return size + bytesFieldSize(9, tensorBytes(initializer));
+  let size = intFieldSize(TensorProto.data_type, dataType) + stringFieldSize(TensorProto.name, name);
+  for (const dim of dims) size += intFieldSize(TensorProto.dims, dim);
+  if (doc !== undefined) size += stringFieldSize(TensorProto.doc_string, doc);
+  if (!external?.entries.has(initializer)) return size + bytesFieldSize(TensorProto.raw_data, tensorBytes(initializer));
   for (const [key, value] of externalEntries(initializer, external)) {
-    size += bytesFieldSize(13, bytesFieldSize(1, utf8Size(key)) + bytesFieldSize(2, utf8Size(value)));
+    const entry = stringFieldSize(StringStringEntryProto.key, key) + stringFieldSize(StringStringEntryProto.value, value);
+    size += bytesFieldSize(TensorProto.external_data, entry);
   }
-  return size + tagSize(14) + 1;
+  return size + intFieldSize(TensorProto.data_location, externalLocation);
 }
 
 /** What stands before raw_data. */
 function tensorHead(writer: WireWriter, initializer: OnnxInitializer): void {
   const { dataType, dims } = declared(initializer);
-  for (const dim of dims) writer.intField(1, dim);
-  writer.intField(2, dataType);
-  writer.stringField(8, initializer.name);
+  for (const dim of dims) writer.intField(TensorProto.dims, dim);
+  writer.intField(TensorProto.data_type, dataType);
+  writer.stringField(TensorProto.name, initializer.name);
 }
 
 /** What stands behind raw_data, or in its place. */
 function tensorTail(writer: WireWriter, initializer: OnnxInitializer, external: ExternalLayout | undefined): void {
-  if (initializer.doc !== undefined) writer.stringField(12, initializer.doc);
+  if (initializer.doc !== undefined) writer.stringField(TensorProto.doc_string, initializer.doc);
   if (!external?.entries.has(initializer)) return;
-  for (const [key, value] of externalEntries(initializer, external)) writer.message(13, () => writeEntry(writer, key, value));
-  writer.intField(14, 1);
+  for (const [key, value] of externalEntries(initializer, external))
+    writer.message(TensorProto.external_data, () => writeEntry(writer, key, value));
+  writer.intField(TensorProto.data_location, externalLocation);
 }
 
 function externalEntries(initializer: OnnxInitializer, external: ExternalLayout): readonly (readonly [string, string])[] {

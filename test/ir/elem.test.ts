@@ -58,11 +58,11 @@ describe('the record of an element type', () => {
     expect(dataTypeName(facts.onnx)).toBe(facts.onnxName);
     // The comments of TensorProto: which field holds which types.
     const fields = {
-      4: ['FLOAT'],
-      5: ['INT32', 'INT16', 'INT8', 'UINT16', 'UINT8', 'BOOL', 'FLOAT16', 'BFLOAT16'],
-      7: ['INT64'],
-      10: ['DOUBLE'],
-      11: ['UINT32', 'UINT64'],
+      float_data: ['FLOAT'],
+      int32_data: ['INT32', 'INT16', 'INT8', 'UINT16', 'UINT8', 'BOOL', 'FLOAT16', 'BFLOAT16'],
+      int64_data: ['INT64'],
+      double_data: ['DOUBLE'],
+      uint64_data: ['UINT32', 'UINT64'],
     };
     expect(fields[facts.onnxField]).toContain(name);
   });

@@ -4,7 +4,7 @@ import { openCheckpoint } from '../../src/checkpoint/checkpoint.ts';
 import { build } from '../../src/compile.ts';
 import { DiagnosticError } from '../../src/diagnostics/diagnostic.ts';
 import { memorySource } from '../../src/io/bytes.ts';
-import { bytesSource, fieldsOf, WireError, wireBytes } from '../../src/onnx/wire-reader.ts';
+import { bytesSource, fieldsOf, WireError, wireBytes } from '../../src/onnx/wire.ts';
 import { optimizeOnnx } from '../../src/optimize.ts';
 import { bytesOf, le, safetensorsOf, torchZip, zipOf } from '../checkpoint/helpers.ts';
 import { apart, below, Judge, numbers, type Random } from './judge.ts';

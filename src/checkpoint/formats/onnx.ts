@@ -5,8 +5,9 @@
 import { damagedFile } from '../../diagnostics/catalogue/weights.ts';
 import { fail } from '../../diagnostics/diagnostic.ts';
 import type { ByteSource } from '../../io/bytes.ts';
+import { GraphProto, ModelProto, SparseTensorProto } from '../../onnx/proto.ts';
 import { finish, Pages, placeOf, readTensor, type TensorFields, type Work } from '../../onnx/tensor.ts';
-import { bytesSource, type Field, fieldAt, WireError, wireBytes, wireVarint } from '../../onnx/wire-reader.ts';
+import { bytesSource, type Field, fieldAt, nameOf, WireError } from '../../onnx/wire.ts';
 import { type Checkpoint, checkpointOf, type Nested } from '../nested.ts';
 
 const tensorLimit = 1_000_000;
@@ -16,9 +17,8 @@ export function isOnnx(head: Uint8Array): boolean {
   try {
     const source = bytesSource(head);
     const version = fieldAt(source, 0, Number.MAX_SAFE_INTEGER);
-    if (version.number !== 1 || version.type !== wireVarint || version.value > 1000) return false;
-    const next = fieldAt(source, version.end, Number.MAX_SAFE_INTEGER);
-    return next.number <= 26 && (next.type === wireBytes || next.type === wireVarint);
+    if (!ModelProto.ir_version.is(version) || version.value > 1000) return false;
+    return nameOf(ModelProto, fieldAt(source, version.end, Number.MAX_SAFE_INTEGER)) !== undefined;
   } catch (error) {
     if (error instanceof WireError) return false;
     throw error;
@@ -44,18 +44,17 @@ export async function openOnnx(source: ByteSource): Promise<Checkpoint> {
   let graphs = 0;
   let opsets = 0;
   function* item(field: Field): Work<void> {
-    if (field.type !== wireBytes) return;
-    if (field.number === 5) {
+    if (GraphProto.initializer.is(field)) {
       const tensor = yield* readTensor(pages, field.start, field.end);
       if (tensor.name === '') damaged(`an initialiser without a name at byte ${field.start}`, 'a name');
       if (tensor.segment) throw new WireError(`a tensor in segments at ${field.start}`);
       yield async () => add(tensor.name, await nestedOf(source, field, tensor));
-    } else if (field.number === 15) {
+    } else if (GraphProto.sparse_initializer.is(field)) {
       // SparseTensorProto: its values tensor carries the name.
       for (let at = field.start; at < field.end; ) {
         const inner = yield* pages.field(at, field.end);
         at = inner.end;
-        if (inner.number !== 1 || inner.type !== wireBytes) continue;
+        if (!SparseTensorProto.values.is(inner)) continue;
         const values = yield* readTensor(pages, inner.start, inner.end);
         add(values.name, { kind: 'foreign', elem: 'sparse tensor', dims: values.dims, bytes: field.end - field.start });
       }
@@ -65,8 +64,8 @@ export async function openOnnx(source: ByteSource): Promise<Checkpoint> {
     for (let at = 0; at < source.size; ) {
       const part = yield* pages.field(at, source.size);
       at = part.end;
-      if (part.number === 8) opsets++;
-      if (part.number !== 7 || part.type !== wireBytes) continue;
+      if (ModelProto.opset_import.is(part)) opsets++;
+      if (!ModelProto.graph.is(part)) continue;
       // Two graphs are one, as protobuf merges them.
       graphs++;
       for (let inside = part.start; inside < part.end; ) {

@@ -24,7 +24,8 @@ import { fail } from '../../diagnostics/diagnostic.ts';
 import { openPlain, openStream, pipeTries, Unreadable } from '../../io/node/open-file.ts';
 import type { Graph } from '../../ir/graph.ts';
 import type { OnnxModel } from '../../onnx/onnx.ts';
-import { fieldsOf, textOf, WireError, type WireSource, windowedSource, wireBytes, wireVarint } from '../../onnx/wire-reader.ts';
+import { GraphProto, ModelProto, TensorProto } from '../../onnx/proto.ts';
+import { fieldsOf, textOf, WireError, type WireSource, windowedSource } from '../../onnx/wire.ts';
 import { type ExternalLayout, encodeModel, externalData, externalLayout, largestMessage, modelSize } from '../../onnx/write.ts';
 import { encodeSafetensors, safetensorsOf } from '../safetensors.ts';
 
@@ -441,8 +442,8 @@ function checkReplaceable(target: string, path: string, found: Stats): void {
       let version = false;
       let graph = false;
       for (const field of fieldsOf(source)) {
-        if (field.number === 1 && field.type === wireVarint) version = true;
-        if (field.number === 7 && field.type === wireBytes) graph = true;
+        if (ModelProto.ir_version.is(field)) version = true;
+        if (ModelProto.graph.is(field)) graph = true;
       }
       return version && graph;
     } catch (error) {
@@ -462,11 +463,11 @@ function dataFilesOf(path: string): readonly string[] {
   openSource(path, (source) => {
     try {
       for (const graph of fieldsOf(source)) {
-        if (graph.number !== 7 || graph.type !== wireBytes) continue;
+        if (!ModelProto.graph.is(graph)) continue;
         for (const tensor of fieldsOf(source, graph.start, graph.end)) {
-          if (tensor.number !== 5 || tensor.type !== wireBytes) continue;
+          if (!GraphProto.initializer.is(tensor)) continue;
           for (const entry of fieldsOf(source, tensor.start, tensor.end)) {
-            if (entry.number !== 13 || entry.type !== wireBytes) continue;
+            if (!TensorProto.external_data.is(entry)) continue;
             const [key, value] = [...fieldsOf(source, entry.start, entry.end)];
             if (key && value && textOf(source, key) === 'location') found.add(textOf(source, value));
           }

@@ -6,6 +6,7 @@ import { Dim } from '../../ir/dim.ts';
 import { elemFacts, otherElem } from '../../ir/elem.ts';
 import type { ElemType, ForeignType, TensorType } from '../../ir/types.ts';
 import type { FileType } from '../model.ts';
+import { tensorTypeProto } from '../types.ts';
 
 /** Sizes of known number, of which some are not known. */
 export type PartialDims = readonly (Dim | undefined)[];
@@ -33,43 +34,17 @@ export function rankOf({ dims }: PartialType): number | undefined {
   return dims?.length;
 }
 
-function varint(n: number): readonly number[] {
-  const out: number[] = [];
-  let rest = n;
-  while (rest >= 128) {
-    out.push((rest % 128) + 128);
-    rest = Math.floor(rest / 128);
-  }
-  out.push(rest);
-  return out;
-}
-
-function message(tag: number, body: readonly number[]): readonly number[] {
-  return [tag * 8 + 2, ...varint(body.length), ...body];
-}
-
-/** TypeProto { tensor_type = 1: { elem_type = 1, shape = 2: { dim = 1: { dim_value = 1 } } } }, onnx.proto. */
-function tensorProto(dataType: number, dims: readonly number[] | undefined): Uint8Array {
-  const shape =
-    dims &&
-    message(
-      2,
-      dims.flatMap((d) => message(1, [8, ...varint(d)])),
-    );
-  return Uint8Array.from(message(1, [8, ...varint(dataType), ...(shape ?? [])]));
-}
-
 /** A tensor of an element type that the graph has not. */
 export function otherTensor(dataType: number, dims: readonly number[] | undefined): ForeignType {
   const name = otherElem(dataType)?.name ?? `type ${dataType}`;
   const text = dims ? `${name}[${dims.join(', ')}]` : `tensor(${name})`;
-  return { text, proto: tensorProto(dataType, dims) };
+  return { text, proto: tensorTypeProto(dataType, dims) };
 }
 
 /** A tensor of one of ours whose rank nobody knows. */
 export function unrankedTensor(elem: ElemType): ForeignType {
   const { onnxName: name, onnx: dataType } = elemFacts[elem];
-  return { text: `tensor(${name})`, proto: tensorProto(dataType, undefined) };
+  return { text: `tensor(${name})`, proto: tensorTypeProto(dataType, undefined) };
 }
 
 export const unknownType: ForeignType = { text: 'unknown' };
