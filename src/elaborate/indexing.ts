@@ -1,12 +1,12 @@
 /** `xs[i]`, `xs[a:b]`, `x[:, 0]`: elements and slices of lists, sizes and tensors. */
-import { noEffect } from '../diagnostics/catalogue/structure.ts';
 import { badIndex, wrongKind } from '../diagnostics/catalogue/values.ts';
 import type { Span } from '../diagnostics/source.ts';
 import { Dim } from '../ir/dim.ts';
 import type { Value } from '../ir/graph.ts';
 import { typeText } from '../ir/types.ts';
 import type { LangValue } from '../ops/params.ts';
-import { operatorByName } from '../ops/registry.ts';
+import { squeeze } from '../ops/reshape.ts';
+import { slice } from '../ops/slice.ts';
 import type { Expr, IndexExpr, Sub } from '../parser/ast.ts';
 import type { Context } from './context.ts';
 import { live } from './failure.ts';
@@ -130,9 +130,6 @@ function sliceTensor(c: Context, f: Frame, x: Value, subs: readonly Sub[], span:
     }
   });
   if (axes.length === 0) return x;
-  const slice = operatorByName('slice');
-  const squeeze = operatorByName('squeeze');
-  if (!slice || !squeeze) return c.fail(noEffect, f, { span, with: { found: 'a slice', hint: 'no slice operator' } });
   const [cut] = makeNode(c, f, slice, [x], { starts, ends, axes, steps: axes.map(() => 1) }, span);
   if (dropped.length === 0 || !cut) return cut ?? x;
   const [out] = makeNode(c, f, squeeze, [cut], { axes: dropped }, span);

@@ -15,8 +15,8 @@ import type { Value } from '../ir/graph.ts';
 import { CheckFailure } from '../ir/operator.ts';
 import { type ElemType, type HostTensor, isFloat } from '../ir/types.ts';
 import type { Layer, LayerBuilder } from '../ops/define.ts';
+import { dimValue as dimValueOperator } from '../ops/generate.ts';
 import type { LangValue, ParamSpec } from '../ops/params.ts';
-import { operatorByName } from '../ops/registry.ts';
 import { currentValue } from './chains.ts';
 import type { Context } from './context.ts';
 import { Abandon, live } from './failure.ts';
@@ -282,9 +282,8 @@ function layerBuilder(c: Context, f: Frame, layer: Layer, operands: readonly Val
     constant: (tensor: HostTensor) => c.graph.constant(c.content.literal(tensor)),
     scalar: (elem, value) => finiteScalar(c, f, span, elem, value),
     dimValue: (dim) => {
-      const operator = operatorByName('dim_value');
-      if (dim.constant !== undefined || !operator) return scalar(c, 'i64', dim.constant ?? 0);
-      return create(c, f, operator, [], { dim: [dim] }, span)[0] ?? bug('dim_value has no result');
+      if (dim.constant !== undefined) return scalar(c, 'i64', dim.constant);
+      return create(c, f, dimValueOperator, [], { dim: [dim] }, span)[0] ?? bug('dim_value has no result');
     },
   };
 }

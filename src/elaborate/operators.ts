@@ -4,7 +4,7 @@ import type { Span } from '../diagnostics/source.ts';
 import { counterexample, type Dim, DimOverflow } from '../ir/dim.ts';
 import type { Value } from '../ir/graph.ts';
 import { type LangValue, valueText } from '../ops/params.ts';
-import { layerByName } from '../ops/registry.ts';
+import { binaryLayers, unaryLayers } from '../ops/syntax.ts';
 import type { BinaryExpr, Expr, UnaryExpr } from '../parser/ast.ts';
 import { runCallable } from './callables.ts';
 import { one } from './chains.ts';
@@ -86,26 +86,9 @@ function binary(c: Context, f: Frame, expr: BinaryExpr, left: LangValue, right: 
   });
 }
 
-const tensorOperators: Readonly<Record<string, string>> = {
-  '+': 'add',
-  '-': 'sub',
-  '*': 'mul',
-  '/': 'div',
-  '@': 'matmul',
-  '==': 'equal',
-  '!=': 'not_equal',
-  '<': 'less',
-  '<=': 'less_equal',
-  '>': 'greater',
-  '>=': 'greater_equal',
-  and: 'and',
-  or: 'or',
-};
-
 function tensorBinary(c: Context, f: Frame, expr: BinaryExpr, left: LangValue, right: LangValue): LangValue {
   const { op, span } = expr;
-  const name = tensorOperators[op];
-  const layer = name === undefined ? undefined : layerByName(name);
+  const layer = binaryLayers[op];
   if (!layer) {
     return c.fail(wrongOperand, f, {
       span,
@@ -270,7 +253,7 @@ function negate(c: Context, f: Frame, value: LangValue, span: Span): LangValue {
   live(value);
   if (value.kind === 'int') return dimValue(value.dim.negate());
   if (value.kind === 'float') return floatValue(-value.value);
-  if (value.kind === 'tensor' || value.kind === 'callable' || isNumbers(value)) return unaryTensor(c, f, 'neg', '-', value, span);
+  if (value.kind === 'tensor' || value.kind === 'callable' || isNumbers(value)) return unaryTensor(c, f, '-', value, span);
   return c.fail(wrongOperand, f, {
     span,
     with: { op: '-', found: describe(value), expected: 'a number or a tensor', hint: 'remove the `-`' },
@@ -280,24 +263,18 @@ function negate(c: Context, f: Frame, value: LangValue, span: Span): LangValue {
 function not(c: Context, f: Frame, value: LangValue, span: Span): LangValue {
   live(value);
   if (value.kind === 'bool') return boolValue(!value.value);
-  if (value.kind === 'tensor' || value.kind === 'callable') return unaryTensor(c, f, 'not', 'not', value, span);
+  if (value.kind === 'tensor' || value.kind === 'callable') return unaryTensor(c, f, 'not', value, span);
   return c.fail(wrongOperand, f, {
     span,
     with: { op: 'not', found: describe(value), expected: 'a bool', hint: 'compare it: `x == 0`' },
   });
 }
 
-function unaryTensor(c: Context, f: Frame, name: string, op: string, value: LangValue, span: Span): LangValue {
-  const layer = layerByName(name);
-  if (!layer)
-    return c.fail(wrongOperand, f, {
-      span,
-      with: { op, found: describe(value), expected: 'a number', hint: `remove the \`${op}\`` },
-    });
+function unaryTensor(c: Context, f: Frame, op: keyof typeof unaryLayers, value: LangValue, span: Span): LangValue {
   const x = toTensor(c, f, value, span);
   const target: Target = {
     kind: 'layer',
-    layer,
+    layer: unaryLayers[op],
     args: { positional: [{ value: { kind: 'tensor', value: x }, span }], named: new Map() },
     span,
   };

@@ -7,10 +7,13 @@
  * Rolnick 2018, arXiv:1803.01719, why the sum of the scales is what counts.
  */
 import type { Graph, Node, ResidualRegion, Value } from '../ir/graph.ts';
+import type { Operator } from '../ir/operator.ts';
+import { concat } from '../ops/concat.ts';
+import { add, mul } from '../ops/elementwise.ts';
 import type { ContentMaker, OwnInit } from './context.ts';
 
 /** Operators whose result is a sum, or a choice, of bodies side by side. */
-const joining: readonly string[] = ['add', 'concat'];
+const joining: readonly Operator[] = [add, concat];
 
 /** More nodes than this behind the last layer of a body are not looked at. */
 const reach = 64;
@@ -31,9 +34,8 @@ function lastWeights(body: Value, region: ResidualRegion, own: ReadonlyMap<Value
     seen.add(node);
     const weight = node.operand(1);
     if (weight && own.has(weight)) found.push(weight);
-    else if (node.op.name === 'mul' && weight?.def.kind === 'constant' && weight.def.role === 'constant') return [];
-    else
-      for (const operand of joining.includes(node.op.name) ? node.operands : [node.operand(0)]) if (operand) stack.push(operand);
+    else if (node.op === mul && weight?.def.kind === 'constant' && weight.def.role === 'constant') return [];
+    else for (const operand of joining.includes(node.op) ? node.operands : [node.operand(0)]) if (operand) stack.push(operand);
   }
   return found;
 }
@@ -44,7 +46,7 @@ export function scaleResiduals(graph: Graph, own: ReadonlyMap<Value, OwnInit>, c
   for (const node of graph.nodes()) {
     const tag = node.origin.residual;
     const body = node.operand(0);
-    if (tag?.part === 'sum' && node.op.name === 'add' && body) bodies.push([body, tag.region]);
+    if (tag?.part === 'sum' && node.op === add && body) bodies.push([body, tag.region]);
   }
   const weights = new Set(bodies.flatMap(([body, region]) => lastWeights(body, region, own)));
   for (const weight of weights) {

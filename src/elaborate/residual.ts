@@ -7,8 +7,8 @@ import type { Span } from '../diagnostics/source.ts';
 import { Dim } from '../ir/dim.ts';
 import type { Value } from '../ir/graph.ts';
 import { sameType } from '../ir/types.ts';
+import { add, mul } from '../ops/elementwise.ts';
 import type { LangValue } from '../ops/params.ts';
-import { operatorByName } from '../ops/registry.ts';
 import type { Residual } from '../parser/ast.ts';
 import { runBody } from './bodies.ts';
 import { runCallable } from './callables.ts';
@@ -56,7 +56,6 @@ export function runResidual(c: Context, from: Frame, construct: Residual, label:
   if (!body || !shortcut) throw new Abandon();
   if (shortcut === 'none') return [tensorValue(body)];
   if (!sameType(body.type, shortcut.type)) shapesDiffer(c, f, construct, x, body, shortcut);
-  const add = operatorByName('add') ?? bug('there is no add');
   const [sum] = makeNode(c, { ...f, residual: { region, part: 'sum' } }, add, [body, shortcut], {}, span);
   return [tensorValue(sum ?? bug('add has no result'))];
 }
@@ -106,7 +105,6 @@ function residualOptions(c: Context, f: Frame, args: GivenArgs, span: Span): Res
 
 /** F times a constant, or times a learned number per channel (axis 1; the last axis at rank 2 is the same axis). */
 function scaled(c: Context, f: Frame, body: Value, { scale, gain }: ResidualOptions, span: Span): Value {
-  const mul = operatorByName('mul') ?? bug('there is no mul');
   let y = body;
   if (scale !== 1) y = makeNode(c, f, mul, [y, finiteScalar(c, f, span, y.type.elem, scale)], {}, span)[0] ?? y;
   if (!gain) return y;

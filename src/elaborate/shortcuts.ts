@@ -6,8 +6,12 @@ import type { Span } from '../diagnostics/source.ts';
 import { Dim } from '../ir/dim.ts';
 import type { Value } from '../ir/graph.ts';
 import { typeText } from '../ir/types.ts';
+import { convLayer } from '../ops/conv.ts';
+import { linearLayer } from '../ops/linear.ts';
+import { batchnormLayer } from '../ops/norm.ts';
+import { pad } from '../ops/pad.ts';
 import type { LangValue } from '../ops/params.ts';
-import { layerByName, operatorByName } from '../ops/registry.ts';
+import { slice } from '../ops/slice.ts';
 import { runCallable } from './callables.ts';
 import { one } from './chains.ts';
 import type { Context } from './context.ts';
@@ -27,7 +31,6 @@ export function optionA(c: Context, f: Frame, x: Value, body: Value, span: Span)
   let y = x;
   const rank = x.type.dims.length;
   if (strides.some((s) => s !== 1)) {
-    const slice = operatorByName('slice') ?? bug('there is no slice');
     const axes = strides.flatMap((s, i) => (s === 1 ? [] : [i + 2]));
     const attrs = {
       starts: axes.map(() => Dim.zero),
@@ -38,7 +41,6 @@ export function optionA(c: Context, f: Frame, x: Value, body: Value, span: Span)
     y = makeNode(c, f, slice, [y], attrs, span)[0] ?? y;
   }
   if (grown > 0) {
-    const pad = operatorByName('pad') ?? bug('there is no pad');
     const begins = Array.from({ length: rank }, (_, axis) => (axis === 1 ? Math.floor(grown / 2) : 0));
     const ends = Array.from({ length: rank }, (_, axis) => (axis === 1 ? grown - Math.floor(grown / 2) : 0));
     y = makeNode(c, f, pad, [y], { pads: [...begins, ...ends] }, span)[0] ?? y;
@@ -72,7 +74,7 @@ export function projection(c: Context, f: Frame, target: ShortcutTarget, x: Valu
   if (target.name === 'project' && strides.every((s) => s === 1) && channels === channelsOf(x)) return x;
   const bias = args.named.get('bias');
   const flat = x.type.dims.length === 2;
-  const layer = layerByName(flat ? 'linear' : 'conv') ?? bug('there is no conv');
+  const layer = flat ? linearLayer : convLayer;
   const named = new Map<string, GivenArg>([['bias', { value: bias?.value ?? { kind: 'bool', value: false }, span }]]);
   const positional: GivenArg[] = [{ value: { kind: 'int', dim: channels }, span }];
   if (!flat) {
@@ -90,9 +92,8 @@ export function projection(c: Context, f: Frame, target: ShortcutTarget, x: Valu
     if (value.kind === 'callable' && value.name === 'none') return y;
     return run(value, '1', y);
   }
-  const batchnorm = layerByName('batchnorm') ?? bug('there is no batchnorm');
   return run(
-    callable('batchnorm', { kind: 'layer', layer: batchnorm, args: { positional: [], named: new Map() }, span }),
+    callable(batchnormLayer.name, { kind: 'layer', layer: batchnormLayer, args: { positional: [], named: new Map() }, span }),
     '1',
     y,
   );

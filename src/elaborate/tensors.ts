@@ -4,8 +4,8 @@ import type { Span } from '../diagnostics/source.ts';
 import type { Dim } from '../ir/dim.ts';
 import type { Value } from '../ir/graph.ts';
 import { type ElemType, isFloat } from '../ir/types.ts';
+import { dimValue as dimValueOperator } from '../ops/generate.ts';
 import type { LangValue } from '../ops/params.ts';
-import { operatorByName } from '../ops/registry.ts';
 import { runCallable } from './callables.ts';
 import { one } from './chains.ts';
 import type { Context } from './context.ts';
@@ -64,16 +64,5 @@ export function toTensor(c: Context, f: Frame, given: LangValue, span: Span, ele
 function intTensor(c: Context, f: Frame, dim: Dim, span: Span, elem: ElemType | undefined): Value {
   const n = dim.constant;
   if (n !== undefined) return literal(c, f, span, elem ?? 'i64', n);
-  const operator = operatorByName('dim_value');
-  if (!operator)
-    return c.fail(wrongKind, f, {
-      span,
-      with: {
-        what: 'a symbolic number cannot be a tensor here',
-        found: dim.toString(),
-        expected: 'a known number',
-        hint: 'fix the size in the input type',
-      },
-    });
-  return makeNode(c, f, operator, [], { dim: [dim] }, span)[0] as Value;
+  return makeNode(c, f, dimValueOperator, [], { dim: [dim] }, span)[0] as Value;
 }
