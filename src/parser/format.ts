@@ -15,6 +15,7 @@ import type { IToken, TokenType } from 'chevrotain';
 import { Sink, unreachable } from '../diagnostics/diagnostic.ts';
 import { positionOf } from '../diagnostics/source.ts';
 import type { Arg, Body, Chain, Construct, Expr, FileNode, Label, Labelled, RangeNode, Residual, Stmt } from './ast.ts';
+import { lex } from './lexer.ts';
 import {
   Arrow,
   Assign,
@@ -26,6 +27,9 @@ import {
   endOf,
   endsValue,
   IndexBracket,
+  isCloser,
+  isOpener,
+  isOperator,
   KwAs,
   KwBlock,
   KwElse,
@@ -41,16 +45,14 @@ import {
   LBrace,
   LBracket,
   LParen,
-  lex,
   Minus,
   Name,
-  Operator,
   Question,
   RBrace,
   RBracket,
   RParen,
   Semicolon,
-} from './lexer.ts';
+} from './tokens.ts';
 
 const indentWidth = 2;
 const statementGap = 2;
@@ -276,17 +278,6 @@ function collect(file: FileNode): Starts {
   return { statements, elements, options };
 }
 
-function isOpener(type: TokenType): boolean {
-  return (
-    type === LParen || type === CallParen || type === LBracket || type === IndexBracket || type === LBrace || type === LabelBrace
-  );
-}
-function isCloser(type: TokenType): boolean {
-  return type === RParen || type === RBracket || type === RBrace || type === LabelClose;
-}
-function isOperator(type: TokenType): boolean {
-  return type.CATEGORIES?.includes(Operator) === true;
-}
 /** What goes on with the construct or expression before it, when nothing like a `;` stands between. */
 function continues(type: TokenType): boolean {
   return (

@@ -1,27 +1,13 @@
 /**
- * The grammar of the language reference, in Chevrotain, which builds the tree as it reads.
+ * The grammar of the language reference: its productions, each with its EBNF beside it, in the words of `reader.ts`. `grammars/res.ebnf` and
+ * `grammars/railroad.html` are made of the same lines.
  *
- * Look-ahead is two tokens; `labelAhead` is the gate where a label may begin, since a path and a label differ only in the
- * colon at their end. Operators are read flat and ranked afterwards. Recovery is by statement: a mistake is reported once,
- * and reading goes on at the next line of the same body, because there the next statement most likely begins.
+ * A `rule` is a production of Chevrotain's, and what an error names. An `inline` production is read within the rule that uses it, since every rule
+ * costs time at each token and stack at each level. Operators are read flat and ranked afterwards (`rank.ts`).
  */
-import { EmbeddedActionsParser, EOF, type IToken, isRecognitionException, type ParserMethod, type TokenType } from 'chevrotain';
-import {
-  badLabel,
-  badLabelTarget,
-  chainedComparison,
-  expressionTooLong,
-  keywordAsName,
-  looseNot,
-  nestedTooDeeply,
-  statementOutsideBody,
-  tupleInRange,
-  unclosedBracket,
-  unexpectedText,
-  unopenedBracket,
-} from '../diagnostics/catalogue/syntax.ts';
-import { bug, type Diagnostic, type DiagnosticKind, makeDiagnostic, type Report } from '../diagnostics/diagnostic.ts';
-import { cover, positionOf, type SourceFile, type Span } from '../diagnostics/source.ts';
+import type { IToken, ParserMethod } from 'chevrotain';
+import type { SourceFile } from '../diagnostics/source.ts';
+import { chainLeafEnds, chainStarts, exprLeafEnds, exprStarts, leafStarts } from './ahead.ts';
 import type {
   Arg,
   AssertStmt,
@@ -60,10 +46,14 @@ import type {
   StringExpr,
   Sub,
   TensorTypeNode,
-  TypeName,
   TypeRef,
 } from './ast.ts';
-import { CappedSink } from './capped-sink.ts';
+import type { CappedSink } from './capped-sink.ts';
+import { docBefore } from './doc-comments.ts';
+import type { Lexed } from './lexer.ts';
+import { floatAsLabel, labelledValue, noSubscript, notAType, notFrom, notNone } from './mistakes.ts';
+import type { Operand } from './rank.ts';
+import { maxNesting, RecoveringReader } from './recovery.ts';
 import {
   Arrow,
   Assign,
@@ -72,22 +62,15 @@ import {
   Comma,
   Dot,
   DotDot,
-  endOf,
   Float,
-  floatValue,
   IndexBracket,
   Int,
-  indexOf,
-  integerValue,
-  isWord,
-  KwAnd,
   KwAs,
   KwAssert,
   KwBlock,
   KwConst,
   KwEach,
   KwElse,
-  KwFalse,
   KwIf,
   KwImport,
   KwIn,
@@ -97,7 +80,6 @@ import {
   KwModel,
   KwNot,
   KwOde,
-  KwOr,
   KwOutput,
   KwParam,
   KwRepeat,
@@ -107,1565 +89,717 @@ import {
   KwSequential,
   KwShared,
   KwShortcut,
-  KwTrue,
   LabelBrace,
   LabelClose,
   LabelTail,
   LBrace,
   LBracket,
-  type Lexed,
   LParen,
   Minus,
   Name,
   Operator,
   Question,
-  quoteText,
   RBrace,
   RBracket,
   RParen,
-  retag,
-  Semicolon,
-  Size,
   StringLiteral,
-  stringValue,
-  vocabulary,
+  TokenSet,
   Word,
-} from './lexer.ts';
-import { describeMismatch, describeToken, describeUnreadable, type Surroundings } from './messages.ts';
-import { type Operand, rank } from './rank.ts';
+} from './tokens.ts';
+import * as tree from './tree.ts';
 
-/** Brackets, bodies, prefix signs, `else if` and `?:` within each other. Deeper would exhaust the stack. */
-export const maxNesting = 64;
-/** Operators and indices on the deepest way into one expression, so that whoever walks the tree later has a bounded depth. */
-export const maxOperators = 500;
+/** A rule of the grammar and what it reads. */
+type Rule<T> = ParserMethod<[], T>;
 
-/** Ends the reading of the whole file; what stopped it is reported already. */
-class Abort extends Error {}
-/** Ends the reading of an item whose body is not closed; reported already. */
-class Unwind extends Error {}
-/** A mistake that the grammar itself cannot express. */
-class Mistake extends Error {
-  readonly diagnostic: Diagnostic;
-  readonly token: IToken;
-  constructor(diagnostic: Diagnostic, token: IToken) {
-    super(diagnostic.title);
-    this.diagnostic = diagnostic;
-    this.token = token;
-  }
-}
+const parenthesis = new TokenSet([LParen, CallParen]);
+const bracket = new TokenSet([LBracket, IndexBracket]);
+const prefix = new TokenSet([Minus, KwNot]);
+const referenceTail = new TokenSet([CallParen, Dot]);
+const subStarts = new TokenSet([...exprStarts, Colon]);
 
-const typeNames: readonly TypeName[] = ['int', 'float', 'bool', 'string', 'size', 'block', 'tensor'];
-function typeName(image: string): TypeName | undefined {
-  return typeNames.find((name) => name === image);
-}
-
-const constructStarts: readonly TokenType[] = [KwRepeat, KwEach, KwSequential, KwOde, KwReuse, KwResidual];
-const statementStarts = new Set<TokenType>([
-  KwInput,
-  KwOutput,
-  KwParam,
-  KwLet,
-  KwReturn,
-  KwAssert,
-  KwMap,
-  KwIf,
-  ...constructStarts,
-  KwNot,
-  KwTrue,
-  KwFalse,
-  Name,
-  Int,
-  Float,
-  Size,
-  StringLiteral,
-  LParen,
-  LBracket,
-  LBrace,
-  Semicolon,
-]);
-
-const emptySource: SourceFile = { name: '', text: '' };
-
-/** What the parser keeps while it reads one file. */
-interface State {
-  source: SourceFile;
-  sink: CappedSink;
-  lexed: Lexed;
-  depth: number;
-  /** Upper bound of the operators on the deepest way into what was read of the current expression. */
-  height: number;
-  openers: IToken[];
-  lastErrorAt: number;
-  /** What Chevrotain told of its last error. */
-  mismatch: { readonly expected?: TokenType; readonly rule: string } | undefined;
-}
-
-export class ResParser extends EmbeddedActionsParser {
-  #state: State = freshState(emptySource, new CappedSink(), {
-    tokens: [],
-    comments: [],
-    partner: new Int32Array(0),
-    spoiledLines: new Set(),
-  });
-
+export class ResParser extends RecoveringReader {
   /** With `validate` Chevrotain checks the grammar, which costs time and which a test does. */
   constructor(validate: boolean) {
-    super(vocabulary, {
-      maxLookahead: 2,
-      recoveryEnabled: false,
-      skipValidations: !validate,
-      errorMessageProvider: {
-        buildMismatchTokenMessage: ({ expected, ruleName }) => {
-          this.#state.mismatch = { expected, rule: ruleName };
-          return '';
-        },
-        buildNoViableAltMessage: ({ ruleName }) => {
-          this.#state.mismatch = { rule: ruleName };
-          return '';
-        },
-        buildEarlyExitMessage: ({ ruleName }) => {
-          this.#state.mismatch = { rule: ruleName };
-          return '';
-        },
-        buildNotAllInputParsedMessage: () => '',
-      },
-    });
+    super(validate);
     this.performSelfAnalysis();
   }
 
   /** Reads a whole file. Never throws on any text. */
   readFile(source: SourceFile, lexed: Lexed, sink: CappedSink): Item[] {
     const items: Item[] = [];
-    this.#begin(source, lexed, sink);
-    this.items = items;
-    try {
-      this.file();
-    } catch (error) {
-      if (!(error instanceof Abort)) throw error;
-    } finally {
-      this.#end();
-    }
+    this.#items = items;
+    this.readWith(source, lexed, sink, () => this.file());
     return items;
   }
 
   /** Reads one expression that is the whole text. */
   readExpression(source: SourceFile, lexed: Lexed, sink: CappedSink): Expr | undefined {
-    this.#begin(source, lexed, sink);
-    this.lone = undefined;
-    try {
-      this.loneExpression();
-    } catch (error) {
-      if (!(error instanceof Abort)) throw error;
-    } finally {
-      this.#end();
-    }
-    return this.lone;
+    this.#lone = undefined;
+    this.readWith(source, lexed, sink, () => this.loneExpression());
+    return this.#lone;
   }
 
-  private items: Item[] = [];
-  private lone: Expr | undefined;
+  /** What was read before something ended the reading. */
+  #items: Item[] = [];
+  #lone: Expr | undefined;
 
-  #begin(source: SourceFile, lexed: Lexed, sink: CappedSink): void {
-    this.#state = freshState(source, sink, lexed);
-    this.input = lexed.tokens;
-  }
+  // -------------------------------------------------------------------------------------------------- files and items
 
-  /** Lets go of the file, so that the one parser of the program does not keep it alive. */
-  #end(): void {
-    this.input = [];
-    this.#state = freshState(emptySource, new CappedSink(), {
-      tokens: [],
-      comments: [],
-      partner: new Int32Array(0),
-      spoiledLines: new Set(),
-    });
-  }
-
-  // ---------------------------------------------------------------------------------------------- file and items
-
-  readonly file: ParserMethod<[], void> = this.RULE('file', () => {
-    do {
-      this.MANY({
-        GATE: () => this.#atItem(),
-        DEF: () => this.#itemInto(),
-      });
-    } while (this.ACTION(() => this.#resumeFile()));
+  readonly file: Rule<void> = this.rule('file', '{ item }', () => {
+    this.items(this.#items, () => this.read(this.item));
   });
 
-  #itemInto(): void {
-    if (this.RECORDING_PHASE) {
-      this.SUBRULE(this.item);
-      return;
-    }
-    const start = this.#index();
-    try {
-      this.items.push(this.SUBRULE(this.item));
-    } catch (error) {
-      if (error instanceof Abort) throw error;
-      if (!(error instanceof Unwind)) this.#reportError(error);
-      this.#state.depth = 0;
-      this.#state.height = 0;
-      this.#state.openers.length = 0;
-      this.#skipToItem(start + 1);
-    }
-  }
+  readonly loneExpression: Rule<void> = this.rule('loneExpression', 'expr', () => {
+    this.#lone = this.whole(() => this.read(this.expr));
+  });
 
-  readonly item: ParserMethod<[], Item> = this.RULE('item', () =>
-    this.OR<Item>([
-      { ALT: () => this.SUBRULE(this.importItem) },
-      { ALT: () => this.SUBRULE(this.constItem) },
-      { ALT: () => this.SUBRULE(this.blockItem) },
-      { ALT: () => this.SUBRULE(this.modelItem) },
-    ]),
+  readonly item: Rule<Item> = this.rule(
+    'item',
+    'importItem | constItem | blockItem | modelItem',
+    this.choice<Item>(
+      () => this.read(this.importItem),
+      () => this.read(this.constItem),
+      () => this.read(this.blockItem),
+      () => this.read(this.modelItem),
+    ),
   );
 
-  readonly importItem: ParserMethod<[], ImportItem> = this.RULE('importItem', () => {
-    const start = this.CONSUME(KwImport);
-    const names: { readonly name: Ident; readonly as?: Ident }[] = [];
-    this.#open(this.CONSUME(LBrace));
-    names.push(this.SUBRULE(this.importName));
-    this.MANY({
-      GATE: () => this.LA(2).tokenType !== RBrace,
-      DEF: () => {
-        this.CONSUME1(Comma);
-        names.push(this.SUBRULE2(this.importName));
-      },
-    });
-    this.OPTION(() => this.CONSUME2(Comma));
-    this.CONSUME(RBrace);
-    this.#close();
-    this.ACTION(() => {
-      const word = this.LA(1);
-      if (word.tokenType !== Name || word.image !== 'from') {
-        this.#fail(word, unexpectedText, {
-          what: this.#short(word),
-          found: describeToken(word),
-          expected: '`from` and the file in quotes',
-          fix: 'write `from "std/resnet.res"`',
-        });
-      }
-    });
-    this.CONSUME(Name);
-    const from = this.SUBRULE(this.stringLiteral);
-    return this.ACTION((): ImportItem => ({ kind: 'import', names, from, span: this.#from(start) }));
-  });
-
-  readonly importName: ParserMethod<[], { readonly name: Ident; readonly as?: Ident }> = this.RULE('importName', () => {
-    const name = this.SUBRULE(this.bindingName);
-    const as = this.OPTION(() => {
-      this.CONSUME(KwAs);
-      return this.SUBRULE2(this.bindingName);
-    });
-    return this.ACTION(() => ({ name, ...(as && { as }) }));
-  });
-
-  readonly constItem: ParserMethod<[], ConstItem> = this.RULE('constItem', () => {
-    const start = this.CONSUME(KwConst);
-    const name = this.SUBRULE(this.bindingName);
-    this.CONSUME(Assign);
-    const value = this.SUBRULE(this.expr);
-    return this.ACTION((): ConstItem => ({ kind: 'const', name, value, ...this.#doc(start), span: this.#from(start) }));
-  });
-
-  readonly blockItem: ParserMethod<[], BlockItem> = this.RULE('blockItem', () => {
-    const start = this.CONSUME(KwBlock);
-    const name = this.SUBRULE(this.bindingName);
-    const params = this.OPTION(() => this.#paramsOrNone());
-    const body = this.SUBRULE(this.body);
-    return this.ACTION(
-      (): BlockItem => ({ kind: 'block', name, params: params ?? [], body, ...this.#doc(start), span: this.#from(start) }),
-    );
-  });
-
-  readonly modelItem: ParserMethod<[], ModelItem> = this.RULE('modelItem', () => {
-    const start = this.CONSUME(KwModel);
-    const name = this.SUBRULE(this.bindingName);
-    return this.OR<ModelItem>([
-      {
-        ALT: () => {
-          this.CONSUME(Assign);
-          const base = this.SUBRULE(this.nameOrCall);
-          return this.ACTION(
-            (): ModelItem => ({ kind: 'model', name, params: [], base, ...this.#doc(start), span: this.#from(start) }),
-          );
-        },
-      },
-      {
-        ALT: () => {
-          const params = this.OPTION(() => this.#paramsOrNone());
-          const body = this.SUBRULE(this.body);
-          return this.ACTION(
-            (): ModelItem => ({ kind: 'model', name, params: params ?? [], body, ...this.#doc(start), span: this.#from(start) }),
-          );
-        },
-      },
-    ]);
-  });
-
-  /** A mistake among the parameters is no reason not to read the body, when the parenthesis has its partner. */
-  #paramsOrNone(): Param[] {
-    if (this.RECORDING_PHASE) return this.SUBRULE(this.params);
-    const state = this.#state;
-    const { depth, height } = state;
-    const close = this.#partner(this.LA(1));
-    try {
-      return this.SUBRULE(this.params);
-    } catch (error) {
-      if (error instanceof Abort || error instanceof Unwind || close < this.#index()) throw error;
-      this.#reportError(error);
-      this.#jumpTo(close + 1);
-      state.depth = depth;
-      state.height = height;
-      state.openers.length = 0;
-      return [];
-    }
-  }
-
-  readonly params: ParserMethod<[], Param[]> = this.RULE('params', () => {
-    const params: Param[] = [];
-    this.#open(this.OR([{ ALT: () => this.CONSUME(LParen) }, { ALT: () => this.CONSUME(CallParen) }]));
-    this.ACTION(() => this.#mendKeyword());
-    this.OPTION1(() => {
-      params.push(this.SUBRULE1(this.param));
-      this.MANY({
-        GATE: () => this.LA(2).tokenType !== RParen,
-        DEF: () => {
-          this.CONSUME1(Comma);
-          params.push(this.SUBRULE2(this.param));
-        },
-      });
-      this.OPTION2(() => this.CONSUME2(Comma));
-    });
-    this.CONSUME(RParen);
-    this.#close();
-    return params;
-  });
-
-  readonly param: ParserMethod<[], Param> = this.RULE('param', () => {
-    const start = this.LA(1);
-    const name = this.SUBRULE(this.bindingName);
-    const type = this.OPTION1(() => {
-      this.CONSUME(Colon);
-      return this.SUBRULE(this.typeRef);
-    });
-    const value = this.OPTION2(() => {
-      this.CONSUME(Assign);
-      return this.SUBRULE(this.expr);
-    });
-    return this.ACTION(
-      (): Param => ({
-        kind: 'param',
-        name,
-        ...(type && { type }),
-        ...(value && { default: value }),
-        ...this.#doc(start),
-        span: this.#from(start),
-      }),
-    );
-  });
-
-  readonly typeRef: ParserMethod<[], TypeRef> = this.RULE('typeRef', () => {
-    const token = this.OR1([{ ALT: () => this.CONSUME(Name) }, { ALT: () => this.CONSUME(KwBlock) }]);
-    const name = this.ACTION(() => {
-      const known = typeName(token.image);
-      if (known) return known;
-      return this.#fail(token, unexpectedText, {
-        what: quoteText(token.image),
-        found: describeToken(token),
-        expected: 'a type: `int`, `float`, `bool`, `string`, `size`, `block` or `tensor`, each with `[]` behind it for a list',
-        fix: /^(?:f|bf|i|u)\d+$/.test(token.image) ? 'write `tensor`' : 'write one of the types, or leave the type out',
-      });
-    });
-    let lists = 0;
-    this.MANY(() => {
-      this.#open(this.OR2([{ ALT: () => this.CONSUME(IndexBracket) }, { ALT: () => this.CONSUME(LBracket) }]));
-      this.CONSUME(RBracket);
-      this.#close();
-      lists++;
-      this.ACTION(() => {
-        if (lists > maxNesting) this.#tooDeep(token);
-      });
-    });
-    return this.ACTION((): TypeRef => ({ name, lists, span: this.#from(token) }));
-  });
-
-  // --------------------------------------------------------------------------------------------- bodies, statements
-
-  readonly body: ParserMethod<[], Body> = this.RULE('body', () => {
-    const open = this.CONSUME(LBrace);
-    const stmts: Stmt[] = [];
-    this.#open(open);
-    do {
-      this.MANY({
-        GATE: () => this.#atStatement(),
-        DEF: () => {
-          this.OR({
-            DEF: [{ ALT: () => this.CONSUME(Semicolon) }, { ALT: () => this.#statementInto(stmts, open) }],
-            IGNORE_AMBIGUITIES: true,
-          });
-        },
-      });
-    } while (this.ACTION(() => this.#resumeBody(open)));
-    this.CONSUME(RBrace);
-    this.#close();
-    return this.ACTION((): Body => ({ kind: 'body', stmts, span: this.#from(open) }));
-  });
-
-  #statementInto(stmts: Stmt[], open: IToken): void {
-    if (this.RECORDING_PHASE) {
-      this.SUBRULE(this.statement);
-      return;
-    }
-    const state = this.#state;
-    const { depth, height } = state;
-    const openers = state.openers.length;
-    const start = this.#index();
-    try {
-      stmts.push(this.SUBRULE(this.statement));
-    } catch (error) {
-      if (error instanceof Abort || error instanceof Unwind) throw error;
-      this.#reportError(error);
-      this.#skipToStatement(start, open, openers);
-      state.depth = depth;
-      state.height = height;
-      state.openers.length = openers;
-    }
-  }
-
-  readonly statement: ParserMethod<[], Stmt> = this.RULE('statement', () =>
-    this.OR<Stmt>({
-      MAX_LOOKAHEAD: 1,
-      IGNORE_AMBIGUITIES: true,
-      DEF: [
-        { GATE: () => this.#labelAhead(), ALT: () => this.SUBRULE1(this.chainStmt) },
-        { ALT: () => this.SUBRULE(this.inputStmt) },
-        { ALT: () => this.SUBRULE(this.outputStmt) },
-        { ALT: () => this.SUBRULE(this.paramStmt) },
-        { ALT: () => this.SUBRULE(this.letStmt) },
-        { ALT: () => this.SUBRULE(this.returnStmt) },
-        { ALT: () => this.SUBRULE(this.assertStmt) },
-        { ALT: () => this.SUBRULE(this.mapStmt) },
-        { ALT: () => this.SUBRULE(this.ifStmt) },
-        { ALT: () => this.SUBRULE2(this.chainStmt) },
-      ],
-    }),
+  readonly importItem: Rule<ImportItem> = this.rule(
+    'importItem',
+    '"import" "{" importName { "," importName } [ "," ] "}" "from" stringLiteral',
+    () => {
+      const start = this.token(KwImport);
+      this.open(LBrace);
+      const names = this.commas(Name, () => this.read(this.importName));
+      this.close(RBrace);
+      const word = this.next();
+      if (word.tokenType !== Name || word.image !== 'from') this.fail(word, notFrom(word));
+      this.token(Name);
+      const from = this.read(this.stringLiteral);
+      return { kind: 'import', names, from, span: this.spanFrom(start) };
+    },
   );
 
-  readonly inputStmt: ParserMethod<[], InputStmt> = this.RULE('inputStmt', () => {
-    const start = this.CONSUME(KwInput);
-    const label = this.SUBRULE(this.label);
-    this.CONSUME(Colon);
-    const type = this.SUBRULE(this.tensorType);
-    const range = this.OPTION1({ GATE: () => this.#rangeAhead(), DEF: () => this.SUBRULE(this.range) });
-    const as = this.OPTION2(() => {
-      this.CONSUME(KwAs);
-      return this.SUBRULE(this.bindingName);
-    });
-    return this.ACTION(
-      (): InputStmt => ({ kind: 'input', label, type, ...(range && { range }), ...(as && { as }), span: this.#from(start) }),
-    );
+  readonly importName: Rule<tree.ImportedName> = this.rule('importName', 'bindingName [ "as" bindingName ]', () => {
+    const name = this.read(this.bindingName);
+    const as = this.maybe(KwAs, () => this.after(KwAs, this.bindingName));
+    return tree.importedName(name, as);
   });
 
-  readonly range: ParserMethod<[], RangeNode> = this.RULE('range', () => {
-    const start = this.CONSUME(KwIn);
-    const low = this.SUBRULE1(this.expr);
-    this.CONSUME(DotDot);
-    const high = this.SUBRULE2(this.expr);
-    const mean = this.OPTION1({
-      GATE: () => this.#optionAhead('mean'),
-      DEF: () => {
-        this.CONSUME1(Name);
-        this.CONSUME1(Assign);
-        this.ACTION(() => this.#refuseTuple());
-        return this.SUBRULE3(this.expr);
-      },
-    });
-    const std = this.OPTION2({
-      GATE: () => this.#optionAhead('std'),
-      DEF: () => {
-        this.CONSUME2(Name);
-        this.CONSUME2(Assign);
-        this.ACTION(() => this.#refuseTuple());
-        return this.SUBRULE4(this.expr);
-      },
-    });
-    return this.ACTION((): RangeNode => ({ low, high, ...(mean && { mean }), ...(std && { std }), span: this.#from(start) }));
+  readonly constItem: Rule<ConstItem> = this.rule('constItem', '"const" bindingName "=" expr', () => {
+    const start = this.token(KwConst);
+    const name = this.read(this.bindingName);
+    this.token(Assign);
+    const value = this.read(this.expr);
+    return tree.constItem(name, value, this.#doc(start), this.spanFrom(start));
   });
 
-  readonly outputStmt: ParserMethod<[], OutputStmt> = this.RULE('outputStmt', () => {
-    const start = this.CONSUME(KwOutput);
-    const label = this.SUBRULE(this.label);
-    const range = this.OPTION1({ GATE: () => this.#rangeAhead(), DEF: () => this.SUBRULE(this.range) });
-    const value = this.OPTION2(() => {
-      this.CONSUME(Assign);
-      return this.SUBRULE(this.chain);
-    });
-    return this.ACTION(
-      (): OutputStmt => ({
-        kind: 'output',
-        label,
-        ...(range && { range }),
-        ...(value && { value }),
-        span: this.#from(start),
-      }),
-    );
+  readonly blockItem: Rule<BlockItem> = this.rule('blockItem', '"block" bindingName [ params ] body', () => {
+    const start = this.token(KwBlock);
+    const name = this.read(this.bindingName);
+    const params = this.#paramsIfAny();
+    const body = this.read(this.body);
+    return tree.blockItem(name, params, body, this.#doc(start), this.spanFrom(start));
   });
 
-  readonly paramStmt: ParserMethod<[], ParamStmt> = this.RULE('paramStmt', () => {
-    const start = this.CONSUME(KwParam);
-    const name = this.SUBRULE(this.bindingName);
-    this.CONSUME(Colon);
-    const type = this.SUBRULE(this.tensorType);
-    const init = this.OPTION(() => {
-      this.CONSUME(Assign);
-      return this.SUBRULE(this.expr);
-    });
-    return this.ACTION((): ParamStmt => ({ kind: 'paramStmt', name, type, ...(init && { init }), span: this.#from(start) }));
+  readonly modelItem: Rule<ModelItem> = this.rule('modelItem', '"model" bindingName ( "=" nameOrCall | [ params ] body )', () => {
+    const start = this.token(KwModel);
+    const name = this.read(this.bindingName);
+    const rest = this.#modelRest();
+    return tree.modelItem(name, rest, this.#doc(start), this.spanFrom(start));
   });
-
-  readonly letStmt: ParserMethod<[], LetStmt> = this.RULE('letStmt', () => {
-    const start = this.CONSUME(KwLet);
-    const names = this.SUBRULE(this.bindingNames);
-    this.CONSUME(Assign);
-    const value = this.SUBRULE(this.chain);
-    return this.ACTION((): LetStmt => ({ kind: 'let', names, value, span: this.#from(start) }));
-  });
-
-  readonly returnStmt: ParserMethod<[], ReturnStmt> = this.RULE('returnStmt', () => {
-    const start = this.CONSUME(KwReturn);
-    const values: Chain[] = [];
-    this.AT_LEAST_ONE_SEP({
-      SEP: Comma,
-      DEF: () => {
-        values.push(this.SUBRULE(this.chain));
-      },
-    });
-    return this.ACTION((): ReturnStmt => ({ kind: 'return', values, span: this.#from(start) }));
-  });
-
-  readonly assertStmt: ParserMethod<[], AssertStmt> = this.RULE('assertStmt', () => {
-    const start = this.CONSUME(KwAssert);
-    const condition = this.SUBRULE(this.expr);
-    const message = this.OPTION(() => {
-      this.CONSUME(Comma);
-      return this.SUBRULE(this.stringLiteral);
-    });
-    return this.ACTION((): AssertStmt => ({ kind: 'assert', condition, ...(message && { message }), span: this.#from(start) }));
-  });
-
-  readonly mapStmt: ParserMethod<[], MapStmt> = this.RULE('mapStmt', () => {
-    const start = this.CONSUME(KwMap);
-    const from = this.SUBRULE1(this.stringLiteral);
-    this.CONSUME(Assign);
-    const to = this.OR<StringExpr | undefined>([
-      { ALT: () => this.SUBRULE2(this.stringLiteral) },
-      {
-        ALT: () => {
-          const word = this.CONSUME(Name);
-          this.ACTION(() => {
-            if (word.image !== 'none') {
-              this.#fail(word, unexpectedText, {
-                what: quoteText(word.image),
-                found: describeToken(word),
-                expected: 'a name in quotes, or `none` to drop the tensor',
-                fix: `write \`"${word.image}"\` or \`none\``,
-              });
-            }
-          });
-          return undefined;
-        },
-      },
-    ]);
-    return this.ACTION((): MapStmt => ({ kind: 'map', from, ...(to && { to }), span: this.#from(start) }));
-  });
-
-  readonly ifStmt: ParserMethod<[], IfStmt> = this.RULE('ifStmt', () => {
-    const start = this.CONSUME(KwIf);
-    const condition = this.SUBRULE(this.expr);
-    const then = this.SUBRULE1(this.body);
-    const otherwise = this.OPTION(() => {
-      const word = this.CONSUME(KwElse);
-      return this.OR<Body | IfStmt>([
-        { ALT: () => this.SUBRULE2(this.body) },
-        {
-          ALT: () => {
-            this.ACTION(() => this.#deeper(word));
-            const inner = this.SUBRULE(this.ifStmt);
-            this.ACTION(() => this.#shallower());
-            return inner;
-          },
-        },
-      ]);
-    });
-    return this.ACTION(
-      (): IfStmt => ({ kind: 'if', condition, then, ...(otherwise && { else: otherwise }), span: this.#from(start) }),
-    );
-  });
-
-  readonly chainStmt: ParserMethod<[], Stmt> = this.RULE('chainStmt', () => {
-    const chain = this.SUBRULE(this.chain);
-    return this.ACTION((): Stmt => ({ kind: 'chainStmt', chain, span: chain.span }));
-  });
-
-  // ------------------------------------------------------------------------------------------------ chains, labels
-
-  readonly chain: ParserMethod<[], Chain> = this.RULE('chain', () => {
-    const links: Link[] = [];
-    links.push(
-      this.OR1<Link>({
-        MAX_LOOKAHEAD: 1,
-        IGNORE_AMBIGUITIES: true,
-        DEF: [
-          { GATE: () => this.#labelAhead(), ALT: () => this.SUBRULE1(this.labelled) },
-          { ALT: () => this.SUBRULE(this.construct) },
-          { ALT: () => this.SUBRULE(this.expr) },
-        ],
-      }),
-    );
-    this.MANY(() => {
-      this.CONSUME(Arrow);
-      links.push(
-        this.OR2<Link>({
-          MAX_LOOKAHEAD: 1,
-          IGNORE_AMBIGUITIES: true,
-          DEF: [
-            { GATE: () => this.#labelAhead(), ALT: () => this.SUBRULE2(this.labelled) },
-            { ALT: () => this.SUBRULE(this.target) },
-          ],
-        }),
-      );
-    });
-    return this.ACTION((): Chain => {
-      const first = links[0] ?? bug('a chain without links');
-      return { kind: 'chain', links, span: cover(first.span, (links.at(-1) ?? first).span) };
-    });
-  });
-
-  readonly labelled: ParserMethod<[], Labelled> = this.RULE('labelled', () => {
-    const label = this.SUBRULE(this.label);
-    this.CONSUME(Colon);
-    const target = this.SUBRULE(this.target);
-    return this.ACTION((): Labelled => ({ kind: 'labelled', label, target, span: cover(label.span, target.span) }));
-  });
-
-  readonly target: ParserMethod<[], Labelled['target']> = this.RULE('target', () =>
-    this.OR<Labelled['target']>([
-      { ALT: () => this.SUBRULE(this.construct) },
-      { ALT: () => this.SUBRULE(this.body) },
-      {
-        ALT: () => {
-          const value = this.SUBRULE(this.nameOrCall);
-          this.ACTION(() => {
-            const after = this.LA(1);
-            if (after.tokenType !== Dot && after.tokenType !== IndexBracket) return;
-            this.#fail(after, badLabelTarget, {
-              found: after.tokenType === Dot ? 'the path of a parameter' : 'an element of a list',
-              fix: `\`let part = …\` before it, and then the name`,
-            });
-          });
-          return value;
-        },
-      },
-    ]),
+  readonly #modelRest = this.choice<tree.ModelRest>(
+    () => {
+      this.token(Assign);
+      return { params: [], base: this.read(this.nameOrCall) };
+    },
+    () => {
+      const params = this.#paramsIfAny();
+      return { params, body: this.read(this.body) };
+    },
   );
 
-  readonly label: ParserMethod<[], Label> = this.RULE('label', () => {
-    const start = this.LA(1);
-    const segments: LabelSegment[] = [];
-    this.OR([
-      { ALT: () => segments.push(this.SUBRULE(this.wordSegment)) },
-      {
-        ALT: () => {
-          const token = this.CONSUME(Int);
-          this.ACTION(() => segments.push({ parts: [token.image], span: this.#at(token) }));
-        },
-      },
-      {
-        ALT: () => {
-          const token = this.CONSUME(Float);
-          this.ACTION(() => this.#floatSegments(token, segments));
-        },
-      },
-    ]);
-    this.MANY(() => {
-      this.CONSUME(Dot);
-      segments.push(this.SUBRULE(this.segment));
-    });
-    return this.ACTION((): Label => ({ segments, span: this.#from(start) }));
+  #paramsIfAny(): Param[] {
+    return this.maybe(parenthesis, () => this.paramsOrNone(() => this.read(this.params))) ?? [];
+  }
+
+  readonly params: Rule<Param[]> = this.rule('params', '( "(" | CallParen ) [ param { "," param } [ "," ] ] ")"', () => {
+    this.opened(this.#parenthesis());
+    this.mendKeyword();
+    const params = this.maybe(Name, () => this.commas(Name, () => this.read(this.param)));
+    this.close(RParen);
+    return params ?? [];
+  });
+  readonly #parenthesis = this.choice<IToken>(
+    () => this.token(LParen),
+    () => this.token(CallParen),
+  );
+
+  readonly param: Rule<Param> = this.rule('param', 'bindingName [ ":" typeRef ] [ "=" expr ]', () => {
+    const start = this.next();
+    const name = this.read(this.bindingName);
+    const type = this.maybe(Colon, () => this.after(Colon, this.typeRef));
+    const value = this.maybe(Assign, () => this.after(Assign, this.expr));
+    return tree.param(name, { type, value, doc: this.#doc(start) }, this.spanFrom(start));
   });
 
-  /** `0.1: conv(...)` is read as a float by the lexer and is two segments. */
-  #floatSegments(token: IToken, segments: LabelSegment[]): void {
-    const [first = '', second = ''] = token.image.split('.');
-    if (!/^\d+\.\d+$/.test(token.image)) {
-      this.#fail(token, badLabel, {
-        found: `the float ${quoteText(token.image)}`,
-        expected: 'segments of words and integers, joined by dots',
-        fix: `\`_${token.image.replace(/\W/g, '_')}:\``,
+  readonly typeRef: Rule<TypeRef> = this.rule(
+    'typeRef',
+    '( "int" | "float" | "bool" | "string" | "size" | "block" | "tensor" ) { ( IndexBracket | "[" ) "]" }',
+    () => {
+      const token = this.#typeName();
+      const name = tree.isTypeName(token.image) ? token.image : this.fail(token, notAType(token));
+      let lists = 0;
+      this.whileAt(bracket, () => {
+        this.opened(this.#listBracket());
+        this.close(RBracket);
+        lists++;
+        if (lists > maxNesting) this.tooDeep(token);
       });
-    }
-    const middle = token.startOffset + first.length;
-    segments.push({ parts: [first], span: this.#span(token.startOffset, middle) });
-    segments.push({ parts: [second], span: this.#span(middle + 1, endOf(token)) });
-  }
-
-  readonly segment: ParserMethod<[], LabelSegment> = this.RULE('segment', () =>
-    this.OR<LabelSegment>([
-      { ALT: () => this.SUBRULE(this.wordSegment) },
-      {
-        ALT: () => {
-          const token = this.CONSUME(Int);
-          return this.ACTION((): LabelSegment => ({ parts: [token.image], span: this.#at(token) }));
-        },
-      },
-      {
-        ALT: () => {
-          const start = this.LA(1);
-          const parts: (string | Expr)[] = [];
-          this.AT_LEAST_ONE(() => {
-            parts.push(...this.#parts(this.SUBRULE(this.part)));
-          });
-          return this.ACTION((): LabelSegment => ({ parts, span: this.#from(start) }));
-        },
-      },
-    ]),
+      return { name, lists, span: this.spanFrom(token) };
+    },
+  );
+  readonly #typeName = this.choice<IToken>(
+    () => this.token(Name),
+    () => this.token(KwBlock),
+  );
+  readonly #listBracket = this.choice<IToken>(
+    () => this.token(IndexBracket),
+    () => this.token(LBracket),
   );
 
-  readonly wordSegment: ParserMethod<[], LabelSegment> = this.RULE('wordSegment', () => {
-    const token = this.CONSUME(Word);
-    const parts: (string | Expr)[] = [token.image];
-    this.MANY(() => {
-      parts.push(...this.#parts(this.SUBRULE(this.part)));
-    });
-    return this.ACTION((): LabelSegment => ({ parts, span: this.#from(token) }));
+  // ------------------------------------------------------------------------------------------------ bodies, statements
+
+  readonly body: Rule<Body> = this.rule('body', '"{" { statement | ";" } "}"', () => {
+    const open = this.open(LBrace);
+    const stmts = this.statements(open, this.statement);
+    this.close(RBrace);
+    return { kind: 'body', stmts, span: this.spanFrom(open) };
   });
 
-  /** While Chevrotain records the grammar a rule has no value. */
-  #parts(parts: readonly (string | Expr)[]): readonly (string | Expr)[] {
-    return this.RECORDING_PHASE ? [] : parts;
-  }
-
-  readonly part: ParserMethod<[], (string | Expr)[]> = this.RULE('part', () => {
-    this.#open(this.CONSUME(LabelBrace));
-    const value = this.SUBRULE(this.expr);
-    this.CONSUME(LabelClose);
-    this.#close();
-    const tail = this.OPTION(() => this.CONSUME(LabelTail));
-    return this.ACTION((): (string | Expr)[] => (tail ? [value, tail.image] : [value]));
-  });
-
-  // ---------------------------------------------------------------------------------------------------- constructs
-
-  readonly construct: ParserMethod<[], Construct> = this.RULE('construct', () =>
-    this.OR<Construct>([
-      { ALT: () => this.SUBRULE(this.repeat) },
-      { ALT: () => this.SUBRULE(this.each) },
-      { ALT: () => this.SUBRULE(this.sequential) },
-      { ALT: () => this.SUBRULE(this.ode) },
-      { ALT: () => this.SUBRULE(this.reuse) },
-      { ALT: () => this.SUBRULE(this.residual) },
-    ]),
+  /** A word with a colon behind it is a label, keyword or not. */
+  readonly statement = this.inline<Stmt>(
+    'statement',
+    'inputStmt | outputStmt | paramStmt | letStmt | returnStmt | assertStmt | mapStmt | ifStmt | chain',
+    this.either(
+      () => this.labelAhead(),
+      () => this.#chainStmt(),
+      this.firstOf<Stmt>(
+        () => this.read(this.inputStmt),
+        () => this.read(this.outputStmt),
+        () => this.read(this.paramStmt),
+        () => this.read(this.letStmt),
+        () => this.read(this.returnStmt),
+        () => this.read(this.assertStmt),
+        () => this.read(this.mapStmt),
+        () => this.read(this.ifStmt),
+        () => this.#chainStmt(),
+      ),
+    ),
   );
 
-  readonly repeat: ParserMethod<[], Repeat> = this.RULE('repeat', () => {
-    const start = this.CONSUME(KwRepeat);
-    const over = this.SUBRULE(this.expr);
-    const names = this.OPTION1(() => {
-      this.CONSUME(KwAs);
-      return this.SUBRULE(this.itemNames);
+  readonly inputStmt: Rule<InputStmt> = this.rule(
+    'inputStmt',
+    '"input" label ":" tensorType [ range ] [ "as" bindingName ]',
+    () => {
+      const start = this.token(KwInput);
+      const label = this.read(this.label);
+      this.token(Colon);
+      const type = this.read(this.tensorType);
+      const range = this.maybeIf(this.rangeAhead(), () => this.read(this.range));
+      const as = this.maybe(KwAs, () => this.after(KwAs, this.bindingName));
+      return tree.inputStmt(label, type, range, as, this.spanFrom(start));
+    },
+  );
+
+  /** The elaborator refuses the mean and the std of an output. */
+  readonly range: Rule<RangeNode> = this.rule('range', '"in" expr ".." expr [ "mean" "=" expr ] [ "std" "=" expr ]', () => {
+    const start = this.token(KwIn);
+    const low = this.read(this.expr);
+    this.token(DotDot);
+    const high = this.read(this.expr);
+    const mean = this.maybeIf(this.optionAhead('mean'), () => this.#rangeOption());
+    const std = this.maybeIf(this.optionAhead('std'), () => this.#rangeOption());
+    return tree.range(low, high, mean, std, this.spanFrom(start));
+  });
+  #rangeOption(): Expr {
+    this.token(Name);
+    this.token(Assign);
+    this.refuseTuple();
+    return this.read(this.expr);
+  }
+
+  readonly outputStmt: Rule<OutputStmt> = this.rule('outputStmt', '"output" label [ range ] [ "=" chain ]', () => {
+    const start = this.token(KwOutput);
+    const label = this.read(this.label);
+    const range = this.maybeIf(this.rangeAhead(), () => this.read(this.range));
+    const value = this.maybe(Assign, () => this.after(Assign, this.chain));
+    return tree.outputStmt(label, range, value, this.spanFrom(start));
+  });
+
+  readonly paramStmt: Rule<ParamStmt> = this.rule('paramStmt', '"param" bindingName ":" tensorType [ "=" expr ]', () => {
+    const start = this.token(KwParam);
+    const name = this.read(this.bindingName);
+    const type = this.after(Colon, this.tensorType);
+    const init = this.maybe(Assign, () => this.after(Assign, this.expr));
+    return tree.paramStmt(name, type, init, this.spanFrom(start));
+  });
+
+  readonly letStmt: Rule<LetStmt> = this.rule('letStmt', '"let" bindingName { "," bindingName } "=" chain', () => {
+    const start = this.token(KwLet);
+    const names = [this.read(this.bindingName)];
+    this.whileAt(Comma, () => names.push(this.after(Comma, this.bindingName)));
+    const value = this.after(Assign, this.chain);
+    return tree.letStmt(names, value, this.spanFrom(start));
+  });
+
+  readonly returnStmt: Rule<ReturnStmt> = this.rule('returnStmt', '"return" chain { "," chain }', () => {
+    const start = this.token(KwReturn);
+    const values = [this.read(this.chain)];
+    this.whileAt(Comma, () => values.push(this.after(Comma, this.chain)));
+    return { kind: 'return', values, span: this.spanFrom(start) };
+  });
+
+  readonly assertStmt: Rule<AssertStmt> = this.rule('assertStmt', '"assert" expr [ "," stringLiteral ]', () => {
+    const start = this.token(KwAssert);
+    const condition = this.read(this.expr);
+    const message = this.maybe(Comma, () => this.after(Comma, this.stringLiteral));
+    return tree.assertStmt(condition, message, this.spanFrom(start));
+  });
+
+  readonly mapStmt: Rule<MapStmt> = this.rule('mapStmt', '"map" stringLiteral "=" ( stringLiteral | "none" )', () => {
+    const start = this.token(KwMap);
+    const from = this.read(this.stringLiteral);
+    this.token(Assign);
+    const to = this.#mapTarget();
+    return tree.mapStmt(from, to, this.spanFrom(start));
+  });
+  readonly #mapTarget = this.choice<StringExpr | undefined>(
+    () => this.read(this.stringLiteral),
+    () => {
+      const word = this.token(Name);
+      if (word.image !== 'none') this.fail(word, notNone(word));
+      return undefined;
+    },
+  );
+
+  readonly ifStmt: Rule<IfStmt> = this.rule('ifStmt', '"if" expr body [ "else" ( body | ifStmt ) ]', () => {
+    const start = this.token(KwIf);
+    const condition = this.read(this.expr);
+    const then = this.read(this.body);
+    const otherwise = this.maybe(KwElse, () => {
+      this.token(KwElse);
+      return this.#otherwise();
     });
-    const shared = this.OPTION2(() => this.CONSUME(KwShared));
-    const body = this.SUBRULE(this.body);
-    return this.ACTION(
-      (): Repeat => ({ kind: 'repeat', over, names: names ?? [], shared: shared !== undefined, body, span: this.#from(start) }),
-    );
+    return tree.ifStmt(condition, then, otherwise, this.spanFrom(start));
   });
+  readonly #otherwise = this.choice<Body | IfStmt>(
+    () => this.read(this.body),
+    () => this.within(this.previous(), () => this.read(this.ifStmt)),
+  );
 
-  readonly each: ParserMethod<[], Each> = this.RULE('each', () => {
-    const start = this.CONSUME(KwEach);
-    const over = this.SUBRULE(this.expr);
-    this.CONSUME(KwAs);
-    const names = this.SUBRULE(this.itemNames);
-    const shared = this.OPTION(() => this.CONSUME(KwShared));
-    const body = this.SUBRULE(this.body);
-    return this.ACTION((): Each => ({ kind: 'each', over, names, shared: shared !== undefined, body, span: this.#from(start) }));
-  });
+  #chainStmt(): Stmt {
+    const chain = this.read(this.chain);
+    return { kind: 'chainStmt', chain, span: chain.span };
+  }
 
-  readonly sequential: ParserMethod<[], Sequential> = this.RULE('sequential', () => {
-    const start = this.CONSUME(KwSequential);
-    const body = this.SUBRULE(this.body);
-    return this.ACTION((): Sequential => ({ kind: 'sequential', body, span: this.#from(start) }));
-  });
+  // ---------------------------------------------------------------------------------------------------- chains, labels
 
-  readonly ode: ParserMethod<[], Ode> = this.RULE('ode', () => {
-    const start = this.CONSUME(KwOde);
-    this.#open(this.CONSUME(LParen));
-    const args = this.SUBRULE(this.argList);
-    this.CONSUME(RParen);
-    this.#close();
-    const time = this.OPTION(() => {
-      this.CONSUME(KwAs);
-      return this.SUBRULE(this.bindingName);
+  readonly chain: Rule<Chain> = this.rule('chain', '( labelled | construct | expr ) { "->" ( labelled | target ) }', () => {
+    const leaf = this.#leafBefore(chainLeafEnds);
+    if (leaf) return tree.chain([leaf], leaf.span);
+    const first = this.#firstLink();
+    const links = [first];
+    this.whileAt(Arrow, () => {
+      this.token(Arrow);
+      links.push(this.#nextLink());
     });
-    const body = this.SUBRULE(this.body);
-    return this.ACTION((): Ode => ({ kind: 'ode', args, ...(time && { time }), body, span: this.#from(start) }));
+    return tree.chain(links, this.covering(first, links.at(-1) ?? first));
+  });
+  readonly #firstLink = this.either<Link>(
+    () => this.labelAhead(),
+    () => this.read(this.labelled),
+    this.choice<Link>(
+      () => this.read(this.construct),
+      () => this.read(this.expr),
+    ),
+  );
+  readonly #nextLink = this.either<Link>(
+    () => this.labelAhead(),
+    () => this.read(this.labelled),
+    () => this.read(this.target),
+  );
+
+  readonly labelled: Rule<Labelled> = this.rule('labelled', 'label ":" target', () => {
+    const label = this.read(this.label);
+    const target = this.after(Colon, this.target);
+    return { kind: 'labelled', label, target, span: this.covering(label, target) };
   });
 
-  readonly reuse: ParserMethod<[], Reuse> = this.RULE('reuse', () => {
-    const start = this.CONSUME(KwReuse);
-    const label = this.SUBRULE(this.label);
-    return this.ACTION((): Reuse => ({ kind: 'reuse', label, span: this.#from(start) }));
+  readonly target: Rule<Labelled['target']> = this.rule(
+    'target',
+    'construct | body | nameOrCall',
+    this.choice<Labelled['target']>(
+      () => this.read(this.construct),
+      () => this.read(this.body),
+      () => {
+        const value = this.read(this.nameOrCall);
+        const after = this.next();
+        if (after.tokenType === Dot || after.tokenType === IndexBracket) this.fail(after, labelledValue(after));
+        return value;
+      },
+    ),
+  );
+
+  readonly label: Rule<Label> = this.rule('label', '( wordSegment | Int | Float ) { Dot segment }', () => {
+    const start = this.next();
+    const segments = this.#firstSegments();
+    this.whileAt(Dot, () => segments.push(this.after(Dot, this.segment)));
+    return { segments, span: this.spanFrom(start) };
+  });
+  readonly #firstSegments = this.choice<LabelSegment[]>(
+    () => [this.wordSegment()],
+    () => [this.#number()],
+    () => {
+      const token = this.token(Float);
+      return tree.segmentsOfFloat(token, this.reading.source) ?? this.fail(token, floatAsLabel(token));
+    },
+  );
+
+  readonly segment: Rule<LabelSegment> = this.rule(
+    'segment',
+    'wordSegment | Int | part { part }',
+    this.choice<LabelSegment>(
+      () => this.wordSegment(),
+      () => this.#number(),
+      () => {
+        const start = this.next();
+        const parts = [...this.part()];
+        this.whileAt(LabelBrace, () => parts.push(...this.part()));
+        return tree.segment(parts, this.spanFrom(start));
+      },
+    ),
+  );
+
+  readonly wordSegment = this.inline<LabelSegment>('wordSegment', 'Word { part }', () => {
+    const token = this.token(Word);
+    const parts: tree.Part[] = [token.image];
+    this.whileAt(LabelBrace, () => parts.push(...this.part()));
+    return tree.segment(parts, this.spanFrom(token));
   });
 
-  readonly residual: ParserMethod<[], Residual> = this.RULE('residual', () => {
-    const start = this.CONSUME(KwResidual);
-    const args = this.OPTION1(() => {
-      this.#open(this.CONSUME(LParen));
-      const list = this.SUBRULE(this.argList);
-      this.CONSUME(RParen);
-      this.#close();
+  #number(): LabelSegment {
+    const token = this.token(Int);
+    return tree.segment([token.image], this.spanOf(token));
+  }
+
+  readonly part = this.inline<readonly tree.Part[]>('part', 'LabelBrace expr LabelClose [ LabelTail ]', () => {
+    this.open(LabelBrace);
+    const value = this.read(this.expr);
+    this.close(LabelClose);
+    const tail = this.maybe(LabelTail, () => this.token(LabelTail));
+    return tail ? [value, tail.image] : [value];
+  });
+
+  // -------------------------------------------------------------------------------------------------------- constructs
+
+  readonly construct: Rule<Construct> = this.rule(
+    'construct',
+    'repeat | each | sequential | ode | reuse | residual',
+    this.choice<Construct>(
+      () => this.read(this.repeat),
+      () => this.read(this.each),
+      () => this.read(this.sequential),
+      () => this.read(this.ode),
+      () => this.read(this.reuse),
+      () => this.read(this.residual),
+    ),
+  );
+
+  readonly repeat: Rule<Repeat> = this.rule('repeat', '"repeat" expr [ "as" itemNames ] [ "shared" ] body', () => {
+    const start = this.token(KwRepeat);
+    const over = this.read(this.expr);
+    const names = this.maybe(KwAs, () => {
+      this.token(KwAs);
+      return this.itemNames();
+    });
+    const shared = this.maybe(KwShared, () => this.token(KwShared)) !== undefined;
+    const body = this.read(this.body);
+    return { kind: 'repeat', over, names: names ?? [], shared, body, span: this.spanFrom(start) };
+  });
+
+  readonly each: Rule<Each> = this.rule('each', '"each" expr "as" itemNames [ "shared" ] body', () => {
+    const start = this.token(KwEach);
+    const over = this.read(this.expr);
+    this.token(KwAs);
+    const names = this.itemNames();
+    const shared = this.maybe(KwShared, () => this.token(KwShared)) !== undefined;
+    const body = this.read(this.body);
+    return { kind: 'each', over, names, shared, body, span: this.spanFrom(start) };
+  });
+
+  /** The element and its position. */
+  readonly itemNames = this.inline<Ident[]>('itemNames', 'bindingName [ "," bindingName ]', () => {
+    const item = this.read(this.bindingName);
+    const position = this.maybe(Comma, () => this.after(Comma, this.bindingName));
+    return position ? [item, position] : [item];
+  });
+
+  readonly sequential: Rule<Sequential> = this.rule('sequential', '"sequential" body', () => {
+    const start = this.token(KwSequential);
+    const body = this.read(this.body);
+    return { kind: 'sequential', body, span: this.spanFrom(start) };
+  });
+
+  readonly ode: Rule<Ode> = this.rule('ode', '"ode" "(" argList ")" [ "as" bindingName ] body', () => {
+    const start = this.token(KwOde);
+    this.open(LParen);
+    const args = this.argList();
+    this.close(RParen);
+    const time = this.maybe(KwAs, () => this.after(KwAs, this.bindingName));
+    const body = this.read(this.body);
+    return tree.ode(args, time, body, this.spanFrom(start));
+  });
+
+  readonly reuse: Rule<Reuse> = this.rule('reuse', '"reuse" label', () => {
+    const start = this.token(KwReuse);
+    const label = this.read(this.label);
+    return { kind: 'reuse', label, span: this.spanFrom(start) };
+  });
+
+  readonly residual: Rule<Residual> = this.rule('residual', '"residual" [ "(" argList ")" ] body [ shortcut ]', () => {
+    const start = this.token(KwResidual);
+    const args = this.maybe(LParen, () => {
+      this.open(LParen);
+      const list = this.argList();
+      this.close(RParen);
       return list;
     });
-    const body = this.SUBRULE(this.body);
-    const shortcut = this.OPTION2(() => this.SUBRULE(this.shortcut));
-    return this.ACTION(
-      (): Residual => ({ kind: 'residual', args: args ?? [], body, ...(shortcut && { shortcut }), span: this.#from(start) }),
-    );
+    const body = this.read(this.body);
+    const shortcut = this.maybe(KwShortcut, () => this.read(this.shortcut));
+    return tree.residual(args ?? [], body, shortcut, this.spanFrom(start));
   });
 
-  readonly shortcut: ParserMethod<[], NonNullable<Residual['shortcut']>> = this.RULE('shortcut', () => {
-    const start = this.CONSUME(KwShortcut);
-    const label = this.OPTION({
-      GATE: () => this.#labelAhead(),
-      DEF: () => {
-        const found = this.SUBRULE(this.label);
-        this.CONSUME(Colon);
-        return found;
-      },
+  readonly shortcut: Rule<tree.Shortcut> = this.rule('shortcut', '"shortcut" [ label ":" ] ( construct | expr )', () => {
+    const start = this.token(KwShortcut);
+    const label = this.maybeIf(this.labelAhead(), () => {
+      const found = this.read(this.label);
+      this.token(Colon);
+      return found;
     });
-    this.ACTION(() => this.#deeper(start));
-    const value = this.OR<Construct | Expr>([
-      { ALT: () => this.SUBRULE(this.construct) },
-      { ALT: () => this.SUBRULE(this.expr) },
-    ]);
-    this.ACTION(() => this.#shallower());
-    return this.ACTION(() => ({ ...(label && { label }), value, span: this.#from(start) }));
+    const value = this.within(start, this.#shortcutValue);
+    return tree.shortcut(label, value, this.spanFrom(start));
   });
+  readonly #shortcutValue = this.choice<Construct | Expr>(
+    () => this.read(this.construct),
+    () => this.read(this.expr),
+  );
 
-  // --------------------------------------------------------------------------------------------------- expressions
+  // ------------------------------------------------------------------------------------------------------- expressions
 
-  readonly expr: ParserMethod<[], Expr> = this.RULE('expr', () => {
-    const state = this.#state;
-    const outerHeight = state.height;
-    state.height = 0;
-    const operands: Operand[] = [];
+  readonly expr: Rule<Expr> = this.rule('expr', 'operand { Operator operand } [ "?" expr ":" expr ]', () => {
+    const leaf = this.#leafBefore(exprLeafEnds);
+    if (leaf) return leaf;
+    const outer = this.enterExpression();
+    const operands = [this.read(this.operand)];
     const operators: IToken[] = [];
-    operands.push(this.SUBRULE1(this.operand));
-    this.MANY({
-      GATE: () => this.LA(2).tokenType !== Colon || (this.LA(1).tokenType !== KwAnd && this.LA(1).tokenType !== KwOr),
-      DEF: () => {
-        const operator = this.CONSUME(Operator);
-        this.ACTION(() => {
-          operators.push(operator);
-          this.#checkHeight(operators.length, operator);
-        });
-        operands.push(this.SUBRULE2(this.operand));
+    this.repeatWhile(
+      () => this.operatorAhead(),
+      () => {
+        const operator = this.token(Operator);
+        operators.push(operator);
+        this.checkHeight(operators.length, operator);
+        operands.push(this.read(this.operand));
       },
-    });
-    const binary = this.ACTION(() => {
-      this.#checkHeight(operators.length, this.LA(0));
-      this.#state.height += operators.length;
-      return rank(operands, operators, this.#state.source, {
-        chainedComparison: (first, second) => {
-          this.#report(second, chainedComparison, {
-            first: first.image,
-            second: second.image,
-            fix: `\`a ${first.image} b and b ${second.image} c\``,
-          });
-        },
-        looseNot: (operator, not) => {
-          this.#report(not, looseNot, { operator: operator.image });
-        },
-      });
-    });
-    const result = this.OPTION(() => {
-      const question = this.CONSUME(Question);
-      this.ACTION(() => this.#deeper(question));
-      const then = this.SUBRULE1(this.expr);
-      this.CONSUME(Colon);
-      const otherwise = this.SUBRULE2(this.expr);
-      return this.ACTION((): Expr => {
-        this.#shallower();
-        return { kind: 'conditional', condition: binary, then, else: otherwise, span: cover(binary.span, otherwise.span) };
-      });
-    });
-    return this.ACTION((): Expr => {
-      this.#state.height = Math.max(this.#state.height, outerHeight);
-      return result ?? binary;
-    });
-  });
-
-  /** A primary with its prefixes and indices: `-x[:, 0]`. One rule, because every rule costs stack at each level. */
-  readonly operand: ParserMethod<[], Operand> = this.RULE('operand', () => {
-    const prefixes: IToken[] = [];
-    this.MANY1(() => {
-      const sign = this.OR1([{ ALT: () => this.CONSUME(Minus) }, { ALT: () => this.CONSUME(KwNot) }]);
-      this.ACTION(() => {
-        prefixes.push(sign);
-        this.#deeper(sign);
-      });
-    });
-    const start = this.LA(1);
-    let value = this.OR2<Expr>([
-      {
-        ALT: () => {
-          const token = this.CONSUME(Int);
-          return this.ACTION((): Expr => {
-            const span = this.#at(token);
-            return { kind: 'int', value: integerValue(token.image, span, this.#state.sink), span };
-          });
-        },
-      },
-      {
-        ALT: () => {
-          const token = this.CONSUME(Float);
-          return this.ACTION((): Expr => {
-            const span = this.#at(token);
-            return { kind: 'float', value: floatValue(token.image, span, this.#state.sink), text: token.image, span };
-          });
-        },
-      },
-      {
-        ALT: () => {
-          const token = this.CONSUME(Size);
-          return this.ACTION((): Expr => {
-            const span = this.#at(token);
-            return { kind: 'size', dims: token.image.split('x').map((part) => integerValue(part, span, this.#state.sink)), span };
-          });
-        },
-      },
-      { ALT: () => this.SUBRULE(this.stringLiteral) },
-      {
-        ALT: () => {
-          const token = this.CONSUME(KwTrue);
-          return this.ACTION((): Expr => ({ kind: 'bool', value: true, span: this.#at(token) }));
-        },
-      },
-      {
-        ALT: () => {
-          const token = this.CONSUME(KwFalse);
-          return this.ACTION((): Expr => ({ kind: 'bool', value: false, span: this.#at(token) }));
-        },
-      },
-      {
-        ALT: () => {
-          const open = this.CONSUME(LBracket);
-          const items: Chain[] = [];
-          this.#open(open);
-          this.OPTION1(() => {
-            items.push(this.SUBRULE1(this.chain));
-            this.MANY2({
-              GATE: () => this.LA(2).tokenType !== RBracket,
-              DEF: () => {
-                this.CONSUME1(Comma);
-                items.push(this.SUBRULE2(this.chain));
-              },
-            });
-            this.OPTION2(() => this.CONSUME2(Comma));
-          });
-          this.CONSUME1(RBracket);
-          this.#close();
-          return this.ACTION((): Expr => ({ kind: 'list', items, span: this.#from(open) }));
-        },
-      },
-      {
-        ALT: () => {
-          const open = this.CONSUME(LParen);
-          this.#open(open);
-          const chain = this.SUBRULE3(this.chain);
-          this.CONSUME(RParen);
-          this.#close();
-          return this.ACTION((): Expr => ({ kind: 'paren', chain, span: this.#from(open) }));
-        },
-      },
-      { ALT: () => this.SUBRULE(this.body) },
-      { ALT: () => this.SUBRULE(this.reference) },
-    ]);
-    let indices = 0;
-    this.MANY3(() => {
-      const open = this.CONSUME(IndexBracket);
-      const subs: Sub[] = [];
-      this.#open(open);
-      subs.push(this.SUBRULE1(this.sub));
-      this.MANY4(() => {
-        this.CONSUME3(Comma);
-        subs.push(this.SUBRULE2(this.sub));
-      });
-      this.CONSUME2(RBracket);
-      this.#close();
-      this.ACTION(() => {
-        indices++;
-        this.#checkHeight(indices, open);
-        const base = value;
-        value = { kind: 'index', base, subs, span: this.#from(start) };
-      });
-    });
-    return this.ACTION((): Operand => {
-      this.#state.height += indices + prefixes.length;
-      this.#state.depth -= prefixes.length;
-      return { prefixes, value };
-    });
-  });
-
-  readonly reference: ParserMethod<[], Expr> = this.RULE('reference', () => {
-    const name = this.CONSUME(Name);
-    const segments: LabelSegment[] = [];
-    return this.OR<Expr>({
-      DEF: [
-        {
-          ALT: () => {
-            const args = this.SUBRULE(this.args);
-            return this.ACTION((): Expr => ({ kind: 'call', callee: this.#ident(name), args, span: this.#from(name) }));
-          },
-        },
-        {
-          ALT: () => {
-            this.AT_LEAST_ONE(() => {
-              this.CONSUME(Dot);
-              segments.push(this.SUBRULE(this.segment));
-            });
-            return this.ACTION((): Expr => {
-              const span = this.#from(name);
-              return {
-                kind: 'path',
-                label: { segments: [{ parts: [name.image], span: this.#at(name) }, ...segments], span },
-                span,
-              };
-            });
-          },
-        },
-        { ALT: () => this.ACTION((): Expr => ({ kind: 'name', name: name.image, span: this.#at(name) })) },
-      ],
-    });
-  });
-
-  readonly nameOrCall: ParserMethod<[], NameExpr | CallExpr> = this.RULE('nameOrCall', () => {
-    const name = this.CONSUME(Name);
-    const args = this.OPTION(() => this.SUBRULE(this.args));
-    return this.ACTION((): NameExpr | CallExpr =>
-      args
-        ? { kind: 'call', callee: this.#ident(name), args, span: this.#from(name) }
-        : { kind: 'name', name: name.image, span: this.#at(name) },
     );
+    const value = this.ranked(operands, operators);
+    const conditional = this.maybe(Question, () => this.#conditional(value));
+    this.leaveExpression(outer);
+    return conditional ?? value;
   });
 
-  readonly args: ParserMethod<[], Arg[]> = this.RULE('args', () => {
-    this.#open(this.CONSUME(CallParen));
-    const args = this.SUBRULE(this.argList);
-    this.CONSUME(RParen);
-    this.#close();
+  #conditional(condition: Expr): Expr {
+    const question = this.token(Question);
+    return this.within(question, () => {
+      const then = this.read(this.expr);
+      const otherwise = this.after(Colon, this.expr);
+      return tree.conditional(condition, then, otherwise, this.covering(condition, otherwise));
+    });
+  }
+
+  /** A primary with its prefixes and indices: `-x[:, 0]`. */
+  readonly operand: Rule<Operand> = this.rule('operand', '{ "-" | "not" } primary { IndexBracket sub { "," sub } "]" }', () => {
+    const prefixes: IToken[] = [];
+    this.whileAt(prefix, () => {
+      const sign = this.#prefix();
+      prefixes.push(sign);
+      this.deeper(sign);
+    });
+    const start = this.next();
+    let value = this.primary();
+    let indices = 0;
+    this.whileAt(IndexBracket, () => {
+      const open = this.open(IndexBracket);
+      const subs = [this.read(this.sub)];
+      this.whileAt(Comma, () => subs.push(this.after(Comma, this.sub)));
+      this.close(RBracket);
+      this.checkHeight(++indices, open);
+      value = tree.index(value, subs, this.spanFrom(start));
+    });
+    this.grown(indices + prefixes.length);
+    this.shallower(prefixes.length);
+    return { prefixes, value };
+  });
+  readonly #prefix = this.choice<IToken>(
+    () => this.token(Minus),
+    () => this.token(KwNot),
+  );
+
+  readonly primary = this.inline<Expr>(
+    'primary',
+    'Int | Float | Size | String | "true" | "false" | list | paren | body | reference',
+    this.choice<Expr>(
+      ...tree.literals.map((type) => () => this.#leaf(this.token(type))),
+      () => this.list(),
+      () => this.paren(),
+      () => this.read(this.body),
+      () => this.reference(),
+    ),
+  );
+
+  readonly list = this.inline<Expr>('list', '"[" [ chain { "," chain } [ "," ] ] "]"', () => {
+    const open = this.open(LBracket);
+    const items = this.maybe(chainStarts, () => this.commas(chainStarts, () => this.read(this.chain)));
+    this.close(RBracket);
+    return tree.list(items ?? [], this.spanFrom(open));
+  });
+
+  readonly paren = this.inline<Expr>('paren', '"(" chain ")"', () => {
+    const open = this.open(LParen);
+    const chain = this.read(this.chain);
+    this.close(RParen);
+    return tree.paren(chain, this.spanFrom(open));
+  });
+
+  /** A name, a call, or the path of a parameter: `wte.weight`. */
+  readonly reference = this.inline<Expr>('reference', 'Name [ args | Dot segment { Dot segment } ]', () => {
+    const name = this.token(Name);
+    const tail = this.maybe(referenceTail, this.#referenceTail);
+    if (!tail) return tree.name(name, this.spanOf(name));
+    const span = this.spanFrom(name);
+    if (tail.args) return tree.call(this.#ident(name), tail.args, span);
+    return tree.path(tree.segment([name.image], this.spanOf(name)), tail.segments, span);
+  });
+  readonly #referenceTail = this.choice<tree.ReferenceTail>(
+    () => ({ args: this.read(this.args) }),
+    () => {
+      const segments = [this.after(Dot, this.segment)];
+      this.whileAt(Dot, () => segments.push(this.after(Dot, this.segment)));
+      return { segments };
+    },
+  );
+
+  readonly nameOrCall: Rule<NameExpr | CallExpr> = this.rule('nameOrCall', 'Name [ args ]', () => {
+    const name = this.token(Name);
+    const args = this.maybe(CallParen, () => this.read(this.args));
+    return args ? tree.call(this.#ident(name), args, this.spanFrom(name)) : tree.name(name, this.spanOf(name));
+  });
+
+  readonly args: Rule<Arg[]> = this.rule('args', 'CallParen argList ")"', () => {
+    this.open(CallParen);
+    const args = this.argList();
+    this.close(RParen);
     return args;
   });
 
-  readonly argList: ParserMethod<[], Arg[]> = this.RULE('argList', () => {
-    const args: Arg[] = [];
-    this.OPTION1(() => {
-      args.push(this.SUBRULE1(this.arg));
-      this.MANY({
-        GATE: () => this.LA(2).tokenType !== RParen,
-        DEF: () => {
-          this.CONSUME1(Comma);
-          args.push(this.SUBRULE2(this.arg));
-        },
+  readonly argList = this.inline<Arg[]>(
+    'argList',
+    '[ arg { "," arg } [ "," ] ]',
+    () => this.maybe(chainStarts, () => this.commas(chainStarts, this.arg)) ?? [],
+  );
+
+  readonly arg = this.inline<Arg>('arg', '[ Word "=" ] chain', () => {
+    const start = this.next();
+    const name = this.maybeIf(this.argumentNameAhead(), () => {
+      const word = this.token(Word);
+      this.token(Assign);
+      return this.#ident(word);
+    });
+    const value = this.read(this.chain);
+    return tree.arg(name, value, this.spanFrom(start));
+  });
+
+  readonly sub: Rule<Sub> = this.rule('sub', 'expr [ ":" [ expr ] ] | ":" [ expr ]', () => {
+    if (!this.at(subStarts)) this.fail(this.next(), noSubscript(this.next()));
+    return this.#sub();
+  });
+  readonly #sub = this.choice<Sub>(
+    () => {
+      const start = this.next();
+      const value = this.read(this.expr);
+      const slice = this.maybe(Colon, () => this.#sliceEnd());
+      return slice ? tree.slice(value, slice.to, this.spanFrom(start)) : { kind: 'at', value, span: value.span };
+    },
+    () => {
+      const start = this.next();
+      const { to } = this.#sliceEnd();
+      return tree.slice(undefined, to, this.spanFrom(start));
+    },
+  );
+  #sliceEnd(): { readonly to: Expr | undefined } {
+    this.token(Colon);
+    return { to: this.maybe(exprStarts, () => this.read(this.expr)) };
+  }
+
+  readonly tensorType: Rule<TensorTypeNode> = this.rule(
+    'tensorType',
+    'Name ( IndexBracket | "[" ) [ expr { "," expr } ] "]"',
+    () => {
+      const name = this.token(Name);
+      this.opened(this.#tensorBracket());
+      const dims: Expr[] = [];
+      this.maybe(exprStarts, () => {
+        dims.push(this.read(this.expr));
+        this.whileAt(Comma, () => dims.push(this.after(Comma, this.expr)));
       });
-      this.OPTION2(() => this.CONSUME2(Comma));
-    });
-    return args;
-  });
+      this.close(RBracket);
+      return { elem: this.#ident(name), dims, span: this.spanFrom(name) };
+    },
+  );
+  readonly #tensorBracket = this.choice<IToken>(
+    () => this.token(IndexBracket),
+    () => this.token(LBracket),
+  );
 
-  readonly arg: ParserMethod<[], Arg> = this.RULE('arg', () => {
-    const start = this.LA(1);
-    const name = this.OPTION({
-      GATE: () => this.LA(2).tokenType === Assign,
-      DEF: () => {
-        const word = this.CONSUME(Word);
-        this.CONSUME(Assign);
-        return word;
-      },
-    });
-    const value = this.SUBRULE(this.chain);
-    return this.ACTION((): Arg => ({ ...(name && { name: this.#ident(name) }), value, span: this.#from(start) }));
-  });
-
-  readonly sub: ParserMethod<[], Sub> = this.RULE('sub', () => {
-    const start = this.LA(1);
-    const from = this.OPTION1(() => this.SUBRULE1(this.expr));
-    const slice = this.OPTION2(() => {
-      this.CONSUME(Colon);
-      const to = this.OPTION3(() => this.SUBRULE2(this.expr));
-      return this.ACTION(() => ({ to }));
-    });
-    return this.ACTION((): Sub => {
-      const span = (): Span => this.#from(start);
-      if (slice) return { kind: 'slice', ...(from && { from }), ...(slice.to && { to: slice.to }), span: span() };
-      if (from) return { kind: 'at', value: from, span: from.span };
-      const token = this.LA(1);
-      return this.#fail(token, unexpectedText, {
-        what: this.#short(token),
-        found: describeToken(token),
-        expected: 'an index such as `0` or a slice such as `1:` or `:`',
-        fix: 'write `[:]` for everything',
-      });
-    });
-  });
-
-  readonly tensorType: ParserMethod<[], TensorTypeNode> = this.RULE('tensorType', () => {
-    const name = this.CONSUME(Name);
-    const dims: Expr[] = [];
-    this.#open(this.OR([{ ALT: () => this.CONSUME(IndexBracket) }, { ALT: () => this.CONSUME(LBracket) }]));
-    this.MANY_SEP({
-      SEP: Comma,
-      DEF: () => {
-        dims.push(this.SUBRULE(this.expr));
-      },
-    });
-    this.CONSUME(RBracket);
-    this.#close();
-    return this.ACTION((): TensorTypeNode => ({ elem: this.#ident(name), dims, span: this.#from(name) }));
-  });
-
-  readonly stringLiteral: ParserMethod<[], StringExpr> = this.RULE('stringLiteral', () => {
-    const token = this.CONSUME(StringLiteral);
-    return this.ACTION((): StringExpr => {
-      const { source, sink } = this.#state;
-      return { kind: 'string', value: stringValue(token.image, token.startOffset, source, sink), span: this.#at(token) };
-    });
+  readonly stringLiteral: Rule<StringExpr> = this.rule('stringLiteral', 'String', () => {
+    const token = this.token(StringLiteral);
+    return tree.stringExpr(token, this.spanOf(token), this.reading.sink);
   });
 
   /** A name that is given here: no keyword. */
-  readonly bindingName: ParserMethod<[], Ident> = this.RULE('bindingName', () => {
-    this.ACTION(() => this.#mendKeyword());
-    const token = this.CONSUME(Name);
-    return this.ACTION((): Ident => this.#ident(token));
+  readonly bindingName: Rule<Ident> = this.rule('bindingName', 'Name', () => {
+    this.mendKeyword();
+    return this.#ident(this.token(Name));
   });
 
-  readonly bindingNames: ParserMethod<[], Ident[]> = this.RULE('bindingNames', () => {
-    const names: Ident[] = [];
-    this.ACTION(() => this.#mendKeyword());
-    this.AT_LEAST_ONE_SEP({
-      SEP: Comma,
-      DEF: () => {
-        names.push(this.SUBRULE(this.bindingName));
-      },
-    });
-    return names;
-  });
-
-  readonly itemNames: ParserMethod<[], Ident[]> = this.RULE('itemNames', () => {
-    const names = [this.SUBRULE1(this.bindingName)];
-    this.OPTION(() => {
-      this.CONSUME(Comma);
-      names.push(this.SUBRULE2(this.bindingName));
-    });
-    return names;
-  });
-
-  readonly loneExpression: ParserMethod<[], void> = this.RULE('loneExpression', () => {
-    if (this.RECORDING_PHASE) {
-      this.SUBRULE(this.expr);
-      return;
-    }
-    try {
-      const value = this.SUBRULE(this.expr);
-      const rest = this.LA(1);
-      if (rest.tokenType !== EOF) {
-        this.#fail(rest, unexpectedText, {
-          what: this.#short(rest),
-          found: describeToken(rest),
-          expected: 'the end of the expression',
-          fix: 'write one expression, such as `10`, `[2, 2, 2, 2]` or `Bottleneck(groups=32)`',
-        });
-      }
-      this.lone = value;
-    } catch (error) {
-      if (error instanceof Abort) throw error;
-      if (!(error instanceof Unwind)) this.#reportError(error);
-      this.#jumpTo(this.#state.lexed.tokens.length);
-    }
-  });
-
-  // ------------------------------------------------------------------------------------------------------- helpers
-
-  #span(start: number, end: number): Span {
-    return { file: this.#state.source, start, end };
-  }
-
-  #at(token: IToken): Span {
-    return this.#span(token.startOffset, endOf(token));
-  }
-
-  /** From a token to the last one read. */
-  #from(start: IToken): Span {
-    return this.#span(start.startOffset, Math.max(endOf(this.LA(0)), start.startOffset));
-  }
+  // ------------------------------------------------------------------------------------------------------------ leaves
 
   #ident(token: IToken): Ident {
-    return { name: token.image, span: this.#at(token) };
+    return { name: token.image, span: this.spanOf(token) };
   }
 
-  #index(): number {
-    return Math.min(indexOf(this.LA(1)), this.#tokenCount());
+  #leaf(token: IToken): Expr {
+    if (this.RECORDING_PHASE) return tree.name(token, this.spanOf(token));
+    return tree.leaf(token, this.spanOf(token), this.reading.sink);
   }
 
-  /** The tokens of the file, without the sentinels that Chevrotain puts behind them while it reads. */
-  #tokenCount(): number {
-    return this.#state.lexed.partner.length;
+  /** Most expressions are one literal or name; where what follows ends it, no other rule needs to be asked. */
+  #leafBefore(ends: TokenSet): Expr | undefined {
+    if (this.RECORDING_PHASE || !this.at(leafStarts) || !this.at(ends, 2)) return undefined;
+    return this.#leaf(this.token(this.next().tokenType));
   }
 
-  #token(index: number): IToken | undefined {
-    return index < this.#tokenCount() ? this.#state.lexed.tokens[index] : undefined;
+  #doc(start: IToken): string | undefined {
+    return docBefore(start, this.reading.lexed, this.reading.source);
   }
-
-  #partner(token: IToken): number {
-    return this.#state.lexed.partner[indexOf(token)] ?? -1;
-  }
-
-  #jumpTo(index: number): void {
-    while (this.#index() < index && this.LA(1).tokenType !== EOF) this.consumeOne();
-  }
-
-  private consumeOne(): void {
-    this.SKIP_TOKEN();
-  }
-
-  #open(token: IToken): void {
-    if (this.RECORDING_PHASE) return;
-    this.#state.openers.push(token);
-    this.#deeper(token);
-  }
-
-  #close(): void {
-    if (this.RECORDING_PHASE) return;
-    this.#state.openers.pop();
-    this.#shallower();
-  }
-
-  /** Where a new name is due a keyword is reported, and read as the name that it was meant to be. */
-  #mendKeyword(): void {
-    const token = this.LA(1);
-    const type = token.tokenType;
-    if (type === Name || !isWord(type) || this.LA(0).endLine !== token.startLine) return;
-    this.#report(token, keywordAsName, { what: 'a new name', keyword: token.image, fix: `${token.image}_` });
-    retag(token, Name);
-  }
-
-  #deeper(token: IToken): void {
-    this.#state.depth++;
-    if (this.#state.depth > maxNesting) this.#tooDeep(token);
-  }
-
-  #shallower(): void {
-    this.#state.depth--;
-  }
-
-  #tooDeep(token: IToken): never {
-    this.#report(token, nestedTooDeeply, { limit: maxNesting });
-    throw new Abort();
-  }
-
-  #checkHeight(more: number, token: IToken): void {
-    if (this.#state.height + more > maxOperators) this.#fail(token, expressionTooLong, { limit: maxOperators });
-  }
-
-  #doc(start: IToken): { readonly doc?: string } {
-    const { comments } = this.#state.lexed;
-    const before = this.#token(indexOf(start) - 1);
-    const from = before ? endOf(before) : 0;
-    let low = 0;
-    let high = comments.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((comments[middle]?.span.start ?? 0) < start.startOffset) low = middle + 1;
-      else high = middle;
-    }
-    const lines: string[] = [];
-    for (let i = low - 1; i >= 0; i--) {
-      const comment = comments[i];
-      if (
-        !comment ||
-        comment.span.start < from ||
-        !comment.text.startsWith('///') ||
-        (!comment.ownLine &&
-          before?.endLine === positionOf(this.#state.source, comment.span.start).line &&
-          before.tokenType !== LParen &&
-          before.tokenType !== CallParen &&
-          before.tokenType !== Comma)
-      )
-        break;
-      lines.unshift(comment.text.slice(3).replace(/^ /, '').trimEnd());
-    }
-    return lines.length > 0 ? { doc: lines.join('\n') } : {};
-  }
-
-  /** Whether a label with its colon begins at the next token; a keyword with a touching dot can be nothing else. */
-  #labelAhead(): boolean {
-    const { lexed } = this.#state;
-    const { tokens, partner } = lexed;
-    const count = partner.length;
-    const begin = this.#index();
-    const first = this.#token(begin);
-    if (!first) return false;
-    if (!isWord(first.tokenType) && first.tokenType !== Int && first.tokenType !== Float) return false;
-    let i = begin + 1;
-    while (i < count) {
-      const type = tokens[i]?.tokenType;
-      if (type === Colon) return true;
-      if (type === Dot) {
-        i++;
-        const next = tokens[i]?.tokenType;
-        if (i < count && (isWord(next) || next === Int || next === Float)) i++;
-        else if (next !== LabelBrace) break;
-      } else if (type === LabelBrace) {
-        const close = partner[i] ?? -1;
-        if (close < 0) break;
-        i = close + 1;
-        if (i < count && tokens[i]?.tokenType === LabelTail) i++;
-      } else break;
-    }
-    const second = this.#token(begin + 1)?.tokenType;
-    return first.tokenType !== Name && isWord(first.tokenType) && second === Dot;
-  }
-
-  /** `in` is the clause of an input or output here, and not the label of the next statement. */
-  #rangeAhead(): boolean {
-    const next = this.LA(2).tokenType;
-    return this.LA(1).tokenType === KwIn && next !== Colon && next !== Dot && next !== LabelBrace;
-  }
-
-  #optionAhead(name: string): boolean {
-    return this.LA(1).image === name && this.LA(2).tokenType === Assign;
-  }
-
-  /** Lists are written in brackets; Python's tuples are what many would type after `mean=`. */
-  #refuseTuple(): void {
-    const open = this.LA(1);
-    if (open.tokenType !== LParen) return;
-    const { tokens } = this.#state.lexed;
-    const close = this.#partner(open);
-    for (let i = indexOf(open) + 1; i < close; i++) {
-      const token = tokens[i];
-      const partner = token ? this.#partner(token) : -1;
-      if (partner > i) i = partner;
-      else if (token?.tokenType === Comma) {
-        const from = endOf(open);
-        const to = tokens[close]?.startOffset ?? from;
-        this.#fail(open, tupleInRange, { fix: `[${this.#state.source.text.slice(from, to)}]` });
-      }
-    }
-  }
-
-  #atItem(): boolean {
-    const type = this.LA(1).tokenType;
-    return type === KwImport || type === KwConst || type === KwBlock || type === KwModel;
-  }
-
-  /** An item's first two tokens, which can follow each other in no body. */
-  #isItemStart(index: number): boolean {
-    const token = this.#token(index);
-    if (!token) return false;
-    const type = token.tokenType;
-    if (type !== KwImport && type !== KwConst && type !== KwBlock && type !== KwModel) return false;
-    const before = this.#token(index - 1)?.tokenType;
-    if (before === Dot || before === KwInput || before === KwOutput || before === KwReuse) return false;
-    const next = this.#token(index + 1)?.tokenType;
-    return next === Name || (type === KwImport && (next === LBrace || next === LabelBrace));
-  }
-
-  /** Whether a statement, or the `;` between two, begins here. None begins with an operator or a minus. */
-  #atStatement(): boolean {
-    return statementStarts.has(this.LA(1).tokenType) || this.#labelAhead();
-  }
-
-  /** Called where no statement begins. True when reading goes on in the same body; false at its closing brace. */
-  #resumeBody(open: IToken): boolean {
-    const token = this.LA(1);
-    if (token.tokenType === RBrace) return false;
-    const index = this.#index();
-    if (token.tokenType === EOF || this.#isItemStart(index)) {
-      this.#reportUnclosed(open, token);
-      throw new Unwind();
-    }
-    if (token.tokenType === RParen || token.tokenType === RBracket || token.tokenType === LabelClose) {
-      this.#reportUnopened(token, 'a statement, or the `}` of the body');
-      this.consumeOne();
-      return true;
-    }
-    const { diagnostic } = describeUnreadable(this.#surroundings(token));
-    this.#add(diagnostic, token);
-    this.#skipToStatement(index, open, this.#state.openers.length);
-    return true;
-  }
-
-  /** Called where no item begins. True when there is more to read. */
-  #resumeFile(): boolean {
-    const token = this.LA(1);
-    if (token.tokenType === EOF) return false;
-    const index = this.#index();
-    if (token.tokenType === RBrace || token.tokenType === RParen || token.tokenType === RBracket) {
-      this.#reportUnopened(token, '`import`, `const`, `block` or `model`');
-      this.consumeOne();
-      return true;
-    }
-    const word = isWord(token.tokenType);
-    const item = {
-      def: 'block',
-      class: 'block',
-      fn: 'block',
-      function: 'block',
-      module: 'block',
-      network: 'model',
-      net: 'model',
-      let: 'const',
-      var: 'const',
-    };
-    const meant = Object.entries(item).find(([name]) => name === token.image.toLowerCase())?.[1];
-    this.#report(token, statementOutsideBody, {
-      found: describeToken(token),
-      fix: meant ? `write \`${meant}\`` : word ? 'write `block Name { … }` or `model Name { … }` around it' : 'take it away',
-    });
-    this.#skipToItem(index + 1);
-    return true;
-  }
-
-  #skipToItem(least: number): void {
-    let i = Math.max(this.#index(), least);
-    while (i < this.#tokenCount() && !this.#isItemStart(i)) i++;
-    this.#jumpTo(i);
-  }
-
-  /** Goes on to where the next statement of the body most likely begins: a new line outside all brackets, a `;`, or the body's end. */
-  #skipToStatement(start: number, open: IToken, openers: number): void {
-    const bodyOpen = indexOf(open);
-    let i = this.#index();
-    for (const opener of this.#state.openers.slice(openers)) {
-      const partner = this.#partner(opener);
-      if (partner >= i) {
-        i = partner + 1;
-        break;
-      }
-    }
-    i = Math.max(i, start + 1);
-    for (let token = this.#token(i); token; token = this.#token(i)) {
-      const type = token.tokenType;
-      const partner = this.#partner(token);
-      if (type === RBrace && partner <= bodyOpen) break;
-      if (this.#isItemStart(i) || type === Semicolon) break;
-      const before = this.#token(i - 1);
-      const newLine = before !== undefined && (before.endLine ?? 0) < (token.startLine ?? 0);
-      if (newLine && statementStarts.has(type)) break;
-      if (newLine && isWord(type) && type !== KwElse && type !== KwShortcut && type !== KwAs && type !== KwAnd && type !== KwOr)
-        break;
-      i = partner > i ? partner + 1 : i + 1;
-    }
-    this.#jumpTo(i);
-  }
-
-  #short(token: IToken): string {
-    return token.tokenType === EOF ? 'end of the file' : quoteText(token.image);
-  }
-
-  #surroundings(token: IToken): Surroundings {
-    const index = token.tokenType === EOF ? this.#tokenCount() : indexOf(token);
-    return {
-      source: this.#state.source,
-      token,
-      previous: this.#token(index - 1),
-      beforePrevious: this.#token(index - 2),
-      next: this.#token(index + 1),
-      opener: this.#state.openers.at(-1),
-    };
-  }
-
-  #reportUnclosed(open: IToken, token: IToken): void {
-    const source = this.#state.source;
-    const opener = open.image;
-    const closer = opener === '(' ? ')' : opener === '[' ? ']' : '}';
-    const before = this.#surroundings(token).previous ?? open;
-    const end = endOf(before);
-    this.#add(
-      makeDiagnostic(unclosedBracket, {
-        span: this.#span(end, end),
-        label: `\`${closer}\` expected`,
-        notes: [{ span: this.#at(open), text: 'opened here' }],
-        with: {
-          opener: `\`${opener}\``,
-          closer: `\`${closer}\``,
-          found: describeToken(token),
-          line: positionOf(source, open.startOffset).line,
-        },
-      }),
-      token,
-    );
-  }
-
-  #reportUnopened(token: IToken, expected: string): void {
-    const opener = token.image === ')' ? '(' : token.image === ']' ? '[' : '{';
-    this.#report(token, unopenedBracket, { closer: `\`${token.image}\``, opener: `\`${opener}\``, expected });
-  }
-
-  #report<Holes extends string>(token: IToken, kind: DiagnosticKind<Holes>, holes: Report<Holes>['with']): void {
-    this.#add(makeDiagnostic(kind, { span: this.#spot(token), with: holes }), token);
-  }
-
-  #fail<Holes extends string>(token: IToken, kind: DiagnosticKind<Holes>, holes: Report<Holes>['with']): never {
-    throw new Mistake(makeDiagnostic(kind, { span: this.#spot(token), with: holes }), token);
-  }
-
-  /** A token's own place, or the end of the text. */
-  #spot(token: IToken): Span {
-    if (token.tokenType !== EOF) return this.#at(token);
-    const last = this.#token(this.#tokenCount() - 1);
-    const end = last ? endOf(last) : this.#state.source.text.length;
-    return this.#span(end, end);
-  }
-
-  /** One mistake is told once: not again at the same token, and not in a line where the lexer spoke already. */
-  #add(diagnostic: Diagnostic, token: IToken): void {
-    const state = this.#state;
-    const index = token.tokenType === EOF ? this.#tokenCount() : indexOf(token);
-    const line = diagnostic.span ? positionOf(state.source, diagnostic.span.start).line : -1;
-    if ((index === state.lastErrorAt || state.lexed.spoiledLines.has(line)) && state.sink.hasErrors) return;
-    state.lastErrorAt = index;
-    state.sink.add(diagnostic);
-    if (state.sink.full) throw new Abort();
-  }
-
-  #reportError(error: unknown): void {
-    if (error instanceof Mistake) {
-      this.#add(error.diagnostic, error.token);
-      return;
-    }
-    if (!(error instanceof Error) || !isRecognitionException(error)) throw error;
-    const token = this.LA(1);
-    const { mismatch } = this.#state;
-    const surroundings = this.#surroundings(token);
-    const expected = mismatch?.expected;
-    const opener = surroundings.opener;
-    const closing = expected === RParen || expected === RBracket || expected === RBrace || expected === LabelClose;
-    if (closing && opener) {
-      const ends =
-        token.tokenType === EOF || token.tokenType === RBrace || token.tokenType === RParen || token.tokenType === RBracket;
-      const later = (surroundings.previous?.endLine ?? 0) < (token.startLine ?? 0);
-      if (ends || this.#isItemStart(this.#index()) || (later && this.#partner(opener) < 0)) {
-        this.#reportUnclosed(opener, token);
-        return;
-      }
-    }
-    const description = describeMismatch(surroundings, mismatch?.rule ?? '', expected);
-    this.#add(description.diagnostic, token);
-  }
-}
-
-function freshState(source: SourceFile, sink: CappedSink, lexed: Lexed): State {
-  return { source, sink, lexed, depth: 0, height: 0, openers: [], lastErrorAt: -1, mismatch: undefined };
 }

@@ -10,6 +10,7 @@ import {
 } from '../diagnostics/catalogue/syntax.ts';
 import { type Diagnostic, makeDiagnostic } from '../diagnostics/diagnostic.ts';
 import type { SourceFile, Span } from '../diagnostics/source.ts';
+import { quoteText } from './strays.ts';
 import {
   Arrow,
   Assign,
@@ -22,6 +23,7 @@ import {
   Float,
   IndexBracket,
   Int,
+  isOperator,
   isWord,
   KwBlock,
   KwElse,
@@ -34,15 +36,13 @@ import {
   LBrace,
   LParen,
   Name,
-  Operator,
-  quoteText,
   RBrace,
   RBracket,
   RParen,
   Semicolon,
   Size,
   StringLiteral,
-} from './lexer.ts';
+} from './tokens.ts';
 
 export interface Surroundings {
   readonly source: SourceFile;
@@ -72,10 +72,6 @@ export function describeToken(token: IToken): string {
   if (type === Size) return `the size ${text}`;
   if (type === StringLiteral) return `the string ${text}`;
   return text;
-}
-
-function isOperator(type: TokenType): boolean {
-  return type.CATEGORIES?.includes(Operator) === true;
 }
 
 /** Where the caret goes: at the token, or behind the text before it when the token stands on a later line. */

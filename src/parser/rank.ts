@@ -3,7 +3,7 @@ import type { IToken } from 'chevrotain';
 import { bug } from '../diagnostics/diagnostic.ts';
 import { cover, type SourceFile } from '../diagnostics/source.ts';
 import type { BinaryOp, Expr } from './ast.ts';
-import { endOf } from './lexer.ts';
+import { endOf } from './tokens.ts';
 
 /** `- not x` is `x` behind two prefixes, in the order of the text. */
 export interface Operand {

@@ -2,9 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import { render } from '../../src/diagnostics/render.ts';
 import { format } from '../../src/parser/format.ts';
-import { vocabulary } from '../../src/parser/lexer.ts';
 import { parse, parseExpression } from '../../src/parser/parse.ts';
 import { astText } from '../../src/parser/print-ast.ts';
+import { vocabulary } from '../../src/parser/tokens.ts';
 import { randomFrom, sourcesIn } from './support.ts';
 
 function survive(text: string): number {

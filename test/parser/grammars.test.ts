@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { ResParser } from '../../src/parser/grammar.ts';
-import { keywords } from '../../src/parser/lexer.ts';
+import { keywords } from '../../src/parser/tokens.ts';
 import { sourcesIn } from './support.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
