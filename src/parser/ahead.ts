@@ -75,7 +75,7 @@ export const exprStarts = new TokenSet([Minus, ...primaryStarts]);
 /** What a `chain` or an `arg` begins with. */
 export const chainStarts = new TokenSet([...exprStarts, ...vocabulary.filter(isWord)]);
 /** What a statement begins with, but for labels, and the `;` between two. None begins with a minus. */
-const statementStarts = new TokenSet([
+export const statementStarts = new TokenSet([
   KwInput,
   KwOutput,
   KwParam,

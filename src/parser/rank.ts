@@ -16,51 +16,40 @@ export interface RankReports {
   looseNot(operator: IToken, not: IToken): void;
 }
 
-const notLevel = 3;
-const comparisonLevel = 4;
-const minusLevel = 7;
+/** The binary operators, loosest first; those of one level associate to the left. */
+export const binaryLevels: readonly (readonly BinaryOp[])[] = [
+  ['or'],
+  ['and'],
+  ['==', '!=', '<', '<=', '>', '>='],
+  ['+', '-'],
+  ['*', '/', '%', '@'],
+];
+/** Signs of other languages, which the lexer reported and the parser reads on with. */
+const foreign: readonly (readonly [string, BinaryOp])[] = [
+  ['&', 'and'],
+  ['&&', 'and'],
+  ['|', 'or'],
+  ['||', 'or'],
+  ['·', '*'],
+  ['−', '-'],
+  ['–', '-'],
+  ['≤', '<='],
+  ['≥', '>='],
+  ['≠', '!='],
+];
+const notLevel = 2.5;
+const comparisonLevel = 3;
+const minusLevel = 6;
 
-function binaryOp(image: string): { readonly op: BinaryOp; readonly level: number } {
-  switch (image) {
-    case 'or':
-      return { op: image, level: 1 };
-    case 'and':
-      return { op: image, level: 2 };
-    case '==':
-    case '!=':
-    case '<':
-    case '<=':
-    case '>':
-    case '>=':
-      return { op: image, level: comparisonLevel };
-    case '+':
-    case '-':
-      return { op: image, level: 5 };
-    case '*':
-    case '/':
-    case '%':
-    case '@':
-      return { op: image, level: 6 };
-    case '&':
-    case '&&':
-      return { op: 'and', level: 2 };
-    case '|':
-    case '||':
-      return { op: 'or', level: 1 };
-    case '·':
-      return { op: '*', level: 6 };
-    case '−':
-    case '–':
-      return { op: '-', level: 5 };
-    case '≤':
-      return { op: '<=', level: comparisonLevel };
-    case '≥':
-      return { op: '>=', level: comparisonLevel };
-    case '≠':
-      return { op: '!=', level: comparisonLevel };
-    default:
-      return bug(`operator ${image} has no rank`);
-  }
+interface Ranked {
+  readonly op: BinaryOp;
+  readonly level: number;
+}
+const ranks = new Map<string, Ranked>(binaryLevels.flatMap((ops, i) => ops.map((op) => [op, { op, level: i + 1 }])));
+for (const [image, op] of foreign) ranks.set(image, ranks.get(op) ?? bug(`${op} has no rank`));
+
+function binaryOp(image: string): Ranked {
+  return ranks.get(image) ?? bug(`operator ${image} has no rank`);
 }
 
 type Pending = { readonly token: IToken; readonly level: number; readonly op?: BinaryOp };

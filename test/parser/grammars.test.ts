@@ -3,10 +3,18 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { IToken, TokenType } from 'chevrotain';
 import { describe, expect, it } from 'vitest';
+import { canonical, type Ebnf, fromRecord, readGrammar } from '../../scripts/ebnf.ts';
+import { Sink } from '../../src/diagnostics/diagnostic.ts';
+import { chainStarts, exprStarts, statementStarts } from '../../src/parser/ahead.ts';
 import { ResParser } from '../../src/parser/grammar.ts';
-import { keywords } from '../../src/parser/tokens.ts';
-import { sourcesIn } from './support.ts';
+import { lex } from '../../src/parser/lexer.ts';
+import { parse } from '../../src/parser/parse.ts';
+import { binaryLevels } from '../../src/parser/rank.ts';
+import { isOperator, keywords, vocabulary } from '../../src/parser/tokens.ts';
+import { derive, firstOf, recognises, stands } from './ebnf.ts';
+import { randomFrom, sourcesIn } from './support.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
@@ -44,35 +52,112 @@ describe('the TextMate grammar', () => {
   });
 });
 
-describe('the EBNF', () => {
-  const ebnf = read('grammars/res.ebnf');
-  const rules = ebnf.replace(/\(\*[\s\S]*?\*\)/g, '');
-  it('names every keyword', () => {
-    for (const keyword of keywords) expect(rules, keyword).toContain(`"${keyword}"`);
+const parser = new ResParser(false);
+const grammar = readGrammar(parser.productions);
+const lexed = (text: string): { readonly tokens: IToken[]; readonly mistakes: number } => {
+  const sink = new Sink();
+  const { tokens } = lex({ name: 'a.res', text }, sink);
+  return { tokens, mistakes: sink.list.length };
+};
+/** What no grammar says: comparisons do not chain, and a `not` behind an operator wants parentheses. */
+const beyondGrammar = new Set(['RES0017', 'RES0024']);
+const mistakesIn = (text: string): string[] =>
+  parse({ name: 'a.res', text })
+    .diagnostics.map(({ code }) => code)
+    .filter((code) => !beyondGrammar.has(code));
+
+describe('the EBNF beside a production', () => {
+  const records = new Map(
+    parser.getSerializedGastProductions().map((record) => [(record as { name?: string }).name ?? '', record]),
+  );
+  const inlined = new Map([...grammar].filter(([name]) => !records.has(name)));
+  it('is there for every rule', () => {
+    expect([...records.keys()].filter((name) => !grammar.has(name))).toEqual([]);
   });
-  it('defines what it uses', () => {
-    const defined = new Set([...rules.matchAll(/^(\w+)\s*=/gm)].map((match) => match[1]));
-    const tokens = [
-      'Name',
-      'Word',
-      'Int',
-      'Float',
-      'Size',
-      'String',
-      'Dot',
-      'CallParen',
-      'IndexBracket',
-      'LabelBrace',
-      'touching',
-    ];
-    for (const [, used = ''] of rules.replace(/"[^"]*"/g, '').matchAll(/([A-Za-z]\w*)/g)) {
-      expect(defined.has(used) || tokens.includes(used), used).toBe(true);
+  for (const [name, record] of records) {
+    it(`says what is read: ${name}`, () => {
+      expect(canonical(grammar.get(name) ?? fromRecord(record), inlined)).toBe(canonical(fromRecord(record), inlined));
+    });
+  }
+  it('has the first tokens that the parser decides by', () => {
+    const namesOf = (set: Iterable<TokenType>): string[] => [...new Set([...set].map((type) => type.name))].sort();
+    expect(namesOf(exprStarts)).toEqual([...firstOf(grammar, 'expr')].sort());
+    expect(namesOf(chainStarts)).toEqual([...firstOf(grammar, 'chain')].sort());
+    expect(firstOf(grammar, 'arg')).toEqual(firstOf(grammar, 'chain'));
+    // Labels aside, which begin with any word.
+    const label = firstOf(grammar, 'label');
+    const unlabelled = [...firstOf(grammar, 'statement')].filter((name) => !label.has(name) && name !== 'Minus');
+    expect(namesOf(statementStarts)).toEqual(expect.arrayContaining(unlabelled));
+    expect(firstOf(grammar, 'param')).toEqual(new Set(['Name']));
+    expect(firstOf(grammar, 'importName')).toEqual(new Set(['Name']));
+  });
+  it('ranks every operator', () => {
+    expect(binaryLevels.flat().sort()).toEqual(
+      vocabulary
+        .filter(isOperator)
+        .map((type) => String(type.PATTERN))
+        .sort(),
+    );
+  });
+});
+
+describe('the EBNF is the language', () => {
+  const random = randomFrom(23);
+  const sentences = Array.from({ length: 700 }, () => derive(grammar, 'file', random)).filter(({ text, types }) => {
+    // Not every row of terminals has a text: `3 . 4` would be a float.
+    const { tokens, mistakes } = lexed(text);
+    return (
+      mistakes === 0 &&
+      tokens.length === types.length &&
+      tokens.every((token, i) => stands({ kind: 'terminal', type: types[i] ?? '', text: token.image }, token))
+    );
+  });
+  it('derives enough sentences, with every production in them', () => {
+    expect(sentences.length).toBeGreaterThan(200);
+    const longest = Math.max(...sentences.map(({ types }) => types.length));
+    expect(longest).toBeGreaterThan(100);
+    const used = new Set(sentences.flatMap(({ types }) => types));
+    const terminals = new Set<string>();
+    const visit = (node: Ebnf): void => {
+      if (node.kind === 'terminal') terminals.add(node.type);
+      else if (node.kind === 'sequence' || node.kind === 'choice') node.parts.forEach(visit);
+      else if (node.kind !== 'rule') visit(node.part);
+    };
+    for (const node of grammar.values()) visit(node);
+    expect([...terminals].filter((type) => !used.has(type))).toEqual([]);
+  });
+  it('parses what it derives', () => {
+    for (const { text } of sentences) expect(mistakesIn(text), text).toEqual([]);
+  });
+  it('derives what the parser reads: the examples', () => {
+    for (const source of [...sourcesIn('fixtures/design'), ...sourcesIn('golden/parse')])
+      expect(recognises(grammar, 'file', lexed(source.text).tokens), source.name).toBe(true);
+  });
+  it('derives what the parser reads, and only that: sentences with a token lost, doubled or moved', () => {
+    let read = 0;
+    let refused = 0;
+    for (const { text } of sentences) {
+      const words = text.split(/(?<=\s)|(?=\s)/);
+      const at = random(words.length);
+      const other = words[random(words.length)] ?? '';
+      const how = random(3);
+      words[at] = how === 0 ? '' : how === 1 ? `${words[at] ?? ''} ${words[at] ?? ''}` : other;
+      const changed = words.join('');
+      const { tokens, mistakes } = lexed(changed);
+      if (mistakes > 0 || tokens.length > 150) continue;
+      const isSentence = recognises(grammar, 'file', tokens);
+      if (parse({ name: 'a.res', text: changed }).diagnostics.length === 0) {
+        read++;
+        expect(isSentence, changed).toBe(true);
+      } else if (!isSentence) refused++;
     }
+    expect(read).toBeGreaterThan(25);
+    expect(refused).toBeGreaterThan(25);
   });
 });
 
 describe('the railroad page', () => {
-  it('is what the parser would draw', () => {
+  it('and res.ebnf are what the productions say', () => {
     const done = spawnSync(process.execPath, ['--import', 'tsx', 'scripts/railroad.ts', '--check'], {
       cwd: root,
       encoding: 'utf8',
@@ -82,6 +167,6 @@ describe('the railroad page', () => {
   });
   it('shows every rule', () => {
     const page = read('grammars/railroad.html');
-    for (const rule of Object.keys(new ResParser(false).getGAstProductions())) expect(page).toContain(`"name": "${rule}"`);
+    for (const rule of grammar.keys()) expect(page).toContain(`"name": "${rule}"`);
   });
 });
