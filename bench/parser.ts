@@ -5,7 +5,6 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type CstNode, CstParser, createToken, EmbeddedActionsParser, Lexer, type ParserMethod } from 'chevrotain';
 import { Sink } from '../src/diagnostics/diagnostic.ts';
@@ -32,20 +31,7 @@ const StringLiteral = createToken({
 });
 const NumberLiteral = createToken({ name: 'NumberLiteral', pattern: /-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?/ });
 const WhiteSpace = createToken({ name: 'WhiteSpace', pattern: /[ \t\n\r]+/, group: Lexer.SKIPPED });
-const jsonTokens = [
-  WhiteSpace,
-  NumberLiteral,
-  StringLiteral,
-  LCurly,
-  RCurly,
-  LSquare,
-  RSquare,
-  Comma,
-  Colon,
-  True,
-  False,
-  Null,
-];
+const jsonTokens = [WhiteSpace, NumberLiteral, StringLiteral, LCurly, RCurly, LSquare, RSquare, Comma, Colon, True, False, Null];
 
 class JsonParser extends CstParser {
   constructor() {
@@ -116,7 +102,7 @@ class JsonReader extends EmbeddedActionsParser {
     this.CONSUME(RCurly);
     return result;
   });
-  readonly objectItem: ParserMethod<[], [string, unknown]> = this.RULE('objectItem', () => {
+  readonly objectItem: ParserMethod<[], readonly [string, unknown]> = this.RULE('objectItem', (): readonly [string, unknown] => {
     const key = this.CONSUME(StringLiteral);
     this.CONSUME(Colon);
     const value = this.SUBRULE(this.value);
@@ -167,7 +153,8 @@ const sources = ['examples', 'src/stdlib']
   .flatMap((folder) => readdirSync(new URL(folder, root)).map((name) => `${folder}/${name}`))
   .filter((name) => name.endsWith('.res'))
   .map((name) => ({ name, text: readFileSync(new URL(name, root), 'utf8') }));
-const json = readdirSync(new URL('../examples', import.meta.url)).length > 0 ? readFileSync(new URL('package-lock.json', root), 'utf8') : '';
+const json =
+  readdirSync(new URL('../examples', import.meta.url)).length > 0 ? readFileSync(new URL('package-lock.json', root), 'utf8') : '';
 
 const jsonLexer = new Lexer(jsonTokens);
 const jsonParser = new JsonParser();
@@ -205,7 +192,12 @@ const rows: Row[] = [
     },
     best: Infinity,
   },
-  { what: '.res: lexer', tokens: resTokens, run: () => sources.forEach((source) => void lex(source, new Sink())), best: Infinity },
+  {
+    what: '.res: lexer',
+    tokens: resTokens,
+    run: () => sources.forEach((source) => void lex(source, new Sink())),
+    best: Infinity,
+  },
   {
     what: '.res: lexer and parser',
     tokens: resTokens,

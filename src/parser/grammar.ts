@@ -4,50 +4,13 @@
  *
  * A `rule` is a production of Chevrotain's, and what an error names. An `inline` production is read within the rule that uses it, since every rule
  * costs time at each token and stack at each level. Operators are read flat and ranked afterwards (`rank.ts`).
+ *
+ * One file of more than 600 lines, because it is one thing: the productions need each other in circles, and there is nothing else in it.
  */
 import type { IToken, ParserMethod } from 'chevrotain';
 import type { SourceFile } from '../diagnostics/source.ts';
 import { chainLeafEnds, chainStarts, exprLeafEnds, exprStarts, leafStarts } from './ahead.ts';
-import type {
-  Arg,
-  AssertStmt,
-  BlockItem,
-  Body,
-  CallExpr,
-  Chain,
-  ConstItem,
-  Construct,
-  Each,
-  Expr,
-  Ident,
-  IfStmt,
-  ImportItem,
-  InputStmt,
-  Item,
-  Label,
-  Labelled,
-  LabelSegment,
-  LetStmt,
-  Link,
-  MapStmt,
-  ModelItem,
-  NameExpr,
-  Ode,
-  OutputStmt,
-  Param,
-  ParamStmt,
-  RangeNode,
-  Repeat,
-  Residual,
-  ReturnStmt,
-  Reuse,
-  Sequential,
-  Stmt,
-  StringExpr,
-  Sub,
-  TensorTypeNode,
-  TypeRef,
-} from './ast.ts';
+import type * as ast from './ast.ts';
 import type { CappedSink } from './capped-sink.ts';
 import { docBefore } from './doc-comments.ts';
 import type { Lexed } from './lexer.ts';
@@ -125,23 +88,23 @@ export class ResParser extends RecoveringReader {
   }
 
   /** Reads a whole file. Never throws on any text. */
-  readFile(source: SourceFile, lexed: Lexed, sink: CappedSink): Item[] {
-    const items: Item[] = [];
+  readFile(source: SourceFile, lexed: Lexed, sink: CappedSink): ast.Item[] {
+    const items: ast.Item[] = [];
     this.#items = items;
     this.readWith(source, lexed, sink, () => this.file());
     return items;
   }
 
   /** Reads one expression that is the whole text. */
-  readExpression(source: SourceFile, lexed: Lexed, sink: CappedSink): Expr | undefined {
+  readExpression(source: SourceFile, lexed: Lexed, sink: CappedSink): ast.Expr | undefined {
     this.#lone = undefined;
     this.readWith(source, lexed, sink, () => this.loneExpression());
     return this.#lone;
   }
 
   /** What was read before something ended the reading. */
-  #items: Item[] = [];
-  #lone: Expr | undefined;
+  #items: ast.Item[] = [];
+  #lone: ast.Expr | undefined;
 
   // -------------------------------------------------------------------------------------------------- files and items
 
@@ -153,10 +116,10 @@ export class ResParser extends RecoveringReader {
     this.#lone = this.whole(() => this.read(this.expr));
   });
 
-  readonly item: Rule<Item> = this.rule(
+  readonly item: Rule<ast.Item> = this.rule(
     'item',
     'importItem | constItem | blockItem | modelItem',
-    this.choice<Item>(
+    this.choice<ast.Item>(
       () => this.read(this.importItem),
       () => this.read(this.constItem),
       () => this.read(this.blockItem),
@@ -164,7 +127,7 @@ export class ResParser extends RecoveringReader {
     ),
   );
 
-  readonly importItem: Rule<ImportItem> = this.rule(
+  readonly importItem: Rule<ast.ImportItem> = this.rule(
     'importItem',
     '"import" "{" importName { "," importName } [ "," ] "}" "from" stringLiteral',
     () => {
@@ -186,7 +149,7 @@ export class ResParser extends RecoveringReader {
     return tree.importedName(name, as);
   });
 
-  readonly constItem: Rule<ConstItem> = this.rule('constItem', '"const" bindingName "=" expr', () => {
+  readonly constItem: Rule<ast.ConstItem> = this.rule('constItem', '"const" bindingName "=" expr', () => {
     const start = this.token(KwConst);
     const name = this.read(this.bindingName);
     this.token(Assign);
@@ -194,7 +157,7 @@ export class ResParser extends RecoveringReader {
     return tree.constItem(name, value, this.#doc(start), this.spanFrom(start));
   });
 
-  readonly blockItem: Rule<BlockItem> = this.rule('blockItem', '"block" bindingName [ params ] body', () => {
+  readonly blockItem: Rule<ast.BlockItem> = this.rule('blockItem', '"block" bindingName [ params ] body', () => {
     const start = this.token(KwBlock);
     const name = this.read(this.bindingName);
     const params = this.#paramsIfAny();
@@ -202,12 +165,16 @@ export class ResParser extends RecoveringReader {
     return tree.blockItem(name, params, body, this.#doc(start), this.spanFrom(start));
   });
 
-  readonly modelItem: Rule<ModelItem> = this.rule('modelItem', '"model" bindingName ( "=" nameOrCall | [ params ] body )', () => {
-    const start = this.token(KwModel);
-    const name = this.read(this.bindingName);
-    const rest = this.#modelRest();
-    return tree.modelItem(name, rest, this.#doc(start), this.spanFrom(start));
-  });
+  readonly modelItem: Rule<ast.ModelItem> = this.rule(
+    'modelItem',
+    '"model" bindingName ( "=" nameOrCall | [ params ] body )',
+    () => {
+      const start = this.token(KwModel);
+      const name = this.read(this.bindingName);
+      const rest = this.#modelRest();
+      return tree.modelItem(name, rest, this.#doc(start), this.spanFrom(start));
+    },
+  );
   readonly #modelRest = this.choice<tree.ModelRest>(
     () => {
       this.token(Assign);
@@ -219,11 +186,11 @@ export class ResParser extends RecoveringReader {
     },
   );
 
-  #paramsIfAny(): Param[] {
+  #paramsIfAny(): ast.Param[] {
     return this.maybe(parenthesis, () => this.paramsOrNone(() => this.read(this.params))) ?? [];
   }
 
-  readonly params: Rule<Param[]> = this.rule('params', '( "(" | CallParen ) [ param { "," param } [ "," ] ] ")"', () => {
+  readonly params: Rule<ast.Param[]> = this.rule('params', '( "(" | CallParen ) [ param { "," param } [ "," ] ] ")"', () => {
     this.opened(this.#parenthesis());
     this.mendKeyword();
     const params = this.maybe(Name, () => this.commas(Name, () => this.read(this.param)));
@@ -235,7 +202,7 @@ export class ResParser extends RecoveringReader {
     () => this.token(CallParen),
   );
 
-  readonly param: Rule<Param> = this.rule('param', 'bindingName [ ":" typeRef ] [ "=" expr ]', () => {
+  readonly param: Rule<ast.Param> = this.rule('param', 'bindingName [ ":" typeRef ] [ "=" expr ]', () => {
     const start = this.next();
     const name = this.read(this.bindingName);
     const type = this.maybe(Colon, () => this.after(Colon, this.typeRef));
@@ -243,7 +210,7 @@ export class ResParser extends RecoveringReader {
     return tree.param(name, { type, value, doc: this.#doc(start) }, this.spanFrom(start));
   });
 
-  readonly typeRef: Rule<TypeRef> = this.rule(
+  readonly typeRef: Rule<ast.TypeRef> = this.rule(
     'typeRef',
     '( "int" | "float" | "bool" | "string" | "size" | "block" | "tensor" ) { ( IndexBracket | "[" ) "]" }',
     () => {
@@ -270,7 +237,7 @@ export class ResParser extends RecoveringReader {
 
   // ------------------------------------------------------------------------------------------------ bodies, statements
 
-  readonly body: Rule<Body> = this.rule('body', '"{" { statement | ";" } "}"', () => {
+  readonly body: Rule<ast.Body> = this.rule('body', '"{" { statement | ";" } "}"', () => {
     const open = this.open(LBrace);
     const stmts = this.statements(open, this.statement);
     this.close(RBrace);
@@ -278,13 +245,13 @@ export class ResParser extends RecoveringReader {
   });
 
   /** A word with a colon behind it is a label, keyword or not. */
-  readonly statement = this.inline<Stmt>(
+  readonly statement = this.inline<ast.Stmt>(
     'statement',
     'inputStmt | outputStmt | paramStmt | letStmt | returnStmt | assertStmt | mapStmt | ifStmt | chain',
     this.either(
       () => this.labelAhead(),
       () => this.#chainStmt(),
-      this.firstOf<Stmt>(
+      this.firstOf<ast.Stmt>(
         () => this.read(this.inputStmt),
         () => this.read(this.outputStmt),
         () => this.read(this.paramStmt),
@@ -298,7 +265,7 @@ export class ResParser extends RecoveringReader {
     ),
   );
 
-  readonly inputStmt: Rule<InputStmt> = this.rule(
+  readonly inputStmt: Rule<ast.InputStmt> = this.rule(
     'inputStmt',
     '"input" label ":" tensorType [ range ] [ "as" bindingName ]',
     () => {
@@ -313,7 +280,7 @@ export class ResParser extends RecoveringReader {
   );
 
   /** The elaborator refuses the mean and the std of an output. */
-  readonly range: Rule<RangeNode> = this.rule('range', '"in" expr ".." expr [ "mean" "=" expr ] [ "std" "=" expr ]', () => {
+  readonly range: Rule<ast.RangeNode> = this.rule('range', '"in" expr ".." expr [ "mean" "=" expr ] [ "std" "=" expr ]', () => {
     const start = this.token(KwIn);
     const low = this.read(this.expr);
     this.token(DotDot);
@@ -322,14 +289,14 @@ export class ResParser extends RecoveringReader {
     const std = this.maybeIf(this.optionAhead('std'), () => this.#rangeOption());
     return tree.range(low, high, mean, std, this.spanFrom(start));
   });
-  #rangeOption(): Expr {
+  #rangeOption(): ast.Expr {
     this.token(Name);
     this.token(Assign);
     this.refuseTuple();
     return this.read(this.expr);
   }
 
-  readonly outputStmt: Rule<OutputStmt> = this.rule('outputStmt', '"output" label [ range ] [ "=" chain ]', () => {
+  readonly outputStmt: Rule<ast.OutputStmt> = this.rule('outputStmt', '"output" label [ range ] [ "=" chain ]', () => {
     const start = this.token(KwOutput);
     const label = this.read(this.label);
     const range = this.maybeIf(this.rangeAhead(), () => this.read(this.range));
@@ -337,7 +304,7 @@ export class ResParser extends RecoveringReader {
     return tree.outputStmt(label, range, value, this.spanFrom(start));
   });
 
-  readonly paramStmt: Rule<ParamStmt> = this.rule('paramStmt', '"param" bindingName ":" tensorType [ "=" expr ]', () => {
+  readonly paramStmt: Rule<ast.ParamStmt> = this.rule('paramStmt', '"param" bindingName ":" tensorType [ "=" expr ]', () => {
     const start = this.token(KwParam);
     const name = this.read(this.bindingName);
     const type = this.after(Colon, this.tensorType);
@@ -345,7 +312,7 @@ export class ResParser extends RecoveringReader {
     return tree.paramStmt(name, type, init, this.spanFrom(start));
   });
 
-  readonly letStmt: Rule<LetStmt> = this.rule('letStmt', '"let" bindingName { "," bindingName } "=" chain', () => {
+  readonly letStmt: Rule<ast.LetStmt> = this.rule('letStmt', '"let" bindingName { "," bindingName } "=" chain', () => {
     const start = this.token(KwLet);
     const names = [this.read(this.bindingName)];
     this.whileAt(Comma, () => names.push(this.after(Comma, this.bindingName)));
@@ -353,28 +320,28 @@ export class ResParser extends RecoveringReader {
     return tree.letStmt(names, value, this.spanFrom(start));
   });
 
-  readonly returnStmt: Rule<ReturnStmt> = this.rule('returnStmt', '"return" chain { "," chain }', () => {
+  readonly returnStmt: Rule<ast.ReturnStmt> = this.rule('returnStmt', '"return" chain { "," chain }', () => {
     const start = this.token(KwReturn);
     const values = [this.read(this.chain)];
     this.whileAt(Comma, () => values.push(this.after(Comma, this.chain)));
     return { kind: 'return', values, span: this.spanFrom(start) };
   });
 
-  readonly assertStmt: Rule<AssertStmt> = this.rule('assertStmt', '"assert" expr [ "," stringLiteral ]', () => {
+  readonly assertStmt: Rule<ast.AssertStmt> = this.rule('assertStmt', '"assert" expr [ "," stringLiteral ]', () => {
     const start = this.token(KwAssert);
     const condition = this.read(this.expr);
     const message = this.maybe(Comma, () => this.after(Comma, this.stringLiteral));
     return tree.assertStmt(condition, message, this.spanFrom(start));
   });
 
-  readonly mapStmt: Rule<MapStmt> = this.rule('mapStmt', '"map" stringLiteral "=" ( stringLiteral | "none" )', () => {
+  readonly mapStmt: Rule<ast.MapStmt> = this.rule('mapStmt', '"map" stringLiteral "=" ( stringLiteral | "none" )', () => {
     const start = this.token(KwMap);
     const from = this.read(this.stringLiteral);
     this.token(Assign);
     const to = this.#mapTarget();
     return tree.mapStmt(from, to, this.spanFrom(start));
   });
-  readonly #mapTarget = this.choice<StringExpr | undefined>(
+  readonly #mapTarget = this.choice<ast.StringExpr | undefined>(
     () => this.read(this.stringLiteral),
     () => {
       const word = this.token(Name);
@@ -383,7 +350,7 @@ export class ResParser extends RecoveringReader {
     },
   );
 
-  readonly ifStmt: Rule<IfStmt> = this.rule('ifStmt', '"if" expr body [ "else" ( body | ifStmt ) ]', () => {
+  readonly ifStmt: Rule<ast.IfStmt> = this.rule('ifStmt', '"if" expr body [ "else" ( body | ifStmt ) ]', () => {
     const start = this.token(KwIf);
     const condition = this.read(this.expr);
     const then = this.read(this.body);
@@ -393,19 +360,19 @@ export class ResParser extends RecoveringReader {
     });
     return tree.ifStmt(condition, then, otherwise, this.spanFrom(start));
   });
-  readonly #otherwise = this.choice<Body | IfStmt>(
+  readonly #otherwise = this.choice<ast.Body | ast.IfStmt>(
     () => this.read(this.body),
     () => this.within(this.previous(), () => this.read(this.ifStmt)),
   );
 
-  #chainStmt(): Stmt {
+  #chainStmt(): ast.Stmt {
     const chain = this.read(this.chain);
     return { kind: 'chainStmt', chain, span: chain.span };
   }
 
   // ---------------------------------------------------------------------------------------------------- chains, labels
 
-  readonly chain: Rule<Chain> = this.rule('chain', '( labelled | construct | expr ) { "->" ( labelled | target ) }', () => {
+  readonly chain: Rule<ast.Chain> = this.rule('chain', '( labelled | construct | expr ) { "->" ( labelled | target ) }', () => {
     const leaf = this.#leafBefore(chainLeafEnds);
     if (leaf) return tree.chain([leaf], leaf.span);
     const first = this.#firstLink();
@@ -416,30 +383,30 @@ export class ResParser extends RecoveringReader {
     });
     return tree.chain(links, this.covering(first, links.at(-1) ?? first));
   });
-  readonly #firstLink = this.either<Link>(
+  readonly #firstLink = this.either<ast.Link>(
     () => this.labelAhead(),
     () => this.read(this.labelled),
-    this.choice<Link>(
+    this.choice<ast.Link>(
       () => this.read(this.construct),
       () => this.read(this.expr),
     ),
   );
-  readonly #nextLink = this.either<Link>(
+  readonly #nextLink = this.either<ast.Link>(
     () => this.labelAhead(),
     () => this.read(this.labelled),
     () => this.read(this.target),
   );
 
-  readonly labelled: Rule<Labelled> = this.rule('labelled', 'label ":" target', () => {
+  readonly labelled: Rule<ast.Labelled> = this.rule('labelled', 'label ":" target', () => {
     const label = this.read(this.label);
     const target = this.after(Colon, this.target);
     return { kind: 'labelled', label, target, span: this.covering(label, target) };
   });
 
-  readonly target: Rule<Labelled['target']> = this.rule(
+  readonly target: Rule<ast.Labelled['target']> = this.rule(
     'target',
     'construct | body | nameOrCall',
-    this.choice<Labelled['target']>(
+    this.choice<ast.Labelled['target']>(
       () => this.read(this.construct),
       () => this.read(this.body),
       () => {
@@ -451,13 +418,13 @@ export class ResParser extends RecoveringReader {
     ),
   );
 
-  readonly label: Rule<Label> = this.rule('label', '( wordSegment | Int | Float ) { Dot segment }', () => {
+  readonly label: Rule<ast.Label> = this.rule('label', '( wordSegment | Int | Float ) { Dot segment }', () => {
     const start = this.next();
     const segments = this.#firstSegments();
     this.whileAt(Dot, () => segments.push(this.after(Dot, this.segment)));
     return { segments, span: this.spanFrom(start) };
   });
-  readonly #firstSegments = this.choice<LabelSegment[]>(
+  readonly #firstSegments = this.choice<ast.LabelSegment[]>(
     () => [this.wordSegment()],
     () => [this.#number()],
     () => {
@@ -466,10 +433,10 @@ export class ResParser extends RecoveringReader {
     },
   );
 
-  readonly segment: Rule<LabelSegment> = this.rule(
+  readonly segment: Rule<ast.LabelSegment> = this.rule(
     'segment',
     'wordSegment | Int | part { part }',
-    this.choice<LabelSegment>(
+    this.choice<ast.LabelSegment>(
       () => this.wordSegment(),
       () => this.#number(),
       () => {
@@ -481,14 +448,14 @@ export class ResParser extends RecoveringReader {
     ),
   );
 
-  readonly wordSegment = this.inline<LabelSegment>('wordSegment', 'Word { part }', () => {
+  readonly wordSegment = this.inline<ast.LabelSegment>('wordSegment', 'Word { part }', () => {
     const token = this.token(Word);
     const parts: tree.Part[] = [token.image];
     this.whileAt(LabelBrace, () => parts.push(...this.part()));
     return tree.segment(parts, this.spanFrom(token));
   });
 
-  #number(): LabelSegment {
+  #number(): ast.LabelSegment {
     const token = this.token(Int);
     return tree.segment([token.image], this.spanOf(token));
   }
@@ -503,10 +470,10 @@ export class ResParser extends RecoveringReader {
 
   // -------------------------------------------------------------------------------------------------------- constructs
 
-  readonly construct: Rule<Construct> = this.rule(
+  readonly construct: Rule<ast.Construct> = this.rule(
     'construct',
     'repeat | each | sequential | ode | reuse | residual',
-    this.choice<Construct>(
+    this.choice<ast.Construct>(
       () => this.read(this.repeat),
       () => this.read(this.each),
       () => this.read(this.sequential),
@@ -516,7 +483,7 @@ export class ResParser extends RecoveringReader {
     ),
   );
 
-  readonly repeat: Rule<Repeat> = this.rule('repeat', '"repeat" expr [ "as" itemNames ] [ "shared" ] body', () => {
+  readonly repeat: Rule<ast.Repeat> = this.rule('repeat', '"repeat" expr [ "as" itemNames ] [ "shared" ] body', () => {
     const start = this.token(KwRepeat);
     const over = this.read(this.expr);
     const names = this.maybe(KwAs, () => {
@@ -528,7 +495,7 @@ export class ResParser extends RecoveringReader {
     return { kind: 'repeat', over, names: names ?? [], shared, body, span: this.spanFrom(start) };
   });
 
-  readonly each: Rule<Each> = this.rule('each', '"each" expr "as" itemNames [ "shared" ] body', () => {
+  readonly each: Rule<ast.Each> = this.rule('each', '"each" expr "as" itemNames [ "shared" ] body', () => {
     const start = this.token(KwEach);
     const over = this.read(this.expr);
     this.token(KwAs);
@@ -539,19 +506,19 @@ export class ResParser extends RecoveringReader {
   });
 
   /** The element and its position. */
-  readonly itemNames = this.inline<Ident[]>('itemNames', 'bindingName [ "," bindingName ]', () => {
+  readonly itemNames = this.inline<ast.Ident[]>('itemNames', 'bindingName [ "," bindingName ]', () => {
     const item = this.read(this.bindingName);
     const position = this.maybe(Comma, () => this.after(Comma, this.bindingName));
     return position ? [item, position] : [item];
   });
 
-  readonly sequential: Rule<Sequential> = this.rule('sequential', '"sequential" body', () => {
+  readonly sequential: Rule<ast.Sequential> = this.rule('sequential', '"sequential" body', () => {
     const start = this.token(KwSequential);
     const body = this.read(this.body);
     return { kind: 'sequential', body, span: this.spanFrom(start) };
   });
 
-  readonly ode: Rule<Ode> = this.rule('ode', '"ode" "(" argList ")" [ "as" bindingName ] body', () => {
+  readonly ode: Rule<ast.Ode> = this.rule('ode', '"ode" "(" argList ")" [ "as" bindingName ] body', () => {
     const start = this.token(KwOde);
     this.open(LParen);
     const args = this.argList();
@@ -561,13 +528,13 @@ export class ResParser extends RecoveringReader {
     return tree.ode(args, time, body, this.spanFrom(start));
   });
 
-  readonly reuse: Rule<Reuse> = this.rule('reuse', '"reuse" label', () => {
+  readonly reuse: Rule<ast.Reuse> = this.rule('reuse', '"reuse" label', () => {
     const start = this.token(KwReuse);
     const label = this.read(this.label);
     return { kind: 'reuse', label, span: this.spanFrom(start) };
   });
 
-  readonly residual: Rule<Residual> = this.rule('residual', '"residual" [ "(" argList ")" ] body [ shortcut ]', () => {
+  readonly residual: Rule<ast.Residual> = this.rule('residual', '"residual" [ "(" argList ")" ] body [ shortcut ]', () => {
     const start = this.token(KwResidual);
     const args = this.maybe(LParen, () => {
       this.open(LParen);
@@ -590,14 +557,14 @@ export class ResParser extends RecoveringReader {
     const value = this.within(start, this.#shortcutValue);
     return tree.shortcut(label, value, this.spanFrom(start));
   });
-  readonly #shortcutValue = this.choice<Construct | Expr>(
+  readonly #shortcutValue = this.choice<ast.Construct | ast.Expr>(
     () => this.read(this.construct),
     () => this.read(this.expr),
   );
 
   // ------------------------------------------------------------------------------------------------------- expressions
 
-  readonly expr: Rule<Expr> = this.rule('expr', 'operand { Operator operand } [ "?" expr ":" expr ]', () => {
+  readonly expr: Rule<ast.Expr> = this.rule('expr', 'operand { Operator operand } [ "?" expr ":" expr ]', () => {
     const leaf = this.#leafBefore(exprLeafEnds);
     if (leaf) return leaf;
     const outer = this.enterExpression();
@@ -618,7 +585,7 @@ export class ResParser extends RecoveringReader {
     return conditional ?? value;
   });
 
-  #conditional(condition: Expr): Expr {
+  #conditional(condition: ast.Expr): ast.Expr {
     const question = this.token(Question);
     return this.within(question, () => {
       const then = this.read(this.expr);
@@ -655,10 +622,10 @@ export class ResParser extends RecoveringReader {
     () => this.token(KwNot),
   );
 
-  readonly primary = this.inline<Expr>(
+  readonly primary = this.inline<ast.Expr>(
     'primary',
     'Int | Float | Size | String | "true" | "false" | list | paren | body | reference',
-    this.choice<Expr>(
+    this.choice<ast.Expr>(
       ...tree.literals.map((type) => () => this.#leaf(this.token(type))),
       () => this.list(),
       () => this.paren(),
@@ -667,14 +634,14 @@ export class ResParser extends RecoveringReader {
     ),
   );
 
-  readonly list = this.inline<Expr>('list', '"[" [ chain { "," chain } [ "," ] ] "]"', () => {
+  readonly list = this.inline<ast.Expr>('list', '"[" [ chain { "," chain } [ "," ] ] "]"', () => {
     const open = this.open(LBracket);
     const items = this.maybe(chainStarts, () => this.commas(chainStarts, () => this.read(this.chain)));
     this.close(RBracket);
     return tree.list(items ?? [], this.spanFrom(open));
   });
 
-  readonly paren = this.inline<Expr>('paren', '"(" chain ")"', () => {
+  readonly paren = this.inline<ast.Expr>('paren', '"(" chain ")"', () => {
     const open = this.open(LParen);
     const chain = this.read(this.chain);
     this.close(RParen);
@@ -682,7 +649,7 @@ export class ResParser extends RecoveringReader {
   });
 
   /** A name, a call, or the path of a parameter: `wte.weight`. */
-  readonly reference = this.inline<Expr>('reference', 'Name [ args | Dot segment { Dot segment } ]', () => {
+  readonly reference = this.inline<ast.Expr>('reference', 'Name [ args | Dot segment { Dot segment } ]', () => {
     const name = this.token(Name);
     const tail = this.maybe(referenceTail, this.#referenceTail);
     if (!tail) return tree.name(name, this.spanOf(name));
@@ -699,26 +666,26 @@ export class ResParser extends RecoveringReader {
     },
   );
 
-  readonly nameOrCall: Rule<NameExpr | CallExpr> = this.rule('nameOrCall', 'Name [ args ]', () => {
+  readonly nameOrCall: Rule<ast.NameExpr | ast.CallExpr> = this.rule('nameOrCall', 'Name [ args ]', () => {
     const name = this.token(Name);
     const args = this.maybe(CallParen, () => this.read(this.args));
     return args ? tree.call(this.#ident(name), args, this.spanFrom(name)) : tree.name(name, this.spanOf(name));
   });
 
-  readonly args: Rule<Arg[]> = this.rule('args', 'CallParen argList ")"', () => {
+  readonly args: Rule<ast.Arg[]> = this.rule('args', 'CallParen argList ")"', () => {
     this.open(CallParen);
     const args = this.argList();
     this.close(RParen);
     return args;
   });
 
-  readonly argList = this.inline<Arg[]>(
+  readonly argList = this.inline<ast.Arg[]>(
     'argList',
     '[ arg { "," arg } [ "," ] ]',
     () => this.maybe(chainStarts, () => this.commas(chainStarts, this.arg)) ?? [],
   );
 
-  readonly arg = this.inline<Arg>('arg', '[ Word "=" ] chain', () => {
+  readonly arg = this.inline<ast.Arg>('arg', '[ Word "=" ] chain', () => {
     const start = this.next();
     const name = this.maybeIf(this.argumentNameAhead(), () => {
       const word = this.token(Word);
@@ -729,11 +696,11 @@ export class ResParser extends RecoveringReader {
     return tree.arg(name, value, this.spanFrom(start));
   });
 
-  readonly sub: Rule<Sub> = this.rule('sub', 'expr [ ":" [ expr ] ] | ":" [ expr ]', () => {
+  readonly sub: Rule<ast.Sub> = this.rule('sub', 'expr [ ":" [ expr ] ] | ":" [ expr ]', () => {
     if (!this.at(subStarts)) this.fail(this.next(), noSubscript(this.next()));
     return this.#sub();
   });
-  readonly #sub = this.choice<Sub>(
+  readonly #sub = this.choice<ast.Sub>(
     () => {
       const start = this.next();
       const value = this.read(this.expr);
@@ -746,18 +713,18 @@ export class ResParser extends RecoveringReader {
       return tree.slice(undefined, to, this.spanFrom(start));
     },
   );
-  #sliceEnd(): { readonly to: Expr | undefined } {
+  #sliceEnd(): { readonly to: ast.Expr | undefined } {
     this.token(Colon);
     return { to: this.maybe(exprStarts, () => this.read(this.expr)) };
   }
 
-  readonly tensorType: Rule<TensorTypeNode> = this.rule(
+  readonly tensorType: Rule<ast.TensorTypeNode> = this.rule(
     'tensorType',
     'Name ( IndexBracket | "[" ) [ expr { "," expr } ] "]"',
     () => {
       const name = this.token(Name);
       this.opened(this.#tensorBracket());
-      const dims: Expr[] = [];
+      const dims: ast.Expr[] = [];
       this.maybe(exprStarts, () => {
         dims.push(this.read(this.expr));
         this.whileAt(Comma, () => dims.push(this.after(Comma, this.expr)));
@@ -771,30 +738,30 @@ export class ResParser extends RecoveringReader {
     () => this.token(LBracket),
   );
 
-  readonly stringLiteral: Rule<StringExpr> = this.rule('stringLiteral', 'String', () => {
+  readonly stringLiteral: Rule<ast.StringExpr> = this.rule('stringLiteral', 'String', () => {
     const token = this.token(StringLiteral);
     return tree.stringExpr(token, this.spanOf(token), this.reading.sink);
   });
 
   /** A name that is given here: no keyword. */
-  readonly bindingName: Rule<Ident> = this.rule('bindingName', 'Name', () => {
+  readonly bindingName: Rule<ast.Ident> = this.rule('bindingName', 'Name', () => {
     this.mendKeyword();
     return this.#ident(this.token(Name));
   });
 
   // ------------------------------------------------------------------------------------------------------------ leaves
 
-  #ident(token: IToken): Ident {
+  #ident(token: IToken): ast.Ident {
     return { name: token.image, span: this.spanOf(token) };
   }
 
-  #leaf(token: IToken): Expr {
+  #leaf(token: IToken): ast.Expr {
     if (this.RECORDING_PHASE) return tree.name(token, this.spanOf(token));
     return tree.leaf(token, this.spanOf(token), this.reading.sink);
   }
 
   /** Most expressions are one literal or name; where what follows ends it, no other rule needs to be asked. */
-  #leafBefore(ends: TokenSet): Expr | undefined {
+  #leafBefore(ends: TokenSet): ast.Expr | undefined {
     if (this.RECORDING_PHASE || !this.at(leafStarts) || !this.at(ends, 2)) return undefined;
     return this.#leaf(this.token(this.next().tokenType));
   }

@@ -107,6 +107,7 @@ describe('the EBNF is the language', () => {
     // Not every row of terminals has a text: `3 . 4` would be a float.
     const { tokens, mistakes } = lexed(text);
     return (
+      types.length <= 250 &&
       mistakes === 0 &&
       tokens.length === types.length &&
       tokens.every((token, i) => stands({ kind: 'terminal', type: types[i] ?? '', text: token.image }, token))
@@ -120,8 +121,8 @@ describe('the EBNF is the language', () => {
     const terminals = new Set<string>();
     const visit = (node: Ebnf): void => {
       if (node.kind === 'terminal') terminals.add(node.type);
-      else if (node.kind === 'sequence' || node.kind === 'choice') node.parts.forEach(visit);
-      else if (node.kind !== 'rule') visit(node.part);
+      else if ('parts' in node) node.parts.forEach(visit);
+      else if ('part' in node) visit(node.part);
     };
     for (const node of grammar.values()) visit(node);
     expect([...terminals].filter((type) => !used.has(type))).toEqual([]);
