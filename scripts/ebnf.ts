@@ -189,6 +189,7 @@ function topLevel(text: string): string[] {
 /** What the productions cannot say. */
 const notes: Readonly<Record<string, string>> = {
   statement: 'begins with no operator and no "-"; a word with a colon behind it is a label, keyword or not',
+  label: 'a Float is two segments here, so it has no exponent',
   range: 'an output has neither mean nor std',
   reference: 'a name, a call, or the path of a parameter: wte.weight',
   tensorType: 'f32[] is a scalar',

@@ -11,7 +11,6 @@ import type {
   Chain,
   ConstItem,
   Construct,
-  Each,
   Expr,
   Ident,
   IfStmt,
@@ -29,9 +28,7 @@ import type {
   Param,
   ParamStmt,
   RangeNode,
-  Repeat,
   Residual,
-  Reuse,
   StringExpr,
   Sub,
   TensorTypeNode,
@@ -138,25 +135,8 @@ export function segmentsOfFloat({ image, startOffset }: IToken, file: SourceFile
   ];
 }
 
-interface Repetition {
-  readonly over: Expr;
-  readonly names: readonly Ident[];
-  readonly shared: boolean;
-  readonly body: Body;
-}
-export function repeat({ over, names, shared, body }: Repetition, span: Span): Repeat {
-  return { kind: 'repeat', over, names, shared, body, span };
-}
-export function each({ over, names, shared, body }: Repetition, span: Span): Each {
-  return { kind: 'each', over, names, shared, body, span };
-}
-
 export function ode(args: readonly Arg[], time: Ident | undefined, body: Body, span: Span): Ode {
   return { kind: 'ode', args, ...(time && { time }), body, span };
-}
-
-export function reuse(label: Label, span: Span): Reuse {
-  return { kind: 'reuse', label, span };
 }
 
 export type Shortcut = NonNullable<Residual['shortcut']>;

@@ -14,7 +14,7 @@ const texts = new Map<string, readonly string[]>([
   ['Word', labelWords],
   ['Operator', operators],
   ['Int', ['0', '3', '64']],
-  ['Float', ['0.5', '1e-5']],
+  ['Float', ['0.5', '12.25']],
   ['Size', ['3x3', '1x2x3']],
   ['String', ['"nearest"', '""']],
   ['LabelTail', ['tail']],
@@ -68,7 +68,7 @@ export function derive(grammar: Grammar, start: string, random: (below: number) 
         if (leastDepth(node.part) <= budget && random(2) === 0) visit(node.part, budget);
         break;
       case 'repeated':
-        for (let i = random(3); i > 0 && leastDepth(node.part) <= budget; i--) visit(node.part, budget);
+        for (let i = Math.max(0, random(5) - 2); i > 0 && leastDepth(node.part) <= budget; i--) visit(node.part, budget);
         break;
     }
   };

@@ -13,7 +13,7 @@ import { lex } from '../../src/parser/lexer.ts';
 import { parse } from '../../src/parser/parse.ts';
 import { binaryLevels } from '../../src/parser/rank.ts';
 import { isOperator, keywords, vocabulary } from '../../src/parser/tokens.ts';
-import { derive, firstOf, recognises, stands } from './ebnf.ts';
+import { derive, firstOf, recognises, type Sentence, stands } from './ebnf.ts';
 import { randomFrom, sourcesIn } from './support.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -103,7 +103,15 @@ describe('the EBNF beside a production', () => {
 
 describe('the EBNF is the language', () => {
   const random = randomFrom(23);
-  const sentences = Array.from({ length: 700 }, () => derive(grammar, 'file', random)).filter(({ text, types }) => {
+  const inBlock = ({ text, types }: Sentence): Sentence => ({
+    text: `block B {\n${text}\n}`,
+    types: ['KwBlock', 'Name', 'LBrace', ...types, 'RBrace'],
+  });
+  const derived = Array.from({ length: 500 }, () => [
+    derive(grammar, 'file', random),
+    inBlock(derive(grammar, 'statement', random)),
+  ]);
+  const sentences = derived.flat().filter(({ text, types }) => {
     // Not every row of terminals has a text: `3 . 4` would be a float.
     const { tokens, mistakes } = lexed(text);
     return (
