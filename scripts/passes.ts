@@ -1,5 +1,7 @@
 /** Writes docs/passes.md, the proof of every rewrite rule, from the rules themselves. `--check` compares instead. */
 
+import type { OperatorSet } from '../src/passes/analysis/operators.ts';
+import type { Tree } from '../src/passes/engine/pattern.ts';
 import type { Rule } from '../src/passes/engine/rule.ts';
 import { allRules, allSweeps, purposeOf, type Stage, schedule, targetsOf } from '../src/passes/pipeline.ts';
 import { isProgram, writeOrCompare } from './generated.ts';
@@ -28,6 +30,16 @@ function stageText({ pass, rules, level, opset }: Stage): string {
   return from.length > 0 ? `${names} ${from.join(', ')}` : names;
 }
 
+function setsIn(tree: Tree): readonly OperatorSet[] {
+  return tree.kind === 'op' ? [tree.ops, ...tree.operands.flatMap(setsIn), ...(tree.some ? setsIn(tree.some) : [])] : [];
+}
+
+/** The sets of operators that patterns name and that are chosen one by one. */
+function setsText(): string {
+  const sets = new Set(allRules.flatMap((one) => one.match.trees.flatMap(setsIn)).filter(({ listed: chosen }) => chosen));
+  return listed([...sets].map(({ label, names }) => `\`${label}\` (${[...names].map(code).join(', ')})`));
+}
+
 /** What the condition `normal` asks: the head of src/passes/analysis/range.ts, for readers of the page. */
 const rangeText: readonly string[] = [
   'Every new weight and bias is finite after rounding: smaller in magnitude than half a step above the largest number (65520 in f16, 2^128 − 2^103 in f32).',
@@ -46,7 +58,11 @@ export function passesText(): string {
     return [
       `## ${pass}`,
       purposeOf(pass),
-      ...rules.flatMap(({ name, doc }) => [`### ${name}`, `\`\`\`text\n${doc.trim()}\n\`\`\``]),
+      ...rules.flatMap((one) => [
+        `### ${one.name}`,
+        ...('match' in one ? [`Matches \`${one.match.text}\`.`] : []),
+        `\`\`\`text\n${one.doc.trim()}\n\`\`\``,
+      ]),
     ];
   });
   return `${[
@@ -55,6 +71,7 @@ export function passesText(): string {
     'A rewrite is *exact*: equal in real arithmetic for every input on which all values of the source graph are finite. It may change rounding, never more. Each rule states its equation, the named conditions under which it is exact, how it rounds, and its source. `rescc explain fold-batchnorm` prints these texts; `rescc compile net.res --explain fold-batchnorm` lists where a rule did not apply, and by which condition.',
     `\`-O0\` runs nothing. \`-O1\`, the default, and \`-O2\` run, in this order:`,
     schedule.map(({ when, stages }) => `- ${when}: ${stages.map(stageText).join('; ')}`).join('\n'),
+    `A rule's pattern is a tree of operators over values and constants, whose further operands may be anything: \`mul{a, b}\` takes its operands in either order, \`c: constant\` is a constant, a number a constant that is known to be it everywhere, \`concat(…, a, …)\` has such an operand somewhere, \`a|b\` is one of two operators. Where the pattern ends in \`…\` the rule looks further than a tree can say: at sizes and elements, along chains of any length, among readers. Sets of operators have a name: ${setsText()}; the others are what their names say.`,
     '`--passes a,b,c` runs these passes in this order instead, each to its fixed point.',
     '## Range\n\nA product of constants may leave the range of its element type, above as below. The condition `normal` of the folds asks that it does not, of the type that the weights are stored in:',
     rangeText.map((line) => `- ${line}`).join('\n'),

@@ -18,8 +18,8 @@ import type { OnnxGraph, OnnxModel } from './onnx/onnx.ts';
 import { readOnnxFile } from './onnx/read.ts';
 import { upgradeFile } from './onnx/upgrade.ts';
 import { encodeModel, onnxBytes } from './onnx/write.ts';
+import { type PassReport, stageOpsets } from './passes/pipeline.ts';
 import { mergeEqualWeights } from './passes/transforms/simplify/equal-weights.ts';
-import type { PassReport } from './passes/pipeline.ts';
 import { version } from './version.ts';
 
 /** How an ONNX file is optimised. */
@@ -272,9 +272,6 @@ function functionsNote({ functions }: OnnxFile): string {
   return `${names.length} ${names.length === 1 ? 'function' : 'functions'} inlined: ${shown}`;
 }
 
-/** Opsets from which on some spelling is one node; see the passes' `recognize`. */
-const worthRaising = [14, 17, 18, 20, 23] as const;
-
 /**
  * At the smallest opset that gives as few nodes as the highest one that the file can be brought to: the model is optimised at each in turn,
  * on a copy of its own.
@@ -282,7 +279,7 @@ const worthRaising = [14, 17, 18, 20, 23] as const;
 async function raised(file: OnnxFile, options: OptimizeOnnxOptions): Promise<Made> {
   const least = opsetFor(file, options);
   const quiet: OptimizeOnnxOptions = { ...options, onPass: undefined, onFiring: undefined };
-  const above = worthRaising.filter((opset) => opset > least);
+  const above = stageOpsets.filter((opset) => opset > least);
   let fewest = Infinity;
   const counts = new Map<number, number>();
   for (const opset of [...above].reverse()) {

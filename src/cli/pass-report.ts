@@ -1,6 +1,6 @@
 /** Tables of what the passes did and refused, for --stats and --explain. */
 
-import type { PassReport } from '../passes/pipeline.ts';
+import { allRules, type PassReport } from '../passes/pipeline.ts';
 import { maddsText } from '../view/summary.ts';
 
 function table(rows: readonly (readonly string[])[], leftColumns: number): string {
@@ -29,7 +29,7 @@ export function statsTable(report: PassReport): string {
   return [table(rows, 1), ...(fired.length > 0 ? ['fired', ...new Set(fired)] : [])].join('\n');
 }
 
-/** Every refusal with its rule, condition and place. */
+/** Every refusal with its rule, condition and place; then what these rules match. */
 export function explainRefusals(report: PassReport, only: string | undefined): string {
   const rows = new Map<string, string[]>();
   for (const pass of report.passes) {
@@ -40,5 +40,10 @@ export function explainRefusals(report: PassReport, only: string | undefined): s
     }
   }
   if (rows.size === 0) return 'nothing was refused';
-  return table([['rule', 'condition', 'at'], ...rows.values()], 3);
+  const refusing = new Set([...rows.values()].map(([rule]) => rule));
+  const patterns = allRules.filter(({ name }) => refusing.has(name)).map(({ name, match }) => [name, match.text]);
+  return [
+    table([['rule', 'condition', 'at'], ...rows.values()], 3),
+    ...(patterns.length > 0 ? ['', table([['rule', 'matches'], ...patterns], 2)] : []),
+  ].join('\n');
 }

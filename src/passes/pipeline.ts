@@ -1,13 +1,8 @@
 /**
- * The pipelines, on one screen: which passes there are, which of their rules run where and when.
- *
- *   simplify · recognize, what the opset says in one node · what is provably zero · a gemm that is a linear, move-transpose, fold-pad, which clear the
- *   way · [fold-batchnorm fold-affine merge-branches] to a fixed point (a merge exposes a batchnorm behind the sum) · commute-pool · merge-linear
- *   (pooling first brings pointwise beside pointwise) · move-stride · zeros, pads and simplify once more · the bracket and these again until a round
- *   fires nothing · then once: fuse-shortcut option A, the concat form where a concat is there or asked for, the bias · fuse-gemm · simplify
+ * The pipelines, on one screen: which passes there are, which of their rules run where and when. `schedule` says it, and nothing else does: names,
+ * order, levels, opsets and targets are read from it by the command line and by docs/passes.md.
  *
  * `-O0` is nothing, `-O1` every stage without a level, `-O2` all. A target's table says what is slower there; `portable` does what is slower nowhere.
- * docs/passes.md prints `schedule`, names and levels and targets with it.
  */
 import type { Graph } from '../ir/graph.ts';
 import type { Target } from '../ir/target.ts';
@@ -164,7 +159,7 @@ const clear: readonly Stage[] = [
   { pass: 'move-transpose', rules: [moveTranspose, transposeIntoLinear], sweeps: [] },
   pads,
 ];
-/** To a fixed point by itself. */
+/** To a fixed point by itself: a merge exposes a batchnorm behind the sum. */
 const bracket: readonly Stage[] = [
   { pass: 'fold-batchnorm', rules: [foldBatchnormIntoLinear, foldBatchnormIntoReaders], sweeps: [] },
   {
@@ -185,7 +180,7 @@ const bracket: readonly Stage[] = [
   },
   { pass: 'merge-branches', rules: [mergeBranches], sweeps: [] },
 ];
-/** Behind the bracket, and with it until a round fires nothing. */
+/** Behind the bracket, and with it until a round fires nothing. Pooling first brings pointwise beside pointwise. */
 const rounds: readonly Stage[] = [
   { pass: 'commute-pool', rules: [commutePool, commuteResize], sweeps: [] },
   { pass: 'merge-linear', rules: [mergeConvs, mergeMatrices], sweeps: [] },
@@ -217,10 +212,13 @@ export const schedule: readonly { readonly when: string; readonly stages: readon
   { when: 'behind these in every round, until one fires nothing', stages: rounds },
   { when: 'at the end, once', stages: once },
 ];
-const allStages: readonly Stage[] = schedule.flatMap(({ stages }) => stages);
+export const allStages: readonly Stage[] = schedule.flatMap(({ stages }) => stages);
 
 /** What `--passes` takes, in the order in which the passes run first. */
 export const passNames: readonly string[] = [...new Set(allStages.map((stage) => stage.pass))];
+
+/** The opsets from which on a stage runs that does not run below: where a file says more in one node. */
+export const stageOpsets: readonly number[] = [...new Set(allStages.flatMap(({ opset }) => opset ?? []))].sort((a, b) => a - b);
 
 /** The targets that want a rule; undefined where all do. */
 export const targetsOf = (one: Rule): readonly Target[] | undefined => onlyFor.get(one);
@@ -391,10 +389,12 @@ export function optimize(graph: Graph, options: PipelineOptions = {}): PassRepor
   return { passes: pipeline.runs, removedShortcuts: pipeline.removed };
 }
 
-/** The equation, the conditions and the source of a rule, or of every rule of a pass; undefined for names of neither. */
+/** The pattern, the equation, the conditions and the source of a rule, or of every rule of a pass; undefined for names of neither. */
 export function explainRule(name: string): string | undefined {
   const all: readonly (Rule | Sweep)[] = [...allRules, ...allSweeps];
   const found = all.filter((one) => one.name === name || one.name.startsWith(`${name}/`));
   if (found.length === 0) return undefined;
-  return found.map((one) => `${one.name}\n\n${one.doc}`).join('\n\n');
+  return found
+    .map((one) => [one.name, ...('match' in one ? [`matches ${one.match.text}`] : []), one.doc].join('\n\n'))
+    .join('\n\n');
 }

@@ -10,7 +10,8 @@ import { type OptimizeOnnxOptions, type OptimizeReport, type OptimizeResult, opt
 import { runRules } from '../../src/passes/engine/driver.ts';
 import { Fuel } from '../../src/passes/engine/fuel.ts';
 import { NameTable } from '../../src/passes/engine/names.ts';
-import { type Rule, rule } from '../../src/passes/engine/rule.ts';
+import { op } from '../../src/passes/engine/pattern.ts';
+import { rule } from '../../src/passes/engine/rule.ts';
 import type { PassReport } from '../../src/passes/pipeline.ts';
 import { type EquivalenceReport, verifyOptimized } from '../../src/runtime/equivalence.ts';
 
@@ -49,12 +50,11 @@ function made(result: OptimizeResult): {
 }
 
 /** A sum becomes a difference, where it is not all of one value. */
-const wrong = rule<{ readonly root: Parameters<Rule['attempt']>[0] }>({
+const wrong = rule({
   name: 'fuse-shortcut/wrong',
   doc: 'a + b → a − b, which is wrong',
-  roots: ['add'],
   lowers: false,
-  match: (root) => [{ root }],
+  match: op('add', 'root'),
   exact: {},
   rewrite: ({ root }, g) => g.replace(root.y, g.node('sub', root.operands, {}, root)),
 });

@@ -10,6 +10,7 @@ import { operatorByName } from '../../src/ops/registry.ts';
 import { runRules } from '../../src/passes/engine/driver.ts';
 import type { Firing } from '../../src/passes/engine/fuel.ts';
 import { NameTable } from '../../src/passes/engine/names.ts';
+import { op } from '../../src/passes/engine/pattern.ts';
 import type { Rewriter } from '../../src/passes/engine/rewriter.ts';
 import { type Rule, rule } from '../../src/passes/engine/rule.ts';
 import { optimize } from '../../src/passes/pipeline.ts';
@@ -27,12 +28,9 @@ function tried(rewrite: (node: Node, g: Rewriter) => void): Rule {
   return rule({
     name: 'simplify/tried',
     doc: '',
-    roots: ['exp'],
-    *match(node: Node): Generator<Node> {
-      yield node;
-    },
+    match: op('exp', 'node'),
     exact: { always: () => true },
-    rewrite,
+    rewrite: ({ node }, g) => rewrite(node, g),
   });
 }
 

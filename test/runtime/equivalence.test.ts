@@ -18,6 +18,7 @@ import { reshape } from '../../src/ops/reshape.ts';
 import { runRules } from '../../src/passes/engine/driver.ts';
 import { Fuel } from '../../src/passes/engine/fuel.ts';
 import { NameTable } from '../../src/passes/engine/names.ts';
+import { op } from '../../src/passes/engine/pattern.ts';
 import { type Rule, rule } from '../../src/passes/engine/rule.ts';
 import { foldBatchnormIntoLinear } from '../../src/passes/transforms/fold-batchnorm.ts';
 import { smallestFailing } from '../../src/runtime/bisect.ts';
@@ -30,12 +31,11 @@ import { constants, Maker, tinyNet, type } from './graphs.ts';
 vi.setConfig({ testTimeout: 120_000 });
 
 /** A sum becomes a difference. */
-const wrong = rule<{ readonly root: Parameters<Rule['attempt']>[0] }>({
+const wrong = rule({
   name: 'simplify/wrong',
   doc: 'a + b → a − b, which is wrong',
-  roots: ['add'],
   lowers: false,
-  match: (root) => [{ root }],
+  match: op('add', 'root'),
   exact: {},
   rewrite: ({ root }, g) => g.replace(root.y, g.node('sub', root.operands, {}, root)),
 });

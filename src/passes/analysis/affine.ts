@@ -7,6 +7,7 @@ import { numberAttr } from '../../ops/attrs.ts';
 import * as w from '../../tensor/algebra.ts';
 import { isConstant } from './constants.ts';
 import { product } from './numbers.ts';
+import { operatorSet } from './operators.ts';
 
 /** y = scale·x + shift along one axis; a vector has one element, or one per channel. */
 export interface Affine {
@@ -34,7 +35,7 @@ export interface Arithmetic extends Affine {
   readonly constant: Value;
 }
 
-export const arithmeticOperators = ['add', 'sub', 'mul', 'div'] as const;
+export const arithmeticOperators = operatorSet('arithmetic', ['add', 'sub', 'mul', 'div']);
 
 /**
  * x + c, c + x, x − c, c − x, x · c, c · x, x / c as a scale and a shift of the constant's own shape. c / x is none, and no arithmetic of integers:

@@ -15,6 +15,7 @@ import * as w from '../../tensor/algebra.ts';
 import type { Affine } from './affine.ts';
 import { allConstant, isConstant } from './constants.ts';
 import { allEqual, product } from './numbers.ts';
+import { operatorSet } from './operators.ts';
 import { type Rows, staysNormal } from './range.ts';
 
 type LinearKind = 'conv' | 'conv_transpose' | 'linear' | 'matmul';
@@ -30,7 +31,7 @@ export interface LinearView {
   readonly outputs: number;
 }
 
-export const linearOperators = ['conv', 'conv_transpose', 'linear', 'matmul'] as const;
+export const linearOperators = operatorSet('linear-operator', ['conv', 'conv_transpose', 'linear', 'matmul']);
 
 /** A node as a linear operator over channels; matmul counts where its second operand is a constant matrix. */
 export function linearView(node: Node | undefined): LinearView | undefined {
@@ -58,6 +59,21 @@ export function linearView(node: Node | undefined): LinearView | undefined {
     default:
       return undefined;
   }
+}
+
+/** More readers than this of one value are left alone; each new bias costs bytes. */
+const readerLimit = 256;
+
+/**
+ * The readers of a node's result as linear operators that read it as their data; undefined stands for another reader, and for the graph where it is an
+ * output. No list where no reader is one.
+ */
+export function linearReaders(node: Node): readonly (LinearView | undefined)[] | undefined {
+  const { uses, outputs } = node.y;
+  if (uses.size === 0 || uses.size > readerLimit) return undefined;
+  const readers = [...uses].map((use) => (use.index === 0 && use.user.graph === node.graph ? linearView(use.user) : undefined));
+  if (readers.every((reader) => reader === undefined)) return undefined;
+  return outputs > 0 ? [undefined] : readers;
 }
 
 /** All its weights are constants. */

@@ -16,6 +16,7 @@ import { refusalOf } from '../../ops/evaluate.ts';
 import { lowered } from '../analysis/cost.ts';
 import { Fuel, nodeText } from './fuel.ts';
 import type { NameTable } from './names.ts';
+import { rootsOf } from './pattern.ts';
 import type { RemovedShortcut } from './rewriter.ts';
 import type { Rule, Sweep } from './rule.ts';
 import { eraseDead, Transaction } from './transaction.ts';
@@ -42,16 +43,22 @@ export interface DriverOptions {
 /** More readers than this are not looked at again one by one after a firing; the next sweep sees them. */
 const nearby = 16;
 
-/** Runs the rules to a fixed point. */
-export function runRules(graph: Graph, rules: readonly Rule[], names: NameTable, options: DriverOptions = {}): RunReport {
+/** The rules that can begin at an operator, in the order in which they are given. */
+function rulesByRoot(rules: readonly Rule[]): ReadonlyMap<string, readonly Rule[]> {
   const byRoot = new Map<string, Rule[]>();
   for (const one of rules) {
-    for (const root of one.roots) {
+    for (const root of rootsOf(one.match)) {
       const list = byRoot.get(root);
       if (list) list.push(one);
       else byRoot.set(root, [one]);
     }
   }
+  return byRoot;
+}
+
+/** Runs the rules to a fixed point. */
+export function runRules(graph: Graph, rules: readonly Rule[], names: NameTable, options: DriverOptions = {}): RunReport {
+  const byRoot = rulesByRoot(rules);
   const fired = new Map<string, number>();
   const removedShortcuts: RemovedShortcut[] = [];
   let refused: Refusal[] = [];
@@ -77,15 +84,16 @@ export function runRules(graph: Graph, rules: readonly Rule[], names: NameTable,
       refused.push({ rule: one.name, condition, scope: root.origin.scope });
       return false;
     };
-    const work = new Transaction(root);
+    let work: Transaction | undefined;
     try {
       const found = one.attempt(root);
       if (found.kind === 'none') return false;
       if (found.kind === 'refused') return refuse(found.condition);
+      work = new Transaction(root);
       found.rewrite(work);
     } catch (error) {
       // The one place where a failed check or an overflow under a rule becomes a refusal.
-      work.undo();
+      work?.undo();
       return refuse(refusalOf(error));
     }
     if (work.replacements.length === 0) bug(`${one.name} replaced nothing`);

@@ -1,11 +1,12 @@
 /**
- * A rewrite rule is three things: a pattern, named conditions under which the rewrite is exact, and the rewrite. Matching and conditions only
+ * A rewrite rule is three things: a pattern (pattern.ts), named conditions under which the rewrite is exact, and the rewrite. Matching and conditions only
  * look; the rewrite builds through a `Rewriter`, and the driver alone lets go of the old nodes. *Exact* means: equal in real arithmetic for
  * every input on which all values of the source graph are finite.
  */
 
 import type { Graph, Node } from '../../ir/graph.ts';
 import type { Fuel } from './fuel.ts';
+import type { Matcher } from './pattern.ts';
 import type { Rewriter } from './rewriter.ts';
 
 interface RuleDefinition<M> {
@@ -13,12 +14,10 @@ interface RuleDefinition<M> {
   readonly name: string;
   /** The equation, what makes it exact (a line per condition, by its name), the rounding, the source. `--explain` prints it. */
   readonly doc: string;
-  /** Names of the operators that a match can be rooted at. */
-  readonly roots: readonly string[];
   /** `false` for rules that need not lower the measure: those that prepare the graph for a runtime and run once, or end for a reason that they give. */
   readonly lowers?: boolean;
-  /** Every way in which the pattern matches with this root; the first whose conditions hold is rewritten. */
-  match(root: Node): Iterable<M>;
+  /** The pattern; the first way in which it matches whose conditions hold is rewritten. */
+  readonly match: Matcher<M>;
   /** In the order in which they are asked; a later one may rely on an earlier. */
   readonly exact: Readonly<Record<string, (m: M) => boolean>>;
   rewrite(m: M, g: Rewriter): void;
@@ -34,9 +33,12 @@ export interface Rule {
   readonly name: string;
   readonly pass: string;
   readonly doc: string;
-  readonly roots: readonly string[];
+  /** The pattern, without the types of what it binds. */
+  readonly match: Matcher<unknown>;
   readonly lowers: boolean;
   readonly conditions: readonly string[];
+  /** The conditions, to be told apart: two rules that ask the same share the function. */
+  readonly exact: Readonly<Record<string, unknown>>;
   attempt(root: Node): Attempt;
   /** The same rule with other conditions in the place of its own: tests watch one, or leave it out to see which case notices. */
   withConditions(exchange: Exchange): Rule;
@@ -54,12 +56,13 @@ export function rule<M>(definition: RuleDefinition<M>): Rule {
     name: definition.name,
     pass: definition.name.split('/')[0] ?? definition.name,
     doc: definition.doc,
-    roots: definition.roots,
+    match: definition.match,
     lowers: definition.lowers ?? true,
     conditions: conditions.map(([name]) => name),
+    exact: definition.exact,
     attempt(root) {
       let first: string | undefined;
-      for (const m of definition.match(root)) {
+      for (const m of definition.match.matches(root)) {
         const failing = conditions.find(([, holds]) => !holds(m));
         if (!failing) return { kind: 'fires', rewrite: (g) => definition.rewrite(m, g) };
         first ??= failing[0];

@@ -2,12 +2,14 @@
  * Exchanges a pointwise conv with what changes the grid, so that the conv runs on the smaller one: pool first (the transitions of DenseNet,
  * arXiv:1608.06993), resize last. A pointwise conv mixes channels, a pool or a resize mixes places, both linearly: they commute.
  */
+
 import { Dim, productOf } from '../../ir/dim.ts';
 import type { Node } from '../../ir/graph.ts';
 import { boolAttr, numbersAttr } from '../../ops/attrs.ts';
 import { costOf } from '../analysis/cost.ts';
 import { hasStrideOne, isPointwise, isUnpadded, type LinearView, linearView } from '../analysis/linear.ts';
-import { producerIn, soleReader } from '../analysis/uses.ts';
+import { soleReader } from '../analysis/uses.ts';
+import { op } from '../engine/pattern.ts';
 import { rule } from '../engine/rule.ts';
 import { rebuild } from './rebuild.ts';
 
@@ -36,11 +38,10 @@ Exact when
   cheaper      the grid shrinks and multiply-adds fall, where the grid has more than one place
 Rounding: the order of sums alone.
 Source: linearity; Huang et al. 2017, DenseNet, arXiv:1608.06993 (transition layers).`,
-  roots: ['avgpool', 'global_avgpool'],
-  *match(pool: Node): Generator<Pooled> {
-    const conv = linearView(producerIn(pool.operand(0), pool));
-    if (conv?.kind === 'conv' && isPointwise(conv)) yield { pool, conv };
-  },
+  match: op(['avgpool', 'global_avgpool'], 'pool', op('conv', 'node')).view(({ pool, node }): Pooled | undefined => {
+    const conv = linearView(node);
+    return conv && isPointwise(conv) ? { pool, conv } : undefined;
+  }),
   exact: {
     'one-reader': ({ pool, conv }) => soleReader(conv.node.y) === pool,
     pointwise: ({ conv }) => hasStrideOne(conv) && isUnpadded(conv),
@@ -89,12 +90,10 @@ Exact when
   cheaper      the grid grows and multiply-adds fall, where the grid has more than one place
 Rounding: the order of sums alone.
 Source: linearity; ONNX Resize, the modes nearest, linear and cubic.`,
-  roots: ['conv'],
-  *match(node: Node): Generator<Resized> {
+  match: op('conv', 'node', op('resize', 'resize')).view(({ node, resize }): Resized | undefined => {
     const conv = linearView(node);
-    const resize = producerIn(node.operand(0), node);
-    if (conv?.kind === 'conv' && resize?.op.name === 'resize' && isPointwise(conv)) yield { conv, resize };
-  },
+    return conv && isPointwise(conv) ? { conv, resize } : undefined;
+  }),
   exact: {
     'one-reader': ({ conv, resize }) => soleReader(resize.y) === conv.node,
     pointwise: ({ conv }) => hasStrideOne(conv) && isUnpadded(conv),

@@ -11,6 +11,8 @@ import {
   biasOf,
   hasConstantWeights,
   type LinearView,
+  linearOperators,
+  linearReaders,
   linearView,
   normalFold,
   outputAxis,
@@ -20,7 +22,8 @@ import {
   takesShift,
   weightOf,
 } from '../analysis/linear.ts';
-import { bytesFreed, copyIsFree, producerIn, soleReader } from '../analysis/uses.ts';
+import { bytesFreed, copyIsFree, soleReader } from '../analysis/uses.ts';
+import { op } from '../engine/pattern.ts';
 import { rule } from '../engine/rule.ts';
 import { rebuild } from './rebuild.ts';
 
@@ -68,11 +71,10 @@ Exact when
 W of a transposed conv is [in, out/groups, …]: s is applied per group slice. A missing bias is made in the weights' element type.
 Rounding: s, s·W and the bias in float64, rounded once.
 Source: Jacob et al. 2018, arXiv:1712.05877, §3.2.`,
-  roots: ['batchnorm'],
-  *match(bn: Node): Generator<Into> {
-    const linear = linearView(producerIn(bn.operand(0), bn));
-    if (linear) yield { bn, linear };
-  },
+  match: op('batchnorm', 'bn', op(linearOperators, 'node')).view(({ bn, node }): Into | undefined => {
+    const linear = linearView(node);
+    return linear && { bn, linear };
+  }),
   exact: {
     'one-reader': ({ bn, linear }) => soleReader(linear.node.y) === bn,
     constant: ({ bn, linear }) => hasConstantWeights(linear) && allConstant(batchnormVectors(bn)),
@@ -92,9 +94,6 @@ interface Before {
   /** Undefined where a reader is none. */
   readonly readers: readonly (LinearView | undefined)[];
 }
-
-/** More readers than this of one batchnorm are left alone; each new bias costs bytes. */
-const readerLimit = 256;
 
 function shiftsNothing(bn: Node): boolean {
   return everyElement(batchnormAffine(bn).shift, 0);
@@ -125,13 +124,10 @@ Exact when
   weight-copy    nobody else reads a reader's W, or the copy is smaller than what goes
 Rounding: in float64, rounded once.
 Source: the equation; Jacob et al. 2018, arXiv:1712.05877, §3.2 for the other direction.`,
-  roots: ['batchnorm'],
-  *match(bn: Node): Generator<Before> {
-    const { uses, outputs } = bn.y;
-    if (uses.size === 0 || uses.size > readerLimit) return;
-    const readers = [...uses].map((use) => (use.index === 0 && use.user.graph === bn.graph ? linearView(use.user) : undefined));
-    if (readers.some((reader) => reader !== undefined)) yield { bn, readers: outputs > 0 ? [undefined] : readers };
-  },
+  match: op('batchnorm', 'bn').view(({ bn }): Before | undefined => {
+    const readers = linearReaders(bn);
+    return readers && { bn, readers };
+  }),
   exact: {
     'every-reader': ({ bn, readers }) =>
       readers.every((r) => r !== undefined && (r.kind.startsWith('conv') || bn.y.type.dims.length === 2)),

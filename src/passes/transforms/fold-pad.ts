@@ -3,10 +3,12 @@
  * pool's is nothing at all, which is why zeros go into it only where no element is negative.
  * ONNX Pad-13, Conv-11, AveragePool-11, MaxPool-12.
  */
+
 import { elemFacts } from '../../ir/elem.ts';
 import type { Node } from '../../ir/graph.ts';
 import { boolAttr, numberAttr, numbersAttr, stringAttr } from '../../ops/attrs.ts';
 import { isNonNegative } from '../analysis/sign.ts';
+import { op } from '../engine/pattern.ts';
 import { rule } from '../engine/rule.ts';
 
 interface Padded {
@@ -73,15 +75,15 @@ Exact when
 Rounding: none, but the order of sums.
 Source: ONNX Pad-13, Conv-11, AveragePool-11, MaxPool-12. A pad of zeros before a max pool over negative numbers changes them: onnxruntime's PadFusion
 drops it all the same.`,
-  roots: ['pad'],
-  *match(pad: Node): Generator<Padded> {
+  match: op('pad', 'pad').view(({ pad }): Padded | undefined => {
     const { uses, outputs } = pad.y;
-    if (uses.size === 0 || uses.size > readerLimit || pad.y.type.dims.length < 3) return;
+    if (uses.size === 0 || uses.size > readerLimit || pad.y.type.dims.length < 3) return undefined;
     const readers = [...uses].map(({ user, index }) =>
       index === 0 && user.graph === pad.graph && windows.includes(user.op.name) ? user : undefined,
     );
-    if (readers.some((reader) => reader !== undefined)) yield { pad, readers: outputs > 0 ? [undefined, ...readers] : readers };
-  },
+    if (readers.every((reader) => reader === undefined)) return undefined;
+    return { pad, readers: outputs > 0 ? [undefined, ...readers] : readers };
+  }),
   exact: {
     constant: ({ pad }) => stringAttr(pad.attrs, 'mode') === 'constant' && pads(pad).every((n) => n >= 0),
     spatial: ({ pad }) => pads(pad).every((n, i) => n === 0 || i % (pads(pad).length / 2) >= 2),

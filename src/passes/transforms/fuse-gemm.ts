@@ -10,8 +10,10 @@ import { boolAttr, numberAttr, numbersAttr } from '../../ops/attrs.ts';
 import * as w from '../../tensor/algebra.ts';
 import { isConstant } from '../analysis/constants.ts';
 import { product } from '../analysis/numbers.ts';
+import { operatorSet } from '../analysis/operators.ts';
 import { staysNormal } from '../analysis/range.ts';
-import { copyIsFree, producerIn, soleReader } from '../analysis/uses.ts';
+import { copyIsFree, soleReader } from '../analysis/uses.ts';
+import { any, constant, either, oneOf, op } from '../engine/pattern.ts';
 import { rule } from '../engine/rule.ts';
 import { changed } from './rebuild.ts';
 
@@ -27,7 +29,7 @@ interface Product {
   readonly transB: boolean;
 }
 
-const products = ['gemm', 'matmul', 'linear'] as const;
+const products = operatorSet('product', ['gemm', 'matmul', 'linear']);
 
 /** The product, where both operands are matrices. */
 function productOf(node: Node | undefined): Product | undefined {
@@ -95,12 +97,8 @@ Exact when
   weight-copy   B stays as it is, or nobody else reads it
 Rounding: in float64, rounded once.
 Source: ONNX Gemm-13; torch.nn.Linear.`,
-  roots: ['gemm'],
   lowers: false,
-  *match(node: Node): Generator<Product> {
-    const p = productOf(node);
-    if (p && isConstant(p.b)) yield p;
-  },
+  match: op('gemm', 'node', any('a'), constant('b')).view(({ node }) => productOf(node)),
   exact: {
     plain: (p) => !p.transA,
     constant: (p) => asLinear(p) !== undefined,
@@ -145,14 +143,13 @@ Exact when
   variable     the operand is no constant: a constant is transposed when the file is written
 Rounding: none.
 Source: ONNX Gemm-13.`,
-  roots: products,
-  *match(node: Node): Generator<Operand> {
-    const p = productOf(node);
-    if (!p) return;
-    const [a, b] = [producerIn(p.a, node), producerIn(p.b, node)];
-    if (swaps(a)) yield { p, side: 'a', transpose: a };
-    if (swaps(b)) yield { p, side: 'b', transpose: b };
-  },
+  match: oneOf(
+    op(products, 'node', op('transpose', 'transpose')),
+    op(products, 'node', any('a'), op('transpose', 'transpose')),
+  ).view((m): Operand | undefined => {
+    const p = productOf(m.node);
+    return p && swaps(m.transpose) ? { p, side: 'a' in m ? 'b' : 'a', transpose: m.transpose } : undefined;
+  }),
   exact: {
     'one-reader': ({ p, transpose }) => soleReader(transpose.y) === p.node,
     variable: ({ transpose }) => !isConstant(transpose.x),
@@ -194,11 +191,10 @@ Exact when
   constant     C is not there, or a constant that nobody else reads
 Rounding: none.
 Source: (AB)ᵀ = BᵀAᵀ; ONNX Gemm-13.`,
-  roots: ['transpose'],
-  *match(transpose: Node): Generator<Result> {
-    const p = productOf(producerIn(transpose.operand(0), transpose));
-    if (p && swaps(transpose)) yield { p, transpose };
-  },
+  match: op('transpose', 'transpose', op(products, 'node')).view(({ transpose, node }): Result | undefined => {
+    const p = productOf(node);
+    return p && swaps(transpose) ? { p, transpose } : undefined;
+  }),
   exact: {
     'one-reader': ({ p, transpose }) => soleReader(p.node.y) === transpose,
     constant: ({ p }) => !p.c || (transposedC(p.c) !== undefined && copyIsFree(p.c, p.node, 0)),
@@ -235,18 +231,10 @@ Exact when
   shape        the product has the sum's type, and y broadcasts to it
 Rounding: the order of one addition.
 Source: ONNX Gemm-13; onnxruntime, GemmSumFusion.`,
-  roots: ['add'],
-  *match(sum: Node): Generator<Sum> {
-    const [a, b] = sum.operands;
-    if (!a || !b || !isFloat(sum.y.type.elem)) return;
-    for (const [value, term] of [
-      [a, b],
-      [b, a],
-    ] as const) {
-      const p = value === term ? undefined : productOf(producerIn(value, sum));
-      if (p) yield { sum, p, term };
-    }
-  },
+  match: either('add', 'sum', op(products, 'node'), any('term')).view(({ sum, node, term }): Sum | undefined => {
+    const p = node.y === term || !isFloat(sum.y.type.elem) ? undefined : productOf(node);
+    return p && { sum, p, term };
+  }),
   exact: {
     'no-c': ({ p }) => !p.c,
     'one-reader': ({ sum, p }) => soleReader(p.node.y) === sum,

@@ -12,6 +12,7 @@ import { allConstant } from '../analysis/constants.ts';
 import { biasOf, hasConstantWeights, type LinearView, linearView, normalFold, unitMatrix, weightOf } from '../analysis/linear.ts';
 import { product } from '../analysis/numbers.ts';
 import { producerIn, soleReader } from '../analysis/uses.ts';
+import { op } from '../engine/pattern.ts';
 import { rule } from '../engine/rule.ts';
 import { rebuild } from './rebuild.ts';
 
@@ -179,8 +180,7 @@ Exact when
   normal       the sum stays in the normal range of the element type (see *Range*)
 Rounding: in float64, rounded once.
 Source: Ding et al. 2021, RepVGG, arXiv:2101.03697, §3.3; Diverse Branch Block, arXiv:2103.13425, transforms I, II, V, VI.`,
-  roots: ['add'],
-  *match(sum: Node): Generator<Merge> {
+  match: op('add', 'sum').each(function* ({ sum }): Generator<Merge> {
     // The top of a tree alone looks for pairs: what feeds a further sum of its type is one of that sum's terms.
     const { terms, additions } = termsOf(sum);
     if (!terms.every((term) => sameType(term.type, sum.y.type))) return;
@@ -195,7 +195,7 @@ Source: Ding et al. 2021, RepVGG, arXiv:2101.03697, §3.3; Diverse Branch Block,
         else if (other && other.x === large.x) yield { sum, large, small: other, rest, additions };
       }
     }
-  },
+  }),
   exact: {
     'one-axis': ({ large, small }) =>
       large.kind === 'matrix' ? ['matrix', 'identity'].includes(small.kind) : small.kind !== 'matrix',

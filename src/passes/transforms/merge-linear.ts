@@ -20,7 +20,8 @@ import {
 } from '../analysis/linear.ts';
 import { product } from '../analysis/numbers.ts';
 import { staysNormal } from '../analysis/range.ts';
-import { producerIn, soleReader } from '../analysis/uses.ts';
+import { soleReader } from '../analysis/uses.ts';
+import { op } from '../engine/pattern.ts';
 import type { Rewriter } from '../engine/rewriter.ts';
 import { rule } from '../engine/rule.ts';
 import { changed } from './rebuild.ts';
@@ -28,6 +29,11 @@ import { changed } from './rebuild.ts';
 interface Pair {
   readonly first: LinearView;
   readonly second: LinearView;
+}
+
+function pairOf({ before, after }: { readonly before: Node; readonly after: Node }): Pair | undefined {
+  const [first, second] = [linearView(before), linearView(after)];
+  return first && second && { first, second };
 }
 
 /** Σ over the middle channels, group by group: a is [out, mid/groups · K₂], b is [mid, in/groups · K₁]; one of the kernels is 1. */
@@ -145,12 +151,7 @@ Exact when
   normal       the products stay in the normal range of the element type (see *Range*)
 Rounding: products in float64, rounded once.
 Source: Ding et al. 2021, Diverse Branch Block, arXiv:2103.13425, transform III.`,
-  roots: ['conv'],
-  *match(node: Node): Generator<Pair> {
-    const second = linearView(node);
-    const first = linearView(producerIn(node.operand(0), node));
-    if (second && first?.kind === 'conv') yield { first, second };
-  },
+  match: op('conv', 'after', op('conv', 'before')).view(pairOf),
   exact: {
     'one-reader': ({ first, second }) => soleReader(first.node.y) === second.node,
     constant: ({ first, second }) => hasConstantWeights(first) && hasConstantWeights(second),
@@ -179,12 +180,7 @@ Exact when
   normal       the products stay in the normal range of the element type (see *Range*)
 Rounding: products in float64, rounded once.
 Source: associativity of the matrix product.`,
-  roots: ['linear', 'matmul'],
-  *match(node: Node): Generator<Pair> {
-    const second = linearView(node);
-    const first = linearView(producerIn(node.operand(0), node));
-    if (second && (first?.kind === 'linear' || first?.kind === 'matmul')) yield { first, second };
-  },
+  match: op(['linear', 'matmul'], 'after', op(['linear', 'matmul'], 'before')).view(pairOf),
   exact: {
     'one-reader': ({ first, second }) => soleReader(first.node.y) === second.node,
     constant: ({ first, second }) => hasConstantWeights(first) && hasConstantWeights(second),

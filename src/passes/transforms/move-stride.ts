@@ -2,12 +2,14 @@
  * Moves the stride of pointwise convs up into the conv that made the value, so that nobody computes what nobody reads (the first unit of each stage
  * in ResNet v1, where conv1 and the projection both read every second place).
  */
+
 import type { Node, Value } from '../../ir/graph.ts';
 import { numbersAttr } from '../../ops/attrs.ts';
 import { isPointwise, isUnpadded, linearView } from '../analysis/linear.ts';
 import { sameNumbers } from '../analysis/numbers.ts';
 import { subsampleOf } from '../analysis/shapes.ts';
 import { producerIn } from '../analysis/uses.ts';
+import { any, op } from '../engine/pattern.ts';
 import type { Rewriter } from '../engine/rewriter.ts';
 import { rule } from '../engine/rule.ts';
 import { rebuild } from './rebuild.ts';
@@ -96,18 +98,16 @@ Exact when
   conv-above   at least one conv's grid shrinks, so that multiply-adds fall
 That the readers' grids come out the same (⌊(⌊a/s⌋)/t⌋ = ⌊a/(s·t)⌋) the types must show; else the driver refuses. Rounding: none.
 Source: the equation; place i of the strided is place i·s of the other.`,
-  roots: ['conv', 'maxpool', 'slice'],
-  *match(root: Node): Generator<Moved> {
+  match: op(['conv', 'maxpool', 'slice'], 'root', any('top')).view(({ root, top }): Moved | undefined => {
     const step = stepOf(root);
-    const top = root.operand(0);
-    if (!step || !top || step.every((n) => n === 1) || !producerIn(top, root)) return;
-    if (top.uses.size > readerLimit) return;
+    if (!step || step.every((n) => n === 1) || !producerIn(top, root)) return undefined;
+    if (top.uses.size > readerLimit) return undefined;
     const users = [...top.uses];
     const alike =
       top.outputs === 0 &&
       users.every((use) => use.index === 0 && use.user.graph === root.graph && sameNumbers(stepOf(use.user) ?? [], step));
-    yield { top, step, alike, readers: users.map((use) => use.user), ...treeAbove(top, root) };
-  },
+    return { top, step, alike, readers: users.map((use) => use.user), ...treeAbove(top, root) };
+  }),
   exact: {
     'same-step': ({ alike }) => alike,
     placewise: ({ tree, broadcast }) => tree.size > 0 && broadcast,

@@ -14,6 +14,7 @@ import {
   outputAxis,
 } from '../../analysis/linear.ts';
 import { copyIsFree, producerIn, soleReader } from '../../analysis/uses.ts';
+import { constant, either, oneOf, op } from '../../engine/pattern.ts';
 import { rule } from '../../engine/rule.ts';
 import { rebuild } from '../rebuild.ts';
 import { type Channels, channelsOf } from './channels.ts';
@@ -60,19 +61,20 @@ Exact when
   weight-copy    nobody else reads the weights
 Rounding: in float64, rounded once.
 Source: the equation; Jacob et al. 2018, arXiv:1712.05877, §3.2.`,
-  roots: ['batchnorm', ...arithmeticOperators],
-  *match(node: Node): Generator<Joined> {
+  match: oneOf(
+    op('batchnorm', 'node', op('concat', 'concat')),
+    either(arithmeticOperators, 'node', op('concat', 'concat'), constant('c')),
+  ).view(({ node, concat }): Joined | undefined => {
     const channels = channelsOf(node);
-    const concat = channels && producerIn(channels.x, node);
-    if (!channels || concat?.op.name !== 'concat') return;
+    if (!channels) return undefined;
     const axis = numberAttr(concat.attrs, 'axis');
     const joined = axis < 0 ? axis + concat.y.type.dims.length : axis;
     const parts = concat.operands.map((value) => {
       const view = linearView(producerIn(value, concat));
       return view && outputAxis(view) === joined ? view : undefined;
     });
-    if (parts.some((view) => view !== undefined)) yield { channels, concat, axis: joined, parts };
-  },
+    return parts.some((view) => view !== undefined) ? { channels, concat, axis: joined, parts } : undefined;
+  }),
   exact: {
     'every-operand': ({ parts }) => parts.every((view) => view !== undefined && hasConstantWeights(view)),
     'one-reader': ({ channels, concat, parts }) =>

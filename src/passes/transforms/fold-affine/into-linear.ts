@@ -16,6 +16,7 @@ import {
   outputAxis,
 } from '../../analysis/linear.ts';
 import { copyIsFree, soleReader } from '../../analysis/uses.ts';
+import { any, constant, either } from '../../engine/pattern.ts';
 import { rule } from '../../engine/rule.ts';
 import { rebuild } from '../rebuild.ts';
 import { chainAbove, keepsChannels, repeatNode, scaleMayPass } from './chain.ts';
@@ -50,14 +51,13 @@ Exact when
   weight-copy   nobody else reads W, or the copy is smaller than what goes
 Rounding: in float64, rounded once.
 Source: Lim et al. 2017, EDSR, arXiv:1707.02921, §3.3 (residual scaling); the equations.`,
-  roots: arithmeticOperators,
-  *match(node: Node): Generator<Upward> {
+  match: either(arithmeticOperators, 'node', any('x'), constant('c')).view(({ node }): Upward | undefined => {
     const arithmetic = arithmeticView(node);
-    if (!arithmetic) return;
+    if (!arithmetic) return undefined;
     const { chain, top } = chainAbove(arithmetic.x, node);
     const linear = linearView(top);
-    if (linear) yield { arithmetic, chain, linear };
-  },
+    return linear && { arithmetic, chain, linear };
+  }),
   exact: {
     'one-reader': ({ chain, linear }) => [linear.node, ...chain].every((node) => soleReader(node.y) !== undefined),
     constant: ({ linear }) => hasConstantWeights(linear),

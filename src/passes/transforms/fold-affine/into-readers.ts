@@ -1,6 +1,5 @@
 /** Arithmetic with constants into the linear operators that read it: input normalisation. */
 
-import type { Node } from '../../../ir/graph.ts';
 import { sameType } from '../../../ir/types.ts';
 import { type Arithmetic, arithmeticOperators, arithmeticView } from '../../analysis/affine.ts';
 import {
@@ -9,11 +8,12 @@ import {
   hasConstantWeights,
   inputAxis,
   type LinearView,
-  linearView,
+  linearReaders,
   normalFold,
   takesShift,
 } from '../../analysis/linear.ts';
 import { copyIsFree } from '../../analysis/uses.ts';
+import { any, constant, either } from '../../engine/pattern.ts';
 import { rule } from '../../engine/rule.ts';
 import { rebuild } from '../rebuild.ts';
 import { vectorsOf } from './channels.ts';
@@ -23,8 +23,6 @@ interface Behind {
   /** Undefined where a reader is none. */
   readonly readers: readonly (LinearView | undefined)[];
 }
-
-const readerLimit = 256;
 
 function foldedBehind(arithmetic: Arithmetic, reader: LinearView): Folded | undefined {
   const vectors = vectorsOf(arithmetic, inputAxis(reader), reader.inputs);
@@ -46,14 +44,11 @@ Exact when
   weight-copy    nobody else reads a reader's W, or only readers that fold as well
 Rounding: in float64, rounded once.
 Source: the equation.`,
-  roots: arithmeticOperators,
-  *match(node: Node): Generator<Behind> {
+  match: either(arithmeticOperators, 'node', any('x'), constant('c')).view(({ node }): Behind | undefined => {
     const arithmetic = arithmeticView(node);
-    const { uses, outputs } = node.y;
-    if (!arithmetic || uses.size === 0 || uses.size > readerLimit) return;
-    const readers = [...uses].map((use) => (use.index === 0 && use.user.graph === node.graph ? linearView(use.user) : undefined));
-    if (readers.some((reader) => reader !== undefined)) yield { arithmetic, readers: outputs > 0 ? [undefined] : readers };
-  },
+    const readers = arithmetic && linearReaders(node);
+    return readers && { arithmetic, readers };
+  }),
   exact: {
     'every-reader': ({ readers }) => readers.every((r) => r !== undefined),
     constant: ({ readers }) => readers.every((r) => r !== undefined && hasConstantWeights(r)),

@@ -12,8 +12,10 @@ import {
   batchnormVectors,
 } from '../../analysis/affine.ts';
 import { isConstant } from '../../analysis/constants.ts';
+import { operatorSet } from '../../analysis/operators.ts';
 import { staysNormal } from '../../analysis/range.ts';
-import { producerIn, soleReader } from '../../analysis/uses.ts';
+import { soleReader } from '../../analysis/uses.ts';
+import { any, constant, either, op } from '../../engine/pattern.ts';
 import { rule } from '../../engine/rule.ts';
 import { changed } from '../rebuild.ts';
 import { vectorsOf } from './channels.ts';
@@ -23,22 +25,12 @@ interface Normed {
   readonly norm: Node;
 }
 
-/** Normalisations whose second and third operands scale and shift channels, and along which axis. */
-function normAxis(node: Node): number | undefined {
-  switch (node.op.name) {
-    case 'batchnorm':
-    case 'groupnorm':
-    case 'instancenorm':
-      return 1;
-    default:
-      return undefined;
-  }
-}
+/** Normalisations whose second and third operands scale and shift channels along axis 1. */
+const norms = operatorSet('norm', ['batchnorm', 'groupnorm', 'instancenorm']);
 
 function normVectors({ arithmetic, norm }: Normed): Affine | undefined {
-  const axis = normAxis(norm);
   const channels = norm.operand(1)?.type.dims[0]?.constant;
-  return axis === undefined || channels === undefined ? undefined : vectorsOf(arithmetic, axis, channels);
+  return channels === undefined ? undefined : vectorsOf(arithmetic, 1, channels);
 }
 
 function foldedNorm(m: Normed): { readonly gain: w.WeightExpr; readonly bias: w.WeightExpr } | undefined {
@@ -74,12 +66,10 @@ Exact when
   normal       s·γ and s·β + t stay in the normal range of the element type (see *Range*)
 Rounding: in float64, rounded once.
 Source: the equation.`,
-  roots: arithmeticOperators,
-  *match(node: Node): Generator<Normed> {
+  match: either(arithmeticOperators, 'node', op(norms, 'norm'), constant('c')).view(({ node, norm }): Normed | undefined => {
     const arithmetic = arithmeticView(node);
-    const norm = arithmetic && producerIn(arithmetic.x, node);
-    if (norm && normAxis(norm) !== undefined) yield { arithmetic, norm };
-  },
+    return arithmetic && { arithmetic, norm };
+  }),
   exact: {
     'one-reader': ({ arithmetic, norm }) => soleReader(norm.y) === arithmetic.node,
     constant: ({ norm }) => isConstant(norm.operand(1)) && isConstant(norm.operand(2)),
@@ -138,11 +128,12 @@ Exact when
   normal       the new gain and bias stay in the normal range of the element type (see *Range*)
 Rounding: in float64, rounded once.
 Source: the equation.`,
-  roots: ['batchnorm'],
-  *match(norm: Node): Generator<BeforeNorm> {
-    const arithmetic = arithmeticView(producerIn(norm.operand(0), norm));
-    if (arithmetic) yield { norm, arithmetic };
-  },
+  match: op('batchnorm', 'norm', either(arithmeticOperators, 'node', any('x'), constant('c'))).view(
+    ({ norm, node }): BeforeNorm | undefined => {
+      const arithmetic = arithmeticView(node);
+      return arithmetic && { norm, arithmetic };
+    },
+  ),
   exact: {
     'one-reader': ({ norm, arithmetic }) => soleReader(arithmetic.node.y) === norm,
     constant: ({ norm }) => batchnormVectors(norm).every(isConstant),

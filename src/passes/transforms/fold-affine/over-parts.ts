@@ -16,6 +16,7 @@ import { foldOutputs, hasConstantWeights, type LinearView, linearView, normalFol
 import { product } from '../../analysis/numbers.ts';
 import { axisOf, type Piece, pieceOf } from '../../analysis/pieces.ts';
 import { copyIsFree, producerIn, soleReader } from '../../analysis/uses.ts';
+import { constant, either, op } from '../../engine/pattern.ts';
 import type { Rewriter } from '../../engine/rewriter.ts';
 import { rule } from '../../engine/rule.ts';
 import { rebuild } from '../rebuild.ts';
@@ -158,11 +159,12 @@ Exact when
   weight-copy  nobody else reads the weights
 Only the next node reads each on the way. Rounding: in float64, rounded once.
 Source: Liu et al. 2016, arXiv:1512.02325 (the variances of the box coding); the equation.`,
-  roots: arithmeticOperators,
-  *match(node: Node): Generator<OnPart> {
+  match: either(arithmeticOperators, 'node', op('slice', 'slice'), constant('c')).each(function* ({
+    node,
+    slice,
+  }): Generator<OnPart> {
     const arithmetic = arithmeticView(node);
-    const slice = arithmetic && producerIn(arithmetic.x, node);
-    if (!arithmetic || slice?.op.name !== 'slice' || soleReader(slice.y) !== node) return;
+    if (!arithmetic || soleReader(slice.y) !== node) return;
     for (const axis of slice.y.type.dims.keys()) {
       const piece = pieceOf(slice.y, node, axis);
       if (!piece) continue;
@@ -172,7 +174,7 @@ Source: Liu et al. 2016, arXiv:1512.02325 (the variances of the box coding); the
       // Nothing is said of slices of what is no linear operator's.
       if (plan || linearView(producerIn(piece.x, slice))) yield { arithmetic, piece, axis, plan };
     }
-  },
+  }),
   exact: {
     ways: ({ plan }) => plan !== undefined,
     apart: ({ arithmetic, piece, axis }) => {

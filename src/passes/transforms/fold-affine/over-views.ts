@@ -26,6 +26,7 @@ import {
 } from '../../analysis/linear.ts';
 import { isView } from '../../analysis/shapes.ts';
 import { bytesFreed, copyIsFree, producerIn, soleReader } from '../../analysis/uses.ts';
+import { any, constant, either, oneOf, op } from '../../engine/pattern.ts';
 import { rule } from '../../engine/rule.ts';
 import { rebuild } from '../rebuild.ts';
 import { type Channels, channelsOf } from './channels.ts';
@@ -117,6 +118,8 @@ function freed({ channels }: Far): number {
   return bytesFreed(channels.node.operands.slice(1), channels.node);
 }
 
+const scaling = oneOf(op('batchnorm', 'node'), either(arithmeticOperators, 'node', any('x'), constant('c')));
+
 export const foldOverViewsUp = rule({
   name: 'fold-affine/over-views-into-linear',
   doc: `Folds a batchnorm, or arithmetic with a constant, into the linear operator before it, over reshapes and transposes.
@@ -132,16 +135,15 @@ Exact when
   weight-copy   nobody else reads W, or the copy is smaller than what goes
 Rounding: in float64, rounded once.
 Source: Jacob et al. 2018, arXiv:1712.05877, §3.2; reshapes keep the row-major order (see the head of the file).`,
-  roots: ['batchnorm', ...arithmeticOperators],
-  *match(node: Node): Generator<Far> {
+  match: scaling.view(({ node }): Far | undefined => {
     const channels = channelsOf(node);
-    if (!channels) return;
+    if (!channels) return undefined;
     const chain: Node[] = [];
     let top = producerIn(channels.x, node);
     for (; top && isView(top) && chain.length < chainLimit; top = producerIn(top.x, top)) chain.push(top);
     const linear = linearView(top);
-    if (linear && chain.length > 0) yield { channels, linear, chain };
-  },
+    return linear && chain.length > 0 ? { channels, linear, chain } : undefined;
+  }),
   exact: {
     'one-reader': ({ linear, chain }) => [linear.node, ...chain].every((node) => soleReader(node.y) !== undefined),
     constant: ({ linear }) => hasConstantWeights(linear),
@@ -174,10 +176,9 @@ Exact when
   weight-copy   nobody else reads W, or the copy is smaller than what goes
 Rounding: in float64, rounded once.
 Source: the equation; reshapes keep the row-major order (see the head of the file).`,
-  roots: ['batchnorm', ...arithmeticOperators],
-  *match(node: Node): Generator<Far> {
+  match: scaling.view(({ node }): Far | undefined => {
     const channels = channelsOf(node);
-    if (!channels) return;
+    if (!channels) return undefined;
     const chain: Node[] = [];
     let value = node.y;
     let reader = soleReader(value);
@@ -188,8 +189,8 @@ Source: the equation; reshapes keep the row-major order (see the head of the fil
     // Somebody else may read the value beside the linear operator: a refusal, so that it is said.
     const reading = [...value.uses].find((use) => use.index === 0 && use.user.graph === node.graph && linearView(use.user));
     const linear = linearView(reading?.user);
-    if (linear && chain.length > 0) yield { channels, linear, chain };
-  },
+    return linear && chain.length > 0 ? { channels, linear, chain } : undefined;
+  }),
   exact: {
     'one-reader': ({ channels, linear, chain }) =>
       [channels.node, ...chain].every((node) => soleReader(node.y) !== undefined) && soleReader(linear.x) === linear.node,

@@ -17,6 +17,7 @@ import {
   weightOf,
 } from '../../analysis/linear.ts';
 import { copyIsFree, producerIn, soleReader } from '../../analysis/uses.ts';
+import { op } from '../../engine/pattern.ts';
 import { rule } from '../../engine/rule.ts';
 import { rebuild } from '../rebuild.ts';
 import { chainAbove, keepsChannels, repeatNode, scaleMayPass } from './chain.ts';
@@ -72,8 +73,7 @@ Exact when
   weight-copy   nobody else reads W
 Rounding: in float64, rounded once.
 Source: the equations.`,
-  roots: linearOperators,
-  *match(node: Node): Generator<Through> {
+  match: op(linearOperators, 'node').each(function* ({ node }): Generator<Through> {
     const linear = linearView(node);
     if (!linear) return;
     const { chain, top } = chainAbove(linear.x, node);
@@ -94,7 +94,7 @@ Source: the equations.`,
       if (arithmetic?.scale && !arithmetic.shift) yield { linear, chain, arithmetic, joined: { concat: top, index, from, size } };
       from += size;
     }
-  },
+  }),
   exact: {
     'one-reader': ({ chain, arithmetic, joined }) =>
       [...chain, arithmetic.node, ...(joined ? [joined.concat] : [])].every((node) => soleReader(node.y) !== undefined),

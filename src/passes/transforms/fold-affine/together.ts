@@ -1,11 +1,11 @@
 /** Two scales, or two shifts, as one. */
 
-import type { Node } from '../../../ir/graph.ts';
 import * as w from '../../../tensor/algebra.ts';
 import { type Arithmetic, arithmeticOperators, arithmeticView } from '../../analysis/affine.ts';
 import { product } from '../../analysis/numbers.ts';
 import { staysNormal } from '../../analysis/range.ts';
-import { producerIn, soleReader } from '../../analysis/uses.ts';
+import { soleReader } from '../../analysis/uses.ts';
+import { any, constant, either } from '../../engine/pattern.ts';
 import { rule } from '../../engine/rule.ts';
 import { changed } from '../rebuild.ts';
 
@@ -43,12 +43,12 @@ Exact when
   normal       it is finite, and a product of two that are not zero is no smaller than the smallest normal number of the element type (see *Range*)
 Rounding: in float64, rounded once.
 Source: associativity.`,
-  roots: arithmeticOperators,
-  *match(node: Node): Generator<Twice> {
-    const outer = arithmeticView(node);
-    const inner = outer && arithmeticView(producerIn(outer.x, node));
-    if (inner && together({ outer, inner })) yield { outer, inner };
-  },
+  match: either(arithmeticOperators, 'second', either(arithmeticOperators, 'first', any('x'), constant('d')), constant('c')).view(
+    ({ first, second }): Twice | undefined => {
+      const [outer, inner] = [arithmeticView(second), arithmeticView(first)];
+      return outer && inner && together({ outer, inner }) ? { outer, inner } : undefined;
+    },
+  ),
   exact: {
     'one-reader': ({ outer, inner }) => soleReader(inner.node.y) === outer.node,
     'no-growth': (m) => {

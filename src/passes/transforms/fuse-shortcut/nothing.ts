@@ -1,25 +1,13 @@
 /** Shortcuts and bodies that add nothing, or do nothing (He et al. 2016, arXiv:1603.05027). */
+
 import type { Node, Value } from '../../../ir/graph.ts';
 import { holds } from '../../../ir/operator.ts';
 import { sameType } from '../../../ir/types.ts';
 import { everyElement, everyElementIs, isConstant } from '../../analysis/constants.ts';
 import { hasStrideOne, isPointwise, isUnpadded, type LinearView, linearView } from '../../analysis/linear.ts';
 import { soleReader } from '../../analysis/uses.ts';
+import { any, either, op } from '../../engine/pattern.ts';
 import { rule } from '../../engine/rule.ts';
-
-interface Term {
-  readonly sum: Node;
-  /** The operand that the rule is about, and the other one. */
-  readonly term: Value;
-  readonly other: Value;
-}
-
-function* termsOf(sum: Node): Generator<Term> {
-  const [a, b] = sum.operands;
-  if (!a || !b) return;
-  yield { sum, term: a, other: b };
-  yield { sum, term: b, other: a };
-}
 
 const chainLimit = 16;
 
@@ -78,10 +66,7 @@ keeps zeros zeros: 0 · v is 0 because v is finite.
 Exact when
   shape   the other term has the sum's type: nothing was broadcast
 Reported. Source: the definition of exact; zero-initialised gains of Goyal et al. 2017, arXiv:1706.02677, §5.1.`,
-  roots: ['add'],
-  match: function* (sum: Node): Generator<Term> {
-    for (const m of termsOf(sum)) if (isZero(m.term)) yield m;
-  },
+  match: either('add', 'sum', any('term'), any('other')).where(({ term }) => isZero(term)),
   exact: { shape: ({ sum, other }) => sameType(other.type, sum.y.type) },
   rewrite({ sum, term, other }, g) {
     g.removedShortcut({ scope: sum.origin.scope, removed: partOf(term, sum), why: 'zero' });
@@ -107,12 +92,10 @@ Exact when
   window   a conv has stride 1 and no padding
   bias     the bias is zero or none
 Reported. Source: I·x = x.`,
-  roots: ['conv', 'linear', 'matmul'],
-  *match(node: Node): Generator<LinearView> {
+  match: op(['conv', 'linear', 'matmul'], 'node').view(({ node }) => {
     const view = linearView(node);
-    const reader = soleReader(node.y);
-    if (view && reader?.op.name === 'add' && hasUnitMatrix(view)) yield view;
-  },
+    return view && soleReader(node.y)?.op.name === 'add' && hasUnitMatrix(view) ? view : undefined;
+  }),
   exact: {
     window: (view) => view.kind !== 'conv' || (isUnpadded(view) && hasStrideOne(view)),
     bias: (view) => !view.bias || everyElement(view.bias.content, 0),

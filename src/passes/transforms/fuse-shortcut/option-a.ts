@@ -5,6 +5,7 @@ import * as w from '../../../tensor/algebra.ts';
 import { unitMatrix } from '../../analysis/linear.ts';
 import { subsampleOf, zeroPads } from '../../analysis/shapes.ts';
 import { soleReader } from '../../analysis/uses.ts';
+import { op } from '../../engine/pattern.ts';
 import { rule } from '../../engine/rule.ts';
 
 interface OptionA {
@@ -14,12 +15,12 @@ interface OptionA {
 }
 
 /** A slice of every s-th place, and the padding of channels with zeros that alone reads it. */
-function* optionA(slice: Node): Generator<OptionA> {
-  const step = slice.op.name === 'slice' ? subsampleOf(slice) : undefined;
-  if (!step) return;
+function optionA({ slice }: { readonly slice: Node }): OptionA | undefined {
+  const step = subsampleOf(slice);
+  if (!step) return undefined;
   const reader = soleReader(slice.y);
   const pads = reader && zeroPads(reader);
-  yield { slice, step, pad: pads ? reader : undefined };
+  return { slice, step, pad: pads ? reader : undefined };
 }
 
 function channelPads(pad: Node): readonly [begin: number, end: number] | undefined {
@@ -50,11 +51,11 @@ Exact when
   small       the kernel has at most 2^20 elements
 0 · v is 0 because v is finite. Rounding: none. For a CPU, where the runtime fuses it (9 to 11 % of ResNet-20).
 Source: He et al. 2015, arXiv:1512.03385, §3.3, option A.`,
-  roots: ['slice'],
   lowers: false,
-  *match(slice: Node): Generator<OptionA & { readonly pad: Node }> {
-    for (const m of optionA(slice)) if (m.pad) yield { ...m, pad: m.pad };
-  },
+  match: op('slice', 'slice').view((m) => {
+    const found = optionA(m);
+    return found?.pad && { ...found, pad: found.pad };
+  }),
   exact: {
     channels: ({ pad, slice }) => channelPads(pad) !== undefined && slice.x.type.dims[1]?.constant !== undefined,
     'feeds-sum': feedsSum,
@@ -83,9 +84,8 @@ Exact when
   float       the elements are floats, which every provider pools
 Rounding: none. ⌈H/s⌉ = ⌊(H − 1)/s⌋ + 1.
 Source: He et al. 2015, arXiv:1512.03385, §3.3, option A.`,
-  roots: ['slice'],
   lowers: false,
-  match: optionA,
+  match: op('slice', 'slice').view(optionA),
   exact: {
     'feeds-sum': feedsSum,
     float: ({ slice }) => ['f32', 'f16', 'f64'].includes(slice.x.type.elem),

@@ -18,6 +18,7 @@ import {
   zeros,
 } from '../../analysis/linear.ts';
 import { copyIsFree, producerIn, soleReader } from '../../analysis/uses.ts';
+import { op } from '../../engine/pattern.ts';
 import type { Rewriter } from '../../engine/rewriter.ts';
 import { rule } from '../../engine/rule.ts';
 import { changed, rebuild } from '../rebuild.ts';
@@ -50,12 +51,11 @@ Exact when
   constant     W is a constant
 Rounding: none.
 Source: onnxruntime, ConvAddActivationFusion (FusedConv: X, W, B, Z).`,
-  roots: ['add'],
   lowers: false,
-  *match(sum: Node): Generator<Fusable> {
+  match: op('add', 'sum').view(({ sum }): Fusable | undefined => {
     const conv = fusableConv(sum);
-    if (conv && !conv.bias) yield { sum, conv };
-  },
+    return conv && !conv.bias ? { sum, conv } : undefined;
+  }),
   exact: {
     'same-shape': ({ sum }) => sum.operands.every((v) => v !== undefined && sameType(v.type, sum.y.type)),
     constant: ({ conv }) => isConstant(conv.weight),
@@ -73,12 +73,14 @@ interface Both {
 }
 
 /** A sum of two pointwise convs; the first of them has stride 1. */
-function* bothOf(sum: Node): Generator<Both> {
-  const [a, b] = sum.operands.map((v) => linearView(producerIn(v, sum)));
-  if (a?.kind !== 'conv' || b?.kind !== 'conv' || !isPointwise(a) || !isPointwise(b)) return;
+function bothOf({ sum, left, right }: { readonly sum: Node; readonly left: Node; readonly right: Node }): Both | undefined {
+  const [a, b] = [linearView(left), linearView(right)];
+  if (!a || !b || !isPointwise(a) || !isPointwise(b)) return undefined;
   const bodyFirst = hasStrideOne(a) && (a.node.origin.residual?.part !== 'shortcut' || !hasStrideOne(b));
-  yield bodyFirst ? { sum, body: a, shortcut: b } : { sum, body: b, shortcut: a };
+  return bodyFirst ? { sum, body: a, shortcut: b } : { sum, body: b, shortcut: a };
 }
+
+const sumOfConvs = op('add', 'sum', op('conv', 'left'), op('conv', 'right'));
 
 const oneConv: Readonly<Record<string, (m: Both) => boolean>> = {
   pointwise: ({ body, shortcut }) => [body, shortcut].every((v) => v.groups === 1 && isUnpadded(v)) && hasStrideOne(body),
@@ -124,13 +126,11 @@ Exact when
   smaller      the other conv's input has fewer elements than the two results that go, so that less is written
 Rounding: the order of sums; b₁ + b₂ in float64, rounded once. As fast as before on a CPU, with fewer operators (RFB-320).
 Source: block matrices.`,
-  roots: ['add'],
-  *match(sum: Node): Generator<Both> {
-    for (const { body, shortcut } of bothOf(sum)) {
-      if (channelConcat(body)) yield { sum, body, shortcut };
-      else if (channelConcat(shortcut)) yield { sum, body: shortcut, shortcut: body };
-    }
-  },
+  match: sumOfConvs.view((m): Both | undefined => {
+    const both = bothOf(m);
+    if (!both || channelConcat(both.body)) return both;
+    return channelConcat(both.shortcut) ? { sum: both.sum, body: both.shortcut, shortcut: both.body } : undefined;
+  }),
   exact: {
     ...oneConv,
     stride: ({ shortcut }) => hasStrideOne(shortcut),
@@ -157,9 +157,8 @@ Exact when
 Rounding: the order of sums; b₁ + b₂ in float64, rounded once.
 Measured between −5 and +8 % on CPUs: only where asked for (-O2).
 Source: block matrices.`,
-  roots: ['add'],
   lowers: false,
-  match: bothOf,
+  match: sumOfConvs.view(bothOf),
   exact: oneConv,
   rewrite(m, g) {
     const { sum, body, shortcut } = m;

@@ -2,12 +2,14 @@
  * The heads of detectors (SSD, Liu et al. 2016): every one is transposed to channels last, flattened and joined with the others. One Gather over
  * everything says the same in fewer nodes.
  */
+
 import type { Node, Value } from '../../../ir/graph.ts';
 import { elementCount, staticDims } from '../../../ir/types.ts';
 import { numbersAttr } from '../../../ops/attrs.ts';
 import { literal } from '../../../tensor/leaves.ts';
 import { axisOf } from '../../analysis/pieces.ts';
 import { producerIn, soleReader } from '../../analysis/uses.ts';
+import { op } from '../../engine/pattern.ts';
 import { rule } from '../../engine/rule.ts';
 
 interface Part {
@@ -53,18 +55,17 @@ Exact when
 Rounding: none.
 Fewer kernels for a runtime to launch, but i is stored (4 bytes an element) and a CPU gathers more slowly than it transposes (7 % of a small detector): only where
 asked for (-O2), and not for CPUs.`,
-  roots: ['concat'],
   lowers: false,
-  *match(concat: Node): Generator<Parts> {
+  match: op('concat', 'concat', op('reshape', 'first', op('transpose', 'moved'))).view(({ concat }): Parts | undefined => {
     const parts: Part[] = [];
     for (const operand of concat.operands) {
       const reshape = producerIn(operand, concat);
       const transpose = reshape?.op.name === 'reshape' ? producerIn(reshape.x, concat) : undefined;
-      if (!reshape || transpose?.op.name !== 'transpose') return;
+      if (!reshape || transpose?.op.name !== 'transpose') return undefined;
       parts.push({ reshape, transpose });
     }
-    if (parts.length > 1) yield { concat, parts };
-  },
+    return parts.length > 1 ? { concat, parts } : undefined;
+  }),
   exact: {
     static: ({ concat, parts }) => [concat.y, ...parts.map((part) => part.transpose.x)].every((one) => staticDims(one.type)),
     'one-reader': ({ concat, parts }) =>

@@ -5,7 +5,8 @@ import * as w from '../../../tensor/algebra.ts';
 import { isConstant } from '../../analysis/constants.ts';
 import { product } from '../../analysis/numbers.ts';
 import { inverse, type Perm, permOf } from '../../analysis/perm.ts';
-import { copyIsFree, producerIn } from '../../analysis/uses.ts';
+import { copyIsFree } from '../../analysis/uses.ts';
+import { any, op } from '../../engine/pattern.ts';
 import { rule } from '../../engine/rule.ts';
 import { changed } from '../rebuild.ts';
 
@@ -40,15 +41,12 @@ Exact when
   weight-copy  nobody else reads W
 Rounding: the order of sums alone.
 Source: the matrix product does not care in which order its inner axis comes.`,
-  roots: ['linear', 'matmul'],
-  *match(linear: Node): Generator<Flattened> {
-    const weight = linear.operand(1);
-    const view = producerIn(linear.operand(0), linear);
-    if (weight?.type.dims.length !== 2 || view?.op.name !== 'reshape') return;
-    const transpose = producerIn(view.operand(0), view);
-    const perm = permOf(transpose);
-    if (transpose && perm) yield { linear, view, transpose, sizes: flattenedSizes(transpose, perm, view.y) };
-  },
+  match: op(['linear', 'matmul'], 'linear', op('reshape', 'view', op('transpose', 'transpose')), any('weight')).view(
+    ({ linear, view, transpose, weight }): Flattened | undefined => {
+      const perm = weight.type.dims.length === 2 ? permOf(transpose) : undefined;
+      return perm && { linear, view, transpose, sizes: flattenedSizes(transpose, perm, view.y) };
+    },
+  ),
   exact: {
     'one-reader': ({ linear, view, transpose }) =>
       view.y.soleUse?.user === linear && transpose.y.soleUse?.user === view && linear.operand(0) === view.y,

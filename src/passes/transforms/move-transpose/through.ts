@@ -7,6 +7,7 @@ import type { Node, Value } from '../../../ir/graph.ts';
 import * as w from '../../../tensor/algebra.ts';
 import { composed, inverse, isIdentity, type Perm, permOf, samePerm } from '../../analysis/perm.ts';
 import { producerIn } from '../../analysis/uses.ts';
+import { op } from '../../engine/pattern.ts';
 import type { Rewriter } from '../../engine/rewriter.ts';
 import { rule } from '../../engine/rule.ts';
 import { changed } from '../rebuild.ts';
@@ -36,8 +37,7 @@ Exact when
 A constant is permuted when the file is written; one of a lower rank gets ones in front first. An operand that varies has all axes, or one element.
 Rounding: the order of sums in a reduction, nothing else.
 Source: the operators above act on axes by name; minimum cut: Dinic 1970.`,
-  roots: ['transpose'],
-  *match(root: Node): Generator<Plan> {
+  match: op('transpose', 'root').each(function* ({ root }): Generator<Plan> {
     const perm = permOf(root);
     if (!perm || root.y.uses.size > readerLimit) return;
     const readers = [...root.y.uses].flatMap((use) => (use.user.graph === root.graph ? [use.user] : []));
@@ -46,7 +46,7 @@ Source: the operators above act on axes by name; minimum cut: Dinic 1970.`,
     const maker = producerIn(root.operand(0), root);
     const above = maker && plan(root, [maker], inverse(perm));
     if (above) yield above;
-  },
+  }),
   exact: {
     fewer: ({ flipped }) => flipped.length > 0,
     'weight-copy': ({ copies }) => copies,

@@ -1,4 +1,5 @@
 /** Activations out of the operators that exporters spell them with. */
+
 import type { Node, Value } from '../../../ir/graph.ts';
 import { isFloat } from '../../../ir/types.ts';
 import { numberAttr } from '../../../ops/attrs.ts';
@@ -14,7 +15,7 @@ import {
   type Polynomial,
   variable,
 } from '../../analysis/polynomial.ts';
-import { producerIn } from '../../analysis/uses.ts';
+import { op } from '../../engine/pattern.ts';
 import type { Rewriter } from '../../engine/rewriter.ts';
 import { rule } from '../../engine/rule.ts';
 
@@ -103,12 +104,11 @@ Exact when
   inside      nobody else reads what is computed between x and the result
 Rounding: that of every step and of the constants.
 Source: Hendrycks and Gimpel 2016, arXiv:1606.08415; ONNX Gelu-20.`,
-  roots: ['erf', 'tanh'],
-  *match(root: Node): Generator<Spelled> {
+  match: op(['erf', 'tanh'], 'root').each(function* ({ root }): Generator<Spelled> {
     const erf: Form = { name: 'none', argument: { X: Math.SQRT1_2 }, result: phi };
     const tanh: Form = { name: 'tanh', argument: { X: geluScale, 'X^3': geluScale * 0.044715 }, result: phi };
     yield* spelledAs(root, [root.op.name === 'erf' ? erf : tanh]);
-  },
+  }),
   exact: { constants, inside },
   rewrite: (m, g) => put(m, g, 'gelu', { approximate: m.form }),
 });
@@ -128,16 +128,13 @@ Exact when
   inside   nobody else reads what is computed between x and the result
 Rounding: that of every step.
 Source: Misra 2019, arXiv:1908.08681; ONNX Mish-18.`,
-  roots: ['tanh'],
-  *match(root: Node): Generator<Spelled> {
-    const softplus = producerIn(root.x, root);
-    if (softplus?.op.name !== 'softplus') return;
+  match: op('tanh', 'root', op('softplus', 'softplus')).each(function* ({ root, softplus }): Generator<Spelled> {
     for (const y of above(root.y)) {
       const { p, nodes } = expand(y, softplus.x, root.y);
       if (!y.producer || p?.size !== 1 || p.get('E·X')?.factor !== 1) continue;
       yield { last: y.producer, x: softplus.x, exact: true, nodes: new Set([root, softplus, ...nodes]), form: '' };
     }
-  },
+  }),
   exact: { inside },
   rewrite: (m, g) => put(m, g, 'mish'),
 });
@@ -168,8 +165,9 @@ Exact when
   inside      nobody else reads what is computed between x and the result
 Rounding: that of every step and of the constants.
 Source: Howard et al. 2019, arXiv:1905.02244, §5.2; ONNX HardSwish-14.`,
-  roots: ['clamp', 'hardsigmoid'],
-  match: (root: Node) => hard(root, { ofRelu6: { E·X: 1 / 6 }, ofHardsigmoid: { E·X: 1 } }),
+  match: op(['clamp', 'hardsigmoid'], 'root').each(({ root }) =>
+    hard(root, { ofRelu6: { E·X: 1 / 6 }, ofHardsigmoid: { E·X: 1 } }),
+  ),
   exact: { constants, inside },
   rewrite: (m, g) => put(m, g, 'hardswish'),
 });
@@ -185,8 +183,7 @@ Exact when
   inside      nobody else reads what is computed between x and the result
 Rounding: that of every step and of the constants.
 Source: Howard et al. 2019, arXiv:1905.02244, §5.2; ONNX HardSigmoid-6.`,
-  roots: ['clamp'],
-  match: (root: Node) => hard(root, { ofRelu6: { E: 1 / 6 } }),
+  match: op('clamp', 'root').each(({ root }) => hard(root, { ofRelu6: { E: 1 / 6 } })),
   exact: { constants, inside },
   rewrite: (m, g) => put(m, g, 'hardsigmoid'),
 });
@@ -201,8 +198,7 @@ Exact when
   inside   nobody else reads what is computed between x and the result
 Rounding: that of every step; softplus does not overflow where eˣ does.
 Source: Dugas et al. 2000; ONNX Softplus-1.`,
-  roots: ['exp'],
-  *match(root: Node): Generator<Spelled> {
+  match: op('exp', 'root').each(function* ({ root }): Generator<Spelled> {
     for (const y of above(root.y)) {
       const { p, nodes } = expand(y, undefined, root.y);
       if (p?.size !== 2 || p.get('E')?.factor !== 1 || p.get('')?.factor !== 1) continue;
@@ -211,7 +207,7 @@ Source: Dugas et al. 2000; ONNX Softplus-1.`,
         yield { last: user, x: root.x, exact: true, nodes: new Set([root, user, ...nodes]), form: '' };
       }
     }
-  },
+  }),
   exact: { inside },
   rewrite: (m, g) => put(m, g, 'softplus'),
 });
@@ -232,8 +228,7 @@ Exact when
   inside   nobody else reads what is computed between x and the result
 Rounding: that of every step; sigmoid does not overflow where e⁻ˣ does.
 Source: ONNX Sigmoid-13.`,
-  roots: ['exp'],
-  *match(root: Node): Generator<Quotient> {
+  match: op('exp', 'root').each(function* ({ root }): Generator<Quotient> {
     const x = below(root.x).find((one) => {
       const p = expand(root.x, one, undefined).p;
       return p?.size === 1 && p.get('X')?.factor === -1;
@@ -252,7 +247,7 @@ Source: ONNX Sigmoid-13.`,
         yield { ...spelled, factor: numberOf(user.operand(0)) === 1 ? undefined : user.operand(0) };
       }
     }
-  },
+  }),
   exact: { inside },
   rewrite(m, g) {
     const { last, x, factor, exp } = m;

@@ -1,4 +1,5 @@
 /** Attention out of the operators that exporters spell it with. */
+
 import type { Node, Value } from '../../../ir/graph.ts';
 import { roundFloat } from '../../../ir/round.ts';
 import { numberAttr, numbersAttr } from '../../../ops/attrs.ts';
@@ -6,6 +7,7 @@ import { axisIn, sameDim } from '../../../ops/common.ts';
 import { sameNumbers } from '../../analysis/numbers.ts';
 import { isInside, numberOf } from '../../analysis/polynomial.ts';
 import { producerIn } from '../../analysis/uses.ts';
+import { any, op } from '../../engine/pattern.ts';
 import type { Rewriter } from '../../engine/rewriter.ts';
 import { rule } from '../../engine/rule.ts';
 
@@ -29,6 +31,12 @@ interface Spelled {
   /** The scores without the mask. */
   readonly scores: Value;
   readonly nodes: ReadonlySet<Node>;
+}
+
+interface Begin {
+  readonly last: Node;
+  readonly softmax: Node;
+  readonly v: Value;
 }
 
 const rank = 4;
@@ -77,10 +85,7 @@ function untransposed(value: Value, reader: Node, nodes: Set<Node>): Keys {
   return { value: below, factor, perm, replaced };
 }
 
-function* spelledAt(last: Node): Generator<Spelled> {
-  const softmax = producerIn(last.operand(0), last);
-  const v = last.operand(1);
-  if (softmax?.op.name !== 'softmax' || !v) return;
+function* spelledAt({ last, softmax, v }: Begin): Generator<Spelled> {
   const sum = producerIn(softmax.x, last);
   const [a, b] = sum?.operands ?? [];
   const terms: { readonly product: Value; readonly mask?: Value }[] = [{ product: softmax.x }];
@@ -154,8 +159,7 @@ Exact when
 A mask that replaces scores (\`where\`) instead of being added to them is none of this rule.
 Rounding: that of every step; s is rounded to f32 once.
 Source: Vaswani et al. 2017, arXiv:1706.03762, §3.2.1; ONNX Attention-23.`,
-  roots: ['matmul'],
-  match: spelledAt,
+  match: op('matmul', 'last', op('softmax', 'softmax'), any('v')).each(spelledAt),
   exact: {
     'four-axes': agree,
     'keys-last': ({ softmax }) => axisIn(numberAttr(softmax.attrs, 'axis'), rank) === rank - 1,

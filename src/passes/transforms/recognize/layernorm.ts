@@ -18,6 +18,7 @@ import {
   type Polynomial,
   variable,
 } from '../../analysis/polynomial.ts';
+import { op } from '../../engine/pattern.ts';
 import type { Rewriter } from '../../engine/rewriter.ts';
 import { rule } from '../../engine/rule.ts';
 
@@ -203,8 +204,7 @@ Exact when
 A spelling that fails with weight and bias is tried with less of them.
 Rounding: that of every step goes; f16 and bf16 are computed in f32 inside.
 Source: Ba et al. 2016, arXiv:1607.06450; ONNX LayerNormalization-17.`,
-  roots: ['sqrt', 'pow'],
-  match: spelledAt,
+  match: op(['sqrt', 'pow'], 'root').each(({ root }) => spelledAt(root)),
   exact: {
     'last-axes': (m) => m.axes.length > 0 && m.axes.every((axis, i) => axis === m.x.type.dims.length - m.axes.length + i),
     epsilon: ({ eps, x }) => eps >= 0 && (x.type.elem !== 'f64' || roundFloat('f32', eps) === eps),

@@ -1,24 +1,16 @@
 /** Arithmetic that one operator says: quotients and differences. */
-import type { Node, Value } from '../../../ir/graph.ts';
+
+import type { Value } from '../../../ir/graph.ts';
 import { isFloat, sameType } from '../../../ir/types.ts';
 import { everyElement, isConstant } from '../../analysis/constants.ts';
-import { producerIn, soleReader } from '../../analysis/uses.ts';
+import { soleReader } from '../../analysis/uses.ts';
+import { any, either, filled, oneOf, op } from '../../engine/pattern.ts';
 import { rule } from '../../engine/rule.ts';
 
-interface Quotient {
-  readonly outer: Node;
-  /** 1 / x. */
-  readonly inner: Node;
-  readonly x: Value;
-  readonly other: Value;
-}
+/** One divided by x. */
+const reciprocal = oneOf(op('reciprocal', 'inner', any('x')), op('div', 'inner', filled(1), any('x')));
 
-/** What a node divides one by; undefined for other nodes. */
-function divisorOf(node: Node | undefined): Value | undefined {
-  if (node?.op.name === 'reciprocal') return node.x;
-  const [one, x] = node?.operands ?? [];
-  return node?.op.name === 'div' && isConstant(one) && everyElement(one.content, 1) ? x : undefined;
-}
+const isOne = (value: Value): boolean => isConstant(value) && everyElement(value.content, 1);
 
 export const divideAtOnce = rule({
   name: 'simplify/quotient',
@@ -32,40 +24,18 @@ Exact when
   same-type    1 does not widen x
 x is not 0, because 1/x is finite. Rounding: one division less.
 Source: the equations; onnxruntime, DivMulFusion, which cuts integers all the same.`,
-  roots: ['mul', 'div'],
-  *match(outer: Node): Generator<Quotient> {
-    const [a, b] = outer.operands;
-    if (!a || !b) return;
-    const sides =
-      outer.op.name === 'mul'
-        ? ([
-            [a, b],
-            [b, a],
-          ] as const)
-        : ([[b, a]] as const);
-    for (const [value, other] of sides) {
-      const inner = producerIn(value, outer);
-      const x = divisorOf(inner);
-      if (inner && x) yield { outer, inner, x, other };
-    }
-  },
+  match: oneOf(either('mul', 'outer', reciprocal, any('other')), op('div', 'outer', any('other'), reciprocal)),
   exact: {
     float: ({ outer }) => isFloat(outer.y.type.elem),
-    'one-reader': ({ outer, inner }) => soleReader(inner.y) === outer || divisorOf(outer) === inner.y,
+    'one-reader': ({ outer, inner, other }) => soleReader(inner.y) === outer || (outer.op.name === 'div' && isOne(other)),
     'same-type': ({ inner, x }) => sameType(inner.y.type, x.type),
   },
   rewrite({ outer, x, other }, g) {
     if (outer.op.name === 'mul') g.replace(outer.y, g.node('div', [other, x], {}, outer));
-    else if (isConstant(other) && everyElement(other.content, 1) && sameType(x.type, outer.y.type)) g.replace(outer.y, x);
+    else if (isOne(other) && sameType(x.type, outer.y.type)) g.replace(outer.y, x);
     else g.replace(outer.y, g.node('mul', [other, x], {}, outer));
   },
 });
-
-interface Negated {
-  readonly outer: Node;
-  readonly inner: Node;
-  readonly other: Value;
-}
 
 export const addNegated = rule({
   name: 'simplify/negated',
@@ -76,14 +46,10 @@ export const addNegated = rule({
 Exact when
   one-reader   only the outer reads the inner, which is no output
 Rounding: none.`,
-  roots: ['add', 'sub'],
-  *match(outer: Node): Generator<Negated> {
-    const [a, b] = outer.operands;
-    if (!a || !b) return;
-    const [left, right] = [producerIn(a, outer), producerIn(b, outer)];
-    if (right?.op.name === 'neg') yield { outer, inner: right, other: a };
-    if (left?.op.name === 'neg' && outer.op.name === 'add') yield { outer, inner: left, other: b };
-  },
+  match: oneOf(
+    op(['add', 'sub'], 'outer', any('other'), op('neg', 'inner')),
+    op('add', 'outer', op('neg', 'inner'), any('other')),
+  ),
   exact: { 'one-reader': ({ outer, inner }) => soleReader(inner.y) === outer },
   rewrite({ outer, inner, other }, g) {
     g.replace(outer.y, g.node(outer.op.name === 'add' ? 'sub' : 'add', [other, inner.x], {}, outer));

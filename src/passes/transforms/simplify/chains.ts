@@ -3,11 +3,12 @@
 import { Dim } from '../../../ir/dim.ts';
 import { isLossless } from '../../../ir/elem.ts';
 import type { Node, Value } from '../../../ir/graph.ts';
-import type { AttrValue } from '../../../ir/operator.ts';
 import { numberAttr, numbersAttr, stringAttr } from '../../../ops/attrs.ts';
 import { type SliceAxis, sliceAxes } from '../../../ops/slice-axes.ts';
-import { producerIn, soleReader } from '../../analysis/uses.ts';
-import { namesOf } from '../../engine/operators.ts';
+import { operatorsThat } from '../../analysis/operators.ts';
+import { sliceAttrs } from '../../analysis/pieces.ts';
+import { soleReader } from '../../analysis/uses.ts';
+import { any, oneOf, op } from '../../engine/pattern.ts';
 import { rule } from '../../engine/rule.ts';
 
 export interface Chain {
@@ -15,17 +16,12 @@ export interface Chain {
   readonly inner: Node;
 }
 
-export function* chainOf(outer: Node, inners: readonly string[]): Generator<Chain> {
-  const inner = producerIn(outer.operand(0), outer);
-  if (inner && inners.includes(inner.op.name)) yield { outer, inner };
-}
-
 /** Operators that give elements another shape and do nothing else. */
-const reshaping = namesOf(({ traits }) => traits.keepsOrder === true && traits.elementwise !== true);
+const reshaping = operatorsThat('reshaping', ({ traits }) => traits.keepsOrder === true && traits.elementwise !== true);
 
 /** Gives the elements another shape and no other order: a reshape, or a transpose that moves axes of size 1 alone. */
 function keepsOrder(node: Node): boolean {
-  if (node.op.name !== 'transpose') return reshaping.includes(node.op.name);
+  if (node.op.name !== 'transpose') return reshaping.names.has(node.op.name);
   const long = permOf(node).filter((axis) => node.x.type.dims[axis]?.constant !== 1);
   return long.every((axis, i) => i === 0 || axis > (long[i - 1] ?? 0));
 }
@@ -40,12 +36,10 @@ Exact always: the shape of the outer's result does not depend on the middle one,
 Rounding: none; reshapes keep the row-major order.`,
   // Where others read the inner one nothing goes, but the way from x is shorter by a node, which ends as well.
   lowers: false,
-  roots: [...reshaping, 'transpose'],
-  *match(outer: Node): Generator<Chain> {
-    if (!keepsOrder(outer)) return;
-    for (const m of chainOf(outer, outer.op.name === 'transpose' ? reshaping : [...reshaping, 'transpose']))
-      if (keepsOrder(m.inner)) yield m;
-  },
+  match: oneOf(
+    op('transpose', 'outer', op(reshaping, 'inner')),
+    op(reshaping, 'outer', op([reshaping, 'transpose'], 'inner')),
+  ).where(({ outer, inner }) => keepsOrder(outer) && keepsOrder(inner)),
   exact: {},
   rewrite({ outer, inner }, g) {
     g.replace(outer.y, g.node('reshape', [inner.x], { shape: outer.y.type.dims }, outer));
@@ -66,10 +60,7 @@ export const mergeTransposes = rule({
 Exact always. Rounding: none.`,
   // Where others read the inner one nothing goes, but the way from x is shorter by a node, which ends as well.
   lowers: false,
-  roots: ['transpose'],
-  *match(outer: Node): Generator<Chain> {
-    yield* chainOf(outer, ['transpose']);
-  },
+  match: op('transpose', 'outer', op('transpose', 'inner')),
   exact: {},
   rewrite({ outer, inner }, g) {
     const p = permOf(inner);
@@ -111,20 +102,10 @@ Exact when
   plain        where both cut one axis, starts are known and count from the front, steps go forward, and the end is the axis's or known
   one-reader   only the outer reads the inner (else both would be cut)
 Rounding: none.`,
-  roots: ['slice'],
-  *match(outer: Node): Generator<Chain> {
-    yield* chainOf(outer, ['slice']);
-  },
+  match: op('slice', 'outer', op('slice', 'inner')),
   exact: { plain: (m) => joined(m) !== undefined, 'one-reader': ({ inner, outer }) => soleReader(inner.y) === outer },
   rewrite(m, g) {
-    const axes = joined(m) ?? [];
-    const attrs: Record<string, AttrValue> = {
-      starts: axes.map((a) => a.start),
-      ends: axes.map((a) => a.end),
-      axes: axes.map((a) => a.axis),
-      steps: axes.map((a) => a.step),
-    };
-    g.replace(m.outer.y, g.node('slice', [m.inner.x], attrs, m.outer));
+    g.replace(m.outer.y, g.node('slice', [m.inner.x], sliceAttrs(joined(m) ?? []), m.outer));
   },
 });
 
@@ -139,10 +120,7 @@ Exact when
 Rounding: none.`,
   // Where others read the inner one nothing goes, but the way from x is shorter by a node, which ends as well.
   lowers: false,
-  roots: ['cast'],
-  *match(outer: Node): Generator<Chain> {
-    yield* chainOf(outer, ['cast']);
-  },
+  match: op('cast', 'outer', op('cast', 'inner')),
   exact: { lossless: ({ inner }) => isLossless(inner.x.type.elem, inner.y.type.elem) },
   rewrite: ({ outer, inner }, g) => g.replace(outer.y, g.node('cast', [inner.x], outer.attrs, outer)),
 });
@@ -157,10 +135,7 @@ Exact when
   same-value   both put the same constant, and none cuts
   one-reader   only the outer reads the inner
 Rounding: none.`,
-  roots: ['pad'],
-  *match(outer: Node): Generator<Chain> {
-    yield* chainOf(outer, ['pad']);
-  },
+  match: op('pad', 'outer', op('pad', 'inner')),
   exact: {
     'same-value': ({ outer, inner }) =>
       [outer, inner].every(
@@ -175,19 +150,17 @@ Rounding: none.`,
   },
 });
 
-interface RoundTrip {
-  readonly outer: Node;
-  readonly op: Node;
-  readonly x: Value;
-}
+const rowwise = operatorsThat(
+  'elementwise-or-softmax',
+  ({ name, traits }) => traits.elementwise === true || name === 'softmax' || name === 'log_softmax',
+);
 
 /** Acts on every element alone, or on rows that the reshape leaves whole. */
-function actsInRows(op: Node, x: Value): boolean {
-  if (op.slots.length !== 1 || op.results.length !== 1) return false;
-  if (op.op.traits.elementwise === true) return true;
-  if (op.op.name !== 'softmax' && op.op.name !== 'log_softmax') return false;
-  const { dims } = op.x.type;
-  const axis = numberAttr(op.attrs, 'axis');
+function actsInRows(node: Node, x: Value): boolean {
+  if (node.slots.length !== 1 || node.results.length !== 1) return false;
+  if (node.op.traits.elementwise === true) return true;
+  const { dims } = node.x.type;
+  const axis = numberAttr(node.attrs, 'axis');
   const last = (axis < 0 ? axis + dims.length : axis) === dims.length - 1;
   return last && dims.length > 0 && dims[dims.length - 1] === x.type.dims[x.type.dims.length - 1];
 }
@@ -202,20 +175,16 @@ Exact when
   same-shape   the outer's result has the shape of x
   one-reader   only the outer reads f, which is no output
 Rounding: none; reshapes keep the row-major order.`,
-  roots: reshaping,
-  *match(outer: Node): Generator<RoundTrip> {
-    const op = producerIn(outer.operand(0), outer);
-    const inner = op && producerIn(op.operand(0), op);
-    if (!op || !inner || !reshaping.includes(inner.op.name)) return;
-    if (actsInRows(op, inner.x)) yield { outer, op, x: inner.x };
-  },
+  match: op(reshaping, 'outer', op(rowwise, 'node', op(reshaping, 'inner', any('x')))).where(({ node, x }) =>
+    actsInRows(node, x),
+  ),
   exact: {
     'same-shape': ({ outer, x }) =>
       outer.y.type.dims.length === x.type.dims.length && outer.y.type.dims.every((d, i) => d === x.type.dims[i]),
-    'one-reader': ({ outer, op }) => soleReader(op.y) === outer,
+    'one-reader': ({ outer, node }) => soleReader(node.y) === outer,
   },
-  rewrite({ outer, op, x }, g) {
-    const axis = 'axis' in op.attrs ? { axis: x.type.dims.length - 1 } : {};
-    g.replace(outer.y, g.node(op.op.name, [x], { ...op.attrs, ...axis }, op, outer));
+  rewrite({ outer, node, x }, g) {
+    const axis = 'axis' in node.attrs ? { axis: x.type.dims.length - 1 } : {};
+    g.replace(outer.y, g.node(node.op.name, [x], { ...node.attrs, ...axis }, node, outer));
   },
 });

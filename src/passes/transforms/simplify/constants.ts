@@ -7,8 +7,9 @@ import { type Evaluation, type EvaluationRefusal, evaluateConstant } from '../..
 import * as w from '../../../tensor/algebra.ts';
 import { contentOf, foldLimit, isStatic, lazyResult } from '../../analysis/constant-values.ts';
 import { isConstant } from '../../analysis/constants.ts';
+import { operatorsThat } from '../../analysis/operators.ts';
 import { bytesFreed } from '../../analysis/uses.ts';
-import { namesOf } from '../../engine/operators.ts';
+import { closed } from '../../engine/pattern.ts';
 import { rule } from '../../engine/rule.ts';
 
 function resultBytes(node: Node): number {
@@ -70,15 +71,12 @@ Exact when
   agreed   ONNX's text, onnxruntime and NumPy say the same of such numbers; the table in src/ops/agreement.ts has where they do not
   defined  ONNX says what comes out, in numbers that can be held: no index lies outside, no integer is divided by 0; 64-bit integers are exact
 Every operator is computed ahead but random ones. Rounding: in float64, rounded once per operator to its element type.`,
-  roots: namesOf(isFoldable),
-  *match(node: Node): Generator<Fold> {
-    if (!isFoldable(node.op) || node.regions.length > 0) return;
-    const operands = node.operands;
-    if (operands.some((value) => value !== undefined && !isConstant(value))) return;
-    // Symbolic shapes without operands (\`dim_value\` of N) are no constants, and large ones stay generators.
-    if (operands.length === 0 && (!isStatic(node) || resultBytes(node) > foldLimit)) return;
-    yield new Fold(node);
-  },
+  match: closed(operatorsThat('foldable', isFoldable), 'node').view(({ node }) => {
+    if (!isFoldable(node.op) || node.regions.length > 0) return undefined;
+    // Symbolic shapes without operands (`dim_value` of N) are no constants, and large ones stay generators.
+    if (node.slots.length === 0 && (!isStatic(node) || resultBytes(node) > foldLimit)) return undefined;
+    return new Fold(node);
+  }),
   exact: {
     known: ({ node, lazy }) =>
       isStatic(node) && node.operands.every((value) => value === undefined || hostOf(value) !== undefined || lazy !== undefined),

@@ -2,17 +2,11 @@
 
 import { Dim } from '../../../ir/dim.ts';
 import type { Node, Value } from '../../../ir/graph.ts';
-import { numberAttr } from '../../../ops/attrs.ts';
 import { sliceAxes } from '../../../ops/slice-axes.ts';
 import { axisOf, bordersOf, isAll, type Piece, pieceOf, sliceAttrs } from '../../analysis/pieces.ts';
 import { producerIn, soleReader } from '../../analysis/uses.ts';
+import { any, op, withOperand } from '../../engine/pattern.ts';
 import { rule } from '../../engine/rule.ts';
-
-interface Nested {
-  readonly outer: Node;
-  readonly inner: Node;
-  readonly index: number;
-}
 
 export const mergeConcats = rule({
   name: 'simplify/concats',
@@ -24,19 +18,13 @@ Exact when
   same-axis    both join along one axis
   one-reader   only the outer reads the inner, once, and it is no output
 Rounding: none.`,
-  roots: ['concat'],
-  *match(outer: Node): Generator<Nested> {
-    for (const [index, operand] of outer.operands.entries()) {
-      const inner = producerIn(operand, outer);
-      if (inner?.op.name === 'concat') yield { outer, inner, index };
-    }
-  },
+  match: withOperand('concat', 'outer', op('concat', 'inner')),
   exact: {
     'same-axis': ({ outer, inner }) => axisOf(outer) === axisOf(inner),
     'one-reader': ({ outer, inner }) => soleReader(inner.y) === outer,
   },
-  rewrite({ outer, inner, index }, g) {
-    const operands = outer.operands.flatMap((operand, i) => (i === index ? inner.operands : [operand]));
+  rewrite({ outer, inner }, g) {
+    const operands = outer.operands.flatMap((operand) => (operand === inner.y ? inner.operands : [operand]));
     g.replace(outer.y, g.node('concat', operands, { axis: axisOf(outer) }, outer));
   },
 });
@@ -59,10 +47,8 @@ Exact when
   borders      every border of the split is one of the concat
   one-reader   every part is one operand, or only the split reads the concat, which is no output (else the parts would be joined beside it)
 Rounding: none.`,
-  roots: ['split'],
-  *match(node: Node): Generator<Cut> {
-    const concat = producerIn(node.operand(0), node);
-    if (concat?.op.name !== 'concat' || node.results.length < 2) return;
+  match: op('split', 'node', op('concat', 'concat')).view(({ node, concat }): Cut | undefined => {
+    if (node.results.length < 2) return undefined;
     const axis = axisOf(concat);
     const from = bordersOf(concat.operands, axis);
     const to = bordersOf(node.results, axis);
@@ -75,8 +61,8 @@ Rounding: none.`,
       groups.push({ first: at, last: next });
       at = next;
     }
-    yield { node, concat, groups: node.results.map((_, i) => groups[i]) };
-  },
+    return { node, concat, groups: node.results.map((_, i) => groups[i]) };
+  }),
   exact: {
     'same-axis': ({ node, concat }) => axisOf(node) === axisOf(concat),
     borders: ({ groups }) => groups.every((group) => group !== undefined),
@@ -113,20 +99,17 @@ Exact when
 What else the slice cuts it cuts from the parts. Rounding: none.`,
   // Where others read the concat nothing goes but the way from the part is shorter, which ends as well.
   lowers: false,
-  roots: ['slice'],
-  *match(slice: Node): Generator<Whole> {
-    const concat = producerIn(slice.operand(0), slice);
-    if (concat?.op.name !== 'concat') return;
+  match: op('slice', 'slice', op('concat', 'concat')).view(({ slice, concat }): Whole | undefined => {
     const axis = axisOf(concat);
     const cut = sliceAxes(slice).find((one) => one.axis === axis);
-    if (!cut) return;
+    if (!cut) return undefined;
     const borders = bordersOf(concat.operands, axis);
     const end = cut.toEnd ? borders[borders.length - 1] : cut.end;
     // The last border that is the start and the first that is the end: empty operands fall out.
     const first = cut.step === 1 ? borders.lastIndexOf(cut.start) : -1;
     const last = end ? borders.findIndex((border, i) => i > first && border === end) : -1;
-    yield { slice, concat, first, last };
-  },
+    return { slice, concat, first, last };
+  }),
   exact: {
     borders: ({ concat, first, last }) => first >= 0 && last > first && last - first < concat.slots.length,
     'one-reader': ({ slice, concat, first, last }) => last === first + 1 || soleReader(concat.y) === slice,
@@ -170,38 +153,25 @@ export const sliceOfConcat = rule({
 Exact when
   inside   all that is taken along the joined axis lies in one operand; sizes and places are known, and the step goes forward
 Rounding: none.`,
-  roots: ['slice'],
   // Where others read the concat nothing goes but the way from y is shorter, which ends as well.
   lowers: false,
-  *match(slice: Node): Generator<Picked> {
-    const concat = producerIn(slice.operand(0), slice);
-    if (concat?.op.name !== 'concat') return;
-    const rank = slice.y.type.dims.length;
-    const given = numberAttr(concat.attrs, 'axis');
-    const axis = given < 0 ? given + rank : given;
+  match: op('slice', 'slice', op('concat', 'concat')).view(({ slice, concat }): Picked | undefined => {
+    const axis = axisOf(concat);
     const cut = sliceAxes(slice).find((one) => one.axis === axis);
-    if (!cut) return;
+    if (!cut) return undefined;
     const total = concat.y.type.dims[axis]?.constant;
     const [start, stop] = [cut.start.constant, cut.toEnd ? total : cut.end.constant];
     const known = start !== undefined && stop !== undefined && start >= 0 && stop >= 0 && cut.step > 0;
-    yield { slice, concat, part: known ? partOf(concat, axis, start, stop) : undefined };
-  },
+    return { slice, concat, part: known ? partOf(concat, axis, start, stop) : undefined };
+  }),
   exact: { inside: ({ part }) => part !== undefined },
   rewrite({ slice, concat, part }, g) {
     if (!part) return;
-    const rank = slice.y.type.dims.length;
-    const given = numberAttr(concat.attrs, 'axis');
-    const axis = given < 0 ? given + rank : given;
+    const axis = axisOf(concat);
     const axes = sliceAxes(slice).map((one) =>
       one.axis === axis ? { ...one, start: Dim.of(part.start - part.from), end: Dim.of(part.end - part.from) } : one,
     );
-    const attrs = {
-      starts: axes.map((a) => a.start),
-      ends: axes.map((a) => a.end),
-      axes: axes.map((a) => a.axis),
-      steps: axes.map((a) => a.step),
-    };
-    g.replace(slice.y, g.node('slice', [part.value], attrs, slice));
+    g.replace(slice.y, g.node('slice', [part.value], sliceAttrs(axes), slice));
   },
 });
 
@@ -225,8 +195,7 @@ Exact when
 Rounding: none.`,
   // Where others read the pieces nothing goes but the concat has fewer operands, which ends as well.
   lowers: false,
-  roots: ['concat'],
-  *match(concat: Node): Generator<Rejoined> {
+  match: op('concat', 'concat').each(function* ({ concat }): Generator<Rejoined> {
     const axis = axisOf(concat);
     const pieces = concat.operands.map((value) => pieceOf(value, concat, axis));
     for (let first = 0; first < pieces.length; first++) {
@@ -242,7 +211,7 @@ Rounding: none.`,
       if (last > first + 1) yield { concat, first, last, piece: { x, start, end } };
       first = last - 1;
     }
-  },
+  }),
   exact: {
     'one-reader': ({ concat, first, last, piece }) =>
       isAll(piece, axisOf(concat)) ||
@@ -280,12 +249,10 @@ Exact when
               are known
 Rounding: none. Once, at the end: rules that move slices look at them one by one.
 Source: ONNX Split-13.`,
-  roots: ['slice'],
-  *match(first: Node): Generator<Parts> {
+  match: op('slice', 'first', any('x')).view(({ first, x }): Parts | undefined => {
     const [cut, ...others] = sliceAxes(first);
-    const x = first.operand(0);
-    if (!cut || !x || others.length > 0 || x.graph !== first.graph || x.uses.size < 2 || x.uses.size > sliceLimit) return;
-    if (cut.start.constant !== 0) return;
+    if (!cut || others.length > 0 || x.graph !== first.graph || x.uses.size < 2 || x.uses.size > sliceLimit) return undefined;
+    if (cut.start.constant !== 0) return undefined;
     const at = new Map<Dim, { readonly node: Node; readonly start: Dim; readonly end: Dim }>();
     for (const { user } of x.uses) {
       if (user.op.name !== 'slice' || user.graph !== first.graph) continue;
@@ -296,8 +263,8 @@ Source: ONNX Split-13.`,
     }
     const slices = [];
     for (let next = at.get(cut.start); next; next = at.get(next.end)) slices.push(next);
-    if (slices.length > 1) yield { x, axis: cut.axis, slices };
-  },
+    return slices.length > 1 ? { x, axis: cut.axis, slices } : undefined;
+  }),
   exact: { 'all-of-it': ({ x, axis, slices }) => slices[slices.length - 1]?.end === x.type.dims[axis] },
   rewrite({ x, axis, slices }, g) {
     const sizes = slices.map(({ start, end }) => end.minus(start));

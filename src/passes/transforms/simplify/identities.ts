@@ -1,13 +1,13 @@
 /** Operators that do nothing: identities, arithmetic with neutral elements, and what changes nothing a second time. */
 
-import type { Node, Value } from '../../../ir/graph.ts';
 import { holds } from '../../../ir/operator.ts';
 import { sameType } from '../../../ir/types.ts';
 import { attrsText } from '../../analysis/attributes.ts';
-import { everyElement, isConstant } from '../../analysis/constants.ts';
-import { namesOf } from '../../engine/operators.ts';
+import { operatorsThat } from '../../analysis/operators.ts';
+import { any, either, filled, oneOf, op } from '../../engine/pattern.ts';
 import { rule } from '../../engine/rule.ts';
-import { type Chain, chainOf } from './chains.ts';
+
+const handingOn = operatorsThat('handing-on', ({ traits }) => traits.handsOn === true || typeof traits.handsOn === 'function');
 
 export const removeIdentity = rule({
   name: 'simplify/identity',
@@ -21,18 +21,10 @@ Exact when
   in-place   a transpose permutes nothing, a slice takes everything, a pad adds nothing, a concat has one operand, and a pool has window and stride 1
              and no padding: every element stays, and where it is
 Rounding: none.`,
-  roots: namesOf(({ traits }) => traits.handsOn === true || typeof traits.handsOn === 'function'),
-  *match(node: Node): Generator<Node> {
-    if (node.results.length === 1 && node.operand(0) && sameType(node.x.type, node.y.type)) yield node;
-  },
-  exact: { 'in-place': (node) => holds(node.op.traits.handsOn, node) },
-  rewrite: (node, g) => g.replace(node.y, node.x),
+  match: op(handingOn, 'node', any('x')).where(({ node }) => node.results.length === 1 && sameType(node.x.type, node.y.type)),
+  exact: { 'in-place': ({ node }) => holds(node.op.traits.handsOn, node) },
+  rewrite: ({ node, x }, g) => g.replace(node.y, x),
 });
-
-interface Neutral {
-  readonly node: Node;
-  readonly x: Value;
-}
 
 export const removeNeutral = rule({
   name: 'simplify/neutral',
@@ -44,17 +36,20 @@ Exact when
   no-widening   the constant does not broadcast x to a larger shape
 x · 0 stays: it is not 0 where x is not finite, and only a sum's term is worth the argument (fuse-shortcut/zero).
 Rounding: none; −0 + 0 is +0 in the source and −0 here, which are equal.`,
-  roots: ['add', 'sub', 'mul', 'div', 'pow'],
-  *match(node: Node): Generator<Neutral> {
-    const [a, b] = node.operands;
-    if (!a || !b) return;
-    const neutral = node.op.name === 'add' || node.op.name === 'sub' ? 0 : 1;
-    if (isConstant(b) && everyElement(b.content, neutral)) yield { node, x: a };
-    if (isConstant(a) && node.op.traits.commutative === true && everyElement(a.content, neutral)) yield { node, x: b };
-  },
+  match: oneOf(
+    either('add', 'node', any('x'), filled(0)),
+    op('sub', 'node', any('x'), filled(0)),
+    either('mul', 'node', any('x'), filled(1)),
+    op(['div', 'pow'], 'node', any('x'), filled(1)),
+  ),
   exact: { 'no-widening': ({ node, x }) => sameType(x.type, node.y.type) },
   rewrite: ({ node, x }, g) => g.replace(node.y, x),
 });
+
+const settling = operatorsThat(
+  'idempotent-or-involution',
+  ({ traits }) => traits.elementwise === true && (traits.idempotent === true || traits.involution === true),
+);
 
 export const removeRepeated = rule({
   name: 'simplify/repeated',
@@ -65,10 +60,9 @@ export const removeRepeated = rule({
 f is an elementwise operator of one operand, with the same attributes twice, whose record says \`idempotent\` (relu, abs, floor, clamp, …) or
 \`involution\` (neg, not, reciprocal: x is not 0, because 1/x is finite).
 Exact always. Rounding: none, of a reciprocal that of two divisions.`,
-  roots: namesOf(({ traits }) => traits.elementwise === true && (traits.idempotent === true || traits.involution === true)),
-  *match(outer: Node): Generator<Chain> {
-    for (const m of chainOf(outer, [outer.op.name])) if (attrsText(outer) === attrsText(m.inner)) yield m;
-  },
+  match: op(settling, 'outer', op(settling, 'inner')).where(
+    ({ outer, inner }) => outer.op.name === inner.op.name && attrsText(outer) === attrsText(inner),
+  ),
   exact: {},
   rewrite: ({ outer, inner }, g) => g.replace(outer.y, outer.op.traits.involution === true ? inner.x : inner.y),
 });

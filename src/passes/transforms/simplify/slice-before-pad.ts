@@ -1,15 +1,11 @@
 /** Cuts go before pads of other axes, so that less is written. */
-import type { Node } from '../../../ir/graph.ts';
+
 import { sameType } from '../../../ir/types.ts';
 import { numbersAttr } from '../../../ops/attrs.ts';
 import { sliceAxes } from '../../../ops/slice-axes.ts';
-import { producerIn, soleReader } from '../../analysis/uses.ts';
+import { soleReader } from '../../analysis/uses.ts';
+import { op } from '../../engine/pattern.ts';
 import { rule } from '../../engine/rule.ts';
-
-interface Cut {
-  readonly slice: Node;
-  readonly pad: Node;
-}
 
 export const sliceBeforePad = rule({
   name: 'simplify/slice-before-pad',
@@ -22,11 +18,7 @@ Exact when
   one-reader   only the slice reads the pad, which is no output
   smaller      no axis is cut to more than it has, and one to less
 Rounding: none.`,
-  roots: ['slice'],
-  *match(slice: Node): Generator<Cut> {
-    const pad = producerIn(slice.operand(0), slice);
-    if (pad?.op.name === 'pad') yield { slice, pad };
-  },
+  match: op('slice', 'slice', op('pad', 'pad')),
   exact: {
     'other-axes': ({ slice, pad }) => {
       const pads = numbersAttr(pad.attrs, 'pads');
