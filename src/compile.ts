@@ -24,6 +24,7 @@ import { parse as parseFile } from './parser/parse.ts';
 import { type Firing, optimize as optimizeGraph, type PassReport, passNames, type Target } from './passes/pipeline.ts';
 import { standardLibrary } from './stdlib/sources.ts';
 import { initial, literal } from './tensor/leaves.ts';
+import { Session } from './tensor/session.ts';
 import { version } from './version.ts';
 
 /** 0 no passes, 1 the default, 2 with forms that pay off on some runtimes only. */
@@ -126,10 +127,11 @@ function sourceOf(source: string | SourceFile, fileName: string | undefined): So
   return typeof source === 'string' ? { name: fileName ?? '<source>', text: source } : source;
 }
 
-function contentMaker(seed: number): ContentMaker {
+function contentMaker(session: Session, seed: number): ContentMaker {
   return {
-    initial: (path, dims, elem, init) => initial(path, dims, elem, init, seed),
-    literal: (tensor) => literal(tensor),
+    session,
+    initial: (path, dims, elem, init) => initial(session, path, dims, elem, init, seed),
+    literal: (tensor) => literal(session, tensor),
   };
 }
 
@@ -156,7 +158,12 @@ function frontOf({ file, diagnostics }: ReturnType<typeof parseFile>, options: C
   const module = loadModule(file, resolver(options.resolveImport), sink);
   const { graph, model, maps } = elaborate(
     module,
-    { model: options.model, defines: options.defines, content: contentMaker(options.seed ?? 0), limits: options.limits },
+    {
+      model: options.model,
+      defines: options.defines,
+      content: contentMaker(new Session(), options.seed ?? 0),
+      limits: options.limits,
+    },
     sink,
   );
   return { diagnostics: sink.list, graph, model, file, maps };

@@ -13,7 +13,8 @@ import {
 import { bug, type Diagnostic, makeDiagnostic } from '../diagnostics/diagnostic.ts';
 import type { Graph } from '../ir/graph.ts';
 import { cast } from '../tensor/arithmetic.ts';
-import { relabel } from '../tensor/stored.ts';
+import { sessionOf } from '../tensor/session.ts';
+import { adopt } from '../tensor/stored.ts';
 import { dimsOf, type Fit, fitOf, parametersOf, shapeText, type Wanted } from './fit.ts';
 import { type MapRule, type Rule, ruleOf, ruleText } from './map-rules.ts';
 import { misfit, nearestFinder, unusable } from './misfit.ts';
@@ -233,6 +234,7 @@ export function bindWeights(graph: Graph, checkpoint: Checkpoint, options: BindO
   for (const rule of idleOf(rules)) notes.push(`map "${rule}" matches no tensor`);
   const norms = [...fit.parts.values()].filter((parts) => parts.kind === 'weight norm').length;
   if (norms > 0) notes.push(`${norms} ${norms === 1 ? 'tensor' : 'tensors'} computed from weight norm, g·v/‖v‖`);
+  const session = sessionOf(graph);
   const conversions = new Map<string, number>();
   for (const name of fit.matched) {
     const entry = fit.byName.get(name);
@@ -243,8 +245,7 @@ export function bindWeights(graph: Graph, checkpoint: Checkpoint, options: BindO
         const step = `${entry.elem} → ${elem}`;
         conversions.set(step, (conversions.get(step) ?? 0) + 1);
       }
-      relabel(entry.expr, name);
-      value.graph.setContent(value, cast(entry.expr, elem));
+      value.graph.setContent(value, cast(adopt(session, entry.expr, name), elem));
     }
   }
   for (const [step, count] of conversions)

@@ -7,11 +7,12 @@ import { fail } from '../diagnostics/diagnostic.ts';
 import { type ByteSource, readSpan } from '../io/bytes.ts';
 import { isTar, openTar } from '../io/tar.ts';
 import { openZip } from '../io/zip.ts';
-import { isNpy, openNpy, openNpz } from './formats/numpy.ts';
-import { isOnnx, openOnnx } from './formats/onnx.ts';
-import { isSafetensors, openSafetensors } from './formats/safetensors.ts';
-import { isLegacyTorch, isTarTorch, openLegacyTorch, openTarTorch, openTorchZip } from './formats/torch.ts';
-import type { Checkpoint } from './nested.ts';
+import { Session } from '../tensor/session.ts';
+import { isNpy, readNpy, readNpz } from './formats/numpy.ts';
+import { isOnnx, readOnnx } from './formats/onnx.ts';
+import { isSafetensors, readSafetensors } from './formats/safetensors.ts';
+import { isLegacyTorch, isTarTorch, readLegacyTorch, readTarTorch, readTorchZip } from './formats/torch.ts';
+import { type Checkpoint, checkpointOf, type Nested } from './nested.ts';
 import { isIndex, openIndex } from './shards.ts';
 
 export type { Checkpoint, TensorDict, TensorEntry } from './nested.ts';
@@ -23,10 +24,11 @@ export type { Checkpoint, TensorDict, TensorEntry } from './nested.ts';
  * `sibling`.
  */
 export async function openCheckpoint(source: ByteSource): Promise<Checkpoint> {
-  return open(source, true);
+  return open(source, new Session(), true);
 }
 
-async function open(source: ByteSource, mayBeIndex: boolean): Promise<Checkpoint> {
+async function open(source: ByteSource, session: Session, mayBeIndex: boolean): Promise<Checkpoint> {
+  const made = (format: string, root: Nested): Promise<Checkpoint> => checkpointOf(format, source.name, root, session);
   const refuse = (found: string): never => fail(unknownCheckpoint, { with: { file: source.name, found } });
   const head = await readSpan(source, 0, Math.min(source.size, 512), 'the first bytes');
   const starts = (...bytes: readonly number[]): boolean => bytes.every((byte, i) => head[i] === byte);
@@ -35,19 +37,22 @@ async function open(source: ByteSource, mayBeIndex: boolean): Promise<Checkpoint
     const entries = await openZip(source);
     const names = [...entries.keys()];
     const pickle = names.find((name) => name === 'data.pkl' || /^[^/]+\/data\.pkl$/.test(name));
-    if (pickle !== undefined) return openTorchZip(source, entries, pickle);
-    if (names.some((name) => name.endsWith('.npy'))) return openNpz(source, entries);
+    if (pickle !== undefined) return made('PyTorch', await readTorchZip(source, entries, pickle));
+    if (names.some((name) => name.endsWith('.npy'))) return made('npz', await readNpz(source, entries));
     return refuse('a zip archive without data.pkl and without .npy entries');
   }
-  if (isLegacyTorch(head)) return openLegacyTorch(source);
-  if (isNpy(head)) return openNpy(source);
-  if (isSafetensors(head)) return openSafetensors(source);
+  if (isLegacyTorch(head)) return made('PyTorch legacy', await readLegacyTorch(source));
+  if (isNpy(head)) return made('npy', await readNpy(source));
+  if (isSafetensors(head)) return made('safetensors', await readSafetensors(source));
   if (isTar(head)) {
     const entries = await openTar(source);
-    return isTarTorch(entries) ? openTarTorch(source, entries) : refuse('a tar archive that torch.save has not written');
+    return isTarTorch(entries)
+      ? made('PyTorch tar', await readTarTorch(source, entries))
+      : refuse('a tar archive that torch.save has not written');
   }
-  if (isOnnx(head)) return openOnnx(source);
-  if (isIndex(head)) return mayBeIndex ? openIndex(source, (shard) => open(shard, false)) : refuse('JSON in place of a shard');
+  if (isOnnx(head)) return made('ONNX', await readOnnx(source));
+  if (isIndex(head))
+    return mayBeIndex ? openIndex(source, (shard) => open(shard, session, false)) : refuse('JSON in place of a shard');
   if (starts(0x89, 0x48, 0x44, 0x46)) return refuse('an HDF5 file (Keras)');
   if (starts(0x80) && (head[1] ?? 9) <= 5) return refuse('a pickle that torch.save has not written');
   if (starts(0x1f, 0x8b)) return refuse('a gzip file');

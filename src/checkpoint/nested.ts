@@ -1,9 +1,11 @@
 /** What every reader ends with: named tensors in nested dicts, and the checkpoint made of them. */
+
 import { Budget, costOf, structureBudget } from '../diagnostics/budget.ts';
 import { damagedFile, duplicateTensor } from '../diagnostics/catalogue/weights.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import type { ElemType } from '../ir/types.ts';
 import type { WeightExpr } from '../tensor/expr.ts';
+import type { Session } from '../tensor/session.ts';
 import { type StoredSpan, storedTensor } from '../tensor/stored.ts';
 
 export interface TensorEntry {
@@ -52,8 +54,9 @@ export type Nested =
 /** Dicts deeper than this are reachable through the names of an outer one only, so that listing them stays linear. */
 const dictDepth = 6;
 
-export async function checkpointOf(format: string, name: string, root: Nested): Promise<Checkpoint> {
-  if (root.kind !== 'dict') return checkpointOf(format, name, { kind: 'dict', children: [{ name: 'tensor', value: root }] });
+export async function checkpointOf(format: string, name: string, root: Nested, session: Session): Promise<Checkpoint> {
+  if (root.kind !== 'dict')
+    return checkpointOf(format, name, { kind: 'dict', children: [{ name: 'tensor', value: root }] }, session);
   type Open = { readonly tensors: Map<string, TensorEntry>; readonly foreign: Map<string, ForeignTensor> };
   const dicts: ({ readonly key: string } & Open)[] = [];
   const budget = new Budget(structureBudget(Number.MAX_SAFE_INTEGER), ({ limit }) =>
@@ -89,7 +92,7 @@ export async function checkpointOf(format: string, name: string, root: Nested): 
     }
     if (value.kind === 'tensor') {
       const innermost = path[path.length - 1] ?? '';
-      const expr = await storedTensor({ ...value.span, name: innermost });
+      const expr = await storedTensor(session, { ...value.span, name: innermost });
       for (const { at, tensors, foreign } of open) {
         const full = path.slice(at).join('.');
         named(full);

@@ -15,6 +15,7 @@ import type { BlockTarget, BodyTarget, LayerTarget, ShortcutTarget } from './val
 
 /** Makes the contents of constants; `src/tensor` implements it. */
 export interface ContentMaker {
+  readonly session: object;
   initial(path: string, dims: readonly number[], elem: ElemType, init: InitSpec): Content;
   literal(tensor: HostTensor): Content;
 }
@@ -119,6 +120,7 @@ export class Context {
   constructor(name: string, module: Module, sink: Sink, content: ContentMaker, limits: Limits, handlers: Handlers) {
     this.#handlers = handlers;
     this.graph = new Graph(name);
+    this.graph.session = content.session;
     this.module = module;
     this.sink = sink;
     this.content = content;

@@ -41,7 +41,7 @@ import { evaluateConstant, refusalOf } from '../ops/evaluate.ts';
 import { foreignOperator } from '../ops/foreign.ts';
 import type { WeightExpr } from '../tensor/expr.ts';
 import { literal } from '../tensor/leaves.ts';
-import { relabel } from '../tensor/stored.ts';
+import { nameOnce } from '../tensor/stored.ts';
 import { ConstantNumbers, evaluationOf, isWorthKnowing, rounded } from './ahead.ts';
 import { type LiftBuilder, NotLifted } from './lift.ts';
 import { lifts } from './lifts/table.ts';
@@ -159,6 +159,7 @@ class Importer {
     this.pins = pins;
     this.#declared = readDeclarations(new Map(file.metadata));
     this.graph = new Graph(file.graph.name);
+    this.graph.session = file.session;
     this.opset = file.opsets.get('') ?? 1;
     this.#notes = [...file.notes];
   }
@@ -541,7 +542,7 @@ class Importer {
     switch (tensor.kind) {
       case 'tensor':
         // Tensors of attributes have no name of their own.
-        if (tensor.name === '') relabel(tensor.expr, name);
+        if (tensor.name === '') nameOnce(tensor.expr, name);
         return this.#stored(scope, tensor.expr, name);
       case 'other': {
         const { dataType, dims, raw } = tensor;
@@ -594,9 +595,19 @@ class Importer {
     const [attribute, ...more] = node.attributes;
     if (!attribute || more.length > 0 || node.inputs.length > 0) return undefined;
     const numbers = (elem: ElemType, dims: readonly number[], list: readonly number[]): Value =>
-      scope.graph.constant(literal({ elem, dims, data: Float64Array.from(list) }), 'constant', this.#constantName(name));
+      scope.graph.constant(
+        literal(this.#file.session, { elem, dims, data: Float64Array.from(list) }),
+        'constant',
+        this.#constantName(name),
+      );
     const integers = (dims: readonly number[], list: readonly bigint[]): Value =>
-      this.#saturate(scope.graph.constant(literal(tensorOfIntegers('i64', dims, list)), 'constant', this.#constantName(name)));
+      this.#saturate(
+        scope.graph.constant(
+          literal(this.#file.session, tensorOfIntegers('i64', dims, list)),
+          'constant',
+          this.#constantName(name),
+        ),
+      );
     switch (attribute.kind) {
       case 'tensor':
         return attribute.value.kind === 'proto' ? undefined : this.#constant(scope, attribute.value, name);
@@ -895,7 +906,11 @@ class Importer {
   }
 
   computed(scope: Scope, tensor: HostTensor, name: string): Value {
-    const value = scope.graph.constant(literal(tensor), 'constant', name === '' ? undefined : this.#constantName(name));
+    const value = scope.graph.constant(
+      literal(this.#file.session, tensor),
+      'constant',
+      name === '' ? undefined : this.#constantName(name),
+    );
     this.known.markComputed(value);
     return value;
   }

@@ -12,6 +12,7 @@ export function cloneGraph(graph: Graph): Graph {
   const graphs = new Map<Graph, Graph>();
   const root = new Graph(graph.name, graph.outer);
   root.claimAllOf(graph);
+  if (graph.session) root.session = graph.session;
 
   const copyOf = (value: Value): Value => {
     const known = values.get(value);

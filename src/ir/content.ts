@@ -7,6 +7,8 @@ import type { ElemType, WideIntegers } from './types.ts';
 export interface Content {
   /** Dense number in order of creation; equal contents have equal ids. */
   readonly id: number;
+  /** Who keeps equal contents one object; all contents of a graph have the same. */
+  readonly session: object;
   readonly elem: ElemType;
   readonly dims: readonly number[];
   /** The text form, as the graph's text form prints it: `conv1.weight[16, 3, 3, 3]`, `mul(…)`. */

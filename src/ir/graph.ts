@@ -215,6 +215,7 @@ export class Graph {
   readonly defaults = new Map<Value, Content>();
   /** Fields of the imported GraphProto that nothing here knows, encoded with their tags; they are written back. */
   rest: Uint8Array | undefined;
+  #session: object | undefined;
   #nextValue = 0;
   #nextNode = 0;
   #nextRegion = 0;
@@ -248,7 +249,19 @@ export class Graph {
     return value;
   }
 
+  /** Whom the contents of this graph and its sub-graphs belong to: the first one's session, if nobody said so before. */
+  get session(): object | undefined {
+    return this.root.#session;
+  }
+
+  set session(session: object) {
+    const { root } = this;
+    if (root.#session !== undefined && root.#session !== session) bug('a content of another session than the graph');
+    root.#session = session;
+  }
+
   constant(content: Content, role: ConstantRole = 'constant', name?: string): Value {
+    this.session = content.session;
     const type = { elem: content.elem, dims: content.dims.map((d) => Dim.of(d)) };
     return new Value(this, this.#nextValue++, { kind: 'constant', role, content }, type, name);
   }
@@ -256,6 +269,7 @@ export class Graph {
   /** Gives a parameter its content, after the checkpoint is opened; type and shape stay. */
   setContent(value: Value, content: Content): void {
     if (value.def.kind !== 'constant') bug('only constants have content');
+    this.session = content.session;
     value.def.content = content;
   }
 

@@ -2,6 +2,7 @@
  * Attributes that the importer makes, as AttributeProto messages beside their values, and renames of attributes that lie in a file. Source:
  * onnx/onnx, onnx.proto (AttributeProto, TensorProto).
  */
+
 import { unreachable } from '../diagnostics/diagnostic.ts';
 import { memorySource } from '../io/bytes.ts';
 import { elemFacts } from '../ir/elem.ts';
@@ -10,6 +11,7 @@ import { roundTo } from '../ir/round.ts';
 import { type ElemType, elemBytes, type HostTensor } from '../ir/types.ts';
 import { literal } from '../tensor/leaves.ts';
 import { encode } from '../tensor/round.ts';
+import type { Session } from '../tensor/session.ts';
 import type { FileAttribute, FileNode } from './model.ts';
 import { AttributeProto, type AttributeType, attributeTypes, TensorProto } from './proto.ts';
 import { WireWriter } from './wire.ts';
@@ -68,7 +70,7 @@ export function stringsAttribute(name: string, values: readonly string[]): FileA
 }
 
 /** A small tensor in memory; its numbers are rounded to its element type. */
-export function tensorAttribute(name: string, of: HostTensor): FileAttribute {
+export function tensorAttribute(session: Session, name: string, of: HostTensor): FileAttribute {
   const tensor = { ...of, data: of.data.slice() };
   roundTo(tensor.elem, tensor.data);
   const raw = new Uint8Array(tensor.data.length * elemBytes[tensor.elem]);
@@ -82,7 +84,7 @@ export function tensorAttribute(name: string, of: HostTensor): FileAttribute {
   return {
     name,
     kind: 'tensor',
-    value: { kind: 'tensor', name: '', expr: literal(tensor) },
+    value: { kind: 'tensor', name: '', expr: literal(session, tensor) },
     bytes: proto(name, 'tensor', content),
   };
 }
@@ -160,6 +162,18 @@ export function madeNode(
 }
 
 /** A Constant node of these numbers. */
-export function constantNode(output: string, elem: ElemType, dims: readonly number[], data: readonly number[]): FileNode {
-  return madeNode('Constant', output, [], [output], [tensorAttribute('value', { elem, dims, data: Float64Array.from(data) })]);
+export function constantNode(
+  session: Session,
+  output: string,
+  elem: ElemType,
+  dims: readonly number[],
+  data: readonly number[],
+): FileNode {
+  return madeNode(
+    'Constant',
+    output,
+    [],
+    [output],
+    [tensorAttribute(session, 'value', { elem, dims, data: Float64Array.from(data) })],
+  );
 }

@@ -3,9 +3,11 @@
  * spans that are read when somebody needs them. Field names follow onnx.proto (onnx/onnx). `read.ts` makes it, `functions.ts` and `upgrade.ts`
  * change it, `import.ts` makes a graph of it.
  */
+
 import type { LazyBytes } from '../ir/foreign.ts';
 import type { ElemType } from '../ir/types.ts';
 import type { WeightExpr } from '../tensor/expr.ts';
+import type { Session } from '../tensor/session.ts';
 
 /** A dimension: known, named, or nothing said. */
 export type FileDim = number | string | undefined;
@@ -103,6 +105,8 @@ export interface FileFunction {
 export interface OnnxFile {
   /** As messages name it. */
   readonly file: string;
+  /** Whom the tensors belong to. */
+  readonly session: Session;
   readonly irVersion: number;
   /** By domain; '' is ONNX's own. */
   readonly opsets: ReadonlyMap<string, number>;

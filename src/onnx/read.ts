@@ -13,6 +13,7 @@ import { type ByteSource, joined, memorySource, utf8 } from '../io/bytes.ts';
 import type { LazyBytes } from '../ir/foreign.ts';
 import { maxOpset, minOpset, oldestOpset } from '../ir/opset.ts';
 import { type ElemType, elemBytes, elementCount } from '../ir/types.ts';
+import { Session } from '../tensor/session.ts';
 import { type StoredSpan, storedTensor } from '../tensor/stored.ts';
 import type { FileAttribute, FileFunction, FileGraph, FileNode, FileTensor, FileType, FileValue, OnnxFile } from './model.ts';
 import {
@@ -69,6 +70,7 @@ const domainOf = (text: string): string => (text === 'ai.onnx' ? '' : text);
 class Reader {
   readonly file: string;
   readonly source: ByteSource;
+  readonly session: Session;
   readonly pages: Pages;
   readonly notes: string[] = [];
   readonly #budget: Budget;
@@ -78,8 +80,9 @@ class Reader {
   /** Short attributes without graphs and tensors by their bytes' hash: the same kernels, strides and axes stand in most nodes. */
   readonly #attributes = new Map<number, { readonly bytes: Uint8Array; readonly attribute: FileAttribute }>();
 
-  constructor(source: ByteSource) {
+  constructor(source: ByteSource, session: Session) {
     this.source = source;
+    this.session = session;
     this.file = source.name;
     this.pages = new Pages(source);
     this.#budget = new Budget(structureBudget(source.size), ({ limit }) =>
@@ -191,9 +194,9 @@ class Reader {
   async #tensorOf(start: number, end: number, fields: TensorFields): Promise<FileTensor> {
     const place = await placeOf(this.source, start, end, fields);
     const { name } = fields;
-    if (place.kind === 'tensor') return { kind: 'tensor', name, expr: await storedTensor(place.span) };
+    if (place.kind === 'tensor') return { kind: 'tensor', name, expr: await storedTensor(this.session, place.span) };
     if (place.kind === 'other')
-      return { kind: 'other', name, dataType: fields.type, dims: fields.dims, raw: await storedTensor(place.span) };
+      return { kind: 'other', name, dataType: fields.type, dims: fields.dims, raw: await storedTensor(this.session, place.span) };
     const text = `${place.typeName.toLowerCase()}[${fields.dims.join(', ')}]`;
     return { kind: 'proto', name, text, bytes: this.#span(start, end) };
   }
@@ -251,7 +254,7 @@ class Reader {
       if (dims.some((d) => !Number.isSafeInteger(d)) || !(bytes <= denseLimit))
         return wrong(`shape [${dims.join(', ')}]`, `at most ${denseLimit} bytes when dense`);
       const source = denseSource(numbers.span, places.span, linear ? undefined : dims, elementCount(dims), elem, wrong);
-      made = { kind: 'tensor', name, expr: await storedTensor({ source, offset: 0, elem, dims, name }) };
+      made = { kind: 'tensor', name, expr: await storedTensor(this.session, { source, offset: 0, elem, dims, name }) };
     };
     return made ?? bug('a sparse tensor that was not placed');
   }
@@ -543,7 +546,7 @@ class Reader {
     const whole = joined(bytes);
     const { source } = this;
     const sibling = source.sibling?.bind(source);
-    const reader = new Reader({ ...memorySource(this.file, whole), ...(sibling && { sibling }) });
+    const reader = new Reader({ ...memorySource(this.file, whole), ...(sibling && { sibling }) }, this.session);
     return { reader, field: { ...first, start: 0, end: whole.length } };
   }
 
@@ -746,6 +749,7 @@ class Reader {
     } else if (opset < oldestOpset || opset > maxOpset) refuse(`opset ${opset}`);
     return {
       file,
+      session: this.session,
       irVersion,
       opsets,
       producerName,
@@ -839,9 +843,9 @@ function denseSource(
  * RES0652 past a limit, RES0658 for sparse tensors that do not fit, RES0501, RES0509, RES0512 and RES0513 for tensors that lie outside of
  * their file.
  */
-export async function readOnnxFile(source: ByteSource): Promise<OnnxFile> {
+export async function readOnnxFile(source: ByteSource, session = new Session()): Promise<OnnxFile> {
   try {
-    return await finish(new Reader(source).model());
+    return await finish(new Reader(source, session).model());
   } catch (error) {
     if (error instanceof LongerThan)
       return fail(importLimit, { with: { file: source.name, found: error.message, expected: `at most ${error.limit} bytes` } });

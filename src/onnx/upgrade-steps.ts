@@ -3,6 +3,7 @@
  * every input. Source: ONNX's docs/Changelog.md and onnx/version_converter; each step names its version.
  */
 
+import type { Session } from '../tensor/session.ts';
 import { constantNode, intAttribute, intsAttribute, madeNode, stringAttribute } from './encode.ts';
 import type { Facts } from './facts.ts';
 import type { FileAttribute, FileGraph, FileNode } from './model.ts';
@@ -20,6 +21,7 @@ function without(node: FileNode, ...names: readonly string[]): readonly FileAttr
 
 /** What a step may ask of the upgrade that runs it. */
 export interface Upgrading {
+  readonly session: Session;
   readonly facts: Facts;
   /** Throws RES0657. */
   refuse(node: FileNode, found: string, expected: string): never;
@@ -87,7 +89,10 @@ function floatInput(
 ): { readonly made: FileNode[]; readonly name: string } {
   if (attribute?.kind !== 'float') return { made: [], name: '' };
   const output = up.facts.fresh(`${node.outputs[0] ?? node.name}_${attribute.name}`);
-  return { made: [constantNode(output, up.facts.elem(node.inputs[0] ?? '') ?? 'f32', [], [attribute.value])], name: output };
+  return {
+    made: [constantNode(up.session, output, up.facts.elem(node.inputs[0] ?? '') ?? 'f32', [], [attribute.value])],
+    name: output,
+  };
 }
 
 function trimmed(names: readonly string[]): readonly string[] {
@@ -434,7 +439,7 @@ export const steps: Readonly<Record<string, readonly Step[]>> = {
         if (scales?.kind !== 'floats') return up.refuse(node, 'no scales', 'the attribute scales');
         const output = up.facts.fresh(`${node.outputs[0] ?? node.name}_scales`);
         return {
-          before: [constantNode(output, 'f32', [scales.value.length], scales.value)],
+          before: [constantNode(up.session, output, 'f32', [scales.value.length], scales.value)],
           node: { ...node, inputs: [node.inputs[0] ?? '', output], attributes: without(node, 'scales') },
         };
       },

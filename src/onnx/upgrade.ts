@@ -6,6 +6,7 @@
 import { cannotUpgrade, trainingForm } from '../diagnostics/catalogue/import.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { minOpset } from '../ir/opset.ts';
+import type { Session } from '../tensor/session.ts';
 import { constantNode } from './encode.ts';
 import { Facts } from './facts.ts';
 import type { FileAttribute, FileGraph, FileNode, OnnxFile } from './model.ts';
@@ -17,11 +18,13 @@ export class Upgrader implements Upgrading {
   readonly facts: Facts;
   readonly #file: OnnxFile;
   readonly #to: number;
+  readonly session: Session;
   #from = 0;
   /** Names of what is made of weights alone, in this graph and around it. */
   #fixed = new Set<string>();
   /** `fresh` makes free names where others than this file's are in use. */
   constructor(file: OnnxFile, to: number, fresh?: (base: string) => string) {
+    this.session = file.session;
     this.#file = file;
     this.#to = to;
     this.facts = new Facts(file, fresh);
@@ -50,7 +53,7 @@ export class Upgrader implements Upgrading {
     const output = this.facts.fresh(base);
     const most = Number.MAX_SAFE_INTEGER;
     const data = values.map((v) => Math.max(-most, Math.min(most, Number(v))));
-    return { node: constantNode(output, 'i64', scalar ? [] : [data.length], data), output };
+    return { node: constantNode(this.session, output, 'i64', scalar ? [] : [data.length], data), output };
   }
 
   /** The node, whose sub-graphs are done, at the wanted opset: one or more nodes in order. */

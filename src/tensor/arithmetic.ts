@@ -1,4 +1,5 @@
 /** Arithmetic, element by element: two operands with NumPy broadcasting, one operand, and casts to another element type. */
+import { at } from '../diagnostics/at.ts';
 import { bug, unreachable } from '../diagnostics/diagnostic.ts';
 import { isLossless } from '../ir/elem.ts';
 import { CheckFailure } from '../ir/operator.ts';
@@ -6,10 +7,11 @@ import { roundTo } from '../ir/round.ts';
 import { type ElemType, elementCount, isFloat } from '../ir/types.ts';
 import { holdsExactly, isWideElem } from '../ir/wide.ts';
 import { Barrier, operandOf } from './barrier.ts';
-import { Expr, intern, own, type WeightExpr } from './expr.ts';
-import { type Held, withHeld } from './held.ts';
+import { Expr, own, type WeightExpr } from './expr.ts';
+import { withHeld } from './held.ts';
 import { Full, full, uniformOf } from './leaves.ts';
-import { after, borrow, chunked, giveBack, type Pending } from './pieces.ts';
+import { after, chunked, type Held, type Pending } from './pieces.ts';
+import type { Session } from './session.ts';
 import { scaleFloats } from './simd.ts';
 import { gather, rowMajor, sameDims, type Walk, walkOf } from './walk.ts';
 
@@ -83,10 +85,10 @@ function fillSpread(x: Expr, spread: Spread, start: number, out: Float64Array, l
     case 'same':
       return x.fill(start, out);
     case 'scalar': {
-      const one = borrow(1);
+      const one = x.session.borrow(1);
       return after(x.fill(0, one), () => {
         out.fill(one[0] ?? 0);
-        giveBack(one);
+        x.session.giveBack(one);
       });
     }
     case 'walk':
@@ -103,12 +105,15 @@ class Binary extends Expr {
   readonly #spreadA: Spread;
   readonly #spreadB: Spread;
   constructor(op: BinaryName, a: Expr, b: Expr, dims: readonly number[]) {
-    super(op, a.elem, dims, [a, b], { identity: '' });
+    super(a.session, op, a.elem, dims, [a, b], { identity: '' });
     this.op = op;
     this.#a = a;
     this.#b = b;
     this.#spreadA = spreadOf(a, dims);
     this.#spreadB = spreadOf(b, dims);
+  }
+  override copyIn(_session: Session, args: readonly WeightExpr[]): WeightExpr {
+    return binary(this.op, at(args, 0), at(args, 1));
   }
   protected override write(): string {
     return `${this.op}(${this.#a.text()}, ${this.#b.text()})`;
@@ -128,16 +133,16 @@ class Binary extends Expr {
   }
   #scale(start: number, out: Float32Array): Pending {
     return chunked(out.length, (from, to) => {
-      const b = borrow(to - from);
+      const b = this.session.borrow(to - from);
       return after(fillSpread(this.#b, this.#spreadB, start + from, b, start + to === this.count), () => {
         for (let i = from; i < to; i++) out[i] = (out[i] ?? 0) * (b[i - from] ?? 0);
-        giveBack(b);
+        this.session.giveBack(b);
       });
     });
   }
   protected override compute(start: number, out: Float64Array): Pending {
     const last = start + out.length === this.count;
-    const b = borrow(out.length);
+    const b = this.session.borrow(out.length);
     return after(fillSpread(this.#a, this.#spreadA, start, out, last), () =>
       after(fillSpread(this.#b, this.#spreadB, start, b, last), () => {
         const n = out.length;
@@ -157,7 +162,7 @@ class Binary extends Expr {
           default:
             unreachable(this.op);
         }
-        giveBack(b);
+        this.session.giveBack(b);
         if (isWideElem(this.elem) && !out.every(holdsExactly))
           throw new CheckFailure('integers', `${this.op} beyond 2^53`, 'integers within 2^53');
       }),
@@ -172,7 +177,7 @@ function binary(op: BinaryName, left: WeightExpr, right: WeightExpr): WeightExpr
   const dims = broadcast(a.dims, b.dims);
   const x = uniformOf(a);
   const y = uniformOf(b);
-  if (x !== undefined && y !== undefined) return full(a.elem, dims, apply(op, x, y, a.elem));
+  if (x !== undefined && y !== undefined) return full(a.session, a.elem, dims, apply(op, x, y, a.elem));
   // A neutral operand goes where the other already has the result's shape; x·0 stays, because it is not 0 for every x.
   if (y !== undefined && sameDims(a.dims, dims)) {
     if (y === 0 && (op === 'add' || op === 'sub')) return a;
@@ -186,7 +191,7 @@ function binary(op: BinaryName, left: WeightExpr, right: WeightExpr): WeightExpr
     if (x === -1 && op === 'mul') return neg(b);
     if (x === 1 && op === 'div' && isFloat(a.elem)) return reciprocal(b);
   }
-  return intern(
+  return a.session.intern(
     `${op}|${a.id}|${b.id}`,
     (found) => found instanceof Binary,
     () => new Binary(op, operandOf(a), operandOf(b), dims),
@@ -213,9 +218,12 @@ class Unary extends Expr {
   readonly op: UnaryName;
   readonly x: Expr;
   constructor(op: UnaryName, x: Expr) {
-    super(op, x.elem, x.dims, [x], { exact32: op === 'neg' && x.exact32, identity: '' });
+    super(x.session, op, x.elem, x.dims, [x], { exact32: op === 'neg' && x.exact32, identity: '' });
     this.op = op;
     this.x = x;
+  }
+  override copyIn(_session: Session, args: readonly WeightExpr[]): WeightExpr {
+    return unary(this.op, at(args, 0));
   }
   protected override write(): string {
     return `${this.op}(${this.x.text()})`;
@@ -231,9 +239,9 @@ function unary(op: UnaryName, operand: WeightExpr): WeightExpr {
   const x = own(operand);
   if (op !== 'neg' && !isFloat(x.elem)) bug(`${op} of a weight of type ${x.elem}`);
   const value = uniformOf(x);
-  if (value !== undefined) return full(x.elem, x.dims, unaryFunctions[op](value));
+  if (value !== undefined) return full(x.session, x.elem, x.dims, unaryFunctions[op](value));
   if (op === 'neg' && x instanceof Unary && x.op === 'neg') return x.x;
-  return intern(
+  return x.session.intern(
     `${op}|${x.id}`,
     (found) => found instanceof Unary,
     () => new Unary(op, operandOf(x)),
@@ -246,8 +254,11 @@ export const reciprocal = (x: WeightExpr): WeightExpr => unary('reciprocal', x);
 class Cast extends Expr {
   readonly x: Expr;
   constructor(x: Expr, elem: ElemType) {
-    super('cast', elem, x.dims, [x], { exact32: isLossless(elem, 'f32') || x.exact32, identity: '' });
+    super(x.session, 'cast', elem, x.dims, [x], { exact32: isLossless(elem, 'f32') || x.exact32, identity: '' });
     this.x = x;
+  }
+  override copyIn(_session: Session, args: readonly WeightExpr[]): WeightExpr {
+    return cast(at(args, 0), this.elem);
   }
   protected override write(): string {
     return `cast(${this.x.text()}, ${this.elem})`;
@@ -268,9 +279,9 @@ export function cast(operand: WeightExpr, elem: ElemType): WeightExpr {
   if (x instanceof Full) {
     const one = Float64Array.of(x.value);
     roundTo(elem, one);
-    return full(elem, x.dims, one[0] ?? 0);
+    return full(x.session, elem, x.dims, one[0] ?? 0);
   }
-  return intern(
+  return x.session.intern(
     `cast|${x.id}|${elem}`,
     (found) => found instanceof Cast,
     () => new Cast(operandOf(x), elem),

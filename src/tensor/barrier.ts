@@ -1,8 +1,10 @@
 /** Expressions of any depth, though filling one recurses into its operands. */
+import { at } from '../diagnostics/at.ts';
 import { bug } from '../diagnostics/diagnostic.ts';
-import { Expr, intern, own, residentLimit, type WeightExpr } from './expr.ts';
-import { type Held, held, hold } from './held.ts';
-import { after, type Pending } from './pieces.ts';
+import { Expr, own, residentLimit, type WeightExpr } from './expr.ts';
+import { hold } from './held.ts';
+import { after, type Held, type Pending } from './pieces.ts';
+import type { Session } from './session.ts';
 
 const depthLimit = 200;
 
@@ -14,13 +16,19 @@ export class Barrier extends Expr {
   readonly inner: Expr;
   data: Held | undefined;
   constructor(inner: Expr) {
-    super('barrier', inner.elem, inner.dims, [], {
+    super(inner.session, 'barrier', inner.elem, inner.dims, [], {
       sync: inner.sync,
       exact32: inner.exact32,
       size: inner.size,
       identity: inner.hash,
     });
     this.inner = inner;
+  }
+  override get below(): readonly Expr[] {
+    return [this.inner];
+  }
+  override copyIn(_session: Session, args: readonly WeightExpr[]): WeightExpr {
+    return at(args, 0);
   }
   protected override write(): string {
     return this.inner.text();
@@ -53,8 +61,8 @@ export class Barrier extends Expr {
         const barrier = order[i];
         const data = barrier && hold(barrier.inner);
         if (data instanceof Promise) {
-          return data.then((held) => {
-            if (barrier) barrier.data = held;
+          return data.then((whole) => {
+            if (barrier) barrier.data = whole;
             return run(i + 1);
           });
         }
@@ -64,7 +72,7 @@ export class Barrier extends Expr {
     };
     return after(run(0), () => {
       for (const barrier of order) {
-        held.delete(barrier.inner);
+        this.session.held.delete(barrier.inner);
         if (barrier !== this && barrier.count > residentLimit) barrier.data = undefined;
       }
     });
@@ -74,7 +82,7 @@ export class Barrier extends Expr {
 export function operandOf(x: WeightExpr): Expr {
   const expr = own(x);
   if (expr.depth < depthLimit) return expr;
-  return intern(
+  return expr.session.intern(
     `barrier|${expr.id}`,
     (found): found is Barrier => found instanceof Barrier && found.inner === expr,
     () => new Barrier(expr),

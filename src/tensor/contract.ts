@@ -1,21 +1,26 @@
 /** Operations that add up elements: matrix products and sums over axes. */
+import { at } from '../diagnostics/at.ts';
 import { bug } from '../diagnostics/diagnostic.ts';
 import { listText } from '../ir/content-text.ts';
 import { operandOf } from './barrier.ts';
-import { Expr, intern, own, type WeightExpr } from './expr.ts';
+import { Expr, own, type WeightExpr } from './expr.ts';
 import { withHeld } from './held.ts';
 import { full } from './leaves.ts';
 import { reshape } from './movement.ts';
-import { after, borrow, chunked, giveBack, type Pending } from './pieces.ts';
+import { after, chunked, type Pending } from './pieces.ts';
+import type { Session } from './session.ts';
 import { placeOf, rowMajor, walkOf } from './walk.ts';
 
 class Matmul extends Expr {
   readonly #a: Expr;
   readonly #b: Expr;
   constructor(a: Expr, b: Expr) {
-    super('matmul', a.elem, [a.dims[0] ?? 0, b.dims[1] ?? 0], [a, b], { identity: '' });
+    super(a.session, 'matmul', a.elem, [a.dims[0] ?? 0, b.dims[1] ?? 0], [a, b], { identity: '' });
     this.#a = a;
     this.#b = b;
+  }
+  override copyIn(_session: Session, args: readonly WeightExpr[]): WeightExpr {
+    return matmul(at(args, 0), at(args, 1));
   }
   protected override write(): string {
     return `matmul(${this.#a.text()}, ${this.#b.text()})`;
@@ -27,7 +32,7 @@ class Matmul extends Expr {
     const lastRow = Math.floor((start + out.length - 1) / columns);
     return withHeld(this.#b, start + out.length === this.count, (b) => {
       out.fill(0);
-      const row = borrow(inner);
+      const row = this.session.borrow(inner);
       const run = (from: number): Pending => {
         for (let r = from; r <= lastRow; r++) {
           const pending = after(this.#a.fill(r * inner, row), () => {
@@ -44,7 +49,7 @@ class Matmul extends Expr {
           });
           if (pending instanceof Promise) return pending.then(() => run(r + 1));
         }
-        giveBack(row);
+        this.session.giveBack(row);
         return undefined;
       };
       return run(firstRow);
@@ -59,8 +64,8 @@ export function matmul(left: WeightExpr, right: WeightExpr): WeightExpr {
   if (a.dims.length !== 2 || b.dims.length !== 2 || a.dims[1] !== b.dims[0] || a.elem !== b.elem) {
     bug(`matmul of ${a.elem}[${a.dims.join(', ')}] and ${b.elem}[${b.dims.join(', ')}]`);
   }
-  if (a.dims[1] === 0) return full(a.elem, [a.dims[0] ?? 0, b.dims[1] ?? 0], 0);
-  return intern(
+  if (a.dims[1] === 0) return full(a.session, a.elem, [a.dims[0] ?? 0, b.dims[1] ?? 0], 0);
+  return a.session.intern(
     `matmul|${a.id}|${b.id}`,
     (found) => found instanceof Matmul,
     () => new Matmul(operandOf(a), operandOf(b)),
@@ -74,10 +79,13 @@ class ReduceSum extends Expr {
   /** Sums are kept until the reader has passed their end, because each needs elements from all over x. */
   #sums: Float64Array | undefined;
   constructor(x: Expr, axes: readonly number[], keepdims: boolean, dims: readonly number[]) {
-    super('reduce_sum', x.elem, dims, [x], { identity: axes.join() });
+    super(x.session, 'reduce_sum', x.elem, dims, [x], { identity: axes.join() });
     this.x = x;
     this.axes = axes;
     this.keepdims = keepdims;
+  }
+  override copyIn(_session: Session, args: readonly WeightExpr[]): WeightExpr {
+    return reduceSum(at(args, 0), this.axes, this.keepdims);
   }
   protected override write(): string {
     return `reduce_sum(${this.x.text()}, ${listText(this.axes)}, ${this.keepdims ? 1 : 0})`;
@@ -104,7 +112,7 @@ class ReduceSum extends Expr {
     const step = strides[outer] ?? 0;
     return after(
       chunked(this.x.count, (start, end) => {
-        const part = borrow(end - start);
+        const part = this.session.borrow(end - start);
         return after(this.x.fill(start, part), () => {
           for (let at = start; at < end; ) {
             const within = at % run;
@@ -122,7 +130,7 @@ class ReduceSum extends Expr {
             }
             at += n;
           }
-          giveBack(part);
+          this.session.giveBack(part);
         });
       }),
       () => {
@@ -140,8 +148,8 @@ export function reduceSum(operand: WeightExpr, axes: readonly number[], keepdims
   const kept = x.dims.map((d, axis) => (over.includes(axis) ? 1 : d));
   const dims = keepdims ? kept : x.dims.filter((_, axis) => !over.includes(axis));
   if (over.every((axis) => x.dims[axis] === 1)) return reshape(x, dims);
-  if (x.count === 0) return full(x.elem, dims, 0);
-  return intern(
+  if (x.count === 0) return full(x.session, x.elem, dims, 0);
+  return x.session.intern(
     `reduce_sum|${x.id}|${over.join()}|${keepdims ? 1 : 0}`,
     (found) => found instanceof ReduceSum,
     () => new ReduceSum(operandOf(x), over, keepdims, dims),

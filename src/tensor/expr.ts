@@ -11,9 +11,11 @@ import { type ElemType, elementCount, type WideIntegers } from '../ir/types.ts';
 import { isWideElem, tensorOfIntegers, wideArray } from '../ir/wide.ts';
 import { Hasher } from './hash.ts';
 import type { Pending } from './pieces.ts';
+import type { Session } from './session.ts';
 
 /** A lazy tensor, row-major. */
 export interface WeightExpr extends Content {
+  readonly session: Session;
   /** Operation or leaf kind: `leaf`, `initial`, `stored`, `literal`, `full`, `mul`, … */
   readonly kind: string;
   readonly count: number;
@@ -32,40 +34,9 @@ export const residentLimit = 16384;
 /** What has more nodes is printed by its hash; the reader of graphs allows as many levels. */
 const textNodesLimit = 400;
 
-let nextId = 0;
-
-/**
- * What is built and still in use, by structure. Weak, so that a process that compiles many models does not keep the weights of
- * all.
- */
-const interned = new Map<string, WeakRef<Expr>>();
-
-/** What was printed by its hash, for reading the text back. */
-export const byHash = new Map<string, WeakRef<Expr>>();
-
-/**
- * Entries at which the dead ones are removed, then twice what lived on, so that a model pays a constant per expression. A
- * FinalizationRegistry would cost more for each expression than making it.
- */
-let sweepAt = 65536;
-
-function sweep(): void {
-  for (const table of [interned, byHash]) for (const [key, found] of table) if (!found.deref()) table.delete(key);
-  sweepAt = Math.max(65536, 2 * interned.size);
-}
-
-/** The expression with this structure: the one that exists, or a new one. */
-export function intern<E extends Expr>(key: string, same: (found: Expr) => found is E, make: () => E): E {
-  const found = interned.get(key)?.deref();
-  if (found && same(found)) return found;
-  const made = make();
-  if (interned.size >= sweepAt) sweep();
-  interned.set(key, new WeakRef(made));
-  return made;
-}
-
 /** Base of all expressions. Subclasses outside of this file are leaves. */
 export abstract class Expr implements WeightExpr {
+  readonly session: Session;
   readonly id: number;
   readonly kind: string;
   readonly elem: ElemType;
@@ -84,13 +55,16 @@ export abstract class Expr implements WeightExpr {
   private hashed: string | undefined;
 
   constructor(
+    session: Session,
     kind: string,
     elem: ElemType,
     dims: readonly number[],
     args: readonly Expr[],
     options: { readonly sync?: boolean; readonly exact32?: boolean; readonly size?: number; readonly identity: string },
   ) {
-    this.id = nextId++;
+    for (const a of args) if (a.session !== session) bug(`${kind} of expressions of two sessions`);
+    this.session = session;
+    this.id = session.newId();
     this.kind = kind;
     this.elem = elem;
     this.dims = dims;
@@ -122,10 +96,17 @@ export abstract class Expr implements WeightExpr {
 
   /** The hash, for a text that will be read back by it. */
   protected printedHash(): string {
-    const found = byHash.get(this.hash)?.deref();
-    if (!found) byHash.set(this.hash, new WeakRef(this));
+    this.session.nameByHash(this, this.hash);
     return this.hash;
   }
+
+  /** What it is made of: its operands, also behind a barrier. */
+  get below(): readonly Expr[] {
+    return this.args;
+  }
+
+  /** The same expression in another session, where `args` are what is below. */
+  abstract copyIn(session: Session, args: readonly WeightExpr[]): WeightExpr;
 
   /** Text of the whole, not abbreviated; operands through their `text()`. */
   protected abstract write(): string;
@@ -186,7 +167,7 @@ export abstract class Expr implements WeightExpr {
   }
 }
 
-export function own(x: WeightExpr): Expr {
+export function own(x: Content): Expr {
   return x instanceof Expr ? x : bug('a weight expression of another make');
 }
 

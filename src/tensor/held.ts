@@ -1,21 +1,19 @@
 /** Operands that must be there whole, because a permutation or a product reads them in another order than they are computed in. */
 import type { Expr } from './expr.ts';
-import { after, borrow, chunked, giveBack, type Pending } from './pieces.ts';
-
-export type Held = Float64Array | Float32Array;
-/** Operands that permutations and products need whole. A reader that reaches its end drops its operand; at most two stay. */
-export const held = new Map<Expr, Held>();
+import { after, chunked, type Held, type Pending } from './pieces.ts';
 
 export function hold(x: Expr): Held | Promise<Held> {
+  const { session } = x;
+  const { held } = session;
   const known = x.resident ?? held.get(x);
   if (known) return known;
   const data = x.exact32 ? new Float32Array(x.count) : new Float64Array(x.count);
   const pending = chunked(x.count, (start, end) => {
     if (data instanceof Float64Array) return x.fill(start, data.subarray(start, end));
-    const part = borrow(end - start);
+    const part = session.borrow(end - start);
     return after(x.fill(start, part), () => {
       data.set(part, start);
-      giveBack(part);
+      session.giveBack(part);
     });
   });
   const keep = (): Held => {
@@ -37,7 +35,7 @@ export function hold(x: Expr): Held | Promise<Held> {
 export function withHeld(x: Expr, done: boolean, use: (data: Held) => Pending): Pending {
   const finish = (data: Held): Pending => {
     const pending = use(data);
-    if (done) held.delete(x);
+    if (done) x.session.held.delete(x);
     return pending;
   };
   const data = hold(x);

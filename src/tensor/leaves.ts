@@ -1,24 +1,30 @@
 /** Expressions without operands: parameters without content or at their initial values, numbers that are given, one number everywhere. */
+
 import { integerTooLarge, noContent } from '../diagnostics/catalogue/weights.ts';
 import { bug, fail } from '../diagnostics/diagnostic.ts';
+import type { Content } from '../ir/content.ts';
 import { leafText, listText, numberText } from '../ir/content-text.ts';
 import { isLossless } from '../ir/elem.ts';
 import { roundTo } from '../ir/round.ts';
 import { type ElemType, elementCount, type HostTensor, type WideIntegers } from '../ir/types.ts';
 import { holdsExactly } from '../ir/wide.ts';
 import type { InitSpec } from '../ops/params.ts';
-import { Expr, intern, residentLimit, type WeightExpr } from './expr.ts';
+import { Expr, residentLimit, type WeightExpr } from './expr.ts';
 import { hashOfNumbers } from './hash.ts';
 import { initializer, largestOf } from './init.ts';
 import type { Pending } from './pieces.ts';
+import type { Session } from './session.ts';
 
 const literalTextLimit = 16;
 
 class Leaf extends Expr {
   readonly path: string;
-  constructor(path: string, dims: readonly number[], elem: ElemType) {
-    super('leaf', elem, dims, [], { sync: false, identity: path });
+  constructor(session: Session, path: string, dims: readonly number[], elem: ElemType) {
+    super(session, 'leaf', elem, dims, [], { sync: false, identity: path });
     this.path = path;
+  }
+  override copyIn(session: Session): WeightExpr {
+    return leaf(session, this.path, this.dims, this.elem);
   }
   protected override write(): string {
     return leafText(this.path, this.dims, this.elem);
@@ -29,11 +35,11 @@ class Leaf extends Expr {
 }
 
 /** A named parameter without content yet: what a graph read from its text form has. Filling it throws RES0532. */
-export function leaf(path: string, dims: readonly number[], elem: ElemType): WeightExpr {
-  return intern(
+export function leaf(session: Session, path: string, dims: readonly number[], elem: ElemType): WeightExpr {
+  return session.intern(
     `leaf|${path}|${dims.join()}|${elem}`,
     (x) => x instanceof Leaf,
-    () => new Leaf(path, [...dims], elem),
+    () => new Leaf(session, path, [...dims], elem),
   );
 }
 
@@ -43,11 +49,22 @@ export class Initial extends Expr {
   readonly #seed: number;
   /** Made on first use: a parameter that is folded away or read from a checkpoint never is. */
   #run: ((start: number, out: Float64Array) => void) | undefined;
-  constructor(path: string, dims: readonly number[], elem: ElemType, init: InitSpec, seed: number, identity: string) {
-    super('initial', elem, dims, [], { sync: true, exact32: isLossless(elem, 'f32'), identity });
+  constructor(
+    session: Session,
+    path: string,
+    dims: readonly number[],
+    elem: ElemType,
+    init: InitSpec,
+    seed: number,
+    identity: string,
+  ) {
+    super(session, 'initial', elem, dims, [], { sync: true, exact32: isLossless(elem, 'f32'), identity });
     this.path = path;
     this.#init = init;
     this.#seed = seed;
+  }
+  override copyIn(session: Session): WeightExpr {
+    return initial(session, this.path, this.dims, this.elem, this.#init, this.#seed);
   }
   /** No number that the generator can give is larger in magnitude; infinite where the element type holds none so large. */
   get bound(): number {
@@ -67,12 +84,19 @@ export class Initial extends Expr {
 }
 
 /** A parameter at its initial values, which depend on (seed, path, element) alone and are numbers of its element type. */
-export function initial(path: string, dims: readonly number[], elem: ElemType, init: InitSpec, seed: number): WeightExpr {
+export function initial(
+  session: Session,
+  path: string,
+  dims: readonly number[],
+  elem: ElemType,
+  init: InitSpec,
+  seed: number,
+): WeightExpr {
   const identity = `${path}|${init.kind}|${init.value ?? ''}|${init.mode ?? ''}|${init.scale ?? ''}|${seed}`;
-  return intern(
+  return session.intern(
     `initial|${dims.join()}|${elem}|${identity}`,
     (x) => x instanceof Initial,
-    () => new Initial(path, [...dims], elem, init, seed, identity),
+    () => new Initial(session, path, [...dims], elem, init, seed, identity),
   );
 }
 
@@ -84,10 +108,13 @@ export function initialBound(expr: WeightExpr): number | undefined {
 export class Literal extends Expr {
   readonly data: Float64Array;
   readonly contentHash: string;
-  constructor(elem: ElemType, dims: readonly number[], data: Float64Array, contentHash: string) {
-    super('literal', elem, dims, [], { sync: true, identity: contentHash });
+  constructor(session: Session, elem: ElemType, dims: readonly number[], data: Float64Array, contentHash: string) {
+    super(session, 'literal', elem, dims, [], { sync: true, identity: contentHash });
     this.data = data;
     this.contentHash = contentHash;
+  }
+  override copyIn(session: Session): WeightExpr {
+    return literalOf(session, this.elem, this.dims, this.data);
   }
   protected override write(): string {
     if (this.count > literalTextLimit) return `literal(${this.elem}, [${this.dims.join(', ')}], #${this.printedHash()})`;
@@ -107,9 +134,12 @@ export class Literal extends Expr {
 /** 64-bit integers, some of them beyond 2^53. */
 export class Integers extends Expr {
   readonly integers: WideIntegers;
-  constructor(elem: ElemType, dims: readonly number[], integers: WideIntegers) {
-    super('integers', elem, dims, [], { sync: true, identity: integers.join() });
+  constructor(session: Session, elem: ElemType, dims: readonly number[], integers: WideIntegers) {
+    super(session, 'integers', elem, dims, [], { sync: true, identity: integers.join() });
     this.integers = integers;
+  }
+  override copyIn(session: Session): WeightExpr {
+    return wideLiteral(session, this.elem, this.dims, this.integers);
   }
   protected override write(): string {
     if (this.count > literalTextLimit) return `integers(${this.elem}, [${this.dims.join(', ')}], #${this.printedHash()})`;
@@ -128,38 +158,49 @@ export class Integers extends Expr {
   }
 }
 
-export function wideLiteral(elem: ElemType, dims: readonly number[], integers: WideIntegers): WeightExpr {
-  return intern(
+export function wideLiteral(session: Session, elem: ElemType, dims: readonly number[], integers: WideIntegers): WeightExpr {
+  return session.intern(
     `integers|${elem}|${dims.join()}|${integers.join()}`,
     (found) => found instanceof Integers,
-    () => new Integers(elem, [...dims], integers),
+    () => new Integers(session, elem, [...dims], integers),
   );
 }
 
 /** The numbers of a tensor, copied. Where all are one number it is `full`. */
-export function literal(tensor: HostTensor): WeightExpr {
+export function literal(session: Session, tensor: HostTensor): WeightExpr {
   const { elem, dims } = tensor;
-  if (tensor.wide) return wideLiteral(elem, dims, tensor.wide.slice());
+  if (tensor.wide) return wideLiteral(session, elem, dims, tensor.wide.slice());
   if (tensor.data.length !== elementCount(dims)) bug(`${tensor.data.length} numbers for shape [${dims.join(', ')}]`);
   const first = tensor.data[0] ?? 0;
   let uniform = true;
   for (let i = 1; i < tensor.data.length && uniform; i++) uniform = Object.is(tensor.data[i], first);
-  if (uniform) return full(elem, dims, first);
-  return literalOf(elem, [...dims], tensor.data.slice());
+  if (uniform) return full(session, elem, dims, first);
+  return literalOf(session, elem, [...dims], tensor.data.slice());
 }
 
-export function literalOf(elem: ElemType, dims: readonly number[], data: Float64Array): WeightExpr {
+export function literalOf(session: Session, elem: ElemType, dims: readonly number[], data: Float64Array): WeightExpr {
   const contentHash = hashOfNumbers(data);
-  const same = (x: Expr): x is Literal =>
+  const same = (x: Content): x is Literal =>
     x instanceof Literal && x.data.length === data.length && x.data.every((y, i) => Object.is(y, data[i]));
-  return intern(`literal|${elem}|${dims.join()}|${contentHash}`, same, () => new Literal(elem, dims, data, contentHash));
+  return session.intern(
+    `literal|${elem}|${dims.join()}|${contentHash}`,
+    same,
+    () => new Literal(session, elem, dims, data, contentHash),
+  );
 }
 
 export class Full extends Expr {
   readonly value: number;
-  constructor(elem: ElemType, dims: readonly number[], value: number) {
-    super('full', elem, dims, [], { sync: true, exact32: Object.is(Math.fround(value), value), identity: numberText(value) });
+  constructor(session: Session, elem: ElemType, dims: readonly number[], value: number) {
+    super(session, 'full', elem, dims, [], {
+      sync: true,
+      exact32: Object.is(Math.fround(value), value),
+      identity: numberText(value),
+    });
     this.value = value;
+  }
+  override copyIn(session: Session): WeightExpr {
+    return full(session, this.elem, this.dims, this.value);
   }
   protected override write(): string {
     return `full(${this.elem}, [${this.dims.join(', ')}], ${numberText(this.value)})`;
@@ -170,12 +211,17 @@ export class Full extends Expr {
 }
 
 /** One number everywhere. */
-export function full(elem: ElemType, dims: readonly number[], value: number): WeightExpr {
-  return intern(
+export function full(session: Session, elem: ElemType, dims: readonly number[], value: number): WeightExpr {
+  return session.intern(
     `full|${elem}|${dims.join()}|${numberText(value)}`,
     (x) => x instanceof Full,
-    () => new Full(elem, [...dims], value),
+    () => new Full(session, elem, [...dims], value),
   );
+}
+
+/** One number everywhere, of the element type of another expression and for use with it. */
+export function fullLike(like: WeightExpr, dims: readonly number[], value: number): WeightExpr {
+  return full(like.session, like.elem, dims, value);
 }
 
 /** The number that an expression is everywhere, when it is written as one. */

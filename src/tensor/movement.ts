@@ -1,19 +1,24 @@
 /** Operations that move elements and change none: other shapes, permuted axes, boxes cut out, tensors joined and padded. */
+import { at } from '../diagnostics/at.ts';
 import { bug } from '../diagnostics/diagnostic.ts';
 import { listText, numberText } from '../ir/content-text.ts';
 import { elementCount, type WideIntegers } from '../ir/types.ts';
 import { Barrier, operandOf } from './barrier.ts';
-import { Expr, intern, own, type WeightExpr } from './expr.ts';
+import { Expr, own, type WeightExpr } from './expr.ts';
 import { withHeld } from './held.ts';
 import { Full, full, Integers, Literal, literalOf, uniformOf, wideLiteral } from './leaves.ts';
-import { after, borrow, giveBack, type Pending } from './pieces.ts';
+import { after, type Pending } from './pieces.ts';
+import type { Session } from './session.ts';
 import { gather, placeOf, rowMajor, sameDims, type Walk, walkOf } from './walk.ts';
 
 class Reshape extends Expr {
   readonly x: Expr;
   constructor(x: Expr, dims: readonly number[]) {
-    super('reshape', x.elem, dims, [x], { exact32: x.exact32, identity: '' });
+    super(x.session, 'reshape', x.elem, dims, [x], { exact32: x.exact32, identity: '' });
     this.x = x;
+  }
+  override copyIn(_session: Session, args: readonly WeightExpr[]): WeightExpr {
+    return reshape(at(args, 0), this.dims);
   }
   protected override write(): string {
     return `reshape(${this.x.text()}, [${this.dims.join(', ')}])`;
@@ -35,10 +40,10 @@ export function reshape(operand: WeightExpr, dims: readonly number[]): WeightExp
   if (elementCount(dims) !== x.count) bug(`reshape of [${x.dims.join(', ')}] to [${dims.join(', ')}]`);
   while (x instanceof Reshape && !(x.x instanceof Barrier)) x = x.x;
   if (sameDims(x.dims, dims)) return x;
-  if (x instanceof Full) return full(x.elem, dims, x.value);
-  if (x instanceof Literal) return literalOf(x.elem, [...dims], x.data);
-  if (x instanceof Integers) return wideLiteral(x.elem, dims, x.integers);
-  return intern(
+  if (x instanceof Full) return full(x.session, x.elem, dims, x.value);
+  if (x instanceof Literal) return literalOf(x.session, x.elem, [...dims], x.data);
+  if (x instanceof Integers) return wideLiteral(x.session, x.elem, dims, x.integers);
+  return x.session.intern(
     `reshape|${x.id}|${dims.join()}`,
     (found) => found instanceof Reshape,
     () => new Reshape(operandOf(x), [...dims]),
@@ -60,7 +65,7 @@ class Transpose extends Expr {
   readonly #walk: Walk;
   constructor(x: Expr, perm: readonly number[]) {
     const dims = perm.map((axis) => x.dims[axis] ?? 1);
-    super('transpose', x.elem, dims, [x], { exact32: x.exact32, identity: perm.join() });
+    super(x.session, 'transpose', x.elem, dims, [x], { exact32: x.exact32, identity: perm.join() });
     this.x = x;
     this.perm = perm;
     const strides = rowMajor(x.dims);
@@ -68,6 +73,9 @@ class Transpose extends Expr {
       dims,
       perm.map((axis) => strides[axis] ?? 0),
     );
+  }
+  override copyIn(_session: Session, args: readonly WeightExpr[]): WeightExpr {
+    return transpose(at(args, 0), this.perm);
   }
   protected override write(): string {
     return `transpose(${this.x.text()}, [${this.perm.join(', ')}])`;
@@ -84,7 +92,7 @@ export function transpose(operand: WeightExpr, perm: readonly number[]): WeightE
     bug(`transpose of rank ${x.dims.length} by [${perm.join(', ')}]`);
   if (perm.every((axis, i) => axis === i)) return x;
   const dims = perm.map((axis) => x.dims[axis] ?? 1);
-  if (x instanceof Full) return full(x.elem, dims, x.value);
+  if (x instanceof Full) return full(x.session, x.elem, dims, x.value);
   if (x instanceof Transpose && !(x.x instanceof Barrier)) {
     const inner = x.perm;
     return transpose(
@@ -95,7 +103,7 @@ export function transpose(operand: WeightExpr, perm: readonly number[]): WeightE
   // Only axes of one element move among the others: the order of the elements stays.
   const moved = perm.filter((axis) => x.dims[axis] !== 1);
   if (moved.every((axis, i) => i === 0 || axis > (moved[i - 1] ?? 0))) return reshape(x, dims);
-  return intern(
+  return x.session.intern(
     `transpose|${x.id}|${perm.join()}`,
     (found) => found instanceof Transpose,
     () => new Transpose(operandOf(x), [...perm]),
@@ -110,7 +118,7 @@ class Slice extends Expr {
   readonly #walk: Walk;
   readonly #base: number;
   constructor(x: Expr, starts: readonly number[], ends: readonly number[], steps: readonly number[], dims: readonly number[]) {
-    super('slice', x.elem, dims, [x], { exact32: x.exact32, identity: `${starts.join()}|${steps.join()}` });
+    super(x.session, 'slice', x.elem, dims, [x], { exact32: x.exact32, identity: `${starts.join()}|${steps.join()}` });
     this.x = x;
     this.starts = starts;
     this.ends = ends;
@@ -121,6 +129,9 @@ class Slice extends Expr {
       dims,
       strides.map((stride, axis) => stride * (steps[axis] ?? 1)),
     );
+  }
+  override copyIn(_session: Session, args: readonly WeightExpr[]): WeightExpr {
+    return slice(at(args, 0), this.starts, this.ends, this.steps);
   }
   protected override write(): string {
     return `slice(${this.x.text()}, ${listText(this.starts)}, ${listText(this.ends)}, ${listText(this.steps)})`;
@@ -136,10 +147,10 @@ class Slice extends Expr {
       const half = out.length >> 1;
       return after(this.compute(start, out.subarray(0, half)), () => this.compute(start + half, out.subarray(half)));
     }
-    const part = borrow(span);
+    const part = this.session.borrow(span);
     return after(this.x.fill(low, part), () => {
       gather(part, this.#base - low, this.#walk, start, out);
-      giveBack(part);
+      this.session.giveBack(part);
     });
   }
 }
@@ -164,7 +175,7 @@ export function slice(
   const to = x.dims.map((size, axis) => Math.max(from[axis] ?? 0, clamp(ends[axis] ?? size, size)));
   const dims = x.dims.map((_, axis) => Math.ceil(((to[axis] ?? 0) - (from[axis] ?? 0)) / (by[axis] ?? 1)));
   if (sameDims(dims, x.dims)) return x;
-  if (x instanceof Full) return full(x.elem, dims, x.value);
+  if (x instanceof Full) return full(x.session, x.elem, dims, x.value);
   if (x instanceof Slice && !(x.x instanceof Barrier)) {
     const inner = x;
     return slice(
@@ -174,7 +185,7 @@ export function slice(
       by.map((step, axis) => step * (inner.steps[axis] ?? 1)),
     );
   }
-  return intern(
+  return x.session.intern(
     `slice|${x.id}|${from.join()}|${to.join()}|${by.join()}`,
     (found) => found instanceof Slice,
     () => new Slice(operandOf(x), from, to, by, dims),
@@ -186,7 +197,7 @@ class Concat extends Expr {
   readonly #rows: readonly { readonly part: Expr; readonly begin: number; readonly length: number }[];
   readonly #row: number;
   constructor(xs: readonly Expr[], axis: number, dims: readonly number[]) {
-    super('concat', xs[0]?.elem ?? 'f32', dims, xs, { exact32: xs.every((x) => x.exact32), identity: String(axis) });
+    super(at(xs, 0).session, 'concat', at(xs, 0).elem, dims, xs, { exact32: xs.every((x) => x.exact32), identity: String(axis) });
     this.axis = axis;
     const inner = elementCount(dims.slice(axis + 1));
     let begin = 0;
@@ -197,6 +208,9 @@ class Concat extends Expr {
       return row;
     });
     this.#row = begin;
+  }
+  override copyIn(_session: Session, args: readonly WeightExpr[]): WeightExpr {
+    return concat(args, this.axis);
   }
   protected override write(): string {
     return `concat(${this.args.map((x) => x.text()).join(', ')}, ${this.axis})`;
@@ -227,7 +241,7 @@ class Concat extends Expr {
     const place = (at: number): number => Math.floor(at / length) * row + begin + (at % length) - start;
     if (Math.floor(low / length) === Math.floor((high - 1) / length))
       return part.fill(low, out.subarray(place(low), place(low) + high - low));
-    const data = borrow(high - low);
+    const data = this.session.borrow(high - low);
     return after(part.fill(low, data), () => {
       for (let at = low; at < high; ) {
         const size = Math.min(length - (at % length), high - at);
@@ -236,7 +250,7 @@ class Concat extends Expr {
         else for (let k = 0; k < size; k++) out[to + k] = data[at - low + k] ?? 0;
         at += size;
       }
-      giveBack(data);
+      this.session.giveBack(data);
     });
   }
 }
@@ -258,8 +272,8 @@ export function concat(operands: readonly WeightExpr[], axis: number): WeightExp
   if (xs.length === 1) return first;
   const dims = first.dims.map((d, i) => (i === axis ? xs.reduce((sum, x) => sum + (x.dims[axis] ?? 0), 0) : d));
   const value = uniformOf(first);
-  if (value !== undefined && xs.every((x) => Object.is(uniformOf(x), value))) return full(first.elem, dims, value);
-  return intern(
+  if (value !== undefined && xs.every((x) => Object.is(uniformOf(x), value))) return full(first.session, first.elem, dims, value);
+  return first.session.intern(
     `concat|${xs.map((x) => x.id).join()}|${axis}`,
     (found) => found instanceof Concat,
     () => new Concat(xs.map(operandOf), axis, dims),
@@ -272,7 +286,7 @@ class Pad extends Expr {
   readonly ends: readonly number[];
   readonly value: number;
   constructor(x: Expr, begins: readonly number[], ends: readonly number[], value: number, dims: readonly number[]) {
-    super('pad', x.elem, dims, [x], {
+    super(x.session, 'pad', x.elem, dims, [x], {
       exact32: x.exact32 && Object.is(Math.fround(value), value),
       identity: `${begins.join()}|${numberText(value)}`,
     });
@@ -280,6 +294,9 @@ class Pad extends Expr {
     this.begins = begins;
     this.ends = ends;
     this.value = value;
+  }
+  override copyIn(_session: Session, args: readonly WeightExpr[]): WeightExpr {
+    return pad(at(args, 0), this.begins, this.ends, this.value);
   }
   protected override write(): string {
     return `pad(${this.x.text()}, ${listText(this.begins)}, ${listText(this.ends)}, ${numberText(this.value)})`;
@@ -311,7 +328,7 @@ class Pad extends Expr {
     const low = this.#before(start);
     const high = this.#before(start + out.length);
     if (high <= low) return undefined;
-    const data = borrow(high - low);
+    const data = this.session.borrow(high - low);
     return after(this.x.fill(low, data), () => {
       const rank = this.dims.length;
       const inner = this.x.dims[rank - 1] ?? 1;
@@ -330,7 +347,7 @@ class Pad extends Expr {
         for (let k = 0; k < run; k++) out[to + k] = data[at - low + k] ?? 0;
         at += run;
       }
-      giveBack(data);
+      this.session.giveBack(data);
     });
   }
 }
@@ -343,8 +360,8 @@ export function pad(operand: WeightExpr, begins: readonly number[], ends: readon
     bug(`pad of rank ${rank} by ${begins.join()} and ${ends.join()}`);
   const dims = x.dims.map((d, axis) => d + (begins[axis] ?? 0) + (ends[axis] ?? 0));
   if (sameDims(dims, x.dims)) return x;
-  if (x.count === 0 || Object.is(uniformOf(x), value)) return full(x.elem, dims, value);
-  return intern(
+  if (x.count === 0 || Object.is(uniformOf(x), value)) return full(x.session, x.elem, dims, value);
+  return x.session.intern(
     `pad|${x.id}|${begins.join()}|${ends.join()}|${numberText(value)}`,
     (found) => found instanceof Pad,
     () => new Pad(operandOf(x), [...begins], [...ends], value, dims),

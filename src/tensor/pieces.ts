@@ -1,7 +1,10 @@
 /**
- * Walking through a tensor piece by piece: a tensor of any size is computed in steps of `chunkElements`, in arrays that are used again, and a step
- * awaits only where a file has to be awaited.
+ * Walking through a tensor piece by piece: a tensor of any size is computed in steps of `chunkElements`, and a step awaits
+ * only where a file has to be awaited.
  */
+
+/** A whole tensor; as float32 where every element is one. */
+export type Held = Float64Array | Float32Array;
 
 /** What `fill` returns: a promise only where a file has to be awaited. */
 export type Pending = void | Promise<void>;
@@ -23,25 +26,4 @@ export function chunked(total: number, step: (start: number, end: number) => Pen
     if (pending instanceof Promise) return pending.then(() => chunked(total, step, start + chunkElements));
   }
   return undefined;
-}
-
-/** Scratch arrays by power of two, reused because a 1 GB model asks for 30,000 of them. */
-const pool: Float64Array[][] = [];
-
-export function borrow(count: number): Float64Array {
-  const level = count <= 1 ? 0 : 32 - Math.clz32(count - 1);
-  const free = pool[level]?.pop() ?? new Float64Array(2 ** level);
-  return free.length === count ? free : free.subarray(0, count);
-}
-
-export function giveBack(array: Float64Array): void {
-  const whole = array.byteOffset === 0 && array.byteLength === array.buffer.byteLength ? array : new Float64Array(array.buffer);
-  if (whole.length > 4 * chunkElements) return;
-  const level = whole.length <= 1 ? 0 : 32 - Math.clz32(whole.length - 1);
-  let shelf = pool[level];
-  if (!shelf) {
-    shelf = [];
-    pool[level] = shelf;
-  }
-  if (shelf.length < 8) shelf.push(whole);
 }

@@ -1,15 +1,17 @@
 /** Tensors that lie in a file: leaves of weight expressions that read their span when they are pulled. */
 
+import { bug } from '../diagnostics/diagnostic.ts';
 import type { ByteSource } from '../io/bytes.ts';
 import { leafText } from '../ir/content-text.ts';
 import { isLossless } from '../ir/elem.ts';
 import { littleEndian } from '../ir/round.ts';
 import { type ElemType, elemBytes, elementCount, type WideIntegers } from '../ir/types.ts';
 import { isWideElem, wideArray } from '../ir/wide.ts';
-import { Expr, intern, type WeightExpr } from './expr.ts';
+import { Expr, own, type WeightExpr } from './expr.ts';
 import { withHeld } from './held.ts';
-import { chunkElements, type Pending } from './pieces.ts';
+import type { Pending } from './pieces.ts';
 import { decode, decodeIntegers } from './round.ts';
+import type { Session } from './session.ts';
 import { gather, rowMajor, walkOf } from './walk.ts';
 
 export interface StoredSpan {
@@ -31,29 +33,16 @@ export interface StoredSpan {
 /** Tensors of at most this many bytes are read when a file without synchronous reading is opened, so that passes see them. */
 const preloadLimit = 65536;
 
-const sourceNumbers = new WeakMap<ByteSource, number>();
-let nextSource = 0;
-function numberOf(source: ByteSource): number {
-  let number = sourceNumbers.get(source);
-  if (number === undefined) {
-    number = nextSource++;
-    sourceNumbers.set(source, number);
-  }
-  return number;
-}
-
-/** Reused by every synchronous read; what is read is decoded before anything else is. */
-let scratch = new Uint8Array(chunkElements * 8);
-
 export class Stored extends Expr {
   readonly source: ByteSource;
   readonly offset: number;
   readonly bigEndian: boolean;
+  readonly #span: StoredSpan;
   readonly #loaded: Uint8Array | undefined;
-  /** What the text calls it: the name in the file, then the path of the parameter that it became. */
-  label: string;
-  constructor(span: StoredSpan, identity: string, loaded: Uint8Array | undefined) {
-    super('stored', span.elem, span.dims, [], {
+  /** What the text calls it: the path of the parameter that it is, the name in the file before it became one. */
+  #label: string;
+  constructor(session: Session, span: StoredSpan, identity: string, loaded: Uint8Array | undefined) {
+    super(session, 'stored', span.elem, span.dims, [], {
       sync: loaded !== undefined || span.source.readSync !== undefined,
       exact32: isLossless(span.elem, 'f32'),
       identity,
@@ -61,11 +50,22 @@ export class Stored extends Expr {
     this.source = span.source;
     this.offset = span.offset;
     this.bigEndian = span.bigEndian ?? false;
-    this.label = span.name;
+    this.#span = span;
+    this.#label = span.name;
     this.#loaded = loaded;
   }
+  /** A tensor of an attribute has no name in its file and gets one here, once. */
+  nameOnce(name: string): void {
+    if (this.#label === '') this.#label = name;
+  }
+  override copyIn(session: Session): WeightExpr {
+    return this.copyAs(session, this.#label);
+  }
+  copyAs(session: Session, name: string): Stored {
+    return stored(session, { ...this.#span, name }, this.#loaded);
+  }
   protected override write(): string {
-    return leafText(this.label, this.dims, this.elem);
+    return leafText(this.#label, this.dims, this.elem);
   }
   protected override compute(start: number, out: Float64Array): Pending {
     const size = elemBytes[this.elem];
@@ -74,8 +74,7 @@ export class Stored extends Expr {
     if (this.#loaded) return this.#decode(this.#loaded.subarray(from, from + length), out);
     const { source } = this;
     if (source.readInto) {
-      if (scratch.length < length) scratch = new Uint8Array(length);
-      const bytes = scratch.subarray(0, length);
+      const bytes = this.session.bytes(length);
       source.readInto(this.offset + from, bytes);
       return this.#decode(bytes, out);
     }
@@ -100,23 +99,29 @@ export class Stored extends Expr {
   #decode(bytes: Uint8Array, out: Float64Array): void {
     // A copy to an aligned place is ten times faster than reading number by number.
     const aligned = bytes.byteOffset % elemBytes[this.elem] === 0 ? bytes : bytes.slice();
-    decode(this.elem, aligned, out, this.bigEndian, this.label);
+    decode(this.elem, aligned, out, this.bigEndian, this.#label);
   }
 }
 
 /** A view with strides: PyTorch's transposed and expanded tensors, NumPy's Fortran order. Its whole extent is read at once. */
 class StoredView extends Expr {
   readonly base: Stored;
-  label: string;
+  readonly #span: StoredSpan;
   readonly #strides: readonly number[];
   constructor(span: StoredSpan, base: Stored, identity: string) {
-    super('stored', span.elem, span.dims, [], { sync: base.sync, exact32: base.exact32, identity });
+    super(base.session, 'stored', span.elem, span.dims, [], { sync: base.sync, exact32: base.exact32, identity });
     this.base = base;
-    this.label = span.name;
+    this.#span = span;
     this.#strides = span.strides ?? rowMajor(span.dims);
   }
+  override copyIn(session: Session): WeightExpr {
+    return this.copyAs(session, this.#span.name);
+  }
+  copyAs(session: Session, name: string): StoredView {
+    return viewOf({ ...this.#span, name }, this.base.copyAs(session, name));
+  }
   protected override write(): string {
-    return leafText(this.label, this.dims, this.elem);
+    return leafText(this.#span.name, this.dims, this.elem);
   }
   override fillIntegers(start: number, out: WideIntegers): Pending | false {
     if (!isWideElem(this.elem)) return false;
@@ -150,36 +155,71 @@ export function extentOf(dims: readonly number[], strides: readonly number[]): n
   return dims.reduce((extent, d, axis) => extent + (d - 1) * (strides[axis] ?? 0), 1);
 }
 
+function spanIdentity(session: Session, span: StoredSpan): string {
+  return `${session.numberOf(span.source)}|${span.offset}|${span.elem}|${span.bigEndian ? 'big' : 'little'}`;
+}
+
+/** A row-major span, with its bytes where they are read already. */
+function stored(session: Session, span: StoredSpan, loaded: Uint8Array | undefined): Stored {
+  const identity = spanIdentity(session, span);
+  return session.intern(
+    `stored|${identity}|${span.dims.join()}`,
+    (x) => x instanceof Stored,
+    () => new Stored(session, span, identity, loaded),
+  );
+}
+
+function viewOf(span: StoredSpan, base: Stored): StoredView {
+  const { session } = base;
+  const identity = `${spanIdentity(session, span)}|${(span.strides ?? []).join()}`;
+  return session.intern(
+    `view|${identity}|${span.dims.join()}`,
+    (x) => x instanceof StoredView,
+    () => new StoredView(span, base, identity),
+  );
+}
+
 /**
  * The lazy tensor of a span. Equal spans of one source are one expression. Reads only small tensors, and those only where the
  * source cannot read synchronously.
  */
-export async function storedTensor(span: StoredSpan): Promise<WeightExpr> {
+export async function storedTensor(session: Session, span: StoredSpan): Promise<WeightExpr> {
   const { source, elem, dims } = span;
   const plain = rowMajor(dims);
   const strides = span.strides ?? plain;
   const contiguous = dims.every((d, axis) => d <= 1 || strides[axis] === plain[axis]) || elementCount(dims) === 0;
-  const identity = `${numberOf(source)}|${span.offset}|${elem}|${span.bigEndian ? 'big' : 'little'}`;
   const extent = contiguous ? elementCount(dims) : extentOf(dims, strides);
   const bytes = extent * elemBytes[elem];
   const loaded = !source.readSync && bytes <= preloadLimit ? (await source.read(span.offset, bytes)).slice() : undefined;
-  const plainSpan = contiguous ? span : { ...span, dims: [extent] };
-  const base = intern(
-    `stored|${identity}|${plainSpan.dims.join()}`,
-    (x) => x instanceof Stored,
-    () => new Stored(plainSpan, identity, loaded),
-  );
-  if (contiguous) return base;
-  return intern(
-    `view|${identity}|${dims.join()}|${strides.join()}`,
-    (x) => x instanceof StoredView,
-    () => new StoredView(span, base, `${identity}|${strides.join()}`),
-  );
+  const base = stored(session, contiguous ? span : { ...span, dims: [extent] }, loaded);
+  return contiguous ? base : viewOf(span, base);
 }
 
-/** Names a stored tensor after the parameter that it is the content of. */
-export function relabel(expr: WeightExpr, path: string): void {
-  if (expr instanceof Stored || expr instanceof StoredView) expr.label = path;
+/** Gives a tensor of an attribute, which has no name in its file, the name of the constant that it is. */
+export function nameOnce(expr: WeightExpr, name: string): void {
+  if (expr instanceof Stored) expr.nameOnce(name);
+}
+
+/**
+ * A tensor of another session (a checkpoint's) in this one, where it is known as `name` from now on if it lies in a file as it is. Equal tensors
+ * become one, whose name is that of the first.
+ */
+export function adopt(session: Session, expr: WeightExpr, name: string): WeightExpr {
+  const root = own(expr);
+  if (root.session === session) return root;
+  if (root instanceof Stored || root instanceof StoredView) return root.copyAs(session, name);
+  const parts = new Set<Expr>();
+  const stack: Expr[] = [root];
+  for (let x = stack.pop(); x; x = stack.pop()) {
+    if (parts.has(x)) continue;
+    parts.add(x);
+    stack.push(...x.below);
+  }
+  // An expression is made after its operands, so ids are in topological order.
+  const copies = new Map<Expr, WeightExpr>();
+  const copyOf = (x: Expr): WeightExpr => copies.get(x) ?? bug('an operand that is made after its reader');
+  for (const x of [...parts].sort((a, b) => a.id - b.id)) copies.set(x, x.copyIn(session, x.below.map(copyOf)));
+  return copyOf(root);
 }
 
 /**

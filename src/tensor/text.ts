@@ -21,9 +21,10 @@ import { type ElemType, elementCount, isElemType } from '../ir/types.ts';
 import { isWideElem, tensorOfIntegers } from '../ir/wide.ts';
 import { add, cast, div, mul, neg, reciprocal, sqrt, sub } from './arithmetic.ts';
 import { matmul, reduceSum } from './contract.ts';
-import { byHash, type WeightExpr } from './expr.ts';
+import { own, type WeightExpr } from './expr.ts';
 import { full, literal } from './leaves.ts';
 import { concat, pad, reshape, slice, transpose } from './movement.ts';
+import type { Session } from './session.ts';
 
 /** What stands between the parentheses of a call, or alone. `word` is an element type, `hash` sixteen hex digits. */
 export type TextArg =
@@ -36,10 +37,10 @@ export type TextArg =
 class Unbuildable extends Error {}
 
 /**
- * Builds `name(args…)` of the text form; a bare list of numbers is `buildExpr('numbers', [list])`. Undefined when the name or the
- * arguments are none of the grammar's, when shapes do not fit, or when a hash names nothing that this process has.
+ * Builds `name(args…)` of the text form; a bare list of numbers is `buildExpr(session, 'numbers', [list])`. Undefined when the name or the
+ * arguments are none of the grammar's, when shapes do not fit, or when a hash names nothing of the session.
  */
-export function buildExpr(name: string, args: readonly TextArg[]): WeightExpr | undefined {
+export function buildExpr(session: Session, name: string, args: readonly TextArg[]): WeightExpr | undefined {
   let next = 0;
   const take = <K extends TextArg['kind']>(kind: K): Extract<TextArg, { readonly kind: K }> => {
     const arg = args[next++];
@@ -51,7 +52,7 @@ export function buildExpr(name: string, args: readonly TextArg[]): WeightExpr | 
     // Where an expression is wanted, a list of numbers is an f32 vector.
     if (arg?.kind === 'list') {
       next++;
-      return literal({ elem: 'f32', dims: [arg.items.length], data: Float64Array.from(arg.items) });
+      return literal(session, { elem: 'f32', dims: [arg.items.length], data: Float64Array.from(arg.items) });
     }
     return take('expr').expr;
   };
@@ -63,9 +64,9 @@ export function buildExpr(name: string, args: readonly TextArg[]): WeightExpr | 
     return word;
   };
   const known = (hash: string): WeightExpr => {
-    const found = byHash.get(hash)?.deref();
+    const found = session.byHash(hash);
     if (!found) throw new Unbuildable();
-    return found;
+    return own(found);
   };
   const build = (): WeightExpr => {
     switch (name) {
@@ -105,12 +106,12 @@ export function buildExpr(name: string, args: readonly TextArg[]): WeightExpr | 
       case 'reduce_sum':
         return reduceSum(expr(), list(), number() !== 0);
       case 'full':
-        return full(elem(), list(), number());
+        return full(session, elem(), list(), number());
       case 'literal': {
         const type = elem();
         const dims = list();
         const arg = args[next];
-        if (arg?.kind !== 'hash') return literal({ elem: type, dims, data: Float64Array.from(list()) });
+        if (arg?.kind !== 'hash') return literal(session, { elem: type, dims, data: Float64Array.from(list()) });
         next++;
         return known(arg.hash);
       }
@@ -125,7 +126,7 @@ export function buildExpr(name: string, args: readonly TextArg[]): WeightExpr | 
           all.push(BigInt(arg?.kind === 'word' ? take('word').word : number()));
         }
         if (all.length !== elementCount(dims)) throw new Unbuildable();
-        return literal(tensorOfIntegers(type, dims, all));
+        return literal(session, tensorOfIntegers(type, dims, all));
       }
       case 'shared':
         return known(take('hash').hash);

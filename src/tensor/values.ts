@@ -1,11 +1,11 @@
 /** What is known of the numbers of an expression, and all of them at once, for whoever does not pull them piece by piece. */
+
 import { bug } from '../diagnostics/diagnostic.ts';
 import type { Content } from '../ir/content.ts';
 import type { Value } from '../ir/graph.ts';
 import type { HostTensor } from '../ir/types.ts';
 import { isWideElem, tensorOfIntegers, wideArray } from '../ir/wide.ts';
-import { Barrier } from './barrier.ts';
-import { Expr, type WeightExpr } from './expr.ts';
+import { Expr, own, type WeightExpr } from './expr.ts';
 import { Full, Initial } from './leaves.ts';
 import { chunked, type Pending } from './pieces.ts';
 
@@ -65,9 +65,9 @@ export function sourcesOf(expr: WeightExpr): readonly WeightExpr[] {
   for (let x = stack.pop(); x; x = stack.pop()) {
     if (seen.has(x)) continue;
     seen.add(x);
-    if (x instanceof Barrier) stack.push(x.inner);
-    else if (x.args.length === 0) leaves.push(x);
-    else stack.push(...x.args);
+    const below = own(x).below;
+    if (below.length === 0) leaves.push(x);
+    else stack.push(...below);
   }
   return leaves.sort((a, b) => a.id - b.id);
 }

@@ -1,5 +1,5 @@
 /** Walks over row-major index spaces: how the elements of a transposed, cut or broadcast tensor lie in the data of another. */
-import type { Held } from './held.ts';
+import type { Held } from './pieces.ts';
 
 /** A walk over a row-major index space: one stride into the data per axis; neighbouring axes that step alike are merged. */
 export interface Walk {

@@ -2,6 +2,7 @@
  * Hints are followed. Each case names the tensors of a model and of a checkpoint and which is which in truth; whatever the hints say is done until there
  * are no more, and then every parameter has its own tensor, or the checkpoint is still refused.
  */
+
 import { readFileSync } from 'node:fs';
 import { describe, expect, it, test } from 'vitest';
 import { type BindOptions, type BindResult, bindWeights, parametersOf } from '../../src/checkpoint/bind.ts';
@@ -10,9 +11,9 @@ import { compile } from '../../src/compile.ts';
 import { render } from '../../src/diagnostics/render.ts';
 import { Graph } from '../../src/ir/graph.ts';
 import { elementCount } from '../../src/ir/types.ts';
-import { initial, literal } from '../../src/tensor/leaves.ts';
 import { exprOf, materializeSync } from '../../src/tensor/values.ts';
 import { golden } from '../golden.ts';
+import { initial, literal } from '../support/tensors.ts';
 import { checkpointOf as listed, published } from './published-names.ts';
 
 type Shapes = Readonly<Record<string, readonly number[]>>;

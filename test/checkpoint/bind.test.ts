@@ -7,9 +7,9 @@ import { render } from '../../src/diagnostics/render.ts';
 import { fileSource } from '../../src/io/node/file-source.ts';
 import { type ConstantRole, Graph } from '../../src/ir/graph.ts';
 import { type ElemType, elementCount } from '../../src/ir/types.ts';
-import { initial, literal } from '../../src/tensor/leaves.ts';
 import { exprOf, materializeSync } from '../../src/tensor/values.ts';
 import { golden } from '../golden.ts';
+import { initial, literal } from '../support/tensors.ts';
 
 type Shapes = Readonly<Record<string, readonly number[]>>;
 

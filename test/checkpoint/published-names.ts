@@ -1,9 +1,10 @@
 /** Reads the lists of test/fixtures/published: names and shapes of published checkpoints, and a checkpoint of that make without numbers. */
+
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Checkpoint, TensorEntry } from '../../src/checkpoint/checkpoint.ts';
 import { type ElemType, isElemType } from '../../src/ir/types.ts';
 import type { WeightExpr } from '../../src/tensor/expr.ts';
-import { leaf } from '../../src/tensor/leaves.ts';
+import { leaf } from '../support/tensors.ts';
 
 const folder = new URL('../fixtures/published/', import.meta.url);
 

@@ -2,13 +2,14 @@
  * The examples compute what the networks compute whose labels they bear: small ones of the same make, filled by a formula, against PyTorch's
  * float64 outputs (test/fixtures/published/outputs.py).
  */
+
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import type { Checkpoint } from '../../src/checkpoint/checkpoint.ts';
 import { compile } from '../../src/compile.ts';
 import { elementCount, type HostTensor } from '../../src/ir/types.ts';
 import { openSession } from '../../src/runtime/session.ts';
-import { literal } from '../../src/tensor/leaves.ts';
+import { literal } from '../support/tensors.ts';
 
 interface Case {
   readonly example: string;

@@ -15,9 +15,9 @@ import { pad } from '../../src/ops/pad.ts';
 import { maxpool } from '../../src/ops/pool.ts';
 import { evaluateGraph } from '../../src/ops/reference.ts';
 import { mul } from '../../src/tensor/arithmetic.ts';
-import { leaf, literal } from '../../src/tensor/leaves.ts';
 import { exprOf, materializeSync } from '../../src/tensor/values.ts';
 import { golden } from '../golden.ts';
+import { leaf, literal } from '../support/tensors.ts';
 import { decodeModel, dimsOf, floatsOf } from './decode.ts';
 import { dim, halves, Maker, noise, passOn, refusing, sizesOf, threeNodes, timesTransposed, tinyResnet, type } from './models.ts';
 

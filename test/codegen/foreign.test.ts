@@ -15,7 +15,7 @@ import { relu } from '../../src/ops/activation.ts';
 import { add, mul } from '../../src/ops/elementwise.ts';
 import { foreignOperator } from '../../src/ops/foreign.ts';
 import { reshape } from '../../src/ops/reshape.ts';
-import { literal } from '../../src/tensor/leaves.ts';
+import { literal } from '../support/tensors.ts';
 import { decodeModel, dimsOf } from './decode.ts';
 import { dim, type } from './models.ts';
 

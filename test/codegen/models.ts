@@ -1,4 +1,5 @@
 /** Small graphs, made by hand from the registry's operators, and operators that only exist to exercise the code generator. */
+
 import { Dim } from '../../src/ir/dim.ts';
 import { Graph, type Origin, type ResidualTag, type Value } from '../../src/ir/graph.ts';
 import type { AttrValue, Operator } from '../../src/ir/operator.ts';
@@ -10,7 +11,7 @@ import { batchnorm } from '../../src/ops/norm.ts';
 import { globalAvgpool } from '../../src/ops/pool.ts';
 import { reshape } from '../../src/ops/reshape.ts';
 import { unknownTraits } from '../../src/ops/traits.ts';
-import { literal } from '../../src/tensor/leaves.ts';
+import { literal } from '../support/tensors.ts';
 
 export const dim = (d: number | string | Dim): Dim =>
   typeof d === 'string' ? Dim.symbol(d) : typeof d === 'number' ? Dim.of(d) : d;

@@ -1,4 +1,5 @@
 /** What goes wrong between a graph and its file: a pass that is not there, and RES06xx. Each is provoked through the functions that users call. */
+
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,11 +16,10 @@ import { elementCount } from '../../src/ir/types.ts';
 import type { OnnxModel } from '../../src/onnx/onnx.ts';
 import { onnxBytes } from '../../src/onnx/write.ts';
 import { operatorByName } from '../../src/ops/registry.ts';
-import { leaf } from '../../src/tensor/leaves.ts';
-import { buildExpr } from '../../src/tensor/text.ts';
 import { toSvg } from '../../src/view/draw.ts';
 import { safetensorsOf } from '../checkpoint/helpers.ts';
 import { golden, goldenFolder } from '../golden.ts';
+import { buildExpr, leaf } from '../support/tensors.ts';
 
 /** Compares what is printed with the golden file, whose name begins with the code of the first diagnostic. */
 async function keep(name: string, run: () => unknown): Promise<void> {

@@ -1,4 +1,5 @@
 /** Every mistake in the text of a graph: what is printed for a file that makes it. Adding a case is adding a .ir file. */
+
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -6,9 +7,8 @@ import { Sink } from '../../src/diagnostics/diagnostic.ts';
 import { render } from '../../src/diagnostics/render.ts';
 import { readGraph } from '../../src/ir/read.ts';
 import { operatorByName } from '../../src/ops/registry.ts';
-import { leaf } from '../../src/tensor/leaves.ts';
-import { buildExpr } from '../../src/tensor/text.ts';
 import { golden, goldenFolder } from '../golden.ts';
+import { buildExpr, leaf } from '../support/tensors.ts';
 
 const folder = join(goldenFolder, 'errors');
 const files = readdirSync(folder)

@@ -2,6 +2,7 @@
  * What goes wrong when models run, RES08xx. Machines, drivers and builds that the test machine is not are stood in for in the process of
  * the provider; what onnxruntime itself says is left out, because it changes with its version.
  */
+
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -27,10 +28,9 @@ import { adapterHint, type Provider } from '../../src/runtime/provider.ts';
 import { outputPictures, parseLabels, readLabels, runModel, topK } from '../../src/runtime/run.ts';
 import { openSession, toOrt } from '../../src/runtime/session.ts';
 import { type VerifyOptions, verifyModel } from '../../src/runtime/verify.ts';
-import { leaf } from '../../src/tensor/leaves.ts';
-import { buildExpr } from '../../src/tensor/text.ts';
 import { exprOf, materialize } from '../../src/tensor/values.ts';
 import { golden } from '../golden.ts';
+import { buildExpr, leaf } from '../support/tensors.ts';
 
 // Processes are started; on a busy machine that takes its time.
 vi.setConfig({ testTimeout: 120_000 });

@@ -2,6 +2,7 @@
  * What goes wrong with checkpoints and their numbers, RES05xx: every file is made here byte by byte, opened and bound as the compiler
  * does it, and what is printed is kept.
  */
+
 import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,12 +18,11 @@ import type { Graph } from '../../src/ir/graph.ts';
 import { readGraph } from '../../src/ir/read.ts';
 import { operatorByName } from '../../src/ops/registry.ts';
 import { cast } from '../../src/tensor/arithmetic.ts';
-import { leaf, literal } from '../../src/tensor/leaves.ts';
 import { encode } from '../../src/tensor/round.ts';
-import { buildExpr } from '../../src/tensor/text.ts';
 import { exprOf, materialize } from '../../src/tensor/values.ts';
 import { bytesOf, le, type Part, safetensorsOf, torchZip, zipOf } from '../checkpoint/helpers.ts';
 import { golden } from '../golden.ts';
+import { buildExpr, leaf, literal } from '../support/tensors.ts';
 
 /** Compares what is printed with the golden file, whose name begins with the code of the first diagnostic. */
 function keep(name: string, diagnostics: readonly Diagnostic[]): void {

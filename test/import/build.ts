@@ -3,7 +3,7 @@
 import { memorySource } from '../../src/io/bytes.ts';
 import { type ElemType, elementCount } from '../../src/ir/types.ts';
 import type { FileAttribute, FileDim, FileGraph, FileNode, FileTensor, FileType, OnnxFile } from '../../src/onnx/model.ts';
-import { literal } from '../../src/tensor/leaves.ts';
+import { literal, session } from '../support/tensors.ts';
 
 const empty = new Uint8Array();
 
@@ -72,6 +72,7 @@ export function graphOf(parts: GraphParts, nodes: readonly FileNode[], name = 'm
 export function fileOf(parts: GraphParts, nodes: readonly FileNode[], opset = 17): OnnxFile {
   return {
     file: 'model.onnx',
+    session,
     irVersion: 8,
     opsets: new Map([
       ['', opset],

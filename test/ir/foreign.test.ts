@@ -11,10 +11,10 @@ import { verifyGraph } from '../../src/ir/verify.ts';
 import { relu } from '../../src/ops/activation.ts';
 import { foreignOperator } from '../../src/ops/foreign.ts';
 import { linear } from '../../src/ops/linear.ts';
-import { leaf, literal } from '../../src/tensor/leaves.ts';
 import { toMermaid } from '../../src/view/draw.ts';
 import { summarize, summaryText } from '../../src/view/summary.ts';
 import { golden } from '../golden.ts';
+import { leaf, literal } from '../support/tensors.ts';
 import { complaints, read } from './support.ts';
 
 const f32 = (...dims: readonly (string | number)[]) => ({

@@ -1,4 +1,5 @@
 /** Small operators that show every feature of the graph, so that its tests need no operator of the compiler. */
+
 import { bug, Sink } from '../../src/diagnostics/diagnostic.ts';
 import type { Content } from '../../src/ir/content.ts';
 import { Dim, productOf } from '../../src/ir/dim.ts';
@@ -9,8 +10,7 @@ import { sameType, type TensorType, typeText } from '../../src/ir/types.ts';
 import { walkGraph } from '../../src/ir/walk.ts';
 import { unknownTraits } from '../../src/ops/traits.ts';
 import type { WeightExpr } from '../../src/tensor/expr.ts';
-import { leaf } from '../../src/tensor/leaves.ts';
-import { buildExpr } from '../../src/tensor/text.ts';
+import { buildExpr, leaf } from '../support/tensors.ts';
 
 type Small = Pick<Operator, 'name' | 'operands' | 'infer'> & Partial<Pick<Operator, 'attrs' | 'cost'>>;
 

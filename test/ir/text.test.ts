@@ -6,8 +6,8 @@ import { Dim } from '../../src/ir/dim.ts';
 import { Graph, type Origin, type ResidualTag, type Value } from '../../src/ir/graph.ts';
 import { printGraph } from '../../src/ir/print.ts';
 import { verifyGraph } from '../../src/ir/verify.ts';
-import * as w from '../../src/tensor/algebra.ts';
 import { golden } from '../golden.ts';
+import * as w from '../support/tensors.ts';
 import {
   add,
   branch,

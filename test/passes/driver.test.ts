@@ -1,4 +1,5 @@
 /** The driver: what does not type-check is taken back, names stay unique, dead code goes, sizes do not matter. */
+
 import { describe, expect, it, test } from 'vitest';
 import { Dim } from '../../src/ir/dim.ts';
 import { Graph, type Node, type Value } from '../../src/ir/graph.ts';
@@ -14,7 +15,7 @@ import { op } from '../../src/passes/engine/pattern.ts';
 import type { Rewriter } from '../../src/passes/engine/rewriter.ts';
 import { type Rule, rule } from '../../src/passes/engine/rule.ts';
 import { optimize } from '../../src/passes/pipeline.ts';
-import { full, initial } from '../../src/tensor/leaves.ts';
+import { full, initial } from '../support/tensors.ts';
 import { readText, run } from './support.ts';
 
 const relu = `graph @g

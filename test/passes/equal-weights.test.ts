@@ -1,4 +1,5 @@
 /** Weights that lie twice in a file: found by their bytes, told apart by one byte, and merged when the folds are through. */
+
 import { describe, expect, it } from 'vitest';
 import type { ByteSource } from '../../src/io/bytes.ts';
 import { memorySource } from '../../src/io/bytes.ts';
@@ -9,8 +10,7 @@ import { operatorByName } from '../../src/ops/registry.ts';
 import { optimize } from '../../src/passes/pipeline.ts';
 import { mergeEqualWeights } from '../../src/passes/transforms/simplify/equal-weights.ts';
 import type { WeightExpr } from '../../src/tensor/expr.ts';
-import { leaf, literal } from '../../src/tensor/leaves.ts';
-import { storedTensor } from '../../src/tensor/stored.ts';
+import { leaf, literal, storedTensor } from '../support/tensors.ts';
 
 const add = operatorByName('add') ?? expect.unreachable('no add');
 

@@ -1,4 +1,5 @@
 /** The one way to an operator's numbers at compile time: every operator folds by default, and what cannot be computed is a named refusal. */
+
 import { describe, expect, it } from 'vitest';
 import { Graph } from '../../src/ir/graph.ts';
 import { CheckFailure, isFoldable } from '../../src/ir/operator.ts';
@@ -12,9 +13,9 @@ import { Fuel } from '../../src/passes/engine/fuel.ts';
 import { NameTable } from '../../src/passes/engine/names.ts';
 import { op } from '../../src/passes/engine/pattern.ts';
 import { rule } from '../../src/passes/engine/rule.ts';
-import { literal } from '../../src/tensor/leaves.ts';
 import { sampleSource } from '../ops/support.ts';
 import { runTiny, shown, type Tiny, tensor, tinyBytes, vector } from '../optimize/tiny.ts';
+import { literal } from '../support/tensors.ts';
 import { constantOf, errorBetween, run } from './support.ts';
 
 describe('every operator that is not random folds', () => {

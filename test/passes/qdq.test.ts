@@ -1,4 +1,5 @@
 /** Pairs of QuantizeLinear and DequantizeLinear, which are foreign nodes: no pass removes, merges, moves or folds through one. */
+
 import { describe, expect, it } from 'vitest';
 import { Dim } from '../../src/ir/dim.ts';
 import { Graph, type Value } from '../../src/ir/graph.ts';
@@ -8,7 +9,7 @@ import type { ElemType, TensorType } from '../../src/ir/types.ts';
 import { foreignOperator } from '../../src/ops/foreign.ts';
 import { operatorByName } from '../../src/ops/registry.ts';
 import { optimize } from '../../src/passes/pipeline.ts';
-import { literal } from '../../src/tensor/leaves.ts';
+import { literal } from '../support/tensors.ts';
 import { randomTensor, soundness } from './support.ts';
 
 class Quantized {

@@ -1,4 +1,5 @@
 /** Random small residual graphs in float64: every pass alone and all together against the reference evaluation of the source. */
+
 import { describe, expect, it } from 'vitest';
 import { cloneGraph } from '../../src/ir/clone.ts';
 import { Dim } from '../../src/ir/dim.ts';
@@ -9,7 +10,7 @@ import type { HostTensor } from '../../src/ir/types.ts';
 import { EvaluationError } from '../../src/ops/reference.ts';
 import { operatorByName } from '../../src/ops/registry.ts';
 import { type PipelineOptions, passNames } from '../../src/passes/pipeline.ts';
-import { full, literal } from '../../src/tensor/leaves.ts';
+import { full, literal } from '../support/tensors.ts';
 import { errorBetween, evaluate, inputsOf, randomSource, randomTensor, run } from './support.ts';
 
 const elem = 'f64';

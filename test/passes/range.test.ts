@@ -1,4 +1,5 @@
 /** Products of constants at the ends of their element type: what folds, what does not, and that no number is lost; onnxruntime is the judge. */
+
 import { describe, expect, it, test } from 'vitest';
 import { floatFacts } from '../../src/ir/elem.ts';
 import { roundTo } from '../../src/ir/round.ts';
@@ -8,10 +9,10 @@ import { finiteKnown, staysNormal } from '../../src/passes/analysis/range.ts';
 import { openSession } from '../../src/runtime/session.ts';
 import { mul } from '../../src/tensor/arithmetic.ts';
 import type { WeightExpr } from '../../src/tensor/expr.ts';
-import { initial, literal } from '../../src/tensor/leaves.ts';
 import { materializeSync } from '../../src/tensor/values.ts';
 import { modelBytes, node, value } from '../import/onnx-bytes.ts';
 import { tensorProto } from '../optimize/onnx-case.ts';
+import { initial, literal } from '../support/tensors.ts';
 import { randomSource, readText, run } from './support.ts';
 
 const vector = (elem: ElemType, ...data: readonly number[]): WeightExpr =>

@@ -1,10 +1,11 @@
 /** What the golden file of `recognize` does not show: constants as exporters round them, and graphs that are built to be looked at for ever. */
+
 import { describe, expect, it } from 'vitest';
 import { Dim } from '../../src/ir/dim.ts';
 import { Graph } from '../../src/ir/graph.ts';
 import { operatorByName } from '../../src/ops/registry.ts';
 import { above, Expansion, isRounded, looksLike, variable } from '../../src/passes/analysis/polynomial.ts';
-import { literal } from '../../src/tensor/leaves.ts';
+import { literal } from '../support/tensors.ts';
 import { readText, run } from './support.ts';
 
 const gelu = (elem: string, constant: string, op = 'div'): readonly string[] => {

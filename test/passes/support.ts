@@ -1,4 +1,5 @@
 /** Graph text in, passes, and numbers: what the tests of this room share. */
+
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { expect } from 'vitest';
@@ -13,10 +14,9 @@ import { evaluateGraph } from '../../src/ops/reference.ts';
 import { operatorByName } from '../../src/ops/registry.ts';
 import { optimize, type PassReport, type PipelineOptions } from '../../src/passes/pipeline.ts';
 import type { WeightExpr } from '../../src/tensor/expr.ts';
-import { initial, literal } from '../../src/tensor/leaves.ts';
-import { buildExpr } from '../../src/tensor/text.ts';
 import { exprOf, materializeSync } from '../../src/tensor/values.ts';
 import { goldenFolder } from '../golden.ts';
+import { buildExpr, initial, literal, session } from '../support/tensors.ts';
 
 /** Numbers in [0, 1) from a seed: mulberry32. */
 export function randomSource(seed: number): () => number {
@@ -60,6 +60,8 @@ export function readText(text: string, leaf: Leaf = named): Graph {
   const graph = readGraph({ name: 'case.ir', text }, { operator: operatorByName, leaf, call: buildExpr }, sink);
   if (!graph)
     throw new Error(`${sink.list.map((d) => `${d.code} ${d.title} ${d.found ?? ''} ${d.expected ?? ''}`).join('\n')}\n${text}`);
+  // Also a graph without constants, so that a hash in its text is found.
+  graph.session = session;
   expect(verifyGraph(graph)).toEqual([]);
   return graph;
 }

@@ -12,8 +12,8 @@ import { openSession } from '../../src/runtime/session.ts';
 import { verifyModel } from '../../src/runtime/verify.ts';
 import type { VerifyReport } from '../../src/runtime/verify-report.ts';
 import { verifyTable } from '../../src/runtime/verify-table.ts';
-import { literal } from '../../src/tensor/leaves.ts';
 import { golden } from '../golden.ts';
+import { literal } from '../support/tensors.ts';
 import { constants, tinyNet } from './graphs.ts';
 
 vi.setConfig({ testTimeout: 120_000 });

@@ -1,4 +1,5 @@
 /** Small graphs made by hand, without parser, elaborator or passes. */
+
 import { Dim } from '../../src/ir/dim.ts';
 import { Graph, type Value } from '../../src/ir/graph.ts';
 import type { AttrValue, Operator } from '../../src/ir/operator.ts';
@@ -11,8 +12,8 @@ import { batchnorm } from '../../src/ops/norm.ts';
 import { globalAvgpool } from '../../src/ops/pool.ts';
 import { reshape } from '../../src/ops/reshape.ts';
 import { randomTensor } from '../../src/runtime/inputs.ts';
-import { literal } from '../../src/tensor/leaves.ts';
 import { exprOf, materialize } from '../../src/tensor/values.ts';
+import { literal } from '../support/tensors.ts';
 
 export const type = (elem: ElemType, ...dims: readonly (number | string | Dim)[]): TensorType => ({
   elem,

@@ -3,9 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { memorySource } from '../../src/io/bytes.ts';
 import { type ContentTree, parseContent } from '../../src/ir/content-text.ts';
 import { elementCount } from '../../src/ir/types.ts';
-import * as w from '../../src/tensor/algebra.ts';
-import { storedTensor } from '../../src/tensor/stored.ts';
 import { asyncSource } from '../checkpoint/helpers.ts';
+import * as w from '../support/tensors.ts';
 
 const tensor = (dims: readonly number[], first = 1): w.WeightExpr =>
   w.literal({ elem: 'f32', dims, data: Float64Array.from({ length: elementCount(dims) }, (_, i) => first + i * 0.5) });
@@ -262,8 +261,8 @@ describe('knowing', () => {
   it('awaits only where a source must be awaited', async () => {
     const data = new Uint8Array(Float32Array.from({ length: 40000 }, (_, i) => i).buffer);
     const span = { offset: 0, elem: 'f32', dims: [200, 200], name: 'x' } as const;
-    const slow = await storedTensor({ ...span, source: asyncSource('slow', data) });
-    const fast = await storedTensor({ ...span, source: memorySource('fast', data) });
+    const slow = await w.storedTensor({ ...span, source: asyncSource('slow', data) });
+    const fast = await w.storedTensor({ ...span, source: memorySource('fast', data) });
     expect([slow.sync, fast.sync]).toEqual([false, true]);
     const build = (x: w.WeightExpr): w.WeightExpr =>
       w.reduceSum(
@@ -281,7 +280,7 @@ describe('knowing', () => {
     expect([...(await w.materialize(build(slow))).data]).toEqual(numbers(build(fast)));
     expect(numbers(build(fast))[1]).toBe(Array.from({ length: 200 }, (_, j) => (j * 200 + 1) * j).reduce((a, b) => a + b, 0));
     // A small tensor of such a source was read when it was opened.
-    const small = await storedTensor({ ...span, dims: [100], source: asyncSource('small', data) });
+    const small = await w.storedTensor({ ...span, dims: [100], source: asyncSource('small', data) });
     expect(small.resident?.[99]).toBe(99);
   });
 });

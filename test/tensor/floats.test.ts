@@ -1,4 +1,5 @@
 /** The short way of large float32 tensors gives the bytes of the long one. */
+
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,11 +9,12 @@ import { openCheckpoint } from '../../src/checkpoint/checkpoint.ts';
 import { fileSource } from '../../src/io/node/file-source.ts';
 import { add, mul, neg } from '../../src/tensor/arithmetic.ts';
 import { fillFloats, type WeightExpr } from '../../src/tensor/expr.ts';
-import { literal } from '../../src/tensor/leaves.ts';
 import { along } from '../../src/tensor/movement.ts';
 import { encode } from '../../src/tensor/round.ts';
 import { floatsFinite, giveRoom, roomFloats, scaleFloats, takeRoom } from '../../src/tensor/simd.ts';
+import { adopt } from '../../src/tensor/stored.ts';
 import { bytesOf, le } from '../checkpoint/helpers.ts';
+import { literal, session } from '../support/tensors.ts';
 
 const [channels, inner] = [7, 9001];
 const numbers = Float32Array.from({ length: channels * inner }, (_, i) => Math.sin(i) * 10 ** ((i % 61) - 30));
@@ -30,8 +32,9 @@ afterAll(() => {
 });
 
 it('for any range and factors', async () => {
-  const stored = (await openCheckpoint(source)).dicts[0]?.tensors.get('w')?.expr;
-  if (!stored) throw new Error('no tensor');
+  const entry = (await openCheckpoint(source)).dicts[0]?.tensors.get('w');
+  if (!entry) throw new Error('no tensor');
+  const stored = adopt(session, entry.expr, entry.name);
   const vector = (values: readonly number[]): WeightExpr =>
     literal({ elem: 'f32', dims: [values.length], data: Float64Array.from(values) });
   const check = (expr: WeightExpr, start: number, end: number): void => {

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { InitSpec } from '../../src/ops/params.ts';
 import { distributionOf, fansOf, normalQuantile } from '../../src/tensor/init.ts';
-import { initial } from '../../src/tensor/leaves.ts';
 import { encode } from '../../src/tensor/round.ts';
 import { materializeSync } from '../../src/tensor/values.ts';
+import { initial } from '../support/tensors.ts';
 
 const spec = (kind: InitSpec['kind'], rest: Partial<InitSpec> = {}): InitSpec => ({ init: true, kind, ...rest });
 function values(path: string, dims: readonly number[], init: InitSpec, seed = 0): Float64Array {

@@ -8,7 +8,7 @@ import { type ByteSource, readSpan, spanSource, utf8, viewOf } from '../../io/by
 import type { ZipEntry } from '../../io/zip.ts';
 import { elemsBy } from '../../ir/elem.ts';
 import { elemBytes, elementCount } from '../../ir/types.ts';
-import { type Checkpoint, checkpointOf, type Nested } from '../nested.ts';
+import type { Nested } from '../nested.ts';
 
 const elems = elemsBy((facts) => facts.numpy);
 const headerLimit = 65536;
@@ -80,7 +80,7 @@ function arrayOf(head: Uint8Array, source: ByteSource, name: string, file: strin
   };
 }
 
-export async function openNpy(source: ByteSource): Promise<Checkpoint> {
+export async function readNpy(source: ByteSource): Promise<Nested> {
   const head = await readSpan(source, 0, Math.min(source.size, headerLimit + 12), 'the header');
   const base = source.name.replace(/^.*[\\/]/, '').replace(/\.npy$/, '');
   const value = arrayOf(head, source, base, source.name);
@@ -88,10 +88,10 @@ export async function openNpy(source: ByteSource): Promise<Checkpoint> {
     fail(refusedElement, {
       with: { file: source.name, tensor: base, found: value.elem, hint: 'save an array of numbers: numpy.save(file, array)' },
     });
-  return checkpointOf('npy', source.name, { kind: 'dict', children: [{ name: base, value }] });
+  return { kind: 'dict', children: [{ name: base, value }] };
 }
 
-export async function openNpz(source: ByteSource, entries: ReadonlyMap<string, ZipEntry>): Promise<Checkpoint> {
+export async function readNpz(source: ByteSource, entries: ReadonlyMap<string, ZipEntry>): Promise<Nested> {
   const children: { name: string; value: Nested }[] = [];
   for (const entry of entries.values()) {
     if (!entry.name.endsWith('.npy')) continue;
@@ -104,5 +104,5 @@ export async function openNpz(source: ByteSource, entries: ReadonlyMap<string, Z
     const head = needed > first.length ? await entry.head(needed) : first;
     children.push({ name, value: arrayOf(head, spanSource(entry.bytes, 0, entry.size), name, source.name) });
   }
-  return checkpointOf('npz', source.name, { kind: 'dict', children });
+  return { kind: 'dict', children };
 }

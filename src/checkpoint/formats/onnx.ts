@@ -8,7 +8,7 @@ import type { ByteSource } from '../../io/bytes.ts';
 import { GraphProto, ModelProto, SparseTensorProto } from '../../onnx/proto.ts';
 import { finish, Pages, placeOf, readTensor, type TensorFields, type Work } from '../../onnx/tensor.ts';
 import { bytesSource, type Field, fieldAt, nameOf, WireError } from '../../onnx/wire.ts';
-import { type Checkpoint, checkpointOf, type Nested } from '../nested.ts';
+import type { Nested } from '../nested.ts';
 
 const tensorLimit = 1_000_000;
 
@@ -32,7 +32,7 @@ async function nestedOf(source: ByteSource, at: Field, tensor: TensorFields): Pr
 }
 
 /** Reads names, types and shapes of the graph's initialisers. */
-export async function openOnnx(source: ByteSource): Promise<Checkpoint> {
+export async function readOnnx(source: ByteSource): Promise<Nested> {
   const pages = new Pages(source);
   const damaged = (found: string, expected: string): never =>
     fail(damagedFile, { with: { format: 'ONNX', file: source.name, found, expected } });
@@ -83,5 +83,5 @@ export async function openOnnx(source: ByteSource): Promise<Checkpoint> {
   }
   if (graphs === 0) damaged('no graph', 'a whole model; this one is cut off, or no ONNX');
   if (opsets === 0) damaged('no opset behind the graph', 'a whole model; this one is cut off');
-  return checkpointOf('ONNX', source.name, { kind: 'dict', children });
+  return { kind: 'dict', children };
 }

@@ -9,7 +9,7 @@ import { type ByteSource, readSpan, u64At, utf8, viewOf } from '../../io/bytes.t
 import { parseJson } from '../../io/json.ts';
 import { elemsBy } from '../../ir/elem.ts';
 import { elemBytes, elementCount } from '../../ir/types.ts';
-import { type Checkpoint, checkpointOf, type Nested } from '../nested.ts';
+import type { Nested } from '../nested.ts';
 
 const headerLimit = 100_000_000;
 const elems = elemsBy((facts) => facts.safetensors);
@@ -53,7 +53,7 @@ function naturals(value: unknown): readonly number[] | undefined {
   return out;
 }
 
-export async function openSafetensors(source: ByteSource): Promise<Checkpoint> {
+export async function readSafetensors(source: ByteSource): Promise<Nested> {
   const { name: file } = source;
   const damaged = (found: string, expected: string): never =>
     fail(damagedFile, { with: { format: 'safetensors', file, found, expected } });
@@ -122,5 +122,5 @@ export async function openSafetensors(source: ByteSource): Promise<Checkpoint> {
     at = end;
   }
   if (start + at !== source.size) damaged(`${source.size - start - at} bytes behind the last tensor`, 'none');
-  return checkpointOf('safetensors', file, { kind: 'dict', children });
+  return { kind: 'dict', children };
 }

@@ -10,7 +10,7 @@ import type { ZipEntry } from '../../io/zip.ts';
 import { elemFacts, elemsBy, elemTypes, otherElems } from '../../ir/elem.ts';
 import { type ElemType, elemBytes, elementCount } from '../../ir/types.ts';
 import { extentOf } from '../../tensor/stored.ts';
-import { type Checkpoint, checkpointOf, type Nested } from '../nested.ts';
+import type { Nested } from '../nested.ts';
 import {
   type GlobalCall,
   type Pickled,
@@ -337,11 +337,11 @@ function nestedOf(
 }
 
 /** A zip archive that has a data.pkl. */
-export async function openTorchZip(
+export async function readTorchZip(
   source: ByteSource,
   entries: ReadonlyMap<string, ZipEntry>,
   pickleName: string,
-): Promise<Checkpoint> {
+): Promise<Nested> {
   const root = pickleName.slice(0, -'data.pkl'.length);
   const entry = entries.get(pickleName);
   if (!entry || entry.size > pickleLimit)
@@ -385,11 +385,7 @@ export async function openTorchZip(
   }
   const missing = (): never =>
     fail(damagedFile, { with: { format: 'PyTorch', file: source.name, found: 'a storage without bytes', expected: 'an entry' } });
-  return checkpointOf(
-    'PyTorch',
-    source.name,
-    nestedOf(value, source.name, (storage) => ({ source: storage.bytes ?? missing(), bigEndian: orderText === 'big' })),
-  );
+  return nestedOf(value, source.name, (storage) => ({ source: storage.bytes ?? missing(), bigEndian: orderText === 'big' }));
 }
 
 /** Whether these first bytes are the legacy stream's: a pickle of the number 0x1950a86a20f9469cfc6c, in any protocol. */
@@ -404,7 +400,7 @@ export function isLegacyTorch(head: Uint8Array): boolean {
 }
 
 /** magic, protocol version, system, the object, the list of storage keys, then per key a u64 count and its bytes. */
-export async function openLegacyTorch(source: ByteSource): Promise<Checkpoint> {
+export async function readLegacyTorch(source: ByteSource): Promise<Nested> {
   const { name: file } = source;
   const damaged = (found: string, expected: string): never =>
     fail(damagedFile, { with: { format: 'legacy PyTorch', file, found, expected } });
@@ -489,11 +485,7 @@ export async function openLegacyTorch(source: ByteSource): Promise<Checkpoint> {
   }
   const missing = (key: string): never =>
     damaged(`no bytes for storage ${JSON.stringify(key)}`, 'every storage that a tensor names');
-  return checkpointOf(
-    'PyTorch legacy',
-    file,
-    nestedOf(object.value, file, (storage) => ({ source: spans.get(storage.key) ?? missing(storage.key), bigEndian })),
-  );
+  return nestedOf(object.value, file, (storage) => ({ source: spans.get(storage.key) ?? missing(storage.key), bigEndian }));
 }
 
 /** What the tar form names besides: types of tensors, and those of the GPU, which hold the same numbers. */
@@ -519,7 +511,7 @@ export function isTarTorch(entries: ReadonlyMap<string, ByteSource>): boolean {
  * views), `tensors` (a count, then per tensor a pickle of key, storage and type, the rank as 8 bytes, sizes, strides, offset), and
  * `pickle` (the object, tensors by their keys). Source: torch.serialization, `_load` → `legacy_load`.
  */
-export async function openTarTorch(source: ByteSource, entries: ReadonlyMap<string, ByteSource>): Promise<Checkpoint> {
+export async function readTarTorch(source: ByteSource, entries: ReadonlyMap<string, ByteSource>): Promise<Nested> {
   const { name: file } = source;
   const damaged = (found: string, expected: string): never =>
     fail(damagedFile, { with: { format: 'PyTorch tar', file, found, expected } });
@@ -624,9 +616,5 @@ export async function openTarTorch(source: ByteSource, entries: ReadonlyMap<stri
     );
   }).pickle();
   const missing = (): never => damaged('a storage without bytes', 'one');
-  return checkpointOf(
-    'PyTorch tar',
-    file,
-    nestedOf(object, file, (storage) => ({ source: storage.bytes ?? missing(), bigEndian: false })),
-  );
+  return nestedOf(object, file, (storage) => ({ source: storage.bytes ?? missing(), bigEndian: false }));
 }

@@ -126,7 +126,7 @@ function biasOf(b: LiftBuilder, c: Value, outputs: Dim): Value | undefined {
   const last = dims.at(-1)?.constant ?? 1;
   if (dims.length > 2 || rows !== 1 || (last !== 1 && last !== count)) return undefined;
   let content = w.reshape(w.exprOf(c), [last]);
-  if (last !== count) content = w.add(content, w.full(content.elem, [count], 0));
+  if (last !== count) content = w.add(content, w.fullLike(content, [count], 0));
   return b.derived(c, content);
 }
 

@@ -24,7 +24,7 @@ export function batchnormVectors(node: Node): readonly Value[] {
 export function batchnormAffine(node: Node): { readonly scale: w.WeightExpr; readonly shift: w.WeightExpr } {
   const [gain, bias, mean, variance] = batchnormVectors(node).map((value) => w.exprOf(value));
   if (!gain || !bias || !mean || !variance) return bug('a batchnorm has four vectors');
-  const scale = w.div(gain, w.sqrt(w.add(variance, w.full(variance.elem, [], numberAttr(node.attrs, 'eps')))));
+  const scale = w.div(gain, w.sqrt(w.add(variance, w.fullLike(variance, [], numberAttr(node.attrs, 'eps')))));
   return { scale, shift: w.sub(bias, w.mul(scale, mean)) };
 }
 
@@ -49,7 +49,7 @@ export function arithmeticView(node: Node | undefined): Arithmetic | undefined {
   const flipped = isConstant(a);
   const [x, constant] = flipped ? [b, a] : [a, b];
   const c = (): w.WeightExpr => w.exprOf(constant);
-  const minusOne = (): w.WeightExpr => w.full(constant.type.elem, [], -1);
+  const minusOne = (): w.WeightExpr => w.fullLike(c(), [], -1);
   const view = (scale: w.WeightExpr | undefined, shift: w.WeightExpr | undefined): Arithmetic => ({
     node,
     x,

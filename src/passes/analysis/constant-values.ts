@@ -7,16 +7,17 @@ import { elementCount, type HostTensor, isFloat, staticDims } from '../../ir/typ
 import { boolAttr, numberAttr, numbersAttr } from '../../ops/attrs.ts';
 import { sliceAxes } from '../../ops/slice-axes.ts';
 import * as w from '../../tensor/algebra.ts';
+import type { Session } from '../../tensor/session.ts';
 
 /** Constants that come out of folding are no larger, unless they replace as many bytes. */
 export const foldLimit = 64 * 1024;
 
 /** What the graph would have computed: numbers of the element type. */
-export function contentOf(tensor: HostTensor): w.WeightExpr {
-  if (tensor.wide) return w.literal(tensor);
+export function contentOf(session: Session, tensor: HostTensor): w.WeightExpr {
+  if (tensor.wide) return w.literal(session, tensor);
   const data = Float64Array.from(tensor.data);
   roundTo(tensor.elem, data);
-  return w.literal({ elem: tensor.elem, dims: tensor.dims, data });
+  return w.literal(session, { elem: tensor.elem, dims: tensor.dims, data });
 }
 
 /** Every dimension that the attributes and the results hold is a number. */
@@ -38,14 +39,14 @@ function uniform(x: w.WeightExpr | undefined): number | undefined {
 /** Σ over some axes divided by their size. */
 function mean(x: w.WeightExpr, axes: readonly number[], keepdims: boolean): w.WeightExpr {
   const count = elementCount(axes.map((axis) => x.dims[axis] ?? 1));
-  return w.div(w.reduceSum(x, axes, keepdims), w.full(x.elem, [], count));
+  return w.div(w.reduceSum(x, axes, keepdims), w.fullLike(x, [], count));
 }
 
 /** γ·(x − μ)/√(σ² + ε) + β with the statistics of each instance and channel. */
 function instanceNorm(x: w.WeightExpr, gain: w.WeightExpr, bias: w.WeightExpr, eps: number): w.WeightExpr {
   const axes = x.dims.map((_, axis) => axis).slice(2);
   const centred = w.sub(x, mean(x, axes, true));
-  const deviation = w.sqrt(w.add(mean(w.mul(centred, centred), axes, true), w.full(x.elem, [], eps)));
+  const deviation = w.sqrt(w.add(mean(w.mul(centred, centred), axes, true), w.fullLike(x, [], eps)));
   const along = (vector: w.WeightExpr): w.WeightExpr => w.reshape(vector, [vector.count, ...axes.map(() => 1)]);
   return w.add(w.mul(w.div(centred, deviation), along(gain)), along(bias));
 }

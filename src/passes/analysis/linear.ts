@@ -12,6 +12,7 @@ import type { Node, Value } from '../../ir/graph.ts';
 import type { ElemType } from '../../ir/types.ts';
 import { numberAttr, numbersAttr } from '../../ops/attrs.ts';
 import * as w from '../../tensor/algebra.ts';
+import type { Session } from '../../tensor/session.ts';
 import type { Affine } from './affine.ts';
 import { allConstant, isConstant } from './constants.ts';
 import { allEqual, product } from './numbers.ts';
@@ -96,16 +97,17 @@ export function weightOf(view: LinearView): w.WeightExpr {
 
 /** The bias, or zeros of the weights' element type where there is none. */
 export function biasOf(view: LinearView): w.WeightExpr {
-  return view.bias ? w.exprOf(view.bias) : zeros(view.weight.type.elem, [view.outputs]);
+  return view.bias ? w.exprOf(view.bias) : zeros(view);
 }
 
-export function zeros(elem: ElemType, dims: readonly number[]): w.WeightExpr {
-  return w.full(elem, dims, 0);
+/** A bias of zeros. */
+export function zeros(view: LinearView): w.WeightExpr {
+  return w.fullLike(weightOf(view), [view.outputs], 0);
 }
 
 /** The unit matrix [n, n]: rows of one 1 and n 0s, cut off after n·n elements, put every 1 one further than the row above. */
-export function unitMatrix(elem: Value['type']['elem'], n: number): w.WeightExpr {
-  const rows = w.pad(w.full(elem, [n, 1], 1), [0, 0], [0, n]);
+export function unitMatrix(session: Session, elem: ElemType, n: number): w.WeightExpr {
+  const rows = w.pad(w.full(session, elem, [n, 1], 1), [0, 0], [0, n]);
   return w.reshape(w.slice(w.reshape(rows, [n * (n + 1)]), [0], [n * n]), [n, n]);
 }
 
@@ -191,7 +193,7 @@ export function scaleInputs(view: LinearView, weight: w.WeightExpr, scale: w.Wei
 
 /** One element for every channel. */
 export function perChannel(vector: w.WeightExpr, channels: number): w.WeightExpr {
-  return vector.dims[0] === channels ? vector : w.mul(vector, w.full(vector.elem, [channels], 1));
+  return vector.dims[0] === channels ? vector : w.mul(vector, w.fullLike(vector, [channels], 1));
 }
 
 /** What a shift of the input channels adds to every output: Σ W·t over inputs and taps, one element per output channel. */
@@ -235,7 +237,7 @@ export function foldOutputs(view: LinearView, { scale, shift }: Affine): Folded 
   const scaled = view.bias && (scale ? w.mul(biasOf(view), scale) : biasOf(view));
   return {
     weight: scale ? scaleOutputs(view, weight, scale) : weight,
-    bias: shift ? w.add(scaled ?? zeros(view.weight.type.elem, [view.outputs]), shift) : scaled,
+    bias: shift ? w.add(scaled ?? zeros(view), shift) : scaled,
     factors: scale ? [scale] : [],
   };
 }

@@ -69,15 +69,14 @@ function swaps(node: Node | undefined): node is Node {
 function asLinear(p: Product): { readonly weight: w.WeightExpr; readonly bias: w.WeightExpr | undefined } | undefined {
   const outputs = p.node.y.type.dims[1]?.constant;
   if (outputs === undefined || !isConstant(p.b) || (p.c && !isConstant(p.c))) return undefined;
-  const { elem } = p.b.type;
   const rows = p.transB ? w.exprOf(p.b) : w.transpose(w.exprOf(p.b), [1, 0]);
-  const weight = p.alpha === 1 ? rows : w.mul(rows, w.full(elem, [], p.alpha));
+  const weight = p.alpha === 1 ? rows : w.mul(rows, w.fullLike(rows, [], p.alpha));
   if (!p.c || p.beta === 0) return { weight, bias: undefined };
   const c = w.exprOf(p.c);
   const count = product(c.dims);
   if (count !== 1 && (count !== outputs || c.dims[c.dims.length - 1] !== outputs)) return undefined;
-  const vector = count === outputs ? w.reshape(c, [outputs]) : w.mul(w.reshape(c, [1]), w.full(elem, [outputs], 1));
-  return { weight, bias: p.beta === 1 ? vector : w.mul(vector, w.full(elem, [], p.beta)) };
+  const vector = count === outputs ? w.reshape(c, [outputs]) : w.mul(w.reshape(c, [1]), w.fullLike(c, [outputs], 1));
+  return { weight, bias: p.beta === 1 ? vector : w.mul(vector, w.fullLike(vector, [], p.beta)) };
 }
 
 function sameWeights(p: Product, weight: w.WeightExpr): boolean {
@@ -105,7 +104,7 @@ Source: ONNX Gemm-13; torch.nn.Linear.`,
     normal(p) {
       const made = asLinear(p);
       if (!made) return false;
-      const factors = p.alpha === 1 ? [] : [w.full(p.b.type.elem, [1], p.alpha)];
+      const factors = p.alpha === 1 ? [] : [w.fullLike(w.exprOf(p.b), [1], p.alpha)];
       const weight = p.alpha === 1 ? undefined : made.weight;
       const bias = made.bias === p.c?.content ? undefined : made.bias;
       if (!weight && !bias) return true;

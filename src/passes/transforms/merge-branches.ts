@@ -111,19 +111,19 @@ function diagonalKernel(
   branch: Branch,
   large: LinearView,
 ): { readonly weight: w.WeightExpr; readonly bias: w.WeightExpr | undefined } {
-  const { elem } = large.weight.type;
+  const like = weightOf(large);
   const per = large.inputs / large.groups;
   const kernel = large.kind === 'conv' ? kernelOf(branch) : [];
   const ones = kernel.map(() => 1);
-  const unit = w.reshape(unitMatrix(elem, per), [1, per, per]);
-  const blocks = large.groups === 1 ? unit : w.mul(w.full(elem, [large.groups, 1, 1], 1), unit);
+  const unit = w.reshape(unitMatrix(like.session, like.elem, per), [1, per, per]);
+  const blocks = large.groups === 1 ? unit : w.mul(w.fullLike(like, [large.groups, 1, 1], 1), unit);
   const diagonal = w.reshape(blocks, [large.inputs, per, ...ones]);
   if (branch.kind === 'batchnorm' && branch.node) {
     const { scale, shift } = batchnormAffine(branch.node);
     return { weight: w.mul(diagonal, w.along(scale, 2 + kernel.length, 0)), bias: shift };
   }
   if (branch.kind === 'avgpool')
-    return { weight: w.mul(diagonal, w.full(elem, [1, 1, ...kernel], 1 / product(kernel))), bias: undefined };
+    return { weight: w.mul(diagonal, w.fullLike(like, [1, 1, ...kernel], 1 / product(kernel))), bias: undefined };
   return { weight: diagonal, bias: undefined };
 }
 

@@ -131,8 +131,8 @@ function wholeOf(arithmetic: Arithmetic, { x, start, end }: Piece, axis: number)
   const spread = (vector: w.WeightExpr | undefined, neutral: number): w.WeightExpr | undefined => {
     const own = vector && channelVector(vector, x.type.dims.length, axis, to - from);
     if (!own) return undefined;
-    const part = product(own.dims) === to - from ? own : w.mul(own, w.full(own.elem, [to - from], 1));
-    const around = [from, size - to].map((n) => (n > 0 ? [w.full(own.elem, [n], neutral)] : []));
+    const part = product(own.dims) === to - from ? own : w.mul(own, w.fullLike(own, [to - from], 1));
+    const around = [from, size - to].map((n) => (n > 0 ? [w.fullLike(own, [n], neutral)] : []));
     return w.concat([...(around[0] ?? []), part, ...(around[1] ?? [])], 0);
   };
   const scale = spread(arithmetic.scale, 1);

@@ -75,7 +75,7 @@ function spreadOver(vector: w.WeightExpr | undefined, place: Place | undefined, 
   const blocks = size / (vector.count * place.repeat);
   if (!Number.isInteger(blocks)) return undefined;
   if (blocks === 1 && place.repeat === 1) return vector;
-  const ones = w.full(vector.elem, [blocks, 1, place.repeat], 1);
+  const ones = w.fullLike(vector, [blocks, 1, place.repeat], 1);
   return w.reshape(w.mul(ones, w.reshape(vector, [1, vector.count, 1])), [size]);
 }
 

@@ -35,12 +35,11 @@ function scaleThrough({ linear, arithmetic, joined }: Through): w.WeightExpr | u
   const axis = inputAxis(linear);
   const scale = along(arithmetic, arithmetic.scale, axis, joined?.size ?? linear.inputs);
   if (!scale || !joined) return scale;
-  const { elem } = scale;
   const behind = linear.inputs - joined.from - joined.size;
   const parts = [
-    ...(joined.from > 0 ? [w.full(elem, [joined.from], 1)] : []),
+    ...(joined.from > 0 ? [w.fullLike(scale, [joined.from], 1)] : []),
     perChannel(scale, joined.size),
-    ...(behind > 0 ? [w.full(elem, [behind], 1)] : []),
+    ...(behind > 0 ? [w.fullLike(scale, [behind], 1)] : []),
   ];
   return w.concat(parts, 0);
 }

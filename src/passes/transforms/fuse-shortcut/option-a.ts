@@ -2,6 +2,7 @@
 
 import type { Node } from '../../../ir/graph.ts';
 import * as w from '../../../tensor/algebra.ts';
+import { sessionOf } from '../../../tensor/session.ts';
 import { unitMatrix } from '../../analysis/linear.ts';
 import { subsampleOf, zeroPads } from '../../analysis/shapes.ts';
 import { soleReader } from '../../analysis/uses.ts';
@@ -65,7 +66,7 @@ Source: He et al. 2015, arXiv:1512.03385, §3.3, option A.`,
   rewrite({ slice, step, pad }, g) {
     const [begin, end] = channelPads(pad) ?? [0, 0];
     const channels = slice.x.type.dims[1]?.constant ?? 0;
-    const unit = w.pad(unitMatrix(slice.x.type.elem, channels), [begin, 0], [end, 0]);
+    const unit = w.pad(unitMatrix(sessionOf(slice.graph), slice.x.type.elem, channels), [begin, 0], [end, 0]);
     const kernel = w.reshape(unit, [begin + channels + end, channels, ...step.map(() => 1)]);
     const weight = g.constant(kernel, 'constant', `${pad.origin.scope}.option_a`);
     // Before the pad: the conv takes the place of both.

@@ -62,7 +62,7 @@ Source: onnxruntime, ConvAddActivationFusion (FusedConv: X, W, B, Z).`,
   },
   rewrite({ conv }, g) {
     // Before the conv itself: the sum, which is the root, stays where it is.
-    g.replace(conv.node.y, rebuild(g, conv, { bias: zeros(conv.weight.type.elem, [conv.outputs]), before: conv.node }));
+    g.replace(conv.node.y, rebuild(g, conv, { bias: zeros(conv), before: conv.node }));
   },
 });
 

@@ -7,6 +7,7 @@ import type { Node, Value } from '../../../ir/graph.ts';
 import { elementCount, staticDims } from '../../../ir/types.ts';
 import { numbersAttr } from '../../../ops/attrs.ts';
 import { literal } from '../../../tensor/leaves.ts';
+import { sessionOf } from '../../../tensor/session.ts';
 import { axisOf } from '../../analysis/pieces.ts';
 import { producerIn, soleReader } from '../../analysis/uses.ts';
 import { op } from '../../engine/pattern.ts';
@@ -85,7 +86,7 @@ asked for (-O2), and not for CPUs.`,
       return g.node('reshape', [transpose.x], { shape: [elementCount(dims)] }, reshape);
     });
     const joined = g.node('concat', vectors, { axis: 0 }, concat);
-    const index = literal({ elem: 'i32', dims: sizesOf(concat.y), data: Float64Array.from(places) });
+    const index = literal(sessionOf(concat.graph), { elem: 'i32', dims: sizesOf(concat.y), data: Float64Array.from(places) });
     g.replace(concat.y, g.node('gather', [joined, g.constant(index, 'constant', undefined)], { axis: 0 }, concat));
   },
 });

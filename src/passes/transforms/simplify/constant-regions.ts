@@ -3,6 +3,7 @@
  * beside those of the result: weights that are standardised (Qiao et al. 2019, arXiv:1903.10520; Brock et al. 2021, arXiv:2101.08692), g·v/‖v‖
  * (Salimans and Kingma 2016, arXiv:1602.07868). Of a region only what leaves it is kept.
  */
+
 import { countOf, type Graph, type Node, type Value } from '../../../ir/graph.ts';
 import { isFoldable } from '../../../ir/operator.ts';
 import { roundTo } from '../../../ir/round.ts';
@@ -10,6 +11,7 @@ import { elemBytes, sameType, staticDims } from '../../../ir/types.ts';
 import { graphsIn } from '../../../ir/walk.ts';
 import { evaluateConstant } from '../../../ops/evaluate.ts';
 import type { WeightExpr } from '../../../tensor/expr.ts';
+import { sessionOf } from '../../../tensor/session.ts';
 import { exprOf, materializeSync } from '../../../tensor/values.ts';
 import { contentOf, foldLimit, isStatic, lazyResult } from '../../analysis/constant-values.ts';
 import { isConstant } from '../../analysis/constants.ts';
@@ -159,7 +161,7 @@ class Values {
     const evaluation = evaluateConstant(node.op, tensors, node.attrs);
     if (evaluation.kind !== 'value') return undefined;
     this.#left -= evaluation.results.reduce((sum, y) => sum + y.data.length, 0);
-    return this.#left < 0 ? undefined : evaluation.results.map(contentOf);
+    return this.#left < 0 ? undefined : evaluation.results.map((tensor) => contentOf(sessionOf(node.graph), tensor));
   }
 }
 

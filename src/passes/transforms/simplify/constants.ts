@@ -5,6 +5,7 @@ import { isFoldable } from '../../../ir/operator.ts';
 import { elemBytes } from '../../../ir/types.ts';
 import { type Evaluation, type EvaluationRefusal, evaluateConstant } from '../../../ops/evaluate.ts';
 import * as w from '../../../tensor/algebra.ts';
+import { sessionOf } from '../../../tensor/session.ts';
 import { contentOf, foldLimit, isStatic, lazyResult } from '../../analysis/constant-values.ts';
 import { isConstant } from '../../analysis/constants.ts';
 import { operatorsThat } from '../../analysis/operators.ts';
@@ -55,7 +56,9 @@ class Fold {
 
   get contents(): readonly w.WeightExpr[] {
     if (this.lazy) return [this.lazy];
-    return this.evaluation.kind === 'value' ? this.evaluation.results.map(contentOf) : [];
+    return this.evaluation.kind === 'value'
+      ? this.evaluation.results.map((tensor) => contentOf(sessionOf(this.node.graph), tensor))
+      : [];
   }
 }
 
