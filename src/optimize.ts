@@ -5,7 +5,8 @@ import { type OptimizationLevel, type OptimizeOptions, optimize } from './compil
 import { opsetTooLow, shapeMisfit } from './diagnostics/catalogue/cli.ts';
 import { cannotUpgrade } from './diagnostics/catalogue/import.ts';
 import { type Diagnostic, DiagnosticError, fail, Sink } from './diagnostics/diagnostic.ts';
-import { type ImportedModel, type ImportOptions, importOnnx, type LeftForeign } from './import/import.ts';
+import { importOnnx } from './import/import.ts';
+import type { ImportedModel, ImportOptions, LeftForeign } from './import/imported-model.ts';
 import type { NarrowedInput } from './import/narrowed.ts';
 import { type ByteSource, memorySource } from './io/bytes.ts';
 import { cloneGraph } from './ir/clone.ts';

@@ -72,13 +72,13 @@ export interface LiftBuilder {
    * it may be gone when the file is written.
    */
   checkWritable(sizes: readonly Dim[], near: Value | undefined): void;
-  /** An operator whose operand i must have the size `dim` on an axis: remembered where that size is open, so that the import can begin anew. */
-  pin(value: Value, axis: number, dim: Dim): void;
+  /** An operator whose operand i must have the size `dim` on an axis: remembered where that size is open, and the import goes back to where the value is made. */
+  constrainSize(value: Value, axis: number, dim: Dim): void;
   /**
    * The same for the rank of a value of unknown shape. Throws `NotLifted`. A rank that onnxruntime takes others beside, whatever ONNX says, is not
    * `exact` and does not narrow an input of the file.
    */
-  pinRank(index: number, rank: number, exact?: boolean): void;
+  constrainRank(index: number, rank: number, exact?: boolean): void;
   /** The elements of a small constant operand, or `NotLifted`. */
   needHost(value: Value | undefined, what: string): HostTensor;
 }

@@ -221,6 +221,8 @@ export class Graph {
   #nextRegion = 0;
   /** Names of the symbols that only the run knows, and the next number to try for each. */
   readonly #fresh = new Map<string, number>();
+  /** What `freshDim` changed in it, in order: the name asked for, its number before, and the name given. */
+  readonly #given: { readonly base: string; readonly before: number | undefined; readonly free: string }[] = [];
 
   constructor(name: string, outer?: Graph) {
     this.name = name;
@@ -289,12 +291,31 @@ export class Graph {
   freshDim(name: string): Dim {
     const fresh = this.root.#fresh;
     const base = name.startsWith('?') ? name : `?${name}`;
-    let n = fresh.get(base) ?? 0;
+    const before = fresh.get(base);
+    let n = before ?? 0;
     while (fresh.has(n === 0 ? base : `${base}_${n}`)) n++;
     const free = n === 0 ? base : `${base}_${n}`;
     fresh.set(base, n + 1);
     if (free !== base) fresh.set(free, 0);
+    this.root.#given.push({ base, before, free });
     return Dim.symbol(free);
+  }
+
+  /** How many symbols `freshDim` has given, for `forgetDims`. */
+  get freshDims(): number {
+    return this.root.#given.length;
+  }
+
+  /** Takes back the symbols that `freshDim` gave after the first `count`, where nothing has them any more: their names are free again. */
+  forgetDims(count: number): void {
+    const { root } = this;
+    while (root.#given.length > count) {
+      const last = root.#given.pop();
+      if (!last) return;
+      if (last.free !== last.base) root.#fresh.delete(last.free);
+      if (last.before === undefined) root.#fresh.delete(last.base);
+      else root.#fresh.set(last.base, last.before);
+    }
   }
 
   /** Keeps `freshDim` from giving a name that a type of this graph has already, because it was read or copied. */

@@ -2,12 +2,13 @@
 import { describe, expect, it } from 'vitest';
 import { emitOnnx } from '../../src/codegen/emit.ts';
 import { DiagnosticError } from '../../src/diagnostics/diagnostic.ts';
-import { type ImportOptions, importOnnx } from '../../src/import/import.ts';
+import { importOnnx } from '../../src/import/import.ts';
+import type { ImportOptions } from '../../src/import/imported-model.ts';
 import type { Graph } from '../../src/ir/graph.ts';
 import { printGraph } from '../../src/ir/print.ts';
 import { typeText } from '../../src/ir/types.ts';
 import { verifyGraph } from '../../src/ir/verify.ts';
-import type { FileGraph, FileNode } from '../../src/onnx/model.ts';
+import type { FileGraph, FileNode, FileType } from '../../src/onnx/model.ts';
 import { fileOf, type GraphParts, graphOf, node, tensor, typed } from './build.ts';
 
 function load(
@@ -220,6 +221,85 @@ describe('types that readers fix', () => {
     expect(narrowed).toEqual([
       { name: 'x', before: ['N', 'C', undefined, undefined], after: ['N', 3, undefined, undefined], by: ['Conv'] },
     ]);
+  });
+
+  const shapes = [...initializers, tensor('w5', 'f32', [5, 4, 3, 3]), tensor('yes', 'bool', [], [1])];
+
+  /** As it is, and with the types that readers say declared: the same graph, but for what the names of symbols show. */
+  const sameAs = (nodes: readonly FileNode[], known: Readonly<Record<string, FileType>>): ReturnType<typeof importOnnx> => {
+    const parts = { inputs: { x: typed('f32', ['N', 3]) }, outputs: ['y'], initializers: shapes };
+    const found = load(parts, nodes);
+    expect(printGraph(found.graph)).toBe(printGraph(load({ ...parts, valueInfo: known }, nodes).graph));
+    return found;
+  };
+
+  it('go back to where a value is made, and no further', () => {
+    const before = Array.from({ length: 50 }, (_, i) => node('Relu', `${i === 0 ? 'x' : `r${i - 1}`} -> r${i}`));
+    const nodes = [
+      ...before,
+      node('Frobnicate', 'r49 -> u', {}, 'custom'),
+      node('Neg', 'r48 -> other'),
+      node('Conv', 'u, w -> c'),
+      node('Frobnicate', 'c, other -> z', {}, 'custom'),
+      node('Conv', 'z, w5 -> d'),
+      node('Relu', 'd -> y'),
+    ];
+    const known = {
+      u: typed('f32', [undefined, 3, undefined, undefined]),
+      z: typed('f32', [undefined, 4, undefined, undefined]),
+    };
+    const { graph, visits } = sameAs(nodes, known);
+    expect(ops(graph).slice(50)).toEqual([
+      ...['onnx.custom.Frobnicate', 'neg', 'conv', 'onnx.custom.Frobnicate', 'conv', 'relu'],
+    ]);
+    // Inputs and nodes once, and what lies between a value and its reader for its rank and for its channels.
+    expect(visits).toBeLessThan(1 + nodes.length + 12);
+  });
+
+  it('of what the branch of a known If made', () => {
+    const branch = graphOf({ outputs: ['u'] }, [node('Frobnicate', 'x -> t', {}, 'custom'), node('Identity', 't -> u')]);
+    const nodes = [
+      node('If', 'yes -> i', { then_branch: branch, else_branch: branch }),
+      node('Neg', 'i -> n'),
+      node('Conv', 'n, w -> c'),
+      node('Relu', 'c -> y'),
+    ];
+    const { graph } = load({ inputs: { x: typed('f32', ['N', 3]) }, outputs: ['y'], initializers: shapes }, nodes);
+    expect(ops(graph)).toEqual(['onnx.custom.Frobnicate', 'onnx.Neg', 'conv', 'relu']);
+  });
+
+  it('with their sub-graphs and constants, which are made anew', () => {
+    const body = (name: string) =>
+      graphOf({ outputs: [`${name}o`] }, [
+        node('Constant', `-> ${name}k`, { value_float: { float: 2 } }),
+        node('Add', `r, ${name}k -> ${name}o`),
+      ]);
+    const nodes = [
+      node('Cast', 'x -> c0', { to: 9 }),
+      node('ReduceMax', 'x -> m', { keepdims: 0 }),
+      node('Cast', 'm -> c', { to: 9 }),
+      node('Relu', 'x -> r'),
+      node('If', 'c -> i', { then_branch: body('t'), else_branch: body('e') }),
+      node('Squeeze', 'x, axis -> s'),
+      node('Add', 'i, s -> y'),
+    ];
+    const inputs = (dim: string | number) => ({ x: typed('f32', ['N', dim]) });
+    const axis = [tensor('axis', 'i64', [1], [1])];
+    const open = load({ inputs: inputs('C'), outputs: ['y'], initializers: axis }, nodes).graph;
+    const known = load({ inputs: inputs(1), outputs: ['y'], initializers: axis }, nodes).graph;
+    expect(printGraph(open)).toBe(printGraph(known));
+    expect(verifyGraph(open)).toEqual([]);
+  });
+
+  it('in bounded work, however many values a reader far behind says something of', () => {
+    const count = 300;
+    const nodes = [
+      ...Array.from({ length: count }, (_, i) => node('Frobnicate', `x -> u${i}`, {}, 'custom')),
+      ...Array.from({ length: count }, (_, i) => node('Conv', `u${count - 1 - i}, w -> c${i}`)),
+      node('Sum', `${Array.from({ length: count }, (_, i) => `c${i}`).join(', ')} -> y`),
+    ];
+    const { visits } = load({ inputs: { x: typed('f32', ['N', 3]) }, outputs: ['y'], initializers: shapes }, nodes);
+    expect(visits).toBeLessThan(11 * nodes.length);
   });
 
   it('not where two readers contradict each other', () => {

@@ -64,16 +64,16 @@ function weighted(
   channels: 'in-is-second' | 'in-is-first',
 ): { x: Value; weight: Value; axes: number } {
   const weight = node.need(1);
-  b.pinRank(0, rankOf(weight));
+  b.constrainRank(0, rankOf(weight));
   const x = node.need(0);
   const axes = rankOf(weight) - 2;
   require(axes >= 1, 'a weight without spatial axes');
   const first = weight.type.dims[channels === 'in-is-first' ? 0 : 1];
-  if (first) b.pin(x, 1, channels === 'in-is-first' ? first : first.times(node.int('group', 1)));
+  if (first) b.constrainSize(x, 1, channels === 'in-is-first' ? first : first.times(node.int('group', 1)));
   const kernel = node.ints('kernel_shape');
   kernel?.forEach((k, axis) => {
     const size = weight.type.dims[axis + 2];
-    b.pin(weight, axis + 2, Dim.of(k));
+    b.constrainSize(weight, axis + 2, Dim.of(k));
     require(size?.constant === k, `kernel_shape is ${k} where the weight has ${size}`);
   });
   return { x, weight, axes };
@@ -136,13 +136,13 @@ function biasOf(b: LiftBuilder, c: Value, outputs: Dim): Value | undefined {
  */
 const liftGemm: Lift = (node, b) => {
   // Of one axis, onnxruntime takes A as one row.
-  b.pinRank(0, 2, false);
-  b.pinRank(1, 2);
+  b.constrainRank(0, 2, false);
+  b.constrainRank(1, 2);
   const [x, y, c] = [node.need(0), node.need(1), node.input(2)];
   const [alpha, beta] = [node.float('alpha', 1), node.float('beta', 1)];
   const [transA, transB] = [node.flag('transA', false), node.flag('transB', false)];
   const inner = y.type.dims[transB ? 1 : 0];
-  if (inner) b.pin(x, transA ? 0 : 1, inner);
+  if (inner) b.constrainSize(x, transA ? 0 : 1, inner);
   const outputs = y.type.dims[transB ? 0 : 1] ?? leave('B is no matrix');
   const isLayer = rankOf(y) === 2 && !transA && alpha === 1 && (y.content !== undefined || transB);
   const bias = c && beta === 1 ? biasOf(b, c, outputs) : undefined;
@@ -157,7 +157,7 @@ const liftGemm: Lift = (node, b) => {
 const liftMatMul: Lift = (node, b) => {
   const [x, y] = [node.need(0), node.need(1)];
   const inner = y.type.dims[Math.max(0, rankOf(y) - 2)];
-  if (inner && rankOf(x) > 0) b.pin(x, rankOf(x) - 1, inner);
+  if (inner && rankOf(x) > 0) b.constrainSize(x, rankOf(x) - 1, inner);
   return [b.op(matmul, [x, y])];
 };
 
@@ -175,14 +175,14 @@ const liftBatchNormalization: Lift = (node, b) => {
   for (let i = 1; i < node.outputCount; i++) require(!node.hasOutput(i), 'the running statistics are outputs');
   const [x, ...vectors] = [0, 1, 2, 3, 4].map((i) => node.need(i));
   const channels = vectors[0]?.type.dims[0];
-  if (x && channels) b.pin(x, 1, channels);
+  if (x && channels) b.constrainSize(x, 1, channels);
   return [b.op(batchnorm, [x, ...vectors], { eps: node.float('epsilon', 1e-5) })];
 };
 
 const liftInstanceNormalization: Lift = (node, b) => {
   const [x, weight, bias] = [node.need(0), node.need(1), node.need(2)];
   const channels = weight.type.dims[0];
-  if (channels) b.pin(x, 1, channels);
+  if (channels) b.constrainSize(x, 1, channels);
   return [b.op(instancenorm, [x, weight, bias], { eps: node.float('epsilon', 1e-5) })];
 };
 
@@ -193,7 +193,7 @@ const liftLayerNormalization: Lift = (node, b) => {
   const axis = axisFrom(node.int('axis', -1), rankOf(x));
   // A scale of size 1 is broadcast, to whatever size x has.
   weight.type.dims.forEach((d, i) => {
-    if (d.constant !== 1) b.pin(x, rankOf(x) - rankOf(weight) + i, d);
+    if (d.constant !== 1) b.constrainSize(x, rankOf(x) - rankOf(weight) + i, d);
   });
   return [b.op(layernorm, [x, weight, node.input(2)], { axis, eps: node.float('epsilon', 1e-5) })];
 };

@@ -24,7 +24,7 @@ interface Pool {
 function poolOf(node: LiftNode, b: LiftBuilder): Pool {
   const kernel = node.ints('kernel_shape') ?? leave('no kernel_shape');
   const axes = kernel.length;
-  b.pinRank(0, axes + 2);
+  b.constrainRank(0, axes + 2);
   const x = node.need(0);
   const stride = perAxis(node, 'strides', axes, 1);
   const dilation = perAxis(node, 'dilations', axes, 1);

@@ -56,7 +56,7 @@ const liftSqueeze: Lift = (node, b) => {
   const named = axesOf(node, b, 1);
   if (named) {
     require(named.length > 0, 'an empty list of axes, which onnxruntime takes for all and NumPy for none');
-    for (const axis of named) b.pin(x, axisFrom(axis, rankOf(x)), Dim.one);
+    for (const axis of named) b.constrainSize(x, axisFrom(axis, rankOf(x)), Dim.one);
     return [b.op(squeeze, [x], { axes: named })];
   }
   for (const d of x.type.dims) require(d.constant !== undefined || d.lowerBound > 1, `the size ${d} may be 1`);
