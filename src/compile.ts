@@ -1,5 +1,6 @@
-/** The way of a model through the house, as one call: text to graph, weights, passes, ONNX. No file system, no process. */
+/** Compiles a source, as one call: text to graph, weights, passes, ONNX. No file system, no process. */
 
+import { type Artifact, artifactOf } from './artifact.ts';
 import { bindWeights, type Comparison, compareWeights } from './checkpoint/bind.ts';
 import { type Checkpoint, openCheckpoint } from './checkpoint/checkpoint.ts';
 import { emitOnnx } from './codegen/emit.ts';
@@ -17,8 +18,6 @@ import type { Graph } from './ir/graph.ts';
 import { defaultOpset } from './ir/opset.ts';
 import { type GraphStats, statsOf } from './ir/stats.ts';
 import { verifyGraph } from './ir/verify.ts';
-import type { OnnxModel } from './onnx/onnx.ts';
-import { encodeModel, onnxBytes } from './onnx/write.ts';
 import type { FileNode } from './parser/ast.ts';
 import { parse as parseFile } from './parser/parse.ts';
 import { type Firing, optimize as optimizeGraph, type PassReport, passNames, type Target } from './passes/pipeline.ts';
@@ -108,20 +107,7 @@ export interface CheckResult {
 }
 
 /** An ONNX model, or the diagnostics that say why there is none. */
-export interface CompileResult {
-  readonly diagnostics: readonly Diagnostic[];
-  /** The optimised graph; absent when there are errors. */
-  readonly graph: Graph | undefined;
-  /** The graph before the passes, when `keepUnoptimized` asked for it. */
-  readonly unoptimized: Graph | undefined;
-  readonly report: CompileReport | undefined;
-  /** The ONNX model as data, with lazy weights. */
-  readonly onnx: OnnxModel | undefined;
-  /** The ONNX file in memory. Throws `DiagnosticError` when there were errors. */
-  bytes(): Promise<Uint8Array>;
-  /** The ONNX file in chunks, in constant memory. Throws `DiagnosticError` when there were errors. */
-  stream(): AsyncIterable<Uint8Array>;
-}
+export type CompileResult = Artifact<CompileReport>;
 
 function sourceOf(source: string | SourceFile, fileName: string | undefined): SourceFile {
   return typeof source === 'string' ? { name: fileName ?? '<source>', text: source } : source;
@@ -147,13 +133,12 @@ interface Front extends CheckResult {
   readonly maps: readonly { readonly from: string; readonly to: string | undefined }[];
 }
 
-function front(source: string | SourceFile, options: CheckOptions): Front {
-  return frontOf(parseFile(sourceOf(source, options.fileName)), options);
+function front(source: string | SourceFile, options: CheckOptions, sink = new Sink()): Front {
+  return frontOf(parseFile(sourceOf(source, options.fileName)), options, sink);
 }
 
 /** From the syntax tree on, so that a file with many models is parsed once. */
-function frontOf({ file, diagnostics }: ReturnType<typeof parseFile>, options: CheckOptions): Front {
-  const sink = new Sink();
+function frontOf({ file, diagnostics }: ReturnType<typeof parseFile>, options: CheckOptions, sink = new Sink()): Front {
   for (const d of diagnostics) sink.add(d);
   const module = loadModule(file, resolver(options.resolveImport), sink);
   const { graph, model, maps } = elaborate(
@@ -264,25 +249,10 @@ function hashText(text: string): string {
  * @returns Diagnostics in any case; graph, report and ONNX when there are no errors. Weights are not read before `bytes` or `stream` pull them.
  */
 export async function compile(source: string | SourceFile, options: CompileOptions = {}): Promise<CompileResult> {
-  const { diagnostics, graph, model, maps, file } = front(source, options);
   const sink = new Sink();
-  for (const d of diagnostics) sink.add(d);
-  const failed = (): CompileResult => {
-    const refuse = (): never => {
-      throw new DiagnosticError(sink.list.filter((d) => d.severity === 'error'));
-    };
-    return {
-      diagnostics: sink.list,
-      graph: undefined,
-      unoptimized: undefined,
-      report: undefined,
-      onnx: undefined,
-      bytes: async () => refuse(),
-      stream: () => refuse(),
-    };
-  };
-  if (!graph || model === undefined) return failed();
-  try {
+  const { graph, model, maps, file } = front(source, options, sink);
+  return await artifactOf(sink, async () => {
+    if (!graph || model === undefined) return undefined;
     const notes: string[] = [];
     if (options.weights) {
       const checkpoint = 'dicts' in options.weights ? options.weights : await openCheckpoint(options.weights);
@@ -295,7 +265,7 @@ export async function compile(source: string | SourceFile, options: CompileOptio
       for (const d of bound.diagnostics) sink.add(d);
       notes.push(...bound.notes);
     }
-    if (sink.hasErrors) return failed();
+    if (sink.hasErrors) return undefined;
     const unoptimized = options.keepUnoptimized ? cloneGraph(graph) : undefined;
     const before = statsOf(graph);
     const passes = optimize(graph, options);
@@ -319,18 +289,7 @@ export async function compile(source: string | SourceFile, options: CompileOptio
       metadata,
       checkPromises: options.checkPromises,
     });
-    return {
-      diagnostics: sink.list,
-      graph,
-      unoptimized,
-      report: { model, opset, level, before, after: statsOf(graph), passes, notes },
-      onnx,
-      bytes: () => onnxBytes(onnx),
-      stream: () => encodeModel(onnx),
-    };
-  } catch (error) {
-    if (!(error instanceof DiagnosticError)) throw error;
-    for (const d of error.diagnostics) sink.add(d);
-    return failed();
-  }
+    const report = { model, opset, level, before, after: statsOf(graph), passes, notes };
+    return { graph, unoptimized, report, onnx };
+  });
 }

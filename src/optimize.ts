@@ -1,10 +1,11 @@
-/** The way of an ONNX file through the house, as one call: file to graph, passes, ONNX. No file system, no process. */
+/** Optimises an ONNX file, as one call: file to graph, passes, ONNX. No file system, no process. */
 
+import { type Artifact, artifactOf } from './artifact.ts';
 import { emitOnnx } from './codegen/emit.ts';
 import { type OptimizationLevel, type OptimizeOptions, optimize } from './compile.ts';
 import { opsetTooLow, shapeMisfit } from './diagnostics/catalogue/cli.ts';
 import { cannotUpgrade } from './diagnostics/catalogue/import.ts';
-import { type Diagnostic, DiagnosticError, fail, Sink } from './diagnostics/diagnostic.ts';
+import { DiagnosticError, fail, Sink } from './diagnostics/diagnostic.ts';
 import { importOnnx } from './import/import.ts';
 import type { ImportedModel, ImportOptions, LeftForeign } from './import/imported-model.ts';
 import type { NarrowedInput } from './import/narrowed.ts';
@@ -18,7 +19,6 @@ import type { FileDim, FileGraph, FileValue, OnnxFile } from './onnx/model.ts';
 import type { OnnxGraph, OnnxModel } from './onnx/onnx.ts';
 import { readOnnxFile } from './onnx/read.ts';
 import { upgradeFile } from './onnx/upgrade.ts';
-import { encodeModel, onnxBytes } from './onnx/write.ts';
 import { type PassReport, stageOpsets } from './passes/pipeline.ts';
 import { mergeEqualWeights } from './passes/transforms/simplify/equal-weights.ts';
 import { version } from './version.ts';
@@ -43,7 +43,7 @@ export interface OptimizeOnnxOptions extends OptimizeOptions {
   readonly pipeline?: ((graph: Graph, options: OptimizeOnnxOptions) => PassReport) | undefined;
 }
 
-/** How often an ONNX operator stands in the file, sub-graphs and functions included, and in what was made of it. */
+/** How often the file has an ONNX operator, sub-graphs and functions included, and how often what was made of it does. */
 export interface OperatorChange {
   /** With its domain where that is not ONNX's own: `com.microsoft.FusedConv`. */
   readonly name: string;
@@ -93,21 +93,8 @@ export interface OptimizeReport {
   readonly notes: readonly string[];
 }
 
-/** An optimised file, or the diagnostics that say why there is none. */
-export interface OptimizeResult {
-  readonly diagnostics: readonly Diagnostic[];
-  /** The optimised graph; absent when there are errors. */
-  readonly graph: Graph | undefined;
-  /** The graph before the passes, when `keepUnoptimized` asked for it. */
-  readonly unoptimized: Graph | undefined;
-  readonly report: OptimizeReport | undefined;
-  /** The ONNX model as data, whose weights lie in the source. */
-  readonly onnx: OnnxModel | undefined;
-  /** The ONNX file in memory. Throws `DiagnosticError` when there were errors. */
-  bytes(): Promise<Uint8Array>;
-  /** The ONNX file in chunks, in constant memory. Throws `DiagnosticError` when there were errors. */
-  stream(): AsyncIterable<Uint8Array>;
-}
+/** An optimised file, whose weights lie in the source, or the diagnostics that say why there is none. */
+export type OptimizeResult = Artifact<OptimizeReport>;
 
 /**
  * Optimises an ONNX file: imports it, runs the passes, and gives it back with the names that it had.
@@ -117,38 +104,15 @@ export interface OptimizeResult {
  * @returns Diagnostics in any case; graph, report and ONNX when there are no errors.
  */
 export async function optimizeOnnx(source: ByteSource | Uint8Array, options: OptimizeOnnxOptions = {}): Promise<OptimizeResult> {
-  const sink = new Sink();
-  try {
+  return await artifactOf(new Sink(), async () => {
     const counted = new CountedSource(
       source instanceof Uint8Array ? memorySource(options.fileName ?? '<bytes>', source) : source,
     );
     const file = await readOnnxFile(counted);
     const made = await (options.raise ? raised(file, options) : atOpset(file, opsetFor(file, options), options));
-    return {
-      diagnostics: sink.list,
-      graph: made.graph,
-      unoptimized: made.unoptimized,
-      report: reportOf(file, counted.bytes, made, options),
-      onnx: made.onnx,
-      bytes: () => onnxBytes(made.onnx),
-      stream: () => encodeModel(made.onnx),
-    };
-  } catch (error) {
-    if (!(error instanceof DiagnosticError)) throw error;
-    for (const d of error.diagnostics) sink.add(d);
-    const refuse = (): never => {
-      throw error;
-    };
-    return {
-      diagnostics: sink.list,
-      graph: undefined,
-      unoptimized: undefined,
-      report: undefined,
-      onnx: undefined,
-      bytes: async () => refuse(),
-      stream: () => refuse(),
-    };
-  }
+    const { graph, unoptimized, onnx } = made;
+    return { graph, unoptimized, onnx, report: reportOf(file, counted.bytes, made, options) };
+  });
 }
 
 /** Counts the bytes of a file and of the data files that are opened through it. */

@@ -4,7 +4,7 @@ import { wrapped } from '../diagnostics/wrap.ts';
 import { shapeOfFile } from '../import/narrowed.ts';
 import type { OptimizeReport } from '../optimize.ts';
 import { maddsText } from '../view/summary.ts';
-import { bytesText, grouped, passesJson, statsJson } from './compile.ts';
+import { bytesText, grouped, passesJson, statsJson } from './figures.ts';
 
 /** What was written, where something was. */
 export interface Target {

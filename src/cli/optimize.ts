@@ -6,28 +6,30 @@ import { badOption, noTarget, wrongKind } from '../diagnostics/catalogue/cli.ts'
 import { bug, DiagnosticError, fail } from '../diagnostics/diagnostic.ts';
 import type { ByteSource } from '../io/bytes.ts';
 import { fileSource } from '../io/node/file-source.ts';
-import type { Graph } from '../ir/graph.ts';
 import { minOpset } from '../ir/opset.ts';
-import { printGraph } from '../ir/print.ts';
-import { onnxText } from '../onnx/text.ts';
 import { type OptimizeOnnxOptions, type OptimizeResult, optimizeOnnx } from '../optimize.ts';
-import { explainRule, passNames } from '../passes/pipeline.ts';
 import { type EquivalenceReport, verifyOptimized } from '../runtime/equivalence.ts';
 import { providers } from '../runtime/provider.ts';
 import { verifyTable } from '../runtime/verify-table.ts';
 import { exprOf, materialize } from '../tensor/values.ts';
-import { toDot, toSvg } from '../view/draw.ts';
-import { refuse, type TargetFlags, text, write } from './compile.ts';
+import {
+  emitOf,
+  emittedText,
+  graphEmits,
+  type PassReportFlags,
+  passPrinter,
+  printOrWrite,
+  printTables,
+  type TargetFlags,
+  withPassReports,
+  writeArtifact,
+} from './emit.ts';
 import { readBytes } from './files.ts';
 import { peakMemory } from './memory.ts';
 import { reportJson, reportText } from './optimize-report.ts';
 import { checkPasses, collect, type OutputFlags, type PassFlags, wholeNumber, withOutput, withPasses } from './options.ts';
 import { Exit, err, exitCodes, out, report, say, stopOnErrors } from './output.ts';
-import { explainRefusals, statsTable } from './pass-report.ts';
 import { type PictureFlags, providersFor, readInputs, verifyJson, withPictures } from './verify-options.ts';
-
-type Emit = 'onnx' | 'onnx-text' | 'ir' | 'dot' | 'svg';
-const emits: readonly Emit[] = ['onnx', 'onnx-text', 'ir', 'dot', 'svg'];
 
 /** What says how a file is imported and optimised; `verify` takes it too. */
 export interface FileFlags extends PassFlags, OutputFlags, PictureFlags {
@@ -39,11 +41,8 @@ export interface FileFlags extends PassFlags, OutputFlags, PictureFlags {
   readonly seed?: number;
 }
 
-interface Flags extends FileFlags, TargetFlags {
+interface Flags extends FileFlags, PassReportFlags, TargetFlags {
   readonly emit?: string;
-  readonly stats?: boolean;
-  readonly explain?: string | boolean;
-  readonly printAfter?: string;
   readonly verify?: boolean;
   readonly verbose?: boolean;
 }
@@ -66,10 +65,8 @@ export function addOptimize(program: Command): void {
     .option('-o, --output <file>', 'where to write, or - for standard output; the file itself is allowed')
     .option('--verify', 'proves in onnxruntime that nothing changed; nothing is written where something did')
     .option('--seed <n>', 'seed of the inputs to verify on', wholeNumber(0, Number.MAX_SAFE_INTEGER))
-    .option('--emit <kind>', `what to write: ${emits.join(', ')}`)
-    .option('--stats', 'prints what every pass did and refused')
-    .option('--explain [rule]', 'prints each refusal of a pass or rule with its reason and place')
-    .option('--print-after <pass>', 'prints the graph after a pass')
+    .option('--emit <kind>', `what to write: ${graphEmits.join(', ')}`);
+  withPassReports(command)
     .option('--external-data [name]', 'writes weights to a data file beside the model')
     .option('--force', 'replaces files that are no ONNX models')
     .option('-v, --verbose', 'reports every kind of refusal and every operator that passes through');
@@ -78,22 +75,16 @@ export function addOptimize(program: Command): void {
 
 async function run(file: string, given: Flags): Promise<void> {
   const started = performance.now();
-  const emit = emits.find((e) => e === (given.emit ?? 'onnx'));
-  if (!emit) return refuse('--emit', given.emit ?? '', emits, 'onnx');
+  const emit = emitOf(given, graphEmits);
   const flags = { ...given, binary: emit === 'onnx' && given.output === '-' };
-  const { printAfter, explain } = flags;
-  if (printAfter !== undefined && !passNames.includes(printAfter)) refuse('--print-after', printAfter, passNames, 'simplify');
-  if (typeof explain === 'string' && !explainRule(explain)) refuse('--explain', explain, passNames, 'fold-batchnorm');
-  const asked = flags.verify || flags.stats || explain;
+  const asked = flags.verify || flags.stats || flags.explain;
   if (emit === 'onnx' && flags.output === undefined && !asked) fail(noTarget, { with: { example: 'optimized.onnx' } });
   const source = openFile(file);
   try {
     const options: OptimizeOnnxOptions = {
       ...optionsOf(flags),
       keepUnoptimized: flags.verify,
-      onPass: (name: string, graph: Graph) => {
-        if (name === printAfter && !flags.json) err(printGraph(graph));
-      },
+      onPass: passPrinter(flags),
     };
     const result = await optimizeOnnx(source.from, options);
     stopOnErrors(flags, result.diagnostics);
@@ -110,20 +101,10 @@ async function run(file: string, given: Flags): Promise<void> {
       if (flags.json) report(flags, proof.diagnostics, { ok: false, ...reportJson(made), ...proofJson });
       throw new Exit(exitCodes.failed);
     }
-    switch (emit) {
-      case 'ir':
-        return text(flags, result.diagnostics, printGraph(graph));
-      case 'onnx-text':
-        return text(flags, result.diagnostics, onnxText(onnx));
-      case 'dot':
-        return text(flags, result.diagnostics, toDot(graph));
-      case 'svg':
-        return text(flags, result.diagnostics, await toSvg(toDot(graph)));
-      default:
-        break;
-    }
+    const text = await emittedText(emit, graph, onnx);
+    if (text !== undefined) return printOrWrite(flags, result.diagnostics, text);
     if (!flags.json) report(flags, result.diagnostics);
-    const written = await write(result, emit, flags);
+    const written = await writeArtifact(result, emit, flags);
     const seconds = (performance.now() - started) / 1000;
     if (flags.json) {
       report(flags, [...result.diagnostics, ...(proof?.diagnostics ?? [])], {
@@ -139,8 +120,7 @@ async function run(file: string, given: Flags): Promise<void> {
       return;
     }
     // Tables are asked for, but beside a model on standard output they would spoil it.
-    if (flags.stats) table(statsTable(made.passes));
-    if (explain) table(explainRefusals(made.passes, typeof explain === 'string' ? explain : undefined));
+    printTables(flags, made.passes, table);
     const target =
       flags.output === undefined ? undefined : { path: flags.binary ? 'standard output' : flags.output, bytes: written.bytes };
     say(flags, reportText(made, target, seconds, { verbose: flags.verbose ?? false }));
