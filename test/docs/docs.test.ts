@@ -173,3 +173,18 @@ describe('the text of a layer', () => {
     }
   });
 });
+
+test('the checks of the invariants are there', () => {
+  const section = /^## Invariants\n([\s\S]*?)^## /m.exec(read('ARCHITECTURE.md'))?.[1] ?? '';
+  const rows = [...section.matchAll(/^\| (?!invariant|---)(.+?) \| (.+) \|$/gm)];
+  expect(rows.length).toBeGreaterThan(10);
+  for (const [, invariant, held = ''] of rows) {
+    const checks = [...held.matchAll(/`([^`]+)`((?:,? \*[^*]+\*)*)/g)];
+    expect(checks.length, invariant).toBeGreaterThan(0);
+    for (const [, path = '', titles = ''] of checks) {
+      expect(existsSync(new URL(path, root)), path).toBe(true);
+      for (const [, title = ''] of titles.matchAll(/\*([^*]+)\*/g))
+        expect(read(path), `${title}, in ${path}`).toContain(`'${title}'`);
+    }
+  }
+});

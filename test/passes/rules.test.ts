@@ -1,9 +1,10 @@
 /** The rules' texts: every condition is argued, every argument is a condition, every rule has a source of its exactness. */
 import { describe, expect, it, test } from 'vitest';
+import { printGraph } from '../../src/ir/print.ts';
 import { op, rootsOf } from '../../src/passes/engine/pattern.ts';
 import { arguedConditions, rule } from '../../src/passes/engine/rule.ts';
 import { allRules, allSweeps, explainRule, optimize, passNames } from '../../src/passes/pipeline.ts';
-import { readText } from './support.ts';
+import { readCases, readText } from './support.ts';
 
 describe.each(allRules.map((one) => [one.name, one] as const))('%s', (_name, one) => {
   it('argues exactly the conditions that it asks', () => {
@@ -26,6 +27,21 @@ test('passes are named in the order in which they run first', () => {
   const graph = readText('graph @g\n  %x = input : f32[N]\n  %0 = relu(%x)  : f32[N]  @r\n  output out = %0');
   const ran = optimize(graph, { level: 2, opset: 23 }).passes.map(({ name }) => name);
   expect([...new Set(ran)]).toEqual(passNames);
+});
+
+test('matching and asking change no graph', () => {
+  let asked = 0;
+  for (const pass of passNames) {
+    for (const { input } of readCases(pass)) {
+      const graph = readText(input);
+      const before = printGraph(graph);
+      for (const node of graph.nodes()) {
+        for (const one of allRules) if (one.roots.includes(node.op.name) && one.attempt(node).kind !== 'none') asked++;
+      }
+      expect(printGraph(graph)).toBe(before);
+    }
+  }
+  expect(asked).toBeGreaterThan(200);
 });
 
 test('explainRule knows passes, rules and nothing else', () => {
