@@ -182,14 +182,11 @@ function coerce(c: Context, f: Frame, param: Param, arg: GivenArg, callee: strin
       return { kind: 'float', value: value.dim.constant };
     if (
       fallback &&
-      literalKinds[fallback.kind] !== undefined &&
-      literalKinds[fallback.kind] !== value.kind &&
+      literalKinds.includes(fallback.kind) &&
+      fallback.kind !== value.kind &&
       !(fallback.kind === 'float' && value.kind === 'int')
     ) {
-      return wrong(
-        `${article(literalKinds[fallback.kind] ?? '')}, as its default`,
-        `write a value like \`${sourceText(fallback.span)}\``,
-      );
+      return wrong(`${article(fallback.kind)}, as its default`, `write a value like \`${sourceText(fallback.span)}\``);
     }
     return value;
   }
@@ -223,11 +220,5 @@ function coerce(c: Context, f: Frame, param: Param, arg: GivenArg, callee: strin
 
 const article = (noun: string): string => `${/^[aeiou]/.test(noun) ? 'an' : 'a'} ${noun}`;
 
-const literalKinds: Readonly<Record<string, LangValue['kind']>> = {
-  int: 'int',
-  float: 'float',
-  bool: 'bool',
-  string: 'string',
-  size: 'size',
-  list: 'list',
-};
+/** Literals, whose kind in the tree is the kind of their value. */
+const literalKinds: readonly string[] = ['int', 'float', 'bool', 'string', 'size', 'list'];

@@ -1,4 +1,5 @@
 /** Functions that have their value while compiling: shapes of tensors, lists and the arithmetic that has no sign. Some are operators on tensors as well. */
+import { at } from '../diagnostics/at.ts';
 import { divisionByZero, intOverflow, wrongArgument } from '../diagnostics/catalogue/values.ts';
 import type { Span } from '../diagnostics/source.ts';
 import { Dim, DimOverflow } from '../ir/dim.ts';
@@ -82,7 +83,13 @@ export function builtinFunction(c: Context, f: Frame, name: string, args: GivenA
         const items = values.length === 1 && values[0]?.kind === 'list' ? values[0].items : values;
         if (items.length === 0) return wrong('at least one number', `write \`${name}(a, b)\``);
         if (items.some((v) => numberOf(v) === undefined && v.kind !== 'int')) return undefined;
-        return items.reduce((a, b) => extreme(name, a, b));
+        const sizes = items.map((v) => (v.kind === 'int' ? v.dim : undefined)).filter((d) => d !== undefined);
+        if (sizes.length === items.length)
+          return dimValue(sizes.reduce((a, b) => (name === 'min' ? Dim.min(a, b) : Dim.max(a, b))));
+        const numbers = items.map(numberOf).filter((n) => n !== undefined);
+        if (numbers.length < items.length)
+          return wrong('ints alone where one of them is symbolic', 'write whole numbers beside it');
+        return floatValue(name === 'min' ? Math.min(...numbers) : Math.max(...numbers));
       }
       case 'floordiv': {
         const [a, b] = values;
@@ -99,13 +106,6 @@ export function builtinFunction(c: Context, f: Frame, name: string, args: GivenA
   }
 }
 
-function extreme(name: 'min' | 'max', a: LangValue, b: LangValue): LangValue {
-  if (a.kind === 'int' && b.kind === 'int') return dimValue(name === 'min' ? Dim.min(a.dim, b.dim) : Dim.max(a.dim, b.dim));
-  const x = numberOf(a) ?? Number.NaN;
-  const y = numberOf(b) ?? Number.NaN;
-  return floatValue(name === 'min' ? Math.min(x, y) : Math.max(x, y));
-}
-
 function numeric(
   name: string,
   values: readonly LangValue[],
@@ -113,7 +113,8 @@ function numeric(
 ): LangValue | undefined {
   const [first, second] = values;
   const wanted = name === 'pow' ? 2 : 1;
-  if (values.some((v) => numberOf(v) === undefined)) {
+  const numbers = values.map(numberOf).filter((n) => n !== undefined);
+  if (numbers.length < values.length) {
     if (first?.kind === 'int' && name === 'abs' && first.dim.lowerBound >= 0) return first;
     return undefined;
   }
@@ -123,7 +124,7 @@ function numeric(
       ? undefined
       : wrong(`${wanted} number${wanted > 1 ? 's' : ''}`, `write \`${name}(${wanted > 1 ? 'a, b' : 'x'})\``);
   }
-  const x = numberOf(first) ?? 0;
+  const x = at(numbers, 0);
   switch (name) {
     case 'abs':
       return first.kind === 'int' ? intValue(Math.abs(x)) : floatValue(Math.abs(x));
@@ -132,7 +133,7 @@ function numeric(
     case 'log2':
       return x <= 0 ? wrong('a number above 0', 'check its sign') : floatValue(log2(x));
     case 'pow': {
-      const y = second ? (numberOf(second) ?? 0) : 0;
+      const y = at(numbers, 1);
       return first.kind === 'int' && second?.kind === 'int' && y >= 0 ? intValue(pow(x, y)) : floatValue(pow(x, y));
     }
     case 'floor':

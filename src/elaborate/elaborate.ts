@@ -3,6 +3,7 @@
  * unrolled here; what comes out is the graph that the source says, without any optimisation.
  */
 
+import { at } from '../diagnostics/at.ts';
 import { badDefine, chooseModel, constCycle, noModel } from '../diagnostics/catalogue/names.ts';
 import { symbolPinned } from '../diagnostics/catalogue/shapes.ts';
 import { noOutput } from '../diagnostics/catalogue/structure.ts';
@@ -242,7 +243,7 @@ function withDefines(c: Context, module: Module, chosen: Chosen, defines: Readon
   let positional: readonly GivenArg[] = chosen.args.positional;
   const free = names.filter((n) => !named.has(n));
   if (Object.keys(defines).length > 0 && positional.length <= free.length) {
-    for (const [i, arg] of positional.entries()) named.set(free[i] ?? '', arg);
+    for (const [i, arg] of positional.entries()) named.set(at(free, i), arg);
     positional = [];
   }
   let failed = false;

@@ -1,4 +1,5 @@
 /** `xs[i]`, `xs[a:b]`, `x[:, 0]`: elements and slices of lists, sizes and tensors. */
+import { at } from '../diagnostics/at.ts';
 import { badIndex, wrongKind } from '../diagnostics/catalogue/values.ts';
 import type { Span } from '../diagnostics/source.ts';
 import { Dim } from '../ir/dim.ts';
@@ -10,7 +11,7 @@ import { slice } from '../ops/slice.ts';
 import type { Expr, IndexExpr, Sub } from '../parser/ast.ts';
 import type { Context } from './context.ts';
 import { live } from './failure.ts';
-import { makeNode } from './nodes.ts';
+import { makeValue } from './nodes.ts';
 import type { Frame } from './scope.ts';
 import { toTensor } from './tensors.ts';
 import { describe, intValue, sourceText } from './values.ts';
@@ -93,8 +94,8 @@ function sliceTensor(c: Context, f: Frame, x: Value, subs: readonly Sub[], span:
   const axes: number[] = [];
   const dropped: number[] = [];
   subs.forEach((sub, axis) => {
-    const extent = x.type.dims[axis] ?? Dim.one;
-    const at = (expr: Expr): Dim => {
+    const extent = at(x.type.dims, axis);
+    const position = (expr: Expr): Dim => {
       const value = live(c.evaluate(f, expr));
       if (value.kind !== 'int') {
         return c.fail(wrongKind, f, {
@@ -110,7 +111,7 @@ function sliceTensor(c: Context, f: Frame, x: Value, subs: readonly Sub[], span:
       return value.dim.upperBound < 0 ? extent.plus(value.dim) : value.dim;
     };
     if (sub.kind === 'at') {
-      const start = at(sub.value);
+      const start = position(sub.value);
       if (start.lessThan(extent) === 'no' || start.upperBound < 0) {
         c.fail(badIndex, f, {
           span: sub.span,
@@ -122,16 +123,14 @@ function sliceTensor(c: Context, f: Frame, x: Value, subs: readonly Sub[], span:
       axes.push(axis);
       dropped.push(axis);
     } else if (sub.from || sub.to) {
-      const from = sub.from ? at(sub.from) : Dim.zero;
-      const to = sub.to ? at(sub.to) : extent;
+      const from = sub.from ? position(sub.from) : Dim.zero;
+      const to = sub.to ? position(sub.to) : extent;
       starts.push(from);
       ends.push(to);
       axes.push(axis);
     }
   });
   if (axes.length === 0) return x;
-  const [cut] = makeNode(c, f, slice, [x], { starts, ends, axes, steps: axes.map(() => 1) }, span);
-  if (dropped.length === 0 || !cut) return cut ?? x;
-  const [out] = makeNode(c, f, squeeze, [cut], { axes: dropped }, span);
-  return out ?? cut;
+  const cut = makeValue(c, f, slice, [x], { starts, ends, axes, steps: axes.map(() => 1) }, span);
+  return dropped.length === 0 ? cut : makeValue(c, f, squeeze, [cut], { axes: dropped }, span);
 }

@@ -1,4 +1,5 @@
 /** Layers that run: operands and parameters from the arguments of the call, then the nodes that the layer builds. */
+import { at } from '../diagnostics/at.ts';
 import { emptyConcat, notRunnable } from '../diagnostics/catalogue/structure.ts';
 import {
   missingArgument,
@@ -7,7 +8,6 @@ import {
   unknownArgument,
   wrongArgument,
 } from '../diagnostics/catalogue/values.ts';
-import { bug } from '../diagnostics/diagnostic.ts';
 import type { Span } from '../diagnostics/source.ts';
 import { nearest } from '../diagnostics/suggest.ts';
 import { Dim } from '../ir/dim.ts';
@@ -265,7 +265,7 @@ function layerBuilder(c: Context, f: Frame, layer: Layer, operands: readonly Val
     check: (label, holds, found, expected, hint) => {
       if (!holds) throw new CheckFailure(label, found, expected, hint);
     },
-    op: (operator, xs, attrs = {}) => create(c, f, operator, xs, attrs, span)[0] ?? bug(`${operator.name} has no result`),
+    op: (operator, xs, attrs = {}) => at(create(c, f, operator, xs, attrs, span), 0),
     ops: (operator, xs, attrs = {}) => create(c, f, operator, xs, attrs, span),
     weight: (name, dims, init, options) =>
       parameter(
@@ -283,7 +283,7 @@ function layerBuilder(c: Context, f: Frame, layer: Layer, operands: readonly Val
     scalar: (elem, value) => finiteScalar(c, f, span, elem, value),
     dimValue: (dim) => {
       if (dim.constant !== undefined) return scalar(c, 'i64', dim.constant);
-      return create(c, f, dimValueOperator, [], { dim: [dim] }, span)[0] ?? bug('dim_value has no result');
+      return at(create(c, f, dimValueOperator, [], { dim: [dim] }, span), 0);
     },
   };
 }

@@ -1,4 +1,6 @@
 /** Nodes and parameters of the graph: made at the frame's place in the source, checked, and paid for. */
+
+import { at } from '../diagnostics/at.ts';
 import { enormous, layerShape, symbolicParameter, tieMismatch } from '../diagnostics/catalogue/shapes.ts';
 import { duplicatePath } from '../diagnostics/catalogue/structure.ts';
 import { intOverflow } from '../diagnostics/catalogue/values.ts';
@@ -15,7 +17,7 @@ import type { Frame } from './scope.ts';
 const maxElements = 2 ** 40;
 
 /** Makes a node at the frame's place in the source. A shape that does not fit is reported at `span`. */
-export function makeNode(
+function makeNode(
   c: Context,
   f: Frame,
   operator: Operator,
@@ -24,6 +26,18 @@ export function makeNode(
   span: Span,
 ): readonly Value[] {
   return guarded(c, f, operator.name, operands, span, () => create(c, f, operator, operands, attrs, span));
+}
+
+/** The result of a new node whose operator has one. */
+export function makeValue(
+  c: Context,
+  f: Frame,
+  operator: Operator,
+  operands: readonly (Value | undefined)[],
+  attrs: Readonly<Record<string, AttrValue>>,
+  span: Span,
+): Value {
+  return at(makeNode(c, f, operator, operands, attrs, span), 0);
 }
 
 export function create(
@@ -104,17 +118,16 @@ export function parameter(
   span: Span,
   owner: string,
 ): Value {
-  const sizes = dims.map((d) => d.constant);
+  const sizes = dims.map((d) => d.constant).filter((n) => n !== undefined);
   const shape = (): string => `[${dims.map((d) => d.toString()).join(', ')}]`;
-  if (sizes.some((n) => n === undefined)) {
+  if (sizes.length < dims.length) {
     const symbol = dims.flatMap((d) => d.symbols())[0] ?? 'the symbol';
     return c.fail(symbolicParameter, f, {
       span,
       with: { path, shape: shape(), hint: `fix \`${symbol}\` in the input type, or pool it away before \`${owner}\`` },
     });
   }
-  const known = sizes.map((n) => n ?? 0);
-  if (known.reduce((a, b) => a * b, 1) > maxElements)
+  if (sizes.reduce((a, b) => a * b, 1) > maxElements)
     c.fail(enormous, f, { span, with: { found: `parameter ${path} of shape ${shape()}` } });
   c.spend(path.length / 256, span, f);
   const before = c.parameters.get(path);
@@ -135,8 +148,8 @@ export function parameter(
     });
   }
   if (init.value !== undefined) checkFinite(c, f, span, elem, init.value);
-  const value = c.graph.constant(c.content.initial(path, known, elem, init), role, path);
+  const value = c.graph.constant(c.content.initial(path, sizes, elem, init), role, path);
   c.parameters.set(path, { value, span });
-  if (init.byDepth) c.ownInits.set(value, { path, dims: known, elem, init });
+  if (init.byDepth) c.ownInits.set(value, { path, dims: sizes, elem, init });
   return value;
 }

@@ -1,7 +1,8 @@
 /** Operators of the language: of numbers, sizes and lists while compiling, of tensors as nodes of the graph. */
 import { divisionByZero, inexactDivision, intOverflow, undecidable, wrongOperand } from '../diagnostics/catalogue/values.ts';
 import type { Span } from '../diagnostics/source.ts';
-import { counterexample, type Dim, DimOverflow } from '../ir/dim.ts';
+import { counterexample } from '../ir/counterexample.ts';
+import { type Dim, DimOverflow } from '../ir/dim.ts';
 import type { Value } from '../ir/graph.ts';
 import { type LangValue, valueText } from '../ops/params.ts';
 import { binaryLayers, unaryLayers } from '../ops/syntax.ts';

@@ -16,7 +16,7 @@ import { currentValue, evaluateArgs, isConstruct, labelText, one } from './chain
 import { decide } from './conditions.ts';
 import type { Context } from './context.ts';
 import { Abandon } from './failure.ts';
-import { makeNode, parameter } from './nodes.ts';
+import { makeValue, parameter } from './nodes.ts';
 import { finiteScalar } from './numbers.ts';
 import { Env, type Frame, joinPath, place } from './scope.ts';
 import { optionA, projection } from './shortcuts.ts';
@@ -56,8 +56,7 @@ export function runResidual(c: Context, from: Frame, construct: Residual, label:
   if (!body || !shortcut) throw new Abandon();
   if (shortcut === 'none') return [tensorValue(body)];
   if (!sameType(body.type, shortcut.type)) shapesDiffer(c, f, construct, x, body, shortcut);
-  const [sum] = makeNode(c, { ...f, residual: { region, part: 'sum' } }, add, [body, shortcut], {}, span);
-  return [tensorValue(sum ?? bug('add has no result'))];
+  return [tensorValue(makeValue(c, { ...f, residual: { region, part: 'sum' } }, add, [body, shortcut], {}, span))];
 }
 
 interface ResidualOptions {
@@ -106,7 +105,7 @@ function residualOptions(c: Context, f: Frame, args: GivenArgs, span: Span): Res
 /** F times a constant, or times a learned number per channel (axis 1; the last axis at rank 2 is the same axis). */
 function scaled(c: Context, f: Frame, body: Value, { scale, gain }: ResidualOptions, span: Span): Value {
   let y = body;
-  if (scale !== 1) y = makeNode(c, f, mul, [y, finiteScalar(c, f, span, y.type.elem, scale)], {}, span)[0] ?? y;
+  if (scale !== 1) y = makeValue(c, f, mul, [y, finiteScalar(c, f, span, y.type.elem, scale)], {}, span);
   if (!gain) return y;
   const channels = y.type.dims[1] ?? bug('a residual of rank 1 has no channels');
   const dims = [channels, ...y.type.dims.slice(2).map(() => Dim.one)];
@@ -121,7 +120,7 @@ function scaled(c: Context, f: Frame, body: Value, { scale, gain }: ResidualOpti
     span,
     'residual',
   );
-  return makeNode(c, f, mul, [y, weight], {}, span)[0] ?? y;
+  return makeValue(c, f, mul, [y, weight], {}, span);
 }
 
 function runShortcut(c: Context, f: Frame, construct: Residual, x: Value, body: Value | undefined): Value | 'none' {

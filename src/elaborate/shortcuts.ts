@@ -1,4 +1,5 @@
 /** Shortcuts that make up for a body that strides or widens: options A, B and C of He et al. 2015 (arXiv:1512.03385, §4.1). */
+import { at } from '../diagnostics/at.ts';
 import { padNarrows, strideUnknown } from '../diagnostics/catalogue/shapes.ts';
 import { unknownArgument, wrongArgument } from '../diagnostics/catalogue/values.ts';
 import { bug } from '../diagnostics/diagnostic.ts';
@@ -15,7 +16,7 @@ import { slice } from '../ops/slice.ts';
 import { runCallable } from './callables.ts';
 import { one } from './chains.ts';
 import type { Context } from './context.ts';
-import { makeNode } from './nodes.ts';
+import { makeValue } from './nodes.ts';
 import type { Frame } from './scope.ts';
 import { toTensor } from './tensors.ts';
 import { callable, describe, type GivenArg, intValue, listValue, numberOf, type ShortcutTarget } from './values.ts';
@@ -34,16 +35,16 @@ export function optionA(c: Context, f: Frame, x: Value, body: Value, span: Span)
     const axes = strides.flatMap((s, i) => (s === 1 ? [] : [i + 2]));
     const attrs = {
       starts: axes.map(() => Dim.zero),
-      ends: axes.map((axis) => x.type.dims[axis] ?? Dim.one),
+      ends: axes.map((axis) => at(x.type.dims, axis)),
       axes,
-      steps: axes.map((axis) => strides[axis - 2] ?? 1),
+      steps: axes.map((axis) => at(strides, axis - 2)),
     };
-    y = makeNode(c, f, slice, [y], attrs, span)[0] ?? y;
+    y = makeValue(c, f, slice, [y], attrs, span);
   }
   if (grown > 0) {
     const begins = Array.from({ length: rank }, (_, axis) => (axis === 1 ? Math.floor(grown / 2) : 0));
     const ends = Array.from({ length: rank }, (_, axis) => (axis === 1 ? grown - Math.floor(grown / 2) : 0));
-    y = makeNode(c, f, pad, [y], { pads: [...begins, ...ends] }, span)[0] ?? y;
+    y = makeValue(c, f, pad, [y], { pads: [...begins, ...ends] }, span);
   }
   return y;
 }
@@ -107,8 +108,8 @@ function saidStride(c: Context, f: Frame, value: LangValue, x: Value, span: Span
       : value.kind === 'size'
         ? value.dims
         : Array.from({ length: axes }, () => numberOf(value));
-  if (items.length === axes && items.every((n) => n !== undefined && Number.isInteger(n) && n >= 1))
-    return items.map((n) => n ?? 1);
+  const steps = items.filter((n) => n !== undefined).filter((n) => Number.isInteger(n) && n >= 1);
+  if (items.length === axes && steps.length === axes) return steps;
   return c.fail(wrongArgument, f, {
     span,
     with: {

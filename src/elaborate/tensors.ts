@@ -10,7 +10,7 @@ import { runCallable } from './callables.ts';
 import { one } from './chains.ts';
 import type { Context } from './context.ts';
 import { live } from './failure.ts';
-import { makeNode } from './nodes.ts';
+import { makeValue } from './nodes.ts';
 import { literal, scalar } from './numbers.ts';
 import type { Frame } from './scope.ts';
 import { describe } from './values.ts';
@@ -34,12 +34,11 @@ export function toTensor(c: Context, f: Frame, given: LangValue, span: Span, ele
     case 'bool':
       return scalar(c, 'bool', value.value ? 1 : 0);
     case 'list': {
-      const numbers = value.items.map((item) => (item.kind === 'int' ? item.dim.constant : undefined));
-      if (numbers.length > 0 && numbers.every((n) => n !== undefined)) {
-        return c.graph.constant(
-          c.content.literal({ elem: 'i64', dims: [numbers.length], data: Float64Array.from(numbers, (n) => n ?? 0) }),
-        );
-      }
+      const numbers = value.items
+        .map((item) => (item.kind === 'int' ? item.dim.constant : undefined))
+        .filter((n) => n !== undefined);
+      if (numbers.length > 0 && numbers.length === value.items.length)
+        return c.graph.constant(c.content.literal({ elem: 'i64', dims: [numbers.length], data: Float64Array.from(numbers) }));
       break;
     }
     default:
@@ -64,5 +63,5 @@ export function toTensor(c: Context, f: Frame, given: LangValue, span: Span, ele
 function intTensor(c: Context, f: Frame, dim: Dim, span: Span, elem: ElemType | undefined): Value {
   const n = dim.constant;
   if (n !== undefined) return literal(c, f, span, elem ?? 'i64', n);
-  return makeNode(c, f, dimValueOperator, [], { dim: [dim] }, span)[0] as Value;
+  return makeValue(c, f, dimValueOperator, [], { dim: [dim] }, span);
 }

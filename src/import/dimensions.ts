@@ -4,7 +4,8 @@
  */
 import { noSuchSize, wrongSize } from '../diagnostics/catalogue/import.ts';
 import { bug, fail } from '../diagnostics/diagnostic.ts';
-import { Dim, parseDim } from '../ir/dim.ts';
+import { Dim } from '../ir/dim.ts';
+import { parseDim } from '../ir/dim-text.ts';
 import type { Graph } from '../ir/graph.ts';
 import type { OnnxFile } from '../onnx/model.ts';
 import type { Constraints, Place } from './constraints.ts';

@@ -8,7 +8,8 @@
 import { importedCircle, importedOutput, importedUndefined, importedUnnamed } from '../diagnostics/catalogue/import.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { type Declarations, declarationKeys, readDeclarations } from '../ir/declarations.ts';
-import { Dim, parseDim } from '../ir/dim.ts';
+import { Dim } from '../ir/dim.ts';
+import { parseDim } from '../ir/dim-text.ts';
 import type { ForeignAttribute } from '../ir/foreign.ts';
 import { Graph, hostOf, type Node, type Value } from '../ir/graph.ts';
 import { holds } from '../ir/operator.ts';

@@ -1,7 +1,8 @@
 /**
  * Words shared by the printer and the reader of graphs: names, numbers, and the text form of weight expressions, whose grammar
- * stands in `src/tensor/text.ts`. In a graph an expression may also be `#7`, a name that a line of the graph defines.
+ * is in `src/tensor/text.ts`. In a graph an expression may also be `#7`, a name that a line of the graph defines.
  */
+import { Scanner, TextError } from './scanner.ts';
 import { type ElemType, isElemType } from './types.ts';
 
 /** A weight expression, as far as its text says. `text` of a call is the text of the whole, with everything written out. */
@@ -62,185 +63,57 @@ export function callTree(name: string, args: readonly ContentTree[]): ContentTre
   return { kind: 'call', name, args, text: `${name}(${args.map((arg) => treeText(arg)).join(', ')})` };
 }
 
-/** Where a text stops being what was expected. */
-export class TextError extends Error {
-  readonly at: number;
-  readonly expected: string;
-  constructor(at: number, expected: string) {
-    super(`expected ${expected}`);
-    this.at = at;
-    this.expected = expected;
-  }
-}
-
 /** Expressions nest less deeply than this when a pass made them; the bound keeps hostile text from the stack. */
 const depthLimit = 400;
 
-/** Reads words from one line of a text. Blanks before a word are skipped. Everything throws `TextError`. */
-export class Scanner {
-  readonly text: string;
-  at: number;
-  readonly end: number;
-
-  constructor(text: string, start = 0, end = text.length) {
-    this.text = text;
-    this.at = start;
-    this.end = end;
+/** A weight expression, or an argument of one. */
+export function readContent(s: Scanner, depth = 0, exact = false): ContentTree {
+  if (depth > depthLimit) s.fail(`expressions nested at most ${depthLimit} deep`);
+  if (s.sees('[')) return { kind: 'list', items: s.list(() => s.number()) };
+  if (s.take('#')) {
+    const hash = s.match(/[0-9a-f]{16}(?!\w)/y);
+    return hash ? { kind: 'hash', hash } : { kind: 'ref', name: s.matchOr(/\d+/y, 'the number of an expression') };
   }
-
-  blanks(): void {
-    while (this.at < this.end && (this.text[this.at] === ' ' || this.text[this.at] === '\t')) this.at++;
-  }
-
-  get done(): boolean {
-    this.blanks();
-    return this.at >= this.end || this.text.startsWith('//', this.at);
-  }
-
-  /** Whether the text goes on so; nothing is taken. */
-  sees(word: string): boolean {
-    this.blanks();
-    return this.at + word.length <= this.end && this.text.startsWith(word, this.at);
-  }
-
-  take(word: string): boolean {
-    if (!this.sees(word)) return false;
-    this.at += word.length;
-    return true;
-  }
-
-  need(word: string): void {
-    if (!this.take(word)) throw new TextError(this.at, `\`${word}\``);
-  }
-
-  match(sticky: RegExp): string | undefined {
-    this.blanks();
-    sticky.lastIndex = this.at;
-    const found = sticky.exec(this.text);
-    if (!found || found[0] === '' || this.at + found[0].length > this.end) return undefined;
-    this.at += found[0].length;
-    return found[0];
-  }
-
-  matchOr(sticky: RegExp, expected: string): string {
-    return this.match(sticky) ?? this.fail(expected);
-  }
-
-  fail(expected: string): never {
-    throw new TextError(this.at, expected);
-  }
-
-  /** A word by itself: `input`, but not the beginning of `inputs`. */
-  keyword(word: string): boolean {
-    this.blanks();
-    const after = this.text[this.at + word.length] ?? '';
-    return !/[\w.]/.test(after) && this.take(word);
-  }
-
-  word(): string {
-    return this.matchOr(/[A-Za-z_]\w*/y, 'a word');
-  }
-
-  string(): string {
-    const start = this.at;
-    const text = this.matchOr(/"(?:[^"\\\n]|\\.)*"/y, 'a string in double quotes');
-    try {
-      const value: unknown = JSON.parse(text);
-      if (typeof value === 'string') return value;
-    } catch {
-      // Told below.
+  const start = s.at;
+  if (!s.sees('"')) {
+    const number = s.match(/(?:-?(?:inf|\d+(?:\.\d+)?(?:e[-+]?\d+)?)|nan)(?![\w.[])/y);
+    if (number !== undefined) {
+      // Integers of 64 bits stay words, which round nothing.
+      if (exact && /^-?\d+$/.test(number) && !Number.isSafeInteger(Number(number))) return { kind: 'word', word: number };
+      s.at = start;
+      return { kind: 'number', value: s.number() };
     }
-    throw new TextError(start, 'a string as in JSON');
   }
+  const path = s.path('a weight expression');
+  if (s.sees('[')) {
+    const dims = s.dims();
+    return { kind: 'leaf', path, dims, elem: elemSuffix(s) };
+  }
+  if (!s.take('(')) return { kind: 'word', word: path };
+  const args: ContentTree[] = [];
+  if (!s.take(')')) {
+    do args.push(readContent(s, depth + 1, path === 'integers'));
+    while (s.take(','));
+    s.need(')');
+  }
+  return callTree(path, args);
+}
 
-  path(expected: string): string {
-    if (this.sees('"')) return this.string();
-    return this.matchOr(/\w+(?:\.\w+)*/y, expected);
-  }
-
-  number(): number {
-    const word = this.matchOr(/-?(?:inf|\d+(?:\.\d+)?(?:e[-+]?\d+)?)|nan/y, 'a number');
-    if (word === 'nan') return Number.NaN;
-    if (word.endsWith('inf')) return word.startsWith('-') ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
-    return Number(word);
-  }
-
-  integer(): number {
-    const start = this.at;
-    const value = this.number();
-    if (!Number.isSafeInteger(value)) throw new TextError(start, 'a whole number within 2^53');
-    return value;
-  }
-
-  /** `[…]`, with a comma between what `item` reads. */
-  list<T>(item: () => T): readonly T[] {
-    this.need('[');
-    const items: T[] = [];
-    if (this.take(']')) return items;
-    do items.push(item());
-    while (this.take(','));
-    this.need(']');
-    return items;
-  }
-
-  dims(): readonly number[] {
-    return this.list(() => {
-      const start = this.at;
-      const size = this.integer();
-      if (size < 0) throw new TextError(start, 'a size of 0 or more');
-      return size;
-    });
-  }
-
-  /** A weight expression, or an argument of one. */
-  content(depth = 0, exact = false): ContentTree {
-    if (depth > depthLimit) this.fail(`expressions nested at most ${depthLimit} deep`);
-    if (this.sees('[')) return { kind: 'list', items: this.list(() => this.number()) };
-    if (this.take('#')) {
-      const hash = this.match(/[0-9a-f]{16}(?!\w)/y);
-      return hash ? { kind: 'hash', hash } : { kind: 'ref', name: this.matchOr(/\d+/y, 'the number of an expression') };
-    }
-    const start = this.at;
-    if (!this.sees('"')) {
-      const number = this.match(/(?:-?(?:inf|\d+(?:\.\d+)?(?:e[-+]?\d+)?)|nan)(?![\w.[])/y);
-      if (number !== undefined) {
-        // Integers of 64 bits stay words, which round nothing.
-        if (exact && /^-?\d+$/.test(number) && !Number.isSafeInteger(Number(number))) return { kind: 'word', word: number };
-        this.at = start;
-        return { kind: 'number', value: this.number() };
-      }
-    }
-    const path = this.path('a weight expression');
-    if (this.sees('[')) {
-      const dims = this.dims();
-      return { kind: 'leaf', path, dims, elem: this.#elemSuffix() };
-    }
-    if (!this.take('(')) return { kind: 'word', word: path };
-    const args: ContentTree[] = [];
-    if (!this.take(')')) {
-      do args.push(this.content(depth + 1, path === 'integers'));
-      while (this.take(','));
-      this.need(')');
-    }
-    return callTree(path, args);
-  }
-
-  #elemSuffix(): ElemType {
-    const start = this.at;
-    if (!this.take(':')) return 'f32';
-    const word = this.match(/\w+/y);
-    if (word !== undefined && isElemType(word)) return word;
-    // A role may follow in a graph, which is no matter of the expression.
-    this.at = start;
-    return 'f32';
-  }
+function elemSuffix(s: Scanner): ElemType {
+  const start = s.at;
+  if (!s.take(':')) return 'f32';
+  const word = s.match(/\w+/y);
+  if (word !== undefined && isElemType(word)) return word;
+  // A role may follow in a graph, which is no matter of the expression.
+  s.at = start;
+  return 'f32';
 }
 
 /** Reads the text of a content; undefined when it is in no form that this file knows. */
 export function parseContent(text: string): ContentTree | undefined {
   const scanner = new Scanner(text);
   try {
-    const tree = scanner.content();
+    const tree = readContent(scanner);
     return scanner.done ? tree : undefined;
   } catch (error) {
     if (error instanceof TextError) return undefined;

@@ -1,5 +1,5 @@
 /**
- * What a constant value of the graph is made of, as far as the graph needs to know. The weights room implements it as lazy
+ * What a constant value of the graph is made of, as far as the graph needs to know. `src/tensor` implements it as lazy
  * expressions (`src/tensor/expr.ts`); the graph only carries it. Equal contents are the same object (they are interned).
  */
 import type { ElemType, WideIntegers } from './types.ts';

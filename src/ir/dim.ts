@@ -4,14 +4,17 @@
  *
  * Every symbol is at least 1, because a dimension named in an input's type is; a symbol whose name begins with `?` is a size
  * that only the run knows (of a nonzero, say) and may be 0. Divisors are taken to be other than zero.
+ *
+ * Longer than other files, because sums, floors, bounds, comparisons and the printed form each need all the others.
  */
+import { outside } from '../diagnostics/at.ts';
 
 /** A number beyond 2^53, or an expression too large to be worth carrying; also a division by the constant 0. */
 export class DimOverflow extends Error {
   override readonly name = 'DimOverflow';
 }
 
-/** What a code generator reads: a tree without sharing, at most `maxSize` nodes wide. `symbol` stands for name / multiple. */
+/** What a code generator reads: a tree without sharing, at most `maxSize` nodes wide. `symbol` is name / multiple. */
 export type DimNode =
   | { readonly kind: 'const'; readonly value: number }
   | { readonly kind: 'symbol'; readonly name: string; readonly multiple: number }
@@ -43,7 +46,7 @@ interface Term {
 /** Leaves of the tree that a dimension prints as. Larger ones come from a mistake, and their texts would take memory. */
 const maxSize = 2000;
 /** Nesting of floordiv, min and max; bounds the recursion of everything here. */
-const maxDepth = 64;
+export const maxDepth = 64;
 const limit = 2 ** 53;
 
 function sum(a: number, b: number): number {
@@ -68,6 +71,11 @@ function gcd(a: number, b: number): number {
   let y = Math.abs(b);
   while (y !== 0) [x, y] = [y, x % y];
   return x;
+}
+
+/** The least common multiple of numbers above 0. */
+export function lcm(a: number, b: number): number {
+  return product(a / gcd(a, b), b);
 }
 
 /** Axis letters print in the order in which tensors have them: `N*H*W`. */
@@ -552,7 +560,8 @@ export class Dim {
   }
 }
 
-function extreme(kind: 'min' | 'max', given: readonly Dim[]): Dim {
+/** The least or the largest of some dimensions. */
+export function extreme(kind: 'min' | 'max', given: readonly Dim[]): Dim {
   const all = new Set<Dim>();
   for (const dim of given) {
     // min(H, W) + 1 is a minimum too, of H + 1 and W + 1.
@@ -569,7 +578,7 @@ function extreme(kind: 'min' | 'max', given: readonly Dim[]): Dim {
   const first = kept[0];
   if (!first) throw new DimOverflow(`${kind} of nothing`);
   if (kept.length === 1) return first;
-  // A constant that all have in common stands outside, so that min(H + 1, W + 1) and min(H, W) + 1 are one.
+  // A constant that all have in common is added outside, so that min(H + 1, W + 1) and min(H, W) + 1 are one.
   const shift = Math.min(...kept.map(constantPart));
   const inner = kept.map((d) => d.minus(shift)).sort((a, b) => compareText(a.key, b.key));
   return fromAtom(extremeAtom(kind, inner)).plus(shift);
@@ -759,7 +768,7 @@ function shiftedBound(dim: Dim, scale: number): number {
     if (!rooted) return Number.NEGATIVE_INFINITY;
     if (term.coefficient > 0) continue;
     let high = 1;
-    for (const { atom, power } of term.factors) high *= (atomHigh(atom) - (lows.get(atom) ?? 0)) ** power;
+    for (const { atom, power } of term.factors) high *= (atomHigh(atom) - (lows.get(atom) ?? outside())) ** power;
     if (!Number.isFinite(high)) return Number.NEGATIVE_INFINITY;
     total += term.coefficient * high;
   }
@@ -774,7 +783,7 @@ function relaxedBound(dim: Dim): number {
       .flatMap((t) => t.factors)
       .find(({ atom }) => atom.kind === 'floordiv' && atom.b.constant !== undefined)?.atom;
     if (target?.kind !== 'floordiv') break;
-    const k = target.b.constant ?? 1;
+    const k = target.b.constant ?? outside();
     const next = new Sum();
     for (const term of current.terms) {
       const factor = term.factors.find((f) => f.atom === target);
@@ -870,155 +879,4 @@ export function unlessOverflow<T>(compute: () => T): T | undefined {
 /** The product of all; 1 for none. */
 export function productOf(list: readonly Dim[]): Dim {
   return list.reduce((a, b) => a.times(b), Dim.one);
-}
-
-/**
- * Values of the symbols for which a and b differ, promises kept and as small as a short search finds; undefined when none was
- * found, which proves nothing. The search is the same on every run.
- */
-export function counterexample(a: Dim, b: Dim): ReadonlyMap<string, number> | undefined {
-  const multiples = new Map<string, number>();
-  for (const dim of [a, b]) for (const [name, k] of dim.multiples()) multiples.set(name, Math.max(k, multiples.get(name) ?? 1));
-  const names = [...multiples.keys()].sort(compareText);
-  const differ = (sizes: readonly number[]): ReadonlyMap<string, number> | undefined => {
-    const bindings = new Map(names.map((name, i) => [name, (sizes[i] ?? 1) * (multiples.get(name) ?? 1)]));
-    const x = a.evaluate(bindings);
-    const y = b.evaluate(bindings);
-    return x !== undefined && y !== undefined && x !== y ? bindings : undefined;
-  };
-  const shrink = (sizes: readonly number[]): ReadonlyMap<string, number> | undefined => {
-    const best = [...sizes];
-    for (let i = 0; i < best.length; i++) {
-      const old = best[i] ?? 1;
-      for (let n = 1; n < old; n++) {
-        best[i] = n;
-        if (differ(best)) break;
-        best[i] = old;
-      }
-    }
-    return differ(best);
-  };
-  for (let n = 1; n <= 64; n++) {
-    const sizes = names.map(() => n);
-    if (differ(sizes)) return shrink(sizes);
-  }
-  let state = 1;
-  for (let round = 0; round < 1000; round++) {
-    const sizes = names.map(() => {
-      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-      return 1 + ((state >>> 16) % (round < 500 ? 12 : 300));
-    });
-    if (differ(sizes)) return shrink(sizes);
-  }
-  return undefined;
-}
-
-const token = /\s*(?:(\d+)|("(?:[^"\\]|\\.)*")|(\??[A-Za-z_][\w.]*)|([-+*/(),]))/y;
-
-/**
- * Reads what `toString` prints; undefined for anything else. `promises` says what divides a symbol (`H` → 16): with it, `H` is
- * 16 times the atom and `H/2` is 8 times. A name without a promise takes the least common multiple of what divides it in this text.
- */
-export function parseDim(text: string, promises?: ReadonlyMap<string, number>): Dim | undefined {
-  const tokens: string[] = [];
-  const all = text.trimEnd();
-  token.lastIndex = 0;
-  while (token.lastIndex < all.length) {
-    const match = token.exec(all);
-    if (!match) return undefined;
-    tokens.push(match[0].trim());
-  }
-  try {
-    return new DimParser(tokens, promises ?? new Map()).parse();
-  } catch (error) {
-    if (error instanceof DimOverflow || error instanceof SyntaxError) return undefined;
-    throw error;
-  }
-}
-
-class DimParser {
-  readonly #tokens: readonly string[];
-  readonly #promises: Map<string, number>;
-  #at = 0;
-  #depth = 0;
-
-  constructor(tokens: readonly string[], promises: ReadonlyMap<string, number>) {
-    this.#tokens = tokens;
-    this.#promises = new Map(promises);
-    tokens.forEach((word, i) => {
-      const divisor = Number(tokens[i + 2]);
-      if (tokens[i + 1] !== '/' || !/^[?\w"]/.test(word) || !Number.isSafeInteger(divisor) || divisor < 1) return;
-      const name = symbolName(word);
-      if (promises.has(name)) return;
-      const old = this.#promises.get(name) ?? 1;
-      this.#promises.set(name, product(old / gcd(old, divisor), divisor));
-    });
-  }
-
-  parse(): Dim {
-    const dim = this.#sum();
-    if (this.#at !== this.#tokens.length) throw new SyntaxError();
-    return dim;
-  }
-
-  #take(word: string): boolean {
-    if (this.#tokens[this.#at] !== word) return false;
-    this.#at++;
-    return true;
-  }
-
-  #need(word: string): void {
-    if (!this.#take(word)) throw new SyntaxError();
-  }
-
-  #sum(): Dim {
-    if (++this.#depth > maxDepth + 2) throw new SyntaxError();
-    const negative = this.#take('-');
-    let total = this.#term();
-    if (negative) total = total.negate();
-    for (;;) {
-      if (this.#take('+')) total = total.plus(this.#term());
-      else if (this.#take('-')) total = total.minus(this.#term());
-      else break;
-    }
-    this.#depth--;
-    return total;
-  }
-
-  #term(): Dim {
-    let value = this.#factor();
-    while (this.#take('*')) value = value.times(this.#factor());
-    return value;
-  }
-
-  #factor(): Dim {
-    const word = this.#tokens[this.#at++];
-    if (word === undefined) throw new SyntaxError();
-    if (/^\d/.test(word)) return Dim.of(Number(word));
-    if (word === '(') {
-      const inner = this.#sum();
-      this.#need(')');
-      return inner;
-    }
-    if ((word === 'floordiv' || word === 'min' || word === 'max') && this.#take('(')) {
-      const operands = [this.#sum()];
-      while (this.#take(',')) operands.push(this.#sum());
-      this.#need(')');
-      const [a, b] = operands;
-      if (!a || !b || (word === 'floordiv' && operands.length !== 2)) throw new SyntaxError();
-      return word === 'floordiv' ? a.floordiv(b) : extreme(word, operands);
-    }
-    if (!/^[?A-Za-z_"]/.test(word)) throw new SyntaxError();
-    const name = symbolName(word);
-    const multiple = this.#promises.get(name) ?? 1;
-    const divisor = this.#take('/') ? Number(this.#tokens[this.#at++]) : 1;
-    if (!Number.isSafeInteger(divisor) || divisor < 1 || multiple % divisor !== 0) throw new SyntaxError();
-    return Dim.symbol(name, multiple).times(multiple / divisor);
-  }
-}
-
-function symbolName(word: string): string {
-  if (!word.startsWith('"')) return word;
-  const name: unknown = JSON.parse(word);
-  return typeof name === 'string' ? name : word;
 }

@@ -3,7 +3,7 @@
  * the bytes of their AttributeProto, so that what newer versions of ONNX added survives. Source: onnx/onnx, onnx.proto (NodeProto).
  */
 
-/** Bytes that may lie in a file: read when they are written. A `ByteSource` of the weights room is one. */
+/** Bytes that may lie in a file: read when they are written. A `ByteSource` of `src/io` is one. */
 export interface LazyBytes {
   readonly size: number;
   read(start: number, length: number): Promise<Uint8Array>;

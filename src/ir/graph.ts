@@ -601,6 +601,6 @@ function spread(spec: AttrSpec, value: AttrValue, x: TensorType | undefined): At
 
 /** Number of elements of a value's type, when its dimensions are known. */
 export function countOf(type: TensorType): number | undefined {
-  const dims = type.dims.map((d) => d.constant);
-  return dims.some((d) => d === undefined) ? undefined : elementCount(dims.map((d) => d ?? 0));
+  const dims = type.dims.map((d) => d.constant).filter((d) => d !== undefined);
+  return dims.length < type.dims.length ? undefined : elementCount(dims);
 }

@@ -19,6 +19,7 @@
  * their node as `region @body … end`; `residual … in #1 body` is inside of another's body.
  */
 
+import { bug } from '../diagnostics/diagnostic.ts';
 import type { Content } from './content.ts';
 import { type ContentTree, numberText, parseContent, pathText, treeText } from './content-text.ts';
 import { Dim } from './dim.ts';
@@ -276,7 +277,10 @@ class Printer {
       const words = ['residual'];
       if (region.scope !== '') words.push(`@${pathText(region.scope)}`);
       words.push(`#${number}`);
-      if (region.outer) words.push(`in #${listed.get(region.outer.region)?.number ?? 0} ${region.outer.part}`);
+      if (region.outer)
+        words.push(
+          `in #${listed.get(region.outer.region)?.number ?? bug('a residual is listed before the one around it')} ${region.outer.part}`,
+        );
       for (const part of ['body', 'shortcut', 'sum'] as const) {
         const ranges = parts.get(part);
         if (ranges) words.push(`${part}=${ranges.join(',')}`);

@@ -2,6 +2,7 @@
  * Float64 numbers rounded once to what an element type holds: to nearest, ties to even (IEEE 754-2019, 4.3.1). Narrow floats are rounded from
  * float64 directly, because by way of float32 they round twice and differ.
  */
+import { outside } from '../diagnostics/at.ts';
 import { type ElemType, type FloatElem, type FloatFacts, floatFacts, isFloat } from './elem.ts';
 
 const oneDouble = new Float64Array(1);
@@ -18,8 +19,8 @@ function makePowersOfTwo(): Float64Array {
   const powers = new Float64Array(2200);
   powers[1100] = 1;
   for (let i = 1; i < 1100; i++) {
-    powers[1100 + i] = (powers[1099 + i] ?? 0) * 2;
-    powers[1100 - i] = (powers[1101 - i] ?? 0) / 2;
+    powers[1100 + i] = (powers[1099 + i] ?? outside()) * 2;
+    powers[1100 - i] = (powers[1101 - i] ?? outside()) / 2;
   }
   return powers;
 }
@@ -31,12 +32,12 @@ const powersOfTwo = makePowersOfTwo();
  */
 function nearest(x: number, digits: number, finest: number): number {
   oneDouble[0] = x;
-  const exponent = (((itsWords[highWord] ?? 0) >>> 20) & 0x7ff) - 1023;
+  const exponent = (((itsWords[highWord] ?? outside()) >>> 20) & 0x7ff) - 1023;
   if (exponent === 1024) return x;
   const quantum = Math.max(exponent - digits + 1, finest);
   // Beyond ±2^900 nothing can be a number of these types but infinity, which the callers test for.
   if (quantum > 900) return x;
-  const magic = 1.5 * (powersOfTwo[1152 + quantum] ?? 0);
+  const magic = 1.5 * (powersOfTwo[1152 + quantum] ?? outside());
   const rounded = x + magic - magic;
   // A sum that is zero is +0; the sign of x is kept.
   return rounded === 0 ? x * 0 : rounded;
@@ -75,10 +76,10 @@ export function roundFloat(elem: FloatElem, value: number): number {
  */
 export function roundTo(elem: ElemType, out: Float64Array): void {
   if (elem === 'f64') return;
-  if (elem === 'f32') for (let i = 0; i < out.length; i++) out[i] = Math.fround(out[i] ?? 0);
+  if (elem === 'f32') for (let i = 0; i < out.length; i++) out[i] = Math.fround(out[i] ?? outside());
   else if (elem === 'bool') for (let i = 0; i < out.length; i++) out[i] = out[i] === 0 ? 0 : 1;
   else if (isFloat(elem)) {
     const round = rounders[elem];
-    for (let i = 0; i < out.length; i++) out[i] = round(out[i] ?? 0);
-  } else for (let i = 0; i < out.length; i++) out[i] = Math.trunc(out[i] ?? 0) + 0;
+    for (let i = 0; i < out.length; i++) out[i] = round(out[i] ?? outside());
+  } else for (let i = 0; i < out.length; i++) out[i] = Math.trunc(out[i] ?? outside()) + 0;
 }

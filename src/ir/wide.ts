@@ -3,6 +3,7 @@
  * all of its elements beside as bigints, and NaN in the float64 array where one lies beyond, so that arithmetic which does not know of them is caught
  * rather than rounded.
  */
+import { outside } from '../diagnostics/at.ts';
 import { isWideElem, type WideElem } from './elem.ts';
 import type { ElemType, HostTensor, WideIntegers } from './types.ts';
 
@@ -24,7 +25,7 @@ export function wideArray(elem: WideElem, count: number): WideIntegers {
 export function integersOf(tensor: HostTensor): WideIntegers {
   if (tensor.wide) return tensor.wide;
   const out = wideArray(tensor.elem === 'u64' ? 'u64' : 'i64', tensor.data.length);
-  for (let i = 0; i < out.length; i++) out[i] = BigInt(tensor.data[i] ?? 0);
+  for (let i = 0; i < out.length; i++) out[i] = BigInt(tensor.data[i] ?? outside());
   return out;
 }
 
@@ -38,10 +39,10 @@ export function tensorOfIntegers(
   const data = new Float64Array(all.length);
   let wide = false;
   for (let i = 0; i < all.length; i++) {
-    const n = all[i] ?? 0n;
-    const held = n <= most && n >= -most;
-    data[i] = held ? Number(n) : Number.NaN;
-    wide ||= !held;
+    const n = all[i] ?? outside();
+    const exact = n <= most && n >= -most;
+    data[i] = exact ? Number(n) : Number.NaN;
+    wide ||= !exact;
   }
   return wide ? { elem, dims, data, wide: all } : { elem, dims, data };
 }
@@ -53,7 +54,7 @@ function wrapped(elem: WideElem, integers: readonly bigint[]): WideIntegers {
 
 /** Element i as people read it. */
 export function elementText(tensor: HostTensor, i: number): string {
-  return String(tensor.wide?.[i] ?? tensor.data[i] ?? 0);
+  return String(tensor.wide?.[i] ?? tensor.data[i] ?? outside());
 }
 
 /** Whether two tensors of one integer type hold the same there. */

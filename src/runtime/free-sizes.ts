@@ -3,7 +3,8 @@
  * then the file runs at no other; whether it does, the original is asked.
  */
 import { cloneGraph } from '../ir/clone.ts';
-import { Dim, parseDim } from '../ir/dim.ts';
+import { Dim } from '../ir/dim.ts';
+import { parseDim } from '../ir/dim-text.ts';
 import type { Graph } from '../ir/graph.ts';
 
 /** An input as a file declares it and as the optimised model takes it. */

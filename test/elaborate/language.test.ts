@@ -351,6 +351,12 @@ describe('no input breaks it', () => {
     for (const use of uses)
       expect(codes(`model M { input x: f32[N, 4, 8, 8]  let v = nowhere\n ${use}\n output y = x }`), use).toEqual(['RES0101']);
   });
+  test('the least of a symbolic size and a fraction is refused', () => {
+    const source = (a: string): string => `model M { input x: f32[N, 4]  let k = ${a}  output y = x }`;
+    expect(codes(source('min(N, 2.5)'))).toEqual(['RES0204']);
+    expect(codes(source('max(2, 2.5)'))).toEqual([]);
+    expect(codes(source('min(N, 2)'))).toEqual([]);
+  });
   test('recursion, repetition and nesting end', () => {
     expect(codes('block A { B }  block B { A }  model M { input x: f32[N]  A  output y }')).toEqual(['RES0414']);
     expect(codes('block A { { { { residual { residual { A } } } } } }  model M { input x: f32[N]  A  output y }')).toEqual([

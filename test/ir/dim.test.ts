@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { counterexample, Dim, DimOverflow, parseDim, productOf } from '../../src/ir/dim.ts';
+import { counterexample } from '../../src/ir/counterexample.ts';
+import { Dim, DimOverflow, productOf } from '../../src/ir/dim.ts';
+import { parseDim } from '../../src/ir/dim-text.ts';
 
 const N = Dim.symbol('N');
 const C = Dim.symbol('C');

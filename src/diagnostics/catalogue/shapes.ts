@@ -7,7 +7,7 @@ export const layerShape = defineDiagnostic({
   found: msg`${'found'}`,
   expected: msg`${'expected'}`,
   hint: msg`${'hint'}`,
-  more: 'Shapes are inferred and checked while compiling, line by line; the reference lists the constraints c1, c2, … of every operator.',
+  more: 'Shapes are inferred and checked while compiling, line by line; `rescc explain` with the name of a layer says what its parameters are.',
 });
 export const shortcutShape = defineDiagnostic({
   code: 'RES0302',

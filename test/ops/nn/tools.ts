@@ -1,5 +1,6 @@
 /** What the tests of this folder share: types and tensors from short texts, layers built without the elaborator, recorded lowerings. */
-import { Dim, parseDim } from '../../../src/ir/dim.ts';
+import { Dim } from '../../../src/ir/dim.ts';
+import { parseDim } from '../../../src/ir/dim-text.ts';
 import { Graph, type Node, type Value } from '../../../src/ir/graph.ts';
 import { type AttrValue, CheckFailure, type OnnxBuilder, type Operator, type SampleSource } from '../../../src/ir/operator.ts';
 import { elementCount, type HostTensor, isElemType, type TensorType, typeText } from '../../../src/ir/types.ts';
