@@ -240,6 +240,16 @@ export function keepsNumbers({ traits }: Operator): boolean {
   return (moves !== 'no' && moves !== 'unknown') || (elementwise === true && handsOn === true);
 }
 
+/**
+ * An ONNX operator of the default domain that means exactly the same, on the same operands: a node of it is lifted without more, if the operator's own shape rule
+ * takes it.
+ */
+export interface OnnxForm {
+  readonly op: string;
+  /** What float attributes are called there, and what they are where a node does not say, by the operator's own attribute. */
+  readonly attrs?: Readonly<Record<string, { readonly name: string; readonly default: number }>>;
+}
+
 /** The graph-facing facet of an operator. */
 export interface Operator {
   readonly name: string;
@@ -251,6 +261,7 @@ export interface Operator {
   readonly traits: Traits;
   /** The ONNX node that this operator stands for, where the registry has none: see `foreignOperator`. */
   readonly foreign?: ForeignNode;
+  readonly form?: OnnxForm;
   /** Result types. Throws `CheckFailure`. */
   infer(context: InferContext): readonly TensorType[];
   /** The semantics in float64 (results are not rounded, except for integer and bool results). */

@@ -1,10 +1,6 @@
-/**
- * Activations, with PyTorch's definitions and defaults (torch.nn). Those that ONNX lacks at an opset are written out of smaller operators
- * there, in the form that onnxruntime's fusions recognise where it has one.
- */
-import type { Node } from '../ir/graph.ts';
-import type { AttrSpec, Attrs, Check, InferContext, OnnxAttr, OnnxBuilder, Operator, SampleSource } from '../ir/operator.ts';
-import { type HostTensor, isFloat, type TensorType, typeText } from '../ir/types.ts';
+import type { Check, InferContext, Operator } from '../ir/operator.ts';
+import { type HostTensor, isFloat, typeText } from '../ir/types.ts';
+import { activation, always, onnxFloat } from './activation-function.ts';
 import { given, numberAttr, stringAttr } from './attrs.ts';
 import { alongAxis } from './axes.ts';
 import {
@@ -26,95 +22,40 @@ import { mul, neg, reciprocal, sqrt, sub, tanh } from './elementwise.ts';
 import { erf, exp, expm1, log, log1p, tanh as portableTanh } from './math.ts';
 import { choice, float, int, optional } from './params.ts';
 import { unsqueeze } from './reshape.ts';
-import { broadcastingTraits, type FunctionFacts, functionTraits, gatheringTraits } from './traits.ts';
+import { broadcastingTraits, functionTraits, gatheringTraits } from './traits.ts';
 import { wideUnary } from './wide.ts';
-
-interface ActivationSpec {
-  readonly name: string;
-  readonly summary: string;
-  readonly onnx: readonly string[];
-  readonly attrs?: Readonly<Record<string, AttrSpec>>;
-  readonly traits: FunctionFacts;
-  /** The function, given the attributes. */
-  readonly f: (attrs: Attrs) => (x: number) => number;
-  readonly lower: (builder: OnnxBuilder, x: string, type: TensorType, attrs: Attrs) => string;
-  /** Lowest sample: where the float32 form cancels, a tensor of nothing but such numbers has no accurate digits. */
-  readonly low?: number;
-  readonly sampleAttrs?: (source: SampleSource) => Readonly<Record<string, number | string>>;
-}
-
-/** A function of every element for itself, on floats. */
-function activation(spec: ActivationSpec): Operator {
-  return defineOperator({
-    name: spec.name,
-    summary: spec.summary,
-    onnx: spec.onnx,
-    operands: [{ name: 'x', doc: 'the tensor' }],
-    attrs: spec.attrs ?? {},
-    traits: functionTraits(spec.traits),
-    infer(context: InferContext) {
-      const { operands } = context;
-      const check: Check = context.check;
-      const x = given(operands, 0);
-      checkFloat(check, 'c1', x);
-      return [x];
-    },
-    evaluate(operands, attrs) {
-      const x = given(operands, 0);
-      return [{ elem: x.elem, dims: x.dims, data: map1(x.data, spec.f(attrs)) }];
-    },
-    lower: (builder: OnnxBuilder, node: Node, operands) => [spec.lower(builder, given(operands, 0), node.y.type, node.attrs)],
-    sample(source) {
-      const dims = Array.from({ length: source.int(0, 4) }, () => source.int(1, 5));
-      return { operands: [source.tensor(dims, { low: spec.low ?? -6, high: 6 })], attrs: spec.sampleAttrs?.(source) ?? {} };
-    },
-  });
-}
-
-const plain =
-  (onnx: string) =>
-  (builder: OnnxBuilder, x: string, type: TensorType): string =>
-    builder.node(onnx, [x], {}, type);
-const always =
-  (f: (x: number) => number) =>
-  (_attrs: Attrs): ((x: number) => number) =>
-    f;
-const onnxFloat = (value: number): OnnxAttr => ({ kind: 'float', value });
 
 export const relu = activation({
   name: 'relu',
   summary: 'max(x, 0)',
-  onnx: ['Relu'],
+  form: { op: 'Relu' },
   traits: { homogeneous: 'positive', keepsZero: true, idempotent: true, involution: false, sign: 'always' },
   f: always((x) => Math.max(x, 0)),
-  lower: plain('Relu'),
 });
 
 export const leakyRelu = activation({
   name: 'leaky_relu',
   summary: 'x for x ≥ 0, slope · x below',
-  onnx: ['LeakyRelu'],
+  form: { op: 'LeakyRelu', attrs: { slope: { name: 'alpha', default: 0.01 } } },
   attrs: { slope: { kind: 'float', default: 0.01, doc: 'factor below 0' } },
   traits: { homogeneous: 'positive', keepsZero: true, idempotent: false, involution: false, sign: 'all' },
   f(attrs) {
     const slope = numberAttr(attrs, 'slope');
     return (x) => (x < 0 ? slope * x : x);
   },
-  lower: (builder, x, type, attrs) => builder.node('LeakyRelu', [x], { alpha: onnxFloat(numberAttr(attrs, 'slope')) }, type),
   sampleAttrs: (source) => ({ slope: source.pick([0.01, 0.1, 0.25]) }),
 });
 
 export const elu = activation({
   name: 'elu',
   summary: 'x for x > 0, alpha · (eˣ − 1) below',
-  onnx: ['Elu'],
+  form: { op: 'Elu', attrs: { alpha: { name: 'alpha', default: 1 } } },
   attrs: { alpha: { kind: 'float', default: 1, doc: 'what it falls to, negated' } },
   traits: { homogeneous: 'no', keepsZero: true, idempotent: false, involution: false, sign: 'all' },
   f(attrs) {
     const alpha = numberAttr(attrs, 'alpha');
     return (x) => (x > 0 ? x : alpha * expm1(x));
   },
-  lower: (builder, x, type, attrs) => builder.node('Elu', [x], { alpha: onnxFloat(numberAttr(attrs, 'alpha')) }, type),
   sampleAttrs: (source) => ({ alpha: source.pick([0.5, 1, 1.5]) }),
 });
 
@@ -133,6 +74,7 @@ export const selu = activation({
 export const celu = activation({
   name: 'celu',
   summary: 'max(x, 0) + min(0, alpha · (e^(x/alpha) − 1))',
+  form: { op: 'Celu', attrs: { alpha: { name: 'alpha', default: 1 } } },
   onnx: ['Celu', 'Elu', 'Mul', 'Div'],
   attrs: { alpha: { kind: 'float', default: 1, doc: 'what it falls to, negated; not 0' } },
   traits: { homogeneous: 'no', keepsZero: true, idempotent: false, involution: false, sign: 'all' },
@@ -160,11 +102,10 @@ function logistic(x: number): number {
 export const sigmoid = activation({
   name: 'sigmoid',
   summary: '1 / (1 + e⁻ˣ)',
-  onnx: ['Sigmoid'],
+  form: { op: 'Sigmoid' },
   traits: { homogeneous: 'no', keepsZero: false, idempotent: false, involution: false, sign: 'always' },
   f: always(logistic),
   low: -2,
-  lower: plain('Sigmoid'),
 });
 
 /** PyTorch's: relu6(x + 3) / 6. ONNX's own default slope is 0.2 instead of 1/6. */
@@ -182,6 +123,7 @@ export const hardsigmoid = activation({
 export const hardswish = activation({
   name: 'hardswish',
   summary: 'x · hardsigmoid(x)',
+  form: { op: 'HardSwish' },
   onnx: ['HardSwish', 'HardSigmoid', 'Mul'],
   traits: { homogeneous: 'no', keepsZero: true, idempotent: false, involution: false, sign: 'all' },
   f: always((x) => x * hardLogistic(x)),
@@ -237,25 +179,24 @@ const softplusOf = (x: number): number => Math.max(x, 0) + log1p(exp(-Math.abs(x
 export const softplus = activation({
   name: 'softplus',
   summary: 'log(1 + eˣ)',
-  onnx: ['Softplus'],
+  form: { op: 'Softplus' },
   traits: { homogeneous: 'no', keepsZero: false, idempotent: false, involution: false, sign: 'always' },
   f: always(softplusOf),
-  lower: plain('Softplus'),
 });
 
 export const softsign = activation({
   name: 'softsign',
   summary: 'x / (1 + |x|)',
-  onnx: ['Softsign'],
+  form: { op: 'Softsign' },
   traits: { homogeneous: 'no', keepsZero: true, idempotent: false, involution: false, sign: 'all' },
   f: always((x) => x / (1 + Math.abs(x))),
-  lower: plain('Softsign'),
 });
 
 /** Misra 2019, arXiv:1908.08681. ONNX Mish-18. */
 export const mish = activation({
   name: 'mish',
   summary: 'x · tanh(softplus(x))',
+  form: { op: 'Mish' },
   onnx: ['Mish', 'Softplus', 'Tanh', 'Mul'],
   traits: { homogeneous: 'no', keepsZero: true, idempotent: false, involution: false, sign: 'all' },
   f: always((x) => x * portableTanh(softplusOf(x))),
@@ -341,6 +282,7 @@ export const clamp = defineOperator({
 export const prelu = defineOperator({
   name: 'prelu',
   summary: 'x for x ≥ 0, slope · x below, with a learned slope',
+  form: { op: 'PRelu' },
   onnx: ['PRelu'],
   operands: [
     { name: 'x', doc: 'the tensor' },

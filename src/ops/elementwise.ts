@@ -95,6 +95,7 @@ function binary(spec: BinarySpec): Operator {
       return [{ elem, dims, data: wrapAll(elem, data) }];
     },
     ...(spec.wide && { evaluateWide: wideBinary(spec.wide) }),
+    form: { op: spec.onnx },
     ...(spec.compares && { margin: comparisonMargin }),
     ...(spec.inRow !== undefined && { inRow: spec.inRow }),
     lower: (builder, node, operands) => [builder.node(spec.onnx, operands, {}, node.y.type)],
@@ -349,6 +350,7 @@ function unary(spec: UnarySpec): Operator {
       return [{ elem: x.elem, dims: x.dims, data: wrapAll(x.elem, map1(x.data, spec.f)) }];
     },
     ...(spec.wide && { evaluateWide: wideUnary(spec.wide) }),
+    form: { op: spec.onnx },
     lower: (builder, node, operands) => [builder.node(spec.onnx, operands, {}, node.y.type)],
     sample(source) {
       const dims = Array.from({ length: source.int(0, 4) }, () => source.int(1, 5));
@@ -524,6 +526,7 @@ export const where = defineOperator({
   name: 'where',
   summary: 'x where the condition holds, y elsewhere',
   onnx: ['Where'],
+  form: { op: 'Where' },
   operands: [
     { name: 'condition', doc: 'a bool tensor' },
     { name: 'x', doc: 'taken where the condition holds' },

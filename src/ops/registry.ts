@@ -43,6 +43,7 @@ import {
 import { reduceLayers, reduceOperators } from './reduce.ts';
 import { flattenLayer, reshape, reshapeLayer, squeeze, squeezeLayer, unsqueeze, unsqueezeLayer } from './reshape.ts';
 import { pixelShuffle, pixelShuffleLayer, pixelUnshuffleLayer, resize, resizeLayer } from './resize.ts';
+import { hardshrinkLayer, shrink, softshrinkLayer } from './shrink.ts';
 import { cropLayer, slice, sliceLayer } from './slice.ts';
 import { transpose, transposeLayer } from './transpose.ts';
 
@@ -64,6 +65,7 @@ export const operators: readonly Operator[] = [
   resize,
   pixelShuffle,
   ...activationOperators,
+  shrink,
   ...elementwiseOperators,
   reshape,
   squeeze,
@@ -104,6 +106,8 @@ export const layers: readonly Layer[] = [
   pixelShuffleLayer,
   pixelUnshuffleLayer,
   ...activationLayers,
+  softshrinkLayer,
+  hardshrinkLayer,
   ...elementwiseLayers,
   reshapeLayer,
   flattenLayer,

@@ -156,6 +156,18 @@ describe('activations', () => {
   });
 });
 
+describe('shrinkage', () => {
+  const edge = Math.fround(0.1);
+  it.each([
+    ['softshrink', [-2, -0.5, 0.25, 0.5, 1, Number.NaN], { lambda: 0.5 }, [-1.5, 0, 0, 0, 0.5, 0]],
+    ['hardshrink', [-2, -0.5, 0.25, 0.5, 1, Number.NaN], { lambda: 0.5 }, [-2, 0, 0, 0, 1, 0]],
+    // The file holds the bound as f32, which is what f32 elements are compared with.
+    ['hardshrink', [edge, -edge], { lambda: 0.1 }, [0, 0]],
+  ] as const)('%s of %j', (name, x, args, y) => {
+    expect([...make(name, [`f32[${x.length}]`], args).run([numbers([x.length], x)]).data]).toEqual(y);
+  });
+});
+
 describe('arithmetic', () => {
   it('broadcasts 1, and a symbol with itself alone', () => {
     const add = (a: string, b: string): string => typeText(make('add', [a, b]).y.type);

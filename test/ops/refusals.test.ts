@@ -261,7 +261,7 @@ alike('and or', [
 alike('not', [['c1', 'i32[N]']]);
 alike('relu neg abs sign', [['c1', 'bool[N]']]);
 alike(
-  'leaky_relu elu selu celu sigmoid hardsigmoid hardswish silu gelu softplus softsign mish exp log sqrt erf reciprocal floor ceil round sin cos tan tanh',
+  'leaky_relu elu selu celu sigmoid hardsigmoid hardswish silu gelu softplus softsign mish shrink exp log sqrt erf reciprocal floor ceil round sin cos tan tanh',
   [['c1', 'i32[N]']],
 );
 alike('softmax log_softmax', [

@@ -1,4 +1,6 @@
 /** All lifts, by ONNX operator of the default domain. */
+import type { OnnxForm, Operator } from '../../ir/operator.ts';
+import { operators } from '../../ops/registry.ts';
 import type { Lift } from '../lift.ts';
 import { elementwiseLifts } from './elementwise.ts';
 import { nnLifts } from './nn.ts';
@@ -7,6 +9,21 @@ import { reduceLifts } from './reduce.ts';
 import { resizeLifts } from './resize.ts';
 import { shapeLifts } from './shape.ts';
 
-export const lifts: ReadonlyMap<string, Lift> = new Map<string, Lift>(
-  [nnLifts, poolLifts, elementwiseLifts, shapeLifts, reduceLifts, resizeLifts].flatMap((table) => Object.entries(table)),
-);
+/** The operator on the operands as they are, its float attributes by their names in ONNX. */
+const byForm =
+  (operator: Operator, { attrs = {} }: OnnxForm): Lift =>
+  (node, b) => {
+    const own = Object.entries(attrs).map(([name, onnx]) => [name, node.float(onnx.name, Math.fround(onnx.default))]);
+    return [
+      b.op(
+        operator,
+        operator.operands.map((_, i) => node.need(i)),
+        Object.fromEntries(own),
+      ),
+    ];
+  };
+
+export const lifts: ReadonlyMap<string, Lift> = new Map<string, Lift>([
+  ...operators.flatMap((operator) => (operator.form ? [[operator.form.op, byForm(operator, operator.form)] as const] : [])),
+  ...[nnLifts, poolLifts, elementwiseLifts, shapeLifts, reduceLifts, resizeLifts].flatMap((table) => Object.entries(table)),
+]);
