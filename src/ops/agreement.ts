@@ -104,6 +104,17 @@ export const table: readonly Row[] = [
     },
   },
   {
+    name: 'shrink-nan',
+    operators: ['shrink'],
+    when: 'a NaN, which is on no side of the bound',
+    onnx: 'neither case, which is 0',
+    onnxruntime: '0',
+    numpy: 'says nothing; torch gives NaN',
+    agree: false,
+    applies: anyNaN,
+    example: { op: 'Shrink', inputs: { x: vector('f32', nan) }, gives: 'float32[1] 0' },
+  },
+  {
     name: 'cast-no-integer',
     operators: ['cast'],
     when: 'NaN, an infinity, or a float beyond the integers of the type',
