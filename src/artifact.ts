@@ -28,7 +28,10 @@ interface Made<Report> {
   readonly onnx: OnnxModel;
 }
 
-/** The artifact that `make` gives, or none where it has reported an error to the sink or throws a `DiagnosticError`, which is reported there. */
+/**
+ * The artifact that `make` gives, or none where it has reported an error to the sink or throws a `DiagnosticError`, which is
+ * reported there.
+ */
 export async function artifactOf<Report>(sink: Sink, make: () => Promise<Made<Report> | undefined>): Promise<Artifact<Report>> {
   try {
     const made = await make();

@@ -156,7 +156,8 @@ function frontOf({ file, diagnostics }: ReturnType<typeof parseFile>, options: C
 
 /**
  * Parses and elaborates one model: everything that can be wrong with a source shows here. Never throws on account of the source.
- * Without a model chosen, every complete model of the file is checked, and the graph of the only one (if there is one) comes back.
+ * Without a model chosen, every complete model of the file is checked, and the graph of the only one (if there is one) comes
+ * back.
  */
 export function check(source: string | SourceFile, options: CheckOptions = {}): CheckResult {
   const parsed = parseFile(sourceOf(source, options.fileName));
@@ -173,7 +174,10 @@ export function check(source: string | SourceFile, options: CheckOptions = {}): 
   return { diagnostics: sink.list, graph: undefined, model: undefined, file: first.file };
 }
 
-/** Parses and elaborates one model, without weights and passes: the graph as the source says it. Several models and none chosen is an error. */
+/**
+ * Parses and elaborates one model, without weights and passes: the graph as the source says it. Several models and none chosen is
+ * an error.
+ */
 export function build(source: string | SourceFile, options: CheckOptions = {}): CheckResult {
   return front(source, options);
 }
@@ -246,7 +250,8 @@ function hashText(text: string): string {
  * Compiles one model of a source to ONNX.
  *
  * @param source The text of a `.res` file.
- * @returns Diagnostics in any case; graph, report and ONNX when there are no errors. Weights are not read before `bytes` or `stream` pull them.
+ * @returns Diagnostics in any case; graph, report and ONNX when there are no errors. Weights are not read before `bytes` or
+ * `stream` pull them.
  */
 export async function compile(source: string | SourceFile, options: CompileOptions = {}): Promise<CompileResult> {
   const sink = new Sink();

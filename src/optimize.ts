@@ -29,9 +29,14 @@ export interface OptimizeOnnxOptions extends OptimizeOptions {
   readonly fileName?: string | undefined;
   /** The opset to write, at least the file's own and 13; default is the least of these. */
   readonly opset?: number | undefined;
-  /** Raises the opset to the smallest one that says most of the model in few nodes: LayerNormalization 17, Gelu 20, Attention 23. */
+  /**
+   * Raises the opset to the smallest one that says most of the model in few nodes: LayerNormalization 17, Gelu 20, Attention 23.
+   */
   readonly raise?: boolean | undefined;
-  /** Numbers for what the file leaves open: of a symbolic size (`N`), of an axis (`image:0`), or an input's shape, undefined where it stays open. */
+  /**
+   * Numbers for what the file leaves open: of a symbolic size (`N`), of an axis (`image:0`), or an input's shape, undefined where
+   * it stays open.
+   */
   readonly inputShapes?: Readonly<Record<string, number | readonly (number | undefined)[]>> | undefined;
   /** Initialisers that are listed as inputs stay inputs with a default. */
   readonly keepInputs?: boolean | undefined;
@@ -99,7 +104,8 @@ export type OptimizeResult = Artifact<OptimizeReport>;
 /**
  * Optimises an ONNX file: imports it, runs the passes, and gives it back with the names that it had.
  *
- * @param source The file's bytes, or a source that is read piece by piece; weights are not read before `bytes` or `stream` pull them, so that it
+ * @param source The file's bytes, or a source that is read piece by piece; weights are not read before `bytes` or `stream` pull
+ * them, so that it
  *   stays open until then.
  * @returns Diagnostics in any case; graph, report and ONNX when there are no errors.
  */
@@ -179,7 +185,8 @@ interface Made {
 }
 
 /**
- * The graph of a file at an opset. Where nobody asked for it, a file of which a node has no newer form stays at its own, as it is; `kept` says why.
+ * The graph of a file at an opset. Where nobody asked for it, a file of which a node has no newer form stays at its own, as it
+ * is; `kept` says why.
  */
 function brought(
   file: OnnxFile,
@@ -238,8 +245,8 @@ function functionsNote({ functions }: OnnxFile): string {
 }
 
 /**
- * At the smallest opset that gives as few nodes as the highest one that the file can be brought to: the model is optimised at each in turn,
- * on a copy of its own.
+ * At the smallest opset that gives as few nodes as the highest one that the file can be brought to: the model is optimised at
+ * each in turn, on a copy of its own.
  */
 async function raised(file: OnnxFile, options: OptimizeOnnxOptions): Promise<Made> {
   const least = opsetFor(file, options);

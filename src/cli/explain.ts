@@ -1,4 +1,6 @@
-/** `rescc explain RES0302`: the page of a diagnostic; `rescc explain conv` a layer; the name of a pass or rule prints its proof. */
+/**
+ * `rescc explain RES0302`: the page of a diagnostic; `rescc explain conv` a layer; the name of a pass or rule prints its proof.
+ */
 import type { Command } from 'commander';
 import { unknownCode } from '../diagnostics/catalogue/cli.ts';
 import { definedKinds } from '../diagnostics/catalogue.ts';

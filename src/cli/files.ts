@@ -85,8 +85,8 @@ export const resolveImport: ImportResolver = (from, importer) => {
 };
 
 /**
- * Writes a small file so that it is complete or not there: into a temporary folder beside it, then renamed. A link is followed, and a pipe or
- * device is written to as it is.
+ * Writes a small file so that it is complete or not there: into a temporary folder beside it, then renamed. A link is followed,
+ * and a pipe or device is written to as it is.
  */
 export function writeWhole(path: string, data: string | Uint8Array): void {
   let temporary: string | undefined;

@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 
 /**
- * The largest resident set so far, in bytes. On Linux from the kernel's own account of this program, because the figure of getrusage begins with
- * that of the process that started it.
+ * The largest resident set so far, in bytes. On Linux from the kernel's own account of this program, because the figure of
+ * getrusage begins with that of the process that started it.
  */
 export function peakMemory(): number {
   try {

@@ -6,7 +6,8 @@
  *   ok           boolean: the exit code is 0
  *   diagnostics  array of { code, severity, title, file?, line?, column?, …, found?, expected?, hint?, notes, within }
  *   bug          a sentence; only with exit code 70
- *   …            what the command has to say: compile's model, before, after, passes, output, files, bytes, seconds, peakBytes; optimize's file, opset,
+ *   … what the command has to say: compile's model, before, after, passes, output, files, bytes, seconds, peakBytes; optimize's
+ *   file, opset,
  *                operators, refused, foreign, and the verification where it was asked for; verify's runs;
  *                run's outputs and top; summary's tree; fmt's changed. Text that would have gone to standard output is `text`.
  *
@@ -19,8 +20,8 @@ import { BugError, type Diagnostic, DiagnosticError, fail, kindOf } from '../dia
 import { render, toJson } from '../diagnostics/render.ts';
 
 /**
- * Exit codes: the input was wrong (or a verdict was no), the call was wrong, rescc is wrong (sysexits' EX_SOFTWARE), interrupted while
- * writing. An interruption at any other time ends the process by the signal itself, which shells call 130 too.
+ * Exit codes: the input was wrong (or a verdict was no), the call was wrong, rescc is wrong (sysexits' EX_SOFTWARE), interrupted
+ * while writing. An interruption at any other time ends the process by the signal itself, which shells call 130 too.
  */
 export const exitCodes = { ok: 0, failed: 1, usage: 2, bug: 70, interrupted: 130 } as const;
 

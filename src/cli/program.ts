@@ -11,7 +11,10 @@ const nothing = (): void => undefined;
 /** Commander writes help; its complaints become diagnostics like all others. */
 const streams = { writeOut: out, writeErr: nothing, outputError: nothing, getOutHelpWidth: () => columns(process.stdout) };
 
-/** The commands, in the order of the help. Each is a file that is loaded only when it is called, because loading is most of what a small model takes. */
+/**
+ * The commands, in the order of the help. Each is a file that is loaded only when it is called, because loading is most of what a
+ * small model takes.
+ */
 const commands: Readonly<Record<string, () => Promise<(root: Command) => void>>> = {
   compile: async () => (await import('./compile.ts')).addCompile,
   optimize: async () => (await import('./optimize.ts')).addOptimize,

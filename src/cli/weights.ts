@@ -1,4 +1,6 @@
-/** `rescc weights FILE`: lists a checkpoint, or compares it with a model. Reads names, types and shapes, never a tensor's numbers. */
+/**
+ * `rescc weights FILE`: lists a checkpoint, or compares it with a model. Reads names, types and shapes, never a tensor's numbers.
+ */
 import type { Command } from 'commander';
 import type { Compared, Match } from '../checkpoint/bind.ts';
 import { type Checkpoint, openCheckpoint, type TensorDict } from '../checkpoint/checkpoint.ts';

@@ -73,8 +73,8 @@ export function runBodyTarget(
 }
 
 /**
- * Gives every parameter of a block or model its value in the environment of `at`: the argument, checked in the caller's frame `f`, or the
- * default, evaluated beside the parameters to its left. Gives up after all mistakes were reported.
+ * Gives every parameter of a block or model its value in the environment of `at`: the argument, checked in the caller's frame
+ * `f`, or the default, evaluated beside the parameters to its left. Gives up after all mistakes were reported.
  */
 export function fillParams(
   c: Context,

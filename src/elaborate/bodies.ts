@@ -26,7 +26,9 @@ export function runBody(c: Context, f: Frame, body: Body, onEnd?: (it: LangValue
   return onEnd ? [] : [currentValue(c, { ...f, it: outcome.it }, body.span)];
 }
 
-/** Runs the statements of a body in the frame's own environment. A statement that fails leaves poison, and the next one goes on. */
+/**
+ * Runs the statements of a body in the frame's own environment. A statement that fails leaves poison, and the next one goes on.
+ */
 export function executeBody(c: Context, frame: Frame, body: Body): Outcome {
   const f: Frame = { ...frame, returned: undefined };
   body.stmts.forEach((stmt, i) => {

@@ -1,4 +1,7 @@
-/** Functions that have their value while compiling: shapes of tensors, lists and the arithmetic that has no sign. Some are operators on tensors as well. */
+/**
+ * Functions that have their value while compiling: shapes of tensors, lists and the arithmetic that has no sign. Some are
+ * operators on tensors as well.
+ */
 import { at } from '../diagnostics/at.ts';
 import { divisionByZero, intOverflow, wrongArgument } from '../diagnostics/catalogue/values.ts';
 import type { Span } from '../diagnostics/source.ts';
@@ -31,8 +34,8 @@ export const builtinNames: readonly string[] = [
 ];
 
 /**
- * The value of a builtin function, or undefined when these arguments are not for it (tensors) and the operator of the same name is
- * meant.
+ * The value of a builtin function, or undefined when these arguments are not for it (tensors) and the operator of the same name
+ * is meant.
  */
 export function builtinFunction(c: Context, f: Frame, name: string, args: GivenArgs, span: Span): LangValue | undefined {
   const values = args.positional.map((a) => live(a.value));

@@ -1,4 +1,4 @@
-/** Running what a name stands for: a layer, a block, a body or a shortcut on the current value. */
+/** Running what a name refers to: a layer, a block, a body or a shortcut on the current value. */
 import { notRunnable } from '../diagnostics/catalogue/structure.ts';
 import type { Span } from '../diagnostics/source.ts';
 import type { LangValue } from '../ops/params.ts';

@@ -1,4 +1,7 @@
-/** Calls `name(…)`: a builtin function has its value at once; for a layer, a block or a shortcut the arguments are kept until it runs. */
+/**
+ * Calls `name(…)`: a builtin function has its value at once; for a layer, a block or a shortcut the arguments are kept until it
+ * runs.
+ */
 import { wrongKind } from '../diagnostics/catalogue/values.ts';
 import type { Span } from '../diagnostics/source.ts';
 import type { LangValue } from '../ops/params.ts';

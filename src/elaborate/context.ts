@@ -22,8 +22,8 @@ export interface ContentMaker {
 
 export interface Limits {
   /**
-   * Steps that may be taken: one for each statement and each turn of a repetition, `nodeCost` for each node, and as many for lists, long names
-   * and whatever else takes time or memory as they take of it.
+   * Steps that may be taken: one for each statement and each turn of a repetition, `nodeCost` for each node, and as many for
+   * lists, long names and whatever else takes time or memory as they take of it.
    */
   readonly steps: number;
   /** How deep blocks may call each other. */
@@ -111,7 +111,7 @@ export class Context {
   readonly #budget: Budget;
   /** Where the last step was taken, for the message. */
   #at: { readonly span: Span; readonly frame: Frame } | undefined;
-  /** Elements of lists, those of lists inside them counted as often as they stand there. */
+  /** Elements of lists, those of lists inside them counted as often as they are there. */
   readonly #weights = new WeakMap<LangValue, number>();
   #nesting = 0;
   readonly #reported = new Set<string>();

@@ -1,6 +1,6 @@
 /**
- * From a syntax tree to a graph: chooses the model, gives its parameters their values, and runs its body. Repetition and blocks are
- * unrolled here; what comes out is the graph that the source says, without any optimisation.
+ * From a syntax tree to a graph: chooses the model, gives its parameters their values, and runs its body. Repetition and blocks
+ * are unrolled here; what comes out is the graph that the source says, without any optimisation.
  */
 
 import { at } from '../diagnostics/at.ts';

@@ -1,4 +1,7 @@
-/** How a mistake travels once it is reported: as an exception to the end of its statement, and from there on as a value that stops its readers. */
+/**
+ * How a mistake travels once it is reported: as an exception to the end of its statement, and from there on as a value that stops
+ * its readers.
+ */
 import type { LangValue } from '../ops/params.ts';
 import { poison, targetOf } from './values.ts';
 

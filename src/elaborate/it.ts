@@ -1,6 +1,6 @@
 /**
- * Where `it` is written right of `->`, outside of braces: `skip -> Gate(it)`. Left of it stands a value that every layer there takes first anyway, so
- * that `it` in its arguments would be that value a second time, and never what it was before the chain.
+ * Where `it` is written right of `->`, outside of braces: `skip -> Gate(it)`. Left of it is a value that every layer there
+ * takes first anyway, so that `it` in its arguments would be that value a second time, and never what it was before the chain.
  */
 
 import type { Span } from '../diagnostics/source.ts';

@@ -1,7 +1,7 @@
 /**
- * The least number of steps that a body takes, from its text alone: repetition is multiplied instead of run. So a model that cannot end within its
- * budget is refused before a million nodes were made for it. What depends on tensors, on lists or on anything else that only a run knows
- * counts as nothing, so that the answer is never above what a run takes.
+ * The least number of steps that a body takes, from its text alone: repetition is multiplied instead of run. So a model that
+ * cannot end within its budget is refused before a million nodes were made for it. What depends on tensors, on lists or on
+ * anything else that only a run knows counts as nothing, so that the answer is never above what a run takes.
  */
 import type { LangValue } from '../ops/params.ts';
 import { layerByName } from '../ops/registry.ts';

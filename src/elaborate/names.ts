@@ -36,7 +36,7 @@ export const initNames = [
   'xavier_uniform',
 ] as const;
 
-/** What a name stands for. */
+/** What a name refers to. */
 export function lookUp(c: Context, f: Frame, { name, span }: Pick<NameExpr, 'name' | 'span'>): LangValue {
   if (name === 'it') return currentValue(c, f, span);
   const found = f.env.get(name);

@@ -1,10 +1,10 @@
 /**
- * Initial weights of deep residual networks. A sum of an input and a body of equal variance has twice the variance, so that L residuals in a row
- * multiply it by 2^L, which is more than f32 holds after some 250. The last layer of every body therefore begins 1/√L times as large, L being
- * the number of residuals in the model: (1 + 1/L)^L < e, whatever L is.
+ * Initial weights of deep residual networks. A sum of an input and a body of equal variance has twice the variance, so that L
+ * residuals in a row multiply it by 2^L, which is more than f32 holds after some 250. The last layer of every body therefore
+ * begins 1/√L times as large, L being the number of residuals in the model: (1 + 1/L)^L < e, whatever L is.
  *
- * Source: Radford et al. 2019 (GPT-2, §2.3: residual layers scaled by 1/√N at initialisation); Zhang et al. 2019, Fixup, arXiv:1901.09321; Hanin and
- * Rolnick 2018, arXiv:1803.01719, why the sum of the scales is what counts.
+ * Source: Radford et al. 2019 (GPT-2, §2.3: residual layers scaled by 1/√N at initialisation); Zhang et al. 2019, Fixup,
+ * arXiv:1901.09321; Hanin and Rolnick 2018, arXiv:1803.01719, why the sum of the scales is what counts.
  */
 import type { Graph, Node, ResidualRegion, Value } from '../ir/graph.ts';
 import type { Operator } from '../ir/operator.ts';

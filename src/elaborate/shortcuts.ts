@@ -127,8 +127,8 @@ function channelsOf(x: Value): Dim {
 }
 
 /**
- * The stride of F along its path: the product of what its layers stride by, per axis. The path is followed from F's result back to
- * its input, first operands first (`it * { gate }` goes through `it`).
+ * The stride of F along its path: the product of what its layers stride by, per axis. The path is followed from F's result back
+ * to its input, first operands first (`it * { gate }` goes through `it`).
  */
 function totalStride(c: Context, f: Frame, x: Value, body: Value, span: Span): readonly number[] {
   const axes = Math.max(0, x.type.dims.length - 2);

@@ -19,7 +19,9 @@ export const attrWords: Readonly<Record<AttrSpec['kind'], readonly [what: string
   pads: ['a whole number, or a list: those before every axis, then those behind', '1'],
 };
 
-/** The value of an attribute as its kind reads it; undefined where it is of another kind. `promises` says what divides a symbol. */
+/**
+ * The value of an attribute as its kind reads it; undefined where it is of another kind. `promises` says what divides a symbol.
+ */
 export function attributeValue(
   spec: AttrSpec,
   { value }: AttrText,

@@ -1,6 +1,6 @@
 /**
- * What a model says of the numbers that its inputs and outputs hold, and of its sizes: `in 0..1 mean=[…] std=[…]` and `assert H % 16 == 0`. In an
- * ONNX file they are three entries of `metadata_props`, each a JSON object:
+ * What a model says of the numbers that its inputs and outputs hold, and of its sizes: `in 0..1 mean=[…] std=[…]` and
+ * `assert H % 16 == 0`. In an ONNX file they are three entries of `metadata_props`, each a JSON object:
  *
  *   rescc.inputs     {"image": {"range": [0, 1], "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}}
  *   rescc.outputs    {"y": {"range": [0, 255]}}
@@ -33,7 +33,9 @@ function objectOf(ranges: ReadonlyMap<string, ValueRange>): string {
   );
 }
 
-/** The entries of the metadata for what a graph declares; none where it declares nothing. `dimName` is how the file calls a size. */
+/**
+ * The entries of the metadata for what a graph declares; none where it declares nothing. `dimName` is how the file calls a size.
+ */
 export function declarationsOf(
   graph: Graph,
   dimName: (name: string) => string = (name) => name,

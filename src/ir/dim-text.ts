@@ -5,7 +5,8 @@ const token = /\s*(?:(\d+)|("(?:[^"\\]|\\.)*")|(\??[A-Za-z_][\w.]*)|([-+*/(),]))
 
 /**
  * Reads what `toString` prints; undefined for anything else. `promises` says what divides a symbol (`H` → 16): with it, `H` is
- * 16 times the atom and `H/2` is 8 times. A name without a promise takes the least common multiple of what divides it in this text.
+ * 16 times the atom and `H/2` is 8 times. A name without a promise takes the least common multiple of what divides it in this
+ * text.
  */
 export function parseDim(text: string, promises?: ReadonlyMap<string, number>): Dim | undefined {
   const tokens: string[] = [];

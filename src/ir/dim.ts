@@ -286,7 +286,7 @@ function mapAtoms(dim: Dim, image: (atom: Atom) => Dim): Dim {
 export class Dim {
   /** Dense, in order of creation. */
   readonly id: number;
-  /** Names the polynomial; two differ exactly when their keys do. Not for printing: promised symbols stand as `16*H/16`. */
+  /** Names the polynomial; two differ exactly when their keys do. Not for printing: promised symbols are written as `16*H/16`. */
   readonly key: string;
   /** Largest first, the constant last. */
   readonly terms: readonly Term[];

@@ -1,9 +1,10 @@
 /**
- * What there is to know of an element type, in one record each; whoever needs a fact asks here, and a type is added by its row. Behind them the
- * types that files have and graphs have not: values of those are carried as they are.
+ * What there is to know of an element type, in one record each; every fact about a type is asked here, and a type is added by its
+ * row. Behind them the types that files have and graphs have not: values of those are carried as they are.
  *
- * Floats: IEEE 754-2019 binary16, binary32 and binary64; bf16 is binary32 cut to 8 significant bits. ONNX: onnx.proto, TensorProto. safetensors:
- * huggingface/safetensors, `Dtype`. NumPy: numpy.dtype, "Array-protocol type strings". PyTorch: torch/storage.py and torch/_utils.py.
+ * Floats: IEEE 754-2019 binary16, binary32 and binary64; bf16 is binary32 cut to 8 significant bits. ONNX: onnx.proto,
+ * TensorProto. safetensors: huggingface/safetensors, `Dtype`. NumPy: numpy.dtype, "Array-protocol type strings". PyTorch:
+ * torch/storage.py and torch/_utils.py.
  */
 
 export interface FloatFacts {
@@ -64,7 +65,9 @@ export interface ElemFacts {
   readonly exchanged: boolean;
   /** Present for floats; then `integers` is absent. */
   readonly float?: FloatFacts;
-  /** The smallest and the largest integer; those of 64 bits are the nearest float64, 2^63 − 1 and 2^64 − 1 themselves being none. */
+  /**
+   * The smallest and the largest integer; those of 64 bits are the nearest float64, 2^63 − 1 and 2^64 − 1 themselves being none.
+   */
   readonly integers?: readonly [low: number, high: number];
 }
 
@@ -267,7 +270,10 @@ export function floatFacts(elem: ElemType): FloatFacts | undefined {
   return elemFacts[elem].float;
 }
 
-/** The integers of a type that are no larger in size than `most`, 2^53 being where float64 begins to leave some out; undefined for floats. */
+/**
+ * The integers of a type that are no larger in size than `most`, 2^53 being where float64 begins to leave some out; undefined for
+ * floats.
+ */
 export function integerRange(elem: ElemType, most = 2 ** 53): readonly [low: number, high: number] | undefined {
   const { integers } = elemFacts[elem];
   return integers && [Math.max(integers[0], -most), Math.min(integers[1], most)];
@@ -287,7 +293,9 @@ export function isLossless(from: ElemType, to: ElemType): boolean {
 
 const byOnnx = elemsBy((facts) => facts.onnx);
 
-/** The element type of a TensorProto.DataType; undefined for strings, 4-bit and 8-bit floats, and others that the graph has not. */
+/**
+ * The element type of a TensorProto.DataType; undefined for strings, 4-bit and 8-bit floats, and others that the graph has not.
+ */
 export function elemOfDataType(dataType: number): ElemType | undefined {
   return byOnnx.get(dataType);
 }
@@ -302,7 +310,10 @@ export interface OtherElem {
   readonly onnx?: number;
   /** Of one element; absent where they differ in length. Elements of less than 8 bits lie side by side in a byte. */
   readonly bits?: number;
-  /** The element type of the numbers that `onnxField` holds, where they are no bytes of raw_data: real and imaginary parts in turn. */
+  /**
+   * The element type of the numbers that `onnxField` holds, where they are no bytes of raw_data: real and imaginary parts in
+   * turn.
+   */
   readonly parts?: FloatElem;
   /** The class of its storages in `torch`, one of whose elements has `bits`. */
   readonly torchStorage?: string;
@@ -332,7 +343,10 @@ export const otherElems: readonly OtherElem[] = [
 
 const othersByOnnx = new Map(otherElems.flatMap((other) => (other.onnx === undefined ? [] : [[other.onnx, other] as const])));
 
-/** The element type of a TensorProto.DataType that the graph has not; undefined where it has it, and for numbers that stand for nothing. */
+/**
+ * The element type of a TensorProto.DataType that the graph has not; undefined where it has it, and for numbers that stand for
+ * nothing.
+ */
 export function otherElem(dataType: number): OtherElem | undefined {
   return othersByOnnx.get(dataType);
 }

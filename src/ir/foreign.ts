@@ -1,6 +1,7 @@
 /**
- * What an imported graph keeps of an ONNX node that no operator of the registry says: enough to write it back as it was. Attributes stay
- * the bytes of their AttributeProto, so that what newer versions of ONNX added survives. Source: onnx/onnx, onnx.proto (NodeProto).
+ * What an imported graph keeps of an ONNX node that no operator of the registry says: enough to write it back as it was.
+ * Attributes stay the bytes of their AttributeProto, so that what newer versions of ONNX added survives. Source: onnx/onnx,
+ * onnx.proto (NodeProto).
  */
 
 /** Bytes that may lie in a file: read when they are written. A `ByteSource` of `src/io` is one. */
@@ -22,8 +23,14 @@ export interface ForeignNode {
   readonly opType: string;
   /** In the order of the file. */
   readonly attributes: readonly ForeignAttribute[];
-  /** Per result: whether the source names it. An optional output left out stays left out, because naming it can change what a node does. */
+  /**
+   * Per result: whether the source names it. An optional output left out stays left out, because naming it can change what a node
+   * does.
+   */
   readonly outputs: readonly boolean[];
-  /** Every other field of the NodeProto verbatim with its tag: doc_string, overload, metadata_props, device configurations, unknown ones. */
+  /**
+   * Every other field of the NodeProto verbatim with its tag: doc_string, overload, metadata_props, device configurations,
+   * unknown ones.
+   */
   readonly rest: Uint8Array;
 }

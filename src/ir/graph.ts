@@ -83,7 +83,10 @@ export class Value {
   readonly graph: Graph;
   readonly def: ValueDef;
   type: TensorType;
-  /** Input's name, or a parameter's path. Results of an imported graph have their ONNX name; others none, and the code generator names them. */
+  /**
+   * Input's name, or a parameter's path. Results of an imported graph have their ONNX name; others none, and the code generator
+   * names them.
+   */
   name: string | undefined;
   readonly uses = new UseList();
   /** How often the value is an output of its graph, or of a sub-graph that passes it on. */
@@ -137,7 +140,10 @@ export interface Origin {
   readonly residual?: ResidualTag | undefined;
   /** The name of the ONNX node that it was imported from, which it keeps. */
   readonly name?: string | undefined;
-  /** One of the additions that a Sum of more than two was imported as: those of one Sum have one origin, and those that are left are written as one. */
+  /**
+   * One of the additions that a Sum of more than two was imported as: those of one Sum have one origin, and those that are left
+   * are written as one.
+   */
   readonly isTerm?: boolean | undefined;
 }
 
@@ -193,7 +199,10 @@ const check = (label: string, holds: boolean, found: string, expected: string, h
   if (!holds) throw new CheckFailure(label, found, expected, hint);
 };
 
-/** A typed graph: inputs, operators in an order in which they can run, outputs, and the residuals they came from. Made by `build` and `compile`. */
+/**
+ * A typed graph: inputs, operators in an order in which they can run, outputs, and the residuals they came from. Made by `build`
+ * and `compile`.
+ */
 export class Graph {
   readonly name: string;
   readonly inputs: Value[] = [];
@@ -306,7 +315,10 @@ export class Graph {
     return this.root.#given.length;
   }
 
-  /** Takes back the symbols that `freshDim` gave after the first `count`, where nothing has them any more: their names are free again. */
+  /**
+   * Takes back the symbols that `freshDim` gave after the first `count`, where nothing has them any more: their names are free
+   * again.
+   */
   forgetDims(count: number): void {
     const { root } = this;
     while (root.#given.length > count) {
@@ -424,7 +436,7 @@ export class Graph {
     if (node.next) node.next.prev = node.prev;
     else this.last = node.prev;
     node.prev = undefined;
-    // `next` stays, so that a walk that stands on an erased node finds its way back.
+    // `next` stays, so that a walk that is at an erased node finds its way back.
     node.attached = false;
     this.nodeCount--;
     if (node.regions.length > 0) this.ownerCount--;
@@ -480,7 +492,10 @@ export class Graph {
     this.#unlink(node);
   }
 
-  /** In topological order. While one walks, nodes may be erased, and new ones may be put anywhere: those behind the next node are seen. */
+  /**
+   * In topological order. While one walks, nodes may be erased, and new ones may be put anywhere: those behind the next node are
+   * seen.
+   */
   *nodes(): Generator<Node> {
     let node = this.first;
     while (node) {

@@ -3,7 +3,8 @@ import { Dim } from './dim.ts';
 import { sameType, type TensorType } from './types.ts';
 
 /**
- * Whether `inferred` are the types `stated`, for some choice of names for the symbols that `isFresh` says inference has just made.
+ * Whether `inferred` are the types `stated`, for some choice of names for the symbols that `isFresh` says inference has just
+ * made.
  */
 export function matchTypes(
   inferred: readonly TensorType[],

@@ -1,8 +1,16 @@
-/** Multiplies packed blocks of matrices in float64: what the reference evaluation of convolutions and products spends its time on. */
+/**
+ * Multiplies packed blocks of matrices in float64: what the reference evaluation of convolutions and products spends its time on.
+ */
 export interface Multiplier {
-  /** Room for `blockRows` × `blockTerms` numbers of the left factor in panels of four rows: element (4p + r, t) at (p·terms + t)·4 + r. */
+  /**
+   * Room for `blockRows` × `blockTerms` numbers of the left factor in panels of four rows: element (4p + r, t) at (p·terms + t)·4
+   * + r.
+   */
   readonly left: Float64Array;
-  /** Room for `blockTerms` × `blockColumns` of the right factor in panels of four columns: element (t, 4q + s) at (q·terms + t)·4 + s. */
+  /**
+   * Room for `blockTerms` × `blockColumns` of the right factor in panels of four columns: element (t, 4q + s) at (q·terms + t)·4
+   * + s.
+   */
   readonly right: Float64Array;
   /** The product, row by row, 4·columnPanels numbers each. */
   readonly product: Float64Array;

@@ -1,6 +1,6 @@
 /**
- * What the graph, the passes and the code generator know of an operator. Definitions stand in `src/ops/`, with the facts that passes rely on: a pass
- * names an operator only where it is about that one.
+ * What the graph, the passes and the code generator know of an operator. Definitions are in `src/ops/`, with the facts that
+ * passes rely on: a pass names an operator only where it is about that one.
  */
 import type { Dim } from './dim.ts';
 import type { ForeignNode } from './foreign.ts';
@@ -34,7 +34,10 @@ export interface OperandSpec {
   readonly optional?: boolean;
   /** Only the last: any number of operands, at least one. */
   readonly variadic?: boolean;
-  /** [low, high), from which random numbers are taken where the operator asks more of them than their type says: roots, logarithms, variances, divisors. */
+  /**
+   * [low, high), from which random numbers are taken where the operator asks more of them than their type says: roots,
+   * logarithms, variances, divisors.
+   */
   readonly range?: NumberRange;
   /** Its elements are indices along the axis of another operand that an attribute names. */
   readonly indexes?: { readonly operand: number; readonly axis: string };
@@ -46,7 +49,10 @@ export interface NumberRange {
   readonly high: number;
 }
 
-/** A window that slides over the spatial axes of [N, C, ...grid]: per axis its taps, the step between windows, the distance between taps; begins, then ends. */
+/**
+ * A window that slides over the spatial axes of [N, C, ...grid]: per axis its taps, the step between windows, the distance
+ * between taps; begins, then ends.
+ */
 export interface WindowAttrs {
   readonly kernel: readonly number[];
   readonly stride: readonly number[];
@@ -70,7 +76,10 @@ export class CheckFailure extends Error {
   }
 }
 
-/** A labelled constraint of a shape rule: `check('c2', cond, '30 input channels', 'a multiple of groups=4', hint)`. Throws `CheckFailure`. */
+/**
+ * A labelled constraint of a shape rule: `check('c2', cond, '30 input channels', 'a multiple of groups=4', hint)`. Throws
+ * `CheckFailure`.
+ */
 export type Check = (label: string, holds: boolean, found: string, expected: string, hint?: string) => asserts holds;
 
 export interface InferContext {
@@ -121,7 +130,10 @@ export interface OnnxBuilder {
   dims(dims: readonly Dim[]): string;
   /** The operand with its axes permuted: at compile time when it is a constant, by a Transpose node otherwise. */
   transposed(operand: Value, perm: readonly number[]): string;
-  /** The operand with zeros around every axis: at compile time when it is a constant, by a Pad node otherwise. Begins, then ends, none negative. */
+  /**
+   * The operand with zeros around every axis: at compile time when it is a constant, by a Pad node otherwise. Begins, then ends,
+   * none negative.
+   */
   padded(operand: Value, pads: readonly number[]): string;
   /** Refuses: this operator cannot be said at this opset. Reports a diagnostic with the node's span and does not return. */
   refuse(why: string, hint: string): never;
@@ -146,7 +158,10 @@ export interface Sample {
   readonly tolerance?: number;
 }
 
-/** `unknown` is for whom the question has no meaning, and for whom nobody has answered it: no rule may rely on either answer. Compare with `=== true`. */
+/**
+ * `unknown` is for whom the question has no meaning, and for whom nobody has answered it: no rule may rely on either answer.
+ * Compare with `=== true`.
+ */
 export type Fact = boolean | 'unknown';
 
 /** A fact that depends on the use. Where the function answers `false` nothing is said. */
@@ -158,15 +173,19 @@ export function holds(fact: ByUse, node: Node): boolean {
 }
 
 /**
- * Which elements no result has negative ones without: `always` of none, so that it is never negative; `all` if no operand has a negative element, then no result
- * has; `first` the same of the first operand alone; `no` where results may be negative all the same.
+ * Which elements no result has negative ones without: `always` of none, so that it is never negative; `all` if no operand has a
+ * negative element, then no result has; `first` the same of the first operand alone; `no` where results may be negative all the
+ * same.
  */
 export type Sign = 'always' | 'all' | 'first' | 'no' | 'unknown';
 
 /** For which a is f(a·x) = a·f(x): for any, or for those above 0 (relu, max pool, …). */
 export type Homogeneous = 'any' | 'positive' | 'no' | 'unknown';
 
-/** Whose elements the results are, at places that do not depend on them: `filled` is of the first operand and of the number that the attribute `value` has. */
+/**
+ * Whose elements the results are, at places that do not depend on them: `filled` is of the first operand and of the number that
+ * the attribute `value` has.
+ */
 export type Moves = 'first' | 'all' | 'filled' | 'no' | 'unknown';
 
 /** An operator that does the same with its axes at other places. */
@@ -177,23 +196,26 @@ export interface AxesMoved {
 }
 
 /**
- * Given that axis i of every operand now stands at place[i], the attributes that make up for it; undefined where there are none. The result's axes are moved alike.
- * `free`: the axes may stand anywhere, the attributes name none.
+ * Given that axis i of every operand now stands at place[i], the attributes that make up for it; undefined where there are none.
+ * The result's axes are moved alike. `free`: the axes may stand anywhere, the attributes name none.
  */
 export type Axes = 'free' | 'unknown' | ((attrs: Attrs, place: readonly number[]) => AxesMoved | undefined);
 
 /**
- * Numbers at which the function changes: those of the other operands (`operands`: minimum, maximum, comparisons), or those that the attributes say. Not all of them
- * need to be said.
+ * Numbers at which the function changes: those of the other operands (`operands`: minimum, maximum, comparisons), or those that
+ * the attributes say. Not all of them need to be said.
  */
 export type Thresholds = 'operands' | 'no' | 'unknown' | ((attrs: Attrs) => readonly number[]);
 
 /**
- * What passes, the import and the verifier may rely on. Every operator states every fact, or that it is unknown: `src/ops/traits.ts` has a helper for each family.
- * test/ops/traits.test.ts tries each in numbers, also those that are denied, which need a sample that shows it.
+ * What passes, the import and the verifier may rely on. Every operator states every fact, or that it is unknown:
+ * `src/ops/traits.ts` has a helper for each family. test/ops/traits.test.ts tries each in numbers, also those that are denied,
+ * which need a sample that shows it.
  */
 export interface Traits {
-  /** Element i of the result depends on elements i (after broadcasting) of the operands alone; value names of ONNX broadcasting. */
+  /**
+   * Element i of the result depends on elements i (after broadcasting) of the operands alone; value names of ONNX broadcasting.
+   */
   readonly elementwise: Fact;
   /** The first two operands may be exchanged. */
   readonly commutative: Fact;
@@ -259,7 +281,7 @@ export interface Operator {
   readonly operands: readonly OperandSpec[];
   readonly attrs: Readonly<Record<string, AttrSpec>>;
   readonly traits: Traits;
-  /** The ONNX node that this operator stands for, where the registry has none: see `foreignOperator`. */
+  /** The ONNX node that this operator was made for, where the registry has none: see `foreignOperator`. */
   readonly foreign?: ForeignNode;
   readonly form?: OnnxForm;
   /** Result types. Throws `CheckFailure`. */
@@ -267,17 +289,21 @@ export interface Operator {
   /** The semantics in float64 (results are not rounded, except for integer and bool results). */
   evaluate(operands: readonly (HostTensor | undefined)[], attrs: Attrs): readonly HostTensor[];
   /**
-   * The same for 64-bit integers that float64 does not hold. Without it such an operator is not computed here, unless it only moves elements. Called
-   * where an operand has such a number, or where `evaluate` met one (a `CheckFailure` labelled `integers`).
+   * The same for 64-bit integers that float64 does not hold. Without it such an operator is not computed here, unless it only
+   * moves elements. Called where an operand has such a number, or where `evaluate` met one (a `CheckFailure` labelled
+   * `integers`).
    */
   evaluateWide?(operands: readonly (HostTensor | undefined)[], attrs: Attrs): readonly HostTensor[];
   /** A foreign operator on constants. Throws `CheckFailure`, labelled as `EvaluationRefusal` is. Rounds as `evaluate` does. */
   evaluateConstants?(operands: readonly (HostTensor | undefined)[]): readonly HostTensor[];
-  /** The window that slides over the first operand; `weight` has the sizes of the second, which hold the kernel where no attribute does. */
+  /**
+   * The window that slides over the first operand; `weight` has the sizes of the second, which hold the kernel where no attribute
+   * does.
+   */
   window?(attrs: Attrs, weight: readonly number[]): WindowAttrs;
   /**
-   * Of operators whose discrete result hangs on which of two numbers is larger: how far apart those are that decided element `at` of the result, where one run
-   * came to `chosen` and another to `expected`.
+   * Of operators whose discrete result hangs on which of two numbers is larger: how far apart those are that decided element `at`
+   * of the result, where one run came to `chosen` and another to `expected`.
    */
   margin?(operands: readonly HostTensor[], attrs: Attrs, at: number, chosen: number, expected: number): number;
   /** The ONNX operator that says a row of it in one node: `Sum` of additions. */

@@ -2,7 +2,10 @@
 
 /** The first one of files that are read. Before 7, what changed until 7 and is not brought up is refused node by node. */
 export const oldestOpset = 1;
-/** The first one that is written, up to which every file is brought. A file that no operator needs an opset of is read as this one. */
+/**
+ * The first one that is written, up to which every file is brought. A file that no operator needs an opset of is read as this
+ * one.
+ */
 export const minOpset = 13;
 /** The last one that is read and written: the last that onnxruntime 1.30 runs. */
 export const maxOpset = 26;

@@ -11,12 +11,13 @@
  *     residual @layer1.0 #0 body=%3..%7 shortcut=%8..%9 sum=%10
  *
  * `#path[dims]` is a parameter of role `parameter` and element type f32; `:f16` and `:buffer` say otherwise; `#.x` stands for the
- * node's scope + `.x`; `=expr` follows where the content is more than the parameter itself. `#7` names an expression that is needed
- * more than once. A constant without a name that several read has a line of its own. Left-out operands are `_`. Attributes at their
- * default are left out. An imported operator that the registry does not know is `onnx.Name` with its attributes by their lengths, `{axis=<12 bytes>}`; such
- * a text cannot be read back. What an input or output lies in follows it as in the source: `%x = input : f32[N, 3, H, W] in 0..1 mean=[0.5] std=[0.25]`,
- * `output y in 0..255 = %1`. An input with a value where the caller gives none is `%w = input : f32[2] = const f32[2] 0`. Sub-graphs follow
- * their node as `region @body … end`; `residual … in #1 body` is inside of another's body.
+ * node's scope + `.x`; `=expr` follows where the content is more than the parameter itself. `#7` names an expression that is
+ * needed more than once. A constant without a name that several read has a line of its own. Left-out operands are `_`. Attributes
+ * at their default are left out. An imported operator that the registry does not know is `onnx.Name` with its attributes by their
+ * lengths, `{axis=<12 bytes>}`; such a text cannot be read back. What an input or output lies in follows it as in the source:
+ * `%x = input : f32[N, 3, H, W] in 0..1 mean=[0.5] std=[0.25]`, `output y in 0..255 = %1`. An input with a value where the caller
+ * gives none is `%w = input : f32[2] = const f32[2] 0`. Sub-graphs follow their node as `region @body … end`;
+ * `residual … in #1 body` is inside of another's body.
  */
 
 import { bug } from '../diagnostics/diagnostic.ts';

@@ -1,6 +1,6 @@
 /**
- * What the numbers of an input or output lie in: `in 0..1 mean=[…] std=[…]`. `low` and `high` are the least and the largest value before the
- * normalisation (v - mean) / std, both of which belong to it; `mean` and `std` have one number, or one per channel.
+ * What the numbers of an input or output lie in: `in 0..1 mean=[…] std=[…]`. `low` and `high` are the least and the largest value
+ * before the normalisation (v - mean) / std, both of which belong to it; `mean` and `std` have one number, or one per channel.
  */
 import { numberText } from './content-text.ts';
 import { factOf } from './elem.ts';
@@ -16,14 +16,16 @@ export interface ValueRange {
   readonly std?: readonly number[];
 }
 
-/** The least and the largest finite number of each element type, of whole numbers those that a double tells from their neighbours. */
+/**
+ * The least and the largest finite number of each element type, of whole numbers those that a double tells from their neighbours.
+ */
 const extremes = factOf(({ float, integers: [low, high] = [0, 0] }): readonly [low: number, high: number] =>
   float ? [-float.largest, float.largest] : [Math.max(low, Number.MIN_SAFE_INTEGER), Math.min(high, Number.MAX_SAFE_INTEGER)],
 );
 
 /**
- * The axis that `mean` and `std` go along. Pictures have 1 or 3 channels, in front of the grid where both are possible, or behind it; everything
- * else has its channels at axis 1, or 0 where there is no other.
+ * The axis that `mean` and `std` go along. Pictures have 1 or 3 channels, in front of the grid where both are possible, or behind
+ * it; everything else has its channels at axis 1, or 0 where there is no other.
  */
 export function channelAxis(type: TensorType): number {
   const { dims } = type;

@@ -1,6 +1,7 @@
 /**
- * Reads the text form of graphs, which `print.ts` describes: `statements.ts` reads the lines, and here they become a graph. Operators and weights come
- * from the caller, because this directory knows neither. What is wrong with a line is reported with its span, and the next one goes on.
+ * Reads the text form of graphs, which `print.ts` describes: `statements.ts` reads the lines, and here they become a graph.
+ * Operators and weights come from the caller, because this directory knows neither. What is wrong with a line is reported with
+ * its span, and the next one goes on.
  */
 import {
   graphAttribute,
@@ -354,7 +355,7 @@ class Builder<C extends Content> {
     });
   }
 
-  /** Stands for a size that only the run knows until the line's types say its name. */
+  /** A symbol for a size that only the run knows, until the line's types say its name. */
   #unknown(name: string, made: Set<string>): Dim {
     let n = 0;
     while (this.#text.runSymbols.has(`?${name}_${n}`) || made.has(`?${name}_${n}`)) n++;

@@ -1,6 +1,6 @@
 /**
- * Float64 numbers rounded once to what an element type holds: to nearest, ties to even (IEEE 754-2019, 4.3.1). Narrow floats are rounded from
- * float64 directly, because by way of float32 they round twice and differ.
+ * Float64 numbers rounded once to what an element type holds: to nearest, ties to even (IEEE 754-2019, 4.3.1). Narrow floats are
+ * rounded from float64 directly, because by way of float32 they round twice and differ.
  */
 import { outside } from '../diagnostics/at.ts';
 import { type ElemType, type FloatElem, type FloatFacts, floatFacts, isFloat } from './elem.ts';

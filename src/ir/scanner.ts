@@ -1,4 +1,6 @@
-/** Words of one line of a text form, taken from left to right: what the readers of graphs and of weight expressions are made of. */
+/**
+ * Words of one line of a text form, taken from left to right: what the readers of graphs and of weight expressions are made of.
+ */
 
 /** Where a text stops being what was expected. */
 export class TextError extends Error {

@@ -1,6 +1,6 @@
 /**
- * The lines of a graph's text form, which `print.ts` describes, as statements. What is wrong with a line is reported with its span, and reading goes
- * on with the next.
+ * The lines of a graph's text form, which `print.ts` describes, as statements. What is wrong with a line is reported with its
+ * span, and reading goes on with the next.
  */
 import { graphSyntax } from '../diagnostics/catalogue/ir.ts';
 import type { Sink } from '../diagnostics/diagnostic.ts';

@@ -8,8 +8,8 @@ export { type ElemType, elemTypes, isElemType, isFloat } from './elem.ts';
 export const elemBytes = factOf((facts) => facts.bytes);
 
 /**
- * A type of an imported graph that is no tensor of an `ElemType` with a known rank: a tensor of 4-bit or 8-bit floats, a sequence, a map, an
- * optional, or nothing known at all. Only foreign operators read or make such values.
+ * A type of an imported graph that is no tensor of an `ElemType` with a known rank: a tensor of 4-bit or 8-bit floats, a
+ * sequence, a map, an optional, or nothing known at all. Only foreign operators read or make such values.
  */
 export interface ForeignType {
   /** For people: `seq(tensor(float))`, `float8e4m3fn[3, N]`, `unknown`. Equal types have equal texts. */
@@ -64,7 +64,8 @@ export type WideIntegers = BigInt64Array | BigUint64Array;
 
 /**
  * A tensor in memory, row-major. Whatever its element type, its numbers are float64: f32, f16, bf16 and integers up to 2^53
- * are exact in it, booleans are 0 and 1. Where an i64 or u64 lies beyond 2^53, `wide` has all elements, and `data` NaN in its place.
+ * are exact in it, booleans are 0 and 1. Where an i64 or u64 lies beyond 2^53, `wide` has all elements, and `data` NaN in its
+ * place.
  */
 export interface HostTensor {
   readonly elem: ElemType;

@@ -1,6 +1,6 @@
 /**
- * Checks that a graph is sound. Every sentence it returns is a mistake of the compiler, of a pass most likely; what a user may get
- * wrong never comes so far. Runs after every pass in tests and under `--verify-ir`; linear in the size of the graph.
+ * Checks that a graph is sound. Every sentence it returns is a mistake of the compiler, of a pass most likely; what a user may
+ * get wrong never comes so far. Runs after every pass in tests and under `--verify-ir`; linear in the size of the graph.
  */
 import { Dim, DimOverflow } from './dim.ts';
 import { completeAttrs, type Graph, inferTypes, type Node, type Use, type Value } from './graph.ts';

@@ -1,7 +1,7 @@
 /**
- * 64-bit integers, exactly. Float64 holds those up to 2^53 in size, which most tensors of sizes and indices keep to. A tensor with a larger one carries
- * all of its elements beside as bigints, and NaN in the float64 array where one lies beyond, so that arithmetic which does not know of them is caught
- * rather than rounded.
+ * 64-bit integers, exactly. Float64 holds those up to 2^53 in size, which most tensors of sizes and indices keep to. A tensor
+ * with a larger one carries all of its elements beside as bigints, and NaN in the float64 array where one lies beyond, so that
+ * arithmetic which does not know of them is caught rather than rounded.
  */
 import { outside } from '../diagnostics/at.ts';
 import { isWideElem, type WideElem } from './elem.ts';
@@ -69,8 +69,8 @@ function exactly(value: number | undefined): bigint | undefined {
 }
 
 /**
- * The float nearest to an integer: exact for f64, and for narrower types a number that rounds as the integer itself does, which its nearest f64 need not:
- * the bits behind the first 40 are one bit that says whether there are any.
+ * The float nearest to an integer: exact for f64, and for narrower types a number that rounds as the integer itself does, which
+ * its nearest f64 need not: the bits behind the first 40 are one bit that says whether there are any.
  */
 export function floatOfInteger(elem: ElemType, value: bigint): number {
   const size = value < 0n ? -value : value;

@@ -54,17 +54,17 @@ export class Attributes {
     return this.#all.has(name);
   }
 
-  int(name: string, otherwise?: number): number {
+  int(name: string, fallback?: number): number {
     const found = this.#all.get(name);
-    if (!found && otherwise !== undefined) return otherwise;
+    if (!found && fallback !== undefined) return fallback;
     if (found?.kind !== 'int') return undefinedByOnnx(`${name} of kind ${found?.kind ?? 'none'}`, 'an integer');
     const n = Number(found.value);
     return Number.isSafeInteger(n) ? n : notHeld(`${name}=${found.value}`);
   }
 
   /** 0 or 1; runtimes do not agree on others. */
-  flag(name: string, otherwise: boolean): boolean {
-    const n = this.int(name, otherwise ? 1 : 0);
+  flag(name: string, fallback: boolean): boolean {
+    const n = this.int(name, fallback ? 1 : 0);
     return n === 0 || n === 1 ? n === 1 : notAgreed(`${name}=${n}`, '0 or 1');
   }
 
@@ -76,15 +76,15 @@ export class Attributes {
   }
 
   /** Defaults are rounded as a file holds them. */
-  float(name: string, otherwise: number): number {
+  float(name: string, fallback: number): number {
     const found = this.#all.get(name);
-    if (!found) return Math.fround(otherwise);
+    if (!found) return Math.fround(fallback);
     return found.kind === 'float' ? found.value : undefinedByOnnx(`${name} of kind ${found.kind}`, 'a float');
   }
 
-  string(name: string, otherwise?: string): string {
+  string(name: string, fallback?: string): string {
     const found = this.#all.get(name);
-    if (!found && otherwise !== undefined) return otherwise;
+    if (!found && fallback !== undefined) return fallback;
     return found?.kind === 'string' ? found.value : undefinedByOnnx(`${name} of kind ${found?.kind ?? 'none'}`, 'a string');
   }
 
@@ -102,8 +102,8 @@ export function operand({ inputs }: OnnxCall, index: number): HostTensor {
 const elems = elemsBy(({ onnx }) => onnx);
 
 /** The element type that an attribute names by its number in a file. */
-export function namedElem({ attributes }: OnnxCall, name: string, otherwise: ElemType): ElemType {
-  if (!attributes.has(name)) return otherwise;
+export function namedElem({ attributes }: OnnxCall, name: string, fallback: ElemType): ElemType {
+  if (!attributes.has(name)) return fallback;
   const dataType = attributes.int(name);
   return elems.get(dataType) ?? undefinedByOnnx(`${name}=${dataType}`, 'a type of the graph');
 }
