@@ -207,6 +207,19 @@ export type Axes = 'free' | 'unknown' | ((attrs: Attrs, place: readonly number[]
  */
 export type Thresholds = 'operands' | 'no' | 'unknown' | ((attrs: Attrs) => readonly number[]);
 
+/** The elements of a small tensor of integers or booleans. One is undefined where nothing is known of it. */
+export interface ElementDims {
+  readonly elem: ElemType;
+  readonly dims: readonly number[];
+  readonly data: readonly (Dim | undefined)[];
+}
+
+/**
+ * The results of a node from its operands; undefined for a result of which nothing is known. May throw where a number cannot be held or is divided by 0,
+ * as `evaluate` does.
+ */
+export type DimsRule = (node: Node, operands: readonly (ElementDims | undefined)[]) => readonly (ElementDims | undefined)[];
+
 /**
  * What passes, the import and the verifier may rely on. Every operator states every fact, or that it is unknown:
  * `src/ops/traits.ts` has a helper for each family. test/ops/traits.test.ts tries each in numbers, also those that are denied,
@@ -245,6 +258,13 @@ export interface Traits {
   readonly thresholds: Thresholds;
   /** The axis of the first operand that is summed with weights, which the second operand holds. */
   readonly contracts: number | 'no' | 'unknown';
+  /** How the elements of integer results follow from those of the operands as dimensions. */
+  readonly dims: DimsRule | 'unknown';
+  /**
+   * Float results are the exact ones rounded once, in every runtime: float64 rounded to the type is what they compute. `one` for a single element, because
+   * of several, runtimes may take an approximation of the processor.
+   */
+  readonly roundsOnce: Fact | 'one';
   /** Two equal nodes must not be merged: random operators, and all foreign ones. */
   readonly random: boolean;
   /** Whether it may be computed ahead where its operands are constants. */

@@ -1,10 +1,12 @@
 /** Element types. ONNX Cast-13. */
+
 import { elemFacts } from '../ir/elem.ts';
 import { roundFloat } from '../ir/round.ts';
 import { type ElemType, isFloat } from '../ir/types.ts';
 import { given, onnxInt } from './attrs.ts';
 import { elemAttr, map1, sampleDims, wrapAll, wrapInteger, xOnly } from './common.ts';
 import { defineLayer, defineOperator } from './define.ts';
+import { each, nonZero } from './element-dims.ts';
 import { elem } from './params.ts';
 import { functionTraits } from './traits.ts';
 import { wideCast } from './wide.ts';
@@ -26,6 +28,8 @@ export const cast = defineOperator({
   traits: {
     ...functionTraits({ homogeneous: 'no', keepsZero: true, idempotent: true, involution: false, sign: 'all' }),
     handsOn: true,
+    dims: each((x, node) => (node.y.type.elem === 'bool' ? nonZero(x) : x)),
+    roundsOnce: true,
   },
   infer: ({ operands, attrs }) => [{ elem: elemAttr(attrs, 'to'), dims: given(operands, 0).dims }],
   evaluate(operands, attrs) {

@@ -1,7 +1,7 @@
 /** Making tensors out of numbers and of dimensions. ONNX Range-11, ConstantOfShape-9, Shape-13 (-15). */
 import { Dim } from '../ir/dim.ts';
-import type { Check, InferContext, OnnxAttr, OnnxBuilder } from '../ir/operator.ts';
-import { type ElemType, elementCount, type HostTensor, isFloat } from '../ir/types.ts';
+import type { Check, DimsRule, InferContext, OnnxAttr, OnnxBuilder } from '../ir/operator.ts';
+import { type ElemType, elementCount, type HostTensor, isFloat, staticDims } from '../ir/types.ts';
 import { dimsAttr, given, numberAttr, numbersAttr, onnxInt } from './attrs.ts';
 import { constantDims, dimAttr, dimsText, elemAttr, sampleDims, wrapInteger, xOnly } from './common.ts';
 import { defineLayer, defineOperator, type LayerBuilder, layerOf } from './define.ts';
@@ -28,6 +28,26 @@ function rangeTensor(start: number, step: number, count: number): HostTensor {
   return { elem: 'i64', dims: [count], data: Float64Array.from({ length: count }, (_, i) => start + i * step) };
 }
 
+const rangeElements: DimsRule = (node) => {
+  const count = node.y.type.dims[0]?.constant;
+  const start = dimsAttr(node.attrs, 'start')[0];
+  if (count === undefined || !start) return [];
+  const step = numberAttr(node.attrs, 'step');
+  return [{ elem: 'i64', dims: [count], data: Array.from({ length: count }, (_, i) => start.plus(i * step)) }];
+};
+
+const fullElements: DimsRule = (node) => {
+  const dims = staticDims(node.y.type);
+  const value = numberAttr(node.attrs, 'value');
+  if (!dims || !Number.isSafeInteger(value)) return [];
+  return [{ elem: elemAttr(node.attrs, 'elem'), dims, data: Array.from({ length: elementCount(dims) }, () => Dim.of(value)) }];
+};
+
+const shapeElements: DimsRule = (node) => {
+  const data = node.x.type.dims.slice(numberAttr(node.attrs, 'start'), numberAttr(node.attrs, 'end'));
+  return [{ elem: 'i64', dims: [data.length], data }];
+};
+
 /** ONNX Range-11; torch.arange. */
 export const range = defineOperator({
   name: 'range',
@@ -39,7 +59,7 @@ export const range = defineOperator({
     end: { kind: 'dims', doc: 'where it stops (a list of one)' },
     step: { kind: 'int', default: 1, doc: 'distance between numbers' },
   },
-  traits: sourceTraits,
+  traits: { ...sourceTraits, dims: rangeElements },
   infer(context: InferContext) {
     const { attrs } = context;
     const check: Check = context.check;
@@ -108,7 +128,7 @@ export const full = defineOperator({
     value: { kind: 'float', default: 0, doc: 'the number' },
     elem: { kind: 'elem', default: 'f32', doc: 'its element type' },
   },
-  traits: sourceTraits,
+  traits: { ...sourceTraits, dims: fullElements },
   infer(context: InferContext) {
     const { attrs } = context;
     const check: Check = context.check;
@@ -185,7 +205,7 @@ export const dimValue = defineOperator({
   onnx: ['Shape', 'Squeeze'],
   operands: [],
   attrs: { dim: { kind: 'dims', doc: 'the dimension (a list of one)' } },
-  traits: sourceTraits,
+  traits: { ...sourceTraits, dims: (node) => [{ elem: 'i64', dims: [], data: dimsAttr(node.attrs, 'dim').slice(0, 1) }] },
   infer: () => [{ elem: 'i64', dims: [] }],
   evaluate(_operands, attrs) {
     return [{ elem: 'i64', dims: [], data: Float64Array.from(numbersAttr(attrs, 'dim').slice(0, 1)) }];
@@ -206,7 +226,7 @@ export const shapeOf = defineOperator({
     start: { kind: 'int', default: 0, doc: 'the first axis; negative counts from the end' },
     end: { kind: 'int', default: toTheEnd, doc: 'the axis behind the last; negative counts from the end' },
   },
-  traits: sourceTraits,
+  traits: { ...sourceTraits, dims: shapeElements },
   infer(context: InferContext) {
     const x = given(context.operands, 0);
     const count = x.dims.slice(numberAttr(context.attrs, 'start'), numberAttr(context.attrs, 'end')).length;

@@ -40,6 +40,8 @@ export const pad = defineOperator({
     keepsZero: ({ attrs }) => attrs.mode !== 'constant' || attrs.value === 0,
     sign: ({ attrs }) => (attrs.mode !== 'constant' || numberAttr(attrs, 'value') >= 0 ? 'first' : 'no'),
     moves: 'filled',
+    dims: 'unknown',
+    roundsOnce: 'unknown',
   },
   infer(context: InferContext) {
     const { operands, attrs } = context;

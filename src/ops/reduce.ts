@@ -2,9 +2,10 @@
  * Reductions over axes, arg max and running sums. ONNX ReduceSum-13, ReduceMean/Max/Min/Prod-13 and -18 (the axes moved from an attribute to an
  * input), ArgMax-13, CumSum-14. Without axes all of them; axes vanish unless `keepdims`, as in PyTorch.
  */
+
 import { at as element } from '../diagnostics/at.ts';
 import { bug } from '../diagnostics/diagnostic.ts';
-import { Dim } from '../ir/dim.ts';
+import { Dim, productOf } from '../ir/dim.ts';
 import type { Node } from '../ir/graph.ts';
 import {
   type AttrSpec,
@@ -35,6 +36,7 @@ import {
   wrapInteger,
 } from './common.ts';
 import { defineOperator, type Layer, layerOf } from './define.ts';
+import { overAll } from './element-dims.ts';
 import { bool, int, ints } from './params.ts';
 import { gatheringTraits } from './traits.ts';
 import { wideMax, wideMin } from './wide.ts';
@@ -60,7 +62,7 @@ interface ReduceSpec {
   readonly name: string;
   readonly onnx: string;
   readonly summary: string;
-  readonly traits: Pick<Traits, 'homogeneous' | 'keepsZero' | 'sign'>;
+  readonly traits: Pick<Traits, 'homogeneous' | 'keepsZero' | 'sign'> & Partial<Pick<Traits, 'dims' | 'roundsOnce'>>;
   readonly floatsOnly?: boolean;
   /** Whether the axes were an input before opset 18. */
   readonly axesInput?: boolean;
@@ -166,7 +168,12 @@ export const reduceSum = reduction({
   name: 'reduce_sum',
   onnx: 'ReduceSum',
   summary: 'Sum over axes',
-  traits: { homogeneous: 'any', keepsZero: true, sign: 'all' },
+  traits: {
+    homogeneous: 'any',
+    keepsZero: true,
+    sign: 'all',
+    dims: overAll((all) => all.reduce((sum, d) => sum.plus(d), Dim.zero)),
+  },
   axesInput: true,
   start: 0,
   step: (a, x) => a + x,
@@ -186,7 +193,13 @@ export const reduceMax = reduction({
   name: 'reduce_max',
   onnx: 'ReduceMax',
   summary: 'Maximum over axes',
-  traits: { homogeneous: 'positive', keepsZero: hasElements, sign: 'all' },
+  traits: {
+    homogeneous: 'positive',
+    keepsZero: hasElements,
+    sign: 'all',
+    dims: overAll((all) => (all.length === 0 ? undefined : all.reduce((a, b) => Dim.max(a, b)))),
+    roundsOnce: true,
+  },
   start: -Infinity,
   step: Math.max,
   wide: wideMax,
@@ -195,7 +208,13 @@ export const reduceMin = reduction({
   name: 'reduce_min',
   onnx: 'ReduceMin',
   summary: 'Minimum over axes',
-  traits: { homogeneous: 'positive', keepsZero: hasElements, sign: 'all' },
+  traits: {
+    homogeneous: 'positive',
+    keepsZero: hasElements,
+    sign: 'all',
+    dims: overAll((all) => (all.length === 0 ? undefined : all.reduce((a, b) => Dim.min(a, b)))),
+    roundsOnce: true,
+  },
   start: Infinity,
   step: Math.min,
   wide: wideMin,
@@ -204,7 +223,7 @@ export const reduceProd = reduction({
   name: 'reduce_prod',
   onnx: 'ReduceProd',
   summary: 'Product over axes',
-  traits: { homogeneous: 'no', keepsZero: hasElements, sign: 'all' },
+  traits: { homogeneous: 'no', keepsZero: hasElements, sign: 'all', dims: overAll(productOf) },
   start: 1,
   step: (a, x) => a * x,
   step32: Math.imul,

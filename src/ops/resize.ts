@@ -301,6 +301,8 @@ export const pixelShuffle = defineOperator({
   traits: {
     ...movingTraits({ keepsOrder: false, handsOn: 'unknown', axes: 'unknown', idempotent: 'unknown', involution: 'unknown' }),
     resamples: true,
+    // Of floats alone.
+    dims: 'unknown',
   },
   infer(context: InferContext) {
     const x = given(context.operands, 0);

@@ -3,6 +3,7 @@
  * default: who forgets one does not compile.
  */
 import type { Traits } from '../ir/operator.ts';
+import { movedElements } from './element-dims.ts';
 
 /** Nothing is known. What tells more stands on it. */
 export const unknownTraits: Traits = {
@@ -21,13 +22,15 @@ export const unknownTraits: Traits = {
   resamples: 'unknown',
   thresholds: 'unknown',
   contracts: 'unknown',
+  dims: 'unknown',
+  roundsOnce: 'unknown',
   random: false,
   foldable: true,
 };
 
 /** What differs between functions of one number. */
 export type FunctionFacts = Pick<Traits, 'homogeneous' | 'keepsZero' | 'idempotent' | 'involution' | 'sign'> &
-  Partial<Pick<Traits, 'thresholds'>>;
+  Partial<Pick<Traits, 'thresholds' | 'dims' | 'roundsOnce'>>;
 
 /** A function of every element for itself. */
 export const functionTraits = (own: FunctionFacts): Traits => ({
@@ -35,6 +38,8 @@ export const functionTraits = (own: FunctionFacts): Traits => ({
   channelwise: true,
   commutative: 'unknown',
   thresholds: 'unknown',
+  dims: 'unknown',
+  roundsOnce: 'unknown',
   ...own,
   moves: 'no',
   keepsOrder: false,
@@ -48,13 +53,15 @@ export const functionTraits = (own: FunctionFacts): Traits => ({
 
 /** What differs between functions of several numbers. */
 export type BroadcastingFacts = Pick<Traits, 'commutative' | 'homogeneous' | 'keepsZero' | 'sign'> &
-  Partial<Pick<Traits, 'thresholds'>>;
+  Partial<Pick<Traits, 'thresholds' | 'dims' | 'roundsOnce'>>;
 
 /** A function of the elements that stand at one place of several operands. */
 export const broadcastingTraits = (own: BroadcastingFacts): Traits => ({
   elementwise: true,
   channelwise: true,
   thresholds: 'unknown',
+  dims: 'unknown',
+  roundsOnce: 'unknown',
   ...own,
   contracts: 'no',
   idempotent: 'unknown',
@@ -80,6 +87,8 @@ export const movingTraits = (own: MovingFacts): Traits => ({
   keepsZero: true,
   sign: 'first',
   moves: 'first',
+  dims: movedElements,
+  roundsOnce: true,
   ...own,
   resamples: false,
   thresholds: 'no',
@@ -92,12 +101,15 @@ export const movingTraits = (own: MovingFacts): Traits => ({
 export type GatheringFacts = Pick<
   Traits,
   'homogeneous' | 'channelwise' | 'keepsZero' | 'idempotent' | 'sign' | 'handsOn' | 'axes' | 'resamples'
->;
+> &
+  Partial<Pick<Traits, 'dims' | 'roundsOnce'>>;
 
 /** Computes each result from many elements. */
 export const gatheringTraits = (own: GatheringFacts): Traits => ({
   elementwise: false,
   commutative: 'unknown',
+  dims: 'unknown',
+  roundsOnce: 'unknown',
   ...own,
   involution: 'unknown',
   moves: 'no',

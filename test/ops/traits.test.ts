@@ -3,11 +3,13 @@
  * so that nobody denies what is true. `unknown` is neither.
  */
 import { describe, expect, it } from 'vitest';
-import type { Node } from '../../src/ir/graph.ts';
-import { type AttrValue, CheckFailure, type Fact, type Operator, type Traits } from '../../src/ir/operator.ts';
+import { Dim } from '../../src/ir/dim.ts';
+import { Graph, type Node } from '../../src/ir/graph.ts';
+import { type AttrValue, CheckFailure, type ElementDims, type Fact, type Operator, type Traits } from '../../src/ir/operator.ts';
 import { elementCount, type HostTensor, isFloat, sameType } from '../../src/ir/types.ts';
 import { operators } from '../../src/ops/registry.ts';
 import { transpose } from '../../src/ops/transpose.ts';
+import { literal } from '../support/tensors.ts';
 import { concreteNode, sampleSource } from './support.ts';
 
 type Operands = readonly (HostTensor | undefined)[];
@@ -23,6 +25,9 @@ interface Ran {
   readonly node: Node;
   readonly results: readonly HostTensor[];
 }
+
+const wholeNumbers = (x: HostTensor): HostTensor =>
+  isFloat(x.elem) ? { elem: 'i64', dims: x.dims, data: x.data.map((v) => Math.round(v * 3) + 0) } : x;
 
 /** Undefined where the operator does not take them. */
 function run({ op, operands, attrs }: Use): Ran | undefined {
@@ -136,7 +141,13 @@ function movesOnly(use: Use, how: 'first' | 'all' | 'filled'): boolean | undefin
 }
 
 const checks: Readonly<
-  Record<Exclude<keyof Traits, 'homogeneous' | 'sign' | 'moves' | 'axes' | 'thresholds' | 'contracts' | 'foldable'>, Check>
+  Record<
+    Exclude<
+      keyof Traits,
+      'homogeneous' | 'sign' | 'moves' | 'axes' | 'thresholds' | 'contracts' | 'dims' | 'roundsOnce' | 'foldable'
+    >,
+    Check
+  >
 > = {
   elementwise(use) {
     const y = only(use);
@@ -388,6 +399,40 @@ describe.each(operators.map((op) => [op.name, op] as const))('%s', (_, op) => {
     // No more could be said.
     if (seen.has('all') || seen.has('first')) expect(uses.some(negative)).toBe(true);
     if (op.traits.sign === 'no') expect(uses.some((use) => negative(onAll(use, magnitude)))).toBe(true);
+  });
+
+  it('dims', () => {
+    const { dims } = op.traits;
+    if (dims === 'unknown') return;
+    let told = 0;
+    for (const use of uses.slice(0, 60).flatMap((one) => [one, onAll(one, wholeNumbers)])) {
+      const expected = run(use)?.results;
+      if (!expected || expected.some((y) => isFloat(y.elem))) continue;
+      const graph = new Graph('elements');
+      const bindings = new Map<string, number>();
+      const values = use.operands.map((x) => x && graph.constant(literal(x)));
+      // Sizes that only the run knows are at least 1 here.
+      const symbols = use.operands.map((x, k): ElementDims | undefined => {
+        if (!x || isFloat(x.elem)) return undefined;
+        const dimOf = (v: number, i: number): Dim => {
+          if (v < 1 || x.elem === 'bool' || (i + told) % 3 === 0) return Dim.of(v);
+          bindings.set(`s${k}_${i}`, v);
+          return Dim.symbol(`s${k}_${i}`);
+        };
+        return { elem: x.elem, dims: x.dims, data: Array.from(x.data, dimOf) };
+      });
+      const node = graph.create(op, values, use.attrs, { scope: op.name });
+      for (const [r, y] of dims(node, symbols).entries()) {
+        if (!y) continue;
+        expect([y.elem, y.dims]).toEqual([expected[r]?.elem, expected[r]?.dims]);
+        for (const [i, d] of y.data.entries()) {
+          if (!d) continue;
+          expect(d.evaluate(bindings)).toBe(expected[r]?.data[i]);
+          told++;
+        }
+      }
+    }
+    expect(told).toBeGreaterThan(20);
   });
 
   it('moves', () => {
