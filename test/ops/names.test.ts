@@ -17,8 +17,6 @@ const about = /^src\/(ops|import\/lifts|passes\/transforms)\//;
 const allowed: Readonly<Record<string, number>> = {
   // Functions of numbers at compile time, most of which are called as the operator of tensors is.
   'src/elaborate/builtins.ts': 10,
-  // Elements as dimensions.
-  'src/import/sizes.ts': 24,
   // What each of these analyses is about: x·s + t, sums of products, permutations, cuts, windows, polynomials of one number.
   'src/passes/analysis/affine.ts': 4,
   'src/passes/analysis/linear.ts': 4,
