@@ -152,8 +152,8 @@ export class Node {
   readonly graph: Graph;
   readonly op: Operator;
   attrs: Attrs;
-  readonly slots: (Use | undefined)[] = [];
-  readonly results: Value[] = [];
+  readonly slots: (Use | undefined)[];
+  readonly results: Value[];
   readonly origin: Origin;
   /** Sub-graphs of control flow; they use outer values directly. */
   readonly regions: readonly Graph[];
@@ -162,13 +162,27 @@ export class Node {
   /** False once erased. */
   attached = false;
 
-  constructor(graph: Graph, id: number, op: Operator, attrs: Attrs, origin: Origin, regions: readonly Graph[]) {
+  /** The graph puts it into its list and the uses into those of their values. */
+  constructor(
+    graph: Graph,
+    id: number,
+    op: Operator,
+    operands: readonly (Value | undefined)[],
+    attrs: Attrs,
+    types: readonly TensorType[],
+    origin: Origin,
+    regions: readonly Graph[],
+    newId: () => number,
+  ) {
     this.graph = graph;
     this.id = id;
     this.op = op;
     this.attrs = attrs;
     this.origin = origin;
     this.regions = regions;
+    // Mapped, because an array that grows by `push` holds room for 17.
+    this.slots = operands.map((value, index) => value && new Use(this, index, value));
+    this.results = types.map((type, index) => new Value(graph, newId(), { kind: 'result', node: this, index }, type, undefined));
   }
 
   operand(index: number): Value | undefined {
@@ -194,6 +208,8 @@ export interface GraphOutput {
   readonly name: string;
   readonly value: Value;
 }
+
+const none: readonly Graph[] = [];
 
 const check = (label: string, holds: boolean, found: string, expected: string, hint?: string): asserts holds => {
   if (!holds) throw new CheckFailure(label, found, expected, hint);
@@ -350,7 +366,7 @@ export class Graph {
     op: Operator,
     operands: readonly (Value | undefined)[],
     attrs: Readonly<Record<string, AttrValue>>,
-    regions: readonly Graph[] = [],
+    regions: readonly Graph[] = none,
   ): { attrs: Attrs; types: readonly TensorType[] } {
     const complete = completeAttrs(op, attrs, operands[0]?.type);
     return { attrs: complete, types: inferTypes(op, operands, complete, regions, (name) => this.freshDim(name)) };
@@ -363,7 +379,7 @@ export class Graph {
     attrs: Readonly<Record<string, AttrValue>>,
     origin: Origin,
     before?: Node,
-    regions: readonly Graph[] = [],
+    regions: readonly Graph[] = none,
   ): Node {
     const inferred = this.infer(op, operands, attrs, regions);
     return this.createTyped(op, operands, inferred.attrs, inferred.types, origin, before, regions);
@@ -377,29 +393,20 @@ export class Graph {
     types: readonly TensorType[],
     origin: Origin,
     before?: Node,
-    regions: readonly Graph[] = [],
+    regions: readonly Graph[] = none,
   ): Node {
     if (before && (before.graph !== this || !before.attached)) bug(`${op.name} is put before a node that is not in this graph`);
-    const node = new Node(this, this.#nextNode++, op, attrs, origin, regions);
+    for (const value of operands) {
+      if (value?.producer && !value.producer.attached)
+        bug(`${op.name} reads a result of ${value.producer.op.name}, which is erased`);
+    }
+    const node = new Node(this, this.#nextNode++, op, operands, attrs, types, origin, regions, () => this.#nextValue++);
     for (const region of regions) {
       if (region.#owner) bug(`a sub-graph of ${op.name} has an owner already`);
       if (region.outer !== this) bug(`a sub-graph of ${op.name} was not made for this graph: new Graph(name, outer)`);
       region.#owner = node;
     }
-    operands.forEach((value, index) => {
-      if (!value) {
-        node.slots.push(undefined);
-        return;
-      }
-      if (value.producer && !value.producer.attached)
-        bug(`${op.name} reads a result of ${value.producer.op.name}, which is erased`);
-      const use = new Use(node, index, value);
-      node.slots.push(use);
-      value.uses.add(use);
-    });
-    types.forEach((type, index) => {
-      node.results.push(new Value(this, this.#nextValue++, { kind: 'result', node, index }, type, undefined));
-    });
+    for (const use of node.slots) use?.value.uses.add(use);
     this.#link(node, before);
     return node;
   }

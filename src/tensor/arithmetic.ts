@@ -8,6 +8,7 @@ import { type ElemType, elementCount, isFloat } from '../ir/types.ts';
 import { holdsExactly, isWideElem } from '../ir/wide.ts';
 import { Barrier, operandOf } from './barrier.ts';
 import { Expr, own, type WeightExpr } from './expr.ts';
+import { structureHash } from './hash.ts';
 import { withHeld } from './held.ts';
 import { Full, full, uniformOf } from './leaves.ts';
 import { after, chunked, type Held, type Pending } from './pieces.ts';
@@ -67,9 +68,11 @@ function broadcast(a: readonly number[], b: readonly number[]): readonly number[
 
 /** How an operand is read at the shape of the result. */
 type Spread = { readonly kind: 'same' } | { readonly kind: 'scalar' } | { readonly kind: 'walk'; readonly walk: Walk };
+const asItIs: Spread = { kind: 'same' };
+const everywhere: Spread = { kind: 'scalar' };
 function spreadOf(x: Expr, dims: readonly number[]): Spread {
-  if (x.count === elementCount(dims)) return { kind: 'same' };
-  if (x.count === 1) return { kind: 'scalar' };
+  if (x.count === elementCount(dims)) return asItIs;
+  if (x.count === 1) return everywhere;
   const inner = rowMajor(x.dims);
   const lead = dims.length - x.dims.length;
   return {
@@ -105,7 +108,7 @@ class Binary extends Expr {
   readonly #spreadA: Spread;
   readonly #spreadB: Spread;
   constructor(op: BinaryName, a: Expr, b: Expr, dims: readonly number[]) {
-    super(a.session, op, a.elem, dims, [a, b], { identity: '' });
+    super(a.session, op, a.elem, dims, [a, b]);
     this.op = op;
     this.#a = a;
     this.#b = b;
@@ -191,10 +194,11 @@ function binary(op: BinaryName, left: WeightExpr, right: WeightExpr): WeightExpr
     if (x === -1 && op === 'mul') return neg(b);
     if (x === 1 && op === 'div' && isFloat(a.elem)) return reciprocal(b);
   }
+  const operands = [operandOf(a), operandOf(b)] as const;
   return a.session.intern(
-    `${op}|${a.id}|${b.id}`,
-    (found) => found instanceof Binary,
-    () => new Binary(op, operandOf(a), operandOf(b), dims),
+    structureHash(op, [a.id, b.id]),
+    (found): found is Binary => found instanceof Binary && found.op === op && found.isOf(operands),
+    () => new Binary(op, ...operands, dims),
   );
 }
 
@@ -218,7 +222,7 @@ class Unary extends Expr {
   readonly op: UnaryName;
   readonly x: Expr;
   constructor(op: UnaryName, x: Expr) {
-    super(x.session, op, x.elem, x.dims, [x], { exact32: op === 'neg' && x.exact32, identity: '' });
+    super(x.session, op, x.elem, x.dims, [x], { exact32: op === 'neg' && x.exact32 });
     this.op = op;
     this.x = x;
   }
@@ -241,10 +245,11 @@ function unary(op: UnaryName, operand: WeightExpr): WeightExpr {
   const value = uniformOf(x);
   if (value !== undefined) return full(x.session, x.elem, x.dims, unaryFunctions[op](value));
   if (op === 'neg' && x instanceof Unary && x.op === 'neg') return x.x;
+  const below = operandOf(x);
   return x.session.intern(
-    `${op}|${x.id}`,
-    (found) => found instanceof Unary,
-    () => new Unary(op, operandOf(x)),
+    structureHash(op, [x.id]),
+    (found): found is Unary => found instanceof Unary && found.op === op && found.x === below,
+    () => new Unary(op, below),
   );
 }
 export const neg = (x: WeightExpr): WeightExpr => unary('neg', x);
@@ -254,7 +259,7 @@ export const reciprocal = (x: WeightExpr): WeightExpr => unary('reciprocal', x);
 class Cast extends Expr {
   readonly x: Expr;
   constructor(x: Expr, elem: ElemType) {
-    super(x.session, 'cast', elem, x.dims, [x], { exact32: isLossless(elem, 'f32') || x.exact32, identity: '' });
+    super(x.session, 'cast', elem, x.dims, [x], { exact32: isLossless(elem, 'f32') || x.exact32 });
     this.x = x;
   }
   override copyIn(_session: Session, args: readonly WeightExpr[]): WeightExpr {
@@ -281,9 +286,10 @@ export function cast(operand: WeightExpr, elem: ElemType): WeightExpr {
     roundTo(elem, one);
     return full(x.session, elem, x.dims, one[0] ?? 0);
   }
+  const below = operandOf(x);
   return x.session.intern(
-    `cast|${x.id}|${elem}`,
-    (found) => found instanceof Cast,
-    () => new Cast(operandOf(x), elem),
+    structureHash('cast', [x.id], elem),
+    (found): found is Cast => found instanceof Cast && found.elem === elem && found.x === below,
+    () => new Cast(below, elem),
   );
 }

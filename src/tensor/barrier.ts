@@ -2,6 +2,7 @@
 import { at } from '../diagnostics/at.ts';
 import { bug } from '../diagnostics/diagnostic.ts';
 import { Expr, own, residentLimit, type WeightExpr } from './expr.ts';
+import { structureHash } from './hash.ts';
 import { hold } from './held.ts';
 import { after, type Held, type Pending } from './pieces.ts';
 import type { Session } from './session.ts';
@@ -15,14 +16,19 @@ const depthLimit = 200;
 export class Barrier extends Expr {
   readonly inner: Expr;
   data: Held | undefined;
+  readonly #innerHash: string;
   constructor(inner: Expr) {
     super(inner.session, 'barrier', inner.elem, inner.dims, [], {
       sync: inner.sync,
       exact32: inner.exact32,
       size: inner.size,
-      identity: inner.hash,
     });
     this.inner = inner;
+    // Asked for at once, lowest barrier first, which bounds the recursion of a later question.
+    this.#innerHash = inner.hash;
+  }
+  protected override identity(): string {
+    return this.#innerHash;
   }
   override get below(): readonly Expr[] {
     return [this.inner];
@@ -83,7 +89,7 @@ export function operandOf(x: WeightExpr): Expr {
   const expr = own(x);
   if (expr.depth < depthLimit) return expr;
   return expr.session.intern(
-    `barrier|${expr.id}`,
+    structureHash('barrier', [expr.id]),
     (found): found is Barrier => found instanceof Barrier && found.inner === expr,
     () => new Barrier(expr),
   );

@@ -4,18 +4,19 @@ import { bug } from '../diagnostics/diagnostic.ts';
 import { listText } from '../ir/content-text.ts';
 import { operandOf } from './barrier.ts';
 import { Expr, own, type WeightExpr } from './expr.ts';
+import { structureHash } from './hash.ts';
 import { withHeld } from './held.ts';
 import { full } from './leaves.ts';
 import { reshape } from './movement.ts';
 import { after, chunked, type Pending } from './pieces.ts';
 import type { Session } from './session.ts';
-import { placeOf, rowMajor, walkOf } from './walk.ts';
+import { placeOf, rowMajor, sameDims, walkOf } from './walk.ts';
 
 class Matmul extends Expr {
   readonly #a: Expr;
   readonly #b: Expr;
   constructor(a: Expr, b: Expr) {
-    super(a.session, 'matmul', a.elem, [a.dims[0] ?? 0, b.dims[1] ?? 0], [a, b], { identity: '' });
+    super(a.session, 'matmul', a.elem, [a.dims[0] ?? 0, b.dims[1] ?? 0], [a, b]);
     this.#a = a;
     this.#b = b;
   }
@@ -65,10 +66,11 @@ export function matmul(left: WeightExpr, right: WeightExpr): WeightExpr {
     bug(`matmul of ${a.elem}[${a.dims.join(', ')}] and ${b.elem}[${b.dims.join(', ')}]`);
   }
   if (a.dims[1] === 0) return full(a.session, a.elem, [a.dims[0] ?? 0, b.dims[1] ?? 0], 0);
+  const operands = [operandOf(a), operandOf(b)] as const;
   return a.session.intern(
-    `matmul|${a.id}|${b.id}`,
-    (found) => found instanceof Matmul,
-    () => new Matmul(operandOf(a), operandOf(b)),
+    structureHash('matmul', [a.id, b.id]),
+    (found): found is Matmul => found instanceof Matmul && found.isOf(operands),
+    () => new Matmul(...operands),
   );
 }
 
@@ -79,10 +81,13 @@ class ReduceSum extends Expr {
   /** Sums are kept until the reader has passed their end, because each needs elements from all over x. */
   #sums: Float64Array | undefined;
   constructor(x: Expr, axes: readonly number[], keepdims: boolean, dims: readonly number[]) {
-    super(x.session, 'reduce_sum', x.elem, dims, [x], { identity: axes.join() });
+    super(x.session, 'reduce_sum', x.elem, dims, [x]);
     this.x = x;
     this.axes = axes;
     this.keepdims = keepdims;
+  }
+  protected override identity(): string {
+    return this.axes.join();
   }
   override copyIn(_session: Session, args: readonly WeightExpr[]): WeightExpr {
     return reduceSum(at(args, 0), this.axes, this.keepdims);
@@ -149,9 +154,11 @@ export function reduceSum(operand: WeightExpr, axes: readonly number[], keepdims
   const dims = keepdims ? kept : x.dims.filter((_, axis) => !over.includes(axis));
   if (over.every((axis) => x.dims[axis] === 1)) return reshape(x, dims);
   if (x.count === 0) return full(x.session, x.elem, dims, 0);
+  const below = operandOf(x);
   return x.session.intern(
-    `reduce_sum|${x.id}|${over.join()}|${keepdims ? 1 : 0}`,
-    (found) => found instanceof ReduceSum,
-    () => new ReduceSum(operandOf(x), over, keepdims, dims),
+    structureHash('reduce_sum', [x.id, ...over, keepdims ? 1 : 0]),
+    (found): found is ReduceSum =>
+      found instanceof ReduceSum && found.x === below && found.keepdims === keepdims && sameDims(found.axes, over),
+    () => new ReduceSum(below, over, keepdims, dims),
   );
 }

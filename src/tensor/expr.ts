@@ -48,7 +48,6 @@ export abstract class Expr implements WeightExpr {
   readonly exact32: boolean;
   readonly depth: number;
   readonly size: number;
-  private readonly identity: string;
   // Fields with # are slow in a base of many classes: V8 defines them by a call into its runtime for every object.
   private known: Float64Array | undefined;
   private beyond: WideIntegers | undefined;
@@ -60,7 +59,7 @@ export abstract class Expr implements WeightExpr {
     elem: ElemType,
     dims: readonly number[],
     args: readonly Expr[],
-    options: { readonly sync?: boolean; readonly exact32?: boolean; readonly size?: number; readonly identity: string },
+    options: { readonly sync?: boolean; readonly exact32?: boolean; readonly size?: number } = {},
   ) {
     for (const a of args) if (a.session !== session) bug(`${kind} of expressions of two sessions`);
     this.session = session;
@@ -79,7 +78,6 @@ export abstract class Expr implements WeightExpr {
       Number.MAX_SAFE_INTEGER,
       args.reduce((size, a) => size + a.size, options.size ?? 1),
     );
-    this.identity = options.identity;
     this.known = undefined;
     this.beyond = undefined;
     this.hashed = undefined;
@@ -88,10 +86,15 @@ export abstract class Expr implements WeightExpr {
   /** Names the structure in texts. Made when asked for; barriers ask, which bounds the recursion. */
   get hash(): string {
     if (this.hashed !== undefined) return this.hashed;
-    const hasher = new Hasher().string(this.kind).string(this.elem).string(this.dims.join()).string(this.identity);
+    const hasher = new Hasher().string(this.kind).string(this.elem).string(this.dims.join()).string(this.identity());
     for (const a of this.args) hasher.string(a.hash);
     this.hashed = hasher.hex();
     return this.hashed;
+  }
+
+  /** What the structure hangs on besides kind, element type, sizes and operands, as a text. */
+  protected identity(): string {
+    return '';
   }
 
   /** The hash, for a text that will be read back by it. */
@@ -103,6 +106,11 @@ export abstract class Expr implements WeightExpr {
   /** What it is made of: its operands, also behind a barrier. */
   get below(): readonly Expr[] {
     return this.args;
+  }
+
+  /** Whether its operands are these. */
+  isOf(operands: readonly Expr[]): boolean {
+    return this.args.length === operands.length && operands.every((one, i) => one === this.args[i]);
   }
 
   /** The same expression in another session, where `args` are what is below. */

@@ -30,3 +30,13 @@ export function hashOfNumbers(data: Float64Array): string {
   for (const word of words) hasher.word(word);
   return hasher.hex();
 }
+
+/** A 32-bit hash of a structure: its kind, the numbers that it hangs on (sizes, ids of operands), and a text. */
+export function structureHash(kind: string, numbers: readonly number[], text = ''): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < kind.length; i++) hash = Math.imul(hash ^ kind.charCodeAt(i), 0x01000193);
+  for (let i = 0; i < numbers.length; i++) hash = Math.imul(hash ^ ((numbers[i] ?? 0) | 0), 0x85ebca6b) + 0x9747b28c;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
+  return hash ^ (hash >>> 13);
+}

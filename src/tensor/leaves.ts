@@ -10,18 +10,22 @@ import { type ElemType, elementCount, type HostTensor, type WideIntegers } from 
 import { holdsExactly } from '../ir/wide.ts';
 import type { InitSpec } from '../ops/params.ts';
 import { Expr, residentLimit, type WeightExpr } from './expr.ts';
-import { hashOfNumbers } from './hash.ts';
+import { hashOfNumbers, structureHash } from './hash.ts';
 import { initializer, largestOf } from './init.ts';
 import type { Pending } from './pieces.ts';
 import type { Session } from './session.ts';
+import { sameDims } from './walk.ts';
 
 const literalTextLimit = 16;
 
 class Leaf extends Expr {
   readonly path: string;
   constructor(session: Session, path: string, dims: readonly number[], elem: ElemType) {
-    super(session, 'leaf', elem, dims, [], { sync: false, identity: path });
+    super(session, 'leaf', elem, dims, [], { sync: false });
     this.path = path;
+  }
+  protected override identity(): string {
+    return this.path;
   }
   override copyIn(session: Session): WeightExpr {
     return leaf(session, this.path, this.dims, this.elem);
@@ -37,8 +41,8 @@ class Leaf extends Expr {
 /** A named parameter without content yet: what a graph read from its text form has. Filling it throws RES0532. */
 export function leaf(session: Session, path: string, dims: readonly number[], elem: ElemType): WeightExpr {
   return session.intern(
-    `leaf|${path}|${dims.join()}|${elem}`,
-    (x) => x instanceof Leaf,
+    structureHash('leaf', dims, path),
+    (x): x is Leaf => x instanceof Leaf && x.path === path && x.elem === elem && sameDims(x.dims, dims),
     () => new Leaf(session, path, [...dims], elem),
   );
 }
@@ -49,19 +53,20 @@ export class Initial extends Expr {
   readonly #seed: number;
   /** Made on first use: a parameter that is folded away or read from a checkpoint never is. */
   #run: ((start: number, out: Float64Array) => void) | undefined;
-  constructor(
-    session: Session,
-    path: string,
-    dims: readonly number[],
-    elem: ElemType,
-    init: InitSpec,
-    seed: number,
-    identity: string,
-  ) {
-    super(session, 'initial', elem, dims, [], { sync: true, exact32: isLossless(elem, 'f32'), identity });
+  constructor(session: Session, path: string, dims: readonly number[], elem: ElemType, init: InitSpec, seed: number) {
+    super(session, 'initial', elem, dims, [], { sync: true, exact32: isLossless(elem, 'f32') });
     this.path = path;
     this.#init = init;
     this.#seed = seed;
+  }
+  protected override identity(): string {
+    const { kind, value, mode, scale } = this.#init;
+    return `${this.path}|${kind}|${value ?? ''}|${mode ?? ''}|${scale ?? ''}|${this.#seed}`;
+  }
+  startsAs(init: InitSpec, seed: number): boolean {
+    const own = this.#init;
+    if (this.#seed !== seed || own.kind !== init.kind || own.mode !== init.mode) return false;
+    return Object.is(own.value, init.value) && Object.is(own.scale, init.scale);
   }
   override copyIn(session: Session): WeightExpr {
     return initial(session, this.path, this.dims, this.elem, this.#init, this.#seed);
@@ -76,8 +81,10 @@ export class Initial extends Expr {
     return leafText(this.path, this.dims, this.elem);
   }
   protected override compute(start: number, out: Float64Array): Pending {
-    this.#run ??= initializer(this.#init, this.path, this.dims, this.#seed);
-    this.#run(start, out);
+    const run = this.#run ?? initializer(this.#init, this.path, this.dims, this.#seed);
+    // What is small is kept as numbers by whoever asks.
+    if (this.count > residentLimit) this.#run = run;
+    run(start, out);
     // A parameter is a tensor of its type: what is folded into it sees the numbers that would be written without folding.
     roundTo(this.elem, out);
   }
@@ -92,11 +99,11 @@ export function initial(
   init: InitSpec,
   seed: number,
 ): WeightExpr {
-  const identity = `${path}|${init.kind}|${init.value ?? ''}|${init.mode ?? ''}|${init.scale ?? ''}|${seed}`;
   return session.intern(
-    `initial|${dims.join()}|${elem}|${identity}`,
-    (x) => x instanceof Initial,
-    () => new Initial(session, path, [...dims], elem, init, seed, identity),
+    structureHash('initial', dims, path),
+    (x): x is Initial =>
+      x instanceof Initial && x.path === path && x.elem === elem && sameDims(x.dims, dims) && x.startsAs(init, seed),
+    () => new Initial(session, path, [...dims], elem, init, seed),
   );
 }
 
@@ -109,9 +116,12 @@ export class Literal extends Expr {
   readonly data: Float64Array;
   readonly contentHash: string;
   constructor(session: Session, elem: ElemType, dims: readonly number[], data: Float64Array, contentHash: string) {
-    super(session, 'literal', elem, dims, [], { sync: true, identity: contentHash });
+    super(session, 'literal', elem, dims, [], { sync: true });
     this.data = data;
     this.contentHash = contentHash;
+  }
+  protected override identity(): string {
+    return this.contentHash;
   }
   override copyIn(session: Session): WeightExpr {
     return literalOf(session, this.elem, this.dims, this.data);
@@ -135,8 +145,11 @@ export class Literal extends Expr {
 export class Integers extends Expr {
   readonly integers: WideIntegers;
   constructor(session: Session, elem: ElemType, dims: readonly number[], integers: WideIntegers) {
-    super(session, 'integers', elem, dims, [], { sync: true, identity: integers.join() });
+    super(session, 'integers', elem, dims, [], { sync: true });
     this.integers = integers;
+  }
+  protected override identity(): string {
+    return this.integers.join();
   }
   override copyIn(session: Session): WeightExpr {
     return wideLiteral(session, this.elem, this.dims, this.integers);
@@ -160,8 +173,12 @@ export class Integers extends Expr {
 
 export function wideLiteral(session: Session, elem: ElemType, dims: readonly number[], integers: WideIntegers): WeightExpr {
   return session.intern(
-    `integers|${elem}|${dims.join()}|${integers.join()}`,
-    (found) => found instanceof Integers,
+    structureHash('integers', dims, integers.length > 0 ? `${elem}${integers[0]}` : elem),
+    (found): found is Integers =>
+      found instanceof Integers &&
+      found.elem === elem &&
+      sameDims(found.dims, dims) &&
+      found.integers.every((n: bigint, i: number) => n === integers[i]),
     () => new Integers(session, elem, [...dims], integers),
   );
 }
@@ -181,9 +198,13 @@ export function literal(session: Session, tensor: HostTensor): WeightExpr {
 export function literalOf(session: Session, elem: ElemType, dims: readonly number[], data: Float64Array): WeightExpr {
   const contentHash = hashOfNumbers(data);
   const same = (x: Content): x is Literal =>
-    x instanceof Literal && x.data.length === data.length && x.data.every((y, i) => Object.is(y, data[i]));
+    x instanceof Literal &&
+    x.elem === elem &&
+    sameDims(x.dims, dims) &&
+    x.contentHash === contentHash &&
+    x.data.every((y, i) => Object.is(y, data[i]));
   return session.intern(
-    `literal|${elem}|${dims.join()}|${contentHash}`,
+    structureHash('literal', dims, contentHash),
     same,
     () => new Literal(session, elem, dims, data, contentHash),
   );
@@ -195,9 +216,11 @@ export class Full extends Expr {
     super(session, 'full', elem, dims, [], {
       sync: true,
       exact32: Object.is(Math.fround(value), value),
-      identity: numberText(value),
     });
     this.value = value;
+  }
+  protected override identity(): string {
+    return numberText(this.value);
   }
   override copyIn(session: Session): WeightExpr {
     return full(session, this.elem, this.dims, this.value);
@@ -213,8 +236,8 @@ export class Full extends Expr {
 /** One number everywhere. */
 export function full(session: Session, elem: ElemType, dims: readonly number[], value: number): WeightExpr {
   return session.intern(
-    `full|${elem}|${dims.join()}|${numberText(value)}`,
-    (x) => x instanceof Full,
+    structureHash('full', dims, numberText(value)),
+    (x): x is Full => x instanceof Full && x.elem === elem && Object.is(x.value, value) && sameDims(x.dims, dims),
     () => new Full(session, elem, [...dims], value),
   );
 }

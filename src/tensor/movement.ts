@@ -5,6 +5,7 @@ import { listText, numberText } from '../ir/content-text.ts';
 import { elementCount, type WideIntegers } from '../ir/types.ts';
 import { Barrier, operandOf } from './barrier.ts';
 import { Expr, own, type WeightExpr } from './expr.ts';
+import { structureHash } from './hash.ts';
 import { withHeld } from './held.ts';
 import { Full, full, Integers, Literal, literalOf, uniformOf, wideLiteral } from './leaves.ts';
 import { after, type Pending } from './pieces.ts';
@@ -14,7 +15,7 @@ import { gather, placeOf, rowMajor, sameDims, type Walk, walkOf } from './walk.t
 class Reshape extends Expr {
   readonly x: Expr;
   constructor(x: Expr, dims: readonly number[]) {
-    super(x.session, 'reshape', x.elem, dims, [x], { exact32: x.exact32, identity: '' });
+    super(x.session, 'reshape', x.elem, dims, [x], { exact32: x.exact32 });
     this.x = x;
   }
   override copyIn(_session: Session, args: readonly WeightExpr[]): WeightExpr {
@@ -43,10 +44,11 @@ export function reshape(operand: WeightExpr, dims: readonly number[]): WeightExp
   if (x instanceof Full) return full(x.session, x.elem, dims, x.value);
   if (x instanceof Literal) return literalOf(x.session, x.elem, [...dims], x.data);
   if (x instanceof Integers) return wideLiteral(x.session, x.elem, dims, x.integers);
+  const below = operandOf(x);
   return x.session.intern(
-    `reshape|${x.id}|${dims.join()}`,
-    (found) => found instanceof Reshape,
-    () => new Reshape(operandOf(x), [...dims]),
+    structureHash('reshape', [x.id, ...dims]),
+    (found): found is Reshape => found instanceof Reshape && found.x === below && sameDims(found.dims, dims),
+    () => new Reshape(below, [...dims]),
   );
 }
 
@@ -65,7 +67,7 @@ class Transpose extends Expr {
   readonly #walk: Walk;
   constructor(x: Expr, perm: readonly number[]) {
     const dims = perm.map((axis) => x.dims[axis] ?? 1);
-    super(x.session, 'transpose', x.elem, dims, [x], { exact32: x.exact32, identity: perm.join() });
+    super(x.session, 'transpose', x.elem, dims, [x], { exact32: x.exact32 });
     this.x = x;
     this.perm = perm;
     const strides = rowMajor(x.dims);
@@ -73,6 +75,9 @@ class Transpose extends Expr {
       dims,
       perm.map((axis) => strides[axis] ?? 0),
     );
+  }
+  protected override identity(): string {
+    return this.perm.join();
   }
   override copyIn(_session: Session, args: readonly WeightExpr[]): WeightExpr {
     return transpose(at(args, 0), this.perm);
@@ -103,10 +108,11 @@ export function transpose(operand: WeightExpr, perm: readonly number[]): WeightE
   // Only axes of one element move among the others: the order of the elements stays.
   const moved = perm.filter((axis) => x.dims[axis] !== 1);
   if (moved.every((axis, i) => i === 0 || axis > (moved[i - 1] ?? 0))) return reshape(x, dims);
+  const below = operandOf(x);
   return x.session.intern(
-    `transpose|${x.id}|${perm.join()}`,
-    (found) => found instanceof Transpose,
-    () => new Transpose(operandOf(x), [...perm]),
+    structureHash('transpose', [x.id, ...perm]),
+    (found): found is Transpose => found instanceof Transpose && found.x === below && sameDims(found.perm, perm),
+    () => new Transpose(below, [...perm]),
   );
 }
 
@@ -118,7 +124,7 @@ class Slice extends Expr {
   readonly #walk: Walk;
   readonly #base: number;
   constructor(x: Expr, starts: readonly number[], ends: readonly number[], steps: readonly number[], dims: readonly number[]) {
-    super(x.session, 'slice', x.elem, dims, [x], { exact32: x.exact32, identity: `${starts.join()}|${steps.join()}` });
+    super(x.session, 'slice', x.elem, dims, [x], { exact32: x.exact32 });
     this.x = x;
     this.starts = starts;
     this.ends = ends;
@@ -129,6 +135,9 @@ class Slice extends Expr {
       dims,
       strides.map((stride, axis) => stride * (steps[axis] ?? 1)),
     );
+  }
+  protected override identity(): string {
+    return `${this.starts.join()}|${this.steps.join()}`;
   }
   override copyIn(_session: Session, args: readonly WeightExpr[]): WeightExpr {
     return slice(at(args, 0), this.starts, this.ends, this.steps);
@@ -185,10 +194,16 @@ export function slice(
       by.map((step, axis) => step * (inner.steps[axis] ?? 1)),
     );
   }
+  const below = operandOf(x);
   return x.session.intern(
-    `slice|${x.id}|${from.join()}|${to.join()}|${by.join()}`,
-    (found) => found instanceof Slice,
-    () => new Slice(operandOf(x), from, to, by, dims),
+    structureHash('slice', [x.id, ...from, ...to, ...by]),
+    (found): found is Slice =>
+      found instanceof Slice &&
+      found.x === below &&
+      sameDims(found.starts, from) &&
+      sameDims(found.ends, to) &&
+      sameDims(found.steps, by),
+    () => new Slice(below, from, to, by, dims),
   );
 }
 
@@ -197,7 +212,7 @@ class Concat extends Expr {
   readonly #rows: readonly { readonly part: Expr; readonly begin: number; readonly length: number }[];
   readonly #row: number;
   constructor(xs: readonly Expr[], axis: number, dims: readonly number[]) {
-    super(at(xs, 0).session, 'concat', at(xs, 0).elem, dims, xs, { exact32: xs.every((x) => x.exact32), identity: String(axis) });
+    super(at(xs, 0).session, 'concat', at(xs, 0).elem, dims, xs, { exact32: xs.every((x) => x.exact32) });
     this.axis = axis;
     const inner = elementCount(dims.slice(axis + 1));
     let begin = 0;
@@ -208,6 +223,9 @@ class Concat extends Expr {
       return row;
     });
     this.#row = begin;
+  }
+  protected override identity(): string {
+    return String(this.axis);
   }
   override copyIn(_session: Session, args: readonly WeightExpr[]): WeightExpr {
     return concat(args, this.axis);
@@ -273,10 +291,11 @@ export function concat(operands: readonly WeightExpr[], axis: number): WeightExp
   const dims = first.dims.map((d, i) => (i === axis ? xs.reduce((sum, x) => sum + (x.dims[axis] ?? 0), 0) : d));
   const value = uniformOf(first);
   if (value !== undefined && xs.every((x) => Object.is(uniformOf(x), value))) return full(first.session, first.elem, dims, value);
+  const parts = xs.map(operandOf);
   return first.session.intern(
-    `concat|${xs.map((x) => x.id).join()}|${axis}`,
-    (found) => found instanceof Concat,
-    () => new Concat(xs.map(operandOf), axis, dims),
+    structureHash('concat', [axis, ...xs.map((x) => x.id)]),
+    (found): found is Concat => found instanceof Concat && found.axis === axis && found.isOf(parts),
+    () => new Concat(parts, axis, dims),
   );
 }
 
@@ -288,12 +307,14 @@ class Pad extends Expr {
   constructor(x: Expr, begins: readonly number[], ends: readonly number[], value: number, dims: readonly number[]) {
     super(x.session, 'pad', x.elem, dims, [x], {
       exact32: x.exact32 && Object.is(Math.fround(value), value),
-      identity: `${begins.join()}|${numberText(value)}`,
     });
     this.x = x;
     this.begins = begins;
     this.ends = ends;
     this.value = value;
+  }
+  protected override identity(): string {
+    return `${this.begins.join()}|${numberText(this.value)}`;
   }
   override copyIn(_session: Session, args: readonly WeightExpr[]): WeightExpr {
     return pad(at(args, 0), this.begins, this.ends, this.value);
@@ -361,9 +382,15 @@ export function pad(operand: WeightExpr, begins: readonly number[], ends: readon
   const dims = x.dims.map((d, axis) => d + (begins[axis] ?? 0) + (ends[axis] ?? 0));
   if (sameDims(dims, x.dims)) return x;
   if (x.count === 0 || Object.is(uniformOf(x), value)) return full(x.session, x.elem, dims, value);
+  const below = operandOf(x);
   return x.session.intern(
-    `pad|${x.id}|${begins.join()}|${ends.join()}|${numberText(value)}`,
-    (found) => found instanceof Pad,
-    () => new Pad(operandOf(x), [...begins], [...ends], value, dims),
+    structureHash('pad', [x.id, ...begins, ...ends], numberText(value)),
+    (found): found is Pad =>
+      found instanceof Pad &&
+      found.x === below &&
+      Object.is(found.value, value) &&
+      sameDims(found.begins, begins) &&
+      sameDims(found.ends, ends),
+    () => new Pad(below, [...begins], [...ends], value, dims),
   );
 }

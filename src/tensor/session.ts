@@ -3,6 +3,7 @@
  * one session, a graph's constants to one and the same, and nothing of one session is seen by another; so two compilations in a process do not
  * meet, however their steps interleave, and what a compilation kept goes with the last of its expressions.
  */
+import { at } from '../diagnostics/at.ts';
 import { bug } from '../diagnostics/diagnostic.ts';
 import type { ByteSource } from '../io/bytes.ts';
 import type { Content } from '../ir/content.ts';
@@ -14,8 +15,13 @@ const sweepLimit = 65536;
 
 export class Session {
   #nextId = 0;
-  /** What is built and still in use, by structure. Weak, because a pass makes many expressions that nobody keeps. */
-  readonly #interned = new Map<string, WeakRef<Content>>();
+  /**
+   * What is built and still in use, by a hash of its structure: a model has thousands of constants, and a text for each would take more room
+   * than the expression. Weak, because a pass makes many expressions that nobody keeps.
+   */
+  readonly #interned = new Map<number, WeakRef<Content> | readonly WeakRef<Content>[]>();
+  /** References in the table, those of one hash counted one by one. */
+  #internedCount = 0;
   /** What was printed by its hash, for reading the text back. */
   readonly #byHash = new Map<string, WeakRef<Content>>();
   /**
@@ -37,19 +43,38 @@ export class Session {
     return this.#nextId++;
   }
 
-  /** The expression with this structure: the one that exists, or a new one. */
-  intern<E extends Content>(key: string, same: (found: Content) => found is E, make: () => E): E {
-    const found = this.#interned.get(key)?.deref();
-    if (found && same(found)) return found;
+  /**
+   * The expression with this structure: the one that exists, or a new one.
+   *
+   * @param hash Of the structure (`structureHash`): equal structures have equal ones.
+   * @param same Compares the whole structure.
+   */
+  intern<E extends Content>(hash: number, same: (found: Content) => found is E, make: () => E): E {
+    const entry = this.#interned.get(hash);
+    const others = entry instanceof WeakRef ? [entry] : (entry ?? []);
+    for (const other of others) {
+      const found = other.deref();
+      if (found && same(found)) return found;
+    }
     const made = make();
-    if (this.#interned.size >= this.#sweepAt) this.#sweep();
-    this.#interned.set(key, new WeakRef(made));
+    if (this.#internedCount >= this.#sweepAt) this.#sweep();
+    const alive = others.filter((other) => other.deref());
+    this.#internedCount += 1 + alive.length - others.length;
+    const reference = new WeakRef<Content>(made);
+    this.#interned.set(hash, alive.length === 0 ? reference : [...alive, reference]);
     return made;
   }
 
   #sweep(): void {
-    for (const table of [this.#interned, this.#byHash]) for (const [key, found] of table) if (!found.deref()) table.delete(key);
-    this.#sweepAt = Math.max(sweepLimit, 2 * this.#interned.size);
+    for (const [key, found] of this.#byHash) if (!found.deref()) this.#byHash.delete(key);
+    this.#internedCount = 0;
+    for (const [hash, entry] of this.#interned) {
+      const alive = (entry instanceof WeakRef ? [entry] : entry).filter((one) => one.deref());
+      this.#internedCount += alive.length;
+      if (alive.length === 0) this.#interned.delete(hash);
+      else this.#interned.set(hash, alive.length === 1 ? at(alive, 0) : alive);
+    }
+    this.#sweepAt = Math.max(sweepLimit, 2 * this.#internedCount);
   }
 
   /** Keeps an expression findable by its hash, because that is what was printed of it. */

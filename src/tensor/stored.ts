@@ -8,11 +8,12 @@ import { littleEndian } from '../ir/round.ts';
 import { type ElemType, elemBytes, elementCount, type WideIntegers } from '../ir/types.ts';
 import { isWideElem, wideArray } from '../ir/wide.ts';
 import { Expr, own, type WeightExpr } from './expr.ts';
+import { structureHash } from './hash.ts';
 import { withHeld } from './held.ts';
 import type { Pending } from './pieces.ts';
 import { decode, decodeIntegers } from './round.ts';
 import type { Session } from './session.ts';
-import { gather, rowMajor, walkOf } from './walk.ts';
+import { gather, rowMajor, sameDims, walkOf } from './walk.ts';
 
 export interface StoredSpan {
   readonly source: ByteSource;
@@ -41,11 +42,10 @@ export class Stored extends Expr {
   readonly #loaded: Uint8Array | undefined;
   /** What the text calls it: the path of the parameter that it is, the name in the file before it became one. */
   #label: string;
-  constructor(session: Session, span: StoredSpan, identity: string, loaded: Uint8Array | undefined) {
+  constructor(session: Session, span: StoredSpan, loaded: Uint8Array | undefined) {
     super(session, 'stored', span.elem, span.dims, [], {
       sync: loaded !== undefined || span.source.readSync !== undefined,
       exact32: isLossless(span.elem, 'f32'),
-      identity,
     });
     this.source = span.source;
     this.offset = span.offset;
@@ -53,6 +53,12 @@ export class Stored extends Expr {
     this.#span = span;
     this.#label = span.name;
     this.#loaded = loaded;
+  }
+  isSpan(span: StoredSpan): boolean {
+    return sameSpan(this.#span, span);
+  }
+  protected override identity(): string {
+    return spanIdentity(this.session, this.#span);
   }
   /** A tensor of an attribute has no name in its file and gets one here, once. */
   nameOnce(name: string): void {
@@ -108,11 +114,17 @@ class StoredView extends Expr {
   readonly base: Stored;
   readonly #span: StoredSpan;
   readonly #strides: readonly number[];
-  constructor(span: StoredSpan, base: Stored, identity: string) {
-    super(base.session, 'stored', span.elem, span.dims, [], { sync: base.sync, exact32: base.exact32, identity });
+  constructor(span: StoredSpan, base: Stored) {
+    super(base.session, 'stored', span.elem, span.dims, [], { sync: base.sync, exact32: base.exact32 });
     this.base = base;
     this.#span = span;
     this.#strides = span.strides ?? rowMajor(span.dims);
+  }
+  isView(span: StoredSpan): boolean {
+    return sameSpan(this.#span, span) && sameDims(this.#span.strides ?? [], span.strides ?? []);
+  }
+  protected override identity(): string {
+    return `${spanIdentity(this.session, this.#span)}|${(this.#span.strides ?? []).join()}`;
   }
   override copyIn(session: Session): WeightExpr {
     return this.copyAs(session, this.#span.name);
@@ -155,27 +167,31 @@ export function extentOf(dims: readonly number[], strides: readonly number[]): n
   return dims.reduce((extent, d, axis) => extent + (d - 1) * (strides[axis] ?? 0), 1);
 }
 
+/** Whether two are the same bytes read alike, but for their strides. */
+function sameSpan(a: StoredSpan, b: StoredSpan): boolean {
+  const alike = a.source === b.source && a.offset === b.offset && a.elem === b.elem;
+  return alike && (a.bigEndian ?? false) === (b.bigEndian ?? false) && sameDims(a.dims, b.dims);
+}
+
 function spanIdentity(session: Session, span: StoredSpan): string {
   return `${session.numberOf(span.source)}|${span.offset}|${span.elem}|${span.bigEndian ? 'big' : 'little'}`;
 }
 
 /** A row-major span, with its bytes where they are read already. */
 function stored(session: Session, span: StoredSpan, loaded: Uint8Array | undefined): Stored {
-  const identity = spanIdentity(session, span);
   return session.intern(
-    `stored|${identity}|${span.dims.join()}`,
-    (x) => x instanceof Stored,
-    () => new Stored(session, span, identity, loaded),
+    structureHash('stored', [session.numberOf(span.source), span.offset, ...span.dims], span.elem),
+    (x): x is Stored => x instanceof Stored && x.isSpan(span),
+    () => new Stored(session, span, loaded),
   );
 }
 
 function viewOf(span: StoredSpan, base: Stored): StoredView {
   const { session } = base;
-  const identity = `${spanIdentity(session, span)}|${(span.strides ?? []).join()}`;
   return session.intern(
-    `view|${identity}|${span.dims.join()}`,
-    (x) => x instanceof StoredView,
-    () => new StoredView(span, base, identity),
+    structureHash('view', [session.numberOf(span.source), span.offset, ...span.dims, ...(span.strides ?? [])], span.elem),
+    (x): x is StoredView => x instanceof StoredView && x.isView(span),
+    () => new StoredView(span, base),
   );
 }
 
