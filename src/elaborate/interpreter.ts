@@ -1,7 +1,7 @@
 /**
  * The interpreter of the language, as tables: what each kind of syntax tree does is the function in its row, in the file that it
  * is imported from. A function reaches the others through `Context`, which looks the kind up here, so that no two of these files
- * import each other.
+ * import each other. What joins them, chains and labels, is in `chains.ts`; what a body does with its statements in `bodies.ts`.
  */
 import { evaluateBody, runBlock, runBodyTarget } from './blocks.ts';
 import { evaluateCall } from './calls.ts';

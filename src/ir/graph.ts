@@ -1,6 +1,8 @@
 /**
  * The graph: SSA values, nodes in a doubly linked list that is always in topological order, and use objects, so that adding,
  * moving and removing a use is O(1) (one weight may have 20,000 readers). Nothing here recurses over the graph.
+ *
+ * Longer than other files, because values, uses, nodes and graphs know each other, and files of their own would too.
  */
 import { bug, unreachable } from '../diagnostics/diagnostic.ts';
 import type { Span } from '../diagnostics/source.ts';

@@ -188,3 +188,12 @@ test('the checks of the invariants are there', () => {
     }
   }
 });
+
+test('every command is in the README', () => {
+  const table = /const commands: [^{]*\{([\s\S]*?)^\};/m.exec(read('src/cli/program.ts'))?.[1] ?? '';
+  const names = [...table.matchAll(/^ {2}(\w+): async/gm)].map(([, name = '']) => name);
+  expect(names.length).toBeGreaterThan(5);
+  // `compile` is the command that needs no name.
+  for (const name of names.filter((one) => one !== 'compile'))
+    expect(read('README.md')).toMatch(new RegExp(`^\\|.*\`rescc ${name}\\b`, 'm'));
+});
