@@ -1,9 +1,9 @@
 /** Writes docs/passes.md, the proof of every rewrite rule, from the rules themselves. `--check` compares instead. */
 
 import type { OperatorSet } from '../src/passes/analysis/operators.ts';
-import type { Tree } from '../src/passes/engine/pattern.ts';
+import { patternText, type Tree } from '../src/passes/engine/pattern.ts';
 import type { Rule } from '../src/passes/engine/rule.ts';
-import { allRules, allSweeps, purposeOf, type Stage, schedule, targetsOf } from '../src/passes/pipeline.ts';
+import { allRules, allSweeps, purposeOf, type SchedulePart, type Stage, schedule, targetsOf } from '../src/passes/schedule.ts';
 import { isProgram, writeOrCompare } from './generated.ts';
 
 const listed = (words: readonly string[]): string =>
@@ -40,6 +40,13 @@ function setsText(): string {
   return listed([...sets].map(({ label, names }) => `\`${label}\` (${[...names].map(code).join(', ')})`));
 }
 
+function whenText({ until, round }: SchedulePart, index: number): string {
+  if (round)
+    return until === 'once' ? 'behind these in every round, until one fires nothing' : 'in every round, to a fixed point';
+  if (index === 0) return 'first';
+  return `${index === schedule.length - 1 ? 'at the end' : 'then'}, ${until === 'once' ? 'once' : 'to a fixed point'}`;
+}
+
 /** What the condition `normal` asks: the head of src/passes/analysis/range.ts, for readers of the page. */
 const rangeText: readonly string[] = [
   'Every new weight and bias is finite after rounding: smaller in magnitude than half a step above the largest number (65520 in f16, 2^128 − 2^103 in f32).',
@@ -60,7 +67,7 @@ export function passesText(): string {
       purposeOf(pass),
       ...rules.flatMap((one) => [
         `### ${one.name}`,
-        ...('match' in one ? [`Matches \`${one.match.text}\`.`] : []),
+        ...('match' in one ? [`Matches \`${patternText(one.match)}\`.`] : []),
         `\`\`\`text\n${one.doc.trim()}\n\`\`\``,
       ]),
     ];
@@ -70,7 +77,7 @@ export function passesText(): string {
     '<!-- Written by scripts/passes.ts from src/passes: `npm run generate`. -->',
     'A rewrite is *exact*: equal in real arithmetic for every input on which all values of the source graph are finite. It may change rounding, never more. Each rule states its equation, the named conditions under which it is exact, how it rounds, and its source. `rescc explain fold-batchnorm` prints these texts; `rescc compile net.res --explain fold-batchnorm` lists where a rule did not apply, and by which condition.',
     `\`-O0\` runs nothing. \`-O1\`, the default, and \`-O2\` run, in this order:`,
-    schedule.map(({ when, stages }) => `- ${when}: ${stages.map(stageText).join('; ')}`).join('\n'),
+    schedule.map((part, i) => `- ${whenText(part, i)}: ${part.stages.map(stageText).join('; ')}`).join('\n'),
     `A rule's pattern is a tree of operators over values and constants, whose further operands may be anything: \`mul{a, b}\` takes its operands in either order, \`c: constant\` is a constant, a number a constant that is known to be it everywhere, \`concat(…, a, …)\` has such an operand somewhere, \`a|b\` is one of two operators. Where the pattern ends in \`…\` the rule looks further than a tree can say: at sizes and elements, along chains of any length, among readers. Sets of operators have a name: ${setsText()}; the others are what their names say.`,
     '`--passes a,b,c` runs these passes in this order instead, each to its fixed point.',
     '## Range\n\nA product of constants may leave the range of its element type, above as below. The condition `normal` of the folds asks that it does not, of the type that the weights are stored in:',

@@ -41,7 +41,8 @@ export {
 export type { FileNode } from './parser/ast.ts';
 export { format } from './parser/format.ts';
 export { parse } from './parser/parse.ts';
-export { type Firing, type PassReport, passNames, type Target } from './passes/pipeline.ts';
+export type { Firing, PassReport, Target } from './passes/pipeline.ts';
+export { passNames } from './passes/schedule.ts';
 export { version } from './version.ts';
 export { type DrawOptions, toDot, toMermaid } from './view/draw.ts';
 export { type SummaryNode, type SummaryOptions, type SummaryTextOptions, summarize, summaryText } from './view/summary.ts';

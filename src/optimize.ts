@@ -19,7 +19,8 @@ import type { FileDim, FileGraph, FileValue, OnnxFile } from './onnx/model.ts';
 import type { OnnxGraph, OnnxModel } from './onnx/onnx.ts';
 import { readOnnxFile } from './onnx/read.ts';
 import { upgradeFile } from './onnx/upgrade.ts';
-import { type PassReport, stageOpsets } from './passes/pipeline.ts';
+import type { PassReport } from './passes/pipeline.ts';
+import { stageOpsets } from './passes/schedule.ts';
 import { mergeEqualWeights } from './passes/transforms/simplify/equal-weights.ts';
 import { version } from './version.ts';
 

@@ -8,7 +8,8 @@ import { fail } from '../diagnostics/diagnostic.ts';
 import { explain } from '../diagnostics/render.ts';
 import { layerText } from '../ops/layer-text.ts';
 import { layerByName } from '../ops/registry.ts';
-import { explainRule, passNames } from '../passes/pipeline.ts';
+import { explainRule } from '../passes/explain.ts';
+import { passNames } from '../passes/schedule.ts';
 import { type OutputFlags, withOutput } from './options.ts';
 import { printText } from './output.ts';
 

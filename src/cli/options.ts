@@ -7,7 +7,7 @@ import { badOption } from '../diagnostics/catalogue/cli.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { fileSource } from '../io/node/file-source.ts';
 import { maxOpset, minOpset } from '../ir/opset.ts';
-import { passNames } from '../passes/pipeline.ts';
+import { passNames } from '../passes/schedule.ts';
 import { readSource, resolveImport } from './files.ts';
 
 export interface ModelFlags {

@@ -1,6 +1,7 @@
 /** Tables of what the passes did and refused, for --stats and --explain. */
 
-import { allRules, type PassReport } from '../passes/pipeline.ts';
+import type { PassReport } from '../passes/pipeline.ts';
+import { allRules } from '../passes/schedule.ts';
 import { maddsText } from '../view/summary.ts';
 
 function table(rows: readonly (readonly string[])[], leftColumns: number): string {
@@ -29,6 +30,11 @@ export function statsTable(report: PassReport): string {
   return [table(rows, 1), ...(fired.length > 0 ? ['fired', ...new Set(fired)] : [])].join('\n');
 }
 
+/** A pattern, a line for each alternative; `…` where the rule looks further. */
+function linesOf({ texts, plain }: (typeof allRules)[number]['match']): readonly string[] {
+  return texts.map((text) => `  ${text}${plain ? '' : ' …'}`);
+}
+
 /** Every refusal with its rule, condition and place; then what these rules match. */
 export function explainRefusals(report: PassReport, only: string | undefined): string {
   const rows = new Map<string, string[]>();
@@ -41,9 +47,9 @@ export function explainRefusals(report: PassReport, only: string | undefined): s
   }
   if (rows.size === 0) return 'nothing was refused';
   const refusing = new Set([...rows.values()].map(([rule]) => rule));
-  const patterns = allRules.filter(({ name }) => refusing.has(name)).map(({ name, match }) => [name, match.text]);
+  const patterns = allRules.filter(({ name }) => refusing.has(name)).flatMap(({ name, match }) => [name, ...linesOf(match)]);
   return [
     table([['rule', 'condition', 'at'], ...rows.values()], 3),
-    ...(patterns.length > 0 ? ['', table([['rule', 'matches'], ...patterns], 2)] : []),
+    ...(patterns.length > 0 ? ['what these rules match', ...patterns] : []),
   ].join('\n');
 }

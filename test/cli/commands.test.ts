@@ -111,6 +111,7 @@ describe('compile', () => {
     expect(out).toMatch(/^pass +nodes +weights +multiply-adds +fired +refused\nsimplify +73 +→ 73 /);
     expect(out).toMatch(/^ {2}fold-batchnorm\/into-linear: 19$/m);
     expect(out).toMatch(/^move-stride\/up {2}\S+ +@layer2\.0$/m);
+    expect(out).toMatch(/^what these rules match\n(?:.*\n)*move-stride\/up\n {2}conv\|maxpool\|slice\(top\) …\n/m);
     expect(err).toMatch(/^graph @ResNet20\n/);
     expect(rescc([...cifar.slice(0, 3), '-o', at('r.onnx'), '--explain', 'fold-batchnorm']).out).toBe('nothing was refused\n');
     for (const line of out.split('\n')) expect(line.length).toBeLessThanOrEqual(80);

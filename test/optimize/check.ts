@@ -8,7 +8,7 @@ import type { Graph } from '../../src/ir/graph.ts';
 import { type ElemType, elementCount, type HostTensor } from '../../src/ir/types.ts';
 import { EvaluationError } from '../../src/ops/reference.ts';
 import { optimizeOnnx } from '../../src/optimize.ts';
-import { passNames } from '../../src/passes/pipeline.ts';
+import { passNames } from '../../src/passes/schedule.ts';
 import { openSession } from '../../src/runtime/session.ts';
 import { evaluate, randomTensor } from '../passes/support.ts';
 import { bodiesOf, prune, readsOf } from './generate.ts';

@@ -7,7 +7,7 @@
 import { describe, expect, it } from 'vitest';
 import { BugError } from '../../src/diagnostics/diagnostic.ts';
 import type { Rule } from '../../src/passes/engine/rule.ts';
-import { allRules, passNames } from '../../src/passes/pipeline.ts';
+import { allRules, passNames } from '../../src/passes/schedule.ts';
 import { type Case, completed, readCases } from './support.ts';
 
 interface Known {

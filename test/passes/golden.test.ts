@@ -4,7 +4,7 @@ import type { Graph, Value } from '../../src/ir/graph.ts';
 import { printGraph } from '../../src/ir/print.ts';
 import type { HostTensor } from '../../src/ir/types.ts';
 import { EvaluationError } from '../../src/ops/reference.ts';
-import { allRules, passNames } from '../../src/passes/pipeline.ts';
+import { allRules, passNames } from '../../src/passes/schedule.ts';
 import { golden } from '../golden.ts';
 import {
   completed,

@@ -7,7 +7,7 @@ import { printGraph } from '../../src/ir/print.ts';
 import type { HostTensor } from '../../src/ir/types.ts';
 import { onnxBytes } from '../../src/onnx/write.ts';
 import { EvaluationError } from '../../src/ops/reference.ts';
-import { passNames } from '../../src/passes/pipeline.ts';
+import { passNames } from '../../src/passes/schedule.ts';
 import { errorBetween, evaluate, inputsOf, readCases, readNarrow, run } from './support.ts';
 
 function tensorOf(x: HostTensor): ort.Tensor {

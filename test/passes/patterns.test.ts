@@ -11,11 +11,12 @@ import {
   type Matcher,
   oneOf,
   op,
+  patternText,
   rootsOf,
   withOperand,
 } from '../../src/passes/engine/pattern.ts';
 import { type Rule, rule } from '../../src/passes/engine/rule.ts';
-import { allStages } from '../../src/passes/pipeline.ts';
+import { allStages } from '../../src/passes/schedule.ts';
 import { golden } from '../golden.ts';
 import { readText } from './support.ts';
 
@@ -75,7 +76,7 @@ describe('a pattern matches', () => {
     ['concat(…, neg, …)', withOperand('concat', 'join', op('neg', 'part')), 'j', ['join=j part=n']],
     ['concat(…, p, …)', withOperand('concat', 'join', any('p')), 'j', ['join=j p=y', 'join=j p=n', 'join=j p=m']],
   ])('%s', (printed, match, scope, expected) => {
-    expect(match.text).toBe(printed);
+    expect(patternText(match)).toBe(printed);
     expect(bound(match, scope)).toEqual(expected);
   });
 
@@ -85,7 +86,7 @@ describe('a pattern matches', () => {
 
   it('with code behind it, which sees every match in turn', () => {
     const sum = either('add', 'sum', any('a'), any('b'));
-    expect(sum.where(({ a }) => a.name === 'y').text).toBe('add{a, b} …');
+    expect(patternText(sum.where(({ a }) => a.name === 'y'))).toBe('add{a, b} …');
     expect(
       bound(
         sum.where(({ a }) => a.name === 'y'),

@@ -9,7 +9,8 @@ import { printGraph } from '../../src/ir/print.ts';
 import type { HostTensor } from '../../src/ir/types.ts';
 import { EvaluationError } from '../../src/ops/reference.ts';
 import { operatorByName } from '../../src/ops/registry.ts';
-import { type PipelineOptions, passNames } from '../../src/passes/pipeline.ts';
+import type { PipelineOptions } from '../../src/passes/pipeline.ts';
+import { passNames } from '../../src/passes/schedule.ts';
 import { full, literal } from '../support/tensors.ts';
 import { errorBetween, evaluate, inputsOf, randomSource, randomTensor, run } from './support.ts';
 

@@ -3,7 +3,9 @@ import { describe, expect, it, test } from 'vitest';
 import { printGraph } from '../../src/ir/print.ts';
 import { op, rootsOf } from '../../src/passes/engine/pattern.ts';
 import { arguedConditions, rule } from '../../src/passes/engine/rule.ts';
-import { allRules, allSweeps, explainRule, optimize, passNames } from '../../src/passes/pipeline.ts';
+import { explainRule } from '../../src/passes/explain.ts';
+import { optimize } from '../../src/passes/pipeline.ts';
+import { allRules, allSweeps, passNames } from '../../src/passes/schedule.ts';
 import { readCases, readText } from './support.ts';
 
 describe.each(allRules.map((one) => [one.name, one] as const))('%s', (_name, one) => {
@@ -47,6 +49,8 @@ test('matching and asking change no graph', () => {
 test('explainRule knows passes, rules and nothing else', () => {
   expect(explainRule('fold-batchnorm')).toMatch(/fold-batchnorm\/into-linear[\s\S]*fold-batchnorm\/into-readers/);
   expect(explainRule('fold-batchnorm/into-linear')).toMatch(/one-reader/);
+  expect(explainRule('fold-batchnorm/into-linear')).toContain('\n\nmatches batchnorm(linear-operator) …\n\n');
+  expect(explainRule('simplify/transposes')).toContain('\n\nmatches transpose(transpose)\n\n');
   expect(explainRule('simplify')).toMatch(/common-subexpressions/);
   expect(explainRule('fold')).toBeUndefined();
   for (const name of passNames) expect(explainRule(name)).toBeDefined();

@@ -1,7 +1,7 @@
 /** What prose says of the order, the levels, the opsets and the targets of passes, compared with the schedule. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it, test } from 'vitest';
-import { allStages, passNames, purposeOf, schedule, stageOpsets, targetsOf } from '../../src/passes/pipeline.ts';
+import { allStages, passNames, purposeOf, schedule, stageOpsets, targetsOf } from '../../src/passes/schedule.ts';
 
 const page = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 

@@ -1,16 +1,19 @@
 /** Permutations of axes: axis i of the result is axis perm[i] of the operand. */
 import type { Node } from '../../ir/graph.ts';
 import { numbersAttr } from '../../ops/attrs.ts';
+import { axisIn } from '../../ops/common.ts';
 
 export type Perm = readonly number[];
 
-const axisOf = (axis: number, rank: number): number => (axis < 0 ? axis + rank : axis);
+/** The axes of a transpose, counted from the front: for each axis of the result the axis of the operand that it is. */
+export function permOf(transpose: Node): Perm {
+  return numbersAttr(transpose.attrs, 'perm').map((axis, _, all) => axisIn(axis, all.length));
+}
 
-/** For each axis of the result the axis of the operand that it is; undefined for other operators and for what permutes nothing. */
-export function permOf(node: Node | undefined): Perm | undefined {
-  if (node?.op.name !== 'transpose') return undefined;
-  const perm = numbersAttr(node.attrs, 'perm').map((axis, _, all) => axisOf(axis, all.length));
-  return perm.every((axis, i) => axis === i) ? undefined : perm;
+/** The axes of a transpose; undefined for other operators and for what permutes nothing. */
+export function movingPermOf(node: Node | undefined): Perm | undefined {
+  const perm = node?.op.name === 'transpose' ? permOf(node) : undefined;
+  return perm && isIdentity(perm) ? undefined : perm;
 }
 
 export function inverse(perm: Perm): Perm {

@@ -9,7 +9,7 @@ import { type SliceAxis, sliceAxes } from '../../ops/slice-axes.ts';
 import { producerIn } from './uses.ts';
 
 /** The axis of a concat or a split, counted from the front. */
-export function axisOf(node: Node): number {
+export function joinedAxis(node: Node): number {
   const axis = numberAttr(node.attrs, 'axis');
   return axis < 0 ? axis + node.y.type.dims.length : axis;
 }
@@ -43,7 +43,7 @@ export interface Piece {
 export function pieceOf(value: Value | undefined, reader: Node, axis: number): Piece | undefined {
   const node = producerIn(value, reader);
   if (!value || !node) return undefined;
-  if (node.op.name === 'split' && axisOf(node) === axis) {
+  if (node.op.name === 'split' && joinedAxis(node) === axis) {
     const borders = bordersOf(node.results, axis);
     const index = node.results.indexOf(value);
     const [start, end] = [borders[index], borders[index + 1]];

@@ -62,7 +62,8 @@ export interface Matcher<M> {
   readonly trees: readonly OpTree[];
   /** The trees say all: no code is behind them. */
   readonly plain: boolean;
-  readonly text: string;
+  /** The patterns of which one matches, printed. */
+  readonly texts: readonly string[];
   /** Every way in which it matches with this root. */
   matches(root: Node): Iterable<M>;
 }
@@ -71,11 +72,11 @@ export interface Matcher<M> {
 export class Pattern<M> implements Matcher<M> {
   readonly trees: readonly OpTree[];
   readonly plain = true;
-  readonly text: string;
+  readonly texts: readonly string[];
 
-  constructor(trees: readonly OpTree[], text: string) {
+  constructor(trees: readonly OpTree[], texts: readonly string[]) {
     this.trees = trees;
-    this.text = text;
+    this.texts = texts;
   }
 
   matches(root: Node): Iterable<M> {
@@ -112,8 +113,8 @@ export class Pattern<M> implements Matcher<M> {
 
   /** What the rule finds from a match on: along chains, among readers, in parts. */
   each<V>(find: (m: M) => Iterable<V>): Matcher<V> {
-    const { trees, text } = this;
-    return { trees, plain: false, text: `${text} …`, matches: (root) => found(this.matches(root), find) };
+    const { trees, texts } = this;
+    return { trees, plain: false, texts, matches: (root) => found(this.matches(root), find) };
   }
 }
 
@@ -131,13 +132,13 @@ function* everyOf<M, V>(matches: readonly M[], find: (m: M) => Iterable<V>): Gen
 /** An operand: what makes it, or the value itself. */
 class Operand<M> {
   readonly trees: readonly Tree[];
-  readonly text: string;
+  readonly texts: readonly string[];
   /** What it binds; nothing is ever stored here. */
   declare readonly bound: M;
 
   constructor(tree: Tree) {
     this.trees = [tree];
-    this.text = treeText(tree);
+    this.texts = [treeText(tree)];
   }
 }
 
@@ -166,7 +167,7 @@ function opTrees(ops: OperatorSet, name: string, operands: readonly Part[], clos
   return choices<Tree>(operands.map(({ trees }) => trees)).map((some) => ({ kind: 'op', ops, name, operands: some, closed }));
 }
 
-const operandText = ({ text, trees }: Part): string => (trees.length > 1 && text.includes(' or ') ? `(${text})` : text);
+const operandText = ({ texts }: Part): string => (texts.length > 1 ? `(${texts.join(' or ')})` : texts.join());
 
 /** A node of one of these operators, whose first operands are these. */
 export function op<const N extends string, const P extends readonly Part[]>(
@@ -176,7 +177,7 @@ export function op<const N extends string, const P extends readonly Part[]>(
 ): Pattern<{ readonly [K in N]: Node } & BoundByAll<P>> {
   const set = setOf(ops);
   const inside = operands.map(operandText).join(', ');
-  return new Pattern(opTrees(set, name, operands), inside === '' ? set.label : `${set.label}(${inside})`);
+  return new Pattern(opTrees(set, name, operands), [inside === '' ? set.label : `${set.label}(${inside})`]);
 }
 
 /** The same with its two operands in either order; this one is tried first. Printed as `add{a, b}`. */
@@ -189,7 +190,7 @@ export function either<const N extends string, A extends Part, B extends Part>(
   const set = setOf(ops);
   return new Pattern(
     [...opTrees(set, name, [a, b]), ...opTrees(set, name, [b, a])],
-    `${set.label}{${operandText(a)}, ${operandText(b)}}`,
+    [`${set.label}{${operandText(a)}, ${operandText(b)}}`],
   );
 }
 
@@ -201,20 +202,20 @@ export function withOperand<const N extends string, P extends Part>(
 ): Pattern<{ readonly [K in N]: Node } & BoundBy<P>> {
   const set = setOf(ops);
   const trees = operand.trees.map((some): OpTree => ({ kind: 'op', ops: set, name, operands: [], some, closed: false }));
-  return new Pattern(trees, trees.map(treeText).join(' or '));
+  return new Pattern(trees, trees.map(treeText));
 }
 
 /** A node of one of these operators, all of whose operands are constants. */
 export function closed<const N extends string>(ops: Operators, name: N): Pattern<{ readonly [K in N]: Node }> {
   const trees = opTrees(setOf(ops), name, [], true);
-  return new Pattern(trees, trees.map(treeText).join());
+  return new Pattern(trees, trees.map(treeText));
 }
 
 /** Any of these, in this order. */
 export function oneOf<const P extends readonly Pattern<object>[]>(...patterns: P): Pattern<BoundBy<P[number]>> {
   return new Pattern(
     patterns.flatMap(({ trees }) => trees),
-    patterns.map(({ text }) => text).join(' or '),
+    patterns.flatMap(({ texts }) => texts),
   );
 }
 
@@ -236,6 +237,11 @@ export function filled(number: number): Operand<object> {
 /** The names of the operators that a match can be rooted at. */
 export function rootsOf({ trees }: Matcher<unknown>): readonly string[] {
   return [...new Set(trees.flatMap(({ ops }) => [...ops.names]))];
+}
+
+/** The pattern in a line; `…` where code is behind it. */
+export function patternText({ texts, plain }: Matcher<unknown>): string {
+  return texts.join(' or ') + (plain ? '' : ' …');
 }
 
 export function treeText(tree: Tree): string {

@@ -1,7 +1,6 @@
 /** A batchnorm, or arithmetic with a constant, behind a concat into what is joined. */
 
 import type { Node } from '../../../ir/graph.ts';
-import { numberAttr } from '../../../ops/attrs.ts';
 import * as w from '../../../tensor/algebra.ts';
 import { arithmeticOperators } from '../../analysis/affine.ts';
 import {
@@ -13,6 +12,7 @@ import {
   normalFold,
   outputAxis,
 } from '../../analysis/linear.ts';
+import { joinedAxis } from '../../analysis/pieces.ts';
 import { copyIsFree, producerIn, soleReader } from '../../analysis/uses.ts';
 import { constant, either, oneOf, op } from '../../engine/pattern.ts';
 import { rule } from '../../engine/rule.ts';
@@ -67,13 +67,12 @@ Source: the equation; Jacob et al. 2018, arXiv:1712.05877, §3.2.`,
   ).view(({ node, concat }): Joined | undefined => {
     const channels = channelsOf(node);
     if (!channels) return undefined;
-    const axis = numberAttr(concat.attrs, 'axis');
-    const joined = axis < 0 ? axis + concat.y.type.dims.length : axis;
+    const axis = joinedAxis(concat);
     const parts = concat.operands.map((value) => {
       const view = linearView(producerIn(value, concat));
-      return view && outputAxis(view) === joined ? view : undefined;
+      return view && outputAxis(view) === axis ? view : undefined;
     });
-    return parts.some((view) => view !== undefined) ? { channels, concat, axis: joined, parts } : undefined;
+    return parts.some((view) => view !== undefined) ? { channels, concat, axis, parts } : undefined;
   }),
   exact: {
     'every-operand': ({ parts }) => parts.every((view) => view !== undefined && hasConstantWeights(view)),

@@ -9,12 +9,12 @@
 import { productOf } from '../../../ir/dim.ts';
 import type { Node, Value } from '../../../ir/graph.ts';
 import { sameType } from '../../../ir/types.ts';
-import { numbersAttr } from '../../../ops/attrs.ts';
 import * as w from '../../../tensor/algebra.ts';
 import { type Affine, type Arithmetic, arithmeticOperators, arithmeticView, channelVector } from '../../analysis/affine.ts';
 import { foldOutputs, hasConstantWeights, type LinearView, linearView, normalFold, outputAxis } from '../../analysis/linear.ts';
 import { product } from '../../analysis/numbers.ts';
-import { axisOf, type Piece, pieceOf } from '../../analysis/pieces.ts';
+import { permOf } from '../../analysis/perm.ts';
+import { joinedAxis, type Piece, pieceOf } from '../../analysis/pieces.ts';
 import { copyIsFree, producerIn, soleReader } from '../../analysis/uses.ts';
 import { constant, either, op } from '../../engine/pattern.ts';
 import type { Rewriter } from '../../engine/rewriter.ts';
@@ -66,8 +66,7 @@ class Planner {
     const one = (found: Plan | undefined): Plan | undefined => found && { kind: 'moved', node, operands: [found] };
     switch (node.op.name) {
       case 'transpose': {
-        const perm = numbersAttr(node.attrs, 'perm').map((n, _, all) => (n < 0 ? n + all.length : n));
-        return one(up(node.x, perm[axis] ?? axis, size, at));
+        return one(up(node.x, permOf(node)[axis] ?? axis, size, at));
       }
       case 'reshape':
       case 'squeeze':
@@ -81,7 +80,7 @@ class Planner {
         const operands: Plan[] = [];
         let from = 0;
         for (const operand of node.operands) {
-          const along = axisOf(node) === axis;
+          const along = joinedAxis(node) === axis;
           const count = along ? operand?.type.dims[axis]?.constant : size;
           if (count === undefined) return undefined;
           const begin = from;

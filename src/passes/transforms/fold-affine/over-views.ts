@@ -9,7 +9,6 @@
 
 import { type Dim, productOf } from '../../../ir/dim.ts';
 import type { Node } from '../../../ir/graph.ts';
-import { numbersAttr } from '../../../ops/attrs.ts';
 import * as w from '../../../tensor/algebra.ts';
 import { type Affine, arithmeticOperators } from '../../analysis/affine.ts';
 import {
@@ -24,6 +23,7 @@ import {
   outputAxis,
   takesShift,
 } from '../../analysis/linear.ts';
+import { permOf } from '../../analysis/perm.ts';
 import { isView } from '../../analysis/shapes.ts';
 import { bytesFreed, copyIsFree, producerIn, soleReader } from '../../analysis/uses.ts';
 import { any, constant, either, oneOf, op } from '../../engine/pattern.ts';
@@ -60,7 +60,7 @@ function reshapedPlace(from: readonly Dim[], to: readonly Dim[], place: Place, c
 /** The place in a view's operand of what is at `place` in its result, or the other way round. */
 function placeThrough(view: Node, place: Place, count: number, up: boolean): Place | undefined {
   if (view.op.name === 'transpose') {
-    const perm = numbersAttr(view.attrs, 'perm').map((axis, _, all) => (axis < 0 ? axis + all.length : axis));
+    const perm = permOf(view);
     const axis = up ? perm[place.axis] : perm.indexOf(place.axis);
     return axis === undefined ? undefined : { ...place, axis };
   }

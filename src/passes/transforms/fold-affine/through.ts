@@ -2,7 +2,6 @@
 
 import type { Node } from '../../../ir/graph.ts';
 import { sameType } from '../../../ir/types.ts';
-import { numberAttr } from '../../../ops/attrs.ts';
 import * as w from '../../../tensor/algebra.ts';
 import { type Arithmetic, arithmeticView } from '../../analysis/affine.ts';
 import {
@@ -16,6 +15,7 @@ import {
   scaleInputs,
   weightOf,
 } from '../../analysis/linear.ts';
+import { joinedAxis } from '../../analysis/pieces.ts';
 import { copyIsFree, producerIn, soleReader } from '../../analysis/uses.ts';
 import { op } from '../../engine/pattern.ts';
 import { rule } from '../../engine/rule.ts';
@@ -83,8 +83,7 @@ Source: the equations.`,
       return;
     }
     const axis = inputAxis(linear);
-    if (top.op.name !== 'concat' || (numberAttr(top.attrs, 'axis') + top.y.type.dims.length) % top.y.type.dims.length !== axis)
-      return;
+    if (top.op.name !== 'concat' || joinedAxis(top) !== axis) return;
     const sizes = channelsOf(top, axis);
     if (!sizes) return;
     let from = 0;

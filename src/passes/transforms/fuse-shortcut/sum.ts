@@ -2,7 +2,7 @@
 
 import type { Node, Value } from '../../../ir/graph.ts';
 import { sameType } from '../../../ir/types.ts';
-import { numberAttr, numbersAttr } from '../../../ops/attrs.ts';
+import { numbersAttr } from '../../../ops/attrs.ts';
 import * as w from '../../../tensor/algebra.ts';
 import { isConstant } from '../../analysis/constants.ts';
 import { elementsOf } from '../../analysis/cost.ts';
@@ -17,6 +17,7 @@ import {
   weightOf,
   zeros,
 } from '../../analysis/linear.ts';
+import { joinedAxis } from '../../analysis/pieces.ts';
 import { copyIsFree, producerIn, soleReader } from '../../analysis/uses.ts';
 import { op } from '../../engine/pattern.ts';
 import type { Rewriter } from '../../engine/rewriter.ts';
@@ -105,7 +106,7 @@ function convOver(g: Rewriter, { sum, body, shortcut }: Both, joined: Value): vo
 /** The concat of channels that a conv alone reads. */
 function channelConcat(view: LinearView): Node | undefined {
   const concat = producerIn(view.x, view.node);
-  const joins = concat?.op.name === 'concat' && [1, 1 - concat.y.type.dims.length].includes(numberAttr(concat.attrs, 'axis'));
+  const joins = concat?.op.name === 'concat' && joinedAxis(concat) === 1;
   return joins && soleReader(concat.y) === view.node ? concat : undefined;
 }
 

@@ -5,10 +5,10 @@
 
 import type { Node, Value } from '../../../ir/graph.ts';
 import { elementCount, staticDims } from '../../../ir/types.ts';
-import { numbersAttr } from '../../../ops/attrs.ts';
 import { literal } from '../../../tensor/leaves.ts';
 import { sessionOf } from '../../../tensor/session.ts';
-import { axisOf } from '../../analysis/pieces.ts';
+import { permOf } from '../../analysis/perm.ts';
+import { joinedAxis } from '../../analysis/pieces.ts';
 import { producerIn, soleReader } from '../../analysis/uses.ts';
 import { op } from '../../engine/pattern.ts';
 import { rule } from '../../engine/rule.ts';
@@ -73,7 +73,7 @@ asked for (-O2), and not for CPUs.`,
       parts.every(({ reshape, transpose }) => soleReader(reshape.y) === concat && soleReader(transpose.y) === reshape),
     outermost: ({ concat }) =>
       sizesOf(concat.y)
-        .slice(0, axisOf(concat))
+        .slice(0, joinedAxis(concat))
         .every((size) => size === 1),
     bounded: ({ concat }) => elementCount(sizesOf(concat.y)) <= mostIndices,
   },
@@ -82,7 +82,7 @@ asked for (-O2), and not for CPUs.`,
     const vectors = parts.map(({ reshape, transpose }) => {
       const dims = sizesOf(transpose.x);
       const start = places.length;
-      for (const place of placesOf(dims, numbersAttr(transpose.attrs, 'perm'))) places.push(start + place);
+      for (const place of placesOf(dims, permOf(transpose))) places.push(start + place);
       return g.node('reshape', [transpose.x], { shape: [elementCount(dims)] }, reshape);
     });
     const joined = g.node('concat', vectors, { axis: 0 }, concat);

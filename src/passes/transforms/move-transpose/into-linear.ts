@@ -4,7 +4,7 @@ import type { Node, Value } from '../../../ir/graph.ts';
 import * as w from '../../../tensor/algebra.ts';
 import { isConstant } from '../../analysis/constants.ts';
 import { product } from '../../analysis/numbers.ts';
-import { inverse, type Perm, permOf } from '../../analysis/perm.ts';
+import { inverse, movingPermOf, type Perm } from '../../analysis/perm.ts';
 import { copyIsFree } from '../../analysis/uses.ts';
 import { any, op } from '../../engine/pattern.ts';
 import { rule } from '../../engine/rule.ts';
@@ -43,7 +43,7 @@ Rounding: the order of sums alone.
 Source: the matrix product does not care in which order its inner axis comes.`,
   match: op(['linear', 'matmul'], 'linear', op('reshape', 'view', op('transpose', 'transpose')), any('weight')).view(
     ({ linear, view, transpose, weight }): Flattened | undefined => {
-      const perm = weight.type.dims.length === 2 ? permOf(transpose) : undefined;
+      const perm = weight.type.dims.length === 2 ? movingPermOf(transpose) : undefined;
       return perm && { linear, view, transpose, sizes: flattenedSizes(transpose, perm, view.y) };
     },
   ),
@@ -62,7 +62,7 @@ Source: the matrix product does not care in which order its inner axis comes.`,
   },
   rewrite({ linear, view, transpose, sizes }, g) {
     const weight = linear.operand(1);
-    const perm = permOf(transpose);
+    const perm = movingPermOf(transpose);
     if (!weight || !perm) return;
     const lead = perm.length - sizes.length;
     // Axis i of the features is axis perm[lead + i] of x: the inverse puts the columns where x has them.

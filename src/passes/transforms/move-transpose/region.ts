@@ -12,7 +12,7 @@ import type { AxesMoved } from '../../../ir/operator.ts';
 import { isConstant } from '../../analysis/constants.ts';
 import { bytesOf, elementsOf } from '../../analysis/cost.ts';
 import { product } from '../../analysis/numbers.ts';
-import { composed, inverse, isIdentity, type Perm, permOf, samePerm } from '../../analysis/perm.ts';
+import { composed, inverse, isIdentity, movingPermOf, type Perm, samePerm } from '../../analysis/perm.ts';
 import { copyIsFree, producerIn } from '../../analysis/uses.ts';
 import { changeCount } from '../../engine/fuel.ts';
 import { Network } from './min-cut.ts';
@@ -91,7 +91,7 @@ function price(value: Value): number {
  * nothing is counted twice.
  */
 export function borderPerm(transpose: Node | undefined, near: Node, region: ReadonlySet<Node>): Perm | undefined {
-  const perm = transpose?.graph === near.graph ? permOf(transpose) : undefined;
+  const perm = transpose?.graph === near.graph ? movingPermOf(transpose) : undefined;
   if (!transpose || !perm) return undefined;
   const above = transpose.x.producer;
   if (above && region.has(above)) for (const use of transpose.y.uses) if (region.has(use.user)) return undefined;

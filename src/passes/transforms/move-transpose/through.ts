@@ -5,7 +5,7 @@
 
 import type { Node, Value } from '../../../ir/graph.ts';
 import * as w from '../../../tensor/algebra.ts';
-import { composed, inverse, isIdentity, type Perm, permOf, samePerm } from '../../analysis/perm.ts';
+import { composed, inverse, isIdentity, movingPermOf, type Perm, samePerm } from '../../analysis/perm.ts';
 import { producerIn } from '../../analysis/uses.ts';
 import { op } from '../../engine/pattern.ts';
 import type { Rewriter } from '../../engine/rewriter.ts';
@@ -38,7 +38,7 @@ A constant is permuted when the file is written; one of a lower rank gets ones i
 Rounding: the order of sums in a reduction, nothing else.
 Source: the operators above act on axes by name; minimum cut: Dinic 1970.`,
   match: op('transpose', 'root').each(function* ({ root }): Generator<Plan> {
-    const perm = permOf(root);
+    const perm = movingPermOf(root);
     if (!perm || root.y.uses.size > readerLimit) return;
     const readers = [...root.y.uses].flatMap((use) => (use.user.graph === root.graph ? [use.user] : []));
     const below = plan(root, readers, perm);
@@ -74,7 +74,7 @@ Source: the operators above act on axes by name; minimum cut: Dinic 1970.`,
           out = g.node('transpose', [source], { perm: total }, maker ?? reader, origin ? origin.next : first);
           // Transposes that are there already share it.
           for (const use of source.uses) {
-            const same = use.user.graph === reader.graph ? permOf(use.user) : undefined;
+            const same = use.user.graph === reader.graph ? movingPermOf(use.user) : undefined;
             if (same && samePerm(same, total) && use.user.y !== out) g.replace(use.user.y, out);
           }
         }

@@ -6,6 +6,7 @@ import type { Node, Value } from '../../../ir/graph.ts';
 import { numberAttr, numbersAttr, stringAttr } from '../../../ops/attrs.ts';
 import { type SliceAxis, sliceAxes } from '../../../ops/slice-axes.ts';
 import { operatorsThat } from '../../analysis/operators.ts';
+import { permOf } from '../../analysis/perm.ts';
 import { sliceAttrs } from '../../analysis/pieces.ts';
 import { soleReader } from '../../analysis/uses.ts';
 import { any, oneOf, op } from '../../engine/pattern.ts';
@@ -45,11 +46,6 @@ Rounding: none; reshapes keep the row-major order.`,
     g.replace(outer.y, g.node('reshape', [inner.x], { shape: outer.y.type.dims }, outer));
   },
 });
-
-const permOf = (node: Node): readonly number[] => {
-  const perm = numbersAttr(node.attrs, 'perm');
-  return perm.map((axis) => (axis < 0 ? axis + perm.length : axis));
-};
 
 export const mergeTransposes = rule({
   name: 'simplify/transposes',

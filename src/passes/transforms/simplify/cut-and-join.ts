@@ -3,7 +3,7 @@
 import { Dim } from '../../../ir/dim.ts';
 import type { Node, Value } from '../../../ir/graph.ts';
 import { sliceAxes } from '../../../ops/slice-axes.ts';
-import { axisOf, bordersOf, isAll, type Piece, pieceOf, sliceAttrs } from '../../analysis/pieces.ts';
+import { bordersOf, isAll, joinedAxis, type Piece, pieceOf, sliceAttrs } from '../../analysis/pieces.ts';
 import { producerIn, soleReader } from '../../analysis/uses.ts';
 import { any, op, withOperand } from '../../engine/pattern.ts';
 import { rule } from '../../engine/rule.ts';
@@ -20,12 +20,12 @@ Exact when
 Rounding: none.`,
   match: withOperand('concat', 'outer', op('concat', 'inner')),
   exact: {
-    'same-axis': ({ outer, inner }) => axisOf(outer) === axisOf(inner),
+    'same-axis': ({ outer, inner }) => joinedAxis(outer) === joinedAxis(inner),
     'one-reader': ({ outer, inner }) => soleReader(inner.y) === outer,
   },
   rewrite({ outer, inner }, g) {
     const operands = outer.operands.flatMap((operand) => (operand === inner.y ? inner.operands : [operand]));
-    g.replace(outer.y, g.node('concat', operands, { axis: axisOf(outer) }, outer));
+    g.replace(outer.y, g.node('concat', operands, { axis: joinedAxis(outer) }, outer));
   },
 });
 
@@ -49,7 +49,7 @@ Exact when
 Rounding: none.`,
   match: op('split', 'node', op('concat', 'concat')).view(({ node, concat }): Cut | undefined => {
     if (node.results.length < 2) return undefined;
-    const axis = axisOf(concat);
+    const axis = joinedAxis(concat);
     const from = bordersOf(concat.operands, axis);
     const to = bordersOf(node.results, axis);
     const groups: { first: number; last: number }[] = [];
@@ -64,7 +64,7 @@ Rounding: none.`,
     return { node, concat, groups: node.results.map((_, i) => groups[i]) };
   }),
   exact: {
-    'same-axis': ({ node, concat }) => axisOf(node) === axisOf(concat),
+    'same-axis': ({ node, concat }) => joinedAxis(node) === joinedAxis(concat),
     borders: ({ groups }) => groups.every((group) => group !== undefined),
     'one-reader': ({ node, concat, groups }) =>
       groups.every((group) => group && group.last === group.first + 1) || soleReader(concat.y) === node,
@@ -75,7 +75,7 @@ Rounding: none.`,
       if (!group) return;
       const parts = concat.operands.slice(group.first, group.last);
       const [one] = parts;
-      if (one) g.replace(y, parts.length === 1 ? one : g.node('concat', parts, { axis: axisOf(concat) }, concat, node));
+      if (one) g.replace(y, parts.length === 1 ? one : g.node('concat', parts, { axis: joinedAxis(concat) }, concat, node));
     }
   },
 });
@@ -100,7 +100,7 @@ What else the slice cuts it cuts from the parts. Rounding: none.`,
   // Where others read the concat nothing goes but the way from the part is shorter, which ends as well.
   lowers: false,
   match: op('slice', 'slice', op('concat', 'concat')).view(({ slice, concat }): Whole | undefined => {
-    const axis = axisOf(concat);
+    const axis = joinedAxis(concat);
     const cut = sliceAxes(slice).find((one) => one.axis === axis);
     if (!cut) return undefined;
     const borders = bordersOf(concat.operands, axis);
@@ -118,7 +118,7 @@ What else the slice cuts it cuts from the parts. Rounding: none.`,
     const parts = concat.operands.slice(first, last);
     const [one] = parts;
     if (!one) return;
-    const axis = axisOf(concat);
+    const axis = joinedAxis(concat);
     const value = parts.length === 1 ? one : g.node('concat', parts, { axis }, concat, slice);
     const rest = sliceAxes(slice).filter((cut) => cut.axis !== axis);
     g.replace(slice.y, rest.length === 0 ? value : g.node('slice', [value], sliceAttrs(rest), slice));
@@ -156,7 +156,7 @@ Rounding: none.`,
   // Where others read the concat nothing goes but the way from y is shorter, which ends as well.
   lowers: false,
   match: op('slice', 'slice', op('concat', 'concat')).view(({ slice, concat }): Picked | undefined => {
-    const axis = axisOf(concat);
+    const axis = joinedAxis(concat);
     const cut = sliceAxes(slice).find((one) => one.axis === axis);
     if (!cut) return undefined;
     const total = concat.y.type.dims[axis]?.constant;
@@ -167,7 +167,7 @@ Rounding: none.`,
   exact: { inside: ({ part }) => part !== undefined },
   rewrite({ slice, concat, part }, g) {
     if (!part) return;
-    const axis = axisOf(concat);
+    const axis = joinedAxis(concat);
     const axes = sliceAxes(slice).map((one) =>
       one.axis === axis ? { ...one, start: Dim.of(part.start - part.from), end: Dim.of(part.end - part.from) } : one,
     );
@@ -196,7 +196,7 @@ Rounding: none.`,
   // Where others read the pieces nothing goes but the concat has fewer operands, which ends as well.
   lowers: false,
   match: op('concat', 'concat').each(function* ({ concat }): Generator<Rejoined> {
-    const axis = axisOf(concat);
+    const axis = joinedAxis(concat);
     const pieces = concat.operands.map((value) => pieceOf(value, concat, axis));
     for (let first = 0; first < pieces.length; first++) {
       const begin = pieces[first];
@@ -214,13 +214,13 @@ Rounding: none.`,
   }),
   exact: {
     'one-reader': ({ concat, first, last, piece }) =>
-      isAll(piece, axisOf(concat)) ||
+      isAll(piece, joinedAxis(concat)) ||
       concat.operands
         .slice(first, last)
         .every((value) => value && producerIn(value, concat)?.op.name === 'slice' && soleReader(value) === concat),
   },
   rewrite({ concat, first, last, piece }, g) {
-    const axis = axisOf(concat);
+    const axis = joinedAxis(concat);
     const cut = { axis, start: piece.start, end: piece.end, step: 1, toEnd: false };
     const value = isAll(piece, axis) ? piece.x : g.node('slice', [piece.x], sliceAttrs([cut]), concat);
     const operands = [...concat.operands.slice(0, first), value, ...concat.operands.slice(last)];
