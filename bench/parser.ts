@@ -1,223 +1,27 @@
 /**
- * What a token costs: lexer, parser and formatter of `.res`, beside Chevrotain's own JSON example, whose parser builds a syntax tree of tokens.
- * `npx tsx bench/parser.ts [--rounds 40]` prints the table of bench/parser.md. Processor time of this process, all warm, the best of the rounds,
- * which are interleaved, so that a neighbour on the machine spoils neither side alone.
+ * What a token of `.res` costs: `npx tsx bench/parser.ts [--rounds 40]` prints the table of bench/parser.md. The work is bundled as the command line
+ * is, because tsx names every function again at each call, which costs more than the calls.
  */
-import { readdirSync, readFileSync } from 'node:fs';
-import { cpus } from 'node:os';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { type CstNode, CstParser, createToken, EmbeddedActionsParser, Lexer, type ParserMethod } from 'chevrotain';
-import { Sink } from '../src/diagnostics/diagnostic.ts';
-import { format } from '../src/parser/format.ts';
-import { lex } from '../src/parser/lexer.ts';
-import { parse } from '../src/parser/parse.ts';
+import { build } from 'esbuild';
 
 const { values } = parseArgs({ options: { rounds: { type: 'string', default: '40' } } });
-const rounds = Number(values.rounds);
-
-// Chevrotain's examples/grammars/json/json.js, in its order.
-const True = createToken({ name: 'True', pattern: /true/ });
-const False = createToken({ name: 'False', pattern: /false/ });
-const Null = createToken({ name: 'Null', pattern: /null/ });
-const LCurly = createToken({ name: 'LCurly', pattern: /{/ });
-const RCurly = createToken({ name: 'RCurly', pattern: /}/ });
-const LSquare = createToken({ name: 'LSquare', pattern: /\[/ });
-const RSquare = createToken({ name: 'RSquare', pattern: /]/ });
-const Comma = createToken({ name: 'Comma', pattern: /,/ });
-const Colon = createToken({ name: 'Colon', pattern: /:/ });
-const StringLiteral = createToken({
-  name: 'StringLiteral',
-  pattern: /"(?:[^\\"]|\\(?:[bfnrtv"\\/]|u[0-9a-fA-F]{4}))*"/,
+const root = fileURLToPath(new URL('..', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'rescc-bench-parser-'));
+const outfile = join(folder, 'work.mjs');
+await build({
+  entryPoints: [join(root, 'bench/parser-work.ts')],
+  bundle: true,
+  platform: 'node',
+  format: 'esm',
+  minifySyntax: true,
+  outfile,
 });
-const NumberLiteral = createToken({ name: 'NumberLiteral', pattern: /-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?/ });
-const WhiteSpace = createToken({ name: 'WhiteSpace', pattern: /[ \t\n\r]+/, group: Lexer.SKIPPED });
-const jsonTokens = [WhiteSpace, NumberLiteral, StringLiteral, LCurly, RCurly, LSquare, RSquare, Comma, Colon, True, False, Null];
-
-class JsonParser extends CstParser {
-  constructor() {
-    super(jsonTokens);
-    this.performSelfAnalysis();
-  }
-  readonly json: ParserMethod<[], CstNode> = this.RULE('json', () => {
-    this.OR([{ ALT: () => this.SUBRULE(this.object) }, { ALT: () => this.SUBRULE(this.array) }]);
-  });
-  readonly object: ParserMethod<[], CstNode> = this.RULE('object', () => {
-    this.CONSUME(LCurly);
-    this.MANY_SEP({
-      SEP: Comma,
-      DEF: () => {
-        this.SUBRULE(this.objectItem);
-      },
-    });
-    this.CONSUME(RCurly);
-  });
-  readonly objectItem: ParserMethod<[], CstNode> = this.RULE('objectItem', () => {
-    this.CONSUME(StringLiteral);
-    this.CONSUME(Colon);
-    this.SUBRULE(this.value);
-  });
-  readonly array: ParserMethod<[], CstNode> = this.RULE('array', () => {
-    this.CONSUME(LSquare);
-    this.MANY_SEP({
-      SEP: Comma,
-      DEF: () => {
-        this.SUBRULE(this.value);
-      },
-    });
-    this.CONSUME(RSquare);
-  });
-  readonly value: ParserMethod<[], CstNode> = this.RULE('value', () => {
-    this.OR([
-      { ALT: () => this.CONSUME(StringLiteral) },
-      { ALT: () => this.CONSUME(NumberLiteral) },
-      { ALT: () => this.SUBRULE(this.object) },
-      { ALT: () => this.SUBRULE(this.array) },
-      { ALT: () => this.CONSUME(True) },
-      { ALT: () => this.CONSUME(False) },
-      { ALT: () => this.CONSUME(Null) },
-    ]);
-  });
-}
-
-class JsonReader extends EmbeddedActionsParser {
-  constructor() {
-    super(jsonTokens);
-    this.performSelfAnalysis();
-  }
-  readonly json: ParserMethod<[], unknown> = this.RULE('json', () =>
-    this.OR([{ ALT: () => this.SUBRULE(this.object) }, { ALT: () => this.SUBRULE(this.array) }]),
-  );
-  readonly object: ParserMethod<[], object> = this.RULE('object', () => {
-    const result: Record<string, unknown> = {};
-    this.CONSUME(LCurly);
-    this.MANY_SEP({
-      SEP: Comma,
-      DEF: () => {
-        const item = this.SUBRULE(this.objectItem);
-        this.ACTION(() => {
-          result[item[0]] = item[1];
-        });
-      },
-    });
-    this.CONSUME(RCurly);
-    return result;
-  });
-  readonly objectItem: ParserMethod<[], readonly [string, unknown]> = this.RULE('objectItem', (): readonly [string, unknown] => {
-    const key = this.CONSUME(StringLiteral);
-    this.CONSUME(Colon);
-    const value = this.SUBRULE(this.value);
-    return [key.image, value];
-  });
-  readonly array: ParserMethod<[], unknown[]> = this.RULE('array', () => {
-    const items: unknown[] = [];
-    this.CONSUME(LSquare);
-    this.MANY_SEP({
-      SEP: Comma,
-      DEF: () => {
-        items.push(this.SUBRULE(this.value));
-      },
-    });
-    this.CONSUME(RSquare);
-    return items;
-  });
-  readonly value: ParserMethod<[], unknown> = this.RULE('value', () =>
-    this.OR<unknown>([
-      { ALT: () => this.CONSUME(StringLiteral).image },
-      { ALT: () => Number(this.CONSUME(NumberLiteral).image) },
-      { ALT: () => this.SUBRULE(this.object) },
-      { ALT: () => this.SUBRULE(this.array) },
-      {
-        ALT: () => {
-          this.CONSUME(True);
-          return true;
-        },
-      },
-      {
-        ALT: () => {
-          this.CONSUME(False);
-          return false;
-        },
-      },
-      {
-        ALT: () => {
-          this.CONSUME(Null);
-          return null;
-        },
-      },
-    ]),
-  );
-}
-
-const root = new URL('..', import.meta.url);
-const sources = ['examples', 'src/stdlib']
-  .flatMap((folder) => readdirSync(new URL(folder, root)).map((name) => `${folder}/${name}`))
-  .filter((name) => name.endsWith('.res'))
-  .map((name) => ({ name, text: readFileSync(new URL(name, root), 'utf8') }));
-const json =
-  readdirSync(new URL('../examples', import.meta.url)).length > 0 ? readFileSync(new URL('package-lock.json', root), 'utf8') : '';
-
-const jsonLexer = new Lexer(jsonTokens);
-const jsonParser = new JsonParser();
-const jsonReader = new JsonReader();
-const jsonTokensOf = (): ReturnType<Lexer['tokenize']> => jsonLexer.tokenize(json);
-const jsonLexed = jsonTokensOf().tokens;
-
-interface Row {
-  readonly what: string;
-  readonly tokens: number;
-  run(): void;
-  best: number;
-}
-const resTokens = sources.reduce((sum, source) => sum + lex(source, new Sink()).tokens.length, 0);
-const files = sources.map((source) => parse(source).file);
-const rows: Row[] = [
-  { what: 'JSON: lexer', tokens: jsonLexed.length, run: () => void jsonTokensOf(), best: Infinity },
-  {
-    what: 'JSON: lexer and parser',
-    tokens: jsonLexed.length,
-    run: () => {
-      jsonParser.input = jsonTokensOf().tokens;
-      jsonParser.json();
-      if (jsonParser.errors.length > 0) throw new Error('the JSON has mistakes');
-    },
-    best: Infinity,
-  },
-  {
-    what: 'JSON: lexer and parser with actions',
-    tokens: jsonLexed.length,
-    run: () => {
-      jsonReader.input = jsonTokensOf().tokens;
-      jsonReader.json();
-      if (jsonReader.errors.length > 0) throw new Error('the JSON has mistakes');
-    },
-    best: Infinity,
-  },
-  {
-    what: '.res: lexer',
-    tokens: resTokens,
-    run: () => sources.forEach((source) => void lex(source, new Sink())),
-    best: Infinity,
-  },
-  {
-    what: '.res: lexer and parser',
-    tokens: resTokens,
-    run: () => {
-      for (const source of sources) if (parse(source).diagnostics.length > 0) throw new Error(`${source.name} has mistakes`);
-    },
-    best: Infinity,
-  },
-  { what: '.res: formatter', tokens: resTokens, run: () => files.forEach((file) => void format(file)), best: Infinity },
-];
-
-/** Microseconds of processor time per token; a row is repeated until it has seen 200,000 tokens. */
-function measure(row: Row): number {
-  const times = Math.ceil(200_000 / row.tokens);
-  const before = process.cpuUsage();
-  for (let i = 0; i < times; i++) row.run();
-  const { user, system } = process.cpuUsage(before);
-  return (user + system) / (times * row.tokens);
-}
-for (let round = 0; round < rounds; round++) for (const row of rows) row.best = Math.min(row.best, measure(row));
-
-console.log(`Node ${process.version}, ${cpus().length} x ${cpus()[0]?.model.trim()}\n`);
-for (const row of rows) console.log(`${row.what.padEnd(30)} ${row.tokens.toString().padStart(8)} ${row.best.toFixed(3)}`);
+const done = spawnSync(process.execPath, [outfile, root, values.rounds], { stdio: 'inherit' });
+rmSync(folder, { recursive: true, force: true });
+process.exitCode = done.status ?? 1;
