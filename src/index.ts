@@ -1,6 +1,6 @@
 /**
- * rescc's API for programs. Nothing here touches a file system or a process, so that it runs in browsers too; `rescc/node` adds files,
- * verification and running. Every function reports mistakes of the source as `diagnostics`, as data.
+ * rescc's API for programs. Nothing here touches a file system or a process, so that it runs in browsers too; `rescc/node` adds
+ * files, verification and running. Every function reports mistakes of the source as `diagnostics`, as data.
  */
 
 export { type Checkpoint, openCheckpoint } from './checkpoint/checkpoint.ts';

@@ -14,7 +14,10 @@ export { type VerifyOptions, verifyModel } from './runtime/verify.ts';
 export type { VerifyReport } from './runtime/verify-report.ts';
 export { verifyTable } from './runtime/verify-table.ts';
 
-/** The content of a constant of a graph, in float64, row-major: what `verifyModel` asks for. Reports a checkpoint that cannot be read by `DiagnosticError`. */
+/**
+ * The content of a constant of a graph, in float64, row-major: what `verifyModel` asks for. Reports a checkpoint that cannot be
+ * read by `DiagnosticError`.
+ */
 export function constantOf(value: Value): Promise<HostTensor> {
   return materialize(exprOf(value));
 }

@@ -49,7 +49,9 @@ describe('what is written', () => {
     expect(pipeline).toContain("{ pass: 'new-pass', rules: [newPassFirstRule, newPassSecondRule], sweeps: [] }");
     expect(pipeline.split("'new-pass': ")).toHaveLength(2);
     expect(words('src/cli/program.ts')).toContain("ponder: async () => (await import('./ponder.ts')).addPonder");
-    expect(words('src/checkpoint/checkpoint.ts')).toContain("if (isGguf(head)) return made('gguf', await readGguf(source));");
+    expect(words('src/checkpoint/formats.ts')).toMatch(
+      /formats: readonly Format\[\] = \[.*name: 'gguf'.*isGguf\(head\).*readGguf\(source\)/,
+    );
   });
 
   it('has the next code, a test, and a golden stub', () => {

@@ -70,12 +70,3 @@ function initializer(record: ts.ObjectLiteralExpression, key: string): ts.Expres
   const property = record.properties.find((one) => one.name?.getText() === key);
   return property && ts.isPropertyAssignment(property) ? property.initializer : undefined;
 }
-
-/** Before the first `if` of a function whose condition calls `callee`. */
-export function addBeforeIf(text: string, callee: string, statement: string): string {
-  const found = find(
-    parse(text),
-    (node): node is ts.IfStatement => ts.isIfStatement(node) && new RegExp(`\\b${callee}\\(`).test(node.expression.getText()),
-  );
-  return insert(text, (found ?? missing(`if (${callee}(…))`)).getStart(), `${statement}\n  `);
-}

@@ -2,7 +2,7 @@
  * What `npm run new` writes of each kind: the file, its registration, its test and its golden stub, as data from path to text. What a person has
  * to say is marked; the marks compile, change nothing that the compiler does, and `test/new.test.ts` fails while one is left.
  */
-import { addBeforeIf, addImport, addTo, addToFieldOf } from './edit.ts';
+import { addImport, addTo, addToFieldOf } from './edit.ts';
 
 /** Split, so that this file holds none. */
 export const mark = ['FILL', 'IN'].join(' ');
@@ -243,10 +243,13 @@ it('${mark}: what it promises', () => {
 
 const format: Kind = {
   usage: 'NAME, such as gguf',
-  next: ['docs/weights.md: its row among the formats', 'a small file of it among test/fixtures, and hostile ones'],
+  next: [
+    'docs/weights.md, docs/language.md and README.md: what the list of formats says, which a test compares',
+    'a small file of it among test/fixtures, and hostile ones',
+  ],
   plan(name, files) {
     named(name, /^[a-z][a-z0-9]*$/, 'gguf');
-    const opener = 'src/checkpoint/checkpoint.ts';
+    const list = 'src/checkpoint/formats.ts';
     const type = capital(name);
     const code = `/** ${mark}: the format, by which specification and version. Everything that a file claims is checked against its size. */
 import { damagedFile } from '../../diagnostics/catalogue/weights.ts';
@@ -285,10 +288,18 @@ it('lists its tensors', async () => {
   expect([...(dicts[0]?.tensors.keys() ?? [])]).toEqual(['${mark}']);
 });
 `;
-    const text = addImport(there(files, opener), `is${type}, read${type}`, `./formats/${name}.ts`);
+    const text = addImport(there(files, list), `is${type}, read${type}`, `./formats/${name}.ts`);
+    const item = `{
+    name: '${name}',
+    family: '${name}',
+    endings: ['.${name}'],
+    doc: '${mark}',
+    recognises: ({ head }) => is${type}(head),
+    read: ({ source }) => read${type}(source),
+  }`;
     return new Map([
       [fresh(files, `src/checkpoint/formats/${name}.ts`), code],
-      [opener, addBeforeIf(text, 'isIndex', `if (is${type}(head)) return made('${name}', await read${type}(source));`)],
+      [list, addTo(text, 'formats', item)],
       [fresh(files, `test/checkpoint/${name}.test.ts`), test],
     ]);
   },

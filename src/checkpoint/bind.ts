@@ -106,7 +106,8 @@ function choose(graph: Graph, checkpoint: Checkpoint, options: BindOptions): Cho
     fit.blocked.length +
     (options.allowMissing ? 0 : fit.missing.length);
   const named = (fit: Fit): number => fit.refused.length + fit.blocked.length + fit.misshapen.length + fit.mistyped.length;
-  // Best first: most tensors in place, most names in common, fewest faults, fewest left over; the inner of two dicts that say the same.
+  // Best first: most tensors in place, most names in common, fewest faults, fewest left over; the inner of two dicts that say the
+  // same.
   const better = (a: Fit, b: Fit): number =>
     b.matched.length - a.matched.length ||
     named(b) - named(a) ||
@@ -171,7 +172,10 @@ export interface Comparison {
   readonly idle: readonly string[];
 }
 
-/** Compares a graph's parameters with a checkpoint, and changes nothing. Diagnostics are RES0521 to RES0524: a misfit is in the rows. */
+/**
+ * Compares a graph's parameters with a checkpoint, and changes nothing. Diagnostics are RES0521 to RES0524: a misfit is in the
+ * rows.
+ */
 export function compareWeights(graph: Graph, checkpoint: Checkpoint, options: BindOptions = {}): Comparison {
   const chosen = choose(graph, checkpoint, options);
   if ('code' in chosen) return { diagnostics: [chosen], dict: undefined, prefix: '', rows: [], idle: [] };

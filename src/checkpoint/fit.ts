@@ -1,4 +1,7 @@
-/** How the tensors of one dict of a checkpoint fit the parameters of a graph: prefix, renaming rules, parts, and what is left over. */
+/**
+ * How the tensors of one dict of a checkpoint fit the parameters of a graph: prefix, renaming rules, parts, and what is left
+ * over.
+ */
 
 import { isLossless } from '../ir/elem.ts';
 import type { Graph, Value } from '../ir/graph.ts';
@@ -79,10 +82,15 @@ function sharedPrefixes(dict: TensorDict): readonly string[] {
   return found;
 }
 
-/** What wrappers of PyTorch put before every name: DataParallel, torch.compile, Lightning. Dropped also where nothing matches after it. */
+/**
+ * What wrappers of PyTorch put before every name: DataParallel, torch.compile, Lightning. Dropped also where nothing matches
+ * after it.
+ */
 const wrappers = /^(?:(?:module|_orig_mod|model)\.)+$/;
 
-/** The fit without the prefix that lets most names match; `rulesFor` makes the rules afresh, because a fit notes which are used. */
+/**
+ * The fit without the prefix that lets most names match; `rulesFor` makes the rules afresh, because a fit notes which are used.
+ */
 export function fitOf(dict: TensorDict, wanted: Wanted, rulesFor: () => readonly Rule[]): { fit: Fit; rules: readonly Rule[] } {
   const attempts = sharedPrefixes(dict).map((prefix) => {
     const rules = rulesFor();

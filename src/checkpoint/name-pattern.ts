@@ -1,9 +1,9 @@
 /** Patterns of names in which `*` stands for any run of characters. */
 
 /**
- * What each `*` of the pattern stands for in a name; undefined where it does not match. Every part between two stars is taken where it first
- * occurs, which finds a match wherever there is one, in time linear in the name for each part: a regular expression would try
- * every combination of places.
+ * What each `*` of the pattern stands for in a name; undefined where it does not match. Every part between two stars is taken
+ * where it first occurs, which finds a match wherever there is one, in time linear in the name for each part: a regular
+ * expression would try every combination of places.
  */
 export function matchPattern(pattern: string, name: string): readonly string[] | undefined {
   const parts = pattern.split('*');

@@ -38,7 +38,7 @@ export interface ForeignTensor {
 
 /** An opened checkpoint: the dicts of tensors in it, whose elements are read when they are needed. */
 export interface Checkpoint {
-  /** `safetensors`, `safetensors index`, `PyTorch`, `PyTorch legacy`, `PyTorch tar`, `npz`, `npy`, `ONNX`. */
+  /** The name of a format in `formats.ts`: `safetensors`, `PyTorch`, … */
   readonly format: string;
   /** As messages name it. */
   readonly name: string;

@@ -1,7 +1,8 @@
 /**
- * Parameters that a checkpoint holds in parts. Weight normalisation (Salimans and Kingma 2016, arXiv:1602.07868) is computed: w = g·v/‖v‖, the
- * norm over every axis but the one that g has. Source: torch/nn/utils/weight_norm.py (`weight_g`, `weight_v`) and torch/nn/utils/parametrizations.py
- * (`parametrizations.weight.original0` and `original1`). Every other way is named, so that it can be refused by its cause.
+ * Parameters that a checkpoint holds in parts. Weight normalisation (Salimans and Kingma 2016, arXiv:1602.07868) is computed: w =
+ * g·v/‖v‖, the norm over every axis but the one that g has. Source: torch/nn/utils/weight_norm.py (`weight_g`, `weight_v`) and
+ * torch/nn/utils/parametrizations.py (`parametrizations.weight.original0` and `original1`). Every other way is named, so that it
+ * can be refused by its cause.
  */
 import { type ElemType, isFloat } from '../ir/types.ts';
 import { cast, div, mul, sqrt } from '../tensor/arithmetic.ts';
@@ -15,7 +16,9 @@ export type Parts =
   /** `remedy` is Python that leaves a plain tensor behind. */
   | { readonly kind: 'refused'; readonly what: string; readonly parts: readonly string[]; readonly remedy: string | undefined };
 
-/** How the checkpoint holds the parameter `name`, which it has not under that name itself; undefined where it has nothing of it. */
+/**
+ * How the checkpoint holds the parameter `name`, which it has not under that name itself; undefined where it has nothing of it.
+ */
 export function partsOf(name: string, has: (name: string) => boolean): Parts | undefined {
   const dot = name.lastIndexOf('.') + 1;
   const scope = name.slice(0, dot);
@@ -62,8 +65,8 @@ export function partsOf(name: string, has: (name: string) => boolean): Parts | u
 }
 
 /**
- * w = g·v/‖v‖. `g` has v's size on one axis at most and 1 on the others, or is a scalar; undefined where the shapes say that it is something
- * else. Where v is zero the result is not a number, as in PyTorch.
+ * w = g·v/‖v‖. `g` has v's size on one axis at most and 1 on the others, or is a scalar; undefined where the shapes say that it
+ * is something else. Where v is zero the result is not a number, as in PyTorch.
  */
 export function weightNorm(name: string, g: TensorEntry, v: TensorEntry): TensorEntry | undefined {
   if (!isFloat(g.elem) || !isFloat(v.elem)) return undefined;

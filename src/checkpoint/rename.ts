@@ -1,7 +1,8 @@
 /**
- * Finds a renaming rule that makes a checkpoint fit better, to offer it where it does not fit. A rule is offered only when every tensor that it
- * renames ends in a parameter that lacks one, of the same shape and the same part (weight, bias, mean, variance), and when no other tensor of the
- * same layer is left over: what is left over there could be what makes the numbers right (`weight_g` beside `weight_v`).
+ * Finds a renaming rule that makes a checkpoint fit better, to offer it where it does not fit. A rule is offered only when every
+ * tensor that it renames ends in a parameter that lacks one, of the same shape and the same part (weight, bias, mean, variance),
+ * and when no other tensor of the same layer is left over: what is left over there could be what makes the numbers right
+ * (`weight_g` beside `weight_v`).
  */
 import type { Value } from '../ir/graph.ts';
 import { dimsOf, type Fit, fitWithout, shapeText, type Wanted } from './fit.ts';
@@ -70,7 +71,10 @@ export interface Offer {
 /** Comparisons of names that one search may make. */
 const searchBudget = 4_000_000;
 
-/** The rule that gives most parameters their tensors; `pairs` are guesses of which unused tensor (by the model's names) a missing one is. */
+/**
+ * The rule that gives most parameters their tensors; `pairs` are guesses of which unused tensor (by the model's names) a missing
+ * one is.
+ */
 export function findRule(
   fit: Fit,
   wanted: Wanted,
@@ -135,7 +139,9 @@ function quickGain(
   return gain;
 }
 
-/** How many more parameters have their tensor with these rules; 0 where anything else changes, or where the choice is not certain. */
+/**
+ * How many more parameters have their tensor with these rules; 0 where anything else changes, or where the choice is not certain.
+ */
 function gainOf(fit: Fit, wanted: Wanted, rules: readonly MapRule[]): number {
   const after = fitWithout(fit.prefix, fit.dict, wanted, rules.map(ruleOf));
   if (after.collision || after.misshapen.length !== fit.misshapen.length || after.mistyped.length !== fit.mistyped.length)

@@ -68,7 +68,7 @@ export function withModel(command: Command): Command {
 export function withWeights(command: Command): Command {
   return withMap(
     command
-      .option('-w, --weights <file>', 'a checkpoint: safetensors, PyTorch, .npz or ONNX; file#key chooses a dict in it')
+      .option('-w, --weights <file>', 'a checkpoint: safetensors, PyTorch, NumPy or ONNX; file#key chooses a dict in it')
       .option('--allow-missing', 'initialises parameters that the checkpoint lacks')
       .option('--allow-unused', 'ignores tensors of the checkpoint that the model lacks'),
   );

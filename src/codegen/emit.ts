@@ -1,11 +1,12 @@
 /**
- * Graph to ONNX: calls every node's lowering, names nodes by scope and initializers by parameter path, writes a type for every value,
- * and computes symbolic sizes from the shapes of the inputs. Imported nodes and values keep their names.
+ * Graph to ONNX: calls every node's lowering, names nodes by scope and initializers by parameter path, writes a type for every
+ * value, and computes symbolic sizes from the shapes of the inputs. Imported nodes and values keep their names.
  *
- * Constants of sub-graphs are initializers of the outermost graph, which they see, so that equal ones are stored once and all of them stream.
+ * Constants of sub-graphs are initializers of the outermost graph, which they see, so that equal ones are stored once and all of
+ * them stream.
  *
- * Names are settled last. While nodes are lowered a value is a key, so that a graph output can take its own name wherever it is made,
- * and a lowering of several nodes can give the layer's name to the node that makes the layer's result.
+ * Names are settled last. While nodes are lowered a value is a key, so that a graph output can take its own name wherever it is
+ * made, and a lowering of several nodes can give the layer's name to the node that makes the layer's result.
  */
 
 import { notAtThisOpset, sizeOnlyTheRunKnows, unknownOpset } from '../diagnostics/catalogue/codegen.ts';
@@ -43,7 +44,10 @@ export interface EmitSource {
 export interface EmitOptions {
   /** 13 to 26, or that of a `source` which is older; 17 when left out. */
   readonly opset?: number;
-  /** What the file is written for; portable when left out. Some lowerings avoid what is wrong on one provider (`ops/runtime-defects.ts`). */
+  /**
+   * What the file is written for; portable when left out. Some lowerings avoid what is wrong on one provider
+   * (`ops/runtime-defects.ts`).
+   */
   readonly target?: Target | undefined;
   /** Written as the file's producer_version. */
   readonly producerVersion?: string;
@@ -261,9 +265,9 @@ class Emitter implements OnnxBuilder {
   }
 
   /**
-   * For every input with promised sizes a Reshape to the same sizes, the promised ones rounded up to their multiple. Where they are multiples it
-   * is a view, which costs nothing; elsewhere the numbers of elements differ, and every runtime refuses the node, whose name is the promise.
-   * Mod of ONNX has the sign of its divisor, so that s - s mod -k is the next multiple of k.
+   * For every input with promised sizes a Reshape to the same sizes, the promised ones rounded up to their multiple. Where they
+   * are multiples it is a view, which costs nothing; elsewhere the numbers of elements differ, and every runtime refuses the
+   * node, whose name is the promise. Mod of ONNX has the sign of its divisor, so that s - s mod -k is the next multiple of k.
    */
   checkPromises(): void {
     const told = new Set<string>();
@@ -545,8 +549,8 @@ class Emitter implements OnnxBuilder {
   }
 
   /**
-   * What is made of an operand once: at compile time of a constant, by a node otherwise. A tied table is stored once: where another operator reads
-   * it as it is, this reader computes at run time (runtimes fold that when they load the file).
+   * What is made of an operand once: at compile time of a constant, by a node otherwise. A tied table is stored once: where
+   * another operator reads it as it is, this reader computes at run time (runtimes fold that when they load the file).
    */
   #derived(
     operand: Value,
@@ -716,7 +720,8 @@ class Emitter implements OnnxBuilder {
       }
       let slot = this.#slotOf(key);
       const free = slot.scope === this.#scope && slot.isOutput !== true;
-      // An input or constant may be an output under its own name. Under another one, or as what already is an output, it is copied.
+      // An input or constant may be an output under its own name. Under another one, or as what already is an output, it is
+      // copied.
       const same = slot.kind === 'input' ? slot.kept === name : slot.kind === 'initializer' ? slot.wish === name : true;
       if (!free || !same) {
         const copy = this.#write('Identity', [key], {}, [value.type], 'identity')[0] ?? bug('a node without a result');
@@ -743,7 +748,10 @@ class Emitter implements OnnxBuilder {
     return { ...graph, initializers };
   }
 
-  /** Names of inputs and outputs first, then those that imported values had, then of initializers. Results without take their node's. */
+  /**
+   * Names of inputs and outputs first, then those that imported values had, then of initializers. Results without take their
+   * node's.
+   */
   #nameValues(names: Names): readonly Slot[] {
     const used = new Set<Key>();
     const claims = new Claims();
@@ -826,8 +834,9 @@ class Emitter implements OnnxBuilder {
 const shownElements = 8;
 
 /**
- * `inside` are values that are neither inputs nor outputs: there even a size that only the run knows has a name, because runtimes fuse a
- * shortcut only where both sides are named alike. Inputs and outputs say nothing of such a size, as the file that it came from did not.
+ * `inside` are values that are neither inputs nor outputs: there even a size that only the run knows has a name, because runtimes
+ * fuse a shortcut only where both sides are named alike. Inputs and outputs say nothing of such a size, as the file that it came
+ * from did not.
  */
 function onnxValue(name: string, type: TensorType, dimNames: ReadonlyMap<string, string>, inside: boolean): OnnxValue {
   if (type.foreign) return { name, elem: type.elem, dims: [], foreign: type.foreign };
@@ -853,7 +862,8 @@ function trimmed(inputs: readonly string[]): readonly string[] {
 }
 
 /**
- * A layer that owns a weight has the path of the weight; anything else stands in a scope together with others, and adds its operator.
+ * A layer that owns a weight has the path of the weight; anything else stands in a scope together with others, and adds its
+ * operator.
  */
 function baseName(node: Node): string {
   const { scope, name: own } = node.origin;

@@ -1,6 +1,7 @@
 /**
- * A graph's parameters as a safetensors file, under their paths, in constant memory. Source: github huggingface/safetensors, whose own
- * writer's order (widest elements first, then by name) and padding are kept, so that it writes the same bytes for the same tensors.
+ * A graph's parameters as a safetensors file, under their paths, in constant memory. Source: github huggingface/safetensors,
+ * whose own writer's order (widest elements first, then by name) and padding are kept, so that it writes the same bytes for the
+ * same tensors.
  */
 
 import { parametersOf } from '../checkpoint/bind.ts';
@@ -26,8 +27,8 @@ export interface SafetensorsFile {
 }
 
 /**
- * Plans the file of a graph's parameters and buffers: as initialised or loaded before the passes, as folded after them. Where folding
- * left several tensors of one name, the second and later ones get a number.
+ * Plans the file of a graph's parameters and buffers: as initialised or loaded before the passes, as folded after them. Where
+ * folding left several tensors of one name, the second and later ones get a number.
  */
 export function safetensorsOf(graph: Graph): SafetensorsFile {
   const tensors: NamedWeight[] = [];
@@ -64,7 +65,10 @@ export function safetensorsOf(graph: Graph): SafetensorsFile {
   return { header: writer.view().slice(), tensors, bytes: 8 + length + end };
 }
 
-/** The file's bytes in order. Each piece is valid until the next one is asked for. Throws `DiagnosticError` when a folded weight is not finite. */
+/**
+ * The file's bytes in order. Each piece is valid until the next one is asked for. Throws `DiagnosticError` when a folded weight
+ * is not finite.
+ */
 export async function* encodeSafetensors(
   file: SafetensorsFile,
   signal?: StopSignal,

@@ -1,6 +1,7 @@
 /**
- * What an input may cost. Whatever grows faster than the bytes that ask for it (repetition, calls, references, containers of one byte)
- * is paid for out of a budget before it is made, so that time and memory follow from the size of the input and not from what it claims.
+ * What an input may cost. Whatever grows faster than the bytes that ask for it (repetition, calls, references, containers of one
+ * byte) is paid for out of a budget before it is made, so that time and memory follow from the size of the input and not from
+ * what it claims.
  */
 
 /** Is spent down to nothing; what then happens is `over`, which does not return. */
@@ -41,8 +42,8 @@ const least = 32 * 2 ** 20;
 const most = 320 * 2 ** 20;
 
 /**
- * Bytes of memory that the structure of an input of `size` bytes may take: names, containers, nodes, everything but the numbers of tensors.
- * A real file takes some 20 for each of its own; at the most, a process that reads it stays below 1 GB.
+ * Bytes of memory that the structure of an input of `size` bytes may take: names, containers, nodes, everything but the numbers
+ * of tensors. A real file takes some 20 for each of its own; at the most, a process that reads it stays below 1 GB.
  */
 export function structureBudget(size: number): number {
   return Math.min(most, least + 32 * size);

@@ -39,7 +39,10 @@ function paletteOf(color: boolean): Palette {
 
 const tabStop = 4;
 
-/** Cells that a code point takes in a terminal: 0 for marks, 2 for East Asian wide forms and emoji (Unicode TR 11, rounded to blocks). */
+/**
+ * Cells that a code point takes in a terminal: 0 for marks, 2 for East Asian wide forms and emoji (Unicode TR 11, rounded to
+ * blocks).
+ */
 function cellsOf(code: number): number {
   if (code < 0x300) return 1;
   if (
@@ -96,7 +99,9 @@ interface DrawnLine {
   readonly cellAt: (offset: number) => number;
 }
 
-/** Beyond this many characters around the place only the neighbourhood is looked at, so that a line of a megabyte costs nothing. */
+/**
+ * Beyond this many characters around the place only the neighbourhood is looked at, so that a line of a megabyte costs nothing.
+ */
 const lineReach = 2000;
 
 function drawLine(file: SourceFile, line: number, focus: number): DrawnLine {
@@ -323,7 +328,10 @@ function pattern(message: Message<string>): string {
   return message.parts.map((part, i) => part + (message.holes[i] === undefined ? '' : `<${message.holes[i]}>`)).join('');
 }
 
-/** The page of a code: its title, what the rule is and why, and the pattern of its message. Undefined for a code that is not defined. */
+/**
+ * The page of a code: its title, what the rule is and why, and the pattern of its message. Undefined for a code that is not
+ * defined.
+ */
 export function explain(code: string): string | undefined {
   const kind = definedKinds().find((candidate) => candidate.code === code.toUpperCase());
   if (!kind) return undefined;

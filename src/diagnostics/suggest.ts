@@ -3,7 +3,9 @@
 /** Cells of tables that one search may fill: more names, or longer ones, are no longer read by people. */
 const cellLimit = 4_000_000;
 
-/** The name of `known` that is most like `name`, for a hint: at most one third of it may differ. Upper and lower case are alike. */
+/**
+ * The name of `known` that is most like `name`, for a hint: at most one third of it may differ. Upper and lower case are alike.
+ */
 export function nearest(name: string, known: Iterable<string>): string | undefined {
   let best: string | undefined;
   let cells = cellLimit;
@@ -21,8 +23,8 @@ export function nearest(name: string, known: Iterable<string>): string | undefin
 }
 
 /**
- * Levenshtein's distance with exchanges of neighbours counted once, by the usual table, of which three rows are kept; a number above `limit` as
- * soon as it is known to be above.
+ * Levenshtein's distance with exchanges of neighbours counted once, by the usual table, of which three rows are kept; a number
+ * above `limit` as soon as it is known to be above.
  */
 export function editDistance(a: string, b: string, limit: number): number {
   if (Math.abs(a.length - b.length) > limit) return limit + 1;

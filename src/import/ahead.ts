@@ -1,6 +1,6 @@
 /**
- * Numbers that an import computes: the results of foreign nodes over constants where their sizes hang on the numbers (NonZero), or where they may be
- * sizes themselves.
+ * Numbers that an import computes: the results of foreign nodes over constants where their sizes hang on the numbers (NonZero),
+ * or where they may be sizes themselves.
  */
 import { hostOf, type Node, type Value } from '../ir/graph.ts';
 import { isFoldable } from '../ir/operator.ts';

@@ -151,7 +151,9 @@ export class Constants {
     return this.#saturated.get(value);
   }
 
-  /** `y` has the elements of the sources, in their order. Exporters join an end that is never reached with the ends of other axes. */
+  /**
+   * `y` has the elements of the sources, in their order. Exporters join an end that is never reached with the ends of other axes.
+   */
   joinSaturated(sources: readonly (Value | undefined)[], y: Value): void {
     if (!sources.some((value) => value && this.#saturated.has(value))) return;
     const elements: Dim[] = [];

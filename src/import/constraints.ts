@@ -1,9 +1,10 @@
 /**
- * What the readers of a value say of its type. Where the producer of x is unknown, or an input has open sizes, `Conv(x, W)` still says the rank of x
- * and its channels: a file in which they differ does not run. What a reader said is kept, and the import goes back to where the value is made.
+ * What the readers of a value say of its type. Where the producer of x is unknown, or an input has open sizes, `Conv(x, W)` still
+ * says the rank of x and its channels: a file in which they differ does not run. What a reader said is kept, and the import goes
+ * back to where the value is made.
  *
- * Only a reader that runs whenever the value is made may say anything of it. A body of an If, Loop or Scan may not run at all, so that what stands
- * in it speaks for values of that body alone, and a node whose results reach no output need not run anywhere.
+ * Only a reader that runs whenever the value is made may say anything of it. A body of an If, Loop or Scan may not run at all, so
+ * that what stands in it speaks for values of that body alone, and a node whose results reach no output need not run anywhere.
  */
 import type { ElemType } from '../ir/types.ts';
 

@@ -1,6 +1,6 @@
 /**
- * Names of sizes as symbols. Dimensions that the inputs name are symbols of these names, a size asked for or said by a reader is a number, and what has no
- * name is a fresh symbol.
+ * Names of sizes as symbols. Dimensions that the inputs name are symbols of these names, a size asked for or said by a reader is
+ * a number, and what has no name is a fresh symbol.
  */
 import { noSuchSize, wrongSize } from '../diagnostics/catalogue/import.ts';
 import { bug, fail } from '../diagnostics/diagnostic.ts';
@@ -59,8 +59,8 @@ export class Dimensions {
   }
 
   /**
-   * Gives the dimensions that inputs name their symbols. Texts such as `2*H + 1` mean what they say where H itself is a size of an input, because the
-   * arithmetic on sizes can then be written; others are opaque names.
+   * Gives the dimensions that inputs name their symbols. Texts such as `2*H + 1` mean what they say where H itself is a size of
+   * an input, because the arithmetic on sizes can then be written; others are opaque names.
    */
   nameInputs(): void {
     const [named, trail] = [this.#named, this.#trail];
@@ -141,7 +141,10 @@ export class Dimensions {
     return this.#asked.has(name);
   }
 
-  /** The symbol of a dimension that the file names; outside the inputs a name is a symbol of its own, which nothing else is equal to. */
+  /**
+   * The symbol of a dimension that the file names; outside the inputs a name is a symbol of its own, which nothing else is equal
+   * to.
+   */
   named(name: string): Dim | undefined {
     if (!isName(name)) return undefined;
     const known = this.#symbols.get(name);

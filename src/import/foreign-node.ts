@@ -1,4 +1,7 @@
-/** Nodes that stay as they are: their types by the name of their operator, and their numbers where those are known while the graph is made. */
+/**
+ * Nodes that stay as they are: their types by the name of their operator, and their numbers where those are known while the graph
+ * is made.
+ */
 import type { ForeignAttribute } from '../ir/foreign.ts';
 import { type Graph, hostOf, type Value } from '../ir/graph.ts';
 import type { HostTensor } from '../ir/types.ts';
@@ -63,8 +66,8 @@ function followElements(state: ImportState, context: InferenceContext, y: Value)
 }
 
 /**
- * The node as it is, or constants in its place; `asItIs` where the forms of its opset are not known here, so that nothing is inferred. `isUsed` is whether
- * anything in the file reads a name.
+ * The node as it is, or constants in its place; `asItIs` where the forms of its opset are not known here, so that nothing is
+ * inferred. `isUsed` is whether anything in the file reads a name.
  */
 export function foreignNode(
   state: ImportState,

@@ -41,6 +41,8 @@ export interface ImportedModel {
   readonly foreign: readonly LeftForeign[];
   /** Inputs that take fewer sizes than the file says. */
   readonly narrowed: readonly NarrowedInput[];
-  /** How many steps it took, one for each node and one for the inputs of each graph; some more where nodes were imported again. */
+  /**
+   * How many steps it took, one for each node and one for the inputs of each graph; some more where nodes were imported again.
+   */
   readonly visits: number;
 }

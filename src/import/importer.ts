@@ -1,9 +1,9 @@
 /**
- * The way of a file into a graph, node by node. Where a later node says more of an earlier value than was known (`constraints.ts`), the import goes back to
- * where that value is made and on from there (`trail.ts`); what stands before stays.
+ * The way of a file into a graph, node by node. Where a later node says more of an earlier value than was known
+ * (`constraints.ts`), the import goes back to where that value is made and on from there (`trail.ts`); what stands before stays.
  *
- * Nothing here recurses but over sub-graphs, whose depth the reader limits. Nodes that are dead because lifts took what they computed
- * (shape arithmetic) are removed at the end; everything else stays, used or not.
+ * Nothing here recurses but over sub-graphs, whose depth the reader limits. Nodes that are dead because lifts took what they
+ * computed (shape arithmetic) are removed at the end; everything else stays, used or not.
  */
 import { importedCircle, importedOutput, importedUndefined, importedUnnamed } from '../diagnostics/catalogue/import.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
@@ -378,7 +378,10 @@ export class Importer implements ImportState {
     return foreignNode(this, this.#numbers, scope, view, attributes, regions, this.#options.asItIs !== undefined);
   }
 
-  /** Integers beyond 2^53 as bounds of a slice, through what only gives them another shape, casts them to what they are, or joins vectors. */
+  /**
+   * Integers beyond 2^53 as bounds of a slice, through what only gives them another shape, casts them to what they are, or joins
+   * vectors.
+   */
   #followSaturated(node: Node): void {
     const { traits } = node.op;
     if (traits.moves === 'all' && node.y.type.dims.length === 1) this.constants.joinSaturated(node.operands, node.y);
@@ -408,8 +411,8 @@ export class Importer implements ImportState {
   }
 
   /**
-   * Inputs of a body. Names of dimensions say nothing inside, because another step may have another size; of what a Loop carries the element type
-   * stays what it was.
+   * Inputs of a body. Names of dimensions say nothing inside, because another step may have another size; of what a Loop carries
+   * the element type stays what it was.
    */
   #innerInput(view: NodeView, index: number, type: FileType | undefined): PartialType {
     const said = partialOfFile(type, () => undefined);

@@ -1,6 +1,7 @@
 /**
- * A lift says which operator of the registry an ONNX node is: the way back from an operator's `lower`. It must mean exactly the same, at
- * every opset from 13 on (older forms were brought up before); what it cannot say stays a foreign node. Lifts stand in `lifts/`, by family.
+ * A lift says which operator of the registry an ONNX node is: the way back from an operator's `lower`. It must mean exactly the
+ * same, at every opset from 13 on (older forms were brought up before); what it cannot say stays a foreign node. Lifts stand in
+ * `lifts/`, by family.
  */
 import type { Dim } from '../ir/dim.ts';
 import type { Value } from '../ir/graph.ts';
@@ -16,7 +17,8 @@ export interface LiftNode {
   /** As the file names it; may be empty. */
   readonly name: string;
   /**
-   * Operands; undefined where an optional one is left out. Past the end too. Throws `NotLifted` for a value that only foreign operators read.
+   * Operands; undefined where an optional one is left out. Past the end too. Throws `NotLifted` for a value that only foreign
+   * operators read.
    */
   input(index: number): Value | undefined;
   /** `input`, or `NotLifted` where it is left out. */
@@ -68,15 +70,18 @@ export interface LiftBuilder {
   /** `sizes` or `NotLifted`. */
   needSizes(value: Value | undefined, what: string): readonly Dim[];
   /**
-   * `NotLifted` where a size could not be computed from the graph's inputs or from the shape of `near`, an operand: the value whose shape tells
-   * it may be gone when the file is written.
+   * `NotLifted` where a size could not be computed from the graph's inputs or from the shape of `near`, an operand: the value
+   * whose shape tells it may be gone when the file is written.
    */
   checkWritable(sizes: readonly Dim[], near: Value | undefined): void;
-  /** An operator whose operand i must have the size `dim` on an axis: remembered where that size is open, and the import goes back to where the value is made. */
+  /**
+   * An operator whose operand i must have the size `dim` on an axis: remembered where that size is open, and the import goes back
+   * to where the value is made.
+   */
   constrainSize(value: Value, axis: number, dim: Dim): void;
   /**
-   * The same for the rank of a value of unknown shape. Throws `NotLifted`. A rank that onnxruntime takes others beside, whatever ONNX says, is not
-   * `exact` and does not narrow an input of the file.
+   * The same for the rank of a value of unknown shape. Throws `NotLifted`. A rank that onnxruntime takes others beside, whatever
+   * ONNX says, is not `exact` and does not narrow an input of the file.
    */
   constrainRank(index: number, rank: number, exact?: boolean): void;
   /** The elements of a small constant operand, or `NotLifted`. */

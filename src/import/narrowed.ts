@@ -1,6 +1,7 @@
 /**
- * Inputs that take less than the file says they do: a size that the file leaves open became a number, or a rank that it leaves open became one,
- * because a node that runs every time takes nothing else. Found by comparing what the file declares with the graph, whatever the import did.
+ * Inputs that take less than the file says they do: a size that the file leaves open became a number, or a rank that it leaves
+ * open became one, because a node that runs every time takes nothing else. Found by comparing what the file declares with the
+ * graph, whatever the import did.
  */
 import type { Graph } from '../ir/graph.ts';
 import type { FileDim, FileGraph } from '../onnx/model.ts';

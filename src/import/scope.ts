@@ -1,4 +1,7 @@
-/** Names of one graph of a file: what it declares, what its nodes make, and the keys by which its values are known whenever they are imported. */
+/**
+ * Names of one graph of a file: what it declares, what its nodes make, and the keys by which its values are known whenever they
+ * are imported.
+ */
 import { importedTwice } from '../diagnostics/catalogue/import.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import type { Graph, Origin, Value } from '../ir/graph.ts';
@@ -77,7 +80,9 @@ function liveNames(graph: FileGraph): ReadonlySet<string> {
 
 export const isLive = ({ live }: Scope, { outputs }: FileNode): boolean => outputs.some((name) => live.has(name));
 
-/** Names that anything reads, in whatever graph: more than needed where a sub-graph uses a name of its own, which does no harm. */
+/**
+ * Names that anything reads, in whatever graph: more than needed where a sub-graph uses a name of its own, which does no harm.
+ */
 export function namesUsed(file: FileGraph): ReadonlySet<string> {
   const used = new Set<string>();
   const graphs = [file];
@@ -94,7 +99,10 @@ export function namesUsed(file: FileGraph): ReadonlySet<string> {
   return used;
 }
 
-/** Keys of what readers may say. A path begins with a quotation mark, and a text in quotation marks ends where it ends, so that none is two. */
+/**
+ * Keys of what readers may say. A path begins with a quotation mark, and a text in quotation marks ends where it ends, so that
+ * none is two.
+ */
 export const dimKey = (name: string): string => `dim ${name}`;
 export const rankKey = (scope: Scope, name: string): string => `${scope.path}|${name}`;
 export const sizeKey = (scope: Scope, name: string, axis: number): string => `${axis}${rankKey(scope, name)}`;

@@ -1,6 +1,6 @@
 /**
- * What an import changed, in order, so that it can go back to before a node (solvers of constraints call it a trail). Collections that grow are changed
- * through it; what is keyed by a value or a node of the graph need not be, because those are made anew.
+ * What an import changed, in order, so that it can go back to before a node (solvers of constraints call it a trail). Collections
+ * that grow are changed through it; what is keyed by a value or a node of the graph need not be, because those are made anew.
  */
 import type { Graph, Node } from '../ir/graph.ts';
 

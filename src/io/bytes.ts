@@ -17,8 +17,8 @@ export interface ByteSource {
   /** The same into `into`, so that a stream of reads needs no new arrays. */
   readInto?(start: number, into: Uint8Array): void;
   /**
-   * Another file, by its path relative to this one's folder: a shard of an index, the data file of an ONNX model. The path was checked
-   * to lead nowhere else. Undefined where there is none.
+   * Another file, by its path relative to this one's folder: a shard of an index, the data file of an ONNX model. The path was
+   * checked to lead nowhere else. Undefined where there is none.
    */
   sibling?(path: string): ByteSource | undefined | Promise<ByteSource | undefined>;
 }
@@ -75,8 +75,8 @@ export function joined(parts: readonly Uint8Array[]): Uint8Array {
 }
 
 /**
- * Strict UTF-8 (RFC 3629: shortest forms only, no surrogates, at most U+10FFFF); where it is none, undefined or, if `mends`, U+FFFD in the place
- * of what is wrong. Written out because the language itself has no decoder and the core uses nothing else.
+ * Strict UTF-8 (RFC 3629: shortest forms only, no surrogates, at most U+10FFFF); where it is none, undefined or, if `mends`,
+ * U+FFFD in the place of what is wrong. Written out because the language itself has no decoder and the core uses nothing else.
  */
 export function utf8(bytes: Uint8Array): string | undefined;
 export function utf8(bytes: Uint8Array, mends: true): string;
@@ -119,7 +119,10 @@ export function utf8(bytes: Uint8Array, mends = false): string | undefined {
   return pieces.join('');
 }
 
-/** The path without `.` and empty parts, and without what `..` takes back; undefined where it leads out of the folder or names none of its files. */
+/**
+ * The path without `.` and empty parts, and without what `..` takes back; undefined where it leads out of the folder or names
+ * none of its files.
+ */
 function pathInside(path: string): string | undefined {
   if (path.length > 1024 || /^([A-Za-z]:|\/)/.test(path) || path.includes('\\') || path.includes('\0')) return undefined;
   const out: string[] = [];
@@ -132,8 +135,8 @@ function pathInside(path: string): string | undefined {
 }
 
 /**
- * Opens a file that another file names, as onnxruntime reads its path. Throws RES0512 for a path that leads out of the folder, RES0513 where the source cannot open
- * others or has none of that name.
+ * Opens a file that another file names, as onnxruntime reads its path. Throws RES0512 for a path that leads out of the folder,
+ * RES0513 where the source cannot open others or has none of that name.
  */
 export async function openSibling(source: ByteSource, path: string): Promise<ByteSource> {
   const inside = pathInside(path);

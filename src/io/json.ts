@@ -2,8 +2,8 @@
 import { Budget, costOf, structureBudget } from '../diagnostics/budget.ts';
 
 /**
- * The value of a JSON text out of a file of `size` bytes. `damaged` reports text that is none, or whose objects would take more memory than
- * such a file may.
+ * The value of a JSON text out of a file of `size` bytes. `damaged` reports text that is none, or whose objects would take more
+ * memory than such a file may.
  */
 export function parseJson(text: string, size: number, damaged: (found: string, expected: string) => never): unknown {
   const budget = new Budget(structureBudget(size), ({ limit }) =>

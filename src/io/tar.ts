@@ -1,6 +1,6 @@
 /**
- * Tar archives, read for the one form of torch.save that is one. Source: POSIX.1-1988 ustar. Entries are plain files under relative
- * names; long names and other extensions are refused, since torch never wrote them.
+ * Tar archives, read for the one form of torch.save that is one. Source: POSIX.1-1988 ustar. Entries are plain files under
+ * relative names; long names and other extensions are refused, since torch never wrote them.
  */
 import { damagedFile, duplicateTensor, truncatedFile } from '../diagnostics/catalogue/weights.ts';
 import { fail } from '../diagnostics/diagnostic.ts';

@@ -2,11 +2,13 @@
  * Zip archives by their central directory: stored entries are spans of the file, deflated ones are inflated when they are read.
  * Nothing in the archive is believed before it is compared with the file's size. Source: PKWARE APPNOTE 6.3.10, with zip64.
  */
+
 import { Inflate } from 'fflate';
 import { Budget, structureBudget } from '../diagnostics/budget.ts';
 import { damagedZip } from '../diagnostics/catalogue/weights.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { type ByteSource, readSpan, spanSource, u64At, utf8, viewOf } from './bytes.ts';
+import { LastMade } from './last-made.ts';
 
 export interface ZipEntry {
   readonly name: string;
@@ -29,6 +31,12 @@ interface Record {
   readonly packed: number;
   readonly size: number;
   readonly local: number;
+}
+
+/** Whether these first bytes are an archive's: those of its first entry, or of the directory of an empty one. */
+export function isZip(head: Uint8Array): boolean {
+  const magic = head.length < 4 ? 0 : viewOf(head).getUint32(0, false);
+  return magic === 0x504b0304 || magic === 0x504b0506;
 }
 
 /** Reads the directory. Throws RES0507 for anything unsafe or unsound, RES0501 for what lies outside of the file. */
@@ -72,6 +80,7 @@ export async function openZip(source: ByteSource): Promise<ReadonlyMap<string, Z
 
   // Entries stand one after another: each begins where the one before has ended, or later.
   const inOrder = [...records].sort((a, b) => a.local - b.local);
+  const last = new LastMade();
   const entries = new Map<string, ZipEntry>();
   for (let i = 0; i < inOrder.length; i++) {
     const record = inOrder[i];
@@ -102,7 +111,7 @@ export async function openZip(source: ByteSource): Promise<ReadonlyMap<string, Z
           `entry ${quoted} of ${record.packed} bytes claims to inflate to ${record.size}`,
           'a size that deflate can reach, 4 GiB at most',
         );
-      entries.set(record.name, inflatedEntry(record, packed, source.name));
+      entries.set(record.name, inflatedEntry(record, packed, source.name, last));
     }
   }
   return entries;
@@ -155,10 +164,7 @@ function readDirectory(directory: Uint8Array, count: number, file: string): read
   return records;
 }
 
-/** The one archive entry that was inflated last: tensors are pulled one after another. */
-let lastInflated: { readonly entry: object; readonly bytes: Uint8Array } | undefined;
-
-function inflatedEntry(record: Record, packed: ByteSource, file: string): ZipEntry {
+function inflatedEntry(record: Record, packed: ByteSource, file: string, last: LastMade): ZipEntry {
   const bad = (found: string, expected: string): never =>
     fail(damagedZip, { with: { file, found: `entry ${JSON.stringify(record.name)} ${found}`, expected } });
   /** Inflates in steps, so that a stream that lies about its size is stopped at the limit. */
@@ -196,30 +202,25 @@ function inflatedEntry(record: Record, packed: ByteSource, file: string): ZipEnt
   };
   const step = 16384;
   const owner = {};
-  const remembered = (): Uint8Array | undefined => (lastInflated?.entry === owner ? lastInflated.bytes : undefined);
-  const remember = (bytes: Uint8Array): Uint8Array => {
-    lastInflated = { entry: owner, bytes };
-    return bytes;
-  };
   const { readSync } = packed;
   const allSync =
     readSync &&
     ((): Uint8Array => {
-      const known = remembered();
+      const known = last.of(owner);
       if (known) return known;
       const stream = inflate(record.size, true);
       for (let at = 0; at < record.packed; at += step)
         stream.push(readSync(at, Math.min(step, record.packed - at)), at + step >= record.packed);
-      return remember(stream.finish());
+      return last.keep(owner, stream.finish());
     });
   const all = async (): Promise<Uint8Array> => {
     if (allSync) return allSync();
-    const known = remembered();
+    const known = last.of(owner);
     if (known) return known;
     const stream = inflate(record.size, true);
     for (let at = 0; at < record.packed; at += step)
       stream.push(await packed.read(at, Math.min(step, record.packed - at)), at + step >= record.packed);
-    return remember(stream.finish());
+    return last.keep(owner, stream.finish());
   };
   return {
     name: record.name,

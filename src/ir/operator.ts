@@ -283,8 +283,8 @@ export function keepsNumbers({ traits }: Operator): boolean {
 }
 
 /**
- * An ONNX operator of the default domain that means exactly the same, on the same operands: a node of it is lifted without more, if the operator's own shape rule
- * takes it.
+ * An ONNX operator of the default domain that means exactly the same, on the same operands: a node of it is lifted without more,
+ * if the operator's own shape rule takes it.
  */
 export interface OnnxForm {
   readonly op: string;

@@ -1,6 +1,6 @@
 /**
- * Attributes that the importer makes, as AttributeProto messages beside their values, and renames of attributes that lie in a file. Source:
- * onnx/onnx, onnx.proto (AttributeProto, TensorProto).
+ * Attributes that the importer makes, as AttributeProto messages beside their values, and renames of attributes that lie in a
+ * file. Source: onnx/onnx, onnx.proto (AttributeProto, TensorProto).
  */
 
 import { unreachable } from '../diagnostics/diagnostic.ts';

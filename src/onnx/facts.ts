@@ -1,6 +1,6 @@
 /**
- * What an ONNX file says of its values, and what a few rules by operator tell beyond: element types, ranks, small constants, free names. The steps of
- * `upgrade-steps.ts` ask it where the newer form of a node hangs on them.
+ * What an ONNX file says of its values, and what a few rules by operator tell beyond: element types, ranks, small constants, free
+ * names. The steps of `upgrade-steps.ts` ask it where the newer form of a node hangs on them.
  */
 
 import type { ElemType } from '../ir/types.ts';
@@ -16,7 +16,9 @@ const pointwise = new Set(
     'Transpose Celu Mish Gelu'
   ).split(' '),
 );
-/** Operators whose first result has another element type than their first operand: 'i64', 'bool', or the number of the operand. */
+/**
+ * Operators whose first result has another element type than their first operand: 'i64', 'bool', or the number of the operand.
+ */
 const otherElem: Readonly<Record<string, ElemType | number | undefined>> = {
   Shape: 'i64',
   Size: 'i64',
@@ -64,7 +66,10 @@ const otherElem: Readonly<Record<string, ElemType | number | undefined>> = {
 };
 const chainLimit = 1000;
 
-/** What the file says and simple rules tell of its values, by name; gathered when it is first asked. Names are unique in a whole file. */
+/**
+ * What the file says and simple rules tell of its values, by name; gathered when it is first asked. Names are unique in a whole
+ * file.
+ */
 export class Facts {
   readonly #file: OnnxFile;
   #producers: Map<string, { readonly node: FileNode; readonly index: number }> | undefined;

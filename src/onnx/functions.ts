@@ -1,9 +1,9 @@
 /**
- * Inlines the functions of an ONNX model: each call becomes a copy of the function's nodes, under names that are free. Source: onnx/onnx,
- * docs/IR.md (functions), onnx.proto (FunctionProto).
+ * Inlines the functions of an ONNX model: each call becomes a copy of the function's nodes, under names that are free. Source:
+ * onnx/onnx, docs/IR.md (functions), onnx.proto (FunctionProto).
  *
- * A function may import another opset than the model. Then the model is brought to the newest of those that are called, and older nodes to
- * that one, each where it is copied, because only there its attributes are known.
+ * A function may import another opset than the model. Then the model is brought to the newest of those that are called, and older
+ * nodes to that one, each where it is copied, because only there its attributes are known.
  */
 
 import { functionCall, functionCycle, functionOpset, importedOpset, importLimit } from '../diagnostics/catalogue/import.ts';
@@ -16,8 +16,9 @@ import { Upgrader } from './upgrade.ts';
 import { changedBetween } from './versions.ts';
 
 /**
- * Nodes that a file may have with its functions inlined: so many, and so many for each node that it holds. Exporters write a function for each
- * module, which is called once for each layer; calls within calls, each of them twice, are a million nodes out of twenty.
+ * Nodes that a file may have with its functions inlined: so many, and so many for each node that it holds. Exporters write a
+ * function for each module, which is called once for each layer; calls within calls, each of them twice, are a million nodes out
+ * of twenty.
  */
 const nodeLimit = 100_000;
 const nodesPerNode = 30;
@@ -154,7 +155,9 @@ class Inliner {
     return { ...graph, nodes, initializers, inputs, outputs, valueInfo };
   }
 
-  /** A name that a node reads. One that nothing makes gets a free one, so that it does not take a value of the caller by chance. */
+  /**
+   * A name that a node reads. One that nothing makes gets a free one, so that it does not take a value of the caller by chance.
+   */
   #read(name: string, place: Place): string {
     const { scope } = place;
     if (!scope || name === '') return name;
@@ -339,9 +342,9 @@ function reached(file: OnnxFile, functions: ReadonlyMap<string, FileFunction>): 
 }
 
 /**
- * The model without functions. Values of the model keep their names; those of a function are named after the call, `encoder/x`. Throws
- * RES0652 past a limit, RES0653 for a cycle, RES0654 for a call that does not fit, RES0655 for another version of a domain that is not
- * ONNX's own, RES0657 where an older node of ONNX's own has no newer form.
+ * The model without functions. Values of the model keep their names; those of a function are named after the call, `encoder/x`.
+ * Throws RES0652 past a limit, RES0653 for a cycle, RES0654 for a call that does not fit, RES0655 for another version of a domain
+ * that is not ONNX's own, RES0657 where an older node of ONNX's own has no newer form.
  */
 export function inlineFunctions(file: OnnxFile): OnnxFile {
   if (file.functions.length === 0) return file;

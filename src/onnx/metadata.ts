@@ -1,4 +1,7 @@
-/** The metadata of an ONNX file, without the rest of it: onnxruntime's interface for JavaScript does not give it. Source: onnx.proto, ModelProto. */
+/**
+ * The metadata of an ONNX file, without the rest of it: onnxruntime's interface for JavaScript does not give it. Source:
+ * onnx.proto, ModelProto.
+ */
 import type { ByteSource } from '../io/bytes.ts';
 import { ModelProto, StringStringEntryProto } from './proto.ts';
 import { finish, Pages, type Work } from './tensor.ts';

@@ -1,7 +1,7 @@
 /**
- * An ONNX file as it lies on the disk, scanned but not decoded: names, types and structure are here, the bytes of tensors and attributes are
- * spans that are read when somebody needs them. Field names follow onnx.proto (onnx/onnx). `read.ts` makes it, `functions.ts` and `upgrade.ts`
- * change it, `import.ts` makes a graph of it.
+ * An ONNX file as it lies on the disk, scanned but not decoded: names, types and structure are here, the bytes of tensors and
+ * attributes are spans that are read when somebody needs them. Field names follow onnx.proto (onnx/onnx). `read.ts` makes it,
+ * `functions.ts` and `upgrade.ts` change it, `import.ts` makes a graph of it.
  */
 
 import type { LazyBytes } from '../ir/foreign.ts';
@@ -44,7 +44,10 @@ export type FileTensor =
 
 export type FileAttribute = {
   readonly name: string;
-  /** The whole AttributeProto message verbatim, without tag and length. Not meaningful for `graph`, `graphs`, where the graphs count. */
+  /**
+   * The whole AttributeProto message verbatim, without tag and length. Not meaningful for `graph`, `graphs`, where the graphs
+   * count.
+   */
   readonly bytes: LazyBytes;
 } & (
   | { readonly kind: 'int'; readonly value: bigint }
@@ -115,7 +118,9 @@ export interface OnnxFile {
   readonly metadata: readonly (readonly [string, string])[];
   readonly graph: FileGraph;
   readonly functions: readonly FileFunction[];
-  /** Other fields of the ModelProto verbatim with their tags: domain, model_version, doc_string, unknown ones; not training_info. */
+  /**
+   * Other fields of the ModelProto verbatim with their tags: domain, model_version, doc_string, unknown ones; not training_info.
+   */
   readonly rest: Uint8Array;
   /** What the reader should be told: sparse initialisers made dense, training info dropped. */
   readonly notes: readonly string[];

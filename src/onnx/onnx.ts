@@ -34,11 +34,16 @@ export interface OnnxInitializer {
   readonly doc?: string;
   /** The elements of a small constant of the program, for showing. */
   readonly literal?: HostTensor;
-  /** The stored tensors that the elements are computed from, when they are computed at all; then they must be finite where those are. */
+  /**
+   * The stored tensors that the elements are computed from, when they are computed at all; then they must be finite where those
+   * are.
+   */
   readonly sources?: () => readonly (TensorSource & { readonly dims: readonly number[] })[];
 }
 
-/** An attribute's value; `graph` is the body of a Loop or If. A raw one is the whole AttributeProto as an imported file has it. */
+/**
+ * An attribute's value; `graph` is the body of a Loop or If. A raw one is the whole AttributeProto as an imported file has it.
+ */
 export type OnnxNodeAttr =
   | OnnxAttr
   | { readonly kind: 'graph'; readonly value: OnnxGraph }

@@ -1,10 +1,12 @@
 /**
- * What ONNX operators ask of the numbers of their operands beyond their types, for random inputs of a model. Of operators of the registry the same stands on
- * the operator (`range` and `indexes` of an operand, the trait `moves`).
+ * What ONNX operators ask of the numbers of their operands beyond their types, for random inputs of a model. Of operators of the
+ * registry the same stands on the operator (`range` and `indexes` of an operand, the trait `moves`).
  */
 import type { NumberRange } from '../ir/operator.ts';
 
-/** The operand holds indices into another one: along which of its axes (any of them where nothing is said), counted from `low`. */
+/**
+ * The operand holds indices into another one: along which of its axes (any of them where nothing is said), counted from `low`.
+ */
 export interface TableDemand {
   readonly operand: number;
   readonly axis?: number;
@@ -64,7 +66,10 @@ export const numberDemands: Readonly<Record<string, Demands>> = {
   EmbedLayerNormalization: { operands: { 0: { operand: 2, axis: 0 }, 1: { operand: 4, axis: 0 } } },
 };
 
-/** What an operand says of the shape of the result: its sizes, their ratios to those of x, axes of size 1 that come or go, the sizes of its parts. */
+/**
+ * What an operand says of the shape of the result: its sizes, their ratios to those of x, axes of size 1 that come or go, the
+ * sizes of its parts.
+ */
 export type ShapeOperand = 'sizes' | 'factors' | 'new axes' | 'old axes' | 'parts';
 
 /** By ONNX operator and operand. */

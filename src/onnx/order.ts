@@ -1,6 +1,6 @@
 /**
- * The nodes of a graph in an order in which they can run. ONNX demands that of a file (docs/IR.md), but onnxruntime and others sort, so that files
- * exist that are not. Nodes that stand right stay where they are.
+ * The nodes of a graph in an order in which they can run. ONNX demands that of a file (docs/IR.md), but onnxruntime and others
+ * sort, so that files exist that are not. Nodes that stand right stay where they are.
  */
 import type { FileGraph, FileNode } from './model.ts';
 

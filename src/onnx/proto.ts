@@ -1,7 +1,8 @@
 /**
- * The messages of onnx.proto with their fields: number and kind, under the names that the schema has. Reader, writer, text and checkpoints take
- * fields from here, so that no number stands anywhere else. Fields that are passed on as bytes alone are listed as well: a field that is not
- * here is one of a later version. Source: onnx/onnx, onnx/onnx.proto of IR version 13; `test/onnx/proto.test.ts` compares.
+ * The messages of onnx.proto with their fields: number and kind, under the names that the schema has. Reader, writer, text and
+ * checkpoints take fields from here, so that no number stands anywhere else. Fields that are passed on as bytes alone are listed
+ * as well: a field that is not here is one of a later version. Source: onnx/onnx, onnx/onnx.proto of IR version 13;
+ * `test/onnx/proto.test.ts` compares.
  */
 import type { OnnxDataField } from '../ir/elem.ts';
 import { fieldTable, type ProtoField } from './wire.ts';

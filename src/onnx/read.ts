@@ -1,15 +1,16 @@
 /**
- * An ONNX file as a lazy data model: fields are walked page by page, and neither the numbers of tensors nor large attributes are read. Two
- * gigabytes of weights open in milliseconds. Source: onnx/onnx, onnx.proto (ModelProto and what it holds), docs/IR.md.
+ * An ONNX file as a lazy data model: fields are walked page by page, and neither the numbers of tensors nor large attributes are
+ * read. Two gigabytes of weights open in milliseconds. Source: onnx/onnx, onnx.proto (ModelProto and what it holds), docs/IR.md.
  *
- * Bounds: what is kept is paid for out of a budget of fields and of copied bytes, and nesting ends at a depth, so that time and memory
- * follow from the limits below and the file's own size, whatever it claims.
+ * Bounds: what is kept is paid for out of a budget of fields and of copied bytes, and nesting ends at a depth, so that time and
+ * memory follow from the limits below and the file's own size, whatever it claims.
  */
 
 import { Budget, costOf, structureBudget } from '../diagnostics/budget.ts';
 import { importedOpset, importLimit, noOnnxModel, sparseTensor } from '../diagnostics/catalogue/import.ts';
 import { bug, fail, unreachable } from '../diagnostics/diagnostic.ts';
 import { type ByteSource, joined, memorySource, utf8 } from '../io/bytes.ts';
+import { LastMade } from '../io/last-made.ts';
 import type { LazyBytes } from '../ir/foreign.ts';
 import { maxOpset, minOpset, oldestOpset } from '../ir/opset.ts';
 import { type ElemType, elemBytes, elementCount } from '../ir/types.ts';
@@ -35,7 +36,9 @@ import { bytesSource, type Field, int32Of, nameOf, varintAt, WireError, wireByte
 
 /** Bytes of one doc string, type or unknown field, which are kept as they are. */
 const copiedLimit = 1 << 28;
-/** What V8 keeps for a node with its lists, for a tensor with its lazy expression, and for one of the other messages, in bytes. */
+/**
+ * What V8 keeps for a node with its lists, for a tensor with its lazy expression, and for one of the other messages, in bytes.
+ */
 const nodeCost = 640;
 const tensorCost = 800;
 const messageCost = 160;
@@ -73,6 +76,7 @@ class Reader {
   readonly session: Session;
   readonly pages: Pages;
   readonly notes: string[] = [];
+  readonly #last = new LastMade();
   readonly #budget: Budget;
   /** Short texts by their bytes' hash, because most names stand several times in a file. */
   readonly #texts = new Map<number, string>();
@@ -192,7 +196,7 @@ class Reader {
   }
 
   async #tensorOf(start: number, end: number, fields: TensorFields): Promise<FileTensor> {
-    const place = await placeOf(this.source, start, end, fields);
+    const place = await placeOf(this.source, start, end, fields, this.#last);
     const { name } = fields;
     if (place.kind === 'tensor') return { kind: 'tensor', name, expr: await storedTensor(this.session, place.span) };
     if (place.kind === 'other')
@@ -236,8 +240,8 @@ class Reader {
     const wanted = { values, indices };
     let made: FileTensor | undefined;
     yield async () => {
-      const numbers = await placeOf(this.source, valuesAt.start, valuesAt.end, wanted.values);
-      const places = await placeOf(this.source, indicesAt.start, indicesAt.end, wanted.indices);
+      const numbers = await placeOf(this.source, valuesAt.start, valuesAt.end, wanted.values, this.#last);
+      const places = await placeOf(this.source, indicesAt.start, indicesAt.end, wanted.indices, this.#last);
       if (numbers.kind !== 'tensor') return wrong(`numbers of type ${numbers.typeName}`, 'floats, integers or booleans');
       if (places.kind !== 'tensor' || places.span.elem !== 'i64') return wrong('places of another type', '64-bit integers');
       const { elem } = numbers.span;
@@ -253,7 +257,15 @@ class Reader {
       const bytes = elementCount(dims) * elemBytes[elem];
       if (dims.some((d) => !Number.isSafeInteger(d)) || !(bytes <= denseLimit))
         return wrong(`shape [${dims.join(', ')}]`, `at most ${denseLimit} bytes when dense`);
-      const source = denseSource(numbers.span, places.span, linear ? undefined : dims, elementCount(dims), elem, wrong);
+      const source = denseSource(
+        numbers.span,
+        places.span,
+        linear ? undefined : dims,
+        elementCount(dims),
+        elem,
+        wrong,
+        this.#last,
+      );
       made = { kind: 'tensor', name, expr: await storedTensor(this.session, { source, offset: 0, elem, dims, name }) };
     };
     return made ?? bug('a sparse tensor that was not placed');
@@ -779,12 +791,9 @@ function usesDefaultDomain(graph: FileGraph, functions: readonly FileFunction[])
   return false;
 }
 
-/** The one dense tensor made last: tensors are pulled one after another. */
-let lastDense: { readonly owner: object; readonly bytes: Uint8Array } | undefined;
-
 /**
- * The dense bytes of a sparse tensor (coordinate format: places as offsets or, with `shape`, as rows of coordinates), made when they are
- * pulled.
+ * The dense bytes of a sparse tensor (coordinate format: places as offsets or, with `shape`, as rows of coordinates), made when
+ * they are pulled.
  */
 function denseSource(
   values: StoredSpan,
@@ -793,6 +802,7 @@ function denseSource(
   count: number,
   elem: ElemType,
   wrong: (found: string, expected: string) => never,
+  last: LastMade,
 ): ByteSource {
   const width = elemBytes[elem];
   const entries = elementCount(values.dims);
@@ -813,11 +823,10 @@ function denseSource(
       before = place;
       out.set(numbers.subarray(i * width, (i + 1) * width), place * width);
     }
-    lastDense = { owner, bytes: out };
-    return out;
+    return last.keep(owner, out);
   };
   const owner = {};
-  const known = (): Uint8Array | undefined => (lastDense?.owner === owner ? lastDense.bytes : undefined);
+  const known = (): Uint8Array | undefined => last.of(owner);
   const bytesOf = (span: StoredSpan): readonly [number, number] => [span.offset, elementCount(span.dims) * elemBytes[span.elem]];
   const now = values.source.readSync;
   const placesNow = indices.source.readSync;
@@ -839,9 +848,9 @@ function denseSource(
 }
 
 /**
- * Reads everything of an ONNX model but its numbers. Throws RES0650 for what is damaged or none, RES0651 for an opset that is none or after 26,
- * RES0652 past a limit, RES0658 for sparse tensors that do not fit, RES0501, RES0509, RES0512 and RES0513 for tensors that lie outside of
- * their file.
+ * Reads everything of an ONNX model but its numbers. Throws RES0650 for what is damaged or none, RES0651 for an opset that is
+ * none or after 26, RES0652 past a limit, RES0658 for sparse tensors that do not fit, RES0501, RES0509, RES0512 and RES0513 for
+ * tensors that lie outside of their file.
  */
 export async function readOnnxFile(source: ByteSource, session = new Session()): Promise<OnnxFile> {
   try {

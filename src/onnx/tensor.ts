@@ -1,10 +1,13 @@
 /**
- * Tensors of ONNX files: the fields of a TensorProto without their numbers, and where the numbers lie. The file is walked page by page, so
- * that opening it costs the same whatever its tensors weigh. Source: onnx/onnx, onnx.proto (TensorProto) and docs/ExternalData.md.
+ * Tensors of ONNX files: the fields of a TensorProto without their numbers, and where the numbers lie. The file is walked page by
+ * page, so that opening it costs the same whatever its tensors weigh. Source: onnx/onnx, onnx.proto (TensorProto) and
+ * docs/ExternalData.md.
  */
+
 import { tensorOutside, truncatedFile } from '../diagnostics/catalogue/weights.ts';
 import { bug, fail } from '../diagnostics/diagnostic.ts';
 import { type ByteSource, memorySource, openSibling, readSpan } from '../io/bytes.ts';
+import type { LastMade } from '../io/last-made.ts';
 import { elemFacts, elemOfDataType, type OnnxDataField, otherElem } from '../ir/elem.ts';
 import { type ElemType, elemBytes, elementCount } from '../ir/types.ts';
 import type { Pending } from '../tensor/pieces.ts';
@@ -40,8 +43,8 @@ const pageLeast = 4096;
 const pageMost = 65536;
 
 /**
- * Work on a file that may have to wait for it: a generator of loads, each run before it goes on. So one text serves sources that read at
- * once and those that must be awaited, and pays for neither where the page is there.
+ * Work on a file that may have to wait for it: a generator of loads, each run before it goes on. So one text serves sources that
+ * read at once and those that must be awaited, and pays for neither where the page is there.
  */
 export type Work<T> = Generator<() => Pending, T, undefined>;
 
@@ -79,7 +82,8 @@ export class Pages implements WireSource {
     return offset >= this.#start && Math.min(this.size, offset + length) <= this.#start + this.#bytes.length;
   }
   load(offset: number, length: number): Pending {
-    // Behind a large tensor there is often only the next one, so that after a jump little is read, and more as long as it goes straight on.
+    // Behind a large tensor there is often only the next one, so that after a jump little is read, and more as long as it goes
+    // straight on.
     const gap = offset - this.#start - this.#bytes.length;
     this.#page = gap > fieldHead || offset < this.#start ? pageLeast : Math.min(pageMost, 2 * this.#page);
     const wanted = Math.max(0, Math.min(this.size - offset, Math.max(this.#page, length)));
@@ -219,9 +223,6 @@ export function* readTensor(pages: Pages, start: number, end: number): Work<Tens
 /** Whether each number takes as many bytes as it has. */
 const isFixed = (field: OnnxDataField): boolean => dataFields[field].kind !== 'ints';
 
-/** The one tensor decoded last: tensors are pulled one after another. */
-let lastDecoded: { readonly owner: object; readonly bytes: Uint8Array } | undefined;
-
 /** A tensor's numbers out of varints or single fields, as little-endian bytes, decoded when they are pulled. */
 function decodedSource(
   source: ByteSource,
@@ -231,6 +232,7 @@ function decodedSource(
   elem: ElemType,
   tensor: string,
   count: number,
+  last: LastMade,
 ): ByteSource {
   const owner = {};
   const width = elemBytes[elem];
@@ -276,12 +278,11 @@ function decodedSource(
       throw error;
     }
     if (done !== count) wrong();
-    lastDecoded = { owner, bytes: out };
-    return out;
+    return last.keep(owner, out);
   };
   const { readSync } = source;
   const length = to - from;
-  const known = (): Uint8Array | undefined => (lastDecoded?.owner === owner ? lastDecoded.bytes : undefined);
+  const known = (): Uint8Array | undefined => last.of(owner);
   const sync = readSync && ((): Uint8Array => known() ?? decodeAll(readSync.call(source, from, length)));
   return {
     name: source.name,
@@ -291,14 +292,22 @@ function decodedSource(
   };
 }
 
-/** Where a tensor's numbers lie: of one of our element types, or the bytes of another; undefined where they are not bytes at all. */
+/**
+ * Where a tensor's numbers lie: of one of our element types, or the bytes of another; undefined where they are not bytes at all.
+ */
 export type TensorPlace =
   | { readonly kind: 'tensor'; readonly span: StoredSpan }
   | { readonly kind: 'other'; readonly typeName: string; readonly span: StoredSpan }
   | { readonly kind: 'none'; readonly typeName: string };
 
 /** Finds the numbers of the tensor whose message lies in [start, end). Throws RES0501, RES0509, RES0512, RES0513. */
-export async function placeOf(source: ByteSource, start: number, end: number, tensor: TensorFields): Promise<TensorPlace> {
+export async function placeOf(
+  source: ByteSource,
+  start: number,
+  end: number,
+  tensor: TensorFields,
+  last: LastMade,
+): Promise<TensorPlace> {
   const { name, dims } = tensor;
   const outside = (found: string, expected: string): never =>
     fail(tensorOutside, { with: { file: source.name, tensor: name, found, expected } });
@@ -313,11 +322,11 @@ export async function placeOf(source: ByteSource, start: number, end: number, te
     const unknown = !other && tensor.type > 0 && tensor.raw ? tensor.raw.end - tensor.raw.start : undefined;
     if (tensor.segment || (raw === undefined && unknown === undefined)) return { kind: 'none', typeName };
     const bytes = raw ?? unknown ?? 0;
-    const place = await bytesPlace(source, start, end, tensor, other?.parts ?? 'u8', bytes);
+    const place = await bytesPlace(source, start, end, tensor, other?.parts ?? 'u8', bytes, last);
     return { kind: 'other', typeName, span: { ...place, elem: 'u8', dims: [bytes], name } };
   }
   if (tensor.segment) outside('a segment of a larger tensor', 'whole tensors: no reader joins segments');
-  const place = await bytesPlace(source, start, end, tensor, own, count * elemBytes[own]);
+  const place = await bytesPlace(source, start, end, tensor, own, count * elemBytes[own], last);
   return { kind: 'tensor', span: { ...place, elem: own, dims, name } };
 }
 
@@ -329,6 +338,7 @@ async function bytesPlace(
   tensor: TensorFields,
   elem: ElemType,
   bytes: number,
+  last: LastMade,
 ): Promise<{ readonly source: ByteSource; readonly offset: number }> {
   const { name, dims } = tensor;
   const outside = (found: string, expected: string): never =>
@@ -355,7 +365,7 @@ async function bytesPlace(
   const count = bytes / elemBytes[elem];
   // A number takes one byte at least, so that the file's own size bounds what is made room for.
   if (count > end - start) outside(`${end - start} bytes`, shape);
-  return { source: decodedSource(source, start, end, field, elem, name, count), offset: 0 };
+  return { source: decodedSource(source, start, end, field, elem, name, count, last), offset: 0 };
 }
 
 async function externalPlace(

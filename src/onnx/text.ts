@@ -1,8 +1,8 @@
 /**
- * A model in ONNX's own textual syntax (onnx/docs/Syntax.md), which `onnx.parser` reads. Names that are no identifiers stand in double
- * quotes, which onnx 1.20 and later accept. Weights are declared with their types and without their elements; small
- * constants of the program are shown with their values. What the syntax has no words for (an attribute that is a tensor or that newer
- * versions added) stands in a comment.
+ * A model in ONNX's own textual syntax (onnx/docs/Syntax.md), which `onnx.parser` reads. Names that are no identifiers stand in
+ * double quotes, which onnx 1.20 and later accept. Weights are declared with their types and without their elements; small
+ * constants of the program are shown with their values. What the syntax has no words for (an attribute that is a tensor or that
+ * newer versions added) stands in a comment.
  */
 
 import { unreachable } from '../diagnostics/diagnostic.ts';

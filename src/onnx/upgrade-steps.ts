@@ -1,6 +1,6 @@
 /**
- * How nodes of older opsets are said in newer ones, a step per version that changed what an older node means. Every rewrite means the same for
- * every input. Source: ONNX's docs/Changelog.md and onnx/version_converter; each step names its version.
+ * How nodes of older opsets are said in newer ones, a step per version that changed what an older node means. Every rewrite means
+ * the same for every input. Source: ONNX's docs/Changelog.md and onnx/version_converter; each step names its version.
  */
 
 import type { Session } from '../tensor/session.ts';
@@ -25,7 +25,9 @@ export interface Upgrading {
   readonly facts: Facts;
   /** Throws RES0657. */
   refuse(node: FileNode, found: string, expected: string): never;
-  /** A constant vector, or a scalar, of 64-bit integers. Those beyond 2^53 mean "to the end", which the largest exact ones do too. */
+  /**
+   * A constant vector, or a scalar, of 64-bit integers. Those beyond 2^53 mean "to the end", which the largest exact ones do too.
+   */
   integers(
     base: string,
     values: readonly (number | bigint)[],
@@ -129,8 +131,8 @@ function resized(node: FileNode, scales: string, nearest: string): FileNode {
 }
 
 /**
- * Scan 8 ran over axis 1 of each element of a batch: a Scan over the batch, whose states and elements are all sliced, around one over the
- * sequence.
+ * Scan 8 ran over axis 1 of each element of a batch: a Scan over the batch, whose states and elements are all sliced, around one
+ * over the sequence.
  */
 function overBatch(node: FileNode, up: Upgrading): Rewrite {
   const body = attributeOf(node, 'body');
@@ -213,7 +215,10 @@ const reduceAxes: readonly Step[] = [{ at: 18, rewrite: toInput('axes', 1) }];
 const axesInput: readonly Step[] = [{ at: 13, rewrite: toInput('axes', 1) }];
 const oneAxis: readonly Step[] = [{ at: 13, rewrite: alongOneAxis }];
 
-/** By operator of ONNX's own domain, in ascending order of `at`: each version that changed what an older node means (`versions.ts` marks them). */
+/**
+ * By operator of ONNX's own domain, in ascending order of `at`: each version that changed what an older node means (`versions.ts`
+ * marks them).
+ */
 export const steps: Readonly<Record<string, readonly Step[]>> = {
   Add: binary,
   And: binary,

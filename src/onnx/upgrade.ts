@@ -1,6 +1,6 @@
 /**
- * Brings the nodes of an ONNX file to a newer opset, by the steps of `upgrade-steps.ts`. Files before 13 come to 13 this way, so that whoever reads
- * nodes knows one form of each operator; beyond 13 it serves `--opset` and `--raise`.
+ * Brings the nodes of an ONNX file to a newer opset, by the steps of `upgrade-steps.ts`. Files before 13 come to 13 this way, so
+ * that whoever reads nodes knows one form of each operator; beyond 13 it serves `--opset` and `--raise`.
  */
 
 import { cannotUpgrade, trainingForm } from '../diagnostics/catalogue/import.ts';
@@ -79,7 +79,9 @@ export class Upgrader implements Upgrading {
     return main === node ? [node] : [...before, main, ...after];
   }
 
-  /** What an operator becomes (Upsample a Resize) is made in the form of opset 11 or later, which its own later steps go on from. */
+  /**
+   * What an operator becomes (Upsample a Resize) is made in the form of opset 11 or later, which its own later steps go on from.
+   */
   #stepOf(node: FileNode, done: number): Step | undefined {
     if (!Object.hasOwn(steps, node.opType)) return undefined;
     const next = steps[node.opType]?.find((step) => step.at > done && step.at <= this.#to);
@@ -115,8 +117,9 @@ export class Upgrader implements Upgrading {
   }
 
   /**
-   * What is made of weights alone. A batchnorm in training form over it standardises weights (Brock et al., arXiv:2101.08692) and gives the same in
-   * every run, so that it may stay as it is. An initialiser that is an input, too, can be replaced and does not count.
+   * What is made of weights alone. A batchnorm in training form over it standardises weights (Brock et al., arXiv:2101.08692) and
+   * gives the same in every run, so that it may stay as it is. An initialiser that is an input, too, can be replaced and does not
+   * count.
    */
   #markFixed(node: FileNode): void {
     if (node.opType.startsWith('Random') || ['Bernoulli', 'Multinomial', 'Dropout'].includes(node.opType)) return;
@@ -145,8 +148,9 @@ export class Upgrader implements Upgrading {
 }
 
 /**
- * The file at opset `target`, which is at least its own; nodes keep order and names. New constants are Constant nodes before their reader.
- * Functions must be inlined before. Throws RES0656 for training forms, at any opset, and RES0657 for what has no newer form.
+ * The file at opset `target`, which is at least its own; nodes keep order and names. New constants are Constant nodes before
+ * their reader. Functions must be inlined before. Throws RES0656 for training forms, at any opset, and RES0657 for what has no
+ * newer form.
  */
 export function upgradeFile(file: OnnxFile, target?: number): OnnxFile {
   const from = file.opsets.get('') ?? minOpset;

@@ -1,7 +1,7 @@
 /**
  * Which versions every operator of ONNX has, and which of them changed it so that an older node means or looks otherwise.
- * Source: `onnx.defs.get_all_schemas_with_history()` of the onnx package 1.23.2, its own domain, opsets 1 to 28; the changes by reading
- * docs/Changelog.md and onnx/version_converter of the same version.
+ * Source: `onnx.defs.get_all_schemas_with_history()` of the onnx package 1.23.2, its own domain, opsets 1 to 28; the changes by
+ * reading docs/Changelog.md and onnx/version_converter of the same version.
  */
 
 /** The opsets that changed an operator, in order; a minus sign takes it out. */
@@ -215,8 +215,8 @@ const versions: Readonly<Record<string, string>> = {
 export const operatorNames: readonly string[] = Object.keys(versions);
 
 /**
- * Versions from 7 on at which a node that was valid before has another form or meaning. The others add element types, inputs and attributes
- * that may be left out, or negative axes, and say again what was said before.
+ * Versions from 7 on at which a node that was valid before has another form or meaning. The others add element types, inputs and
+ * attributes that may be left out, or negative axes, and say again what was said before.
  */
 const incompatible: Readonly<Record<string, readonly number[]>> = {
   // Attribute `spatial` went away; training_mode decides in place of the number of outputs.
@@ -290,8 +290,9 @@ export function versionsBetween(opType: string, from: number, to: number): reado
 }
 
 /**
- * Whether a node of ONNX's own that is valid at opset `from` may mean something else, or nothing, as it is at opset `to`. Downwards every
- * change counts, because the node may use what it added. Of what ONNX does not have nothing is known, so it counts as changed.
+ * Whether a node of ONNX's own that is valid at opset `from` may mean something else, or nothing, as it is at opset `to`.
+ * Downwards every change counts, because the node may use what it added. Of what ONNX does not have nothing is known, so it
+ * counts as changed.
  */
 export function changedBetween(opType: string, from: number, to: number): boolean {
   if (from === to) return false;

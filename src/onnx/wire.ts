@@ -1,6 +1,7 @@
 /**
- * The protobuf wire format (protobuf.dev/programming-guides/encoding): a scanner that walks the fields of bytes in memory or of a file without
- * decoding what it skips, and a writer into a growing buffer. What fields a message has is said by tables (`proto.ts`).
+ * The protobuf wire format (protobuf.dev/programming-guides/encoding): a scanner that walks the fields of bytes in memory or of a
+ * file without decoding what it skips, and a writer into a growing buffer. What fields a message has is said by tables
+ * (`proto.ts`).
  */
 import { utf8 } from '../io/bytes.ts';
 import type { LazyBytes } from '../ir/foreign.ts';
@@ -29,7 +30,10 @@ const wireTypes: Readonly<Record<FieldKind, number>> = {
 };
 const packable: ReadonlySet<FieldKind> = new Set(['ints', 'floats', 'doubles']);
 
-/** A field as a message's table declares it. Reading and writing take these, so that no number of a field stands outside of a table. */
+/**
+ * A field as a message's table declares it. Reading and writing take these, so that no number of a field stands outside of a
+ * table.
+ */
 export class ProtoField<Kind extends FieldKind = FieldKind> {
   readonly number: number;
   readonly kind: Kind;
@@ -103,7 +107,9 @@ export function bytesSource(bytes: Uint8Array): WireSource {
   return { size: bytes.length, read: (offset, length) => bytes.subarray(offset, offset + length) };
 }
 
-/** A source that reads windows of 64 KiB, so that walking many small fields costs few reads and skipping large ones costs none. */
+/**
+ * A source that reads windows of 64 KiB, so that walking many small fields costs few reads and skipping large ones costs none.
+ */
 export function windowedSource(size: number, read: (offset: number, out: Uint8Array) => number): WireSource {
   const window = new Uint8Array(65536);
   let start = 0;
@@ -125,7 +131,10 @@ export function windowedSource(size: number, read: (offset: number, out: Uint8Ar
   };
 }
 
-/** Where the number that `numberIn` read last ends: a result object for each of millions of numbers would cost more than reading them. */
+/**
+ * Where the number that `numberIn` read last ends: a result object for each of millions of numbers would cost more than reading
+ * them.
+ */
 let numberEnd = 0;
 /** The varint at `from` of `bytes`, which lie at `base` of the file; above 2^53 rounded. */
 function numberIn(bytes: Uint8Array, from: number, base: number): number {
@@ -164,7 +173,9 @@ export function varintAt(
 /** Tag and length of a field take at most this many bytes. */
 export const fieldHead = 20;
 
-/** The field that begins at `at` in a message that ends at `end`. Reads tag and length only, at most 20 bytes. Throws `WireError`. */
+/**
+ * The field that begins at `at` in a message that ends at `end`. Reads tag and length only, at most 20 bytes. Throws `WireError`.
+ */
 export function fieldAt(source: WireSource, at: number, end: number): Field {
   const head = source.read(at, fieldHead);
   const tag = numberIn(head, 0, at);

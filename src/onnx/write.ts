@@ -1,7 +1,7 @@
 /**
- * An ONNX model as bytes, in constant memory: sizes are computed first, then messages go out as they are encoded and weights as they are
- * computed, 32 Ki elements at a time. Field numbers are those of onnx.proto (onnx/onnx). Repeated numbers are written unpacked,
- * as its proto2 schema says, so that a reader which writes the model again gives the same bytes.
+ * An ONNX model as bytes, in constant memory: sizes are computed first, then messages go out as they are encoded and weights as
+ * they are computed, 32 Ki elements at a time. Field numbers are those of onnx.proto (onnx/onnx). Repeated numbers are written
+ * unpacked, as its proto2 schema says, so that a reader which writes the model again gives the same bytes.
  */
 import { foldedNotFinite, tooLargeForOneFile } from '../diagnostics/catalogue/codegen.ts';
 import { bug, fail, unreachable } from '../diagnostics/diagnostic.ts';
@@ -80,8 +80,8 @@ export interface EncodeOptions {
 }
 
 /**
- * The model's bytes in order. Each piece is valid until the next one is asked for: the buffers are used again. The bytes depend on the
- * model alone. Throws `DiagnosticError` when a folded weight is not finite.
+ * The model's bytes in order. Each piece is valid until the next one is asked for: the buffers are used again. The bytes depend
+ * on the model alone. Throws `DiagnosticError` when a folded weight is not finite.
  */
 export async function* encodeModel(model: OnnxModel, options: EncodeOptions = {}): AsyncGenerator<Uint8Array, void, undefined> {
   const chunks = new Chunks();

@@ -1,7 +1,7 @@
 /**
- * Where ONNX is silent, or where it is not followed: what its text says, what onnxruntime 1.30 does on a CPU, what NumPy 2 does. A constant is folded only
- * where all agree; `disagreement` is asked, and a test runs every example, so that a runtime that changes is noticed. Sources: onnx/onnx, docs/Operators.md;
- * the examples themselves.
+ * Where ONNX is silent, or where it is not followed: what its text says, what onnxruntime 1.30 does on a CPU, what NumPy 2 does.
+ * A constant is folded only where all agree; `disagreement` is asked, and a test runs every example, so that a runtime that
+ * changes is noticed. Sources: onnx/onnx, docs/Operators.md; the examples themselves.
  */
 import { factOf } from '../ir/elem.ts';
 import type { Attrs } from '../ir/operator.ts';
@@ -19,7 +19,10 @@ export interface Example {
     Record<string, { readonly elem: ElemType; readonly dims: readonly number[]; readonly data: readonly (number | bigint)[] }>
   >;
   readonly attrs?: Readonly<Record<string, bigint | readonly bigint[]>>;
-  /** What onnxruntime gives: element type, shape and elements (halves as their bits); `refused` an error; `crash` the end of the process. */
+  /**
+   * What onnxruntime gives: element type, shape and elements (halves as their bits); `refused` an error; `crash` the end of the
+   * process.
+   */
   readonly gives: string;
 }
 

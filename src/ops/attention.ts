@@ -1,7 +1,7 @@
 /**
- * Scaled dot product attention, softmax(s·q·kᵀ + mask)·v for every head. Vaswani et al. 2017, arXiv:1706.03762; several heads of q share one of k
- * and v in grouped-query attention (Ainslie et al. 2023, arXiv:2305.13245). ONNX Attention-23 with operands of rank 4, without a cache of earlier
- * keys, without softcap; torch.nn.functional.scaled_dot_product_attention.
+ * Scaled dot product attention, softmax(s·q·kᵀ + mask)·v for every head. Vaswani et al. 2017, arXiv:1706.03762; several heads of
+ * q share one of k and v in grouped-query attention (Ainslie et al. 2023, arXiv:2305.13245). ONNX Attention-23 with operands of
+ * rank 4, without a cache of earlier keys, without softcap; torch.nn.functional.scaled_dot_product_attention.
  */
 import { Dim, productOf } from '../ir/dim.ts';
 import type { Node } from '../ir/graph.ts';
@@ -189,7 +189,10 @@ function softmaxInPlace(row: Float64Array): void {
   for (let i = 0; i < row.length; i++) row[i] = (row[i] ?? 0) / sum;
 }
 
-/** The specification lets every axis of the mask broadcast; onnxruntime 1.30 refuses that of queries and keys, so that those are written out. */
+/**
+ * The specification lets every axis of the mask broadcast; onnxruntime 1.30 refuses that of queries and keys, so that those are
+ * written out.
+ */
 function wholeMask(b: OnnxBuilder, node: Node, name: string): string {
   const mask = given(node.operands, 3).type;
   const last = [given(node.y.type.dims, 2), given(given(node.operands, 1).type.dims, 2)];

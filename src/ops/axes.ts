@@ -1,4 +1,6 @@
-/** How operators follow when the axes of their operands stand elsewhere: axis i at place[i]. See `Axes` in `src/ir/operator.ts`. */
+/**
+ * How operators follow when the axes of their operands stand elsewhere: axis i at place[i]. See `Axes` in `src/ir/operator.ts`.
+ */
 import type { Attrs, AxesMoved } from '../ir/operator.ts';
 import { boolAttr, given, numberAttr, numbersAttr } from './attrs.ts';
 

@@ -1,4 +1,7 @@
-/** What operator definitions share: reading attributes and operands, axes, NumPy broadcasting of types and of numbers, integer ranges. */
+/**
+ * What operator definitions share: reading attributes and operands, axes, NumPy broadcasting of types and of numbers, integer
+ * ranges.
+ */
 import { outside } from '../diagnostics/at.ts';
 import { bug } from '../diagnostics/diagnostic.ts';
 import { Dim } from '../ir/dim.ts';
@@ -81,8 +84,8 @@ export function sameDim(a: Dim, b: Dim): boolean {
 }
 
 /**
- * The shape that two shapes broadcast to, NumPy's rule: aligned at the last axis, 1 gives way. A symbol agrees with itself alone: whether
- * it happens to be 1 is only known to the run.
+ * The shape that two shapes broadcast to, NumPy's rule: aligned at the last axis, 1 gives way. A symbol agrees with itself alone:
+ * whether it happens to be 1 is only known to the run.
  */
 export function broadcastDims(check: Check, label: string, a: readonly Dim[], b: readonly Dim[]): readonly Dim[] {
   const rank = Math.max(a.length, b.length);
@@ -98,8 +101,8 @@ export function broadcastDims(check: Check, label: string, a: readonly Dim[], b:
 }
 
 /**
- * How operands run along a result, with adjacent axes joined along which the same operands move. `steps[k][g]` is how far operand k
- * moves in its own data for one step along group g (0 where it is repeated); in the last group it is 0 or 1.
+ * How operands run along a result, with adjacent axes joined along which the same operands move. `steps[k][g]` is how far operand
+ * k moves in its own data for one step along group g (0 where it is repeated); in the last group it is 0 or 1.
  */
 interface Broadcast {
   readonly sizes: readonly number[];
@@ -276,8 +279,8 @@ const wraps = factOf(({ integers, bytes }) =>
 );
 
 /**
- * A whole number as the element type holds it: narrow types wrap around (two's complement, what ONNX's runtimes do). 64-bit integers that
- * float64 may have rounded are refused (`CheckFailure` labelled `integers`), and computed anew as bigints.
+ * A whole number as the element type holds it: narrow types wrap around (two's complement, what ONNX's runtimes do). 64-bit
+ * integers that float64 may have rounded are refused (`CheckFailure` labelled `integers`), and computed anew as bigints.
  */
 export function wrapInteger(elem: ElemType, value: number): number {
   if (elem === 'bool') return value !== 0 ? 1 : 0;

@@ -1,6 +1,7 @@
 /**
- * Definitions of operators and layers. An *operator* is what the graph holds (`src/ir/operator.ts`); a *layer* is what the language calls
- * and what creates weights and operators. `defineOperator` and `defineLayer` check and erase the types for the registry, once.
+ * Definitions of operators and layers. An *operator* is what the graph holds (`src/ir/operator.ts`); a *layer* is what the
+ * language calls and what creates weights and operators. `defineOperator` and `defineLayer` check and erase the types for the
+ * registry, once.
  */
 import type { Span } from '../diagnostics/source.ts';
 import type { Dim } from '../ir/dim.ts';
@@ -24,8 +25,8 @@ export interface LayerBuilder {
     attrs?: Readonly<Record<string, AttrValue>>,
   ): readonly Value[];
   /**
-   * A parameter of this layer at the path scope + `.` + name. Every dimension must be known (a symbolic one is reported as an error
-   * that names it). The role defaults to `parameter`, the element type to the layer's float type (that of `it`).
+   * A parameter of this layer at the path scope + `.` + name. Every dimension must be known (a symbolic one is reported as an
+   * error that names it). The role defaults to `parameter`, the element type to the layer's float type (that of `it`).
    */
   weight(
     name: string,
@@ -37,7 +38,9 @@ export interface LayerBuilder {
   constant(tensor: HostTensor): Value;
   /** A rank-0 constant of the given element type. */
   scalar(elem: ElemType, value: number): Value;
-  /** An i64 scalar tensor with the value of a dimension: a constant when it is known, computed in the graph when it is symbolic. */
+  /**
+   * An i64 scalar tensor with the value of a dimension: a constant when it is known, computed in the graph when it is symbolic.
+   */
   dimValue(dim: Dim): Value;
   readonly check: Check;
   readonly span: Span | undefined;
@@ -60,7 +63,10 @@ export interface Layer {
   readonly family: string;
   readonly operands: LayerOperands;
   readonly params: ParamSpecs;
-  /** The parameters it creates, for the reference and for naming: a layer that owns parameters takes its name as a label when it has none. */
+  /**
+   * The parameters it creates, for the reference and for naming: a layer that owns parameters takes its name as a label when it
+   * has none.
+   */
   readonly weights: readonly { readonly name: string; readonly shape: string; readonly when?: string }[];
   /** Whether this use owns parameters (`instancenorm(affine=false)` does not). */
   owns(params: Readonly<Record<string, unknown>>): boolean;

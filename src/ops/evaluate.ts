@@ -1,6 +1,6 @@
 /**
- * The one way to an operator's numbers at compile time: folding, facts and the sizes of an import call `evaluateConstant`, which gives the results
- * or a named refusal, and never throws for what a file can hold.
+ * The one way to an operator's numbers at compile time: folding, facts and the sizes of an import call `evaluateConstant`, which
+ * gives the results or a named refusal, and never throws for what a file can hold.
  */
 import { integerTooLarge } from '../diagnostics/catalogue/weights.ts';
 import { BugError, DiagnosticError } from '../diagnostics/diagnostic.ts';
@@ -32,8 +32,8 @@ function isWalkable({ dims, data }: HostTensor): boolean {
 }
 
 /**
- * Whether an element of 16 bits would be rounded to 0, to fewer bits than its type has, or to infinity. onnxruntime computes such types in f32 from cast
- * to cast, so that √(1e-5 · 1e-5) is 1e-5 there, and 0 where the product was rounded.
+ * Whether an element of 16 bits would be rounded to 0, to fewer bits than its type has, or to infinity. onnxruntime computes such
+ * types in f32 from cast to cast, so that √(1e-5 · 1e-5) is 1e-5 there, and 0 where the product was rounded.
  */
 function leavesRange({ elem, data }: HostTensor): boolean {
   const { float, bytes } = elemFacts[elem];

@@ -8,7 +8,10 @@ import { defineLayer, defineOperator, type LayerBuilder } from './define.ts';
 import { dims } from './params.ts';
 import { movingTraits } from './traits.ts';
 
-/** ONNX Expand-13 and torch.expand: sizes of 1 are repeated. The shape is the result's: x broadcasts to it, not the two to each other. */
+/**
+ * ONNX Expand-13 and torch.expand: sizes of 1 are repeated. The shape is the result's: x broadcasts to it, not the two to each
+ * other.
+ */
 export const expand = defineOperator({
   name: 'expand',
   summary: 'Repeats x along axes of size 1',

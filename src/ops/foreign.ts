@@ -1,6 +1,7 @@
 /**
- * Operators that the registry does not know: one is made for each imported node that no lift could say. It has no semantics here but over constants,
- * where `onnx/table.ts` computes it by its name, so that nothing merges or moves it, and its lowering writes the node as it was.
+ * Operators that the registry does not know: one is made for each imported node that no lift could say. It has no semantics here
+ * but over constants, where `onnx/table.ts` computes it by its name, so that nothing merges or moves it, and its lowering writes
+ * the node as it was.
  */
 import { bug } from '../diagnostics/diagnostic.ts';
 import type { ForeignNode } from '../ir/foreign.ts';

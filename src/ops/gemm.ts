@@ -1,7 +1,7 @@
 /**
- * Matrix products in float64, for the reference evaluation of conv, conv_transpose, linear, matmul and attention. Both factors are packed into
- * panels four wide, whose blocks a `Multiplier` multiplies, because the plain triple loop spends its time on loads: it takes ten times as long on
- * a ResNet.
+ * Matrix products in float64, for the reference evaluation of conv, conv_transpose, linear, matmul and attention. Both factors
+ * are packed into panels four wide, whose blocks a `Multiplier` multiplies, because the plain triple loop spends its time on
+ * loads: it takes ten times as long on a ResNet.
  */
 import { blockColumns, blockRows, blockTerms, type Multiplier } from '../ir/multiplier.ts';
 import { localMultiplier } from './multiplier.ts';

@@ -216,7 +216,10 @@ export const dimValue = defineOperator({
   sample: (source) => ({ operands: [], attrs: { dim: constantDims([source.int(0, 99)]) } }),
 });
 
-/** ONNX Shape-13, -15 (where `start` and `end` came); torch.Tensor.shape. In the language sizes are dimensions, so that only imported graphs hold it. */
+/**
+ * ONNX Shape-13, -15 (where `start` and `end` came); torch.Tensor.shape. In the language sizes are dimensions, so that only
+ * imported graphs hold it.
+ */
 export const shapeOf = defineOperator({
   name: 'shape',
   summary: 'The sizes of x, from axis `start` up to, but without, `end`, as i64',

@@ -1,6 +1,6 @@
 /**
- * The identity, and layers that are one (or a plain function) at inference: what they do at random while a network is trained is left out,
- * as torch.nn's `eval()` does.
+ * The identity, and layers that are one (or a plain function) at inference: what they do at random while a network is trained is
+ * left out, as torch.nn's `eval()` does.
  */
 import type { Operator } from '../ir/operator.ts';
 import { leakyRelu } from './activation.ts';
@@ -61,7 +61,10 @@ export const alphaDropoutLayer = atInference(
   0.5,
   zeroed,
 );
-/** Huang et al. 2016, arXiv:1603.09382, in torchvision's form: the branch that survives is scaled up while training, so nothing is left to do. */
+/**
+ * Huang et al. 2016, arXiv:1603.09382, in torchvision's form: the branch that survives is scaled up while training, so nothing is
+ * left to do.
+ */
 export const stochasticDepthLayer = atInference(
   'stochastic_depth',
   'x itself; drops whole residual bodies in training',

@@ -3,7 +3,9 @@ import { wrapped } from '../diagnostics/wrap.ts';
 import type { Layer } from './define.ts';
 import type { ParamSpec } from './params.ts';
 
-/** `conv(out, kernel, stride=1, …)`: operands beyond `it`, then parameters with their defaults; `name=` where one must be named. */
+/**
+ * `conv(out, kernel, stride=1, …)`: operands beyond `it`, then parameters with their defaults; `name=` where one must be named.
+ */
 export function layerSignature(layer: Layer): string {
   const params = Object.entries(layer.params).map(([name, spec]) => {
     if (spec.rest) return `${name}...`;
@@ -52,7 +54,9 @@ function table(rows: readonly (readonly [name: string, text: string])[]): string
   return rows.map(([name, text]) => paragraph(text, ' '.repeat(column), `  ${name}`.padEnd(column))).join('\n');
 }
 
-/** The whole entry of one layer, for a terminal: signature, meaning, source, operands, parameters, and the tensors that it owns. */
+/**
+ * The whole entry of one layer, for a terminal: signature, meaning, source, operands, parameters, and the tensors that it owns.
+ */
 export function layerText(layer: Layer): string {
   const params = Object.entries(layer.params).map(
     ([name, spec]) => [name, `${spec.doc} (${parameterNotes(spec).join('; ')})`] as const,

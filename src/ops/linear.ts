@@ -1,7 +1,7 @@
 /**
  * Matrix products. `linear` is torch.nn.Linear, y = x·Wᵀ + b with features last; it becomes ONNX Gemm-13 at rank 2 and MatMul-13
- * with Add at others. `matmul` is ONNX MatMul-13 and numpy.matmul: the last two axes are multiplied, the others broadcast. `gemm` is ONNX Gemm-13
- * as it stands, for imported graphs and for what passes make of a product, a transpose and a sum.
+ * with Add at others. `matmul` is ONNX MatMul-13 and numpy.matmul: the last two axes are multiplied, the others broadcast. `gemm`
+ * is ONNX Gemm-13 as it stands, for imported graphs and for what passes make of a product, a transpose and a sum.
  */
 import { Dim, productOf } from '../ir/dim.ts';
 import type { Check, InferContext } from '../ir/operator.ts';

@@ -1,6 +1,7 @@
 /**
- * The inner product of blocks: a 4 × 4 tile whose sums stay in registers (Goto and van de Geijn 2008, §4), in WebAssembly two numbers at a time,
- * in JavaScript where there is no WebAssembly with vectors. Both add in the same order and round alike, so that they give the same bits.
+ * The inner product of blocks: a 4 × 4 tile whose sums stay in registers (Goto and van de Geijn 2008, §4), in WebAssembly two
+ * numbers at a time, in JavaScript where there is no WebAssembly with vectors. Both add in the same order and round alike, so
+ * that they give the same bits.
  */
 import { bug } from '../diagnostics/diagnostic.ts';
 import { blockColumns, blockRows, blockTerms, type Multiplier } from '../ir/multiplier.ts';
@@ -24,8 +25,8 @@ import {
 } from './wasm.ts';
 
 /**
- * `left`, `right` and `product` in bytes, panels of rows and of columns, terms, and the bytes of a row of the product, which has more columns than
- * these where several threads share it.
+ * `left`, `right` and `product` in bytes, panels of rows and of columns, terms, and the bytes of a row of the product, which has
+ * more columns than these where several threads share it.
  */
 export type BlockArguments = readonly [
   left: number,

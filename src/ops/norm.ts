@@ -3,9 +3,9 @@
  *
  *   y = weight · (x − μ) / √(σ² + ε) + bias
  *
- * `batchnorm` takes μ and σ² of every channel from training (Ioffe and Szegedy 2015; ONNX BatchNormalization-9/14/15), `instancenorm`
- * from each picture and channel (ONNX InstanceNormalization-6), `groupnorm` from each picture and group of channels (Wu and He 2018;
- * torch.nn.GroupNorm), `layernorm` from the last axes (Ba et al. 2016; ONNX LayerNormalization-17).
+ * `batchnorm` takes μ and σ² of every channel from training (Ioffe and Szegedy 2015; ONNX BatchNormalization-9/14/15),
+ * `instancenorm` from each picture and channel (ONNX InstanceNormalization-6), `groupnorm` from each picture and group of
+ * channels (Wu and He 2018; torch.nn.GroupNorm), `layernorm` from the last axes (Ba et al. 2016; ONNX LayerNormalization-17).
  */
 import { Dim, productOf } from '../ir/dim.ts';
 import type { Value } from '../ir/graph.ts';

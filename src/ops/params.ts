@@ -1,6 +1,6 @@
 /**
- * Compile-time values as layers receive them, and the specifications of layer parameters: what a parameter accepts, its default, its
- * documentation. The reference page, hover texts and error messages are generated from these.
+ * Compile-time values as layers receive them, and the specifications of layer parameters: what a parameter accepts, its default,
+ * its documentation. The reference page, hover texts and error messages are generated from these.
  */
 import { Dim } from '../ir/dim.ts';
 import type { Value } from '../ir/graph.ts';
@@ -324,7 +324,9 @@ export interface InitSpec {
     | 'xavier_uniform'
     | 'torch_linear_weight'
     | 'torch_linear_bias';
-  /** `fill`: the value. `normal`: std (mean 0). `uniform`: the bound. `torch_linear_bias`: fan-in of its weight. Others: unused. */
+  /**
+   * `fill`: the value. `normal`: std (mean 0). `uniform`: the bound. `torch_linear_bias`: fan-in of its weight. Others: unused.
+   */
   readonly value?: number;
   readonly mode?: 'fan_in' | 'fan_out';
   /** A layer's own choice, which nobody wrote: smaller at the end of the residual bodies of a deep network. */

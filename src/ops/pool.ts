@@ -158,7 +158,8 @@ export const maxpool = defineOperator({
     const window = (pads: readonly number[]) =>
       ({ ...onnxWindow(w, pads), dilations: { kind: 'ints', value: w.dilation } }) as const;
     const endangered = padIntoMaxPool.concerns(node);
-    // Runtimes refuse padding of the kernel's size and more, which dilated windows may have; a Pad with the least value is the same.
+    // Runtimes refuse padding of the kernel's size and more, which dilated windows may have; a Pad with the least value is the
+    // same.
     const refused = w.pads.some((zeros, i) => zeros >= (w.kernel[i % axes] ?? 1));
     if (!endangered && !refused) return [b.node('MaxPool', operands, window(w.pads), node.y.type)];
     let x = given(operands, 0);

@@ -1,6 +1,6 @@
 /**
- * Runs a whole graph with the operators' own semantics, in float64. It is what compiled models are compared with, because onnxruntime has
- * no float64 kernels for most operators.
+ * Runs a whole graph with the operators' own semantics, in float64. It is what compiled models are compared with, because
+ * onnxruntime has no float64 kernels for most operators.
  */
 import { bug } from '../diagnostics/diagnostic.ts';
 import { Dim, DimOverflow } from '../ir/dim.ts';
@@ -26,8 +26,8 @@ export class EvaluationError extends Error {
 }
 
 /**
- * The outputs by name. Inputs are given by name, constants by the caller, who knows where they lie. Tensors are let go after their
- * last reader. Throws `EvaluationError` for inputs that do not fit.
+ * The outputs by name. Inputs are given by name, constants by the caller, who knows where they lie. Tensors are let go after
+ * their last reader. Throws `EvaluationError` for inputs that do not fit.
  */
 export function evaluateGraph(
   graph: Graph,
@@ -153,8 +153,8 @@ function fitsDim(d: Dim, size: number, bindings: ReadonlyMap<string, number>): b
 }
 
 /**
- * The value of every symbol, from the inputs' shapes: of sizes that are a multiple of one symbol plus a number first, the others are then
- * checked. Throws `EvaluationError` for a missing input, and where shapes contradict the types or each other.
+ * The value of every symbol, from the inputs' shapes: of sizes that are a multiple of one symbol plus a number first, the others
+ * are then checked. Throws `EvaluationError` for a missing input, and where shapes contradict the types or each other.
  */
 export function bindInputs(graph: Graph, inputs: ReadonlyMap<string, HostTensor>): ReadonlyMap<string, number> {
   const bindings = new Map<string, number>();

@@ -1,6 +1,6 @@
 /**
- * Every operator and every layer, in one ordered list each. The order is that of the reference page: headings appear as their family first
- * does, layers under them in this order; nothing else depends on it. Lookup is by name.
+ * Every operator and every layer, in one ordered list each. The order is that of the reference page: headings appear as their
+ * family first does, layers under them in this order; nothing else depends on it. Lookup is by name.
  */
 import { bug } from '../diagnostics/diagnostic.ts';
 import type { Operator } from '../ir/operator.ts';

@@ -1,4 +1,7 @@
-/** The same elements in another shape. ONNX Reshape-13 (-14), Squeeze-13, Unsqueeze-13. Shapes are given as dimensions, which may be symbolic. */
+/**
+ * The same elements in another shape. ONNX Reshape-13 (-14), Squeeze-13, Unsqueeze-13. Shapes are given as dimensions, which may
+ * be symbolic.
+ */
 import { bug } from '../diagnostics/diagnostic.ts';
 import { Dim } from '../ir/dim.ts';
 import type { AttrSpec, Check, InferContext, OnnxAttr, OnnxBuilder } from '../ir/operator.ts';
@@ -28,8 +31,8 @@ export function reshaped(check: Check, x: TensorType, shape: readonly Dim[]): re
 }
 
 /**
- * The second input of Reshape. Constants as long as possible: 0 copies the size that stands at the same place in x, −1 is one size that
- * is left; with more unknown sizes than that the shape is computed.
+ * The second input of Reshape. Constants as long as possible: 0 copies the size that stands at the same place in x, −1 is one
+ * size that is left; with more unknown sizes than that the shape is computed.
  */
 function reshapeTarget(builder: OnnxBuilder, x: readonly Dim[], y: readonly Dim[]): string {
   const out: number[] = [];

@@ -1,5 +1,6 @@
 /**
- * Resampling of the spatial axes: ONNX Resize-13/18/19 and torch.nn.functional.interpolate; DepthToSpace-13 and torch.nn.PixelShuffle.
+ * Resampling of the spatial axes: ONNX Resize-13/18/19 and torch.nn.functional.interpolate; DepthToSpace-13 and
+ * torch.nn.PixelShuffle.
  *
  * With L elements before and M after, s = M / L (or the scale given), element x of the result is taken at
  *   nearest        ⌊x / s⌋                              (asymmetric, floor)

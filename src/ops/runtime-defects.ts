@@ -1,7 +1,8 @@
 /**
- * What onnxruntime gets wrong of models that are right: rewrites of its optimiser and kernels of its providers, each with the nodes that it
- * concerns, how our files stay clear of it, and the smallest model that shows it. Lowerings ask this list; `verify` names the entry where a
- * provider is off; a test runs each smallest model, so that a version of the runtime that mends one is noticed.
+ * What onnxruntime gets wrong of models that are right: rewrites of its optimiser and kernels of its providers, each with the
+ * nodes that it concerns, how our files stay clear of it, and the smallest model that shows it. Lowerings ask this list; `verify`
+ * names the entry where a provider is off; a test runs each smallest model, so that a version of the runtime that mends one is
+ * noticed.
  */
 import type { Node, Value } from '../ir/graph.ts';
 import type { Target } from '../ir/target.ts';
@@ -96,8 +97,8 @@ export const padIntoMaxPool: RuntimeDefect = {
 };
 
 /**
- * The kernel that reads three channels at once strides through the weight as if there were only those: right at 3 channels, wrong at every
- * further multiple of 3 that is none of 4.
+ * The kernel that reads three channels at once strides through the weight as if there were only those: right at 3 channels, wrong
+ * at every further multiple of 3 that is none of 4.
  */
 export const convOfTriples: RuntimeDefect = {
   name: 'webgpu-conv-channels',

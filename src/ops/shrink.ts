@@ -1,4 +1,6 @@
-/** Shrinkage: numbers near 0 become 0, and the others come nearer to it. ONNX Shrink-9; torch.nn.Softshrink, torch.nn.Hardshrink. */
+/**
+ * Shrinkage: numbers near 0 become 0, and the others come nearer to it. ONNX Shrink-9; torch.nn.Softshrink, torch.nn.Hardshrink.
+ */
 import type { Attrs } from '../ir/operator.ts';
 import { activation } from './activation-function.ts';
 import { numberAttr } from './attrs.ts';

@@ -40,7 +40,10 @@ export function sliceAxes(node: Node): readonly SliceAxis[] {
   return out;
 }
 
-/** A bound that counts from the end of a known size, counted from its beginning. Backwards, one before the first place has no such name. */
+/**
+ * A bound that counts from the end of a known size, counted from its beginning. Backwards, one before the first place has no such
+ * name.
+ */
 function fromFront(bound: Dim | undefined, size: Dim | undefined, step: number): Dim | undefined {
   const [n, count] = [bound?.constant, size?.constant];
   return n !== undefined && n < 0 && count !== undefined && step > 0 ? Dim.of(Math.max(0, n + count)) : bound;

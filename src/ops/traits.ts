@@ -1,6 +1,6 @@
 /**
- * Facts of operators by family, so that a definition states what differs in its family and no more. What a family leaves to its members has no
- * default: who forgets one does not compile.
+ * Facts of operators by family, so that a definition states what differs in its family and no more. What a family leaves to its
+ * members has no default: who forgets one does not compile.
  */
 import type { Traits } from '../ir/operator.ts';
 import { movedElements } from './element-dims.ts';
@@ -78,7 +78,10 @@ export const broadcastingTraits = (own: BroadcastingFacts): Traits => ({
 /** What differs between operators that move elements. */
 export type MovingFacts = Pick<Traits, 'keepsOrder' | 'handsOn' | 'axes' | 'idempotent' | 'involution'>;
 
-/** Moves the elements of its first operand: whatever holds for the elements of that, and does not ask where they are, holds for the result. */
+/**
+ * Moves the elements of its first operand: whatever holds for the elements of that, and does not ask where they are, holds for
+ * the result.
+ */
 export const movingTraits = (own: MovingFacts): Traits => ({
   elementwise: false,
   channelwise: false,

@@ -1,6 +1,6 @@
 /**
- * What is needed to write a small module of WebAssembly down in TypeScript (WebAssembly Core Specification 2.0, section 5, with its vector
- * instructions): a build step for a few loops would be larger than they are.
+ * What is needed to write a small module of WebAssembly down in TypeScript (WebAssembly Core Specification 2.0, section 5, with
+ * its vector instructions): a build step for a few loops would be larger than they are.
  */
 
 interface Memory {

@@ -1,4 +1,7 @@
-/** Evaluation of operators on 64-bit integers that float64 does not hold: bigints, which wrap around as two's complement does (ONNX; onnxruntime; NumPy). */
+/**
+ * Evaluation of operators on 64-bit integers that float64 does not hold: bigints, which wrap around as two's complement does
+ * (ONNX; onnxruntime; NumPy).
+ */
 
 import { bug } from '../diagnostics/diagnostic.ts';
 import { isFloat } from '../ir/elem.ts';
@@ -117,7 +120,10 @@ export function wideWhere([condition, x, y]: readonly (HostTensor | undefined)[]
   return [tensorOfIntegers(wideElemOf(x), dims, out)];
 }
 
-/** Between 64-bit integers and everything else. Integers wrap around, floats round once. Throws `CheckFailure` for what is no integer of 64 bits. */
+/**
+ * Between 64-bit integers and everything else. Integers wrap around, floats round once. Throws `CheckFailure` for what is no
+ * integer of 64 bits.
+ */
 export function wideCast([x]: readonly (HostTensor | undefined)[], to: ElemType): readonly HostTensor[] {
   if (!x) return bug('an operand is missing');
   const { dims } = x;

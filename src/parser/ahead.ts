@@ -1,6 +1,6 @@
 /**
- * How the parser looks ahead further than one token. A path and a label differ only in the colon at their end, and a keyword may be either; each
- * function answers at one index of a file's tokens.
+ * How the parser looks ahead further than one token. A path and a label differ only in the colon at their end, and a keyword may
+ * be either; each function answers at one index of a file's tokens.
  */
 import { EOF, type IToken, type TokenType } from 'chevrotain';
 import type { Lexed } from './lexer.ts';
@@ -157,8 +157,8 @@ export function itemAt({ tokens, partner }: Lexed, index: number): boolean {
 }
 
 /**
- * Where the next statement of the body that opens at `bodyOpen` most likely begins, at `from` or later: a new line outside all brackets, a `;`, or
- * the body's end.
+ * Where the next statement of the body that opens at `bodyOpen` most likely begins, at `from` or later: a new line outside all
+ * brackets, a `;`, or the body's end.
  */
 export function nextStatement(lexed: Lexed, from: number, bodyOpen: number): number {
   const { tokens, partner } = lexed;
@@ -193,7 +193,10 @@ export function nextItem(lexed: Lexed, from: number): number {
   return i;
 }
 
-/** Lists are written in brackets; Python's tuples are what many would type after `mean=`. True of a parenthesis with a comma of its own in it. */
+/**
+ * Lists are written in brackets; Python's tuples are what many would type after `mean=`. True of a parenthesis with a comma of
+ * its own in it.
+ */
 export function tupleAt({ tokens, partner }: Lexed, open: number): boolean {
   const close = partner[open] ?? -1;
   for (let i = open + 1; i < close; i++) {

@@ -1,11 +1,12 @@
 /**
- * The grammar of the language reference: its productions, each with its EBNF beside it, in the words of `reader.ts`. `grammars/res.ebnf` and
- * `grammars/railroad.html` are made of the same lines.
+ * The grammar of the language reference: its productions, each with its EBNF beside it, in the words of `reader.ts`.
+ * `grammars/res.ebnf` and `grammars/railroad.html` are made of the same lines.
  *
- * A `rule` is a production of Chevrotain's, and what an error names. An `inline` production is read within the rule that uses it, since every rule
- * costs time at each token and stack at each level. Operators are read flat and ranked afterwards (`rank.ts`).
+ * A `rule` is a production of Chevrotain's, and what an error names. An `inline` production is read within the rule that uses it,
+ * since every rule costs time at each token and stack at each level. Operators are read flat and ranked afterwards (`rank.ts`).
  *
- * One file of more than 600 lines, because it is one thing: the productions need each other in circles, and there is nothing else in it.
+ * One file of more than 600 lines, because it is one thing: the productions need each other in circles, and there is nothing else
+ * in it.
  */
 import type { IToken, ParserMethod } from 'chevrotain';
 import type { SourceFile } from '../diagnostics/source.ts';

@@ -1,6 +1,6 @@
 /**
- * From text to tokens, by the lexical rules of the language reference: Chevrotain's lexer, then what it cannot say: mistakes in characters and
- * strings, comments beside the tokens, and what touches what (`touching.ts`).
+ * From text to tokens, by the lexical rules of the language reference: Chevrotain's lexer, then what it cannot say: mistakes in
+ * characters and strings, comments beside the tokens, and what touches what (`touching.ts`).
  */
 import { type IToken, Lexer } from 'chevrotain';
 import { fileTooLarge, unterminatedComment, unterminatedString } from '../diagnostics/catalogue/syntax.ts';

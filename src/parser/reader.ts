@@ -1,7 +1,8 @@
 /**
- * What the productions are written in: a handful of words over Chevrotain's. Before it parses anything Chevrotain runs each production once and
- * records which tokens, rules and choices it asks for; from that come its checks of the grammar and the tables by which `choice` decides. These
- * words record what they are asked for, number it, and keep whatever needs a real text out of the recording, so that a production need not know.
+ * What the productions are written in: a handful of words over Chevrotain's. Before it parses anything Chevrotain runs each
+ * production once and records which tokens, rules and choices it asks for; from that come its checks of the grammar and the
+ * tables by which `choice` decides. These words record what they are asked for, number it, and keep whatever needs a real text
+ * out of the recording, so that a production need not know.
  *
  * Deciding takes one token, or a look at the text by a function of `ahead.ts`.
  */

@@ -1,6 +1,7 @@
 /**
- * What happens at a mistake. It is reported once, and reading goes on at the next statement of the same body, most likely the next line, or at the
- * next item; so one run finds all mistakes of a file. Parsing never fails: whatever the text, there is a tree of what could be read.
+ * What happens at a mistake. It is reported once, and reading goes on at the next statement of the same body, most likely the
+ * next line, or at the next item; so one run finds all mistakes of a file. Parsing never fails: whatever the text, there is a
+ * tree of what could be read.
  */
 import { EOF, type IToken, isRecognitionException, type TokenType } from 'chevrotain';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';

@@ -1,6 +1,7 @@
 /**
- * The vocabulary: every type of token, and what the parser, the formatter and the messages ask of one. What touches what decides the kind of a
- * bracket (`touching.ts`): `f(` is a call and `f (` is not, `x[` is an index, `layer{` is a computed part of a label.
+ * The vocabulary: every type of token, and what the parser, the formatter and the messages ask of one. What touches what decides
+ * the kind of a bracket (`touching.ts`): `f(` is a call and `f (` is not, `x[` is an index, `layer{` is a computed part of a
+ * label.
  */
 import { createToken, type IToken, Lexer, type TokenType } from 'chevrotain';
 

@@ -1,6 +1,7 @@
 /**
- * What touches what. A second look at the tokens of a file finds the partner of every bracket, gives touching brackets their own types, and reports
- * the gaps and neighbours that mean something else than they seem to: `3 x`, `0.`, `a . b`, `f (x)`, `conv1{ … }`.
+ * What touches what. A second look at the tokens of a file finds the partner of every bracket, gives touching brackets their own
+ * types, and reports the gaps and neighbours that mean something else than they seem to: `3 x`, `0.`, `a . b`, `f (x)`,
+ * `conv1{ … }`.
  */
 import type { IToken, TokenType } from 'chevrotain';
 import {
@@ -48,7 +49,10 @@ import {
   StringLiteral,
 } from './tokens.ts';
 
-/** How many open brackets a closing one looks past for its partner. Twice the depth that the parser accepts, so that the search is linear. */
+/**
+ * How many open brackets a closing one looks past for its partner. Twice the depth that the parser accepts, so that the search is
+ * linear.
+ */
 const scanLimit = 128;
 
 /** Numbers the tokens, tags the brackets among them, and returns for every bracket the index of its partner, else -1. */
@@ -298,7 +302,10 @@ function closes(opener: TokenType, closer: TokenType): boolean {
   return isBrace(opener);
 }
 
-/** Whether the part in braces from `open` to `close` belongs to a label: a label goes on behind it, or stands where only labels stand. */
+/**
+ * Whether the part in braces from `open` to `close` belongs to a label: a label goes on behind it, or stands where only labels
+ * stand.
+ */
 function isPartOfLabel(tokens: readonly IToken[], open: number, close: number, after: IToken | undefined): boolean {
   const closer = tokens[close];
   const touchesAfter = after !== undefined && closer !== undefined && endOf(closer) === after.startOffset;

@@ -26,8 +26,8 @@ const oneNode: OnnxModel = {
 };
 
 /**
- * The providers that run, `cpu` first; of the others `absent` is told why not. Takes about half a second, most of it for processes of the GPU
- * providers.
+ * The providers that run, `cpu` first; of the others `absent` is told why not. Takes about half a second, most of it for
+ * processes of the GPU providers.
  */
 export async function availableProviders(
   environment?: Readonly<Record<string, string>>,
@@ -45,7 +45,8 @@ export async function availableProviders(
         await session.close();
       }
     } catch (error) {
-      // Being absent is an answer here; anything but a diagnostic is a bug. Without onnxruntime itself there is nothing to choose from.
+      // Being absent is an answer here; anything but a diagnostic is a bug. Without onnxruntime itself there is nothing to choose
+      // from.
       if (!(error instanceof DiagnosticError) || error.diagnostics.some((d) => d.code === 'RES0800')) throw error;
       const [said] = error.diagnostics;
       absent?.(ep, said ? `${said.code}, ${said.title}` : 'it does not run');

@@ -1,6 +1,6 @@
 /**
- * How long models take: creating a session, and one run, as medians over interleaved measurements, so that a slow minute of the machine
- * falls on all of them alike.
+ * How long models take: creating a session, and one run, as medians over interleaved measurements, so that a slow minute of the
+ * machine falls on all of them alike.
  */
 import type { HostTensor } from '../ir/types.ts';
 import { openSession, type Provider, type Session } from './session.ts';
@@ -48,8 +48,8 @@ function quantile(values: readonly number[], q: number): number {
 }
 
 /**
- * Creation and latency of several models on the same inputs, in the models' order. Every round runs each model once, each time beginning
- * with another one. Throws `DiagnosticError` when a provider is missing or a model is refused.
+ * Creation and latency of several models on the same inputs, in the models' order. Every round runs each model once, each time
+ * beginning with another one. Throws `DiagnosticError` when a provider is missing or a model is refused.
  */
 export async function compareLatency(
   models: readonly BenchModel[],

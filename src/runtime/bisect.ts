@@ -1,8 +1,8 @@
 /** Which of many steps broke something, by halving. */
 
 /**
- * The smallest n in 1 … total with which it fails, where it fails with `total` and not with 0; 0 where it fails with none already. Where failing
- * comes and goes, an n that fails while n − 1 does not. Asks at most 2 + log2(total) times.
+ * The smallest n in 1 … total with which it fails, where it fails with `total` and not with 0; 0 where it fails with none
+ * already. Where failing comes and goes, an n that fails while n − 1 does not. Asks at most 2 + log2(total) times.
  */
 export async function smallestFailing(total: number, fails: (steps: number) => Promise<boolean>): Promise<number> {
   if (total === 0 || (await fails(0))) return 0;

@@ -1,12 +1,12 @@
 /**
  * How far an output is off, and how far it may be.
  *
- * The error of an output is max|y − r| / max|r|, never elementwise: an element that is small by cancellation carries the rounding of the
- * large terms it came from. A reference that is 0 everywhere makes the error absolute. Not a number and infinities must be where the
- * reference has them.
+ * The error of an output is max|y − r| / max|r|, never elementwise: an element that is small by cancellation carries the rounding
+ * of the large terms it came from. A reference that is 0 everywhere makes the error absolute. Not a number and infinities must be
+ * where the reference has them.
  *
- * e0 is the error of the unoptimised model on CPU with the optimiser off. It must stay within a limit, else the model or the runtime is
- * at fault; every other run within min(limit, max(8·e0, floor)). Measured: 3e-7 to 7e-7 on CPU up to ResNet-152.
+ * e0 is the error of the unoptimised model on CPU with the optimiser off. It must stay within a limit, else the model or the
+ * runtime is at fault; every other run within min(limit, max(8·e0, floor)). Measured: 3e-7 to 7e-7 on CPU up to ResNet-152.
  *
  *   precision  limit   floor    why
  *   f64        1e-9    2^-40    few kernels exist, and those are not all correct to the last digits
@@ -14,8 +14,9 @@
  *   f16        1e-2    2^-9     unit roundoff 2^-11; some twenty roundings of the largest value, where kernels keep sums in f16
  *   bf16       8e-2    2^-6     unit roundoff 2^-8, likewise
  *
- * The precision is that of the coarsest float in either graph. GPU providers are held to the limit alone: WGSL allows a division 2.5 units
- * in the last place, exp 3 + 2|x|, and leaves the order of sums and fused multiply-adds open (measured: 1.1e-6 on ResNet-50).
+ * The precision is that of the coarsest float in either graph. GPU providers are held to the limit alone: WGSL allows a division
+ * 2.5 units in the last place, exp 3 + 2|x|, and leaves the order of sums and fused multiply-adds open (measured: 1.1e-6 on
+ * ResNet-50).
  */
 import { elemTypes, type FloatElem, floatFacts } from '../ir/elem.ts';
 import type { Graph } from '../ir/graph.ts';

@@ -1,6 +1,6 @@
 /**
- * Sizes and inputs at which a proof touches what it is about. A window over a grid smaller than itself has taps that meet nothing but padding,
- * whatever they weigh; a threshold that no number comes near is none. What cannot be reached is named degenerate.
+ * Sizes and inputs at which a proof touches what it is about. A window over a grid smaller than itself has taps that meet nothing
+ * but padding, whatever they weigh; a threshold that no number comes near is none. What cannot be reached is named degenerate.
  */
 import { at } from '../diagnostics/at.ts';
 import { unlessOverflow } from '../ir/dim.ts';
@@ -75,15 +75,18 @@ function unseen({ node, axis, taps, stride, dilation, begin }: Axis, bindings: B
 }
 
 export interface CoveringSizes {
-  /** For every symbol the smallest size at which every tap of every window meets an element, and 3 at least where it is none of a batch. */
+  /**
+   * For every symbol the smallest size at which every tap of every window meets an element, and 3 at least where it is none of a
+   * batch.
+   */
   readonly smallest: Bindings;
   /** For every symbol its promised multiple times the next odd number. */
   readonly nextOdd: Bindings;
 }
 
 /**
- * Sizes for a proof, promises kept. Where such sizes would take too much time, those that reach the most taps. Throws `DiagnosticError`
- * (RES0812).
+ * Sizes for a proof, promises kept. Where such sizes would take too much time, those that reach the most taps. Throws
+ * `DiagnosticError` (RES0812).
  */
 export function coveringSizes(graph: Graph, fixed: Bindings = new Map()): CoveringSizes {
   const least = smallestBindings(graph, fixed);

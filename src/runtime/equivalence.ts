@@ -1,17 +1,19 @@
 /**
  * `rescc optimize --verify`: runs a file as it is and as it was optimised in onnxruntime, and compares.
  *
- * The baseline is the file's own bytes on CPU with onnxruntime's optimiser off. The optimised model runs with the optimiser off and on, on
- * every provider asked for; on a GPU provider at the first sizes alone. Where every node has a semantics here, the float64 reference of the
- * imported graph is a second witness. With e0 the error of the baseline against it:
+ * The baseline is the file's own bytes on CPU with onnxruntime's optimiser off. The optimised model runs with the optimiser off
+ * and on, on every provider asked for; on a GPU provider at the first sizes alone. Where every node has a semantics here, the
+ * float64 reference of the imported graph is a second witness. With e0 the error of the baseline against it:
  *
  *   e0 ≤ limit            outputs are held against the reference, within min(limit, max(8·e0, floor)), as `verify` does
- *   e0 > limit, or none   against the baseline, within min(limit, max(8·n0, 2·floor)), n0 the change that onnxruntime's optimiser makes
+ *   e0 > limit, or none against the baseline, within min(limit, max(8·n0, 2·floor)), n0 the change that onnxruntime's optimiser
+ *   makes
  *
- * with limits and floors of `compare.ts`; 2·floor, because both sides round. Integers and booleans must be equal. A file of which nobody knows
- * what it is may amplify rounding: a quantisation, an argmax, a division by a small difference. So before an output counts as wrong, the
- * original runs again, as it was and on inputs moved by their last digits, and the change n that this makes is allowed eight times. An output
- * that changes by more than a twentieth by that (random operators, chaos) cannot be compared, which is said.
+ * with limits and floors of `compare.ts`; 2·floor, because both sides round. Integers and booleans must be equal. A file of which
+ * nobody knows what it is may amplify rounding: a quantisation, an argmax, a division by a small difference. So before an output
+ * counts as wrong, the original runs again, as it was and on inputs moved by their last digits, and the change n that this makes
+ * is allowed eight times. An output that changes by more than a twentieth by that (random operators, chaos) cannot be compared,
+ * which is said.
  *
  * When a run fails, the optimiser runs again with fewer and fewer rewrites until the one is found that broke it.
  */
@@ -66,10 +68,14 @@ export interface EquivalenceOptions {
   readonly onnx: OnnxModel;
   /** The content of a constant of either graph. */
   readonly constants: (value: Value) => HostTensor | Promise<HostTensor>;
-  /** Optimises the file anew with the first `fuel` rewrites alone. Without it nobody looks for the rewrite that broke something. */
+  /**
+   * Optimises the file anew with the first `fuel` rewrites alone. Without it nobody looks for the rewrite that broke something.
+   */
   readonly rebuild?: ((fuel: number, onFiring: (firing: Rewrite) => void) => Promise<OnnxModel>) | undefined;
   readonly eps: readonly Provider[];
-  /** Inputs that take fewer sizes than the file says: the original is run at others, and where it runs the optimised model must. */
+  /**
+   * Inputs that take fewer sizes than the file says: the original is run at others, and where it runs the optimised model must.
+   */
   readonly narrowed?: readonly NarrowedShape[] | undefined;
   /** Runs on these instead of random ones. */
   readonly inputs?: ReadonlyMap<string, HostTensor> | undefined;
@@ -108,9 +114,9 @@ const heldBytes = 2 ** 26;
 const mostTriedElements = 2 ** 22;
 
 /**
- * Runs and compares. Returns what was measured, also when it is wrong; throws `DiagnosticError` when a provider is missing (RES0800 to
- * RES0803), when inputs or outputs are no tensors (RES0807), or when the inputs given do not fit. What the original does not survive is no
- * failure: RES0818 says so as a warning, and both graphs are compared in float64.
+ * Runs and compares. Returns what was measured, also when it is wrong; throws `DiagnosticError` when a provider is missing
+ * (RES0800 to RES0803), when inputs or outputs are no tensors (RES0807), or when the inputs given do not fit. What the original
+ * does not survive is no failure: RES0818 says so as a warning, and both graphs are compared in float64.
  */
 export async function verifyOptimized(options: EquivalenceOptions): Promise<EquivalenceReport> {
   const work = new Work(options);
@@ -891,8 +897,8 @@ interface Trial {
 const otherSeeds = 4;
 
 /**
- * What to try where the smallest sizes do not do, as operators that nobody here knows ask for more: other integers, then larger sizes, of every
- * symbol and of all but those of the first axes. Fewer than 100 in all.
+ * What to try where the smallest sizes do not do, as operators that nobody here knows ask for more: other integers, then larger
+ * sizes, of every symbol and of all but those of the first axes. Fewer than 100 in all.
  */
 function* attempts(graph: Graph, first: Bindings): Generator<Trial> {
   const multiples = symbolsOf(graph);

@@ -1,6 +1,6 @@
 /**
- * Other sizes of inputs that a file leaves open and the optimised model does not. A reader that runs every time may have asked for the one size, and
- * then the file runs at no other; whether it does, the original is asked.
+ * Other sizes of inputs that a file leaves open and the optimised model does not. A reader that runs every time may have asked
+ * for the one size, and then the file runs at no other; whether it does, the original is asked.
  */
 import { cloneGraph } from '../ir/clone.ts';
 import { Dim } from '../ir/dim.ts';

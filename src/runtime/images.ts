@@ -1,9 +1,9 @@
 /**
  * Pictures in and out: PNG (pngjs) and JPEG (jpeg-js) to bytes of red, green and blue, and from there to a model's input.
  *
- * As Pillow's `convert('RGB')` does it: grey becomes three equal channels, a palette its colours, alpha is dropped without compositing,
- * 16 bits per sample become 8. The orientation that a camera writes into a JPEG is applied, as browsers and OpenCV do it, and said.
- * JPEG decoders differ among themselves by one or two of 255 (inverse DCT, up-sampling of chroma); PNG is exact.
+ * As Pillow's `convert('RGB')` does it: grey becomes three equal channels, a palette its colours, alpha is dropped without
+ * compositing, 16 bits per sample become 8. The orientation that a camera writes into a JPEG is applied, as browsers and OpenCV
+ * do it, and said. JPEG decoders differ among themselves by one or two of 255 (inverse DCT, up-sampling of chroma); PNG is exact.
  */
 import * as catalogue from '../diagnostics/catalogue/runtime.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
@@ -125,8 +125,8 @@ interface Window {
 }
 
 /**
- * Pillow's bilinear filter with antialiasing (`Resample.c`): a triangle as wide as an output pixel is large in the input, normalised in
- * float64, then in fixed point. The same integers as Pillow's, hence the same bytes.
+ * Pillow's bilinear filter with antialiasing (`Resample.c`): a triangle as wide as an output pixel is large in the input,
+ * normalised in float64, then in fixed point. The same integers as Pillow's, hence the same bytes.
  */
 function windows(inSize: number, outSize: number): readonly Window[] {
   const scale = inSize / outSize;
@@ -152,7 +152,8 @@ export function resizeImage(image: Image, width: number, height: number): Image 
 
 /**
  * Resamples the middle axis of an array [outer, size, inner]; `inner` is 3 along rows and a whole row along columns.
- * Every product is below 2^31: a weight is at most 2^22, a sample below 2^8, and the weights of one window sum to 2^22 give or take rounding.
+ * Every product is below 2^31: a weight is at most 2^22, a sample below 2^8, and the weights of one window sum to 2^22 give or
+ * take rounding.
  */
 function resample(data: Uint8Array, outer: number, size: number, inner: number, to: readonly Window[]): Uint8Array {
   const out = new Uint8Array(outer * to.length * inner);
@@ -180,7 +181,10 @@ export function resizeShorterSide(image: Image, side: number): Image {
   return width <= height ? resizeImage(image, side, longer) : resizeImage(image, longer, side);
 }
 
-/** The middle, as torchvision's `CenterCrop`, which rounds half to even; what is too small is padded with black there and refused here. */
+/**
+ * The middle, as torchvision's `CenterCrop`, which rounds half to even; what is too small is padded with black there and refused
+ * here.
+ */
 export function centerCrop(image: Image, width: number, height: number): Image {
   const top = roundHalfEven((image.height - height) / 2);
   const left = roundHalfEven((image.width - width) / 2);
@@ -205,7 +209,10 @@ export interface ImageOptions {
   readonly mean?: readonly number[] | undefined;
   /** Likewise; the default is 1. */
   readonly std?: readonly number[] | undefined;
-  /** Length of the shorter side before the middle is cut out; `true` is 256/224 of the model's height or width, whichever is larger. */
+  /**
+   * Length of the shorter side before the middle is cut out; `true` is 256/224 of the model's height or width, whichever is
+   * larger.
+   */
   readonly resize?: number | boolean | undefined;
   /** The input's name, for messages. */
   readonly name?: string | undefined;
@@ -241,9 +248,9 @@ export function takesImages(type: TensorType, range?: ValueRange): boolean {
 }
 
 /**
- * One or more pictures as one input tensor: (v - mean) / std for floats, where black is the low end of the range and white the high one; whole
- * numbers are rounded. Throws `DiagnosticError`
- * (RES0813, RES0824 to RES0826) when type, size or number do not fit; all pictures of a batch have one size.
+ * One or more pictures as one input tensor: (v - mean) / std for floats, where black is the low end of the range and white the
+ * high one; whole numbers are rounded. Throws `DiagnosticError` (RES0813, RES0824 to RES0826) when type, size or number do not
+ * fit; all pictures of a batch have one size.
  */
 export function imageInput(images: Image | readonly Image[], type: TensorType, options: ImageOptions = {}): HostTensor {
   const list: readonly Image[] = 'data' in images ? [images] : images;
@@ -372,8 +379,8 @@ function promised(image: Image, layout: Layout, wrong: (found: string, hint: str
 }
 
 /**
- * The pictures of an image-like tensor as PNG files, one per batch element. The low end of the range is black and the high end white; without one
- * floats are 0 … 1, integers 0 … 255, and booleans 0 or 1. Throws `DiagnosticError` (RES0827).
+ * The pictures of an image-like tensor as PNG files, one per batch element. The low end of the range is black and the high end
+ * white; without one floats are 0 … 1, integers 0 … 255, and booleans 0 or 1. Throws `DiagnosticError` (RES0827).
  */
 export async function pngFiles(
   tensor: HostTensor,
@@ -420,7 +427,9 @@ export function usualRange(elem: ElemType): ValueRange {
   return { low: 0, high: isFloat(elem) || elem === 'bool' ? 1 : 255 };
 }
 
-/** A share of the samples beyond which a picture is said to be clipped, and what of the range's width is no overshoot any more. */
+/**
+ * A share of the samples beyond which a picture is said to be clipped, and what of the range's width is no overshoot any more.
+ */
 const fewSamples = 0.1;
 const overshoot = 0.1;
 

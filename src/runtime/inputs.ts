@@ -1,6 +1,6 @@
 /**
- * Inputs to run a model on: sizes for its symbols and seeded random tensors. The same seed gives the same tensors on every machine;
- * an input's numbers depend on its name and not on the other inputs.
+ * Inputs to run a model on: sizes for its symbols and seeded random tensors. The same seed gives the same tensors on every
+ * machine; an input's numbers depend on its name and not on the other inputs.
  */
 
 import * as catalogue from '../diagnostics/catalogue/runtime.ts';
@@ -53,9 +53,9 @@ export interface SizesToTry {
 }
 
 /**
- * The smallest legal and the next odd value of every symbol, promises kept: `H % 32 == 0` gives 32 and 96. All symbols are doubled
- * until every tensor has elements and `enough` is so, then each is made as small as it goes while the others stay; those that are fixed stay
- * so. Throws `DiagnosticError` (RES0812).
+ * The smallest legal and the next odd value of every symbol, promises kept: `H % 32 == 0` gives 32 and 96. All symbols are
+ * doubled until every tensor has elements and `enough` is so, then each is made as small as it goes while the others stay; those
+ * that are fixed stay so. Throws `DiagnosticError` (RES0812).
  */
 export function smallestBindings(
   graph: Graph,
@@ -84,7 +84,8 @@ export function smallestBindings(
   }
   for (const name of names) {
     let high = factors.get(name) ?? 1;
-    // Sizes grow with their symbols as a rule, so that halving finds the least; where they do not, what it finds is legal all the same.
+    // Sizes grow with their symbols as a rule, so that halving finds the least; where they do not, what it finds is legal all the
+    // same.
     let low = 0;
     while (high - low > 1) {
       const middle = (low + high) >> 1;
@@ -114,8 +115,8 @@ export function boundDims(type: TensorType, bindings: Bindings): readonly number
 }
 
 /**
- * The sizes of the symbols that the inputs given imply. Throws `DiagnosticError`: RES0813 for an input that does not fit, RES0814 for
- * one that is missing or that the graph has not.
+ * The sizes of the symbols that the inputs given imply. Throws `DiagnosticError`: RES0813 for an input that does not fit, RES0814
+ * for one that is missing or that the graph has not.
  */
 export function bindingsOf(graph: Graph, inputs: ReadonlyMap<string, HostTensor>): Bindings {
   const names = graph.inputs.map((input) => input.name ?? '');
@@ -193,8 +194,8 @@ function generator(seed: string): () => number {
 }
 
 /**
- * Random elements of a type: floats with mean 0 and variance 1 (the sum of four uniform numbers, so that no function is needed that
- * differs between engines), bytes 0 … 255, other integers and booleans 0 and 1 unless a range is given: an integer input
+ * Random elements of a type: floats with mean 0 and variance 1 (the sum of four uniform numbers, so that no function is needed
+ * that differs between engines), bytes 0 … 255, other integers and booleans 0 and 1 unless a range is given: an integer input
  * that indexes no table is a mask, and a mask of 3 times the lowest float is infinite.
  */
 export function randomTensor(
@@ -217,7 +218,8 @@ export function randomTensor(
 }
 
 /**
- * Random elements of a declared range, uniform between its ends, both of which may come; floats are then normalised as the declaration says.
+ * Random elements of a declared range, uniform between its ends, both of which may come; floats are then normalised as the
+ * declaration says.
  */
 export function declaredTensor(type: TensorType, dims: readonly number[], range: ValueRange, seed: string): HostTensor {
   const { low, high, mean, std } = range;
@@ -245,8 +247,8 @@ export interface RandomOptions {
 }
 
 /**
- * A random tensor for every input of the graph at these sizes, in the range that it declares. Throws `DiagnosticError`: RES0807 for an input that is no tensor of numbers
- * with a known rank.
+ * A random tensor for every input of the graph at these sizes, in the range that it declares. Throws `DiagnosticError`: RES0807
+ * for an input that is no tensor of numbers with a known rank.
  */
 export function randomInputs(
   graph: Graph,
@@ -384,7 +386,10 @@ function demandOf(
   };
 }
 
-/** What the readers of an input ask of its numbers: the smallest table that it indexes, or a range that every reader is defined on. */
+/**
+ * What the readers of an input ask of its numbers: the smallest table that it indexes, or a range that every reader is defined
+ * on.
+ */
 function rangeOf(input: Value, bindings: Bindings): NumberRange | undefined {
   let rows: number | undefined;
   let low = 0;

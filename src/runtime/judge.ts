@@ -1,7 +1,8 @@
 /**
- * Whether an output is wrong, or no more off than its element type makes it. What a network amplifies is estimated by `roundedRuns`, once per
- * set of inputs and only where something exceeds the ordinary bounds: eight times the largest error n of those runs is allowed to everybody.
- * Beyond n = 1/20 the type holds too little of the output to say anything about it; the graphs are then compared in float64 alone.
+ * Whether an output is wrong, or no more off than its element type makes it. What a network amplifies is estimated by
+ * `roundedRuns`, once per set of inputs and only where something exceeds the ordinary bounds: eight times the largest error n of
+ * those runs is allowed to everybody. Beyond n = 1/20 the type holds too little of the output to say anything about it; the
+ * graphs are then compared in float64 alone.
  */
 import { at } from '../diagnostics/at.ts';
 import type { Graph, Node, Value } from '../ir/graph.ts';
@@ -50,8 +51,8 @@ export class Judge {
   }
 
   /**
-   * How much the element types alone change an output: of floats the largest error that rounding makes, of others the share of elements.
-   * Infinite where rounding makes an infinity or NaN of a number.
+   * How much the element types alone change an output: of floats the largest error that rounding makes, of others the share of
+   * elements. Infinite where rounding makes an infinity or NaN of a number.
    */
   noiseOf(name: string): number {
     return this.#rounded().outputs.get(name) ?? 0;
@@ -74,8 +75,8 @@ export class Judge {
   }
 
   /**
-   * An output of another graph that should be the same in real arithmetic, in float64. Constants that a pass folded are rounded to their type,
-   * as those of the source graph would be at run time; what that changes is allowed, too.
+   * An output of another graph that should be the same in real arithmetic, in float64. Constants that a pass folded are rounded
+   * to their type, as those of the source graph would be at run time; what that changes is allowed, too.
    */
   inFloat64(name: string, after: Outputs): Float64Difference {
     const r = this.#reference.get(name);
@@ -144,8 +145,8 @@ export class Judge {
   }
 
   /**
-   * An argmax or comparison may come out differently where its operands lie closer together than their noise: what is allowed of their
-   * largest, or eight times what rounding moves them. Such elements are not counted.
+   * An argmax or comparison may come out differently where its operands lie closer together than their noise: what is allowed of
+   * their largest, or eight times what rounding moves them. Such elements are not counted.
    */
   #excused(found: OutputError, node: Node, y: HostTensor, allowed: number): OutputError {
     const exact = this.#operands();

@@ -1,11 +1,12 @@
 /**
- * What the element types of a graph can do: the reference evaluation again with every result rounded to its type. Where that is off the
- * float64 reference, no compiler and no runtime is at fault.
+ * What the element types of a graph can do: the reference evaluation again with every result rounded to its type. Where that is
+ * off the float64 reference, no compiler and no runtime is at fault.
  *
- * The first run rounds to nearest. The others are Monte Carlo arithmetic (Parker 1997; CESTAC, Vignes 1993): a result that is inexact goes up
- * or down by the toss of a coin. An operator that sums or normalises rounds inside of itself, too, and loses there by cancellation what its
- * result does not show; its operands are moved by their last digits instead, which changes a sum of K products by about u·√(Σ(w·x)²).
- * Operators whose results are exact move nothing, so that counts and indices held in floats stay what they are.
+ * The first run rounds to nearest. The others are Monte Carlo arithmetic (Parker 1997; CESTAC, Vignes 1993): a result that is
+ * inexact goes up or down by the toss of a coin. An operator that sums or normalises rounds inside of itself, too, and loses
+ * there by cancellation what its result does not show; its operands are moved by their last digits instead, which changes a sum
+ * of K products by about u·√(Σ(w·x)²). Operators whose results are exact move nothing, so that counts and indices held in floats
+ * stay what they are.
  */
 import { type FloatElem, floatFacts } from '../ir/elem.ts';
 import type { Graph, Node, Value } from '../ir/graph.ts';
@@ -32,12 +33,14 @@ export interface RoundingOptions {
   readonly as?: 'f64' | undefined;
 }
 
-/** Unit roundoffs; of f64 twice that, because the evaluation is in float64 itself and a move by half a unit would be rounded away. */
+/**
+ * Unit roundoffs; of f64 twice that, because the evaluation is in float64 itself and a move by half a unit would be rounded away.
+ */
 const roundoff = (elem: FloatElem): number => floatFacts(elem).roundoff * (elem === 'f64' ? 2 : 1);
 
 /**
- * The graph evaluated once with every result rounded to nearest and a few times up or down. A run in which rounding carries a number out of
- * what an operator is defined on is left out.
+ * The graph evaluated once with every result rounded to nearest and a few times up or down. A run in which rounding carries a
+ * number out of what an operator is defined on is left out.
  */
 export function roundedRuns(
   graph: Graph,

@@ -1,6 +1,6 @@
 /**
- * NumPy's .npy format, versions 1.0 to 3.0 (numpy.lib.format): the magic, a header that is a Python literal, then the elements. Written
- * are version 1.0, little-endian, C order. The header is scanned, never evaluated.
+ * NumPy's .npy format, versions 1.0 to 3.0 (numpy.lib.format): the magic, a header that is a Python literal, then the elements.
+ * Written are version 1.0, little-endian, C order. The header is scanned, never evaluated.
  */
 import * as catalogue from '../diagnostics/catalogue/runtime.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
@@ -93,7 +93,8 @@ export function npyBytes(tensor: HostTensor): Uint8Array<ArrayBuffer> {
   const width = elemBytes[elem];
   const shape = tensor.dims.length === 1 ? `${tensor.dims[0]},` : tensor.dims.join(', ');
   const literal = `{'descr': '${width === 1 ? '|' : '<'}${code}', 'fortran_order': False, 'shape': (${shape}), }`;
-  // The elements begin at a multiple of 64, as NumPy has it, so that they can be mapped into memory; the header ends in a line break.
+  // The elements begin at a multiple of 64, as NumPy has it, so that they can be mapped into memory; the header ends in a line
+  // break.
   const begin = Math.ceil((10 + literal.length + 1) / 64) * 64;
   const out = new Uint8Array(begin + tensor.data.length * width);
   out.set(magic);

@@ -1,7 +1,7 @@
 /**
- * What can be told of a PNG or JPEG without decoding it: whether the file is whole, and which way up a camera held it. Decoders say of a damaged
- * file what they stumbled over, or make grey of what is missing; so the structure is walked first.
- * Sources: PNG (W3C, third edition) §5, JPEG (ITU-T T.81) annex B, Exif 2.32 §4.6.4 (orientation).
+ * What can be told of a PNG or JPEG without decoding it: whether the file is whole, and which way up a camera held it. Decoders
+ * say of a damaged file what they stumbled over, or make grey of what is missing; so the structure is walked first. Sources: PNG
+ * (W3C, third edition) §5, JPEG (ITU-T T.81) annex B, Exif 2.32 §4.6.4 (orientation).
  */
 
 /** CRC-32 of PNG's chunks (ISO 3309), reflected polynomial EDB88320. */

@@ -38,7 +38,10 @@ export function checkPromises({ name, type }: Signature, tensor: HostTensor): vo
 /** Rounding of an element type moves what lies at the end of a range by less than this share of its width. */
 const rounding = 1e-2;
 
-/** A warning (RES0838) where a tensor holds numbers outside of the declared range, which are then the least and the largest of them. */
+/**
+ * A warning (RES0838) where a tensor holds numbers outside of the declared range, which are then the least and the largest of
+ * them.
+ */
 export function rangeWarning({ name, type, range }: Signature, tensor: HostTensor): Diagnostic | undefined {
   if (!range || tensor.data.length === 0) return undefined;
   const { mean, std } = range;
@@ -75,8 +78,8 @@ const shown = (x: number): string => (Number.isInteger(x) ? String(x) : x.toPrec
 export type AskedShapes = Readonly<Record<string, number | readonly (number | undefined)[]>>;
 
 /**
- * The sizes of symbols that shapes ask for. Throws `DiagnosticError`: RES0709 for a name that nothing has and for another number of axes,
- * RES0840 for a size that the declaration, another shape, or a promise contradicts.
+ * The sizes of symbols that shapes ask for. Throws `DiagnosticError`: RES0709 for a name that nothing has and for another number
+ * of axes, RES0840 for a size that the declaration, another shape, or a promise contradicts.
  */
 export function askedSizes(inputs: readonly Signature[], shapes: AskedShapes): Bindings {
   const out = new Map<string, number>();

@@ -2,19 +2,25 @@
  * The execution providers of onnxruntime-node 1.30 and the process that GPU providers run in.
  *
  * Found by trying and by reading its sources (lib/backend.ts, lib/binding.ts):
- * - `listSupportedBackends()` says what the build knows: on Linux x64 cpu and webgpu are bundled, cuda and tensorrt are not. It says
+ * - `listSupportedBackends()` says what the build knows: on Linux x64 cpu and webgpu are bundled, cuda and tensorrt are not. It
+ * says
  *   nothing about adapters or drivers; those are found out by creating a session.
- * - Without an adapter, creating a WebGPU session throws "Failed to get a WebGPU adapter: No supported adapters"; without its libraries
- *   a CUDA session throws "Failed to load shared library" and the native logger writes the library's name to stderr. Neither falls back.
+ * - Without an adapter, creating a WebGPU session throws "Failed to get a WebGPU adapter: No supported adapters"; without its
+ * libraries
+ *   a CUDA session throws "Failed to load shared library" and the native logger writes the library's name to stderr. Neither
+ *   falls back.
  * - Nodes that a provider cannot run do go to the CPU provider silently. Only the profile says so: with `enableProfiling` and
- *   `profileFilePrefix` (which is then required) the file `PREFIX_DATE.json` lists every kernel with its provider. `startProfiling`
- *   does nothing, and `endProfiling` returns nothing, not even the file's name, so the prefix lies in a folder of its own.
- * - No interface names the adapter. On Linux the Vulkan loader does, on stderr, when VK_LOADER_DEBUG asks: `Using "SwiftShader Device
+ *   `profileFilePrefix` (which is then required) the file `PREFIX_DATE.json` lists every kernel with its provider.
+ *   `startProfiling` does nothing, and `endProfiling` returns nothing, not even the file's name, so the prefix lies in a folder
+ *   of its own.
+ * - No interface names the adapter. On Linux the Vulkan loader does, on stderr, when VK_LOADER_DEBUG asks: `Using "SwiftShader
+ * Device
  *   (Subzero)" with driver: …` at vkCreateDevice, that is for the adapter that is really used.
- * - The Vulkan loader and its settings are read once, when a process first uses Vulkan, and LD_LIBRARY_PATH when a process starts.
+ * - The Vulkan loader and its settings are read once, when a process first uses Vulkan, and LD_LIBRARY_PATH when a process
+ * starts.
  * - Kernels of the CPU provider abort and fault, too, on models that its checks let through.
- * Hence a process of its own for every GPU session: its environment can be set, its stderr read, and a driver that aborts ends it alone. And
- * one for all CPU sessions of a verification.
+ * Hence a process of its own for every GPU session: its environment can be set, its stderr read, and a driver that aborts ends it
+ * alone. And one for all CPU sessions of a verification.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -41,8 +47,8 @@ export const providerNames: Readonly<Record<Provider, string>> = {
 const swiftshaderFolder = '/usr/lib/chromium';
 
 /**
- * The environment in which Debian's SwiftShader (package chromium-common) is the Vulkan driver, or undefined when it is not installed.
- * The folder brings a Vulkan loader along, so that libvulkan1 need not be installed.
+ * The environment in which Debian's SwiftShader (package chromium-common) is the Vulkan driver, or undefined when it is not
+ * installed. The folder brings a Vulkan loader along, so that libvulkan1 need not be installed.
  */
 export function swiftshaderEnvironment(folder: string = swiftshaderFolder): Readonly<Record<string, string>> | undefined {
   const manifest = `${folder}/vk_swiftshader_icd.json`;
@@ -112,8 +118,8 @@ export class EngineCrash extends Error {
 }
 
 /**
- * What both engines run, as text, because the child process can import neither TypeScript (Node 20) nor a part of a bundle. `open`
- * takes the module onnxruntime-node, the model and the options, and returns an object with ports, `run` and `close`.
+ * What both engines run, as text, because the child process can import neither TypeScript (Node 20) nor a part of a bundle.
+ * `open` takes the module onnxruntime-node, the model and the options, and returns an object with ports, `run` and `close`.
  */
 const openText = `
 async function open(ort, model, options) {
@@ -190,8 +196,8 @@ interface OpenedSession {
 }
 
 /**
- * Asked for beside rescc, where `npm install` puts what one project uses, and from the folder where one works, for a rescc that is installed
- * globally or run by npx. It is an optional peer, because most commands do without it.
+ * Asked for beside rescc, where `npm install` puts what one project uses, and from the folder where one works, for a rescc that
+ * is installed globally or run by npx. It is an optional peer, because most commands do without it.
  */
 function runtimeRequire(): NodeJS.Require {
   const here = createRequire(import.meta.url);
@@ -251,8 +257,8 @@ export async function openHere(model: string | Uint8Array, options: OrtOptions):
 const maxStderr = 1 << 16;
 
 /**
- * A process for the sessions of the CPU provider, so that a crash in native code ends it and not rescc. It starts with the first session, and
- * anew with the first after it ended. Sessions of GPU providers have a process each, whatever is given.
+ * A process for the sessions of the CPU provider, so that a crash in native code ends it and not rescc. It starts with the first
+ * session, and anew with the first after it ended. Sessions of GPU providers have a process each, whatever is given.
  */
 export class RuntimeProcess {
   readonly #environment: Readonly<Record<string, string>> | undefined;

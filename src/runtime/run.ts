@@ -25,13 +25,16 @@ import { openSession, type Placement, type Provider, portText } from './session.
 export interface RunOptions extends PictureOptions {
   /** Bytes of an ONNX model, or the path of one. */
   readonly model: Uint8Array | string;
-  /** `image=cat.png`, `x=a.npy`; for a model with one input the path alone. A name given several times makes a batch, in this order. */
+  /**
+   * `image=cat.png`, `x=a.npy`; for a model with one input the path alone. A name given several times makes a batch, in this
+   * order.
+   */
   readonly inputs: readonly string[];
   readonly ep?: Provider | undefined;
   readonly threads?: number | undefined;
   /**
-   * The graph of the model, when it was compiled just now: for promises (H a multiple of 32), ranges, and errors that point at its source. Without
-   * it the metadata of the file has promises and ranges.
+   * The graph of the model, when it was compiled just now: for promises (H a multiple of 32), ranges, and errors that point at
+   * its source. Without it the metadata of the file has promises and ranges.
    */
   readonly graph?: Graph | undefined;
   /** Sizes that the inputs must have: `{ image: [1, 3, 256, 256] }`, `{ N: 1 }`. */
@@ -101,8 +104,8 @@ function joined(turns: readonly ReadonlyMap<string, HostTensor>[]): Map<string, 
 }
 
 /**
- * Runs a model on files. Pictures of one input are a batch: in one run where the model leaves its batch open, in turns of the model's
- * own batch size where it does not. Throws `DiagnosticError`.
+ * Runs a model on files. Pictures of one input are a batch: in one run where the model leaves its batch open, in turns of the
+ * model's own batch size where it does not. Throws `DiagnosticError`.
  */
 export async function runModel(options: RunOptions): Promise<RunResult> {
   const session = await openSession(options.model, {
@@ -209,7 +212,9 @@ export async function outputPictures(
   return { files, text: `black is ${shown(range.low)} and white ${shown(range.high)}, ${by}`, warning };
 }
 
-/** How many files one run of the model takes. Inputs with several files have equally many; the model's own batch must divide them. */
+/**
+ * How many files one run of the model takes. Inputs with several files have equally many; the model's own batch must divide them.
+ */
 function turnSize(sources: readonly Source[], total: number, options: RunOptions): number {
   let fixed: number | undefined;
   for (const { name, type, range, files } of sources) {
@@ -263,8 +268,8 @@ function rowsOf(scores: HostTensor, name: string): readonly Float64Array[] {
 }
 
 /**
- * The k most probable classes of every row, most probable first; equal scores in the order of their indices. Throws `DiagnosticError`
- * (RES0829, RES0828).
+ * The k most probable classes of every row, most probable first; equal scores in the order of their indices. Throws
+ * `DiagnosticError` (RES0829, RES0828).
  */
 export function topK(scores: HostTensor, k: number, labels?: readonly string[], name = 'output'): readonly (readonly Ranked[])[] {
   const rows = rowsOf(scores, name);

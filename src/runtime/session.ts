@@ -1,6 +1,6 @@
 /**
- * Sessions of onnxruntime: tensors in and out as `HostTensor`s, errors as diagnostics that point at the source, and the provider that
- * really ran each node. GPU providers run in a process of their own; see provider.ts for why.
+ * Sessions of onnxruntime: tensors in and out as `HostTensor`s, errors as diagnostics that point at the source, and the provider
+ * that really ran each node. GPU providers run in a process of their own; see provider.ts for why.
  */
 
 import { constants, rmSync } from 'node:fs';
@@ -157,8 +157,8 @@ function keepTidy(folder: string): void {
 let tidying = false;
 
 /**
- * Opens a model, given as bytes or as a file's path (external data lies beside the file). Throws `DiagnosticError`: RES0800 to RES0804,
- * RES0806, RES0820. Close the session; a GPU provider's process lives until then.
+ * Opens a model, given as bytes or as a file's path (external data lies beside the file). Throws `DiagnosticError`: RES0800 to
+ * RES0804, RES0806, RES0820. Close the session; a GPU provider's process lives until then.
  */
 export async function openSession(model: Uint8Array | string, options: OpenOptions): Promise<Session> {
   if (typeof model === 'string') await checkReadable(model);

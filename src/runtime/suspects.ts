@@ -1,8 +1,8 @@
 /**
- * Where an optimised graph leaves its source. Both are evaluated in float64, keeping every value. A value of the optimised graph is known
- * when some value of the source graph of the same type equals it. Unknown values are no mistakes by themselves (a folded scale travels
- * through several layers before it is applied); but where the outputs differ, the first unknown value whose operands are all known, and
- * behind which no value is known any more, is made by the wrong rewrite.
+ * Where an optimised graph leaves its source. Both are evaluated in float64, keeping every value. A value of the optimised graph
+ * is known when some value of the source graph of the same type equals it. Unknown values are no mistakes by themselves (a folded
+ * scale travels through several layers before it is applied); but where the outputs differ, the first unknown value whose
+ * operands are all known, and behind which no value is known any more, is made by the wrong rewrite.
  */
 import type { Span } from '../diagnostics/source.ts';
 import type { Graph, Node, Value } from '../ir/graph.ts';
@@ -39,8 +39,8 @@ interface Tap {
 type Constants = (value: Value) => HostTensor;
 
 /**
- * The nodes of `after` that make a value unknown to `before` out of known ones, in order: those first whose value no output gets right.
- * Takes two evaluations and the memory of all values of both graphs.
+ * The nodes of `after` that make a value unknown to `before` out of known ones, in order: those first whose value no output gets
+ * right. Takes two evaluations and the memory of all values of both graphs.
  */
 export function findSuspects(
   before: Graph,

@@ -1,6 +1,7 @@
 /**
- * The reference's inner product over all cores. Threads share one memory and wait in it: the caller packs a block, wakes them, multiplies its own
- * columns, and waits for the others. So the evaluation stays the plain function that it is, and gives the same bits.
+ * The reference's inner product over all cores. Threads share one memory and wait in it: the caller packs a block, wakes them,
+ * multiplies its own columns, and waits for the others. So the evaluation stays the plain function that it is, and gives the same
+ * bits.
  */
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
@@ -14,7 +15,10 @@ export interface Threads extends Multiplier {
   close(): Promise<void>;
 }
 
-/** Cells of the control array: the number of the turn, how many still work, and from `argumentsAt` on seven arguments for each thread. */
+/**
+ * Cells of the control array: the number of the turn, how many still work, and from `argumentsAt` on seven arguments for each
+ * thread.
+ */
 const turn = 0;
 const working = 1;
 const argumentsAt = 2;

@@ -48,6 +48,8 @@ export interface VerifyReport {
   readonly against?: string;
   /** What the table says below the runs. */
   readonly notes?: readonly string[];
-  /** Parts of the model that no run exercised, a line each: taps that meet padding alone, weights of channels that are always 0. */
+  /**
+   * Parts of the model that no run exercised, a line each: taps that meet padding alone, weights of channels that are always 0.
+   */
   readonly degenerate?: readonly string[];
 }

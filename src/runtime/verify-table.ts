@@ -44,8 +44,8 @@ const tableWidth = 80;
 const mostLines = 6;
 
 /**
- * What was measured, as a table of at most 80 columns: one line per run, then sizes, adapters, the nodes that left their provider, and
- * the verdict.
+ * What was measured, as a table of at most 80 columns: one line per run, then sizes, adapters, the nodes that left their
+ * provider, and the verdict.
  */
 export function verifyTable(report: VerifyReport): string {
   const rows = [['provider', 'passes', 'runtime', 'sizes', 'nodes', 'left', 'absolute', 'relative', 'verdict']];

@@ -1,8 +1,9 @@
 /**
- * `rescc verify`: runs a model before and after the passes in onnxruntime and compares both with the reference evaluation in float64.
+ * `rescc verify`: runs a model before and after the passes in onnxruntime and compares both with the reference evaluation in
+ * float64.
  *
- * On CPU all of {before, after} × {onnxruntime's optimiser off, all} run, at every size; on a GPU provider the optimised model with
- * onnxruntime's optimiser, at the smallest size only, because software adapters are slow (ResNet-50 at 64²: 8 s).
+ * On CPU all of {before, after} × {onnxruntime's optimiser off, all} run, at every size; on a GPU provider the optimised model
+ * with onnxruntime's optimiser, at the smallest size only, because software adapters are slow (ResNet-50 at 64²: 8 s).
  *
  * Errors and their bounds: compare.ts.
  */
@@ -53,8 +54,8 @@ export interface VerifyOptions {
   /** For a GPU provider's process, such as `swiftshaderEnvironment()`. */
   readonly environment?: Readonly<Record<string, string>> | undefined;
   /**
-   * Also looks for the values of the optimised graph that none of the source graph equals, which costs two evaluations that keep every
-   * value. Without, it is done where the optimised model is off and the unoptimised one is not.
+   * Also looks for the values of the optimised graph that none of the source graph equals, which costs two evaluations that keep
+   * every value. Without, it is done where the optimised model is off and the unoptimised one is not.
    */
   readonly taps?: boolean | undefined;
   /** What the files are written for; default portable. */
@@ -80,8 +81,8 @@ export async function materialised(graph: Graph, constants: VerifyOptions['const
 
 /**
  * Compiles, runs and compares. Returns what was measured, also when it is wrong or takes the process of onnxruntime down; throws
- * `DiagnosticError` when a provider is missing, onnxruntime refuses a model, or the inputs given do not fit. Memory: both models' bytes, and
- * the reference's constants in float64.
+ * `DiagnosticError` when a provider is missing, onnxruntime refuses a model, or the inputs given do not fit. Memory: both models'
+ * bytes, and the reference's constants in float64.
  */
 export async function verifyModel(options: VerifyOptions): Promise<VerifyReport> {
   const work = new Work(options);
@@ -334,7 +335,9 @@ class Work {
     return runs;
   }
 
-  /** Outputs of which the element type holds too little are compared in float64, where nothing but the passes can part the graphs. */
+  /**
+   * Outputs of which the element type holds too little are compared in float64, where nothing but the passes can part the graphs.
+   */
   async #inFloat64(runs: readonly VerifyRun[]): Promise<void> {
     const { before, after, constants } = this.#options;
     const lost = this.#inputs.map((one) => [
@@ -458,7 +461,9 @@ function sameData(a: HostTensor, b: HostTensor | undefined): boolean {
   return a.data.length === b?.data.length && a.data.every((v, i) => Object.is(v, b.data[i]));
 }
 
-/** Throws RES0815 where the sizes are legal by the types, but an operator refuses them (a reflecting pad wider than its picture). */
+/**
+ * Throws RES0815 where the sizes are legal by the types, but an operator refuses them (a reflecting pad wider than its picture).
+ */
 function referenceOf(
   graph: Graph,
   one: Pick<VerifyCase, 'name' | 'bindings' | 'inputs'>,

@@ -1,4 +1,7 @@
-/** The words in which passes and lifts write weights, `w.mul(w.sqrt(a), b)`: one list, so that a rule imports the algebra and not its parts. */
+/**
+ * The words in which passes and lifts write weights, `w.mul(w.sqrt(a), b)`: one list, so that a rule imports the algebra and not
+ * its parts.
+ */
 export { add, cast, div, mul, neg, reciprocal, sqrt, sub } from './arithmetic.ts';
 export { matmul, reduceSum } from './contract.ts';
 export type { WeightExpr } from './expr.ts';

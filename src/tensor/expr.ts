@@ -138,9 +138,9 @@ export abstract class Expr implements WeightExpr {
   }
 
   /**
-   * Computes elements from `start` on in float64, rounded once to float32, without a float64 array between: the same bytes at a third of
-   * the time, for large tensors that come from a file and are scaled at most. False where that is not how this one is made; `out` then
-   * holds anything.
+   * Computes elements from `start` on in float64, rounded once to float32, without a float64 array between: the same bytes at a
+   * third of the time, for large tensors that come from a file and are scaled at most. False where that is not how this one is
+   * made; `out` then holds anything.
    */
   fill32(_start: number, _out: Float32Array): boolean {
     return false;

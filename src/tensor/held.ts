@@ -1,4 +1,6 @@
-/** Operands that must be there whole, because a permutation or a product reads them in another order than they are computed in. */
+/**
+ * Operands that must be there whole, because a permutation or a product reads them in another order than they are computed in.
+ */
 import type { Expr } from './expr.ts';
 import { after, chunked, type Held, type Pending } from './pieces.ts';
 

@@ -1,4 +1,7 @@
-/** Expressions without operands: parameters without content or at their initial values, numbers that are given, one number everywhere. */
+/**
+ * Expressions without operands: parameters without content or at their initial values, numbers that are given, one number
+ * everywhere.
+ */
 
 import { integerTooLarge, noContent } from '../diagnostics/catalogue/weights.ts';
 import { bug, fail } from '../diagnostics/diagnostic.ts';

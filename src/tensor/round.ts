@@ -1,6 +1,6 @@
 /**
- * Float64 numbers as bytes of every element type and back, little-endian as all formats here store them. Encoding rounds once, as `ir/round.ts`
- * says.
+ * Float64 numbers as bytes of every element type and back, little-endian as all formats here store them. Encoding rounds once, as
+ * `ir/round.ts` says.
  */
 import { integerTooLarge, valueUnfit } from '../diagnostics/catalogue/weights.ts';
 import { bug, fail, unreachable } from '../diagnostics/diagnostic.ts';

@@ -1,7 +1,8 @@
 /**
- * What a compilation keeps while it runs: which expressions there are, and the arrays that computing them uses again. Every expression belongs to
- * one session, a graph's constants to one and the same, and nothing of one session is seen by another; so two compilations in a process do not
- * meet, however their steps interleave, and what a compilation kept goes with the last of its expressions.
+ * What a compilation keeps while it runs: which expressions there are, and the arrays that computing them uses again. Every
+ * expression belongs to one session, a graph's constants to one and the same, and nothing of one session is seen by another; so
+ * two compilations in a process do not meet, however their steps interleave, and what a compilation kept goes with the last of
+ * its expressions.
  */
 import { at } from '../diagnostics/at.ts';
 import { bug } from '../diagnostics/diagnostic.ts';

@@ -1,6 +1,7 @@
 /**
- * Scaling of float32 numbers in WebAssembly, four at a time: the bytes of the loop in JavaScript in a third of its time. The code below is
- * the module itself, assembled by `ops/wasm.ts`. Where there is no WebAssembly, or none with vectors, the loops of JavaScript run.
+ * Scaling of float32 numbers in WebAssembly, four at a time: the bytes of the loop in JavaScript in a third of its time. The code
+ * below is the module itself, assembled by `ops/wasm.ts`. Where there is no WebAssembly, or none with vectors, the loops of
+ * JavaScript run.
  */
 
 import {

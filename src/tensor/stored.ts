@@ -217,8 +217,8 @@ export function nameOnce(expr: WeightExpr, name: string): void {
 }
 
 /**
- * A tensor of another session (a checkpoint's) in this one, where it is known as `name` from now on if it lies in a file as it is. Equal tensors
- * become one, whose name is that of the first.
+ * A tensor of another session (a checkpoint's) in this one, where it is known as `name` from now on if it lies in a file as it
+ * is. Equal tensors become one, whose name is that of the first.
  */
 export function adopt(session: Session, expr: WeightExpr, name: string): WeightExpr {
   const root = own(expr);

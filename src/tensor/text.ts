@@ -37,8 +37,8 @@ export type TextArg =
 class Unbuildable extends Error {}
 
 /**
- * Builds `name(args…)` of the text form; a bare list of numbers is `buildExpr(session, 'numbers', [list])`. Undefined when the name or the
- * arguments are none of the grammar's, when shapes do not fit, or when a hash names nothing of the session.
+ * Builds `name(args…)` of the text form; a bare list of numbers is `buildExpr(session, 'numbers', [list])`. Undefined when the
+ * name or the arguments are none of the grammar's, when shapes do not fit, or when a hash names nothing of the session.
  */
 export function buildExpr(session: Session, name: string, args: readonly TextArg[]): WeightExpr | undefined {
   let next = 0;

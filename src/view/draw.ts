@@ -174,8 +174,8 @@ function framesOf(boxes: readonly Box[]): Frame {
 }
 
 /**
- * Opening and closing lines of all frames, with their boxes between. Walked with a stack of its own, because the nesting of scopes is
- * the user's.
+ * Opening and closing lines of all frames, with their boxes between. Walked with a stack of its own, because the nesting of
+ * scopes is the user's.
  */
 function walkFrames(
   root: Frame,

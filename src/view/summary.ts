@@ -87,7 +87,10 @@ export interface SummaryOptions {
   readonly depth?: number;
 }
 
-/** Walks the graph once, sub-graphs included, and adds every node to each scope around it; the body of a loop counts as if it ran once. */
+/**
+ * Walks the graph once, sub-graphs included, and adds every node to each scope around it; the body of a loop counts as if it ran
+ * once.
+ */
 export function summarize(graph: Graph, options: SummaryOptions = {}): SummaryNode {
   const depth = options.depth ?? Number.POSITIVE_INFINITY;
   const root = new Building('', graph.name, '');
@@ -140,8 +143,8 @@ export function summarize(graph: Graph, options: SummaryOptions = {}): SummaryNo
 const longestAttribute = 16;
 
 /**
- * `3x3/2 p1 +bias`: the kernel from the attribute or else from the axes of the weight behind the first two, the step behind a slash,
- * zeros per side behind p, and what else is not at its default. Sizes are left out, because the output's shape shows them.
+ * `3x3/2 p1 +bias`: the kernel from the attribute or else from the axes of the weight behind the first two, the step behind a
+ * slash, zeros per side behind p, and what else is not at its default. Sizes are left out, because the output's shape shows them.
  */
 function detailsOf(node: Node): string {
   const { op, attrs } = node;
@@ -244,8 +247,8 @@ const leftAligned: ReadonlySet<Column> = new Set(['layer', 'operator', 'output']
 type Row = Readonly<Record<Column, string>>;
 
 /**
- * The tree as an aligned table with totals below, ended by a line break. Shapes are `N×64×56×56`, with the element type where it is
- * not that of the heading; sizes that are long formulas get names, which are explained below.
+ * The tree as an aligned table with totals below, ended by a line break. Shapes are `N×64×56×56`, with the element type where it
+ * is not that of the heading; sizes that are long formulas get names, which are explained below.
  */
 export function summaryText(root: SummaryNode, options: SummaryTextOptions = {}): string {
   const listed = listNodes(root);

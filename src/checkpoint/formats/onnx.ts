@@ -1,10 +1,13 @@
 /**
- * The initialisers of an ONNX model as a checkpoint: raw, typed, and in data files beside it. The file is walked field by field and
- * nothing of a tensor's numbers is read before they are pulled. Source: onnx/onnx, onnx.proto (ModelProto, GraphProto, TensorProto).
+ * The initialisers of an ONNX model as a checkpoint: raw, typed, and in data files beside it. The file is walked field by field
+ * and nothing of a tensor's numbers is read before they are pulled. Source: onnx/onnx, onnx.proto (ModelProto, GraphProto,
+ * TensorProto).
  */
+
 import { damagedFile } from '../../diagnostics/catalogue/weights.ts';
 import { fail } from '../../diagnostics/diagnostic.ts';
 import type { ByteSource } from '../../io/bytes.ts';
+import { LastMade } from '../../io/last-made.ts';
 import { GraphProto, ModelProto, SparseTensorProto } from '../../onnx/proto.ts';
 import { finish, Pages, placeOf, readTensor, type TensorFields, type Work } from '../../onnx/tensor.ts';
 import { bytesSource, type Field, fieldAt, nameOf, WireError } from '../../onnx/wire.ts';
@@ -12,7 +15,10 @@ import type { Nested } from '../nested.ts';
 
 const tensorLimit = 1_000_000;
 
-/** Whether the first bytes are those of a model: `ir_version` first, as every exporter writes it, then another field of ModelProto. */
+/**
+ * Whether the first bytes are those of a model: `ir_version` first, as every exporter writes it, then another field of
+ * ModelProto.
+ */
 export function isOnnx(head: Uint8Array): boolean {
   try {
     const source = bytesSource(head);
@@ -25,8 +31,8 @@ export function isOnnx(head: Uint8Array): boolean {
   }
 }
 
-async function nestedOf(source: ByteSource, at: Field, tensor: TensorFields): Promise<Nested> {
-  const place = await placeOf(source, at.start, at.end, tensor);
+async function nestedOf(source: ByteSource, at: Field, tensor: TensorFields, last: LastMade): Promise<Nested> {
+  const place = await placeOf(source, at.start, at.end, tensor, last);
   if (place.kind === 'tensor') return place;
   return { kind: 'foreign', elem: place.typeName, dims: tensor.dims, bytes: at.end - at.start };
 }
@@ -34,6 +40,7 @@ async function nestedOf(source: ByteSource, at: Field, tensor: TensorFields): Pr
 /** Reads names, types and shapes of the graph's initialisers. */
 export async function readOnnx(source: ByteSource): Promise<Nested> {
   const pages = new Pages(source);
+  const last = new LastMade();
   const damaged = (found: string, expected: string): never =>
     fail(damagedFile, { with: { format: 'ONNX', file: source.name, found, expected } });
   const children: { name: string; value: Nested }[] = [];
@@ -48,7 +55,7 @@ export async function readOnnx(source: ByteSource): Promise<Nested> {
       const tensor = yield* readTensor(pages, field.start, field.end);
       if (tensor.name === '') damaged(`an initialiser without a name at byte ${field.start}`, 'a name');
       if (tensor.segment) throw new WireError(`a tensor in segments at ${field.start}`);
-      yield async () => add(tensor.name, await nestedOf(source, field, tensor));
+      yield async () => add(tensor.name, await nestedOf(source, field, tensor, last));
     } else if (GraphProto.sparse_initializer.is(field)) {
       // SparseTensorProto: its values tensor carries the name.
       for (let at = field.start; at < field.end; ) {

@@ -1,7 +1,7 @@
 /**
- * A machine for Python's pickle opcodes that builds plain data and calls nothing. It hands the few globals that its caller lists to functions of
- * the caller; a placeholder stands for what any other class or function would have made. It does not recurse, and what it builds is paid for
- * out of a budget before it is made. Source: CPython 3.12, Lib/pickletools.py, protocols 0 to 5.
+ * A machine for Python's pickle opcodes that builds plain data and calls nothing. It hands the few globals that its caller lists
+ * to functions of the caller; a placeholder stands for what any other class or function would have made. It does not recurse, and
+ * what it builds is paid for out of a budget before it is made. Source: CPython 3.12, Lib/pickletools.py, protocols 0 to 5.
  */
 import { Budget, costOf } from '../../diagnostics/budget.ts';
 import { damagedPickle, refusedOpcode } from '../../diagnostics/catalogue/weights.ts';

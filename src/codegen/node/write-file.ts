@@ -1,8 +1,9 @@
 /**
- * Writes a model to a file so that there is never half a model at its path: everything goes to temporary files beside it, and the rename of
- * the `.onnx` is the single commit point. Weights in a data file are named by their content, so that the old model keeps its own until
- * then. Where a model is replaced, the new one is flushed to the disk first, because a power cut could otherwise take both. Where none
- * is, there is nothing to lose but what the same call makes again, and the system writes it out in its own time, as after `cp`.
+ * Writes a model to a file so that there is never half a model at its path: everything goes to temporary files beside it, and the
+ * rename of the `.onnx` is the single commit point. Weights in a data file are named by their content, so that the old model
+ * keeps its own until then. Where a model is replaced, the new one is flushed to the disk first, because a power cut could
+ * otherwise take both. Where none is, there is nothing to lose but what the same call makes again, and the system writes it out
+ * in its own time, as after `cp`.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { closeSync, constants, readSync, type Stats } from 'node:fs';
@@ -32,8 +33,8 @@ import { encodeSafetensors, safetensorsOf } from '../safetensors.ts';
 /** How a model is written to a file. */
 export interface WriteOptions {
   /**
-   * Weights in a data file beside the model: `true` names it by its content, a string gives it that name. Left out or `false`: only
-   * where the model passes 2 GiB.
+   * Weights in a data file beside the model: `true` names it by its content, a string gives it that name. Left out or `false`:
+   * only where the model passes 2 GiB.
    */
   readonly externalData?: boolean | string | undefined;
   /** Tensors in the data file begin at multiples of this, a power of two. 4096 when left out; Windows maps files at 65536. */
@@ -66,8 +67,8 @@ export async function writeModel(model: OnnxModel, path: string, options: WriteO
 }
 
 /**
- * Writes a graph's parameters as safetensors, with the same promise: the file is the old one or the new one. Throws `DiagnosticError`
- * when it cannot be written.
+ * Writes a graph's parameters as safetensors, with the same promise: the file is the old one or the new one. Throws
+ * `DiagnosticError` when it cannot be written.
  */
 export async function writeSafetensors(
   graph: Graph,
@@ -212,7 +213,10 @@ function shortName(name: string): string {
   return Buffer.byteLength(name) <= 80 ? name : createHash('sha256').update(name).digest('hex').slice(0, 16);
 }
 
-/** A fixed name is a file beside the model: one that is free, that the old model already keeps its weights in, or that may be lost. */
+/**
+ * A fixed name is a file beside the model: one that is free, that the old model already keeps its weights in, or that may be
+ * lost.
+ */
 async function checkDataName(name: string, target: string, before: readonly string[], force: boolean): Promise<void> {
   if (name === '' || name === '.' || name === '..' || name === basename(target) || /[/\\]/.test(name)) {
     fail(badDataName, { with: { name, usual: usualDataName(target) } });
@@ -251,8 +255,8 @@ async function modelsNaming(data: string, target: string): Promise<readonly stri
 }
 
 /**
- * Removes a data file that only the old model named. Another run may name it again at the same moment, so that it is moved aside first
- * and comes back when the model names it by then.
+ * Removes a data file that only the old model named. Another run may name it again at the same moment, so that it is moved aside
+ * first and comes back when the model names it by then.
  */
 async function removeData(name: string, target: string): Promise<void> {
   if ((await modelsNaming(name, target)).length > 0) return;
@@ -359,8 +363,8 @@ const writeBytes = 2 ** 20;
 const replaces = (found: Stats | undefined): boolean => found?.isFile() === true && found.size > 0;
 
 /**
- * Writes, flushes to the disk where that is asked for, and closes. Pieces are gathered into one buffer while the other is on its way to the disk, so that
- * computing and writing go on at once.
+ * Writes, flushes to the disk where that is asked for, and closes. Pieces are gathered into one buffer while the other is on its
+ * way to the disk, so that computing and writing go on at once.
  */
 async function streamTo(
   file: FileHandle,

@@ -1,4 +1,7 @@
-/** What is wrong with an ONNX file, as a file (its bytes, opsets, functions, older operators) and as a graph (names, circles, sizes). RES0650 to RES0684. */
+/**
+ * What is wrong with an ONNX file, as a file (its bytes, opsets, functions, older operators) and as a graph (names, circles,
+ * sizes). RES0650 to RES0684.
+ */
 import { defineDiagnostic, msg } from '../diagnostic.ts';
 
 export const noOnnxModel = defineDiagnostic({

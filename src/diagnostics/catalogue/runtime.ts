@@ -1,4 +1,6 @@
-/** What goes wrong between a compiled model and onnxruntime: missing providers, refused models, unreadable tensors and pictures. */
+/**
+ * What goes wrong between a compiled model and onnxruntime: missing providers, refused models, unreadable tensors and pictures.
+ */
 import { defineDiagnostic, msg } from '../diagnostic.ts';
 
 export const runtimeMissing = defineDiagnostic({

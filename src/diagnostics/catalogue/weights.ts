@@ -1,11 +1,14 @@
-/** Diagnostics of the weights room: files that cannot be read, checkpoints that do not fit, numbers that cannot be stored. RES0500 to RES0599. */
+/**
+ * Diagnostics of the weights room: files that cannot be read, checkpoints that do not fit, numbers that cannot be stored. RES0500
+ * to RES0599.
+ */
 import { defineDiagnostic, msg } from '../diagnostic.ts';
 
 export const unknownCheckpoint = defineDiagnostic({
   code: 'RES0500',
   title: 'this file is no checkpoint that rescc reads',
   found: msg`${'file'}, ${'found'}`,
-  expected: msg`safetensors (or the index of its shards), a PyTorch file (zip, legacy pickle or tar), .npz, .npy or ONNX`,
+  expected: msg`${'formats'}`,
   hint: msg`save one with safetensors.torch.save_file(model.state_dict(), "model.safetensors")`,
   more: 'A checkpoint is recognised by its first bytes and never by the ending of its name, so a renamed file still opens and a text file called .pt does not.',
 });

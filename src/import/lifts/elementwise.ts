@@ -1,7 +1,7 @@
 /**
- * Lifts of arithmetic, comparisons, choices and activations: Add-13 … Where-16, Sum-13, Min-13, Max-13, Clip-13, Cast-13 (-19, -21), and the
- * activations of ONNX with the constants that the operators here have. An operator with another constant stays foreign. Those that
- * say the same as one of the registry, on the same operands, are lifted by its `form`.
+ * Lifts of arithmetic, comparisons, choices and activations: Add-13 … Where-16, Sum-13, Min-13, Max-13, Clip-13, Cast-13 (-19,
+ * -21), and the activations of ONNX with the constants that the operators here have. An operator with another constant stays
+ * foreign. Those that say the same as one of the registry, on the same operands, are lifted by its `form`.
  */
 
 import { elemOfDataType } from '../../ir/elem.ts';

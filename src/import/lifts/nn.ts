@@ -1,6 +1,6 @@
 /**
- * Lifts of the operators with weights: Conv-11 (-22), ConvTranspose-11 (-22), Gemm-13, MatMul-13, BatchNormalization-9 (-14, -15),
- * InstanceNormalization-6 (-22), LayerNormalization-17, Attention-23.
+ * Lifts of the operators with weights: Conv-11 (-22), ConvTranspose-11 (-22), Gemm-13, MatMul-13, BatchNormalization-9 (-14,
+ * -15), InstanceNormalization-6 (-22), LayerNormalization-17, Attention-23.
  */
 import { Dim } from '../../ir/dim.ts';
 import type { Value } from '../../ir/graph.ts';
@@ -21,8 +21,8 @@ export function perAxis(node: LiftNode, name: string, axes: number, otherwise: n
 }
 
 /**
- * Begins, then ends. With `SAME_UPPER` and `SAME_LOWER` there are ⌈L/s⌉ windows, so that max(0, (⌈L/s⌉ − 1)·s + e − L) is padded: of an
- * unknown L that is e − 1 for s = 1, 0 for e = 1, and open otherwise.
+ * Begins, then ends. With `SAME_UPPER` and `SAME_LOWER` there are ⌈L/s⌉ windows, so that max(0, (⌈L/s⌉ − 1)·s + e − L) is padded:
+ * of an unknown L that is e − 1 for s = 1, 0 for e = 1, and open otherwise.
  */
 export function windowPads(
   node: LiftNode,
@@ -131,8 +131,8 @@ function biasOf(b: LiftBuilder, c: Value, outputs: Dim): Value | undefined {
 }
 
 /**
- * With a constant B, or one that is read transposed, a Gemm is a fully connected layer. α and β stay attributes: whether they may go into the weights
- * depends on the range of the products, which fuse-gemm asks.
+ * With a constant B, or one that is read transposed, a Gemm is a fully connected layer. α and β stay attributes: whether they may
+ * go into the weights depends on the range of the products, which fuse-gemm asks.
  */
 const liftGemm: Lift = (node, b) => {
   // Of one axis, onnxruntime takes A as one row.
@@ -164,11 +164,13 @@ const liftMatMul: Lift = (node, b) => {
 const liftBatchNormalization: Lift = (node, b) => {
   require(node.int('spatial', 1) === 1, 'statistics per element');
   if (node.int('training_mode', 0) === 1) {
-    // The statistics of a batch of one are those of its only instance. Of weights alone, because only those are the same in every run.
+    // The statistics of a batch of one are those of its only instance. Of weights alone, because only those are the same in every
+    // run.
     const [x, weight, bias] = [node.need(0), node.need(1), node.need(2)];
     require([x, weight, bias].every(isFixed) && x.type.dims[0]?.constant === 1 && rankOf(x) > 2, 'a batchnorm in training mode');
     for (let i = 1; i < node.outputCount; i++) require(!node.outputUsed(i), 'the running statistics are outputs');
-    // ONNX takes the statistics of the batch, onnxruntime 1.30 its own mixture of them with the running ones, which are the same at a momentum of 1.
+    // ONNX takes the statistics of the batch, onnxruntime 1.30 its own mixture of them with the running ones, which are the same
+    // at a momentum of 1.
     require(node.float('momentum', 0.9) === 1, 'a batchnorm in training mode that runtimes compute in different ways');
     return [b.op(instancenorm, [x, weight, bias], { eps: node.float('epsilon', 1e-5) })];
   }

@@ -1,9 +1,9 @@
 /**
  * Lifts of pools: MaxPool-12 (-22), AveragePool-11 (-19, -22), GlobalAveragePool-1 (-22), GlobalMaxPool-1 (-22).
  *
- * `ceil_mode` becomes padding. With extent e, begin b, end p there are ⌈(L + b + p − e)/s⌉ + 1 windows. Runtimes disagree whether a window may
- * begin behind the input; where none does, the same windows come of the end p' = (n − 1)·s + e − L − b, rounded down. None does for any L
- * where p + s ≤ e, and then p' = p + s − 1 serves every L, because ⌈x/s⌉ = ⌊(x + s − 1)/s⌋.
+ * `ceil_mode` becomes padding. With extent e, begin b, end p there are ⌈(L + b + p − e)/s⌉ + 1 windows. Runtimes disagree whether
+ * a window may begin behind the input; where none does, the same windows come of the end p' = (n − 1)·s + e − L − b, rounded
+ * down. None does for any L where p + s ≤ e, and then p' = p + s − 1 serves every L, because ⌈x/s⌉ = ⌊(x + s − 1)/s⌋.
  */
 import type { Dim } from '../../ir/dim.ts';
 import { avgpool, globalAvgpool, globalMaxpool, maxpool } from '../../ops/pool.ts';

@@ -1,6 +1,6 @@
 /**
- * Lifts of reductions: ReduceSum-13, ReduceMean/Max/Min/Prod-13 (-18, -20), ArgMax-13, CumSum-14; of constants also ReduceL1, L2, LogSum and SumSquare-13
- * (-18). Others of the family stay foreign.
+ * Lifts of reductions: ReduceSum-13, ReduceMean/Max/Min/Prod-13 (-18, -20), ArgMax-13, CumSum-14; of constants also ReduceL1, L2,
+ * LogSum and SumSquare-13 (-18). Others of the family stay foreign.
  */
 import { countOf } from '../../ir/graph.ts';
 import type { Operator } from '../../ir/operator.ts';
@@ -27,8 +27,8 @@ const reduction =
 const foldedElements = 8192;
 
 /**
- * Norms over constants are computed when they are folded, spelled in float64, where squares of f16 numbers have room; of other values they stay one
- * node. The few elements of the result fold in any case.
+ * Norms over constants are computed when they are folded, spelled in float64, where squares of f16 numbers have room; of other
+ * values they stay one node. The few elements of the result fold in any case.
  */
 const norm =
   (before: Operator | 'square' | undefined, after: Operator | undefined): Lift =>

@@ -1,8 +1,9 @@
 /**
- * Lifts of Resize-13 (-18, -19) and DepthToSpace-13. With L elements before and M after, element x of the result is taken at, with s = M / L or the
- * given scale,
- *   asymmetric x/s      half_pixel (x + 1/2)/s − 1/2      align_corners x·(L − 1)/(M − 1)      pytorch_half_pixel half_pixel, but 0 for M = 1
- * Nearest neighbours of an enlargement by a whole s are ⌊x/s⌋ with half_pixel as well: (x + 1/2)/s − 1/2 lies less than 1/2 from ⌊x/s⌋.
+ * Lifts of Resize-13 (-18, -19) and DepthToSpace-13. With L elements before and M after, element x of the result is taken at,
+ * with s = M / L or the given scale,
+ *   asymmetric x/s half_pixel (x + 1/2)/s − 1/2 align_corners x·(L − 1)/(M − 1) pytorch_half_pixel half_pixel, but 0 for M = 1
+ * Nearest neighbours of an enlargement by a whole s are ⌊x/s⌋ with half_pixel as well: (x + 1/2)/s − 1/2 lies less than 1/2 from
+ * ⌊x/s⌋.
  */
 import { Dim } from '../../ir/dim.ts';
 import type { Value } from '../../ir/graph.ts';

@@ -1,7 +1,8 @@
 /**
- * Lifts of operators that move, cut, repeat or make elements: Reshape-13 (-14), Flatten-13, Squeeze-13, Unsqueeze-13, Transpose-13, Concat-13,
- * Split-13 (-18), Slice-13, Pad-13 (-18), Expand-13, Tile-13 by ones, Gather-13, Range-11, Shape-13 (-15), ConstantOfShape-9, Dropout-13, Identity-13.
- * Sizes come as dimensions, known or symbolic, where the elements of their operand are (`sizes.ts`).
+ * Lifts of operators that move, cut, repeat or make elements: Reshape-13 (-14), Flatten-13, Squeeze-13, Unsqueeze-13,
+ * Transpose-13, Concat-13, Split-13 (-18), Slice-13, Pad-13 (-18), Expand-13, Tile-13 by ones, Gather-13, Range-11, Shape-13
+ * (-15), ConstantOfShape-9, Dropout-13, Identity-13. Sizes come as dimensions, known or symbolic, where the elements of their
+ * operand are (`sizes.ts`).
  */
 import { Dim } from '../../ir/dim.ts';
 import { hostOf } from '../../ir/graph.ts';
@@ -140,7 +141,10 @@ const liftPad: Lift = (node, b) => {
   return [b.op(pad, [x], { pads, mode, ...(mode === 'constant' && { value }) })];
 };
 
-/** The two shapes broadcast to each other. A known size that is not 1 stays: what stands beside it is 1 or the same, or the file is wrong. */
+/**
+ * The two shapes broadcast to each other. A known size that is not 1 stays: what stands beside it is 1 or the same, or the file
+ * is wrong.
+ */
 const liftExpand: Lift = (node, b) => {
   const x = node.need(0);
   const target = b.needSizes(node.need(1), 'shape');

@@ -12,8 +12,9 @@ export interface FileSource extends ByteSource {
 }
 
 /**
- * Opens a file for reading at any place. Throws RES0511 when it cannot be opened, is no plain file, or shrinks while it is read. What it
- * names is looked for as `findBeside` says: `sibling` throws RES0533 for a link that leads elsewhere, RES0534 for what is no plain file.
+ * Opens a file for reading at any place. Throws RES0511 when it cannot be opened, is no plain file, or shrinks while it is read.
+ * What it names is looked for as `findBeside` says: `sibling` throws RES0533 for a link that leads elsewhere, RES0534 for what is
+ * no plain file.
  */
 export function fileSource(path: string): FileSource {
   const file = opened(path, (found) =>

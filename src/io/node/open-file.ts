@@ -1,7 +1,7 @@
 /**
- * The one gate to files of the disk. It opens without waiting, asks what was opened, and follows links before it compares: a file that a file
- * names must lie where that file may name things, and is never a pipe, a device or a folder. What the user typed may be a link anywhere, and
- * a pipe where it is read once from its beginning to its end.
+ * The one gate to files of the disk. It opens without waiting, asks what was opened, and follows links before it compares: a file
+ * that a file names must lie where that file may name things, and is never a pipe, a device or a folder. What the user typed may
+ * be a link anywhere, and a pipe where it is read once from its beginning to its end.
  */
 import { closeSync, constants, fstatSync, openSync, readSync, realpathSync, type Stats } from 'node:fs';
 import { dirname, join, sep } from 'node:path';
@@ -86,10 +86,15 @@ function wait(milliseconds: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
 }
 
-/** How often, and how many milliseconds apart, the other end of a pipe is looked for: whoever has it may have been started at the same time. */
+/**
+ * How often, and how many milliseconds apart, the other end of a pipe is looked for: whoever has it may have been started at the
+ * same time.
+ */
 export const pipeTries = { count: 50, apart: 20 } as const;
 
-/** The whole of what the user typed: a plain file, a pipe that somebody writes to, or standard input for 0. Throws `Unreadable`. */
+/**
+ * The whole of what the user typed: a plain file, a pipe that somebody writes to, or standard input for 0. Throws `Unreadable`.
+ */
 export function readAll(path: string | 0): Uint8Array {
   // A socket that a shell or program handed over cannot be opened by its name again.
   const given = path === 0 ? path : inherited(path);
@@ -147,8 +152,8 @@ export function readAll(path: string | 0): Uint8Array {
 }
 
 /**
- * Opens a pipe or device for writing, which would wait for a reader that never comes. Throws `Unreadable` where nobody reads, and what the
- * system throws otherwise.
+ * Opens a pipe or device for writing, which would wait for a reader that never comes. Throws `Unreadable` where nobody reads, and
+ * what the system throws otherwise.
  */
 export function openStream(path: string): number {
   let first: number;
@@ -174,9 +179,10 @@ export type Beside =
   | { readonly kind: 'outside'; readonly path: string; readonly target: string; readonly roots: readonly string[] };
 
 /**
- * Looks for a file that the file at `from` names, by its path relative to that: beside the name that `from` was opened by, or, where `from` is a
- * link, beside what it leads to. With all links resolved it must lie in or below one of those two folders. So a snapshot of Hugging
- * Face's cache works: model and data are links into one folder of blobs, and the data lies beside the model there.
+ * Looks for a file that the file at `from` names, by its path relative to that: beside the name that `from` was opened by, or,
+ * where `from` is a link, beside what it leads to. With all links resolved it must lie in or below one of those two folders. So a
+ * snapshot of Hugging Face's cache works: model and data are links into one folder of blobs, and the data lies beside the model
+ * there.
  */
 export function findBeside(from: string, name: string): Beside {
   const real = (path: string): string | undefined => {

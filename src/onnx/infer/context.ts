@@ -27,7 +27,10 @@ export interface InferenceContext {
   readonly bodies: readonly (readonly PartialType[])[];
 }
 
-/** What is known of every result. An attribute that is missing or of another kind may throw `AttributeError`, a size that no number is `DimOverflow`. */
+/**
+ * What is known of every result. An attribute that is missing or of another kind may throw `AttributeError`, a size that no
+ * number is `DimOverflow`.
+ */
 export type Rule = (context: InferenceContext) => readonly PartialType[];
 export type RuleTable = Readonly<Record<string, Rule>>;
 

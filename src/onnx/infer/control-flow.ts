@@ -10,8 +10,9 @@ const branched: Rule = (c) => {
 };
 
 /**
- * Carried values may change their sizes from step to step; only what enters and what the body makes of it is known. A body that never ran made
- * nothing, so that the sizes of what is collected from it are known only where it runs at least once: of no steps onnxruntime makes sizes of 0.
+ * Carried values may change their sizes from step to step; only what enters and what the body makes of it is known. A body that
+ * never ran made nothing, so that the sizes of what is collected from it are known only where it runs at least once: of no steps
+ * onnxruntime makes sizes of 0.
  */
 const looped: Rule = (c) => {
   const body = c.bodies[0];

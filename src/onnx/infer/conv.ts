@@ -1,4 +1,7 @@
-/** Types of convolutions: Conv-11 (-22), ConvTranspose-11 (-22), DeformConv-19 (-22), ConvInteger-10, QLinearConv-10; com.microsoft.FusedConv. */
+/**
+ * Types of convolutions: Conv-11 (-22), ConvTranspose-11 (-22), DeformConv-19 (-22), ConvInteger-10, QLinearConv-10;
+ * com.microsoft.FusedConv.
+ */
 import { Dim } from '../../ir/dim.ts';
 import { transposedCount, windowExtent } from '../../ops/window.ts';
 import { type InferenceContext, type Rule, type RuleTable, sizeBy } from './context.ts';
@@ -32,7 +35,10 @@ export const convolution =
     return [{ elem, dims: [x.dims?.[0], weight.dims?.[0], ...grid] }];
   };
 
-/** A grid of its own for each of the modes: what `output_shape` says, L·s where `auto_pad` is SAME, else that of the registry's `conv_transpose`. */
+/**
+ * A grid of its own for each of the modes: what `output_shape` says, L·s where `auto_pad` is SAME, else that of the registry's
+ * `conv_transpose`.
+ */
 const transposed: Rule = (c) => {
   const [x, weight] = [c.operand(0), c.operand(1)];
   const elem = x.elem ?? weight.elem;

@@ -1,4 +1,7 @@
-/** Elements of small integer results by the name of the operator, for what no operator of the registry says: sizes that exporters compute on the way. */
+/**
+ * Elements of small integer results by the name of the operator, for what no operator of the registry says: sizes that exporters
+ * compute on the way.
+ */
 import { Dim } from '../../ir/dim.ts';
 import type { InferenceContext } from './context.ts';
 import type { PartialDims } from './partial-type.ts';

@@ -1,4 +1,7 @@
-/** Types of what works element by element, or hands its type on: activations, arithmetic, comparisons, normalisations, casts, random numbers. */
+/**
+ * Types of what works element by element, or hands its type on: activations, arithmetic, comparisons, normalisations, casts,
+ * random numbers.
+ */
 import { Dim } from '../../ir/dim.ts';
 import { elemOfDataType } from '../../ir/elem.ts';
 import type { ElemType } from '../../ir/types.ts';

@@ -1,7 +1,7 @@
 /**
- * Type inference of ONNX operators by their name, for nodes that no operator of the registry says (MLIR: unregistered operators): element types and sizes by
- * the type and shape rules of ONNX (onnx/onnx, docs/Operators.md, opset 13 to 26). Where the registry has an operator with the same formula, the rule
- * calls it. What no rule says, a file's own value_info may.
+ * Type inference of ONNX operators by their name, for nodes that no operator of the registry says (MLIR: unregistered operators):
+ * element types and sizes by the type and shape rules of ONNX (onnx/onnx, docs/Operators.md, opset 13 to 26). Where the registry
+ * has an operator with the same formula, the rule calls it. What no rule says, a file's own value_info may.
  */
 import { DimOverflow } from '../../ir/dim.ts';
 import { CheckFailure } from '../../ir/operator.ts';

@@ -1,6 +1,6 @@
 /**
- * Types as far as they are known, which is what type inference works on: ONNX lets a file leave out any type, rank or size. Also the TypeProto of what
- * the graph has no type for.
+ * Types as far as they are known, which is what type inference works on: ONNX lets a file leave out any type, rank or size. Also
+ * the TypeProto of what the graph has no type for.
  */
 import { Dim } from '../../ir/dim.ts';
 import { elemFacts, otherElem } from '../../ir/elem.ts';

@@ -1,4 +1,6 @@
-/** Types of matrix products: MatMul-13, Gemm-13, MatMulInteger-10, QLinearMatMul-10 (-21), Einsum-12, Det-11 (-22), Attention-23. */
+/**
+ * Types of matrix products: MatMul-13, Gemm-13, MatMulInteger-10, QLinearMatMul-10 (-21), Einsum-12, Det-11 (-22), Attention-23.
+ */
 import type { Dim } from '../../ir/dim.ts';
 import type { ElemType } from '../../ir/types.ts';
 import { broadcast, type Rule, type RuleTable } from './context.ts';

@@ -1,7 +1,8 @@
 /**
- * Types of operators that move, cut, repeat or make elements: Reshape-13 (-21), Flatten-13, Squeeze-13, Unsqueeze-13, Transpose-13, Concat-13, Split-13
- * (-18), Slice-13, Pad-13 (-21), Tile-13, Expand-13, Gather-13 and its family, Range-11, Shape-13 (-15), ConstantOfShape-9, TopK-11, OneHot-11, NonZero-13,
- * Compress-11, Unique-11, NonMaxSuppression-11; and the older forms that have attributes in the place of operands.
+ * Types of operators that move, cut, repeat or make elements: Reshape-13 (-21), Flatten-13, Squeeze-13, Unsqueeze-13,
+ * Transpose-13, Concat-13, Split-13 (-18), Slice-13, Pad-13 (-21), Tile-13, Expand-13, Gather-13 and its family, Range-11,
+ * Shape-13 (-15), ConstantOfShape-9, TopK-11, OneHot-11, NonZero-13, Compress-11, Unique-11, NonMaxSuppression-11; and the older
+ * forms that have attributes in the place of operands.
  */
 import { Dim } from '../../ir/dim.ts';
 import { CheckFailure } from '../../ir/operator.ts';
@@ -109,8 +110,8 @@ const split: Rule = (c) => {
 };
 
 /**
- * By the registry's rule where start and end are known. Runtimes differ where one steps backwards from in front of the axis (`ops/agreement.ts`), so that
- * nothing is known then.
+ * By the registry's rule where start and end are known. Runtimes differ where one steps backwards from in front of the axis
+ * (`ops/agreement.ts`), so that nothing is known then.
  */
 const sliced: Rule = (c) => {
   const { elem, dims } = c.operand(0);

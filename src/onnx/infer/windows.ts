@@ -1,6 +1,7 @@
 /**
- * How many windows an ONNX convolution or pool has along an axis: the formulas of the registry's `conv` and pools (`ops/window.ts`), with ONNX's
- * `auto_pad` and `ceil_mode` on top. Source: onnx/onnx, docs/Operators.md; onnxruntime, core/providers/common.h (ComputePad, ComputeOutputSize).
+ * How many windows an ONNX convolution or pool has along an axis: the formulas of the registry's `conv` and pools
+ * (`ops/window.ts`), with ONNX's `auto_pad` and `ceil_mode` on top. Source: onnx/onnx, docs/Operators.md; onnxruntime,
+ * core/providers/common.h (ComputePad, ComputeOutputSize).
  */
 import type { Dim } from '../../ir/dim.ts';
 import { windowCount, windowExtent } from '../../ops/window.ts';
@@ -49,16 +50,16 @@ export function windowsOf(
 }
 
 /**
- * With SAME_UPPER and SAME_LOWER there are ⌈L/s⌉ windows. Of a dilated one the specification counts from the first to the last tap, as onnxruntime
- * does for convolutions, and onnxruntime's pools from the taps alone.
+ * With SAME_UPPER and SAME_LOWER there are ⌈L/s⌉ windows. Of a dilated one the specification counts from the first to the last
+ * tap, as onnxruntime does for convolutions, and onnxruntime's pools from the taps alone.
  */
 function sameCount(size: Dim, w: AxisWindows, pools: boolean): Dim | undefined {
   return pools && w.dilation !== 1 ? undefined : size.ceildiv(w.stride);
 }
 
 /**
- * ⌈(L + b + p − e)/s⌉ + 1 = ⌊(L + b + p + s − 1 − e)/s⌋ + 1, of which a last window that begins behind the input counts in some runtimes and not in
- * others. None does where p + s ≤ e, or s = 1; of a known L it can be looked up.
+ * ⌈(L + b + p − e)/s⌉ + 1 = ⌊(L + b + p + s − 1 − e)/s⌋ + 1, of which a last window that begins behind the input counts in some
+ * runtimes and not in others. None does where p + s ≤ e, or s = 1; of a known L it can be looked up.
  */
 function ceilCount(size: Dim, extent: number, { stride, begin, end }: AxisWindows): Dim | undefined {
   const count = windowCount(size, extent, stride, begin, end + stride - 1);

@@ -1,7 +1,8 @@
 /**
- * Elementwise ONNX operators over constants, where no lift says the node: trigonometry-7 (-22), IsNaN-13 (-20), IsInf-10 (-20), Mod-13, BitShift-11,
- * Bitwise…-18, Xor-7, Equal-13 (-19), Pow-13 (-15), Max-13, Min-13, Mean-13, Clip-13, and activations with other constants: HardSigmoid-6 (-22), Selu-6
- * (-22), ThresholdedRelu-10 (-22), Shrink-9, Swish-24. Source: onnx/onnx, docs/Operators.md.
+ * Elementwise ONNX operators over constants, where no lift says the node: trigonometry-7 (-22), IsNaN-13 (-20), IsInf-10 (-20),
+ * Mod-13, BitShift-11, Bitwise…-18, Xor-7, Equal-13 (-19), Pow-13 (-15), Max-13, Min-13, Mean-13, Clip-13, and activations with
+ * other constants: HardSigmoid-6 (-22), Selu-6 (-22), ThresholdedRelu-10 (-22), Shrink-9, Swish-24. Source: onnx/onnx,
+ * docs/Operators.md.
  */
 import { type HostTensor, isFloat } from '../../ir/types.ts';
 import { integersOf, isWideElem, tensorOfIntegers } from '../../ir/wide.ts';

@@ -1,6 +1,7 @@
 /**
- * What an evaluation by ONNX's name is given: operands and attributes as numbers. Such an evaluation computes nodes that no operator of the registry
- * says, over constants. It throws `CheckFailure`, and nothing else, where there is no result that all runtimes agree on.
+ * What an evaluation by ONNX's name is given: operands and attributes as numbers. Such an evaluation computes nodes that no
+ * operator of the registry says, over constants. It throws `CheckFailure`, and nothing else, where there is no result that all
+ * runtimes agree on.
  */
 import { elemsBy } from '../../ir/elem.ts';
 import { CheckFailure } from '../../ir/operator.ts';

@@ -1,7 +1,8 @@
 /**
- * ONNX operators that move, choose or count elements, over constants: GatherElements-13, GatherND-13, ScatterElements-13 (-16, -18), ScatterND-13
- * (-16, -18), OneHot-11, TopK-11 (-24), Trilu-14, Compress-11, Unique-11, NonZero-13, Tile-13, Expand-13, ReverseSequence-10, DepthToSpace-13,
- * SpaceToDepth-13, EyeLike-9 (-22), Range-11, ConstantOfShape-9 (-20 …), Size-13. Source: onnx/onnx, docs/Operators.md.
+ * ONNX operators that move, choose or count elements, over constants: GatherElements-13, GatherND-13, ScatterElements-13 (-16,
+ * -18), ScatterND-13 (-16, -18), OneHot-11, TopK-11 (-24), Trilu-14, Compress-11, Unique-11, NonZero-13, Tile-13, Expand-13,
+ * ReverseSequence-10, DepthToSpace-13, SpaceToDepth-13, EyeLike-9 (-22), Range-11, ConstantOfShape-9 (-20 …), Size-13. Source:
+ * onnx/onnx, docs/Operators.md.
  */
 import { elementCount, type HostTensor, isFloat } from '../../ir/types.ts';
 import { integersOf } from '../../ir/wide.ts';
@@ -212,7 +213,10 @@ const compress: OnnxEvaluator = (call) => {
   return [taken([x], dims, places)];
 };
 
-/** The distinct slices along an axis, or elements, in order or as they first occur, with where they occur first, which one each is, and how often. */
+/**
+ * The distinct slices along an axis, or elements, in order or as they first occur, with where they occur first, which one each
+ * is, and how often.
+ */
 const unique: OnnxEvaluator = (call) => {
   const x = operand(call, 0);
   noNaN(x);

@@ -1,7 +1,7 @@
 /**
- * ONNX operators that sum, compare or norm, over constants, where no lift says the node: Reduce…-13 (-18, -20), ArgMax-13 and ArgMin-13, Hardmax-13,
- * LpNormalization-1 (-22), GlobalLpPool-2 (-22), LRN-13, MeanVarianceNormalization-13, GroupNormalization-18 (-21), RMSNormalization-23, Det-11 (-22),
- * windows-17. Source: onnx/onnx, docs/Operators.md.
+ * ONNX operators that sum, compare or norm, over constants, where no lift says the node: Reduce…-13 (-18, -20), ArgMax-13 and
+ * ArgMin-13, Hardmax-13, LpNormalization-1 (-22), GlobalLpPool-2 (-22), LRN-13, MeanVarianceNormalization-13,
+ * GroupNormalization-18 (-21), RMSNormalization-23, Det-11 (-22), windows-17. Source: onnx/onnx, docs/Operators.md.
  */
 import { elementCount, type HostTensor, isFloat } from '../../ir/types.ts';
 import { aroundAxis, map2, offsetsAlong, stridesOf } from '../common.ts';

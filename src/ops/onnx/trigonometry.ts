@@ -1,6 +1,6 @@
 /**
- * Inverse trigonometric functions with the same bits on every machine, within an ulp or two of float64. Source: atan is that of FreeBSD's s_atan.c
- * (Sun Microsystems 1993, fdlibm): reduction to |x| < 7/16 at four points, and a polynomial.
+ * Inverse trigonometric functions with the same bits on every machine, within an ulp or two of float64. Source: atan is that of
+ * FreeBSD's s_atan.c (Sun Microsystems 1993, fdlibm): reduction to |x| < 7/16 at four points, and a polynomial.
  */
 
 const highs = [0.4636476090008061, 0.7853981633974483, 0.982793723247329, 1.5707963267948966] as const;

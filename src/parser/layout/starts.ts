@@ -1,4 +1,7 @@
-/** Where statements and elements begin, by the tree: the tokens alone do not say whether a name goes on with what stands before it. */
+/**
+ * Where statements and elements begin, by the tree: the tokens alone do not say whether a name goes on with what stands before
+ * it.
+ */
 import { unreachable } from '../../diagnostics/diagnostic.ts';
 import type { Arg, Body, Chain, Construct, Expr, FileNode, Label, Labelled, RangeNode, Residual, Stmt } from '../ast.ts';
 

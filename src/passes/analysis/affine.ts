@@ -38,8 +38,8 @@ export interface Arithmetic extends Affine {
 export const arithmeticOperators = operatorSet('arithmetic', ['add', 'sub', 'mul', 'div']);
 
 /**
- * x + c, c + x, x − c, c − x, x · c, c · x, x / c as a scale and a shift of the constant's own shape. c / x is none, and no arithmetic of integers:
- * their division cuts, and their products wrap around.
+ * x + c, c + x, x − c, c − x, x · c, c · x, x / c as a scale and a shift of the constant's own shape. c / x is none, and no
+ * arithmetic of integers: their division cuts, and their products wrap around.
  */
 export function arithmeticView(node: Node | undefined): Arithmetic | undefined {
   if (!node) return undefined;
@@ -72,8 +72,8 @@ export function arithmeticView(node: Node | undefined): Arithmetic | undefined {
 }
 
 /**
- * A constant that broadcasts against a tensor of this rank as a vector along one axis: one element, or one per channel. ONNX aligns shapes at
- * their last axes, so [C] lies along the last axis and [C, 1, 1] along axis 1 of four.
+ * A constant that broadcasts against a tensor of this rank as a vector along one axis: one element, or one per channel. ONNX
+ * aligns shapes at their last axes, so [C] lies along the last axis and [C, 1, 1] along axis 1 of four.
  */
 export function channelVector(x: w.WeightExpr, rank: number, axis: number, channels: number): w.WeightExpr | undefined {
   const count = product(x.dims);

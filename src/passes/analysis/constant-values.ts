@@ -52,8 +52,8 @@ function instanceNorm(x: w.WeightExpr, gain: w.WeightExpr, bias: w.WeightExpr, e
 }
 
 /**
- * The result as an expression over the operands, for constants that are too large to be known: nothing is computed, and nothing rounded in between,
- * until the writer pulls it in chunks. Undefined where there is none.
+ * The result as an expression over the operands, for constants that are too large to be known: nothing is computed, and nothing
+ * rounded in between, until the writer pulls it in chunks. Undefined where there is none.
  */
 export function lazyResult(node: Node, operands: readonly (w.WeightExpr | undefined)[]): w.WeightExpr | undefined {
   if (node.results.length !== 1 || !isStatic(node) || node.operands.some((value) => value?.type.foreign)) return undefined;

@@ -1,4 +1,7 @@
-/** What is known of constants: which values are constants, and what their elements are. Each answers yes only where it can show it. */
+/**
+ * What is known of constants: which values are constants, and what their elements are. Each answers yes only where it can show
+ * it.
+ */
 import type { Value } from '../../ir/graph.ts';
 import type { WeightExpr } from '../../tensor/expr.ts';
 

@@ -16,7 +16,8 @@ export interface GraphMeasure {
 const costs = new WeakMap<Node, Dim | 'too many'>();
 
 /**
- * Multiply-adds of one node, undefined beyond 2^53. A node's operands are never exchanged for others of another type, so that its cost is kept.
+ * Multiply-adds of one node, undefined beyond 2^53. A node's operands are never exchanged for others of another type, so that its
+ * cost is kept.
  */
 export function costOf(node: Node): Dim | undefined {
   let cost = costs.get(node);

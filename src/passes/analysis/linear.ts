@@ -1,10 +1,11 @@
 /**
- * Linear operators (conv, conv_transpose, linear, matmul by a matrix) as one thing with an input and an output channel axis, and how a scale or a
- * shift of channels becomes one of the weights:
+ * Linear operators (conv, conv_transpose, linear, matmul by a matrix) as one thing with an input and an output channel axis, and
+ * how a scale or a shift of channels becomes one of the weights:
  *
  *   outputs scaled by s        s·(Wx + b) = (sW)x + sb
  *   inputs scaled by s         W(sx) + b  = (Ws)x + b
- *   inputs shifted by t        W(x + t) + b = Wx + (Wt + b), where every output sees every tap: no zeros of a padding, no transposed conv
+ *   inputs shifted by t W(x + t) + b = Wx + (Wt + b), where every output sees every tap: no zeros of a padding, no transposed
+ *   conv
  */
 
 import { bug } from '../../diagnostics/diagnostic.ts';
@@ -66,8 +67,8 @@ export function linearView(node: Node | undefined): LinearView | undefined {
 const readerLimit = 256;
 
 /**
- * The readers of a node's result as linear operators that read it as their data; undefined stands for another reader, and for the graph where it is an
- * output. No list where no reader is one.
+ * The readers of a node's result as linear operators that read it as their data; undefined stands for another reader, and for the
+ * graph where it is an output. No list where no reader is one.
  */
 export function linearReaders(node: Node): readonly (LinearView | undefined)[] | undefined {
   const { uses, outputs } = node.y;
@@ -141,7 +142,9 @@ export function rowsOf(view: LinearView): Rows {
   }
 }
 
-/** Whether new weights and a new bias of a linear operator stay in the range of their type; `factors` are what was multiplied in. */
+/**
+ * Whether new weights and a new bias of a linear operator stay in the range of their type; `factors` are what was multiplied in.
+ */
 export function normalFold(view: LinearView, folded: Folded): boolean {
   const was = weightOf(view);
   const weight = folded.weight === was ? undefined : folded.weight;
@@ -242,7 +245,10 @@ export function foldOutputs(view: LinearView, { scale, shift }: Affine): Folded 
   };
 }
 
-/** The operator with s·x + t of its inputs, vectors of one element or one per input channel; that it `takesShift` must be asked first. */
+/**
+ * The operator with s·x + t of its inputs, vectors of one element or one per input channel; that it `takesShift` must be asked
+ * first.
+ */
 export function foldInputs(view: LinearView, { scale, shift }: Affine): Folded {
   const weight = weightOf(view);
   const through = view.kind !== 'conv_transpose';

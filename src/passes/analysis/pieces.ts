@@ -1,6 +1,7 @@
 /**
- * Parts of a value along one axis, as concat, slice and split make and take them (ONNX Concat-13, Slice-13, Split-13). A border between two parts is
- * the sum of the sizes before it; two borders are the same where their dimensions are the same polynomial, so that sizes may be symbols.
+ * Parts of a value along one axis, as concat, slice and split make and take them (ONNX Concat-13, Slice-13, Split-13). A border
+ * between two parts is the sum of the sizes before it; two borders are the same where their dimensions are the same polynomial,
+ * so that sizes may be symbols.
  */
 import { Dim } from '../../ir/dim.ts';
 import type { Node, Value } from '../../ir/graph.ts';

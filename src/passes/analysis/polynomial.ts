@@ -1,7 +1,8 @@
 /**
- * What a piece of elementwise arithmetic computes, whatever the order in which it was spelled: a Laurent polynomial, a sum of products of
- * powers, over values that are given names and over the values at which the arithmetic begins. Two spellings are equal in real arithmetic where
- * their polynomials are; division by a sum is not looked into. Everything is bounded, because graphs are not: steps, terms and powers.
+ * What a piece of elementwise arithmetic computes, whatever the order in which it was spelled: a Laurent polynomial, a sum of
+ * products of powers, over values that are given names and over the values at which the arithmetic begins. Two spellings are
+ * equal in real arithmetic where their polynomials are; division by a sum is not looked into. Everything is bounded, because
+ * graphs are not: steps, terms and powers.
  */
 import { floatFacts, isLossless } from '../../ir/elem.ts';
 import type { Graph, Node, Value } from '../../ir/graph.ts';

@@ -1,27 +1,33 @@
 /**
  * Whether constants that a rule makes out of others stay in the range of their element type, above and below.
  *
- * Above: a number from half a step over the largest one on becomes infinite. Below: under the smallest normal number there are fewer significant bits,
- * down to none, so that x·1e-4·1e-4 in f16 is not x·1e-8, which is x·0. What the loss amounts to, an element of a weight being off by h at most,
- * h half the smallest number of the type (2^-150 in f32):
+ * Above: a number from half a step over the largest one on becomes infinite. Below: under the smallest normal number there are
+ * fewer significant bits, down to none, so that x·1e-4·1e-4 in f16 is not x·1e-8, which is x·0. What the loss amounts to, an
+ * element of a weight being off by h at most, h half the smallest number of the type (2^-150 in f32):
  *
- *   - A channel is a sum of products of inputs with the elements of its row. A row with a normal element rounds by as much as h and more, so that
+ *   - A channel is a sum of products of inputs with the elements of its row. A row with a normal element rounds by as much as h
+ *   and more, so that
  *     what smaller elements lose is within the rounding of the row: trained kernels have such elements, and they fold.
- *   - A row without a normal element, where not all of it is zero, is a channel that would be lost. It may fold where the loss is below the rounding
- *     of the largest bias beside it for every input up to 2^100 (f16: 2^10): channels that training has shut have weights of 1e-40 and biases of others
- *     beside them.
- *   - A sum is exact to half a step of the smallest number and is what the source's own addition rounds to, so that of a new bias, or of shifts that
+ *   - A row without a normal element, where not all of it is zero, is a channel that would be lost. It may fold where the loss is
+ *   below the rounding
+ *     of the largest bias beside it for every input up to 2^100 (f16: 2^10): channels that training has shut have weights of
+ *     1e-40 and biases of others beside them.
+ *   - A sum is exact to half a step of the smallest number and is what the source's own addition rounds to, so that of a new
+ *   bias, or of shifts that
  *     are added, only the upper end is asked.
  *
- * Large weights are not computed to know their largest element, where a bound of factors and operands does; each row is looked at until its first
- * normal element. Memory is a chunk, or an operand that a permutation or a product needs whole.
+ * Large weights are not computed to know their largest element, where a bound of factors and operands does; each row is looked at
+ * until its first normal element. Memory is a chunk, or an operand that a permutation or a product needs whole.
  */
 import { type FloatFacts, floatFacts } from '../../ir/elem.ts';
 import type { WeightExpr } from '../../tensor/expr.ts';
 import { initialBound } from '../../tensor/leaves.ts';
 import { chunkElements } from '../../tensor/pieces.ts';
 
-/** How the rows of a weight lie in it: [groups, before, channels, behind], a row being what one channel of one group has of the other two. */
+/**
+ * How the rows of a weight lie in it: [groups, before, channels, behind], a row being what one channel of one group has of the
+ * other two.
+ */
 export interface Rows {
   readonly groups: number;
   readonly before: number;
@@ -47,7 +53,10 @@ function inputLimit({ largest }: FloatFacts): number {
   return largest > 2 ** 16 ? 2 ** 100 : 2 ** 10;
 }
 
-/** Of weights that can only be awaited: nobody looks at them, so that factors from 2^-40 to 2^40 alone go into them. f16 has no room for larger ones. */
+/**
+ * Of weights that can only be awaited: nobody looks at them, so that factors from 2^-40 to 2^40 alone go into them. f16 has no
+ * room for larger ones.
+ */
 function awaitedRoom(float: FloatFacts): readonly [low: number, high: number] {
   return largestIsSmall(float) ? [2 ** -4, 1] : [2 ** -40, 2 ** 40];
 }
@@ -55,8 +64,8 @@ function awaitedRoom(float: FloatFacts): readonly [low: number, high: number] {
 const largestIsSmall = ({ largest }: FloatFacts): boolean => largest < 2 ** 16;
 
 /**
- * The elements from `start` up to `end` in chunks, of which the first has `first` elements at most. Every walk has a buffer of its own, in which a
- * chunk gives way to the next.
+ * The elements from `start` up to `end` in chunks, of which the first has `first` elements at most. Every walk has a buffer of
+ * its own, in which a chunk gives way to the next.
  */
 function* chunksOf(x: WeightExpr, start: number, end: number, first = chunkElements): Generator<Float64Array> {
   let buffer = new Float64Array(Math.min(end - start, first));
@@ -89,7 +98,10 @@ function scanned(x: WeightExpr): number {
 
 const bounds = new WeakMap<WeightExpr, number>();
 
-/** No element is larger than this in magnitude. The expression must be one that need not be awaited; `depthLimit` of the weights bounds the recursion. */
+/**
+ * No element is larger than this in magnitude. The expression must be one that need not be awaited; `depthLimit` of the weights
+ * bounds the recursion.
+ */
 function bound(x: WeightExpr): number {
   const known = bounds.get(x);
   if (known !== undefined) return known;
@@ -193,8 +205,8 @@ function keepsRows({ weight, rows, was, factors, bias }: Made, float: FloatFacts
 }
 
 /**
- * Whether what a rule made out of finite numbers is finite, and loses nothing that shows below the smallest normal number: see the head of the file.
- * A factor must be a finite number of its type itself.
+ * Whether what a rule made out of finite numbers is finite, and loses nothing that shows below the smallest normal number: see
+ * the head of the file. A factor must be a finite number of its type itself.
  */
 export function staysNormal(made: Made): boolean {
   const { factors, weight, bias } = made;

@@ -1,9 +1,15 @@
-/** What rules need to know of pads, and of slices and pools that only choose places. Every answer is one that the types show; else undefined. */
+/**
+ * What rules need to know of pads, and of slices and pools that only choose places. Every answer is one that the types show; else
+ * undefined.
+ */
 import type { Node } from '../../ir/graph.ts';
 import { numberAttr, numbersAttr, stringAttr } from '../../ops/attrs.ts';
 import { sliceAxes } from '../../ops/slice-axes.ts';
 
-/** Steps along the grid of a max pool with a window of one, or of a slice of every s-th place from the first on; not all of them 1. */
+/**
+ * Steps along the grid of a max pool with a window of one, or of a slice of every s-th place from the first on; not all of them
+ * 1.
+ */
 export function subsampleOf(node: Node): readonly number[] | undefined {
   const rank = node.operand(0)?.type.dims.length ?? 0;
   if (rank < 3) return undefined;

@@ -2,7 +2,9 @@
 import type { Node, Value } from '../../ir/graph.ts';
 import { bytesOf } from './cost.ts';
 
-/** The node that makes a value, if it stands in the same graph as `reader`: no rule moves work across the border of a loop's body. */
+/**
+ * The node that makes a value, if it stands in the same graph as `reader`: no rule moves work across the border of a loop's body.
+ */
 export function producerIn(value: Value | undefined, reader: Node): Node | undefined {
   const producer = value?.producer;
   return producer && producer.graph === reader.graph ? producer : undefined;
@@ -18,8 +20,8 @@ export function soleReader(value: Value): Node | undefined {
 const manyReaders = 4096;
 
 /**
- * Whether changing `weight` for `reader` alone keeps the bytes of all weights from growing: nobody else reads it, or everybody else will be
- * changed alike (equal expressions are stored once), or the copy is no larger than `freed` bytes.
+ * Whether changing `weight` for `reader` alone keeps the bytes of all weights from growing: nobody else reads it, or everybody
+ * else will be changed alike (equal expressions are stored once), or the copy is no larger than `freed` bytes.
  */
 export function copyIsFree(weight: Value, reader: Node, freed: number, alike: (other: Node) => boolean = () => false): boolean {
   if (weight.outputs > 0) return false;

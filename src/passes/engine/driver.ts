@@ -1,11 +1,11 @@
 /**
- * Runs rules over a graph to a fixed point. The driver alone mutates: a rewrite only builds, and when all that it built type-checks the driver
- * moves the readers over, names the new constants and erases what nobody reads any more.
+ * Runs rules over a graph to a fixed point. The driver alone mutates: a rewrite only builds, and when all that it built
+ * type-checks the driver moves the readers over, names the new constants and erases what nobody reads any more.
  *
- * Termination: every rule lowers (multiply-adds, elements written, nodes) lexicographically, which `assertLowers` checks at every firing; a
- * bound on the number of firings stands behind it. Nodes near a firing are tried again at once, and sweeps over the whole graph follow until one
- * fires nothing, so that a pattern may reach as far as it likes; a sweep costs one attempt per node and rule. The last sweep's refusals are
- * the ones that still stand.
+ * Termination: every rule lowers (multiply-adds, elements written, nodes) lexicographically, which `assertLowers` checks at every
+ * firing; a bound on the number of firings stands behind it. Nodes near a firing are tried again at once, and sweeps over the
+ * whole graph follow until one fires nothing, so that a pattern may reach as far as it likes; a sweep costs one attempt per node
+ * and rule. The last sweep's refusals are the ones that still stand.
  */
 
 import { bug } from '../../diagnostics/diagnostic.ts';

@@ -1,6 +1,6 @@
 /**
- * What the patterns of rules at one stage say of each other. Two overlap where a node can be the root of both: then the order of the stage decides.
- * A rule is shadowed where an earlier one takes all that it takes: it can never fire.
+ * What the patterns of rules at one stage say of each other. Two overlap where a node can be the root of both: then the order of
+ * the stage decides. A rule is shadowed where an earlier one takes all that it takes: it can never fire.
  */
 import type { OperatorSet } from '../analysis/operators.ts';
 import { type Matcher, type OpTree, type Tree, treeText } from './pattern.ts';
@@ -88,7 +88,10 @@ export function overlapsOf(rules: readonly Rule[]): readonly Overlap[] {
   );
 }
 
-/** Whether the earlier rule fires wherever the later one would: its trees cover all of the other's, and it asks nothing that the other does not. */
+/**
+ * Whether the earlier rule fires wherever the later one would: its trees cover all of the other's, and it asks nothing that the
+ * other does not.
+ */
 function shadows(earlier: Rule, later: Rule): boolean {
   if (!earlier.match.plain) return false;
   const asked = new Set(Object.values(later.exact));

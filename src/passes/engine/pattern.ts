@@ -1,11 +1,13 @@
 /**
- * What a rule matches, as data: a tree of operators over values and constants, which can be printed, dispatched on, and compared with another. What a
- * tree cannot say (chains of any length, views of a node, readers) is code behind it, which sees what the tree has bound.
+ * What a rule matches, as data: a tree of operators over values and constants, which can be printed, dispatched on, and compared
+ * with another. What a tree cannot say (chains of any length, views of a node, readers) is code behind it, which sees what the
+ * tree has bound.
  *
  *   op('relu', 'outer', op('mul', 'inner', any('x'), constant('s')))       relu(mul(x, s: constant))
  *
- * A pattern with a choice (`either`, `oneOf`) is a list of trees without any, in the order in which they are tried. Operands behind those that a
- * tree names may be anything. A node that makes an operand stands in the graph of its reader: no rule reaches over the border of a loop's body.
+ * A pattern with a choice (`either`, `oneOf`) is a list of trees without any, in the order in which they are tried. Operands
+ * behind those that a tree names may be anything. A node that makes an operand stands in the graph of its reader: no rule reaches
+ * over the border of a loop's body.
  */
 import type { Node, Value } from '../../ir/graph.ts';
 import { everyElement, isConstant } from '../analysis/constants.ts';

@@ -13,8 +13,8 @@ export interface RemovedShortcut {
 /** What a rewrite builds with. Nothing that it makes counts until the driver has checked the whole of it. */
 export interface Rewriter {
   /**
-   * A node before the matched root (or before `before`) with the scope, span and residual tag of `like`; returns its first result.
-   * Throws `CheckFailure` when the operands do not fit, which makes the driver drop the rewrite.
+   * A node before the matched root (or before `before`) with the scope, span and residual tag of `like`; returns its first
+   * result. Throws `CheckFailure` when the operands do not fit, which makes the driver drop the rewrite.
    */
   node(
     op: string,

@@ -1,7 +1,7 @@
 /**
- * A rewrite rule is three things: a pattern (pattern.ts), named conditions under which the rewrite is exact, and the rewrite. Matching and conditions only
- * look; the rewrite builds through a `Rewriter`, and the driver alone lets go of the old nodes. *Exact* means: equal in real arithmetic for
- * every input on which all values of the source graph are finite.
+ * A rewrite rule is three things: a pattern (pattern.ts), named conditions under which the rewrite is exact, and the rewrite.
+ * Matching and conditions only look; the rewrite builds through a `Rewriter`, and the driver alone lets go of the old nodes.
+ * *Exact* means: equal in real arithmetic for every input on which all values of the source graph are finite.
  */
 
 import type { Graph, Node } from '../../ir/graph.ts';
@@ -14,7 +14,10 @@ interface RuleDefinition<M> {
   readonly name: string;
   /** The equation, what makes it exact (a line per condition, by its name), the rounding, the source. `--explain` prints it. */
   readonly doc: string;
-  /** `false` for rules that need not lower the measure: those that prepare the graph for a runtime and run once, or end for a reason that they give. */
+  /**
+   * `false` for rules that need not lower the measure: those that prepare the graph for a runtime and run once, or end for a
+   * reason that they give.
+   */
   readonly lowers?: boolean;
   /** The pattern; the first way in which it matches whose conditions hold is rewritten. */
   readonly match: Matcher<M>;
@@ -91,7 +94,10 @@ export function arguedConditions(doc: string): readonly string[] {
   return names;
 }
 
-/** A step of a pass that looks at the whole graph at once (common sub-expressions, equal weights). Returns how often it did something. */
+/**
+ * A step of a pass that looks at the whole graph at once (common sub-expressions, equal weights). Returns how often it did
+ * something.
+ */
 export interface Sweep {
   readonly name: string;
   readonly doc: string;

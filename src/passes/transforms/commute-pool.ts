@@ -1,6 +1,7 @@
 /**
- * Exchanges a pointwise conv with what changes the grid, so that the conv runs on the smaller one: pool first (the transitions of DenseNet,
- * arXiv:1608.06993), resize last. A pointwise conv mixes channels, a pool or a resize mixes places, both linearly: they commute.
+ * Exchanges a pointwise conv with what changes the grid, so that the conv runs on the smaller one: pool first (the transitions of
+ * DenseNet, arXiv:1608.06993), resize last. A pointwise conv mixes channels, a pool or a resize mixes places, both linearly: they
+ * commute.
  */
 
 import { Dim, productOf } from '../../ir/dim.ts';

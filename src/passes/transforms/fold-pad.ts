@@ -1,7 +1,7 @@
 /**
- * Folds a pad into the windows that read it. A conv's own padding is zeros; an average pool's is zeros that it may or may not count; a max
- * pool's is nothing at all, which is why zeros go into it only where no element is negative.
- * ONNX Pad-13, Conv-11, AveragePool-11, MaxPool-12.
+ * Folds a pad into the windows that read it. A conv's own padding is zeros; an average pool's is zeros that it may or may not
+ * count; a max pool's is nothing at all, which is why zeros go into it only where no element is negative. ONNX Pad-13, Conv-11,
+ * AveragePool-11, MaxPool-12.
  */
 
 import { elemFacts } from '../../ir/elem.ts';

@@ -1,6 +1,7 @@
 /**
- * Products of two matrices as ONNX Gemm-13 says them, α·op(A)·op(B) + β·C: a transpose of an operand or of the result is a flag of it, a sum behind it
- * is its C. `linear`, a product with constant weights [out, in], is what all other passes know, so that a gemm that is one becomes one first.
+ * Products of two matrices as ONNX Gemm-13 says them, α·op(A)·op(B) + β·C: a transpose of an operand or of the result is a flag
+ * of it, a sum behind it is its C. `linear`, a product with constant weights [out, in], is what all other passes know, so that a
+ * gemm that is one becomes one first.
  */
 
 import type { Node, Value } from '../../ir/graph.ts';

@@ -1,6 +1,7 @@
 /**
- * Merges parallel linear branches over one input into one operator: what RepVGG (arXiv:2101.03697), ACNet (arXiv:1908.03930) and Diverse Branch
- * Block (arXiv:2103.13425) train apart and run together. A sum of linear maps is a linear map; a small kernel is a large one with zeros around.
+ * Merges parallel linear branches over one input into one operator: what RepVGG (arXiv:2101.03697), ACNet (arXiv:1908.03930) and
+ * Diverse Branch Block (arXiv:2103.13425) train apart and run together. A sum of linear maps is a linear map; a small kernel is a
+ * large one with zeros around.
  */
 
 import type { Node, Value } from '../../ir/graph.ts';
@@ -95,7 +96,8 @@ function offsets({ large, small }: Merge): readonly number[] | undefined {
   const out: number[] = [];
   for (const [axis, extent] of kernel.entries()) {
     const k = taps[axis] ?? 1;
-    // One tap has no dilation; when the large kernel has one as well, begins must be equal, which `difference` says with any dilation.
+    // One tap has no dilation; when the large kernel has one as well, begins must be equal, which `difference` says with any
+    // dilation.
     const dilation = extent === 1 ? (dilationSmall[axis] ?? 1) : (dilationLarge[axis] ?? 1);
     if (k > 1 && extent > 1 && dilation !== dilationSmall[axis]) return undefined;
     const difference = (padsLarge[axis] ?? 0) - (padsSmall[axis] ?? 0);

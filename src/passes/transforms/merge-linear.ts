@@ -1,6 +1,7 @@
 /**
- * Merges two linear operators in a row into one, where that costs neither multiply-adds nor weights: linear after linear, a pointwise conv after
- * a conv, a conv after a pointwise conv. Associativity of the product: W₂(W₁x + b₁) + b₂ = (W₂W₁)x + (W₂b₁ + b₂).
+ * Merges two linear operators in a row into one, where that costs neither multiply-adds nor weights: linear after linear, a
+ * pointwise conv after a conv, a conv after a pointwise conv. Associativity of the product: W₂(W₁x + b₁) + b₂ = (W₂W₁)x + (W₂b₁ +
+ * b₂).
  */
 
 import type { Node } from '../../ir/graph.ts';
@@ -36,7 +37,9 @@ function pairOf({ before, after }: { readonly before: Node; readonly after: Node
   return first && second && { first, second };
 }
 
-/** Σ over the middle channels, group by group: a is [out, mid/groups · K₂], b is [mid, in/groups · K₁]; one of the kernels is 1. */
+/**
+ * Σ over the middle channels, group by group: a is [out, mid/groups · K₂], b is [mid, in/groups · K₁]; one of the kernels is 1.
+ */
 function groupedProduct(a: w.WeightExpr, b: w.WeightExpr, groups: number): w.WeightExpr {
   const [rows = 0, shared = 0] = a.dims;
   const [, columns = 0] = b.dims;
@@ -100,8 +103,8 @@ function gridShrinks(view: LinearView): boolean {
 }
 
 /**
- * Bytes and multiply-adds of the merged operator are at most those of the two. Per place of the result: the merged one costs c, the second b, and
- * the first at least a, because it has at least as many places as the second.
+ * Bytes and multiply-adds of the merged operator are at most those of the two. Per place of the result: the merged one costs c,
+ * the second b, and the first at least a, because it has at least as many places as the second.
  */
 function growsNothing({ first, second }: Pair): boolean {
   const sole = [first, second].every((v) => v.weight.uses.size === 1 && v.weight.outputs === 0);

@@ -1,6 +1,6 @@
 /**
- * Moves the stride of pointwise convs up into the conv that made the value, so that nobody computes what nobody reads (the first unit of each stage
- * in ResNet v1, where conv1 and the projection both read every second place).
+ * Moves the stride of pointwise convs up into the conv that made the value, so that nobody computes what nobody reads (the first
+ * unit of each stage in ResNet v1, where conv1 and the projection both read every second place).
  */
 
 import type { Node, Value } from '../../ir/graph.ts';
@@ -27,7 +27,9 @@ interface Moved {
   readonly readers: readonly Node[];
   /** Every reader takes every step-th place alone. */
   readonly alike: boolean;
-  /** Elementwise nodes and convs above the readers, in topological order, whose results are wanted at every step-th place alone. */
+  /**
+   * Elementwise nodes and convs above the readers, in topological order, whose results are wanted at every step-th place alone.
+   */
   readonly tree: ReadonlySet<Node>;
   /** Elementwise nodes that take part; the rest of the tree are convs. */
   readonly broadcast: boolean;

@@ -31,7 +31,8 @@ export function changed(g: Rewriter, old: Value, content: w.WeightExpr): Value {
 }
 
 /**
- * The linear operator with other weights. What is not given stays. A matmul that gains a bias becomes a `linear`, whose weights are transposed.
+ * The linear operator with other weights. What is not given stays. A matmul that gains a bias becomes a `linear`, whose weights
+ * are transposed.
  */
 export function rebuild(g: Rewriter, view: LinearView, changes: Changes): Value {
   const x = changes.x ?? view.x;

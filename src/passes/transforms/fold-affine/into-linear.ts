@@ -1,6 +1,6 @@
 /**
- * Arithmetic with constants into the linear operator before it: the residual scale of EDSR (arXiv:1707.02921), SkipInit (arXiv:2002.10444) and ReZero
- * (arXiv:2003.04887), layer scale (arXiv:2103.17239), learned gains.
+ * Arithmetic with constants into the linear operator before it: the residual scale of EDSR (arXiv:1707.02921), SkipInit
+ * (arXiv:2002.10444) and ReZero (arXiv:2003.04887), layer scale (arXiv:2103.17239), learned gains.
  */
 
 import type { Node } from '../../../ir/graph.ts';

@@ -1,9 +1,11 @@
 /**
- * Folds arithmetic on a part of a value into the linear operators that make the value: a detector's heads are joined, cut into centres and sizes, and
- * each of these is scaled (Liu et al. 2016, SSD, arXiv:1512.02325, equation 2). What scales the part scales the whole by a vector that is 1 elsewhere.
+ * Folds arithmetic on a part of a value into the linear operators that make the value: a detector's heads are joined, cut into
+ * centres and sizes, and each of these is scaled (Liu et al. 2016, SSD, arXiv:1512.02325, equation 2). What scales the part
+ * scales the whole by a vector that is 1 elsewhere.
  *
- * Along an axis of size S a vector holds for element number n of a row-major tensor its element ⌊n / I⌋ mod S, I being the elements behind the axis.
- * A reshape keeps n, so that an axis with as many elements behind it, whose size S' is a multiple of S, has the vector S'/S times in a row.
+ * Along an axis of size S a vector holds for element number n of a row-major tensor its element ⌊n / I⌋ mod S, I being the
+ * elements behind the axis. A reshape keeps n, so that an axis with as many elements behind it, whose size S' is a multiple of S,
+ * has the vector S'/S times in a row.
  */
 
 import { productOf } from '../../../ir/dim.ts';

@@ -1,10 +1,11 @@
 /**
- * Folds what scales and shifts channels into a linear operator on the other side of operators that only give the elements other places: a batchnorm
- * in front of a flattened classifier (ArcFace, arXiv:1801.07698), or behind a projection that is then given a grid (DCGAN, arXiv:1511.06434).
+ * Folds what scales and shifts channels into a linear operator on the other side of operators that only give the elements other
+ * places: a batchnorm in front of a flattened classifier (ArcFace, arXiv:1801.07698), or behind a projection that is then given a
+ * grid (DCGAN, arXiv:1511.06434).
  *
- * Along one axis of size S the channel of element i is ⌊i / R⌋ mod C. A transpose moves the axis. A reshape keeps the order of the elements: with I
- * elements behind the axis, the channel of element number n is ⌊n / (I·R)⌋ mod C, so that an axis with I' elements behind it is another such axis where
- * I'·R' = I·R and C·R' divides its size.
+ * Along one axis of size S the channel of element i is ⌊i / R⌋ mod C. A transpose moves the axis. A reshape keeps the order of
+ * the elements: with I elements behind the axis, the channel of element number n is ⌊n / (I·R)⌋ mod C, so that an axis with I'
+ * elements behind it is another such axis where I'·R' = I·R and C·R' divides its size.
  */
 
 import { type Dim, productOf } from '../../../ir/dim.ts';

@@ -12,8 +12,8 @@ import { rule } from '../../engine/rule.ts';
 const chainLimit = 16;
 
 /**
- * Whether every element is zero for every input on which all values are finite. Follows the way up while zeros stay zeros; the constants that
- * decide must be small enough to be known.
+ * Whether every element is zero for every input on which all values are finite. Follows the way up while zeros stay zeros; the
+ * constants that decide must be small enough to be known.
  */
 function isZero(value: Value): boolean {
   let at = value;

@@ -1,6 +1,6 @@
 /**
- * The heads of detectors (SSD, Liu et al. 2016): every one is transposed to channels last, flattened and joined with the others. One Gather over
- * everything says the same in fewer nodes.
+ * The heads of detectors (SSD, Liu et al. 2016): every one is transposed to channels last, flattened and joined with the others.
+ * One Gather over everything says the same in fewer nodes.
  */
 
 import type { Node, Value } from '../../../ir/graph.ts';

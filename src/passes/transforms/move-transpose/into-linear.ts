@@ -18,7 +18,10 @@ interface Flattened {
   readonly sizes: readonly number[];
 }
 
-/** The axes in front are one and the same in the transpose, in what it reads and in what the linear reads; all behind became features. */
+/**
+ * The axes in front are one and the same in the transpose, in what it reads and in what the linear reads; all behind became
+ * features.
+ */
 function flattenedSizes(transpose: Node, perm: Perm, flat: Value): readonly number[] {
   const lead = flat.type.dims.length - 1;
   const { dims } = transpose.y.type;

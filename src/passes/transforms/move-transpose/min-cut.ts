@@ -1,6 +1,6 @@
 /**
- * The cheapest cut between a source and a sink: Dinic 1970, blocking flows along shortest ways. No recursion; the networks of passes have some
- * thousands of edges.
+ * The cheapest cut between a source and a sink: Dinic 1970, blocking flows along shortest ways. No recursion; the networks of
+ * passes have some thousands of edges.
  */
 
 export class Network {

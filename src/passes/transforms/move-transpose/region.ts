@@ -1,10 +1,10 @@
 /**
- * Regions of operators that do not care in which order their axes come, and which of them to run in another order so that the transposes in and around
- * cost least.
+ * Regions of operators that do not care in which order their axes come, and which of them to run in another order so that the
+ * transposes in and around cost least.
  *
- * A region is a connected set of such operators. Each of them may run as it stands or with the axes as they were before the transpose. An edge
- * between the two kinds costs a transpose, which readers share; so does an edge to the world around, unless a transpose stands there that goes
- * then. The cheapest choice for all of them at once is a minimum cut.
+ * A region is a connected set of such operators. Each of them may run as it stands or with the axes as they were before the
+ * transpose. An edge between the two kinds costs a transpose, which readers share; so does an edge to the world around, unless a
+ * transpose stands there that goes then. The cheapest choice for all of them at once is a minimum cut.
  */
 
 import type { Node, Value } from '../../../ir/graph.ts';
@@ -192,7 +192,10 @@ function inOrder(nodes: readonly Node[]): readonly Node[] {
   return out;
 }
 
-/** Operators of regions where nothing was gained: when, and for each order of axes with which others. Every transpose around a region asks. */
+/**
+ * Operators of regions where nothing was gained: when, and for each order of axes with which others. Every transpose around a
+ * region asks.
+ */
 const settled = new WeakMap<Node, { readonly at: number; readonly regions: Map<string, readonly Node[]> }>();
 
 /** Whether all that take part of these were found to gain nothing, together and in the graph as it stands. */

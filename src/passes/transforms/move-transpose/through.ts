@@ -1,6 +1,6 @@
 /**
- * Moves transposes to where fewer of them, or of fewer elements, are left. Exporters of channels-last networks put one in front of every conv and
- * one behind it; between them stand operators that do not care in which order the axes come.
+ * Moves transposes to where fewer of them, or of fewer elements, are left. Exporters of channels-last networks put one in front
+ * of every conv and one behind it; between them stand operators that do not care in which order the axes come.
  */
 
 import type { Node, Value } from '../../../ir/graph.ts';

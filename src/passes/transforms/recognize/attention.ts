@@ -129,7 +129,9 @@ function masks({ mask, scores }: Spelled): boolean {
   });
 }
 
-/** How k, with its features last, is a transpose of the value where the transposes of kᵀ began; undefined where it is that value. */
+/**
+ * How k, with its features last, is a transpose of the value where the transposes of kᵀ began; undefined where it is that value.
+ */
 function permOfKeys({ k }: Spelled): readonly number[] | undefined {
   const [batch = 0, heads = 1, features = 2, keys = 3] = k.perm;
   const perm = [batch, heads, keys, features];

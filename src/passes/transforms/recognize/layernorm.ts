@@ -58,8 +58,8 @@ function meansBelow(value: Value): readonly Node[] {
 }
 
 /**
- * Names for what a LayerNorm of the operand of `mean` consists of: X itself, M its mean, Q the mean of X², S the standard deviation. The mean of
- * a polynomial of X and M is one of M and Q.
+ * Names for what a LayerNorm of the operand of `mean` consists of: X itself, M its mean, Q the mean of X², S the standard
+ * deviation. The mean of a polynomial of X and M is one of M and Q.
  */
 function expansion(mean: Node, root: Node | undefined): Expansion {
   const x = belowCasts(mean.x);

@@ -1,4 +1,6 @@
-/** Two operators of one kind in a row that one of them says: reshapes, transposes, slices, casts, pads, and a way there and back. */
+/**
+ * Two operators of one kind in a row that one of them says: reshapes, transposes, slices, casts, pads, and a way there and back.
+ */
 
 import { Dim } from '../../../ir/dim.ts';
 import { isLossless } from '../../../ir/elem.ts';

@@ -1,7 +1,7 @@
 /**
- * Folds whole regions of operators on constants. Operator by operator a fold stops where a constant has a second reader, because its bytes would stay
- * beside those of the result: weights that are standardised (Qiao et al. 2019, arXiv:1903.10520; Brock et al. 2021, arXiv:2101.08692), g·v/‖v‖
- * (Salimans and Kingma 2016, arXiv:1602.07868). Of a region only what leaves it is kept.
+ * Folds whole regions of operators on constants. Operator by operator a fold stops where a constant has a second reader, because
+ * its bytes would stay beside those of the result: weights that are standardised (Qiao et al. 2019, arXiv:1903.10520; Brock et
+ * al. 2021, arXiv:2101.08692), g·v/‖v‖ (Salimans and Kingma 2016, arXiv:1602.07868). Of a region only what leaves it is kept.
  */
 
 import { countOf, type Graph, type Node, type Value } from '../../../ir/graph.ts';
@@ -19,7 +19,10 @@ import { bytesOf, costOf } from '../../analysis/cost.ts';
 import { nodeText } from '../../engine/fuel.ts';
 import type { Sweep } from '../../engine/rule.ts';
 
-/** What is computed at once, for want of an expression, has no more elements: a result, and all results of a sweep. They stay in memory. */
+/**
+ * What is computed at once, for want of an expression, has no more elements: a result, and all results of a sweep. They stay in
+ * memory.
+ */
 const elementLimit = 2 ** 22;
 
 const totalLimit = 2 ** 24;
@@ -102,7 +105,9 @@ function bytesThatGo({ nodes }: Region): number {
   return bytes;
 }
 
-/** The exits that may become constants: all where they weigh no more than what goes, else as many small ones as the limit takes. */
+/**
+ * The exits that may become constants: all where they weigh no more than what goes, else as many small ones as the limit takes.
+ */
 function exitsToFold(region: Region): readonly Value[] {
   const total = region.exits.reduce((sum, y) => sum + bytesOfResult(y), 0);
   if (total <= Math.max(foldLimit, bytesThatGo(region))) return region.exits;
@@ -178,7 +183,10 @@ function needed(region: Region, exits: readonly Value[]): readonly Node[] {
   return region.nodes.filter((node) => wanted.has(node));
 }
 
-/** The parameter whose place an exit takes: the only named constant of its type in the region, where no other exit has that type and nobody else reads it. */
+/**
+ * The parameter whose place an exit takes: the only named constant of its type in the region, where no other exit has that type
+ * and nobody else reads it.
+ */
 function successorOf(region: Region, exit: Value): Value | undefined {
   const members = new Set(region.nodes);
   const alike = new Set<Value>();
@@ -190,7 +198,10 @@ function successorOf(region: Region, exit: Value): Value | undefined {
   return only.outputs === 0 && [...only.uses].every((use) => members.has(use.user)) ? only : undefined;
 }
 
-/** Puts constants in the place of a region's exits; what made them goes. False where a node's numbers cannot be had, which is noted. */
+/**
+ * Puts constants in the place of a region's exits; what made them goes. False where a node's numbers cannot be had, which is
+ * noted.
+ */
 function fold(graph: Graph, region: Region, exits: readonly Value[], values: Values, failed: Set<Node>): boolean {
   const nodes = needed(region, exits);
   for (const node of nodes) {

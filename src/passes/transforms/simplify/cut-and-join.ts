@@ -32,7 +32,10 @@ Rounding: none.`,
 interface Cut {
   readonly node: Node;
   readonly concat: Node;
-  /** For every result the operands that it is made of: from `first` up to `last`, the last one not included; undefined where a border lies within one. */
+  /**
+   * For every result the operands that it is made of: from `first` up to `last`, the last one not included; undefined where a
+   * border lies within one.
+   */
   readonly groups: readonly ({ readonly first: number; readonly last: number } | undefined)[];
 }
 

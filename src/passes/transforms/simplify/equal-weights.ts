@@ -1,11 +1,12 @@
 /**
- * Gives weights that are equal byte for byte one content, before the passes run: tensors that lie twice in a file are two spans of it, which only
- * reading shows to be the same. Common sub-expressions and merges then see that they are equal, and `simplify/equal-weights` at the end of the
- * passes makes their readers read one; until then each reader has its own, so that no fold is refused for a second reader.
+ * Gives weights that are equal byte for byte one content, before the passes run: tensors that lie twice in a file are two spans
+ * of it, which only reading shows to be the same. Common sub-expressions and merges then see that they are equal, and
+ * `simplify/equal-weights` at the end of the passes makes their readers read one; until then each reader has its own, so that no
+ * fold is refused for a second reader.
  *
- * Only tensors of one type and shape are compared: first the hash of their beginning, then of all their bytes, then the bytes themselves, so that
- * nothing hangs on a hash. A tensor is compared with four others at most, because more of one hash are made on purpose. Memory is two
- * chunks.
+ * Only tensors of one type and shape are compared: first the hash of their beginning, then of all their bytes, then the bytes
+ * themselves, so that nothing hangs on a hash. A tensor is compared with four others at most, because more of one hash are made
+ * on purpose. Memory is two chunks.
  */
 import type { Graph, Value } from '../../../ir/graph.ts';
 import { elemBytes } from '../../../ir/types.ts';
@@ -23,7 +24,10 @@ const beginning = 1024;
 /** Contents of one hash with which another is compared. */
 const mostCompared = 4;
 
-/** What can be read here: tensors of files, and numbers. A path without content cannot, and what is initialised is known by its structure. */
+/**
+ * What can be read here: tensors of files, and numbers. A path without content cannot, and what is initialised is known by its
+ * structure.
+ */
 const readable: readonly string[] = ['stored', 'literal', 'integers', 'full'];
 
 /** A buffer that lies on words, for the elements of one chunk as a file holds them. */

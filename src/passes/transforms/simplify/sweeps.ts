@@ -7,7 +7,10 @@ import { attrsText } from '../../analysis/attributes.ts';
 import { type Fuel, nodeText } from '../../engine/fuel.ts';
 import type { Sweep } from '../../engine/rule.ts';
 
-/** Two operands are equal when they are one value, or constants of one content. A body reads values of graphs around it, whose ids are its own too. */
+/**
+ * Two operands are equal when they are one value, or constants of one content. A body reads values of graphs around it, whose ids
+ * are its own too.
+ */
 function operandText(value: Value | undefined, numbers: Map<Value, number>): string {
   if (!value) return '-';
   if (value.content) return `c${value.content.id}:${value.type.foreign?.text ?? value.type.elem}`;
