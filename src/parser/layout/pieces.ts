@@ -15,7 +15,7 @@ export interface Piece {
   readonly text: string;
   readonly start: number;
   readonly end: number;
-  readonly token?: IToken;
+  readonly token: IToken | undefined;
   /** Line breaks between the piece before and this one, as the author wrote them. */
   breaks: number;
   /** Blanks that stand before it by rule, when it is not the first of its line. */
@@ -28,9 +28,17 @@ export interface Piece {
 
 /** Columns of a text in a terminal-independent measure: code points, so that all of the language's own text counts one each. */
 export function widthOf(text: string): number {
-  let width = 0;
-  for (const _ of text) width++;
+  let width = text.length;
+  for (let i = 1; i < text.length; i++) if (isSecondHalf(text, i)) width--;
   return width;
+}
+
+/** Whether a code point of two units has its second one here. */
+function isSecondHalf(text: string, at: number): boolean {
+  const unit = text.charCodeAt(at);
+  if (unit < 0xdc00 || unit > 0xdfff) return false;
+  const before = text.charCodeAt(at - 1);
+  return before >= 0xd800 && before <= 0xdbff;
 }
 
 export function piecesOf({ source }: FileNode, starts: Starts): Piece[] {
@@ -63,15 +71,25 @@ export function piecesOf({ source }: FileNode, starts: Starts): Piece[] {
 }
 
 function inOrder(tokens: readonly IToken[], comments: readonly Comment[]): Piece[] {
-  const blank = { breaks: 0, gap: 1, column: 0, excess: 0 };
-  const pieces: Piece[] = comments.map(({ text, span }) =>
-    text.startsWith('//')
-      ? { ...blank, kind: 'lineComment', text: text.trimEnd(), start: span.start, end: span.end }
-      : { ...blank, kind: 'blockComment', text: text.replace(/\r\n?/g, '\n'), start: span.start, end: span.end },
-  );
-  for (const token of tokens)
-    pieces.push({ ...blank, kind: 'token', text: token.image, start: token.startOffset, end: endOf(token), token });
-  return pieces.sort((a, b) => a.start - b.start);
+  const pieces: Piece[] = [];
+  let next = 0;
+  const commentsBefore = (offset: number): void => {
+    for (let comment = comments[next]; comment && comment.span.start < offset; comment = comments[++next]) {
+      const { text, span } = comment;
+      if (text.startsWith('//')) pieces.push(pieceOf('lineComment', text.trimEnd(), span.start, span.end));
+      else pieces.push(pieceOf('blockComment', text.replace(/\r\n?/g, '\n'), span.start, span.end));
+    }
+  };
+  for (const token of tokens) {
+    commentsBefore(token.startOffset);
+    pieces.push(pieceOf('token', token.image, token.startOffset, endOf(token), token));
+  }
+  commentsBefore(Number.POSITIVE_INFINITY);
+  return pieces;
+}
+
+function pieceOf(kind: Piece['kind'], text: string, start: number, end: number, token?: IToken): Piece {
+  return { kind, text, start, end, token, breaks: 0, gap: 1, column: 0, excess: 0 };
 }
 
 function opensTightly({ tokenType: type }: IToken): boolean {
@@ -89,7 +107,10 @@ function breaksBetween(before: Piece, piece: Piece, source: SourceFile): number 
 /** The column of `to`, when that of `from` before it is known, so that a line is measured once. */
 function columnFrom(text: string, column: number, from: number, to: number): number {
   let at = column;
-  for (const character of text.slice(from, to))
-    at = character === '\n' || character === '\r' ? 0 : character === '\ufeff' ? at : at + 1;
+  for (let i = from; i < to; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit === 10 || unit === 13) at = 0;
+    else if (unit !== 0xfeff && !(i > from && isSecondHalf(text, i))) at++;
+  }
   return at;
 }
