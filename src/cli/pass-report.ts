@@ -31,8 +31,8 @@ export function statsTable(report: PassReport): string {
 }
 
 /** A pattern, a line for each alternative; `…` where the rule looks further. */
-function linesOf({ texts, plain }: (typeof allRules)[number]['match']): readonly string[] {
-  return texts.map((text) => `  ${text}${plain ? '' : ' …'}`);
+function linesOf({ texts, code }: (typeof allRules)[number]['match']): readonly string[] {
+  return texts.map((text) => `  ${text}${code === undefined ? '' : ' …'}`);
 }
 
 /** Every refusal with its rule, condition and place; then what these rules match. */

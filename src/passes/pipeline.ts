@@ -37,9 +37,15 @@ export interface PipelineOptions {
   readonly level?: 0 | 1 | 2 | undefined;
   /** Default portable. */
   readonly target?: Target | undefined;
-  /** The opset of the file that will be written, 13 to 26; default 17. An operator that it lacks is not recognised in its spelling. */
+  /**
+   * The opset of the file that will be written, 13 to 26; default 17. An operator that it lacks is not recognised in its
+   * spelling.
+   */
   readonly opset?: number | undefined;
-  /** Runs these, in this order, each to its fixed point, instead of the pipeline of the level; names of `passNames`. Stages of a higher level are left out. */
+  /**
+   * Runs these, in this order, each to its fixed point, instead of the pipeline of the level; names of `passNames`. Stages of a
+   * higher level are left out.
+   */
   readonly passes?: readonly string[] | undefined;
   /** After every run that stands in the report. */
   readonly onPass?: ((name: string, graph: Graph) => void) | undefined;
@@ -47,7 +53,10 @@ export interface PipelineOptions {
   readonly check?: ((graph: Graph) => void) | undefined;
   /** Checks that every rule lowers the measure at every firing. */
   readonly assertLowers?: boolean | undefined;
-  /** At most so many firings in all, of rules and of sweeps: the first ones of the same run without a limit, so that a bad one is found by bisection. */
+  /**
+   * At most so many firings in all, of rules and of sweeps: the first ones of the same run without a limit, so that a bad one is
+   * found by bisection.
+   */
   readonly fuel?: number | undefined;
   /** What runs in the place of a rule; the rule itself where nothing is given. For tests of the rules. */
   readonly ruleFor?: ((one: Rule) => Rule) | undefined;

@@ -126,8 +126,9 @@ const simplify: Stage = {
   sweeps: [deadCode, commonSubexpressions, foldConstantRegions],
 };
 /**
- * Operators that are spelled out, each from the opset on that says it in one node: below it the lowering would spell it again. Before the folds,
- * which would draw the constants of a spelling into its neighbours. Hardswish before hardsigmoid, which is a part of it.
+ * Operators that are spelled out, each from the opset on that says it in one node: below it the lowering would spell it again.
+ * Before the folds, which would draw the constants of a spelling into its neighbours. Hardswish before hardsigmoid, which is a
+ * part of it.
  */
 const recognition: readonly Stage[] = [
   { pass: 'recognize', rules: [recognizeHardswish], sweeps: [], opset: 14 },

@@ -1,4 +1,7 @@
-/** The table of where runtimes differ: onnxruntime does what each row says, and a constant is folded where all agree, and nowhere else. */
+/**
+ * The table of where runtimes differ: onnxruntime does what each row says, and a constant is folded where all agree, and nowhere
+ * else.
+ */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

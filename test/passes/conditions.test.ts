@@ -1,8 +1,8 @@
 /**
- * Whether the cases hold every condition of every rule: each is left out in turn, and the golden cases of its pass run again. Some case must come out
- * otherwise, as another graph or by a rewrite that stops on a bug; a condition that no case needs may be gone tomorrow, and nobody would notice that a
- * wrong graph came out. A condition that says yes throughout a case changes nothing there when it is left out, so that only those cases run again in
- * which it said no.
+ * Whether the cases hold every condition of every rule: each is left out in turn, and the golden cases of its pass run again.
+ * Some case must come out otherwise, as another graph or by a rewrite that stops on a bug; a condition that no case needs may be
+ * gone tomorrow, and nobody would notice that a wrong graph came out. A condition that says yes throughout a case changes nothing
+ * there when it is left out, so that only those cases run again in which it said no.
  */
 import { describe, expect, it } from 'vitest';
 import { BugError } from '../../src/diagnostics/diagnostic.ts';
@@ -42,8 +42,8 @@ const without = (rule: Rule, condition: string): Rule =>
 const graphOf = (text: string): string => text.replace(/^\/\/ =>.*$/m, '// =>');
 
 /**
- * What a case shows of a condition that is left out: `graph` where the graph that comes out is another, or the rewrite breaks; `name` where a later
- * condition, or the check of the types that the driver makes of every rewrite, refuses in its place.
+ * What a case shows of a condition that is left out: `graph` where the graph that comes out is another, or the rewrite breaks;
+ * `name` where a later condition, or the check of the types that the driver makes of every rewrite, refuses in its place.
  */
 type Notice = 'graph' | 'name';
 
@@ -66,8 +66,8 @@ function noticed(rule: Rule, condition: string): Notice | undefined {
 }
 
 /**
- * Conditions that give a refusal its name and hold no graph back: without them the driver or a shape rule refuses, because what the rewrite makes has
- * another type in every case.
+ * Conditions that give a refusal its name and hold no graph back: without them the driver or a shape rule refuses, because what
+ * the rewrite makes has another type in every case.
  */
 const heldByTypes: readonly string[] = [
   'simplify/neutral: no-widening',
@@ -84,7 +84,10 @@ const heldByTypes: readonly string[] = [
   'move-transpose/gather: static',
 ];
 
-/** Conditions of the same kind in whose place a later one of the rule refuses, because it asks for what there is none of then (a folded weight, a plan). */
+/**
+ * Conditions of the same kind in whose place a later one of the rule refuses, because it asks for what there is none of then (a
+ * folded weight, a plan).
+ */
 const heldByLater: readonly string[] = [
   'simplify/constants: known',
   'simplify/split-of-concat: same-axis',

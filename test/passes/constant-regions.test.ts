@@ -19,7 +19,10 @@ interface Model {
   readonly opset?: number;
 }
 
-/** The operators that are left by kind, the bytes of the file before and after, and how far the results are apart, relative to their largest. */
+/**
+ * The operators that are left by kind, the bytes of the file before and after, and how far the results are apart, relative to
+ * their largest.
+ */
 async function folded(model: Model): Promise<{ ops: Readonly<Record<string, number>>; bytes: readonly number[]; error: number }> {
   const { elem = 'f32', nodes, opset = 17 } = model;
   const type = dataTypes[elem];

@@ -1,4 +1,7 @@
-/** The one way to an operator's numbers at compile time: every operator folds by default, and what cannot be computed is a named refusal. */
+/**
+ * The one way to an operator's numbers at compile time: every operator folds by default, and what cannot be computed is a named
+ * refusal.
+ */
 
 import { describe, expect, it } from 'vitest';
 import { Graph } from '../../src/ir/graph.ts';

@@ -67,7 +67,8 @@ describe.each(files)('%s', (pass) => {
     for (const [i, size] of sizes.entries()) {
       const inputs = inputsOf(original, size, `${one.title}${i}`);
       const expected = known(() => evaluate(original, inputs));
-      // The source itself is not finite (eps = 0 with a variance of 0), or undefined: nothing to compare, nothing may have been folded.
+      // The source itself is not finite (eps = 0 with a variance of 0), or undefined: nothing to compare, nothing may have been
+      // folded.
       if (!expected || [...expected.values()].some((tensor) => tensor.data.some((x) => !Number.isFinite(x)))) {
         expect(fresh).toEqual([]);
         continue;

@@ -1,6 +1,6 @@
 /**
- * 64-bit integers of any size, from the file through every operator that folds to the file again, with onnxruntime as the judge. Operators of which it
- * is none (Min, Sign, ReduceSum beyond 32 or 53 bits) stand in `agreement.test.ts`.
+ * 64-bit integers of any size, from the file through every operator that folds to the file again, with onnxruntime as the judge.
+ * Operators of which it is none (Min, Sign, ReduceSum beyond 32 or 53 bits) stand in `agreement.test.ts`.
  */
 import { describe, expect, it } from 'vitest';
 import { Dim } from '../../src/ir/dim.ts';

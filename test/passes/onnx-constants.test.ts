@@ -1,6 +1,6 @@
 /**
- * ONNX operators that the registry has not, over constants: random legal uses of each fold, to what onnxruntime computes of the unfolded model; and of
- * all operators of ONNX that constants can feed, those that stay are listed with a reason.
+ * ONNX operators that the registry has not, over constants: random legal uses of each fold, to what onnxruntime computes of the
+ * unfolded model; and of all operators of ONNX that constants can feed, those that stay are listed with a reason.
  */
 import { describe, expect, it } from 'vitest';
 import { lifts } from '../../src/import/lifts/table.ts';

@@ -1,4 +1,6 @@
-/** Every golden case before and after its pass in onnxruntime, with its own optimiser off: what is compared is our rewrite alone. */
+/**
+ * Every golden case before and after its pass in onnxruntime, with its own optimiser off: what is compared is our rewrite alone.
+ */
 import * as ort from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import { emitOnnx } from '../../src/codegen/emit.ts';
@@ -16,7 +18,10 @@ function tensorOf(x: HostTensor): ort.Tensor {
   return new ort.Tensor('float32', Float32Array.from(x.data), x.dims);
 }
 
-/** A result that f32 cannot hold: there is nothing to compare, and nothing may have been folded, which the numbers in float64 show. */
+/**
+ * A result that f32 cannot hold: there is nothing to compare, and nothing may have been folded, which the numbers in float64
+ * show.
+ */
 function overflows(results: ReadonlyMap<string, HostTensor>): boolean {
   return [...results.values()].some((tensor) => tensor.data.some((x) => !(Math.abs(x) < 2 ** 127)));
 }

@@ -135,6 +135,7 @@ describe('two rules of a stage', () => {
     ['one that asks', made('s/a', sum, { c: () => true }), made('s/b', negated, { c: () => true }), false],
     ['one that asks the same', made('s/a', sum, { c: always }), made('s/b', negated, { c: always, d: () => true }), true],
     ['one with code', made('s/a', sum.where(always)), made('s/b', negated), false],
+    ['the same code', made('s/a', sum.where(always)), made('s/b', negated.where(always)), true],
     ['one before code', made('s/a', sum), made('s/b', negated.where(always)), true],
     ['fewer operators', made('s/a', op('add', 'n')), made('s/b', op(['add', 'sub'], 'n')), false],
     ['both orders', made('s/a', either('add', 'n', any('x'), filled(0))), made('s/b', op('add', 'n', filled(0), any('x'))), true],

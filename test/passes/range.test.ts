@@ -1,4 +1,7 @@
-/** Products of constants at the ends of their element type: what folds, what does not, and that no number is lost; onnxruntime is the judge. */
+/**
+ * Products of constants at the ends of their element type: what folds, what does not, and that no number is lost; onnxruntime is
+ * the judge.
+ */
 
 import { describe, expect, it, test } from 'vitest';
 import { floatFacts } from '../../src/ir/elem.ts';

@@ -1,4 +1,7 @@
-/** What the golden file of `recognize` does not show: constants as exporters round them, and graphs that are built to be looked at for ever. */
+/**
+ * What the golden file of `recognize` does not show: constants as exporters round them, and graphs that are built to be looked at
+ * for ever.
+ */
 
 import { describe, expect, it } from 'vitest';
 import { Dim } from '../../src/ir/dim.ts';

@@ -89,11 +89,12 @@ export function overlapsOf(rules: readonly Rule[]): readonly Overlap[] {
 }
 
 /**
- * Whether the earlier rule fires wherever the later one would: its trees cover all of the other's, and it asks nothing that the
- * other does not.
+ * Whether the earlier rule fires wherever the later one would: its trees cover all of the other's, it has no code or the same, and
+ * no condition that the other has not.
  */
 function shadows(earlier: Rule, later: Rule): boolean {
-  if (!earlier.match.plain) return false;
+  const { code } = earlier.match;
+  if (code !== undefined && code !== later.match.code) return false;
   const asked = new Set(Object.values(later.exact));
   if (Object.values(earlier.exact).some((condition) => !asked.has(condition))) return false;
   return later.match.trees.every((tree) => earlier.match.trees.some((other) => coversOp(other, tree)));

@@ -62,8 +62,8 @@ function fitsNode(tree: OpTree, node: Node, bound: Bound): boolean {
 export interface Matcher<M> {
   /** One of them matches, the first first. */
   readonly trees: readonly OpTree[];
-  /** The trees say all: no code is behind them. */
-  readonly plain: boolean;
+  /** The code behind the trees, to be told apart; undefined where the trees say all. */
+  readonly code: unknown;
   /** The patterns of which one matches, printed. */
   readonly texts: readonly string[];
   /** Every way in which it matches with this root. */
@@ -73,7 +73,7 @@ export interface Matcher<M> {
 /** Nodes and values under the names that the pattern gives them. */
 export class Pattern<M> implements Matcher<M> {
   readonly trees: readonly OpTree[];
-  readonly plain = true;
+  readonly code = undefined;
   readonly texts: readonly string[];
 
   constructor(trees: readonly OpTree[], texts: readonly string[]) {
@@ -102,12 +102,12 @@ export class Pattern<M> implements Matcher<M> {
 
   /** Matches of which this is so. */
   where(holds: (m: M) => boolean): Matcher<M> {
-    return this.view((m) => (holds(m) ? m : undefined));
+    return this.#behind(holds, (m) => (holds(m) ? [m] : []));
   }
 
   /** What the rule sees of a match: a linear operator, sizes that are known; no match where there is none. */
   view<V>(see: (m: M) => V | undefined): Matcher<V> {
-    return this.each((m) => {
+    return this.#behind(see, (m) => {
       const seen = see(m);
       return seen === undefined ? [] : [seen];
     });
@@ -115,8 +115,12 @@ export class Pattern<M> implements Matcher<M> {
 
   /** What the rule finds from a match on: along chains, among readers, in parts. */
   each<V>(find: (m: M) => Iterable<V>): Matcher<V> {
+    return this.#behind(find, find);
+  }
+
+  #behind<V>(code: unknown, find: (m: M) => Iterable<V>): Matcher<V> {
     const { trees, texts } = this;
-    return { trees, plain: false, texts, matches: (root) => found(this.matches(root), find) };
+    return { trees, code, texts, matches: (root) => found(this.matches(root), find) };
   }
 }
 
@@ -242,8 +246,8 @@ export function rootsOf({ trees }: Matcher<unknown>): readonly string[] {
 }
 
 /** The pattern in a line; `…` where code is behind it. */
-export function patternText({ texts, plain }: Matcher<unknown>): string {
-  return texts.join(' or ') + (plain ? '' : ' …');
+export function patternText({ texts, code }: Matcher<unknown>): string {
+  return texts.join(' or ') + (code === undefined ? '' : ' …');
 }
 
 export function treeText(tree: Tree): string {
