@@ -43,11 +43,12 @@ describe('what is written', () => {
     const registry = words('src/ops/registry.ts');
     expect(registry).toMatch(/operators: readonly Operator\[\] = \[.*halfShrink, doubling,? \]/);
     expect(registry).toMatch(/layers: readonly Layer\[\] = \[.*halfShrinkLayer, doublingLayer,? \]/);
-    const pipeline = words('src/passes/pipeline.ts');
-    expect(pipeline).toContain('rules: [foldPad, foldPadIntoNothing]');
-    expect(pipeline).toMatch(/simplifyRules = \[[^\]]*simplifyNothingAtAll,? \]/);
-    expect(pipeline).toContain("{ pass: 'new-pass', rules: [newPassFirstRule, newPassSecondRule], sweeps: [] }");
-    expect(pipeline.split("'new-pass': ")).toHaveLength(2);
+    const schedule = words('src/passes/schedule.ts');
+    expect(schedule).toContain('rules: [foldPad, foldPadIntoNothing]');
+    expect(schedule).toMatch(/simplifyRules = \[[^\]]*simplifyNothingAtAll,? \]/);
+    expect(schedule).toContain("{ pass: 'new-pass', rules: [newPassFirstRule, newPassSecondRule], sweeps: [] }");
+    expect(schedule.split("'new-pass': ")).toHaveLength(2);
+    expect(written.get('src/passes/transforms/simplify/nothing-at-all.ts')).toContain("from '../../engine/rule.ts'");
     expect(words('src/cli/program.ts')).toContain("ponder: async () => (await import('./ponder.ts')).addPonder");
     expect(words('src/checkpoint/formats.ts')).toMatch(
       /formats: readonly Format\[\] = \[.*name: 'gguf'.*isGguf\(head\).*readGguf\(source\)/,

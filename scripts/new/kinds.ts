@@ -117,11 +117,14 @@ const rule: Kind = {
     refuseTwice(files, 'src/passes/transforms', name);
     const [pass = '', what = ''] = name.split('/');
     const id = camel(name.replace('/', '-'));
-    const pipeline = 'src/passes/pipeline.ts';
-    const file = `src/passes/transforms/${pass}-${what}.ts`;
+    const schedule = 'src/passes/schedule.ts';
+    // A pass of several files is a folder.
+    const isFolder = files.list('src/passes/transforms').some((path) => path.startsWith(`${pass}/`));
+    const path = isFolder ? `${pass}/${what}` : `${pass}-${what}`;
+    const up = isFolder ? '../../' : '../';
     const code = `/** ${mark}: what it is for, in a sentence. */
-import { op } from '../engine/pattern.ts';
-import { rule } from '../engine/rule.ts';
+import { op } from '${up}engine/pattern.ts';
+import { rule } from '${up}engine/rule.ts';
 
 export const ${id} = rule({
   name: '${name}',
@@ -151,7 +154,7 @@ graph @g
   %0 = relu(%x)  : f32[N, 3]  @r
   output out = %0
 `;
-    let text = addImport(there(files, pipeline), id, `./transforms/${pass}-${what}.ts`);
+    let text = addImport(there(files, schedule), id, `./transforms/${path}.ts`);
     const joined = addToFieldOf(text, 'pass', pass, 'rules', id);
     if (joined !== undefined) text = joined;
     else {
@@ -160,8 +163,8 @@ graph @g
     }
     const old = files.read(golden);
     return new Map([
-      [fresh(files, file), code],
-      [pipeline, text],
+      [fresh(files, `src/passes/transforms/${path}.ts`), code],
+      [schedule, text],
       [golden, old === undefined ? cases : `${old.trimEnd()}\n\n${cases}`],
     ]);
   },
