@@ -1,7 +1,7 @@
 /**
- * The elements of small integer tensors as dimensions. What exporters write around a Reshape (Shape, Gather, arithmetic, Concat, …) is
- * computed here while the graph is made, also where the batch is free, so that the Reshape has its sizes as an attribute and the arithmetic is
- * dead. How elements follow stands on the operators (`Traits.dims`).
+ * The elements of small integer tensors as dimensions. What exporters write around a Reshape (Shape, Gather, arithmetic, Concat,
+ * …) is computed here while the graph is made, also where the batch is free, so that the Reshape has its sizes as an attribute
+ * and the arithmetic is dead. How elements follow stands on the operators (`Traits.dims`).
  */
 
 import { Dim } from '../ir/dim.ts';
@@ -16,7 +16,10 @@ import { evaluateConstant, refusalOf } from '../ops/evaluate.ts';
 /** Larger tensors are no shapes. */
 const maxElements = 1024;
 
-/** ElementDims that are worked out for one file, a polynomial counting as its terms: past it no more sizes are followed. The models of the tests take 2·10^4 at most. */
+/**
+ * ElementDims that are worked out for one file, a polynomial counting as its terms: past it no more sizes are followed. The
+ * models of the tests take 2·10^4 at most.
+ */
 const workLimit = 4_000_000;
 
 /** What is known of the elements of values, while one graph and its sub-graphs are imported. */

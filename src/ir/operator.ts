@@ -215,8 +215,8 @@ export interface ElementDims {
 }
 
 /**
- * The results of a node from its operands; undefined for a result of which nothing is known. May throw where a number cannot be held or is divided by 0,
- * as `evaluate` does.
+ * The results of a node from its operands; undefined for a result of which nothing is known. May throw where a number cannot be
+ * held or is divided by 0, as `evaluate` does.
  */
 export type DimsRule = (node: Node, operands: readonly (ElementDims | undefined)[]) => readonly (ElementDims | undefined)[];
 
@@ -261,8 +261,8 @@ export interface Traits {
   /** How the elements of integer results follow from those of the operands as dimensions. */
   readonly dims: DimsRule | 'unknown';
   /**
-   * Float results are the exact ones rounded once, in every runtime: float64 rounded to the type is what they compute. `one` for a single element, because
-   * of several, runtimes may take an approximation of the processor.
+   * Float results are the exact ones rounded once, in every runtime: float64 rounded to the type is what they compute. `one` for
+   * a single element, because of several, runtimes may take an approximation of the processor.
    */
   readonly roundsOnce: Fact | 'one';
   /** Two equal nodes must not be merged: random operators, and all foreign ones. */

@@ -5,7 +5,7 @@
 
 import type { Session } from '../tensor/session.ts';
 import { constantNode, intAttribute, intsAttribute, madeNode, stringAttribute } from './encode.ts';
-import type { Facts } from './facts.ts';
+import type { FileValues } from './file-values.ts';
 import type { FileAttribute, FileGraph, FileNode } from './model.ts';
 
 export function attributeOf(node: FileNode, name: string): FileAttribute | undefined {
@@ -22,7 +22,7 @@ function without(node: FileNode, ...names: readonly string[]): readonly FileAttr
 /** What a step may ask of the upgrade that runs it. */
 export interface Upgrading {
   readonly session: Session;
-  readonly facts: Facts;
+  readonly values: FileValues;
   /** Throws RES0657. */
   refuse(node: FileNode, found: string, expected: string): never;
   /**
@@ -69,13 +69,13 @@ function toInput(attribute: string, index: number, scalar = false) {
 function alongOneAxis(node: FileNode, up: Upgrading): Rewrite {
   const axis = intOf(node, 'axis', 1);
   const x = node.inputs[0] ?? '';
-  const rank = axis === -1 ? undefined : up.facts.rank(x);
+  const rank = axis === -1 ? undefined : up.values.rank(x);
   if (axis === -1 || (rank !== undefined && (axis === rank - 1 || axis - rank === -1)))
     return { node: { ...node, attributes: [...without(node, 'axis'), intAttribute('axis', -1)] } };
   const y = node.outputs[0] ?? '';
-  const shape = up.facts.fresh(`${y}_shape`);
-  const flat = up.facts.fresh(`${y}_flat`);
-  const result = up.facts.fresh(`${y}_flat_result`);
+  const shape = up.values.fresh(`${y}_shape`);
+  const flat = up.values.fresh(`${y}_flat`);
+  const result = up.values.fresh(`${y}_flat_result`);
   return {
     before: [madeNode('Shape', shape, [x], [shape]), madeNode('Flatten', flat, [x], [flat], [intAttribute('axis', axis)])],
     node: { ...node, inputs: [flat], outputs: [result], attributes: [...without(node, 'axis'), intAttribute('axis', -1)] },
@@ -90,9 +90,9 @@ function floatInput(
   up: Upgrading,
 ): { readonly made: FileNode[]; readonly name: string } {
   if (attribute?.kind !== 'float') return { made: [], name: '' };
-  const output = up.facts.fresh(`${node.outputs[0] ?? node.name}_${attribute.name}`);
+  const output = up.values.fresh(`${node.outputs[0] ?? node.name}_${attribute.name}`);
   return {
-    made: [constantNode(up.session, output, up.facts.elem(node.inputs[0] ?? '') ?? 'f32', [], [attribute.value])],
+    made: [constantNode(up.session, output, up.values.elem(node.inputs[0] ?? '') ?? 'f32', [], [attribute.value])],
     name: output,
   };
 }
@@ -142,8 +142,8 @@ function overBatch(node: FileNode, up: Upgrading): Rewrite {
   const scanned = intOf(node, 'num_scan_inputs', 0);
   const directions = attributeOf(node, 'directions');
   const base = node.outputs.find((name) => name !== '') ?? node.name;
-  const inner = operands.map((_, i) => up.facts.fresh(`${base}_element_${i}`));
-  const results = node.outputs.map((_, i) => up.facts.fresh(`${base}_result_${i}`));
+  const inner = operands.map((_, i) => up.values.fresh(`${base}_element_${i}`));
+  const results = node.outputs.map((_, i) => up.values.fresh(`${base}_result_${i}`));
   const sequence = madeNode('Scan', `${node.name || base}_sequence`, inner, results, [
     body,
     intAttribute('num_scan_inputs', scanned),
@@ -169,13 +169,13 @@ function overBatch(node: FileNode, up: Upgrading): Rewrite {
 /** Operand 1 with `count` axes of size 1 behind its own. */
 function widened(node: FileNode, count: number, up: Upgrading): Rewrite {
   const [first = '', second = ''] = node.inputs;
-  const rank = up.facts.rank(second) ?? 0;
+  const rank = up.values.rank(second) ?? 0;
   if (count <= 0) return { node };
   const axes = up.integers(
     `${node.outputs[0] ?? node.name}_axes`,
     Array.from({ length: count }, (_, i) => rank + i),
   );
-  const wide = up.facts.fresh(`${second}_aligned`);
+  const wide = up.values.fresh(`${second}_aligned`);
   return {
     before: [axes.node, madeNode('Unsqueeze', wide, [second, axes.output], [wide])],
     node: { ...node, inputs: [first, wide, ...node.inputs.slice(2)] },
@@ -187,8 +187,8 @@ function aligned(node: FileNode, up: Upgrading): Rewrite {
   const plain = { ...node, attributes: without(node, 'broadcast', 'axis') };
   const axis = attributeOf(node, 'axis');
   if (intOf(node, 'broadcast', 0) === 0 || axis?.kind !== 'int') return { node: plain };
-  const rank = up.facts.rank(node.inputs[0] ?? '');
-  const narrow = up.facts.rank(node.inputs[1] ?? '');
+  const rank = up.values.rank(node.inputs[0] ?? '');
+  const narrow = up.values.rank(node.inputs[1] ?? '');
   if (rank === undefined || narrow === undefined || axis.value < 0n)
     return up.refuse(
       node,
@@ -200,8 +200,8 @@ function aligned(node: FileNode, up: Upgrading): Rewrite {
 
 /** Before 7 a slope per channel was a vector; since it is aligned at the end. */
 function slopePerChannel(node: FileNode, up: Upgrading): Rewrite {
-  const slope = up.facts.dims(node.inputs[1] ?? '');
-  const rank = up.facts.rank(node.inputs[0] ?? '');
+  const slope = up.values.dims(node.inputs[1] ?? '');
+  const rank = up.values.rank(node.inputs[0] ?? '');
   if (slope?.every((d) => d === 1)) return { node };
   if (!slope || rank === undefined) return up.refuse(node, 'a slope or operand of unknown sizes', 'value_info for its operands');
   return slope.length === 1 ? widened(node, rank - 2, up) : { node };
@@ -289,7 +289,7 @@ export const steps: Readonly<Record<string, readonly Step[]>> = {
       at: 12,
       rewrite: (node, up) => {
         const mask = node.outputs[1] ?? '';
-        if (mask !== '' && up.facts.isRead(mask))
+        if (mask !== '' && up.values.isRead(mask))
           return up.refuse(node, 'its mask is read', 'a dropout whose mask nothing reads');
         return { node: { ...node, outputs: node.outputs.slice(0, 1), attributes: without(node, 'ratio') } };
       },
@@ -315,7 +315,7 @@ export const steps: Readonly<Record<string, readonly Step[]>> = {
       rewrite: (node, up) => {
         const groups = intOf(node, 'num_groups', 1);
         const base = node.outputs[0] ?? node.name;
-        const name = (what: string): string => up.facts.fresh(`${base}_${what}`);
+        const name = (what: string): string => up.values.fresh(`${base}_${what}`);
         const [channels, each, sizes] = [name('channels'), name('channels_of_group'), name('repeats')];
         const [count, one, column, all] = [
           up.integers(`${base}_groups`, [groups]),
@@ -385,7 +385,7 @@ export const steps: Readonly<Record<string, readonly Step[]>> = {
       at: 11,
       rewrite: (node, up) => {
         const scales = node.inputs[1] ?? '';
-        const nearest = resizeMode(node) === 'nearest' ? nearestOf(node, up.facts.numbers(scales), up) : 'floor';
+        const nearest = resizeMode(node) === 'nearest' ? nearestOf(node, up.values.numbers(scales), up) : 'floor';
         return { node: resized(node, scales, nearest) };
       },
     },
@@ -442,7 +442,7 @@ export const steps: Readonly<Record<string, readonly Step[]>> = {
       rewrite: (node, up) => {
         const scales = attributeOf(node, 'scales');
         if (scales?.kind !== 'floats') return up.refuse(node, 'no scales', 'the attribute scales');
-        const output = up.facts.fresh(`${node.outputs[0] ?? node.name}_scales`);
+        const output = up.values.fresh(`${node.outputs[0] ?? node.name}_scales`);
         return {
           before: [constantNode(up.session, output, 'f32', [scales.value.length], scales.value)],
           node: { ...node, inputs: [node.inputs[0] ?? '', output], attributes: without(node, 'scales') },

@@ -8,14 +8,14 @@ import { fail } from '../diagnostics/diagnostic.ts';
 import { minOpset } from '../ir/opset.ts';
 import type { Session } from '../tensor/session.ts';
 import { constantNode } from './encode.ts';
-import { Facts } from './facts.ts';
+import { FileValues } from './file-values.ts';
 import type { FileAttribute, FileGraph, FileNode, OnnxFile } from './model.ts';
 import { attributeOf, intOf, type Step, steps, type Upgrading } from './upgrade-steps.ts';
 import { versionsBetween } from './versions.ts';
 
 /** Rewrites nodes of one file. */
 export class Upgrader implements Upgrading {
-  readonly facts: Facts;
+  readonly values: FileValues;
   readonly #file: OnnxFile;
   readonly #to: number;
   readonly session: Session;
@@ -27,7 +27,7 @@ export class Upgrader implements Upgrading {
     this.session = file.session;
     this.#file = file;
     this.#to = to;
-    this.facts = new Facts(file, fresh);
+    this.values = new FileValues(file, fresh);
   }
 
   refuse(node: FileNode, found: string, expected: string): never {
@@ -50,7 +50,7 @@ export class Upgrader implements Upgrading {
     values: readonly (number | bigint)[],
     scalar = false,
   ): { readonly node: FileNode; readonly output: string } {
-    const output = this.facts.fresh(base);
+    const output = this.values.fresh(base);
     const most = Number.MAX_SAFE_INTEGER;
     const data = values.map((v) => Math.max(-most, Math.min(most, Number(v))));
     return { node: constantNode(this.session, output, 'i64', scalar ? [] : [data.length], data), output };
@@ -94,7 +94,7 @@ export class Upgrader implements Upgrading {
     if (node.opType === 'BatchNormalization') {
       if (from >= 14 && intOf(node, 'training_mode', 0) === 1 && !this.#fixed.has(node.inputs[0] ?? ''))
         fail(trainingForm, { with: { ...where, found: 'training_mode=1' } });
-    } else if (from >= 12 && this.facts.numbers(node.inputs[2])?.some((x) => x !== 0) === true)
+    } else if (from >= 12 && this.values.numbers(node.inputs[2])?.some((x) => x !== 0) === true)
       fail(trainingForm, { with: { ...where, found: 'input training_mode is true' } });
   }
 

@@ -1,6 +1,6 @@
 /**
- * How elements of small integer tensors follow as dimensions (`Traits.dims`): what exporters write around a Reshape (Shape, Gather, arithmetic, Concat, …).
- * What only moves elements runs on the numbers of their places, with its own `evaluate`.
+ * How elements of small integer tensors follow as dimensions (`Traits.dims`): what exporters write around a Reshape (Shape,
+ * Gather, arithmetic, Concat, …). What only moves elements runs on the numbers of their places, with its own `evaluate`.
  */
 import { Dim } from '../ir/dim.ts';
 import { elemFacts } from '../ir/elem.ts';

@@ -1,6 +1,6 @@
 /**
- * Types of nodes by the name of their operator: what inference says of the results, with free sizes, against what onnxruntime makes of them at several
- * sizes, its optimiser off. A size that inference leaves open is `?`.
+ * Types of nodes by the name of their operator: what inference says of the results, with free sizes, against what onnxruntime
+ * makes of them at several sizes, its optimiser off. A size that inference leaves open is `?`.
  */
 
 import type proto from 'onnx-proto';
@@ -329,7 +329,7 @@ describe('what is wrong with a node', () => {
     ['Conv', 'x, w -> y', { strides: [1] }],
     ['Conv', 'x, w -> y', { strides: 2 }],
     ['MaxPool', 'x -> y', { kernel_shape: [2, 2], strides: [0] }],
-    ['Concat', 'x, x -> y', {}],
+    ['Concat', 'x, x -> y', { axis: 'two' }],
     ['NoSuchOperator', 'x -> y', {}],
   ] as const)('gives no type: %s %s %o', async (op, signature, attributes) => {
     const bytes = fileOf({ node: node(op, signature, attributes), inputs: grid, tensors: [ones('w', 4, 3, 3, 3)] });

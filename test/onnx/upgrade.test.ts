@@ -170,6 +170,41 @@ const cases: readonly Case[] = [
     dims: [3, 4],
     becomes: ['Dropout'],
   },
+  // The rank that nodes before it make, whatever the file says: of two axes the second is the last.
+  ...(
+    [
+      ['MatMul', [node('MatMul', 'x, w -> m')], [1, 2, 3], 2],
+      ['Squeeze', [node('Squeeze', 'x -> m', { axes: [0] })], [1, 2, 3], 1],
+      ['Unsqueeze', [node('Unsqueeze', 'x -> m', { axes: [1] })], [2, 3], 2],
+      ['ReduceSum', [node('ReduceSum', 'x -> m', { axes: [1], keepdims: 0 })], [2, 3, 4], 1],
+      ['Gather', [node('Gather', 'x, i -> m', { axis: 1 })], [2, 3, 4], 3],
+      ['Add', [node('Relu', 'x -> r'), node('Add', 'r, w -> m')], [3, 4], 1],
+      ['Reshape', [node('Reshape', 'x, to -> m')], [2, 3, 4], 1],
+    ] as const
+  ).map(([what, before, dims, axis]) => ({
+    what: `Softmax behind ${what}`,
+    opset: 11,
+    nodes: [...before, node('Softmax', 'soft: m -> y', { axis })],
+    dims,
+    initializers: [
+      floats('w', [3, 4], [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]),
+      longs('i', [1, 2], [0, 2]),
+      longs('to', [2], [4, -1]),
+    ],
+    becomes: [...before.map((one) => one.opType ?? ''), 'Softmax'],
+  })),
+  {
+    what: 'Pad of the type that a Cast names',
+    opset: 10,
+    nodes: [
+      node('Cast', 'x -> d', { to: 11 }),
+      node('Mul', 'd, d -> dd'),
+      node('Pad', 'dd -> y', { pads: [0, 1, 0, 1], value: { float: 0.5 } }),
+    ],
+    dims: [2, 3],
+    outputs: [value('y', 11)],
+    becomes: ['Cast', 'Mul', 'Pad'],
+  },
   ...['Softmax', 'LogSoftmax', 'Hardmax'].flatMap((op) => [
     ...[0, 1, 2].map((axis) => ({
       what: `${op} from axis ${axis} on`,
@@ -352,6 +387,18 @@ describe('an operator of an older opset', () => {
       expect(numbers.length).toBeGreaterThan(0);
       for (const [i, x] of numbers.entries()) expect(after[name]?.[i]).toBeCloseTo(x, 5);
     }
+  });
+
+  test('is found behind chains of any length, and in none that goes in a circle', async () => {
+    const count = 20_000;
+    const chain = Array.from({ length: count }, (_, i) => node('Add', `${i === 0 ? 'x' : `v${i - 1}`}, one -> v${i}`));
+    const long = [...chain, node('Softmax', `v${count - 1} -> y`, { axis: 1 })];
+    const one = [floats('one', [], [1])];
+    const far = await fileOf({ what: '', opset: 9, nodes: long, dims: [2, 3], initializers: one, becomes: [] });
+    expect(kinds(upgradeFile(far)).slice(count)).toEqual(['Softmax']);
+    const circle = [node('Add', 'a, b -> c'), node('Relu', 'c -> a'), node('Softmax', 'c -> y', { axis: 1 })];
+    const none = await fileOf({ what: '', opset: 9, nodes: circle, dims: [2, 3], becomes: [] });
+    expect(kinds(upgradeFile(none))).toContain('Flatten');
   });
 
   test('is the same object where nothing changes', async () => {

@@ -57,7 +57,7 @@ export const elementwiseRules: RuleTable = {
   ...each('Relu LeakyRelu Elu Celu Selu Sigmoid HardSigmoid HardSwish Gelu Softplus Softsign Mish Swish Clip', like(0)),
   ...each('ThresholdedRelu Shrink Softmax LogSoftmax Hardmax', like(0)),
   ...each('LRN LpNormalization MeanVarianceNormalization GroupNormalization RMSNormalization InstanceNormalization', like(0)),
-  ...each('Trilu ScatterND ScatterElements TensorScatter CumSum ReverseSequence RotaryEmbedding', like(0)),
+  ...each('Trilu Scatter ScatterND ScatterElements TensorScatter CumSum ReverseSequence RotaryEmbedding', like(0)),
   ...each('Add Sub Mul Div Mod Pow Min Max Sum Mean BitShift BitwiseAnd BitwiseOr BitwiseXor', broadcasting()),
   ...each('And Or Xor Equal Less LessOrEqual Greater GreaterOrEqual', broadcasting('bool')),
   ...each('IsNaN IsInf', shapeLike(0, 'bool')),

@@ -43,6 +43,8 @@ const sampled: Rule = (c) => {
 export const poolRules: RuleTable = {
   ...each('MaxPool AveragePool LpPool', pooled),
   ...each('GlobalAveragePool GlobalMaxPool GlobalLpPool', globallyPooled),
+  MaxUnpool: (c) => [{ elem: c.operand(0).elem, dims: ranked(rankOf(c.operand(0))) }],
+  MaxRoiPool: (c) => [{ elem: c.operand(0).elem, dims: ranked(4) }],
   RoiAlign: aligned,
   GridSample: sampled,
 };

@@ -78,7 +78,7 @@ const concatenated: Rule = (c) => {
   const elem = all.find((one) => one.elem)?.elem;
   const rank = all.find((one) => one.dims)?.dims?.length;
   if (rank === undefined) return [{ elem }];
-  const axis = axisFrom(c.attributes.int('axis'), rank);
+  const axis = axisFrom(c.attributes.int('axis', 1), rank);
   const dims = Array.from({ length: rank }, (_, i) => {
     const sizes = all.map((one) => one.dims?.[i]);
     if (i !== axis) return sizes.find((d) => d?.constant !== undefined) ?? sizes.find((d) => d !== undefined);
