@@ -166,6 +166,8 @@ ${table(['model', 'input', ...columns], running)}
 
 async function main(): Promise<void> {
   const [first] = process.argv.slice(2);
+  if (first === 'gpu') return (await import('./gpu.ts')).gpu();
+  if (first === 'gpu-webgpu') return (await import('./gpu-webgpu.ts')).measureWebgpu(process.argv[3] ?? '');
   if (first === 'rewrites') return (await import('./rewrites.ts')).rewrites();
   const asked = process.argv.slice(2).map((text): BenchEntry => {
     const colon = text.lastIndexOf(':');

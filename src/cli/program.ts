@@ -26,6 +26,7 @@ const commands: Readonly<Record<string, () => Promise<(root: Command) => void>>>
   graph: async () => (await import('./graph.ts')).addGraph,
   weights: async () => (await import('./weights.ts')).addWeights,
   explain: async () => (await import('./explain.ts')).addExplain,
+  doctor: async () => (await import('./doctor.ts')).addDoctor,
 };
 const names = Object.keys(commands);
 

@@ -34,6 +34,7 @@ interface Flags extends ModelFlags, WeightFlags, PassFlags, OutputFlags, Picture
   readonly output?: readonly string[];
   readonly ep: string;
   readonly inputShape?: readonly string[];
+  readonly tf32?: boolean;
 }
 
 const collect = (text: string, before: readonly string[] | undefined): readonly string[] => [...(before ?? []), text];
@@ -51,7 +52,8 @@ export function addRun(program: Command): void {
     .option('--labels <file>', 'names of the classes: a line each, or JSON')
     .option('-o, --output <name=file>', 'writes an output as .npy or .png (repeatable)', collect)
     .option('--input-shape <name=size>', 'sizes that the inputs must have: N=1, image=1,3,224,224 (repeatable)', collect)
-    .option('--ep <provider>', `one of ${providers.join(', ')}`, 'cpu');
+    .option('--ep <provider>', `one of ${providers.join(', ')}`, 'cpu')
+    .option('--tf32', 'lets CUDA round the operands of f32 products to TF32: faster, and off by 1e-3');
   withOutput(withPasses(withWeights(withModel(withPictures(command))))).action((file: string, flags: Flags) => run(file, flags));
 }
 
@@ -74,6 +76,7 @@ async function run(file: string, flags: Flags): Promise<void> {
     graph,
     inputs: flags.input,
     ep,
+    tf32: flags.tf32,
     mean: flags.mean,
     std: flags.std,
     resize: flags.resize,

@@ -21,6 +21,8 @@ export interface BenchOptions {
   /** Sessions created of every model, one after the other; the last one is run. Default 3. */
   readonly creations?: number | undefined;
   readonly threads?: number | undefined;
+  /** As `OpenOptions` says. */
+  readonly tf32?: boolean | undefined;
   readonly environment?: Readonly<Record<string, string>> | undefined;
 }
 
@@ -76,6 +78,7 @@ export async function compareLatency(
           ep: options.ep ?? 'cpu',
           optimization: model.optimization,
           threads: options.threads,
+          tf32: options.tf32,
           environment: options.environment,
         });
         sessions[index] = session;

@@ -3,21 +3,18 @@
  *
  * Found by trying and by reading its sources (lib/backend.ts, lib/binding.ts):
  * - `listSupportedBackends()` says what the build knows: on Linux x64 cpu and webgpu are bundled, cuda and tensorrt are not. It
- * says
- *   nothing about adapters or drivers; those are found out by creating a session.
+ *   says nothing about adapters or drivers; those are found out by creating a session.
  * - Without an adapter, creating a WebGPU session throws "Failed to get a WebGPU adapter: No supported adapters"; without its
- * libraries
- *   a CUDA session throws "Failed to load shared library" and the native logger writes the library's name to stderr. Neither
- *   falls back.
+ *   libraries a CUDA session throws "Failed to load shared library" and the native logger writes the library's name to stderr.
+ *   Neither falls back. native.ts says how the libraries of CUDA are found.
  * - Nodes that a provider cannot run do go to the CPU provider silently. Only the profile says so: with `enableProfiling` and
  *   `profileFilePrefix` (which is then required) the file `PREFIX_DATE.json` lists every kernel with its provider.
  *   `startProfiling` does nothing, and `endProfiling` returns nothing, not even the file's name, so the prefix lies in a folder
  *   of its own.
  * - No interface names the adapter. On Linux the Vulkan loader does, on stderr, when VK_LOADER_DEBUG asks: `Using "SwiftShader
- * Device
- *   (Subzero)" with driver: …` at vkCreateDevice, that is for the adapter that is really used.
+ *   Device (Subzero)" with driver: …` at vkCreateDevice, that is for the adapter that is really used.
  * - The Vulkan loader and its settings are read once, when a process first uses Vulkan, and LD_LIBRARY_PATH when a process
- * starts.
+ *   starts.
  * - Kernels of the CPU provider abort and fault, too, on models that its checks let through.
  * Hence a process of its own for every GPU session: its environment can be set, its stderr read, and a driver that aborts ends it
  * alone. And one for all CPU sessions of a verification.
@@ -25,12 +22,16 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import * as catalogue from '../diagnostics/catalogue/runtime.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
+import { type NativeFolder, namedNative, nativeEnvironment } from './native.ts';
 
-export const providers = ['cpu', 'webgpu', 'cuda'] as const;
-/** An execution provider of onnxruntime, by the name that `--ep` takes. */
+export const providers = ['cpu', 'webgpu', 'cuda', 'tensorrt', 'dml', 'coreml', 'openvino', 'qnn'] as const;
+/**
+ * An execution provider of onnxruntime, by the name that `--ep` takes. rescc is proven on the first three; the others are handed to the binding,
+ * which knows those of its platform: TensorRT on Linux, DirectML (`dml`) and QNN on Windows, CoreML on macOS.
+ */
 export type Provider = (typeof providers)[number];
 
 export function isProvider(name: string): name is Provider {
@@ -42,7 +43,15 @@ export const providerNames: Readonly<Record<Provider, string>> = {
   cpu: 'CPUExecutionProvider',
   webgpu: 'WebGpuExecutionProvider',
   cuda: 'CUDAExecutionProvider',
+  tensorrt: 'TensorrtExecutionProvider',
+  dml: 'DmlExecutionProvider',
+  coreml: 'CoreMLExecutionProvider',
+  openvino: 'OpenVINOExecutionProvider',
+  qnn: 'QNNExecutionProvider',
 };
+
+/** Those whose products of f32 use TF32 on tensor cores unless they are told not to. */
+const usesTf32: ReadonlySet<Provider> = new Set(['cuda', 'tensorrt']);
 
 const swiftshaderFolder = '/usr/lib/chromium';
 
@@ -94,6 +103,8 @@ export interface OrtOptions {
   readonly threads: number | undefined;
   /** Prefix of the profile's file; no profile without. */
   readonly profile: string | undefined;
+  /** Lets CUDA round the operands of f32 products to TF32, ten bits of mantissa. */
+  readonly tf32?: boolean | undefined;
 }
 
 /** A session of onnxruntime, here or in another process. Its methods throw `Error`s that carry what onnxruntime says. */
@@ -124,7 +135,7 @@ export class EngineCrash extends Error {
 const openText = `
 async function open(ort, model, options) {
   const started = performance.now();
-  const provider = options.ep === 'cuda' ? { name: 'cuda', deviceId: 0 } : { name: options.ep };
+  const provider = options.ep === 'cuda' || options.ep === 'tensorrt' ? { name: options.ep, deviceId: 0 } : { name: options.ep };
   const session = await ort.InferenceSession.create(model, {
     executionProviders: [provider],
     graphOptimizationLevel: options.level,
@@ -218,7 +229,7 @@ function runtimeRequire(): NodeJS.Require {
 const runtimePath = (): string => runtimeRequire().resolve('onnxruntime-node');
 
 interface OrtModule {
-  listSupportedBackends(): readonly { readonly name: string }[];
+  listSupportedBackends(): readonly { readonly name: string; readonly bundled?: boolean }[];
 }
 
 /** The module, and its version as its package says. Loaded when first needed: it takes some 30 ms and 20 MB. */
@@ -235,6 +246,14 @@ function loadRuntime(): OrtModule {
 function firstLine(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
   return text.split('\n')[0] ?? text;
+}
+
+/** Where onnxruntime-node is: the folder of its package. */
+export const runtimeFolder = (): string => dirname(runtimeRequire().resolve('onnxruntime-node/package.json'));
+
+/** The names of the providers that the binding was built to know, and whether the package brings them. */
+export function knownBackends(): readonly { readonly name: string; readonly bundled?: boolean }[] {
+  return loadRuntime().listSupportedBackends();
 }
 
 /** `1.30.0` */
@@ -271,7 +290,7 @@ export class RuntimeProcess {
 
   /** The model is a file's path, because models are large and pipes copy. */
   open(model: string, options: OrtOptions): Promise<Engine> {
-    if (!this.#channel?.isOpen) this.#channel = startChild(options.ep, this.#environment);
+    if (!this.#channel?.isOpen) this.#channel = startChild(options, this.#environment);
     return openIn(this.#channel, this.#sessions++, model, options, () => undefined);
   }
 
@@ -287,7 +306,7 @@ export async function openInChild(
   options: OrtOptions,
   environment: Readonly<Record<string, string>> | undefined,
 ): Promise<Engine> {
-  const channel = startChild(options.ep, environment);
+  const channel = startChild(options, environment);
   try {
     return await openIn(channel, 0, model, options, () => channel.end());
   } catch (error) {
@@ -296,7 +315,19 @@ export async function openInChild(
   }
 }
 
-function startChild(ep: Provider, environment: Readonly<Record<string, string>> | undefined): Channel {
+/**
+ * The folder of RESCC_ONNXRUNTIME, for a provider that the npm package does not bring. Its own library is kept for the others, because a wheel
+ * has no WebGPU provider, and proofs on the CPU are of the library that npm installed. Throws RES0844 and RES0845.
+ */
+export function nativeFor(ep: Provider, environment: Readonly<Record<string, string>> = {}): NativeFolder | undefined {
+  return ep === 'cpu' || ep === 'webgpu' ? undefined : namedNative(runtimeVersion(), { ...process.env, ...environment });
+}
+
+function startChild(
+  { ep, tf32 }: Pick<OrtOptions, 'ep' | 'tf32'>,
+  environment: Readonly<Record<string, string>> | undefined,
+): Channel {
+  const native = nativeFor(ep, environment);
   return new Channel(
     spawn(process.execPath, ['-e', childText], {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
@@ -305,9 +336,10 @@ function startChild(ep: Provider, environment: Readonly<Record<string, string>> 
         ...process.env,
         NODE_OPTIONS: '',
         // TF32 keeps 10 bits of a product's mantissa; without this the CUDA provider's f32 convolutions are off by 1e-3.
-        ...(ep === 'cuda' && { NVIDIA_TF32_OVERRIDE: '0' }),
+        ...(usesTf32.has(ep) && tf32 !== true && { NVIDIA_TF32_OVERRIDE: '0' }),
         ...(ep === 'webgpu' && { VK_LOADER_DEBUG: 'error,warn,driver,layer' }),
         ...environment,
+        ...(native && nativeEnvironment(native, { ...process.env, ...environment })),
       },
     }),
   );

@@ -31,6 +31,8 @@ export interface RunOptions extends PictureOptions {
    */
   readonly inputs: readonly string[];
   readonly ep?: Provider | undefined;
+  /** As `OpenOptions` says. */
+  readonly tf32?: boolean | undefined;
   readonly threads?: number | undefined;
   /**
    * The graph of the model, when it was compiled just now: for promises (H a multiple of 32), ranges, and errors that point at
@@ -110,6 +112,7 @@ function joined(turns: readonly ReadonlyMap<string, HostTensor>[]): Map<string, 
 export async function runModel(options: RunOptions): Promise<RunResult> {
   const session = await openSession(options.model, {
     ep: options.ep ?? 'cpu',
+    tf32: options.tf32,
     optimization: 'all',
     threads: options.threads,
     graph: options.graph,

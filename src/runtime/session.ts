@@ -15,10 +15,12 @@ import { type ElemType, elementCount, type HostTensor } from '../ir/types.ts';
 import type { OnnxModel } from '../onnx/onnx.ts';
 import { decodeTensor, encodeTensor } from '../tensor/round.ts';
 import { misfitHint } from './inputs.ts';
+import { missingLibraries, remedy } from './native.ts';
 import {
   adapterHint,
   type Engine,
   EngineCrash,
+  nativeFor,
   type OrtPort,
   type OrtTensor,
   openHere,
@@ -44,6 +46,8 @@ export interface OpenOptions {
   readonly onnx?: OnnxModel | undefined;
   /** Where sessions of the CPU provider run; in this process when left out. */
   readonly process?: RuntimeProcess | undefined;
+  /** Lets CUDA round the operands of f32 products to TF32, which is faster and off by 1e-3. Off when left out, as proofs need it. */
+  readonly tf32?: boolean | undefined;
   /** Added to the environment of a GPU provider's process, such as `swiftshaderEnvironment()`. */
   readonly environment?: Readonly<Record<string, string>> | undefined;
 }
@@ -180,6 +184,7 @@ export async function openSession(model: Uint8Array | string, options: OpenOptio
       level: options.optimization === 'off' ? 'disabled' : 'all',
       threads: options.threads,
       profile: folder && options.profile ? join(folder, 'profile') : undefined,
+      tf32: options.tf32,
     } as const;
     if (inChild && folder) {
       const path = typeof model === 'string' ? resolve(model) : join(folder, 'model.onnx');
@@ -317,8 +322,8 @@ function record(value: unknown): Readonly<Record<string, unknown>> {
 
 /** Where nothing names the adapter, at least what it is reached through. */
 function platformAdapter(ep: Provider): string | undefined {
-  if (ep === 'cuda') return 'CUDA device 0';
-  if (ep === 'cpu') return undefined;
+  if (ep === 'cuda' || ep === 'tensorrt') return 'CUDA device 0';
+  if (ep !== 'webgpu') return undefined;
   return process.platform === 'darwin' ? 'Metal' : process.platform === 'win32' ? 'Direct3D 12' : 'Vulkan';
 }
 
@@ -345,20 +350,35 @@ function openFailure(error: unknown, options: OpenOptions): Error {
     return diagnosed(catalogue.noAdapter, { with: { found, hint: adapterHint() } });
   }
   if (
-    ep === 'cuda' &&
-    /Failed to load shared library|CUDA failure|cudaError|CUDNN|no CUDA-capable|providers_cuda|AppendExecutionProvider/i.test(
-      text,
-    )
-  ) {
-    const library = /Failed to load library (\S+)/.exec(stderr)?.[1];
-    const found = library ? `${cleaned(text)}\ncannot load ${library}` : cleaned(text);
-    const hint = 'ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node';
-    return diagnosed(catalogue.cudaMissing, { with: { found, hint } });
-  }
+    ep !== 'cpu' &&
+    ep !== 'webgpu' &&
+    /Failed to load shared library|CUDA failure|cudaError|CUDNN|no CUDA-capable|providers_\w+|AppendExecutionProvider/i.test(text)
+  )
+    return librariesMissing(cleaned(text), stderr, options);
   return diagnosed(catalogue.modelRefused, {
     ...placed(text, options),
     with: { ep, found: cleaned(text), hint: refusalHint(text) },
   });
+}
+
+/** Of a provider that is a library of its own: what the loader said, and what else of it is missing. */
+function librariesMissing(text: string, stderr: string, { ep, environment }: OpenOptions): Error {
+  const native = nativeFor(ep, environment);
+  const said = /Failed to load library (\S+?)(?: with error: (.*))?$/m.exec(stderr);
+  const lines = [text];
+  let hint = 'rescc doctor';
+  const missing = native && missingLibraries(native, ep, { ...process.env, ...environment });
+  if (missing && missing.libraries.length > 0) {
+    lines.push(`cannot load ${missing.libraries.join(', ')}`);
+    hint = remedy(missing, native.version);
+  } else if (said) {
+    const reason = /^[\w.-]+: cannot open shared object file|^\S+: /.test(said[2] ?? '') ? ` (${said[2]?.split(':')[0]})` : '';
+    lines.push(`cannot load ${said[1]?.split('/').at(-1)}${reason}`);
+  }
+  const found = lines.join('\n');
+  return ep === 'cuda'
+    ? diagnosed(catalogue.cudaMissing, { with: { found, hint } })
+    : diagnosed(catalogue.providerLibraries, { with: { ep, found, hint } });
 }
 
 function refusalHint(text: string): string {

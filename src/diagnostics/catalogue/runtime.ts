@@ -34,9 +34,9 @@ export const cudaMissing = defineDiagnostic({
   code: 'RES0803',
   title: 'the CUDA provider cannot be loaded',
   found: msg`${'found'}`,
-  expected: msg`an NVIDIA GPU with its driver, CUDA 12, cuDNN 9 and the provider's libraries (Linux x64)`,
+  expected: msg`an NVIDIA GPU with its driver, CUDA, cuDNN 9 and the provider's libraries (Linux x64)`,
   hint: msg`${'hint'}`,
-  more: 'The libraries of the CUDA provider are too large for the npm package; its install script downloads them when ONNXRUNTIME_NODE_INSTALL=cuda12 is set. rescc never runs on another provider instead.',
+  more: 'The libraries of the CUDA provider are too large for the npm package. RESCC_ONNXRUNTIME names a folder that has them, as the PyPI wheel onnxruntime-gpu of the same version; CUDA and cuDNN come with pip, too. `rescc doctor` lists what this machine has and what is missing. rescc never runs on another provider instead.',
 });
 
 export const modelRefused = defineDiagnostic({
@@ -338,4 +338,31 @@ export const tooLargeToProve = defineDiagnostic({
   expected: msg`${'expected'}`,
   hint: msg`${'hint'}`,
   more: 'A proof runs the model at the smallest sizes that it allows, in onnxruntime and in float64. A value that takes more than 2 GiB in float64 there is not computed: neither is started.',
+});
+
+export const nativeFolder = defineDiagnostic({
+  code: 'RES0844',
+  title: msg`RESCC_ONNXRUNTIME=${'folder'} cannot be used`,
+  found: msg`${'found'}`,
+  expected: msg`a folder that holds libonnxruntime.so.${'version'} with its providers, or an environment of Python with it (Linux)`,
+  hint: msg`pip install onnxruntime-gpu==${'version'}, then RESCC_ONNXRUNTIME=…/site-packages/onnxruntime/capi`,
+  more: 'The npm package onnxruntime-node brings the CPU and WebGPU providers. Others come from the PyPI wheel onnxruntime-gpu or from an archive of an onnxruntime release: RESCC_ONNXRUNTIME names the folder, and the process of such a provider loads it from there. `rescc doctor` finds the environments of Python that have one.',
+});
+
+export const nativeVersion = defineDiagnostic({
+  code: 'RES0845',
+  title: msg`the onnxruntime in ${'folder'} does not fit onnxruntime-node`,
+  found: msg`${'found'}`,
+  expected: msg`${'version'}, the version of onnxruntime-node`,
+  hint: msg`pip install onnxruntime-gpu==${'version'}`,
+  more: 'The binding of onnxruntime-node is linked with the symbols of one version of the library, and no other one has them.',
+});
+
+export const providerLibraries = defineDiagnostic({
+  code: 'RES0846',
+  title: msg`the ${'ep'} provider cannot be loaded`,
+  found: msg`${'found'}`,
+  expected: msg`the provider's library and all that it needs`,
+  hint: msg`${'hint'}`,
+  more: 'A provider that the npm package does not bring is a library of its own, with needs of its own. `rescc doctor` lists what is missing. rescc never runs on another provider instead.',
 });

@@ -1,0 +1,39 @@
+/** `rescc doctor`: what this machine has to run models with, and what to type for what is missing. */
+import type { Command } from 'commander';
+import { examine, type Finding } from '../runtime/doctor.ts';
+import { version } from '../version.ts';
+import { type OutputFlags, withOutput } from './options.ts';
+import { Exit, exitCodes, out, report } from './output.ts';
+
+const marks: Readonly<Record<Finding['state'], string>> = { ok: 'ok', no: 'no', info: '--' };
+
+/** A line a finding, and what to type below it. */
+export function findingsText(findings: readonly Finding[]): string {
+  const width = Math.max(...findings.map(({ what }) => what.length));
+  return findings
+    .flatMap(({ state, what, found, hint }) => {
+      const [first = '', ...rest] = found.split('\n');
+      const indent = ' '.repeat(width + 6);
+      return [
+        `${marks[state]}  ${what.padEnd(width)}  ${first}`,
+        ...rest.map((line) => `${indent}${line}`),
+        ...(hint === undefined ? [] : [`${indent}${hint}`]),
+      ];
+    })
+    .join('\n');
+}
+
+export function addDoctor(program: Command): void {
+  const command = program
+    .command('doctor')
+    .description(
+      'says what this machine has to run models with: onnxruntime, GPUs, libraries, and what to type for what is missing',
+    );
+  withOutput(command).action(async (flags: OutputFlags) => {
+    const findings = [{ state: 'ok', what: 'rescc', found: version } as const, ...(await examine())];
+    const ok = findings.every(({ state }) => state !== 'no');
+    if (flags.json) report(flags, [], { ok, findings });
+    else out(findingsText(findings));
+    if (!ok) throw new Exit(exitCodes.failed);
+  });
+}
