@@ -141,10 +141,23 @@ export function isSlower({ ratios }: Cell): boolean {
   return ratios.length >= 2 && Math.min(...ratios) > 1.01;
 }
 
-/** Measurements of the same device, provider and search are replaced. */
+/** Of the same device, provider and search, networks that are measured again replace those that were kept. */
 export function withMeasurement(kept: readonly Measurement[], one: Measurement): readonly Measurement[] {
   const key = ({ device, provider, search }: Measurement): string => JSON.stringify([device, provider, search]);
-  return [...kept.filter((other) => key(other) !== key(one)), one];
+  const at = kept.findIndex((other) => key(other) === key(one));
+  const before = kept[at];
+  if (!before) return [...kept, one];
+  const merged = { ...one, rows: renewed(before.rows, one.rows), profiles: renewed(before.profiles, one.profiles) };
+  return kept.with(at, merged);
+}
+
+/** In their order; what is about a network of `news` comes from there. */
+function renewed<T extends { readonly network: string }>(old: readonly T[], news: readonly T[]): readonly T[] {
+  const names = new Set([...old, ...news].map(({ network }) => network));
+  return [...names].flatMap((name) => {
+    const found = news.filter(({ network }) => network === name);
+    return found.length > 0 ? found : old.filter(({ network }) => network === name);
+  });
 }
 
 function cellText(cell: Cell | undefined): string {

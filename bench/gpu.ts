@@ -175,7 +175,11 @@ async function prepare(names: readonly string[], work: string): Promise<Readonly
         if (level[0] === '-O0') continue;
         const path = join(work, `${name}.${kind}${level.join('')}.onnx`);
         if (existsSync(path) || (await does(process.execPath, [values.rescc, 'optimize', raw, ...level, '-o', path])))
-          found.push({ label: `${exporters[kind]} ${level.slice(-2).join(' ').replace('-O1 --', '--')}`, path, like: exporters[kind] });
+          found.push({
+            label: `${exporters[kind]} ${level.slice(-2).join(' ').replace('-O1 --', '--')}`,
+            path,
+            like: exporters[kind],
+          });
       }
     });
     const { model } = networks[name] ?? {};

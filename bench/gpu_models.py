@@ -7,7 +7,7 @@
 makes them with its own options, but for every weight that looks drawn at random a recipe (mean, standard deviation, bounds, seed) stands instead of its
 numbers. `fill` draws the numbers again. Masks, tables of positions and other constants stay as they are. Batchnorm statistics are drawn around 0 and 1
 before the export, and the weights are PyTorch's own initialisation, which keeps the variance, so nothing overflows.
-In `bench/requirements-gpu.txt` are the versions that the published numbers were made with."""
+bench/requirements-gpu.txt has the versions that the published numbers were made with."""
 
 import os
 import sys

@@ -2,8 +2,7 @@
  * What goes wrong when models run, RES08xx. Machines, drivers and builds that the test machine is not are stood in for in the process of
  * the provider; what onnxruntime itself says is left out, because it changes with its version.
  */
-
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -22,6 +21,7 @@ import { onnxBytes } from '../../src/onnx/write.ts';
 import { operatorByName } from '../../src/ops/registry.ts';
 import { decodeImage, type Image, imageInput, pngFiles, readImage } from '../../src/runtime/images.ts';
 import { smallestBindings } from '../../src/runtime/inputs.ts';
+import { namedNative } from '../../src/runtime/native.ts';
 import { npyBytes, parseNpy } from '../../src/runtime/npy.ts';
 import { askedSizes, checkPromises, rangeWarning } from '../../src/runtime/promises.ts';
 import { adapterHint, type Provider } from '../../src/runtime/provider.ts';
@@ -119,7 +119,16 @@ describe('onnxruntime', () => {
     ['RES0801-build', 'webgpu', 'cpu-build'],
     ['RES0802-adapter', 'webgpu', 'no-adapter'],
     ['RES0803-library', 'cuda', 'no-cuda'],
+    ['RES0846-library', 'tensorrt', 'no-tensorrt'],
   ] as const)('has no provider: %s', (name, ep, kind) => failing(name, ep, kind));
+  test('is in no folder of that name', () =>
+    keep('RES0844-folder', () => namedNative('1.30.0', { RESCC_ONNXRUNTIME: '/no/such/folder' }, 'linux')));
+  test('is of another version', () => {
+    const capi = join(folder, 'site-packages', 'onnxruntime', 'capi');
+    mkdirSync(capi, { recursive: true });
+    writeFileSync(join(capi, 'libonnxruntime.so.1.29.1'), '');
+    return keep('RES0845-version', () => namedNative('1.30.0', { RESCC_ONNXRUNTIME: join(folder, 'site-packages') }, 'linux'));
+  });
   // Windows ends processes without a signal.
   test.skipIf(process.platform === 'win32')('takes its process down', () => failing('RES0806-signal', 'webgpu', 'crash'));
 

@@ -59,6 +59,17 @@ describe('models of the examples', () => {
     expect(statsOf(graph).madds).toBe(before);
   });
 
+  it('ResNet-50 at -O2 joins the shortcuts that are convs to the bodies, which costs the host of a CUDA device more than it saves', () => {
+    const of = (target: 'portable' | 'cuda'): Readonly<Record<string, number>> => {
+      const graph = graphOf('resnet', 'ResNet50');
+      run(graph, { level: 2, target });
+      return operatorsOf(graph);
+    };
+    expect(of('portable')).toMatchObject({ concat: 4, conv: 49, add: 12 });
+    expect(of('cuda')).toMatchObject({ conv: 53, add: 16 });
+    expect(of('cuda').concat).toBeUndefined();
+  });
+
   it('of the batchnorms of a pre-activation network those stay that a relu reads and no conv makes', () => {
     const graph = graphOf('preact_resnet', 'ResNet164');
     run(graph, {});

@@ -16,6 +16,7 @@ import { copyIsFree } from '../../analysis/uses.ts';
 import { any, constant, either } from '../../engine/pattern.ts';
 import { rule } from '../../engine/rule.ts';
 import { rebuild } from '../rebuild.ts';
+import { endsGelu } from '../recognize/activation.ts';
 import { vectorsOf } from './channels.ts';
 
 interface Behind {
@@ -42,6 +43,7 @@ Exact when
   shift          it does not shift, or no reader pads and none is a transposed conv
   normal         s and t are finite; W·s and the new bias stay in the normal range of the element type (see *Range*)
   weight-copy    nobody else reads a reader's W, or only readers that fold as well
+  activation     it is not the last product of a GELU that is spelled out: runtimes run the whole as one operator
 Rounding: in float64, rounded once.
 Source: the equation.`,
   match: either(arithmeticOperators, 'node', any('x'), constant('c')).view(({ node }): Behind | undefined => {
@@ -68,6 +70,7 @@ Source: the equation.`,
           r !== undefined &&
           copyIsFree(r.weight, r.node, 0, (other) => readers.some((one) => one?.node === other && one.kind === r.kind)),
       ),
+    activation: ({ arithmetic }) => !endsGelu(arithmetic.node),
   },
   rewrite({ arithmetic, readers }, g) {
     for (const reader of readers) {

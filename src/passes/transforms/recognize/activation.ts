@@ -104,14 +104,30 @@ Exact when
   inside      nobody else reads what is computed between x and the result
 Rounding: that of every step and of the constants.
 Source: Hendrycks and Gimpel 2016, arXiv:1606.08415; ONNX Gelu-20.`,
-  match: op(['erf', 'tanh'], 'root').each(function* ({ root }): Generator<Spelled> {
-    const erf: Form = { name: 'none', argument: { X: Math.SQRT1_2 }, result: phi };
-    const tanh: Form = { name: 'tanh', argument: { X: geluScale, 'X^3': geluScale * 0.044715 }, result: phi };
-    yield* spelledAs(root, [root.op.name === 'erf' ? erf : tanh]);
-  }),
+  match: op(['erf', 'tanh'], 'root').each(({ root }) => gelusOf(root)),
   exact: { constants, inside },
   rewrite: (m, g) => put(m, g, 'gelu', { approximate: m.form }),
 });
+
+function* gelusOf(root: Node): Generator<Spelled> {
+  const erf: Form = { name: 'none', argument: { X: Math.SQRT1_2 }, result: phi };
+  const tanh: Form = { name: 'tanh', argument: { X: geluScale, 'X^3': geluScale * 0.044715 }, result: phi };
+  yield* spelledAs(root, [root.op.name === 'erf' ? erf : tanh]);
+}
+
+/**
+ * The node is the last of those that spell a GELU, and nobody else reads what they compute: what runtimes run as one operator, also where the opset has no
+ * Gelu and it stays spelled out. A fold that took this node away would leave the others to run one by one.
+ */
+export function endsGelu(node: Node): boolean {
+  if (!isFloat(node.y.type.elem)) return false;
+  for (const value of below(node.y)) {
+    const root = value.producer;
+    if (root?.graph !== node.graph || (root.op.name !== 'erf' && root.op.name !== 'tanh')) continue;
+    for (const found of gelusOf(root)) if (found.last === node && inside(found)) return true;
+  }
+  return false;
+}
 
 function put(m: Spelled, g: Rewriter, op: string, attrs: Readonly<Record<string, string>> = {}): void {
   g.replace(m.last.y, g.node(op, [m.x], attrs, m.last, m.last));
