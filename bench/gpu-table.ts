@@ -1,4 +1,7 @@
-/** What `npm run bench -- gpu` makes of its measurements: data to keep (bench/gpu.json), and the page that is written from all data that was kept. */
+/**
+ * What `npm run bench -- gpu` makes of its measurements: data to keep (bench/gpu.json), and the page that is written from all
+ * data that was kept.
+ */
 import { median } from '../src/runtime/bench.ts';
 
 /** What a measuring process prints, a line each. */

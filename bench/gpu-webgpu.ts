@@ -1,9 +1,9 @@
 /**
- * Runs files on onnxruntime's WebGPU provider with inputs on the device, for `npm run bench -- gpu`: the job and the lines that it prints are those of
- * gpu_run.py. In a process of its own, because a driver that fails takes it down.
+ * Runs files on onnxruntime's WebGPU provider with inputs on the device, for `npm run bench -- gpu`: the job and the lines that
+ * it prints are those of gpu_run.py. In a process of its own, because a driver that fails takes it down.
  *
- * Inputs of f32 get onto the device as the output of a model of one node, which this binding can leave there (`gpu-buffer`). The first output comes back to
- * the host, so that a run ends when the device has ended; the others stay.
+ * Inputs of f32 get onto the device as the output of a model of one node, which this binding can leave there (`gpu-buffer`). The
+ * first output comes back to the host, so that a run ends when the device has ended; the others stay.
  */
 import { readFileSync, writeSync } from 'node:fs';
 import { createRequire } from 'node:module';

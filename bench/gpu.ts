@@ -20,10 +20,10 @@
  *     --out FOLDER       what the measuring processes printed, and the data
  *     --write            bench/gpu.json, where measurements are kept, and bench/gpu.md, written from all of them
  *
- * Made for a machine that is lent for minutes: builds nothing, installs nothing, and prints what it has when the time is over. The files of a network run in
- * turns, so that a slow moment falls on all alike. One session proves little, because cuDNN chooses its algorithms per session: so several sessions of
- * every file, and the choice by its heuristic, which is the same each time. A ratio is that of two medians of one turn; what is said is the median ratio
- * and the smallest and largest.
+ * Made for a machine that is lent for minutes: builds nothing, installs nothing, and prints what it has when the time is over.
+ * The files of a network run in turns, so that a slow moment falls on all alike. One session proves little, because cuDNN chooses
+ * its algorithms per session: so several sessions of every file, and the choice by its heuristic, which is the same each time. A
+ * ratio is that of two medians of one turn; what is said is the median ratio and the smallest and largest.
  */
 
 import { spawn } from 'node:child_process';

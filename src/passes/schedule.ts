@@ -54,7 +54,10 @@ import { removeIdentity, removeNeutral, removeRepeated } from './transforms/simp
 import { sliceBeforePad } from './transforms/simplify/slice-before-pad.ts';
 import { commonSubexpressions, deadCode, equalWeights } from './transforms/simplify/sweeps.ts';
 
-/** Rules that only these targets want; all others run everywhere. Measured by `npm run bench -- rewrites`, and on GPUs by `npm run bench -- gpu`. */
+/**
+ * Rules that only these targets want; all others run everywhere. Measured by `npm run bench -- rewrites`, and on GPUs by
+ * `npm run bench -- gpu`.
+ */
 const onlyFor: ReadonlyMap<Rule, readonly Target[]> = new Map<Rule, readonly Target[]>([
   [optionAConv, ['cpu']],
   // On CUDA a run at N = 1 waits for the host, which takes longer for a Concat than for what it replaces (bench/gpu.md).

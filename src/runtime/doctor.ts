@@ -66,8 +66,8 @@ export interface PythonEnvironment {
 }
 
 /**
- * Environments of Python that hold an onnxruntime: the one that is active, those in the folder where one works, that of `python3`. No Python is
- * needed to find the first two.
+ * Environments of Python that hold an onnxruntime: the one that is active, those in the folder where one works, that of
+ * `python3`. No Python is needed to find the first two.
  */
 export function pythonEnvironments(machine: Machine): readonly PythonEnvironment[] {
   const { env, folder } = machine;
@@ -136,8 +136,8 @@ function pythonFindings(machine: Machine, version: string, named: boolean): read
 }
 
 /**
- * Looks at the runtime, each provider by running one node on it, the driver, RESCC_ONNXRUNTIME and the environments of Python. Throws nothing that a
- * machine can be blamed for; what is wrong is a finding.
+ * Looks at the runtime, each provider by running one node on it, the driver, RESCC_ONNXRUNTIME and the environments of Python.
+ * Throws nothing that a machine can be blamed for; what is wrong is a finding.
  */
 export async function examine(machine: Machine = thisMachine): Promise<readonly Finding[]> {
   const out: Finding[] = [{ state: 'ok', what: 'Node', found: `${process.version}, ${process.platform} ${process.arch}` }];

@@ -3,11 +3,13 @@
  * RESCC_ONNXRUNTIME: the PyPI wheel onnxruntime-gpu (`…/site-packages/onnxruntime/capi`), or a release archive (`…/lib`).
  *
  * How it gets into the process of a GPU provider, found by trying and by reading glibc's and onnxruntime's sources:
- * - The binding needs `libonnxruntime.so.1`, in the version that it was linked with: the symbol is `OrtGetApiBase@VERS_1.30.0`, so that another
- *   version ends in "version `VERS_1.30.0' not found". The wheel names the file `libonnxruntime.so.1.30.0`, which LD_LIBRARY_PATH would not find;
- *   LD_PRELOAD takes a path, and its SONAME then answers the binding's need.
+ * - The binding needs `libonnxruntime.so.1`, in the version that it was linked with: the symbol is `OrtGetApiBase@VERS_1.30.0`,
+ * so that another
+ *   version ends in "version `VERS_1.30.0' not found". The wheel names the file `libonnxruntime.so.1.30.0`, which LD_LIBRARY_PATH
+ *   would not find; LD_PRELOAD takes a path, and its SONAME then answers the binding's need.
  * - onnxruntime looks for `libonnxruntime_providers_*.so` in the folder that its own library was loaded from.
- * - What those need in turn is looked for in LD_LIBRARY_PATH. pip's nvidia packages lie beside the wheel, in `nvidia/…/lib`. cuDNN, cuFFT and
+ * - What those need in turn is looked for in LD_LIBRARY_PATH. pip's nvidia packages lie beside the wheel, in `nvidia/…/lib`.
+ * cuDNN, cuFFT and
  *   NVRTC are opened by name when first used, so that they are no need of the file.
  */
 import { execFileSync } from 'node:child_process';
@@ -94,8 +96,8 @@ export function inspectNative(folder: string): NativeFolder | undefined {
 }
 
 /**
- * The folder that RESCC_ONNXRUNTIME names; undefined where it names none. Throws RES0844 for a folder that cannot be used, and RES0845 for a
- * version that is not the binding's.
+ * The folder that RESCC_ONNXRUNTIME names; undefined where it names none. Throws RES0844 for a folder that cannot be used, and
+ * RES0845 for a version that is not the binding's.
  */
 export function namedNative(
   version: string,
@@ -133,7 +135,10 @@ const opened: Readonly<Record<string, (cuda: string) => readonly string[]>> = {
   cuda: (cuda) => ['libcudnn.so.9', `libnvrtc.so.${cuda}`, `libcufft.so.${cuda === '12' ? '11' : '12'}`],
 };
 
-/** By the name in `libNAME.so.N`: the pip package, whose name ends in `-cu12` for CUDA 12; NVIDIA left most of the suffixes out with CUDA 13. */
+/**
+ * By the name in `libNAME.so.N`: the pip package, whose name ends in `-cu12` for CUDA 12; NVIDIA left most of the suffixes out
+ * with CUDA 13.
+ */
 const packages: Readonly<Record<string, string>> = {
   cublas: 'nvidia-cublas',
   cublasLt: 'nvidia-cublas',
@@ -189,8 +194,8 @@ export interface Missing {
 }
 
 /**
- * The libraries that a provider of the folder needs, it or what it opens later, and the loader would not find. `known` are names that the
- * system has, for tests.
+ * The libraries that a provider of the folder needs, it or what it opens later, and the loader would not find. `known` are names
+ * that the system has, for tests.
  */
 export function missingLibraries(
   native: NativeFolder,

@@ -1,6 +1,9 @@
 /** Shared libraries of Linux that hold nothing but what they need, for tests of what looks for libraries. */
 
-/** A 64-bit ELF file with one loaded segment and a dynamic section. The segment's address is not its place in the file, as in real ones. */
+/**
+ * A 64-bit ELF file with one loaded segment and a dynamic section. The segment's address is not its place in the file, as in real
+ * ones.
+ */
 export function elfFile(needed: readonly string[], soName?: string): Uint8Array {
   const names = ['', ...needed, ...(soName === undefined ? [] : [soName])];
   const strings = new TextEncoder().encode(names.map((name) => `${name}\0`).join(''));

@@ -116,8 +116,9 @@ function* gelusOf(root: Node): Generator<Spelled> {
 }
 
 /**
- * The node is the last of those that spell a GELU, and nobody else reads what they compute: what runtimes run as one operator, also where the opset has no
- * Gelu and it stays spelled out. A fold that took this node away would leave the others to run one by one.
+ * The node is the last of those that spell a GELU, and nobody else reads what they compute: what runtimes run as one operator,
+ * also where the opset has no Gelu and it stays spelled out. A fold that took this node away would leave the others to run one by
+ * one.
  */
 export function endsGelu(node: Node): boolean {
   if (!isFloat(node.y.type.elem)) return false;
