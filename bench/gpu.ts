@@ -23,7 +23,7 @@
  * Made for a machine that is lent for minutes: builds nothing, installs nothing, and prints what it has when the time is over.
  * The files of a network run in turns, so that a slow moment falls on all alike. One session proves little, because cuDNN chooses
  * its algorithms per session: so several sessions of every file, and the choice by its heuristic, which is the same each time. A
- * ratio is that of two medians of one turn; what is said is the median ratio and the smallest and largest.
+ * ratio is that of two medians of one turn; the page says the median ratio, and bench/gpu.json has each.
  */
 
 import { spawn } from 'node:child_process';
