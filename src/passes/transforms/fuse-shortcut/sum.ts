@@ -156,7 +156,7 @@ Exact when
   same-grid    u and the sub-sampled x have one grid, and the terms one type
   own-weights  nobody else reads W₁ or W₂, so that no bytes are added
 Rounding: the order of sums; b₁ + b₂ in float64, rounded once.
-Measured between −5 and +8 % on CPUs: only where asked for (-O2).
+Measured between −5 and +8 % on CPUs: only where asked for (-O2), and not for CUDA, where a Concat costs more than it saves at N = 1.
 Source: block matrices.`,
   lowers: false,
   match: sumOfConvs.view(bothOf),
