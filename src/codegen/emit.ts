@@ -9,6 +9,7 @@
  * made, and a lowering of several nodes can give the layer's name to the node that makes the layer's result.
  */
 
+import { outside } from '../diagnostics/at.ts';
 import { notAtThisOpset, sizeOnlyTheRunKnows, unknownOpset } from '../diagnostics/catalogue/codegen.ts';
 import { bug, DiagnosticError, Sink, unreachable } from '../diagnostics/diagnostic.ts';
 import { declarationsOf } from '../ir/declarations.ts';
@@ -542,7 +543,7 @@ class Emitter implements OnnxBuilder {
     return this.#derived(operand, {
       text: `padded ${pads.join()}`,
       suffix: 'padded',
-      dims: operand.type.dims.map((d, axis) => d.plus((begins[axis] ?? 0) + (ends[axis] ?? 0))),
+      dims: operand.type.dims.map((d, axis) => d.plus((begins[axis] ?? outside()) + (ends[axis] ?? outside()))),
       stored: (expr) => pad(expr, begins, ends),
       computed: (x, type) => this.#write('Pad', [x, this.i64(pads)], {}, [type], ''),
     });

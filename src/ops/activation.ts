@@ -1,3 +1,4 @@
+import { outside } from '../diagnostics/at.ts';
 import type { Check, InferContext, Operator } from '../ir/operator.ts';
 import { type HostTensor, isFloat, typeText } from '../ir/types.ts';
 import { activation, always, onnxFloat } from './activation-function.ts';
@@ -351,17 +352,17 @@ function softmaxLike(name: string, summary: string, onnx: string, logarithm: boo
         for (let i = 0; i < inner; i++) {
           const at = o * size * inner + i;
           let top = -Infinity;
-          for (let k = 0; k < size; k++) top = Math.max(top, x.data[at + k * inner] ?? 0);
+          for (let k = 0; k < size; k++) top = Math.max(top, x.data[at + k * inner] ?? outside());
           let sum = 0;
           for (let k = 0; k < size; k++) {
-            const e = exp((x.data[at + k * inner] ?? 0) - top);
+            const e = exp((x.data[at + k * inner] ?? outside()) - top);
             data[at + k * inner] = e;
             sum += e;
           }
           const shift = top + log(sum);
           for (let k = 0; k < size; k++) {
             const place = at + k * inner;
-            data[place] = logarithm ? (x.data[place] ?? 0) - shift : (data[place] ?? 0) / sum;
+            data[place] = logarithm ? (x.data[place] ?? outside()) - shift : (data[place] ?? outside()) / sum;
           }
         }
       }

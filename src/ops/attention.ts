@@ -3,6 +3,7 @@
  * q share one of k and v in grouped-query attention (Ainslie et al. 2023, arXiv:2305.13245). ONNX Attention-23 with operands of
  * rank 4, without a cache of earlier keys, without softcap; torch.nn.functional.scaled_dot_product_attention.
  */
+import { outside } from '../diagnostics/at.ts';
 import { Dim, productOf } from '../ir/dim.ts';
 import type { Node } from '../ir/graph.ts';
 import type { Check, InferContext, OnnxAttr, OnnxBuilder } from '../ir/operator.ts';
@@ -128,7 +129,7 @@ export const attention = defineOperator({
       );
       for (let i = 0; i < scores.length; i++) {
         const allowed = !causal || i % keys <= Math.floor(i / keys);
-        scores[i] = allowed ? scale * (scores[i] ?? 0) + (mask?.[head * scores.length + i] ?? 0) : -Infinity;
+        scores[i] = allowed ? scale * (scores[i] ?? outside()) + (mask?.[head * scores.length + i] ?? 0) : -Infinity;
       }
       for (let row = 0; row < scores.length; row += keys) softmaxInPlace(scores.subarray(row, row + keys));
       gemm(
@@ -182,11 +183,11 @@ function softmaxInPlace(row: Float64Array): void {
   }
   let sum = 0;
   for (let i = 0; i < row.length; i++) {
-    const e = exp((row[i] ?? 0) - top);
+    const e = exp((row[i] ?? outside()) - top);
     row[i] = e;
     sum += e;
   }
-  for (let i = 0; i < row.length; i++) row[i] = (row[i] ?? 0) / sum;
+  for (let i = 0; i < row.length; i++) row[i] = (row[i] ?? outside()) / sum;
 }
 
 /**

@@ -151,12 +151,12 @@ function eachRow(plan: Broadcast, visit: (at: number, starts: readonly number[])
   for (let row = 0; row < total; row++) {
     visit(row * count, starts);
     for (let g = groups - 2; g >= 0; g--) {
-      position[g] = (position[g] ?? 0) + 1;
-      const wrapped = (position[g] ?? 0) === plan.sizes[g];
+      position[g] = (position[g] ?? outside()) + 1;
+      const wrapped = (position[g] ?? outside()) === plan.sizes[g];
       const back = wrapped ? (plan.sizes[g] ?? 1) - 1 : 0;
       for (let k = 0; k < starts.length; k++) {
         const step = plan.steps[k]?.[g] ?? 0;
-        starts[k] = (starts[k] ?? 0) + (wrapped ? -back * step : step);
+        starts[k] = (starts[k] ?? outside()) + (wrapped ? -back * step : step);
       }
       if (!wrapped) break;
       position[g] = 0;
@@ -181,7 +181,7 @@ export function broadcastShape(...shapes: readonly (readonly number[])[]): reado
 
 export function map1(x: Float64Array, f: (x: number) => number): Float64Array {
   const out = new Float64Array(x.length);
-  for (let i = 0; i < x.length; i++) out[i] = f(x[i] ?? 0);
+  for (let i = 0; i < x.length; i++) out[i] = f(x[i] ?? outside());
   return out;
 }
 
@@ -202,8 +202,8 @@ export function map2(
   const sp = plan.steps[0]?.[last] ?? 0;
   const sq = plan.steps[1]?.[last] ?? 0;
   eachRow(plan, (at, [i = 0, j = 0]) => {
-    if (sp === 1 && sq === 1) for (let k = 0; k < count; k++) data[at + k] = f(p[i + k] ?? 0, q[j + k] ?? 0);
-    else for (let k = 0; k < count; k++) data[at + k] = f(p[i + k * sp] ?? 0, q[j + k * sq] ?? 0);
+    if (sp === 1 && sq === 1) for (let k = 0; k < count; k++) data[at + k] = f(p[i + k] ?? outside(), q[j + k] ?? outside());
+    else for (let k = 0; k < count; k++) data[at + k] = f(p[i + k * sp] ?? outside(), q[j + k * sq] ?? outside());
   });
   return { dims, data };
 }
@@ -221,9 +221,10 @@ export function map3(
   const plan = broadcastOf([a.dims, b.dims, c.dims], dims);
   const last = plan.sizes.length - 1;
   const count = plan.sizes[last] ?? 1;
-  const [sp = 0, sq = 0, sr = 0] = plan.steps.map((s) => s[last] ?? 0);
+  const [sp = 0, sq = 0, sr = 0] = plan.steps.map((s) => s[last] ?? outside());
   eachRow(plan, (at, [i = 0, j = 0, l = 0]) => {
-    for (let k = 0; k < count; k++) data[at + k] = f(a.data[i + k * sp] ?? 0, b.data[j + k * sq] ?? 0, c.data[l + k * sr] ?? 0);
+    for (let k = 0; k < count; k++)
+      data[at + k] = f(a.data[i + k * sp] ?? outside(), b.data[j + k * sq] ?? outside(), c.data[l + k * sr] ?? outside());
   });
   return { dims, data };
 }
@@ -238,7 +239,7 @@ export function broadcastTo(x: HostTensor, dims: readonly number[]): Float64Arra
   const step = plan.steps[0]?.[last] ?? 0;
   eachRow(plan, (at, [i = 0]) => {
     if (step === 1) data.set(x.data.subarray(i, i + count), at);
-    else data.fill(x.data[i] ?? 0, at, at + count);
+    else data.fill(x.data[i] ?? outside(), at, at + count);
   });
   return data;
 }
@@ -300,7 +301,7 @@ export function wrapInteger(elem: ElemType, value: number): number {
 /** Wraps every element where the type is an integer. */
 export function wrapAll(elem: ElemType, data: Float64Array): Float64Array {
   if (isFloat(elem)) return data;
-  for (let i = 0; i < data.length; i++) data[i] = wrapInteger(elem, data[i] ?? 0);
+  for (let i = 0; i < data.length; i++) data[i] = wrapInteger(elem, data[i] ?? outside());
   return data;
 }
 
@@ -313,7 +314,7 @@ export function remap(x: HostTensor, maps: readonly Int32Array[], fill: number):
   const rank = maps.length;
   const last = maps[rank - 1];
   if (!last) {
-    data[0] = x.data[0] ?? 0;
+    data[0] = x.data[0] ?? outside();
     return out;
   }
   const strides = stridesOf(x.dims);
@@ -322,7 +323,7 @@ export function remap(x: HostTensor, maps: readonly Int32Array[], fill: number):
     let start = 0;
     let inside = true;
     for (let axis = 0; axis < rank - 1; axis++) {
-      const at = maps[axis]?.[position[axis] ?? 0] ?? -1;
+      const at = maps[axis]?.[position[axis] ?? outside()] ?? -1;
       if (at < 0) inside = false;
       start += at * (strides[axis] ?? 1);
     }
@@ -330,12 +331,12 @@ export function remap(x: HostTensor, maps: readonly Int32Array[], fill: number):
     else {
       for (let i = 0; i < last.length; i++) {
         const at = last[i] ?? -1;
-        data[row + i] = at < 0 ? fill : (x.data[start + at] ?? 0);
+        data[row + i] = at < 0 ? fill : (x.data[start + at] ?? outside());
       }
     }
     for (let axis = rank - 2; axis >= 0; axis--) {
-      position[axis] = (position[axis] ?? 0) + 1;
-      if ((position[axis] ?? 0) < (dims[axis] ?? 1)) break;
+      position[axis] = (position[axis] ?? outside()) + 1;
+      if ((position[axis] ?? outside()) < (dims[axis] ?? 1)) break;
       position[axis] = 0;
     }
   }
@@ -351,7 +352,7 @@ export function offsetsAlong(dims: readonly number[], axes: readonly number[]): 
     const size = dims[axis] ?? 1;
     const stride = strides[axis] ?? 1;
     const next = new Int32Array(out.length * size);
-    for (let i = 0; i < out.length; i++) for (let k = 0; k < size; k++) next[i * size + k] = (out[i] ?? 0) + k * stride;
+    for (let i = 0; i < out.length; i++) for (let k = 0; k < size; k++) next[i * size + k] = (out[i] ?? outside()) + k * stride;
     out = next;
   }
   return out;

@@ -5,6 +5,7 @@
  *   conv            y[n, o, p] = b[o] + Σ_c Σ_t w[o, c, t] · x[n, g·C/G + c, p·stride + t·dilation − begin]
  *   conv_transpose  y[n, o, p·stride + t·dilation − begin] += w[c, o, t] · x[n, c, p],   y = b to begin with
  */
+import { outside } from '../diagnostics/at.ts';
 import { Dim, productOf } from '../ir/dim.ts';
 import type { Node, Value } from '../ir/graph.ts';
 import type { AttrSpec, Attrs, Check, InferContext, OnnxAttr, SampleSource, WindowAttrs } from '../ir/operator.ts';
@@ -70,8 +71,8 @@ function filledWithBias(dims: readonly number[], bias: HostTensor | undefined): 
   const y = new Float64Array(elementCount(dims));
   if (!bias) return y;
   const plane = elementCount(dims.slice(2));
-  const channels = dims[1] ?? 0;
-  for (let at = 0, i = 0; at < y.length; at += plane, i++) y.fill(bias.data[i % channels] ?? 0, at, at + plane);
+  const channels = dims[1] ?? outside();
+  for (let at = 0, i = 0; at < y.length; at += plane, i++) y.fill(bias.data[i % channels] ?? outside(), at, at + plane);
   return y;
 }
 
@@ -151,7 +152,11 @@ function convolve(x: HostTensor, weight: HostTensor, bias: HostTensor | undefine
   const axes = grid.length;
   const begins = pads.slice(0, axes);
   const positions = grid.map((length, axis) => {
-    const free = length + (begins[axis] ?? 0) + (pads[axes + axis] ?? 0) - windowExtent(kernel[axis] ?? 1, dilation[axis] ?? 1);
+    const free =
+      length +
+      (begins[axis] ?? outside()) +
+      (pads[axes + axis] ?? outside()) -
+      windowExtent(kernel[axis] ?? 1, dilation[axis] ?? 1);
     return Math.max(0, Math.floor(free / (stride[axis] ?? 1)) + 1);
   });
   const dims = [batch, out, ...positions];
@@ -200,10 +205,10 @@ function packWindows(
         const p1 = table[row + q + 1] ?? -1;
         const p2 = table[row + q + 2] ?? -1;
         const p3 = table[row + q + 3] ?? -1;
-        out[to] = p0 < 0 ? 0 : (x[base + p0] ?? 0);
-        out[to + 1] = p1 < 0 ? 0 : (x[base + p1] ?? 0);
-        out[to + 2] = p2 < 0 ? 0 : (x[base + p2] ?? 0);
-        out[to + 3] = p3 < 0 ? 0 : (x[base + p3] ?? 0);
+        out[to] = p0 < 0 ? 0 : (x[base + p0] ?? outside());
+        out[to + 1] = p1 < 0 ? 0 : (x[base + p1] ?? outside());
+        out[to + 2] = p2 < 0 ? 0 : (x[base + p2] ?? outside());
+        out[to + 3] = p3 < 0 ? 0 : (x[base + p3] ?? outside());
       }
     }
   };
@@ -247,11 +252,11 @@ export const convTranspose = defineOperator({
     const grid = x.dims.slice(2).map((length, axis) => {
       const step = stride[axis] ?? 1;
       const spread = dilation[axis] ?? 1;
-      const added = extra[axis] ?? 0;
+      const added = extra[axis] ?? outside();
       const limit = Math.max(step, spread);
       const expected = `less than the larger of stride and dilation, ${limit}`;
       context.check('c9', added < limit, `output_pad ${added} on spatial axis ${axis}`, expected, `output_pad=${limit - 1}`);
-      const cut = (pads[axis] ?? 0) + (pads[x.dims.length - 2 + axis] ?? 0);
+      const cut = (pads[axis] ?? outside()) + (pads[x.dims.length - 2 + axis] ?? outside());
       const result = transposedCount(length, windowExtent(kernel[axis] ?? 1, spread) + added, step, cut);
       const text = `spatial axis ${axis} of ${typeText(x)} comes out as ${result}, because ${cut} are cut off`;
       context.check('c8', Dim.of(1).atMost(result) !== 'no', text, 'at least 1 element', 'pad=0');
@@ -277,7 +282,7 @@ export const convTranspose = defineOperator({
     let x = given(operands, 0);
     if (zeros.some((n) => n > 0)) {
       zeros.forEach((n, axis) => {
-        if (n > 0) pads[axes + axis] = (pads[axes + axis] ?? 0) + n * (stride[axis] ?? 1) - (extra[axis] ?? 0);
+        if (n > 0) pads[axes + axis] = (pads[axes + axis] ?? outside()) + n * (stride[axis] ?? 1) - (extra[axis] ?? outside());
       });
       const { elem, dims } = node.x.type;
       const type = { elem, dims: dims.map((d, axis) => (axis < 2 ? d : d.plus(zeros[axis - 2] ?? 0))) };
@@ -312,8 +317,9 @@ function convolveTransposed(x: HostTensor, weight: HostTensor, bias: HostTensor 
   const axes = grid.length;
   const begins = pads.slice(0, axes);
   const result = grid.map((length, axis) => {
-    const whole = (length - 1) * (stride[axis] ?? 1) + windowExtent(kernel[axis] ?? 1, dilation[axis] ?? 1) + (extra[axis] ?? 0);
-    return Math.max(0, whole - (begins[axis] ?? 0) - (pads[axes + axis] ?? 0));
+    const whole =
+      (length - 1) * (stride[axis] ?? 1) + windowExtent(kernel[axis] ?? 1, dilation[axis] ?? 1) + (extra[axis] ?? outside());
+    return Math.max(0, whole - (begins[axis] ?? outside()) - (pads[axes + axis] ?? outside()));
   });
   const dims = [batch, perGroup * groups, ...result];
   const data = filledWithBias(dims, bias);
@@ -342,7 +348,7 @@ function convolveTransposed(x: HostTensor, weight: HostTensor, bias: HostTensor 
           const places = (row - channel * taps) * count;
           for (let i = 0; i < count; i++) {
             const place = table[places + i] ?? -1;
-            if (place >= 0) data[base + place] = (data[base + place] ?? 0) + (columns[row * count + i] ?? 0);
+            if (place >= 0) data[base + place] = (data[base + place] ?? outside()) + (columns[row * count + i] ?? outside());
           }
         }
       }
@@ -355,7 +361,7 @@ function convolveTransposed(x: HostTensor, weight: HostTensor, bias: HostTensor 
 function halfPads(b: LayerBuilder, kernel: readonly number[], dilation: readonly number[]): readonly number[] {
   const spans = kernel.map((k, axis) => (k - 1) * (dilation[axis] ?? 1));
   const before = spans.map((s) => Math.floor(s / 2));
-  const behind = spans.map((s, axis) => s - (before[axis] ?? 0));
+  const behind = spans.map((s, axis) => s - (before[axis] ?? outside()));
   b.check(
     'l4',
     kernel.every((k) => k % 2 === 1),

@@ -1,4 +1,5 @@
 /** Picking elements by their index. ONNX Gather-13; torch.index_select with indices of any shape. */
+import { outside } from '../diagnostics/at.ts';
 import { type Check, CheckFailure, type InferContext } from '../ir/operator.ts';
 import { elementCount, typeText } from '../ir/types.ts';
 import { given, numberAttr } from './attrs.ts';
@@ -42,7 +43,7 @@ export const gather = defineOperator({
     const count = indices.data.length;
     for (let o = 0; o < outer; o++) {
       for (let k = 0; k < count; k++) {
-        const index = indices.data[k] ?? 0;
+        const index = indices.data[k] ?? outside();
         if (index < -size || index >= size)
           throw new CheckFailure('indices', `index ${index}`, `an index from ${-size} to ${size - 1} on axis ${axis}`);
         const from = (o * size + axisIn(index, size)) * inner;

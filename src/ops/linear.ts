@@ -3,6 +3,7 @@
  * with Add at others. `matmul` is ONNX MatMul-13 and numpy.matmul: the last two axes are multiplied, the others broadcast. `gemm`
  * is ONNX Gemm-13 as it stands, for imported graphs and for what passes make of a product, a transpose and a sum.
  */
+import { outside } from '../diagnostics/at.ts';
 import { Dim, productOf } from '../ir/dim.ts';
 import type { Check, InferContext } from '../ir/operator.ts';
 import { elementCount, type TensorType, typeText } from '../ir/types.ts';
@@ -212,13 +213,13 @@ export const gemm = defineOperator({
     const [, n] = sides(b.dims, transB);
     const data = new Float64Array(m * n);
     const view = (x: { readonly dims: readonly number[]; readonly data: Float64Array }, transposed: boolean) => {
-      const width = x.dims[1] ?? 0;
+      const width = x.dims[1] ?? outside();
       return { data: x.data, offset: 0, rowStride: transposed ? 1 : width, columnStride: transposed ? width : 1 };
     };
     multiply(m, n, inner, view(a, transA), view(b, transB), { data, offset: 0, rowStride: n, columnStride: 1 });
     const [alpha, beta] = [numberAttr(attrs, 'alpha'), numberAttr(attrs, 'beta')];
     const shift = c && broadcastTo(c, [m, n]);
-    for (let i = 0; i < data.length; i++) data[i] = alpha * (data[i] ?? 0) + (shift ? beta * (shift[i] ?? 0) : 0);
+    for (let i = 0; i < data.length; i++) data[i] = alpha * (data[i] ?? outside()) + (shift ? beta * (shift[i] ?? outside()) : 0);
     return [{ elem: a.elem, dims: [m, n], data }];
   },
   cost(node) {

@@ -3,6 +3,7 @@
  * numbers at a time, in JavaScript where there is no WebAssembly with vectors. Both add in the same order and round alike, so
  * that they give the same bits.
  */
+import { outside } from '../diagnostics/at.ts';
 import { bug } from '../diagnostics/diagnostic.ts';
 import { blockColumns, blockRows, blockTerms, type Multiplier } from '../ir/multiplier.ts';
 import {
@@ -140,7 +141,7 @@ export function compileKernel(shared: boolean): SharedKernel | undefined {
   return { module, memory, kernel, blocks };
 }
 
-/** Sums of 4 × 4 elements over all terms. `?? 0` costs nothing in compiled code and satisfies the type checker. */
+/** Sums of 4 × 4 elements over all terms. `?? outside()` costs nothing in compiled code. */
 function multiplyPanels(
   terms: number,
   a: Float64Array,
@@ -171,26 +172,26 @@ function multiplyPanels(
   let i = atA;
   let j = atB;
   for (; i < end; i += 4, j += 4) {
-    const b0 = b[j] ?? 0;
-    const b1 = b[j + 1] ?? 0;
-    const b2 = b[j + 2] ?? 0;
-    const b3 = b[j + 3] ?? 0;
-    const a0 = a[i] ?? 0;
+    const b0 = b[j] ?? outside();
+    const b1 = b[j + 1] ?? outside();
+    const b2 = b[j + 2] ?? outside();
+    const b3 = b[j + 3] ?? outside();
+    const a0 = a[i] ?? outside();
     s00 += a0 * b0;
     s01 += a0 * b1;
     s02 += a0 * b2;
     s03 += a0 * b3;
-    const a1 = a[i + 1] ?? 0;
+    const a1 = a[i + 1] ?? outside();
     s10 += a1 * b0;
     s11 += a1 * b1;
     s12 += a1 * b2;
     s13 += a1 * b3;
-    const a2 = a[i + 2] ?? 0;
+    const a2 = a[i + 2] ?? outside();
     s20 += a2 * b0;
     s21 += a2 * b1;
     s22 += a2 * b2;
     s23 += a2 * b3;
-    const a3 = a[i + 3] ?? 0;
+    const a3 = a[i + 3] ?? outside();
     s30 += a3 * b0;
     s31 += a3 * b1;
     s32 += a3 * b2;

@@ -7,6 +7,7 @@
  * `instancenorm` from each picture and channel (ONNX InstanceNormalization-6), `groupnorm` from each picture and group of
  * channels (Wu and He 2018; torch.nn.GroupNorm), `layernorm` from the last axes (Ba et al. 2016; ONNX LayerNormalization-17).
  */
+import { outside } from '../diagnostics/at.ts';
 import { Dim, productOf } from '../ir/dim.ts';
 import type { Value } from '../ir/graph.ts';
 import type { AttrSpec, InferContext, OnnxBuilder } from '../ir/operator.ts';
@@ -27,10 +28,10 @@ function filled(elem: ElemType, length: number, value: number): HostTensor {
 /** Mean and 1 / √(variance + ε) of a run of elements; in two passes, which does not cancel. */
 function moments(data: Float64Array, from: number, count: number, eps: number): { mean: number; scale: number } {
   let sum = 0;
-  for (let i = 0; i < count; i++) sum += data[from + i] ?? 0;
+  for (let i = 0; i < count; i++) sum += data[from + i] ?? outside();
   const mean = sum / count;
   let squares = 0;
-  for (let i = 0; i < count; i++) squares += ((data[from + i] ?? 0) - mean) ** 2;
+  for (let i = 0; i < count; i++) squares += ((data[from + i] ?? outside()) - mean) ** 2;
   return { mean, scale: 1 / Math.sqrt(squares / count + eps) };
 }
 
@@ -62,7 +63,7 @@ export const batchnorm = defineOperator({
     const x = given(operands, 0);
     const eps = numberAttr(attrs, 'eps');
     const [weight, bias, mean, variance] = [1, 2, 3, 4].map((i) => given(operands, i).data);
-    const channels = x.dims[1] ?? 0;
+    const channels = x.dims[1] ?? outside();
     const plane = elementCount(x.dims.slice(2));
     const source = x.data;
     const data = new Float64Array(source.length);
@@ -70,7 +71,7 @@ export const batchnorm = defineOperator({
       const c = i % channels;
       const scale = (weight?.[c] ?? 1) / Math.sqrt((variance?.[c] ?? 1) + eps);
       const shift = (bias?.[c] ?? 0) - scale * (mean?.[c] ?? 0);
-      for (let j = at; j < at + plane; j++) data[j] = scale * (source[j] ?? 0) + shift;
+      for (let j = at; j < at + plane; j++) data[j] = scale * (source[j] ?? outside()) + shift;
     }
     return [{ elem: x.elem, dims: x.dims, data }];
   },
@@ -130,7 +131,7 @@ function normalizeRuns(
   bias: HostTensor | undefined,
   eps: number,
 ): HostTensor {
-  const channels = x.dims[1] ?? 0;
+  const channels = x.dims[1] ?? outside();
   const plane = elementCount(x.dims.slice(2));
   const run = perRun * plane;
   const data = new Float64Array(x.data.length);
@@ -138,7 +139,8 @@ function normalizeRuns(
     const { mean, scale } = moments(x.data, from, run, eps);
     for (let i = 0; i < run; i++) {
       const channel = (first + Math.floor(i / plane)) % channels;
-      data[from + i] = ((x.data[from + i] ?? 0) - mean) * scale * (weight?.data[channel] ?? 1) + (bias?.data[channel] ?? 0);
+      data[from + i] =
+        ((x.data[from + i] ?? outside()) - mean) * scale * (weight?.data[channel] ?? 1) + (bias?.data[channel] ?? 0);
     }
   }
   return { elem: x.elem, dims: x.dims, data };
@@ -170,7 +172,7 @@ export const groupnorm = defineOperator({
   },
   evaluate(operands, attrs) {
     const x = given(operands, 0);
-    const perGroup = (x.dims[1] ?? 0) / numberAttr(attrs, 'groups');
+    const perGroup = (x.dims[1] ?? outside()) / numberAttr(attrs, 'groups');
     return [normalizeRuns(x, perGroup, operands[1], operands[2], numberAttr(attrs, 'eps'))];
   },
   lower(b, node, operands) {
@@ -249,7 +251,7 @@ export const layernorm = defineOperator({
     for (let from = 0; from < data.length; from += run) {
       const { mean, scale } = moments(x.data, from, run, eps);
       for (let i = 0; i < run; i++) {
-        data[from + i] = ((x.data[from + i] ?? 0) - mean) * scale * (weight?.data[i] ?? 1) + (bias?.data[i] ?? 0);
+        data[from + i] = ((x.data[from + i] ?? outside()) - mean) * scale * (weight?.data[i] ?? 1) + (bias?.data[i] ?? 0);
       }
     }
     return [{ elem: x.elem, dims: x.dims, data }];

@@ -1,4 +1,5 @@
 /** More elements around every axis. ONNX Pad-13; torch.nn.functional.pad, whose `replicate` is `edge` here. */
+import { outside } from '../diagnostics/at.ts';
 import { Dim } from '../ir/dim.ts';
 import type { Node } from '../ir/graph.ts';
 import type { Check, InferContext } from '../ir/operator.ts';
@@ -63,8 +64,8 @@ export const pad = defineOperator({
       `pads of at least 0 in mode ${mode}`,
     );
     const dims = x.dims.map((size, axis) => {
-      const begin = pads[axis] ?? 0;
-      const end = pads[axis + rank] ?? 0;
+      const begin = pads[axis] ?? outside();
+      const end = pads[axis + rank] ?? outside();
       const padded = size.plus(begin + end);
       check(
         'c3',
@@ -83,7 +84,9 @@ export const pad = defineOperator({
     const x = given(operands, 0);
     const pads = numbersAttr(attrs, 'pads');
     const mode = stringAttr(attrs, 'mode');
-    const maps = x.dims.map((size, axis) => padPlaces(size, pads[axis] ?? 0, pads[axis + x.dims.length] ?? 0, mode));
+    const maps = x.dims.map((size, axis) =>
+      padPlaces(size, pads[axis] ?? outside(), pads[axis + x.dims.length] ?? outside(), mode),
+    );
     return [remap(x, maps, numberAttr(attrs, 'value'))];
   },
   lower(builder, node, operands) {

@@ -8,6 +8,7 @@
  * because ⌈x / s⌉ = ⌊(x + s − 1) / s⌋, and ⌊·/s⌋ is monotone. Nothing in p' depends on L, so L may be symbolic.
  */
 
+import { outside } from '../diagnostics/at.ts';
 import { Dim } from '../ir/dim.ts';
 import { elemFacts } from '../ir/elem.ts';
 import type { Node, Value } from '../ir/graph.ts';
@@ -65,7 +66,11 @@ function pool(x: HostTensor, attrs: Attrs, reduce: (base: number, places: Int32A
   const axes = grid.length;
   const begins = pads.slice(0, axes);
   const positions = grid.map((length, axis) => {
-    const free = length + (begins[axis] ?? 0) + (pads[axes + axis] ?? 0) - windowExtent(kernel[axis] ?? 1, dilation[axis] ?? 1);
+    const free =
+      length +
+      (begins[axis] ?? outside()) +
+      (pads[axes + axis] ?? outside()) -
+      windowExtent(kernel[axis] ?? 1, dilation[axis] ?? 1);
     return Math.max(0, Math.floor(free / (stride[axis] ?? 1)) + 1);
   });
   const windows: Windows = { grid, positions, kernel, stride, dilation, begins };
@@ -144,7 +149,7 @@ export const maxpool = defineOperator({
       pool(x, attrs, (base, places, live) => {
         let most = none;
         for (let i = 0; i < live; i++) {
-          const value = data[base + (places[i] ?? 0)] ?? 0;
+          const value = data[base + (places[i] ?? outside())] ?? outside();
           if (value > most || Number.isNaN(value)) most = value;
         }
         return most;
@@ -166,7 +171,10 @@ export const maxpool = defineOperator({
     if (w.pads.some((zeros) => zeros > 0)) {
       const { elem, dims } = node.x.type;
       const [begins, ends] = [w.pads.slice(0, axes), w.pads.slice(axes)];
-      const type = { elem, dims: dims.map((d, i) => (i < 2 ? d : d.plus((begins[i - 2] ?? 0) + (ends[i - 2] ?? 0)))) };
+      const type = {
+        elem,
+        dims: dims.map((d, i) => (i < 2 ? d : d.plus((begins[i - 2] ?? outside()) + (ends[i - 2] ?? outside())))),
+      };
       x = b.node('Pad', [x, b.i64([0, 0, ...begins, 0, 0, ...ends]), b.scalar(elem, lowest(elem))], {}, type);
     }
     const { pads, ...unpadded } = window(w.pads.map(() => 0));
@@ -214,7 +222,7 @@ export const avgpool = defineOperator({
     return [
       pool(x, attrs, (base, places, live) => {
         let sum = 0;
-        for (let i = 0; i < live; i++) sum += data[base + (places[i] ?? 0)] ?? 0;
+        for (let i = 0; i < live; i++) sum += data[base + (places[i] ?? outside())] ?? outside();
         return sum / (all ? taps : live);
       }),
     ];
@@ -342,8 +350,8 @@ function layerWindow(
     if (!p.ceil) return 0;
     const extent = windowExtent(k, dilation[axis] ?? 1);
     const step = stride[axis] ?? 1;
-    const begin = pads[axis] ?? 0;
-    const end = pads[axes + axis] ?? 0;
+    const begin = pads[axis] ?? outside();
+    const end = pads[axes + axis] ?? outside();
     const widest = Math.max(end, Math.min(extent - 1, end + step - 1));
     // Of a known grid only what the last window covers is added, which is often nothing.
     const length = x.type.dims[axis + 2];

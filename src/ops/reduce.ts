@@ -2,8 +2,7 @@
  * Reductions over axes, arg max and running sums. ONNX ReduceSum-13, ReduceMean/Max/Min/Prod-13 and -18 (the axes moved from an
  * attribute to an input), ArgMax-13, CumSum-14. Without axes all of them; axes vanish unless `keepdims`, as in PyTorch.
  */
-
-import { at as element } from '../diagnostics/at.ts';
+import { at as element, outside } from '../diagnostics/at.ts';
 import { bug } from '../diagnostics/diagnostic.ts';
 import { Dim, productOf } from '../ir/dim.ts';
 import type { Node } from '../ir/graph.ts';
@@ -110,10 +109,10 @@ function reduction(spec: ReduceSpec): Operator {
       const integers = !isFloat(x.elem);
       const step = (x.elem === 'i32' || x.elem === 'u32' ? spec.step32 : undefined) ?? spec.step;
       for (let i = 0; i < starts.length; i++) {
-        const at = starts[i] ?? 0;
+        const at = starts[i] ?? outside();
         let total = spec.start;
         for (let k = 0; k < inner.length; k++) {
-          total = step(total, x.data[at + (inner[k] ?? 0)] ?? 0);
+          total = step(total, x.data[at + (inner[k] ?? outside())] ?? outside());
           // What wraps around does so at every step; only so are all of them exact.
           if (integers) total = wrapInteger(x.elem, total);
         }
@@ -264,9 +263,9 @@ export const argmax: Operator = defineOperator({
     for (let o = 0; o < outer; o++) {
       for (let i = 0; i < inner; i++) {
         let best = 0;
-        let top = x.data[o * size * inner + i] ?? 0;
+        let top = x.data[o * size * inner + i] ?? outside();
         for (let k = 1; k < size; k++) {
-          const v = x.data[(o * size + k) * inner + i] ?? 0;
+          const v = x.data[(o * size + k) * inner + i] ?? outside();
           if (v <= top) continue;
           top = v;
           best = k;
@@ -362,7 +361,7 @@ export const cumsum = defineOperator({
     let total = 0;
     for (const [at, first] of along(x.dims, axisIn(numberAttr(attrs, 'axis'), x.dims.length), attrs)) {
       if (first) total = 0;
-      const sum = total + (x.data[at] ?? 0);
+      const sum = total + (x.data[at] ?? outside());
       data[at] = exclusive ? total : sum;
       total = integers ? wrapInteger(x.elem, sum) : sum;
     }

@@ -8,6 +8,7 @@
  *   align_corners  x · (L − 1) / (M − 1), 0 for M = 1
  * and what lies outside repeats the edge. Cubic is Keys 1981 with a = −0.75, as in PyTorch and by default in ONNX.
  */
+import { outside } from '../diagnostics/at.ts';
 import { Dim } from '../ir/dim.ts';
 import type { Value } from '../ir/graph.ts';
 import type { Attrs, InferContext, OnnxAttr, OnnxBuilder } from '../ir/operator.ts';
@@ -207,10 +208,10 @@ function resample(x: HostTensor, axis: number, size: number, taps: Taps): HostTe
     for (let p = 0; p < size; p++) {
       const to = (o * size + p) * inner;
       for (let tap = p * taps.width; tap < (p + 1) * taps.width; tap++) {
-        const from = (o * length + (taps.places[tap] ?? 0)) * inner;
-        const weight = taps.weights[tap] ?? 0;
+        const from = (o * length + (taps.places[tap] ?? outside())) * inner;
+        const weight = taps.weights[tap] ?? outside();
         if (weight === 0) continue;
-        for (let i = 0; i < inner; i++) data[to + i] = (data[to + i] ?? 0) + weight * (x.data[from + i] ?? 0);
+        for (let i = 0; i < inner; i++) data[to + i] = (data[to + i] ?? outside()) + weight * (x.data[from + i] ?? outside());
       }
     }
   }
@@ -234,7 +235,7 @@ function float32Agrees(length: number, size: number): boolean {
 function gatherNearest(b: OnnxBuilder, x: string, from: TensorType, to: TensorType): string | undefined {
   const lengths = from.dims.map((d) => d.constant ?? 0);
   const sizes = to.dims.map((d) => d.constant ?? 0);
-  const known = lengths.every((n, axis) => axis < 2 || (n > 0 && (sizes[axis] ?? 0) > 0));
+  const known = lengths.every((n, axis) => axis < 2 || (n > 0 && (sizes[axis] ?? outside()) > 0));
   if (!known || sizes.every((n, axis) => axis < 2 || n % (lengths[axis] ?? 1) === 0)) return undefined;
   let name = x;
   let reached = from.dims;
@@ -334,7 +335,7 @@ export const pixelShuffle = defineOperator({
       const j = c % r;
       const i = Math.floor(c / r) % r;
       const outPlane = Math.floor(plane / channels) * out + Math.floor(c / (r * r));
-      data[(outPlane * height * r + h * r + i) * width * r + w * r + j] = x.data[from] ?? 0;
+      data[(outPlane * height * r + h * r + i) * width * r + w * r + j] = x.data[from] ?? outside();
     }
     return [{ elem: x.elem, dims: [batch, out, height * r, width * r], data }];
   },

@@ -1,4 +1,5 @@
 /** Ranges of axes with steps. ONNX Slice-13. */
+import { outside } from '../diagnostics/at.ts';
 import { Dim } from '../ir/dim.ts';
 import type { Check, InferContext } from '../ir/operator.ts';
 import { typeText } from '../ir/types.ts';
@@ -110,7 +111,7 @@ export const slice = defineOperator({
     const starts = dimsAttr(node.attrs, 'starts');
     // The axis' own size is its end: no need to compute it.
     const ends = dimsAttr(node.attrs, 'ends').map((d, i) =>
-      (steps[i] ?? 1) > 0 && d === x[axes[i] ?? 0] ? Dim.of(toTheEnd) : d,
+      (steps[i] ?? 1) > 0 && d === x[axes[i] ?? outside()] ? Dim.of(toTheEnd) : d,
     );
     const inputs = [given(operands, 0), builder.dims(starts), builder.dims(ends), builder.i64(axes), builder.i64(steps)];
     return [builder.node('Slice', inputs, {}, node.y.type)];

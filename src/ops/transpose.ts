@@ -1,4 +1,5 @@
 /** Axes in another order. ONNX Transpose-13; torch.permute. */
+import { outside } from '../diagnostics/at.ts';
 import { Dim } from '../ir/dim.ts';
 import type { Node } from '../ir/graph.ts';
 import type { Check, InferContext } from '../ir/operator.ts';
@@ -47,9 +48,9 @@ export const transpose = defineOperator({
     const run = offsetsAlong(x.dims, [last]);
     const data = new Float64Array(x.data.length);
     for (let i = 0; i < starts.length; i++) {
-      const from = starts[i] ?? 0;
+      const from = starts[i] ?? outside();
       const at = i * run.length;
-      for (let k = 0; k < run.length; k++) data[at + k] = x.data[from + (run[k] ?? 0)] ?? 0;
+      for (let k = 0; k < run.length; k++) data[at + k] = x.data[from + (run[k] ?? outside())] ?? outside();
     }
     return [{ elem: x.elem, dims: order.map((a) => x.dims[a] ?? 1), data }];
   },

@@ -3,6 +3,7 @@
  * a user says them. Axis by axis a window has `kernel` taps, `dilation` apart; windows start `stride` apart, the first one
  * `begin` in front of the grid.
  */
+import { outside } from '../diagnostics/at.ts';
 import { Dim } from '../ir/dim.ts';
 import type { Value } from '../ir/graph.ts';
 import type { Check, WindowAttrs } from '../ir/operator.ts';
@@ -34,8 +35,8 @@ export function transposedCount(size: Dim, reach: number, stride: number, cut: n
 export function windowGrid(x: TensorType, w: WindowAttrs, check: Check, label: string): readonly Dim[] {
   const grid = x.dims.slice(2);
   return grid.map((size, axis) => {
-    const begin = w.pads[axis] ?? 0;
-    const end = w.pads[grid.length + axis] ?? 0;
+    const begin = w.pads[axis] ?? outside();
+    const end = w.pads[grid.length + axis] ?? outside();
     const extent = windowExtent(w.kernel[axis] ?? 1, w.dilation[axis] ?? 1);
     const fits = Dim.of(extent).atMost(size.plus(begin + end)) !== 'no';
     if (fits) return windowCount(size, extent, w.stride[axis] ?? 1, begin, end);
@@ -72,7 +73,7 @@ export function windowTable(w: Windows, from: number, count: number): Int32Array
     let rest = from + i;
     for (let axis = rank - 1; axis >= 0; axis--) {
       const size = w.positions[axis] ?? 1;
-      starts[i * rank + axis] = (rest % size) * (w.stride[axis] ?? 1) - (w.begins[axis] ?? 0);
+      starts[i * rank + axis] = (rest % size) * (w.stride[axis] ?? 1) - (w.begins[axis] ?? outside());
       rest = Math.floor(rest / size);
     }
   }
@@ -90,8 +91,8 @@ export function windowTable(w: Windows, from: number, count: number): Int32Array
     for (let i = 0; i < count; i++) {
       let place = 0;
       for (let axis = 0; axis < rank; axis++) {
-        const size = grid[axis] ?? 0;
-        const at = (starts[i * rank + axis] ?? 0) + (shift[axis] ?? 0);
+        const size = grid[axis] ?? outside();
+        const at = (starts[i * rank + axis] ?? outside()) + (shift[axis] ?? outside());
         if (at < 0 || at >= size) {
           place = -1;
           break;

@@ -2,6 +2,7 @@
  * How long models take: creating a session, and one run, as medians over interleaved measurements, so that a slow minute of the
  * machine falls on all of them alike.
  */
+import { outside } from '../diagnostics/at.ts';
 import type { HostTensor } from '../ir/types.ts';
 import { openSession, type Provider, type Session } from './session.ts';
 
@@ -44,7 +45,7 @@ function quantile(values: readonly number[], q: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   if (sorted.length === 0) return Number.NaN;
   const at = q * (sorted.length - 1);
-  const below = sorted[Math.floor(at)] ?? 0;
+  const below = sorted[Math.floor(at)] ?? outside();
   const above = sorted[Math.ceil(at)] ?? below;
   return below + (above - below) * (at - Math.floor(at));
 }

@@ -5,6 +5,7 @@
  * compositing, 16 bits per sample become 8. The orientation that a camera writes into a JPEG is applied, as browsers and OpenCV
  * do it, and said. JPEG decoders differ among themselves by one or two of 255 (inverse DCT, up-sampling of chroma); PNG is exact.
  */
+import { outside } from '../diagnostics/at.ts';
 import * as catalogue from '../diagnostics/catalogue/runtime.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { readAll, Unreadable } from '../io/node/open-file.ts';
@@ -109,9 +110,9 @@ function rgb(name: string, rgba: { readonly width: number; readonly height: numb
   const { width, height } = rgba;
   const data = new Uint8Array(width * height * 3);
   for (let i = 0, j = 0; j < data.length; i += 4, j += 3) {
-    data[j] = rgba.data[i] ?? 0;
-    data[j + 1] = rgba.data[i + 1] ?? 0;
-    data[j + 2] = rgba.data[i + 2] ?? 0;
+    data[j] = rgba.data[i] ?? outside();
+    data[j + 1] = rgba.data[i + 1] ?? outside();
+    data[j + 2] = rgba.data[i + 2] ?? outside();
   }
   return { name, width, height, data };
 }
@@ -164,7 +165,7 @@ function resample(data: Uint8Array, outer: number, size: number, inner: number, 
         let sum = 1 << (precision - 1);
         let from = (o * size + first) * inner + c;
         for (const w of weights) {
-          sum += w * (data[from] ?? 0);
+          sum += w * (data[from] ?? outside());
           from += inner;
         }
         out[at++] = Math.min(255, Math.max(0, sum >> precision));
@@ -286,7 +287,7 @@ export function imageInput(images: Image | readonly Image[], type: TensorType, o
       const shift = mean[c] ?? 0;
       const scale = std[c] ?? 1;
       for (let i = 0; i < plane; i++) {
-        const byte = channels === 3 ? (image.data[i * 3 + c] ?? 0) : luma(image.data, i * 3);
+        const byte = channels === 3 ? (image.data[i * 3 + c] ?? outside()) : luma(image.data, i * 3);
         const value = low + byte * step;
         data[n * channels * plane + (first ? c * plane + i : i * channels + c)] = float
           ? (value - shift) / scale
@@ -302,7 +303,9 @@ export function imageInput(images: Image | readonly Image[], type: TensorType, o
 
 /** ITU-R 601 in 16 bits of fixed point, as Pillow's `convert('L')`. */
 function luma(data: Uint8Array, at: number): number {
-  return ((data[at] ?? 0) * 19595 + (data[at + 1] ?? 0) * 38470 + (data[at + 2] ?? 0) * 7471 + 0x8000) >> 16;
+  return (
+    ((data[at] ?? outside()) * 19595 + (data[at + 1] ?? outside()) * 38470 + (data[at + 2] ?? outside()) * 7471 + 0x8000) >> 16
+  );
 }
 
 function normalization(
@@ -407,7 +410,7 @@ export async function pngFiles(
     for (let i = 0; i < height * width; i++) {
       const sample = (channel: number): number => {
         const at = first ? channel * height * width + i : i * channels + channel;
-        const value = (((data[n * channels * height * width + at] ?? 0) - low) / (high - low)) * 255;
+        const value = (((data[n * channels * height * width + at] ?? outside()) - low) / (high - low)) * 255;
         return Math.min(255, Math.max(0, Math.round(Number.isNaN(value) ? 0 : value)));
       };
       png.data[i * 4] = sample(0);

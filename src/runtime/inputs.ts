@@ -3,6 +3,7 @@
  * machine; an input's numbers depend on its name and not on the other inputs.
  */
 
+import { outside } from '../diagnostics/at.ts';
 import * as catalogue from '../diagnostics/catalogue/runtime.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import type { Dim } from '../ir/dim.ts';
@@ -144,7 +145,7 @@ export function bindingsOf(graph: Graph, inputs: ReadonlyMap<string, HostTensor>
     if (tensor.elem !== input.type.elem || tensor.dims.length !== input.type.dims.length)
       misfit(input, tensor, typeText(input.type));
     input.type.dims.forEach((dim, axis) => {
-      const size = tensor.dims[axis] ?? 0;
+      const size = tensor.dims[axis] ?? outside();
       const [name] = dim.symbols();
       if (name !== undefined && dim.toString() === name) {
         const known = bindings.get(name);

@@ -1,5 +1,6 @@
 /** What a model asks of its inputs besides their types: promised sizes, and declared ranges. */
 
+import { outside } from '../diagnostics/at.ts';
 import { shapeMisfit } from '../diagnostics/catalogue/cli.ts';
 import { inputMisfit, outsideRange, promiseBroken, sizesContradict } from '../diagnostics/catalogue/runtime.ts';
 import { type Diagnostic, fail, makeDiagnostic } from '../diagnostics/diagnostic.ts';
@@ -54,7 +55,8 @@ export function rangeWarning({ name, type, range }: Signature, tensor: HostTenso
   for (let i = 0; i < tensor.data.length; i++) {
     const channel = Math.floor(i / inner) % channels;
     const v =
-      (tensor.data[i] ?? 0) * (std?.[std.length === 1 ? 0 : channel] ?? 1) + (mean?.[mean.length === 1 ? 0 : channel] ?? 0);
+      (tensor.data[i] ?? outside()) * (std?.[std.length === 1 ? 0 : channel] ?? 1) +
+      (mean?.[mean.length === 1 ? 0 : channel] ?? 0);
     if (Number.isNaN(v)) strange = true;
     low = Math.min(low, v);
     high = Math.max(high, v);

@@ -1,6 +1,7 @@
 /**
  * `rescc run`: a model, files as inputs (PNG, JPEG, .npy, told apart by content), tensors or classes as outputs.
  */
+import { outside } from '../diagnostics/at.ts';
 import { inputMisfit, labelsBroken, notClasses, pictureClipped } from '../diagnostics/catalogue/runtime.ts';
 import { bug, type Diagnostic, fail, makeDiagnostic } from '../diagnostics/diagnostic.ts';
 import { readDeclarations } from '../ir/declarations.ts';
@@ -290,14 +291,15 @@ export function topK(scores: HostTensor, k: number, labels?: readonly string[], 
   return rows.map((row) => {
     const probabilities = asProbabilities(row);
     const order = Array.from(row.keys()).sort((a, b) => {
-      const difference = (probabilities[b] ?? 0) - (probabilities[a] ?? 0) || (row[b] ?? 0) - (row[a] ?? 0);
+      const difference =
+        (probabilities[b] ?? outside()) - (probabilities[a] ?? outside()) || (row[b] ?? outside()) - (row[a] ?? outside());
       return Number.isNaN(difference) ? a - b : difference || a - b;
     });
     return order.slice(0, Math.max(0, k)).map((index) => ({
       index,
       label: labels?.[index],
-      score: row[index] ?? 0,
-      probability: probabilities[index] ?? 0,
+      score: row[index] ?? outside(),
+      probability: probabilities[index] ?? outside(),
     }));
   });
 }

@@ -4,6 +4,7 @@
  * scale travels through several layers before it is applied); but where the outputs differ, the first unknown value whose
  * operands are all known, and behind which no value is known any more, is made by the wrong rewrite.
  */
+import { outside } from '../diagnostics/at.ts';
 import type { Span } from '../diagnostics/source.ts';
 import type { Graph, Node, Value } from '../ir/graph.ts';
 import { type HostTensor, isFloat } from '../ir/types.ts';
@@ -113,8 +114,8 @@ function errorOf(y: HostTensor, r: HostTensor): number {
   let difference = 0;
   let largest = 0;
   for (let i = 0; i < r.data.length; i++) {
-    const expected = r.data[i] ?? 0;
-    const actual = y.data[i] ?? 0;
+    const expected = r.data[i] ?? outside();
+    const actual = y.data[i] ?? outside();
     largest = Math.max(largest, Math.abs(expected));
     if (Object.is(expected, actual)) continue;
     const d = Math.abs(expected - actual);

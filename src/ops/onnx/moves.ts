@@ -4,6 +4,7 @@
  * ReverseSequence-10, DepthToSpace-13, SpaceToDepth-13, EyeLike-9 (-22), Range-11, ConstantOfShape-9 (-20 …), Size-13. Source:
  * onnx/onnx, docs/Operators.md.
  */
+import { outside } from '../../diagnostics/at.ts';
 import { elementCount, type HostTensor, isFloat } from '../../ir/types.ts';
 import { integersOf } from '../../ir/wide.ts';
 import { aroundAxis, broadcastTo, stridesOf, wrapInteger } from '../common.ts';
@@ -47,8 +48,8 @@ const gatherElements: OnnxEvaluator = (call) => {
   const strides = stridesOf(x.dims);
   const places = new Int32Array(indices.data.length);
   eachPlace(indices.dims, (at, position) => {
-    const own = indexIn(indices, at, x.dims[axis] ?? 0);
-    places[at] = flatOf(position, strides) + (own - (position[axis] ?? 0)) * (strides[axis] ?? 0);
+    const own = indexIn(indices, at, x.dims[axis] ?? outside());
+    places[at] = flatOf(position, strides) + (own - (position[axis] ?? outside())) * (strides[axis] ?? outside());
   });
   return [taken([x], indices.dims, places)];
 };
@@ -124,8 +125,8 @@ const scatterElements: OnnxEvaluator = (call) => {
   const strides = stridesOf(x.dims);
   const targets: number[] = [];
   eachPlace(indices.dims, (at, position) => {
-    const own = indexIn(indices, at, x.dims[axis] ?? 0);
-    targets.push(flatOf(position, strides) + (own - (position[axis] ?? 0)) * (strides[axis] ?? 0));
+    const own = indexIn(indices, at, x.dims[axis] ?? outside());
+    targets.push(flatOf(position, strides) + (own - (position[axis] ?? outside())) * (strides[axis] ?? outside()));
   });
   return scattered(call, targets);
 };
@@ -178,8 +179,8 @@ const topK: OnnxEvaluator = (call) => {
         return (largest ? -by : by) || a - b;
       });
       for (let n = 0; n < k; n++) {
-        places[(o * k + n) * inner + i] = at(sorted[n] ?? 0);
-        order[(o * k + n) * inner + i] = sorted[n] ?? 0;
+        places[(o * k + n) * inner + i] = at(sorted[n] ?? outside());
+        order[(o * k + n) * inner + i] = sorted[n] ?? outside();
       }
     }
   }
@@ -194,7 +195,7 @@ const trilu: OnnxEvaluator = (call) => {
   const upper = call.attributes.flag('upper', true);
   const places = new Int32Array(x.data.length);
   eachPlace(x.dims, (at, position) => {
-    const offset = (position[rank - 1] ?? 0) - (position[rank - 2] ?? 0);
+    const offset = (position[rank - 1] ?? outside()) - (position[rank - 2] ?? outside());
     places[at] = (upper ? offset >= k : offset <= k) ? at : -1;
   });
   return [taken([x], x.dims, places)];
@@ -291,7 +292,7 @@ const tile: OnnxEvaluator = (call) => {
   const strides = stridesOf(x.dims);
   eachPlace(dims, (at, position) => {
     let from = 0;
-    for (const [axis, n] of position.entries()) from += (n % (x.dims[axis] ?? 1)) * (strides[axis] ?? 0);
+    for (const [axis, n] of position.entries()) from += (n % (x.dims[axis] ?? 1)) * (strides[axis] ?? outside());
     places[at] = from;
   });
   return [taken([x], dims, places)];
@@ -321,9 +322,9 @@ const reverseSequence: OnnxEvaluator = (call) => {
   const places = new Int32Array(x.data.length);
   eachPlace(x.dims, (at, position) => {
     const length = lengths.data[position[batch] ?? 0] ?? 0;
-    if (length < 1 || length > (x.dims[time] ?? 0)) undefinedByOnnx(`a length of ${length}`, 'one of the sequence');
-    const n = position[time] ?? 0;
-    places[at] = n < length ? at + (length - 1 - 2 * n) * (strides[time] ?? 0) : at;
+    if (length < 1 || length > (x.dims[time] ?? outside())) undefinedByOnnx(`a length of ${length}`, 'one of the sequence');
+    const n = position[time] ?? outside();
+    places[at] = n < length ? at + (length - 1 - 2 * n) * (strides[time] ?? outside()) : at;
   });
   return [taken([x], x.dims, places)];
 };

@@ -3,6 +3,7 @@
  * ArgMin-13, Hardmax-13, LpNormalization-1 (-22), GlobalLpPool-2 (-22), LRN-13, MeanVarianceNormalization-13,
  * GroupNormalization-18 (-21), RMSNormalization-23, Det-11 (-22), windows-17. Source: onnx/onnx, docs/Operators.md.
  */
+import { outside } from '../../diagnostics/at.ts';
 import { elementCount, type HostTensor, isFloat } from '../../ir/types.ts';
 import { aroundAxis, map2, offsetsAlong, stridesOf } from '../common.ts';
 import { cos, exp, log, pow } from '../math.ts';
@@ -95,7 +96,7 @@ const reduction =
     const dims = x.dims.flatMap((d, i) => (!axes.includes(i) ? [d] : keepdims ? [1] : []));
     const elements = new Float64Array(offsets.length);
     const data = Float64Array.from(starts, (start) => {
-      for (const [k, offset] of offsets.entries()) elements[k] = x.data[start + offset] ?? 0;
+      for (const [k, offset] of offsets.entries()) elements[k] = x.data[start + offset] ?? outside();
       return total(elements);
     });
     if (isFloat(x.elem)) return [{ elem: x.elem, dims, data }];
@@ -115,7 +116,7 @@ const argExtreme =
     if (size === 0) undefinedByOnnx('no elements', 'some');
     const data = new Float64Array(outer * inner);
     for (const place of data.keys()) {
-      const at = (n: number): number => x.data[(Math.floor(place / inner) * size + n) * inner + (place % inner)] ?? 0;
+      const at = (n: number): number => x.data[(Math.floor(place / inner) * size + n) * inner + (place % inner)] ?? outside();
       let best = 0;
       for (let n = 1; n < size; n++) if (better(at(n), at(best)) || (last && at(n) === at(best))) best = n;
       data[place] = best;
@@ -135,9 +136,9 @@ function alongAxis(x: HostTensor, axis: number, f: (line: Float64Array) => Float
   const line = new Float64Array(size);
   for (let o = 0; o < outer; o++) {
     for (let i = 0; i < inner; i++) {
-      for (let n = 0; n < size; n++) line[n] = x.data[(o * size + n) * inner + i] ?? 0;
+      for (let n = 0; n < size; n++) line[n] = x.data[(o * size + n) * inner + i] ?? outside();
       const out = f(line);
-      for (let n = 0; n < size; n++) data[(o * size + n) * inner + i] = out[n] ?? 0;
+      for (let n = 0; n < size; n++) data[(o * size + n) * inner + i] = out[n] ?? outside();
     }
   }
   return { elem: x.elem, dims: x.dims, data };
@@ -213,10 +214,10 @@ function normalized(x: HostTensor, axes: readonly number[], divisor: (variance: 
   const data = new Float64Array(x.data.length);
   for (const start of starts) {
     let mean = 0;
-    for (const offset of offsets) mean += (x.data[start + offset] ?? 0) / offsets.length;
+    for (const offset of offsets) mean += (x.data[start + offset] ?? outside()) / offsets.length;
     let variance = 0;
-    for (const offset of offsets) variance += ((x.data[start + offset] ?? 0) - mean) ** 2 / offsets.length;
-    for (const offset of offsets) data[start + offset] = ((x.data[start + offset] ?? 0) - mean) / divisor(variance);
+    for (const offset of offsets) variance += ((x.data[start + offset] ?? outside()) - mean) ** 2 / offsets.length;
+    for (const offset of offsets) data[start + offset] = ((x.data[start + offset] ?? outside()) - mean) / divisor(variance);
   }
   return { elem: x.elem, dims: x.dims, data };
 }
@@ -240,7 +241,13 @@ const groupNormalization: OnnxEvaluator = (call) => {
   const { data } = normalized(flat, [2], (variance) => Math.sqrt(variance + eps));
   const channel = elementCount(grid);
   const own = (i: number): number => Math.floor(((Math.floor(i / channel) % c) * per) / c);
-  return [{ elem: x.elem, dims: x.dims, data: data.map((y, i) => y * (scale.data[own(i)] ?? 0) + (bias.data[own(i)] ?? 0)) }];
+  return [
+    {
+      elem: x.elem,
+      dims: x.dims,
+      data: data.map((y, i) => y * (scale.data[own(i)] ?? outside()) + (bias.data[own(i)] ?? outside())),
+    },
+  ];
 };
 
 /** x / √(mean x² + ε) · scale, over the axes from `axis` on. */
@@ -252,7 +259,7 @@ const rmsNormalization: OnnxEvaluator = (call) => {
   const data = new Float64Array(x.data.length);
   for (let from = 0; from < data.length; from += size) {
     const root = Math.sqrt(sum(x.data.subarray(from, from + size), (n) => n * n) / size + eps);
-    for (let i = from; i < from + size; i++) data[i] = (x.data[i] ?? 0) / root;
+    for (let i = from; i < from + size; i++) data[i] = (x.data[i] ?? outside()) / root;
   }
   const y = map2({ ...x, data }, scale, (a, b) => a * b);
   return [
@@ -281,13 +288,13 @@ const determinant: OnnxEvaluator = (call) => {
         rows[c] = pivot;
         product = -product;
       }
-      const head = pivot[c] ?? 0;
+      const head = pivot[c] ?? outside();
       product *= head;
       if (head === 0) break;
       for (let r = c + 1; r < n; r++) {
         const row = rows[r];
         const factor = (row?.[c] ?? 0) / head;
-        for (let j = c; row && j < n; j++) row[j] = (row[j] ?? 0) - factor * (pivot[j] ?? 0);
+        for (let j = c; row && j < n; j++) row[j] = (row[j] ?? outside()) - factor * (pivot[j] ?? outside());
       }
     }
     data[k] = product;
@@ -329,7 +336,8 @@ const matmul: OnnxEvaluator = (call) => {
     for (let r = 0; r < m; r++)
       for (let c = 0; c < n; c++) {
         let total = 0;
-        for (let q = 0; q < k; q++) total += (left.data[(i * m + r) * k + q] ?? 0) * (right.data[(j * k + q) * n + c] ?? 0);
+        for (let q = 0; q < k; q++)
+          total += (left.data[(i * m + r) * k + q] ?? outside()) * (right.data[(j * k + q) * n + c] ?? outside());
         data[(t * m + r) * n + c] = total;
       }
   const dims = [...lead.dims, ...(a.dims.length === 1 ? [] : [m]), ...(b.dims.length === 1 ? [] : [n])];
@@ -364,7 +372,9 @@ const einsum: OnnxEvaluator = (call) => {
   stepsIn(elementCount(shape));
   const steps = terms.map((term, i) => {
     const strides = stridesOf(all[i]?.dims ?? []);
-    return order.map((letter) => [...term].reduce((total, one, k) => total + (one === letter ? (strides[k] ?? 0) : 0), 0));
+    return order.map((letter) =>
+      [...term].reduce((total, one, k) => total + (one === letter ? (strides[k] ?? outside()) : 0), 0),
+    );
   });
   const dims = out.map((one) => sizes.get(one) ?? 1);
   const data = new Float64Array(countIn(dims));
@@ -374,15 +384,15 @@ const einsum: OnnxEvaluator = (call) => {
   const count = elementCount(shape);
   for (let flat = 0; flat < count; flat++) {
     let product = 1;
-    for (const [i, x] of all.entries()) product *= x.data[at[i] ?? 0] ?? 0;
+    for (const [i, x] of all.entries()) product *= x.data[at[i] ?? outside()] ?? outside();
     const place = Math.floor(flat / inner);
-    data[place] = (data[place] ?? 0) + product;
+    data[place] = (data[place] ?? outside()) + product;
     for (let axis = shape.length - 1; axis >= 0; axis--) {
-      const next = (position[axis] ?? 0) + 1;
+      const next = (position[axis] ?? outside()) + 1;
       const wraps = next === shape[axis];
       const move = wraps ? 1 - next : 1;
       position[axis] = wraps ? 0 : next;
-      for (const [i, step] of steps.entries()) at[i] = (at[i] ?? 0) + move * (step[axis] ?? 0);
+      for (const [i, step] of steps.entries()) at[i] = (at[i] ?? outside()) + move * (step[axis] ?? outside());
       if (!wraps) break;
     }
   }
