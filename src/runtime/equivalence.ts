@@ -16,21 +16,18 @@
  * which is said.
  *
  * When a run fails, the optimiser runs again with fewer and fewer rewrites until the one is found that broke it.
+ *
+ * One class, because every step of a check needs what the steps before it measured, noted and judged.
  */
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writeModel } from '../codegen/node/write-file.ts';
-import { narrowedTooFar } from '../diagnostics/catalogue/import.ts';
 import * as catalogue from '../diagnostics/catalogue/runtime.ts';
 import { DiagnosticError, makeDiagnostic, Sink } from '../diagnostics/diagnostic.ts';
-import { unlessOverflow } from '../ir/dim.ts';
-import { type FloatElem, floatFacts } from '../ir/elem.ts';
 import type { Graph, Value } from '../ir/graph.ts';
-import { roundTo } from '../ir/round.ts';
-import { statsOf } from '../ir/stats.ts';
-import { elementCount, type HostTensor, isFloat } from '../ir/types.ts';
+import { type HostTensor, isFloat } from '../ir/types.ts';
 import { graphsIn } from '../ir/walk.ts';
 import type { OnnxModel } from '../onnx/onnx.ts';
 import { modelSize, onnxBytes } from '../onnx/write.ts';
@@ -38,125 +35,52 @@ import { EvaluationError, evaluateGraph } from '../ops/reference.ts';
 import { smallestFailing } from './bisect.ts';
 import { blameRuntime, crashOf, isCrash, runtimeText } from './blame.ts';
 import { bounds, compareOutputs, errorText, exponent, type OutputError, precisionOf } from './compare.ts';
-import { Coverage, coveringSizes } from './covering.ts';
-import { freeTrials, type NarrowedShape, narrowedOptions } from './free-sizes.ts';
+import { Coverage } from './covering.ts';
+import {
+  against,
+  type Case,
+  type EquivalenceOptions,
+  type EquivalenceReport,
+  type Expected,
+  givenHint,
+  type Inputs,
+  type Judged,
+  type Measured,
+  type Outputs,
+  type Rewrite,
+  reportFailure,
+  type Setup,
+} from './equivalence-report.ts';
+import { freeTrials } from './free-sizes.ts';
 import { canBeHeld, checkHeld } from './held.ts';
-import { type Bindings, bindingsOf, bindingsText, randomInputs, symbolsOf } from './inputs.ts';
+import { type Bindings, bindingsOf, randomInputs, symbolsOf } from './inputs.ts';
 import { Judge, unstable } from './judge.ts';
 import { RuntimeProcess } from './provider.ts';
-import { openSession, type Placement, type Provider, type Session } from './session.ts';
+import { noReference, tooMuchWork } from './reference-limits.ts';
+import { openSession, type Placement, type Session } from './session.ts';
 import { withThreads } from './threads.ts';
+import { attempts, completed, nudged, nudges, startingSizes } from './trials.ts';
 import { companions, materialised, rank, signedCases, watched } from './verify.ts';
 import type { VerifyCase, VerifyReport, VerifyRun } from './verify-report.ts';
 
-/** A rewrite, as the passes count them. */
-export interface Rewrite {
-  readonly index: number;
-  readonly pass: string;
-  readonly rule: string;
-  readonly node: string;
-}
-
-/** What `verifyOptimized` compares, on which providers and inputs. */
-export interface EquivalenceOptions {
-  /** The file as it is: its path, beside which its data files lie, or its bytes. */
-  readonly original: Uint8Array | string;
-  /** The graph of the file before any pass. */
-  readonly before: Graph;
-  readonly after: Graph;
-  /** What will be written. */
-  readonly onnx: OnnxModel;
-  /** The content of a constant of either graph. */
-  readonly constants: (value: Value) => HostTensor | Promise<HostTensor>;
-  /**
-   * Optimises the file anew with the first `fuel` rewrites alone. Without it nobody looks for the rewrite that broke something.
-   */
-  readonly rebuild?: ((fuel: number, onFiring: (firing: Rewrite) => void) => Promise<OnnxModel>) | undefined;
-  readonly eps: readonly Provider[];
-  /**
-   * Inputs that take fewer sizes than the file says: the original is run at others, and where it runs the optimised model must.
-   */
-  readonly narrowed?: readonly NarrowedShape[] | undefined;
-  /** Runs on these instead of random ones. */
-  readonly inputs?: ReadonlyMap<string, HostTensor> | undefined;
-  readonly seed?: number | undefined;
-  /** How the table names what was optimised; `-O1` when left out. */
-  readonly level?: string | undefined;
-  /** What to type to see the file optimised otherwise: `rescc optimize in.onnx -o out.onnx`. */
-  readonly command?: string | undefined;
-  readonly threads?: number | undefined;
-  readonly environment?: Readonly<Record<string, string>> | undefined;
-  readonly progress?: ((step: string) => void) | undefined;
-}
-
-/** What came of a comparison; `ok` where everything that could be compared agreed, and something could. */
-export interface EquivalenceReport extends VerifyReport {
-  /** The rewrite that broke a run; index 0 where reading and writing the file did it without any. */
-  readonly culprit: Rewrite | undefined;
-}
-
-type Inputs = ReadonlyMap<string, HostTensor>;
-type Outputs = ReadonlyMap<string, HostTensor>;
-
-interface Case {
-  readonly name: VerifyCase['name'];
-  readonly bindings: Bindings;
-  readonly inputs: Inputs;
-  readonly baseline: Outputs;
-}
-
-/** Beyond these the reference would take more than minutes or gigabytes: its weights are held in float64. */
-const mostReferenceElements = 2 ** 28;
-const mostReferenceMadds = 2 ** 38;
 /** Smaller models are held in memory, others go through a file, which onnxruntime maps. */
 const heldBytes = 2 ** 26;
-/** Elements of all inputs together, when sizes are tried. */
-const mostTriedElements = 2 ** 22;
-
 /**
  * Runs and compares. Returns what was measured, also when it is wrong; throws `DiagnosticError` when a provider is missing
  * (RES0800 to RES0803), when inputs or outputs are no tensors (RES0807), or when the inputs given do not fit. What the original
  * does not survive is no failure: RES0818 says so as a warning, and both graphs are compared in float64.
  */
 export async function verifyOptimized(options: EquivalenceOptions): Promise<EquivalenceReport> {
-  const work = new Work(options);
+  const check = new EquivalenceCheck(options);
   try {
-    return await withThreads(() => work.run());
+    return await withThreads(() => check.run());
   } finally {
-    await work.remove();
+    await check.remove();
   }
 }
 
-interface Setup {
-  readonly provider: Provider;
-  readonly graph: 'before' | 'after';
-  readonly optimizer: 'off' | 'all';
-}
-
-interface Measured {
-  readonly setup: Setup;
-  readonly placement: Placement | undefined;
-  readonly results: readonly (Outputs | undefined)[];
-  readonly ms: readonly number[];
-  /** What onnxruntime said instead. */
-  readonly error: DiagnosticError | undefined;
-}
-
-interface Judged {
-  readonly run: VerifyRun;
-  readonly one: Case;
-  /** Undefined for the baseline. */
-  readonly measured: Measured | undefined;
-}
-
-/** What an output is compared with. */
-interface Witness {
-  readonly tensor: HostTensor;
-  readonly kind: 'reference' | 'original';
-  readonly tolerance: number;
-}
-
-class Work {
+/** One comparison of a file with what was made of it. */
+class EquivalenceCheck {
   readonly #options: EquivalenceOptions;
   readonly #folders: string[] = [];
   readonly #process: RuntimeProcess;
@@ -171,7 +95,7 @@ class Work {
   readonly #unstable = new Set<string>();
   readonly #coverage: Coverage;
   readonly #judges = new Map<Case, Judge>();
-  readonly #witnesses = new Map<Case, ReadonlyMap<string, Witness>>();
+  readonly #witnesses = new Map<Case, ReadonlyMap<string, Expected>>();
   /** Outputs that a provider was blamed for. */
   readonly #blamed = new Set<string>();
   #baseline: Placement | undefined;
@@ -400,7 +324,7 @@ class Work {
     let culprit: Rewrite | undefined;
     if (first?.measured && first.one) {
       culprit = await this.#culprit(first.measured.setup, first.one);
-      this.#tell({ ...first, measured: first.measured }, culprit, runs);
+      reportFailure(this.#sink, this.#options, { ...first, measured: first.measured }, culprit, runs);
     }
     const inFloat64 = await this.#inFloat64(cases);
     const compared = runs.some((run) => run.graph === 'after' && run.outputs.some(({ name }) => !this.#unstable.has(name)));
@@ -553,9 +477,9 @@ class Work {
     }
   }
 
-  #held(one: Case, reference: Outputs | undefined, optimised: Outputs | undefined): ReadonlyMap<string, Witness> {
+  #held(one: Case, reference: Outputs | undefined, optimised: Outputs | undefined): ReadonlyMap<string, Expected> {
     const { limit, floor } = this.#bound;
-    const out = new Map<string, Witness>();
+    const out = new Map<string, Expected>();
     const judge = this.#judges.get(one);
     for (const [name, b] of one.baseline) {
       const r = reference?.get(name);
@@ -577,7 +501,7 @@ class Work {
     return out;
   }
 
-  async #compared(one: Case, name: string, y: HostTensor, witness: Witness, setup: Setup): Promise<OutputError> {
+  async #compared(one: Case, name: string, y: HostTensor, witness: Expected, setup: Setup): Promise<OutputError> {
     const allowed = setup.provider === 'cpu' ? witness.tolerance : this.#bound.limit;
     const judge = witness.kind === 'reference' ? this.#judges.get(one) : undefined;
     const found = judge?.compare(name, y, allowed) ?? compareOutputs(name, y, witness.tensor, allowed);
@@ -680,56 +604,6 @@ class Work {
     return rewrites[n - 1] ?? { index: 0, pass: '', rule: '', node: '' };
   }
 
-  #tell(
-    { measured, one, run }: { readonly measured: Measured; readonly one: Case; readonly run: VerifyRun },
-    culprit: Rewrite | undefined,
-    runs: readonly VerifyRun[],
-  ): void {
-    const place = `${run.provider} ${run.level}, optimiser of onnxruntime ${run.optimizer}, ${run.case} sizes`;
-    const by = culpritText(culprit);
-    const { command = 'rescc optimize in.onnx -o out.onnx', after, before } = this.#options;
-    // Without any rewrite it would be wrong as well.
-    const plain = culprit?.index !== 0;
-    const hint = plain ? `${command} -O0` : 'keep the file as it is, and report it with its name and version';
-    if (measured.error && run.outputs.length < before.outputs.length) {
-      const [said] = measured.error.diagnostics;
-      if (run.case === 'free') {
-        const found = [said?.found ?? said?.title ?? 'no output', `${place}: ${bindingsText(one.bindings)}`].join('\n');
-        const sizes = narrowedOptions(this.#options.narrowed ?? []);
-        this.#sink.report(narrowedTooFar, {
-          with: { found, hint: `${this.#options.command ?? 'rescc optimize in.onnx -o out.onnx'} ${sizes.join(' ')}` },
-        });
-        return;
-      }
-      this.#sink.report(catalogue.optimizedRefused, {
-        with: { found: [said?.found ?? said?.title ?? 'no output', place, ...by].join('\n'), hint },
-      });
-      return;
-    }
-    const like = (provider: Provider, optimizer: 'off' | 'all') =>
-      runs.find(
-        (one) => one.graph === 'after' && one.case === run.case && one.provider === provider && one.optimizer === optimizer,
-      );
-    for (const output of run.outputs) {
-      if (output.ok) continue;
-      const right = (other: VerifyRun | undefined) => other?.outputs.find((one) => one.name === output.name);
-      if (right(like('cpu', 'off'))?.ok) {
-        const off = run.optimizer === 'all' ? right(like(run.provider, 'off')) : undefined;
-        blameRuntime(this.#sink, { run, output, off, graph: after, target: undefined, plain, more: by });
-        continue;
-      }
-      const expected = isFloat(output.elem) ? `at most ${exponent(output.tolerance)}` : 'equal elements';
-      this.#sink.report(catalogue.optimizedDiffers, {
-        with: {
-          name: output.name,
-          found: [`${errorText(output)} at element ${output.at}`, place, ...by].join('\n'),
-          expected,
-          hint,
-        },
-      });
-    }
-  }
-
   /** onnxruntime does not run the original: both graphs are compared in float64. */
   async #withoutRuntime(refusal: DiagnosticError): Promise<EquivalenceReport> {
     const { before, after, constants, inputs } = this.#options;
@@ -784,7 +658,7 @@ class Work {
         if (!ok) {
           const setup: Setup = { provider: 'cpu', graph: 'after', optimizer: 'off' };
           const measured = { setup, placement: undefined, results: [], ms: [], error: undefined };
-          this.#tell({ measured, one: { ...one, baseline: r }, run }, undefined, [run]);
+          reportFailure(this.#sink, this.#options, { measured, one: { ...one, baseline: r }, run }, undefined, [run]);
         }
       } catch (error) {
         if (!(error instanceof EvaluationError)) throw error;
@@ -798,22 +672,6 @@ class Work {
     }
     return this.#report(runs, shown, undefined, 'the float64 reference, which is all that runs');
   }
-}
-
-const givenHint = '--input NAME=tensor.npy with numbers that the model is made for';
-
-function against(kinds: readonly Witness['kind'][]): string {
-  const reference = kinds.includes('reference');
-  const original = kinds.includes('original');
-  if (reference && original) return 'the float64 reference, or with the original where it is none';
-  return original ? 'the original' : 'the float64 reference';
-}
-
-function culpritText(culprit: Rewrite | undefined): readonly string[] {
-  if (!culprit) return [];
-  if (culprit.index === 0) return ['broken by reading and writing the file, without any pass'];
-  const { index, pass, rule, node } = culprit;
-  return [`broken by rewrite ${index}: ${rule} at ${node}${rule.startsWith(`${pass}/`) ? '' : `, in the pass ${pass}`}`];
 }
 
 /** Of the model, of sizes that it does not take, or of a run; that a provider is missing is another matter. */
@@ -839,129 +697,6 @@ function fed(session: Session, inputs: Inputs): Inputs {
   for (const { name } of session.inputs) {
     const tensor = inputs.get(name);
     if (tensor) out.set(name, tensor);
-  }
-  return out;
-}
-
-/** With the defaults of the inputs that have one, which is what onnxruntime takes for them. */
-function completed(graph: Graph, inputs: Inputs): Inputs {
-  const out = new Map(inputs);
-  for (const [input, { elem, dims, resident, wide }] of graph.defaults) {
-    if (input.name !== undefined && resident) out.set(input.name, { elem, dims, data: resident, wide });
-  }
-  return out;
-}
-
-/** Why the graph has no float64 reference, if it has none. */
-function noReference(graph: Graph): string | undefined {
-  let elements = 0;
-  const seen = new Set<number>();
-  for (const one of graphsIn(graph)) {
-    if (one !== graph) return 'sub-graphs are not evaluated';
-    for (const node of one.nodes()) {
-      if (node.op.foreign) return `${node.op.foreign.opType} has none`;
-      if (node.op.traits.random) return `${node.op.name} is random`;
-    }
-    for (const { content } of one.constants()) {
-      if (!content || seen.has(content.id)) continue;
-      seen.add(content.id);
-      elements += elementCount(content.dims);
-    }
-  }
-  for (const content of graph.defaults.values()) if (!content.resident) return 'the default of an input is too large';
-  return elements > mostReferenceElements ? `${elements} weights are too many` : undefined;
-}
-
-/** The smallest sizes and the next odd ones; 1 for everything where no size suits every operator. */
-function startingSizes(graph: Graph): readonly [Bindings, Bindings | undefined] {
-  try {
-    const { smallest, nextOdd } = coveringSizes(graph);
-    return [smallest, bindingsText(smallest) === bindingsText(nextOdd) ? undefined : nextOdd];
-  } catch (error) {
-    if (!(error instanceof DiagnosticError)) throw error;
-    return [new Map([...symbolsOf(graph)]), undefined];
-  }
-}
-
-/** Sizes of pictures, sequences and features that models are made for. */
-const usualSizes = [1, 2, 3, 4, 5, 8, 16, 28, 32, 64, 96, 128, 192, 224, 256, 299, 320, 384, 512, 640];
-
-interface Trial {
-  readonly bindings: Bindings;
-  readonly integers: 'usual' | 0 | 1;
-  /** Added to the seed. */
-  readonly other?: number;
-}
-
-/** Other numbers of the same kind that are tried first: a divisor that happened to become 0 will not again. */
-const otherSeeds = 4;
-
-/**
- * What to try where the smallest sizes do not do, as operators that nobody here knows ask for more: other integers, then larger
- * sizes, of every symbol and of all but those of the first axes. Fewer than 100 in all.
- */
-function* attempts(graph: Graph, first: Bindings): Generator<Trial> {
-  const multiples = symbolsOf(graph);
-  const integers = graph.inputs.some(({ type }) => !isFloat(type.elem) && !type.foreign);
-  const batch = new Set(graph.inputs.flatMap(({ type }) => (type.foreign ? [] : (type.dims[0]?.symbols() ?? []))));
-  const sizes: Bindings[] = [first];
-  for (const size of first.size === 0 ? [] : usualSizes) {
-    const all = new Map([...multiples].map(([name, k]) => [name, k * Math.ceil(size / k)]));
-    if (batch.size > 0 && batch.size < all.size)
-      sizes.push(new Map([...all].map(([name, n]) => [name, batch.has(name) ? (first.get(name) ?? 1) : n])));
-    sizes.push(all);
-  }
-  for (let other = 1; other <= otherSeeds; other++) yield { bindings: first, integers: 'usual', other };
-  for (const bindings of sizes) {
-    if (!tryable(graph, bindings)) continue;
-    for (const kind of integers ? (['usual', 1, 0] as const) : (['usual'] as const)) {
-      if (bindings === first && kind === 'usual') continue;
-      yield { bindings, integers: kind };
-    }
-  }
-}
-
-/** How many multiply-adds the reference would take, where it would not end soon. */
-function tooMuchWork(graph: Graph, bindings: Bindings): string | undefined {
-  const total = statsOf(graph).madds;
-  const madds = total ? unlessOverflow(() => total.evaluate(bindings)) : Infinity;
-  if (madds !== undefined && madds <= mostReferenceMadds) return undefined;
-  return madds === Infinity ? 'more than 2^53' : String(madds ?? 'an unknown number of');
-}
-
-function tryable(graph: Graph, bindings: Bindings): boolean {
-  let elements = 0;
-  for (const { type } of graph.inputs) {
-    if (type.foreign) continue;
-    const dims = type.dims.map((dim) => dim.evaluate(bindings) ?? -1);
-    if (dims.some((dim) => dim < 0)) return false;
-    elements += elementCount(dims);
-  }
-  return elements <= mostTriedElements && canBeHeld(graph, bindings);
-}
-
-/** How often the original runs on nudged inputs. */
-const nudges = 6;
-/** Two units in the last place of a number just below a power of two. */
-const nudge = (elem: FloatElem): number => 4 * floatFacts(elem).roundoff;
-
-/** Every float of the inputs a little larger or smaller, by the bits of a linear congruential generator (Numerical Recipes). */
-function nudged(inputs: Inputs, seed: number): Inputs {
-  let state = Math.imul(seed + 1, 0x9e3779b1) >>> 0;
-  const out = new Map<string, HostTensor>();
-  for (const [name, tensor] of inputs) {
-    const { elem, dims } = tensor;
-    if (!isFloat(elem)) {
-      out.set(name, tensor);
-      continue;
-    }
-    const step = nudge(elem);
-    const data = tensor.data.map((v) => {
-      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-      return v * (1 + (state >= 0x80000000 ? step : -step));
-    });
-    roundTo(elem, data);
-    out.set(name, { elem, dims, data });
   }
   return out;
 }

@@ -85,7 +85,7 @@ export async function materialised(graph: Graph, constants: VerifyOptions['const
  * bytes, and the reference's constants in float64.
  */
 export async function verifyModel(options: VerifyOptions): Promise<VerifyReport> {
-  const work = new Work(options);
+  const work = new Verification(options);
   try {
     return await withThreads(() => work.run());
   } finally {
@@ -114,7 +114,7 @@ interface RawResult {
   readonly ms: number;
 }
 
-class Work {
+class Verification {
   readonly #options: VerifyOptions;
   readonly #process: RuntimeProcess;
   readonly #seed: number;

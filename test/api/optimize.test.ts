@@ -13,7 +13,8 @@ import { NameTable } from '../../src/passes/engine/names.ts';
 import { op } from '../../src/passes/engine/pattern.ts';
 import { rule } from '../../src/passes/engine/rule.ts';
 import type { PassReport } from '../../src/passes/pipeline.ts';
-import { type EquivalenceReport, verifyOptimized } from '../../src/runtime/equivalence.ts';
+import { verifyOptimized } from '../../src/runtime/equivalence.ts';
+import type { EquivalenceReport } from '../../src/runtime/equivalence-report.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 
