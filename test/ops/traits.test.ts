@@ -101,7 +101,7 @@ function usesOf(op: Operator, count: number): readonly Use[] {
 /** Whether a use shows the fact, or the contrary; undefined where it says nothing. */
 type Check = (use: Use) => boolean | undefined;
 
-/** The element of an operand that broadcasts to place `at` of the result. */
+/** The element of an operand that broadcasts to place `at` of the result; NaN of one that does not broadcast. */
 function elementAt(x: HostTensor, dims: readonly number[], at: number): HostTensor {
   let rest = at;
   let place = 0;
@@ -115,7 +115,7 @@ function elementAt(x: HostTensor, dims: readonly number[], at: number): HostTens
     }
     rest = Math.floor(rest / size);
   }
-  return { elem: x.elem, dims: x.dims.map(() => 1), data: x.data.slice(place, place + 1) };
+  return { elem: x.elem, dims: x.dims.map(() => 1), data: Float64Array.of(x.data[place] ?? Number.NaN) };
 }
 
 const places = ({ operands, op }: Use, all: boolean): { readonly moved: Operands; readonly sources: readonly number[] } => {
