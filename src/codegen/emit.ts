@@ -143,15 +143,15 @@ interface Slot {
   readonly tensor?: Omit<OnnxInitializer, 'name'>;
 }
 
-type DraftAttr = OnnxNodeAttr | { readonly kind: 'scopes'; readonly plural: boolean; readonly scopes: readonly Scope[] };
+type UnnamedAttr = OnnxNodeAttr | { readonly kind: 'scopes'; readonly plural: boolean; readonly scopes: readonly Scope[] };
 
 /** A node whose names are open. */
-interface Draft {
+interface UnnamedNode {
   readonly op: string;
   readonly domain?: string;
   readonly inputs: readonly (Key | undefined)[];
   readonly outputs: readonly Slot[];
-  readonly attrs: readonly (readonly [string, DraftAttr])[];
+  readonly attrs: readonly (readonly [string, UnnamedAttr])[];
   readonly rest?: Uint8Array;
   readonly origin: Origin | undefined;
   base: string;
@@ -165,7 +165,7 @@ class Scope {
   readonly id: number;
   readonly graph: Graph;
   readonly outer: Scope | undefined;
-  readonly drafts: Draft[] = [];
+  readonly drafts: UnnamedNode[] = [];
   readonly inputs: Slot[] = [];
   readonly outputs: Slot[] = [];
   /** What is computed once, by a text that says what. */
@@ -428,7 +428,7 @@ class Emitter implements OnnxBuilder {
     const foreign = node.op.foreign ?? bug(`${node.op.name} is no foreign operator`);
     const { domain, opType, rest } = foreign;
     if (domain !== '') this.domains.add(domain);
-    const attrs = foreign.attributes.map((attr): readonly [string, DraftAttr] => {
+    const attrs = foreign.attributes.map((attr): readonly [string, UnnamedAttr] => {
       switch (attr.kind) {
         case 'bytes':
           return [attr.name, { kind: 'raw', bytes: attr.bytes }];
@@ -735,7 +735,7 @@ class Emitter implements OnnxBuilder {
   }
 
   finish(dimNames: ReadonlyMap<string, string> = new Map()): OnnxGraph {
-    const names = new Names();
+    const names = new UniqueNames();
     const stored = this.#nameValues(names);
     this.#nameNodes(names);
     const made = new Map<Scope, OnnxGraph>();
@@ -753,9 +753,9 @@ class Emitter implements OnnxBuilder {
    * Names of inputs and outputs first, then those that imported values had, then of initializers. Results without take their
    * node's.
    */
-  #nameValues(names: Names): readonly Slot[] {
+  #nameValues(names: UniqueNames): readonly Slot[] {
     const used = new Set<Key>();
-    const claims = new Claims();
+    const claims = new ScopedNames();
     const claim = (slot: Slot): void => {
       if (slot.name !== undefined || slot.kept === undefined || !claims.claim(slot.kept, slot.scope)) return;
       slot.name = slot.kept;
@@ -776,8 +776,8 @@ class Emitter implements OnnxBuilder {
     return stored;
   }
 
-  #nameNodes(values: Names): void {
-    const nodes = new Names();
+  #nameNodes(values: UniqueNames): void {
+    const nodes = new UniqueNames();
     const drafts = this.#scopes.flatMap((scope) => scope.drafts);
     for (const draft of drafts) if (draft.kept !== undefined && nodes.claim(draft.kept)) draft.name = draft.kept;
     for (const draft of drafts) {
@@ -793,7 +793,7 @@ class Emitter implements OnnxBuilder {
     const nameOf = (key: Key | undefined): string =>
       key === undefined ? '' : (this.#slotOf(key).name ?? bug(`${key} is read before it is named`));
     const graphOf = (inner: Scope): OnnxGraph => made.get(inner) ?? bug('a sub-graph was not assembled before its owner');
-    const attrOf = (attr: DraftAttr): OnnxNodeAttr => {
+    const attrOf = (attr: UnnamedAttr): OnnxNodeAttr => {
       if (attr.kind !== 'scopes') return attr;
       const graphs = attr.scopes.map(graphOf);
       const only = graphs[0];
@@ -883,7 +883,7 @@ function baseName(node: Node): string {
 }
 
 /** Names of one kind; the second `relu` is `relu_1`. */
-class Names {
+class UniqueNames {
   readonly #taken = new Set<string>();
   readonly #next = new Map<string, number>();
 
@@ -909,7 +909,7 @@ class Names {
 }
 
 /** Which graph has which names: a name may stand again only where neither graph is around the other. */
-class Claims {
+class ScopedNames {
   readonly #taken = new Set<string>();
 
   claim(name: string, scope: Scope): boolean {
