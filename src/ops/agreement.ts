@@ -2,6 +2,7 @@
  * Where ONNX is silent, or where it is not followed: what its text says, what onnxruntime 1.30 does on a CPU, what NumPy 2 does.
  * A constant is folded only where all agree; `disagreement` is asked, and a test runs every example, so that a runtime that
  * changes is noticed. Sources: onnx/onnx, docs/Operators.md; the examples themselves.
+ * One file, because it is one table.
  */
 import { factOf } from '../ir/elem.ts';
 import type { Attrs } from '../ir/operator.ts';

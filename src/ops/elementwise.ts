@@ -1,6 +1,7 @@
 /**
  * Arithmetic, comparisons and choices, element by element, with NumPy's broadcasting (ONNX "Broadcasting", multidirectional).
  * Both operands have one element type: nothing is promoted silently. ONNX Add-13 … Where-9.
+ * One file, because it is a list of small records over two definitions.
  */
 import { bug } from '../diagnostics/diagnostic.ts';
 import { Dim } from '../ir/dim.ts';

@@ -1,7 +1,8 @@
 /**
  * Elementary functions that give the same bits on every JavaScript engine. The standard leaves the last bits of `Math.exp` and
  * its kind to the engine, but folded constants are written into files whose bytes must not depend on it. Only + − × ÷,
- * `Math.sqrt`, `Math.imul`, `Math.clz32` and views of bits are used, all of which are exactly specified.
+ * `Math.sqrt`, `Math.imul`, `Math.clz32` and views of bits are used, all of which are exactly specified. One file, because its
+ * functions share their steps.
  *
  * Method and coefficients: FDLIBM 5.3 (Sun Microsystems 1993), e_exp.c, e_log.c, s_expm1.c, s_log1p.c, k_sin.c, k_cos.c, k_tan.c,
  * e_rem_pio2.c, s_tanh.c, e_pow.c, s_erf.c; each is within 1 unit in the last place of the true value there. Only the reduction
