@@ -8,7 +8,8 @@
 import { readFileSync, writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
-import type { OnnxModel } from '../src/onnx/onnx.ts';
+import { madeNode } from '../src/onnx/make.ts';
+import type { OnnxModel } from '../src/onnx/model.ts';
 import { onnxBytes } from '../src/onnx/write.ts';
 import { median } from '../src/runtime/bench.ts';
 import type { GpuJob, JobGroup } from './gpu.ts';
@@ -24,17 +25,19 @@ const negative = (rank: number): OnnxModel => {
   const dims = Array.from({ length: rank }, (_, i) => `d${i}`);
   return {
     irVersion: 8,
-    opset: 17,
-    producer: { name: 'rescc', version: '' },
+    opsets: new Map([['', 17]]),
+    producerName: 'rescc',
+    producerVersion: '',
     metadata: [],
     graph: {
       name: 'upload',
-      nodes: [{ name: 'negative', op: 'Neg', inputs: ['x'], outputs: ['y'], attrs: [] }],
+      nodes: [madeNode('Neg', 'negative', ['x'], ['y'])],
       initializers: [],
-      inputs: [{ name: 'x', elem: 'f32', dims }],
-      outputs: [{ name: 'y', elem: 'f32', dims }],
+      inputs: [{ name: 'x', type: { elem: 'f32', dims } }],
+      outputs: [{ name: 'y', type: { elem: 'f32', dims } }],
       valueInfo: [],
     },
+    functions: [],
   };
 };
 const uploads = new Map<number, InferenceSession>();

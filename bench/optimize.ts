@@ -17,7 +17,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { memorySource } from '../src/io/bytes.ts';
 import type { HostTensor } from '../src/ir/types.ts';
-import type { FileGraph } from '../src/onnx/model.ts';
+import type { OnnxGraph } from '../src/onnx/model.ts';
 import { readOnnxFile } from '../src/onnx/read.ts';
 import { compareLatency, median } from '../src/runtime/bench.ts';
 import { randomTensor } from '../src/runtime/inputs.ts';
@@ -103,7 +103,7 @@ function run(command: readonly string[]): Measured {
   return { seconds, peakBytes: peak, error: status === 0 ? undefined : last || `ended with ${status}` };
 }
 
-function countNodes(graph: FileGraph): number {
+function countNodes(graph: OnnxGraph): number {
   let count = 0;
   const open = [graph];
   for (let next = open.pop(); next; next = open.pop()) {

@@ -1,7 +1,7 @@
 /** What compiling a source and optimising a file end in. */
 import { type Diagnostic, DiagnosticError, type Sink } from './diagnostics/diagnostic.ts';
 import type { Graph } from './ir/graph.ts';
-import type { OnnxModel } from './onnx/onnx.ts';
+import type { OnnxModel } from './onnx/model.ts';
 import { encodeModel, onnxBytes } from './onnx/write.ts';
 
 /** An ONNX model with the report of how it was made, or the diagnostics that say why there is none. */

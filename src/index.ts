@@ -27,7 +27,7 @@ export type { Graph } from './ir/graph.ts';
 export { printGraph } from './ir/print.ts';
 export type { GraphStats } from './ir/stats.ts';
 export type { ElemType, HostTensor, TensorType } from './ir/types.ts';
-export type { OnnxModel } from './onnx/onnx.ts';
+export type { OnnxModel } from './onnx/model.ts';
 export { onnxText } from './onnx/text.ts';
 export {
   type ForeignGroup,

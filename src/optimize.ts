@@ -15,9 +15,9 @@ import type { Graph } from './ir/graph.ts';
 import { maxOpset, minOpset, oldestOpset } from './ir/opset.ts';
 import { type GraphStats, statsOf } from './ir/stats.ts';
 import { inlineFunctions } from './onnx/functions.ts';
-import type { FileDim, FileGraph, FileValue, OnnxFile } from './onnx/model.ts';
-import type { OnnxGraph, OnnxModel } from './onnx/onnx.ts';
+import { allNodes, type OnnxDim, type OnnxFile, type OnnxModel, type OnnxNode, type OnnxValue, opsetOf } from './onnx/model.ts';
 import { readOnnxFile } from './onnx/read.ts';
+import { typeText } from './onnx/types.ts';
 import { upgradeFile } from './onnx/upgrade.ts';
 import type { PassReport } from './passes/pipeline.ts';
 import { stageOpsets } from './passes/schedule.ts';
@@ -152,7 +152,7 @@ class CountedSource implements ByteSource {
 }
 
 function ownOpset(file: OnnxFile): number {
-  return file.opsets.get('') ?? oldestOpset;
+  return opsetOf(file) ?? oldestOpset;
 }
 
 /** The opset to write. Throws RES0710 for one below the file's. */
@@ -258,14 +258,14 @@ async function raised(file: OnnxFile, options: OptimizeOnnxOptions): Promise<Mad
   for (const opset of [...above].reverse()) {
     try {
       const { onnx } = await atOpset(file, opset, quiet);
-      counts.set(opset, nodesOf(onnx.graph));
-      fewest = Math.min(fewest, nodesOf(onnx.graph));
+      counts.set(opset, nodesOf(onnx));
+      fewest = Math.min(fewest, nodesOf(onnx));
     } catch (error) {
       // An operator of the file has no form at that opset.
       if (!(error instanceof DiagnosticError)) throw error;
     }
   }
-  const own = nodesOf((await atOpset(file, least, quiet)).onnx.graph);
+  const own = nodesOf((await atOpset(file, least, quiet)).onnx);
   const best = own <= fewest ? least : (above.find((opset) => counts.get(opset) === fewest) ?? least);
   return await atOpset(file, best, options);
 }
@@ -294,25 +294,25 @@ function withRanks(
     });
   }
   if (ranks.size === 0) return { shaped: file, sizes };
-  const inputs = file.graph.inputs.map((one): FileValue => {
+  const inputs = file.graph.inputs.map((one): OnnxValue => {
     const rank = ranks.get(one.name);
     if (rank === undefined || !one.type) return one;
-    const dims: readonly FileDim[] = Array.from({ length: rank }, () => undefined);
-    return { name: one.name, type: { ...one.type, dims } };
+    const dims: readonly OnnxDim[] = Array.from({ length: rank }, () => undefined);
+    return { name: one.name, type: { ...(one.type.elem && { elem: one.type.elem }), dims } };
   });
   return { shaped: { ...file, graph: { ...file.graph, inputs } }, sizes };
 }
 
-const shapeText = (dims: readonly FileDim[]): string => `[${dims.map((d) => d ?? '?').join(', ')}]`;
+const shapeText = (dims: readonly OnnxDim[]): string => `[${dims.map((d) => d ?? '?').join(', ')}]`;
 
-function misfit({ name, type }: FileValue, dims: readonly (number | undefined)[]): never {
+function misfit({ name, type }: OnnxValue, dims: readonly (number | undefined)[]): never {
   return fail(shapeMisfit, {
     with: {
       name,
       found: shapeText(dims),
       expected: type?.dims
         ? `${type.dims.length} numbers, for ${shapeText(type.dims)}`
-        : `none: it is ${type?.text ?? 'of no type'}`,
+        : `none: it is ${type ? typeText(type) : 'of no type'}`,
       hint: type?.dims
         ? `--input-shape ${name}=${type.dims.map((d) => (typeof d === 'number' ? d : 1)).join(',')}`
         : 'leave it out',
@@ -332,57 +332,34 @@ function noSuchInput(file: OnnxFile, name: string, dims: readonly (number | unde
   });
 }
 
-function nodesOf(graph: OnnxGraph): number {
+function nodesOf({ graph }: OnnxModel): number {
   let count = 0;
-  for (const n of writtenOperators(graph).values()) count += n;
+  for (const _ of allNodes(graph.nodes)) count++;
   return count;
 }
 
-function add(counts: Map<string, number>, domain: string, opType: string): void {
-  const name = domain === '' ? opType : `${domain}.${opType}`;
-  counts.set(name, (counts.get(name) ?? 0) + 1);
-}
-
-/** Operators of a model that will be written, sub-graphs included. */
-function writtenOperators(graph: OnnxGraph): ReadonlyMap<string, number> {
+/** Operators of a model, sub-graphs and bodies of functions included. */
+function operatorsOf({ graph, functions }: OnnxModel): ReadonlyMap<string, number> {
   const counts = new Map<string, number>();
-  const graphs = [graph];
-  for (let one = graphs.pop(); one; one = graphs.pop()) {
-    for (const node of one.nodes) {
-      add(counts, node.domain ?? '', node.op);
-      for (const [, attr] of node.attrs) {
-        if (attr.kind === 'graph') graphs.push(attr.value);
-        else if (attr.kind === 'graphs') graphs.push(...attr.value);
-      }
+  const add = (nodes: readonly OnnxNode[]): void => {
+    for (const { domain, opType } of allNodes(nodes)) {
+      const name = domain === '' ? opType : `${domain}.${opType}`;
+      counts.set(name, (counts.get(name) ?? 0) + 1);
     }
-  }
-  return counts;
-}
-
-/** Operators of a file, sub-graphs and bodies of functions included. */
-function fileOperators(file: OnnxFile): ReadonlyMap<string, number> {
-  const counts = new Map<string, number>();
-  const lists: FileGraph['nodes'][] = [file.graph.nodes, ...file.functions.map((one) => one.nodes)];
-  for (let nodes = lists.pop(); nodes; nodes = lists.pop()) {
-    for (const node of nodes) {
-      add(counts, node.domain, node.opType);
-      for (const attribute of node.attributes) {
-        if (attribute.kind === 'graph') lists.push(attribute.value.nodes);
-        else if (attribute.kind === 'graphs') lists.push(...attribute.value.map((graph) => graph.nodes));
-      }
-    }
-  }
+  };
+  add(graph.nodes);
+  for (const one of functions) add(one.nodes);
   return counts;
 }
 
 function reportOf(file: OnnxFile, fileBytes: number, made: Made, options: OptimizeOnnxOptions): OptimizeReport {
-  const before = fileOperators(file);
-  const after = writtenOperators(made.onnx.graph);
+  const before = operatorsOf(file);
+  const after = operatorsOf(made.onnx);
   const sum = (counts: ReadonlyMap<string, number>): number => [...counts.values()].reduce((a, b) => a + b, 0);
   const names = [...new Set([...before.keys(), ...after.keys()])].sort();
   return {
     file: file.file,
-    opset: { before: ownOpset(file), after: made.onnx.opset },
+    opset: { before: ownOpset(file), after: made.imported.opset },
     level: options.level ?? 1,
     operators: names.map((name) => ({ name, before: before.get(name) ?? 0, after: after.get(name) ?? 0 })),
     nodes: { before: sum(before), after: sum(after) },

@@ -8,7 +8,7 @@ import { badOption } from '../diagnostics/catalogue/cli.ts';
 import { type Diagnostic, DiagnosticError, fail } from '../diagnostics/diagnostic.ts';
 import type { Graph } from '../ir/graph.ts';
 import { printGraph } from '../ir/print.ts';
-import type { OnnxModel } from '../onnx/onnx.ts';
+import type { OnnxModel } from '../onnx/model.ts';
 import { onnxText } from '../onnx/text.ts';
 import { explainRule } from '../passes/explain.ts';
 import type { PassReport } from '../passes/pipeline.ts';

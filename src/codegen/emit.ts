@@ -14,16 +14,29 @@ import { notAtThisOpset, sizeOnlyTheRunKnows, unknownOpset } from '../diagnostic
 import { bug, DiagnosticError, Sink, unreachable } from '../diagnostics/diagnostic.ts';
 import { declarationsOf } from '../ir/declarations.ts';
 import { Dim, type DimNode } from '../ir/dim.ts';
+import type { ForeignAttribute } from '../ir/foreign.ts';
 import type { Graph, Node, Origin, Use, Value } from '../ir/graph.ts';
 import type { OnnxAttr, OnnxBuilder } from '../ir/operator.ts';
 import { defaultOpset, irVersionOf, maxOpset, minOpset } from '../ir/opset.ts';
 import type { Target } from '../ir/target.ts';
-import { type ElemType, elementCount, type ForeignType, type HostTensor, type TensorType } from '../ir/types.ts';
-import { elementText } from '../ir/wide.ts';
-import type { OnnxGraph, OnnxInitializer, OnnxModel, OnnxNode, OnnxNodeAttr, OnnxValue } from '../onnx/onnx.ts';
+import type { ElemType, ForeignType, HostTensor, TensorType } from '../ir/types.ts';
+import { elementTexts, namedAtMost, nameOfConstant } from '../onnx/constant-names.ts';
+import {
+  isAttribute,
+  type OnnxAttribute,
+  type OnnxGraph,
+  type OnnxModel,
+  type OnnxNode,
+  type OnnxTensor,
+  type OnnxType,
+  type OnnxValue,
+} from '../onnx/model.ts';
+import { tensorTypeProto, typeOf } from '../onnx/types.ts';
 import type { WeightExpr } from '../tensor/expr.ts';
+import { literal } from '../tensor/leaves.ts';
 import { pad, transpose } from '../tensor/movement.ts';
-import { asExpr, exprOf, sourcesOf } from '../tensor/values.ts';
+import { type Session, sessionOf } from '../tensor/session.ts';
+import { asExpr, exprOf } from '../tensor/values.ts';
 
 /** What goes back of an imported file besides its graph. */
 export interface EmitSource {
@@ -84,13 +97,15 @@ export function emitOnnx(graph: Graph, options: EmitOptions = {}): OnnxModel {
     ...options.metadata,
   });
   const domains = [...emitter.domains].sort().map((name) => [name, source.domains?.get(name) ?? 1] as const);
+  const opsets = new Map([['', opset], ...domains]);
   return {
     irVersion: Math.max(irVersionOf(opset), source.irVersion ?? 0),
-    opset,
-    ...(domains.length > 0 && { domains }),
-    producer: { name: 'rescc', version: options.producerVersion ?? '' },
+    opsets,
+    producerName: 'rescc',
+    producerVersion: options.producerVersion ?? '',
     metadata: entries.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)),
     graph: emitter.finish(source.dimNames),
+    functions: [],
     ...(source.rest && source.rest.length > 0 && { rest: source.rest }),
   };
 }
@@ -140,10 +155,14 @@ interface Slot {
   readonly leftOut?: boolean;
   /** Initializers: what is stored, and the name they would like. */
   readonly wish?: string;
-  readonly tensor?: Omit<OnnxInitializer, 'name'>;
+  readonly tensor?: UnnamedTensor;
 }
 
-type UnnamedAttr = OnnxNodeAttr | { readonly kind: 'scopes'; readonly plural: boolean; readonly scopes: readonly Scope[] };
+type UnnamedAttr =
+  | OnnxAttr
+  /** Of an imported node. */
+  | { readonly kind: 'carried'; readonly attribute: OnnxAttribute }
+  | { readonly kind: 'scopes'; readonly plural: boolean; readonly scopes: readonly Scope[] };
 
 /** A node whose names are open. */
 interface UnnamedNode {
@@ -202,11 +221,13 @@ class Emitter implements OnnxBuilder {
   /** Domains of foreign nodes. */
   readonly domains = new Set<string>();
   readonly #sink: Sink;
+  readonly #session: Session;
   readonly #slots = new Map<Key, Slot>();
   readonly #keys = new Map<Value, Key>();
   readonly #byContent = new Map<string, Key>();
   readonly #named = new Map<string, { readonly content: string; readonly key: Key }>();
   readonly #literals = new Map<string, Key>();
+  readonly #attributes = new Map<string, OnnxAttribute>();
   readonly #numbers = new Map<Value, number>();
   /** Outer graphs before those inside. */
   readonly #scopes: Scope[] = [];
@@ -220,6 +241,7 @@ class Emitter implements OnnxBuilder {
     this.opset = opset;
     this.target = target;
     this.#sink = sink;
+    this.#session = sessionOf(graph);
     this.#root = new Scope(0, graph, undefined);
     this.#scope = this.#root;
     this.#enter(this.#root);
@@ -379,7 +401,7 @@ class Emitter implements OnnxBuilder {
     if (known !== undefined) return known;
     const { resident, elem, dims } = content;
     let key: Key;
-    if (resident && resident.length <= shownElements && !value.type.foreign) {
+    if (resident && resident.length <= namedAtMost && !value.type.foreign) {
       key = this.constant({ elem, dims, data: resident, wide: content.wide });
     } else {
       const specs = node?.op.operands ?? [];
@@ -413,7 +435,7 @@ class Emitter implements OnnxBuilder {
   #write(
     op: string,
     inputs: readonly (Key | undefined)[],
-    attrs: Readonly<Record<string, OnnxNodeAttr>>,
+    attrs: Readonly<Record<string, OnnxAttr>>,
     types: readonly TensorType[],
     base: string,
   ): readonly Key[] {
@@ -431,7 +453,7 @@ class Emitter implements OnnxBuilder {
     const attrs = foreign.attributes.map((attr): readonly [string, UnnamedAttr] => {
       switch (attr.kind) {
         case 'bytes':
-          return [attr.name, { kind: 'raw', bytes: attr.bytes }];
+          return [attr.name, { kind: 'carried', attribute: carriedAttribute(attr) }];
         case 'graphs': {
           const regions = attr.regions.map((i) => node.regions[i] ?? bug(`${node.op.name} has no sub-graph ${i}`));
           return [attr.name, { kind: 'scopes', plural: attr.plural, scopes: regions.map((graph) => this.#inner(graph)) }];
@@ -460,16 +482,10 @@ class Emitter implements OnnxBuilder {
 
   constant(tensor: HostTensor): Key {
     const { elem, dims, data } = tensor;
-    // -0 and 0 are different constants: 1 / x tells them apart.
-    const values = Array.from(data, (v, i) => (Object.is(v, -0) ? '-0' : elementText(tensor, i)));
-    const text = `${elem}[${dims.join()}]${values.join()}`;
+    const text = `${elem}[${dims.join()}]${elementTexts(tensor).join()}`;
     const known = this.#literals.get(text);
     if (known !== undefined) return known;
-    const shown = data.length <= shownElements;
-    const wish = shown
-      ? ['const', elem, ...(values.length > 0 ? [values.join('_')] : ['empty'])].join('.')
-      : `${this.#base || 'const'}.constant`;
-    const copy: HostTensor = { elem, dims: [...dims], data: Float64Array.from(data), wide: tensor.wide?.slice() };
+    const wish = data.length <= namedAtMost ? nameOfConstant(tensor) : `${this.#base || 'const'}.constant`;
     const type = { elem, dims: dims.map((d) => Dim.of(d)) };
     const slot = this.#slot({
       type,
@@ -477,7 +493,7 @@ class Emitter implements OnnxBuilder {
       scope: this.#root,
       name: undefined,
       wish,
-      tensor: { elem, dims: copy.dims, expr: heldTensor(copy), ...(shown && { literal: copy }) },
+      tensor: { kind: 'tensor', expr: literal(this.#session, tensor) },
     });
     this.#literals.set(text, slot.key);
     return slot.key;
@@ -596,13 +612,7 @@ class Emitter implements OnnxBuilder {
 
   // Sizes at run time: every one is an i64 tensor of one element.
 
-  #sizeNode(
-    op: string,
-    inputs: readonly Key[],
-    base: string,
-    attrs: Readonly<Record<string, OnnxNodeAttr>> = {},
-    count = 1,
-  ): Key {
+  #sizeNode(op: string, inputs: readonly Key[], base: string, attrs: Readonly<Record<string, OnnxAttr>> = {}, count = 1): Key {
     const type: TensorType = { elem: 'i64', dims: [Dim.of(count)] };
     return this.#write(op, inputs, attrs, [type], base)[0] ?? bug('a node without a result');
   }
@@ -694,7 +704,7 @@ class Emitter implements OnnxBuilder {
 
   #readSize(key: Key, axis: number, base: string): Key {
     if (this.opset >= 15) {
-      const attrs: Record<string, OnnxNodeAttr> = { start: { kind: 'int', value: axis }, end: { kind: 'int', value: axis + 1 } };
+      const attrs: Record<string, OnnxAttr> = { start: { kind: 'int', value: axis }, end: { kind: 'int', value: axis + 1 } };
       return this.#sizeNode('Shape', [key], base, attrs);
     }
     const text = `shape ${key}`;
@@ -789,15 +799,28 @@ class Emitter implements OnnxBuilder {
     }
   }
 
+  /** Most nodes have the same few kernels, strides and axes. */
+  #attribute(name: string, attr: OnnxAttr): OnnxAttribute {
+    if (attr.kind === 'tensor') return onnxAttribute(this.#session, name, attr);
+    const text = `${name} ${attr.kind} ${JSON.stringify(attr.value)}`;
+    let made = this.#attributes.get(text);
+    if (!made) {
+      made = onnxAttribute(this.#session, name, attr);
+      this.#attributes.set(text, made);
+    }
+    return made;
+  }
+
   #assemble(scope: Scope, made: ReadonlyMap<Scope, OnnxGraph>, dimNames: ReadonlyMap<string, string>): OnnxGraph {
     const nameOf = (key: Key | undefined): string =>
       key === undefined ? '' : (this.#slotOf(key).name ?? bug(`${key} is read before it is named`));
     const graphOf = (inner: Scope): OnnxGraph => made.get(inner) ?? bug('a sub-graph was not assembled before its owner');
-    const attrOf = (attr: UnnamedAttr): OnnxNodeAttr => {
-      if (attr.kind !== 'scopes') return attr;
+    const attributeOf = (name: string, attr: UnnamedAttr): OnnxAttribute => {
+      if (attr.kind === 'carried') return attr.attribute;
+      if (attr.kind !== 'scopes') return this.#attribute(name, attr);
       const graphs = attr.scopes.map(graphOf);
       const only = graphs[0];
-      return attr.plural || !only ? { kind: 'graphs', value: graphs } : { kind: 'graph', value: only };
+      return attr.plural || !only ? { name, kind: 'graphs', value: graphs } : { name, kind: 'graph', value: only };
     };
     const nodes: OnnxNode[] = [];
     const valueInfo: OnnxValue[] = [];
@@ -808,11 +831,12 @@ class Emitter implements OnnxBuilder {
       }
       nodes.push({
         name: draft.name,
-        op: draft.op,
-        ...(draft.domain !== undefined && { domain: draft.domain }),
+        domain: draft.domain ?? '',
+        opType: draft.op,
+        overload: '',
         inputs: trimmed(draft.inputs.map(nameOf)),
         outputs: draft.outputs.map((slot) => slot.name ?? ''),
-        attrs: draft.attrs.map(([name, attr]) => [name, attrOf(attr)] as const),
+        attributes: draft.attrs.map(([name, attr]) => attributeOf(name, attr)),
         ...(draft.rest && { rest: draft.rest }),
         ...(draft.origin && { origin: draft.origin }),
       });
@@ -831,8 +855,28 @@ class Emitter implements OnnxBuilder {
   }
 }
 
-/** Constants of at most so many elements are named by their value and shown in the text form. */
-const shownElements = 8;
+function onnxAttribute(session: Session, name: string, attr: OnnxAttr): OnnxAttribute {
+  switch (attr.kind) {
+    case 'int':
+      return { name, kind: 'int', value: BigInt(attr.value) };
+    case 'ints':
+      return { name, kind: 'ints', value: attr.value.map((v) => BigInt(v)) };
+    case 'float':
+      return { name, kind: 'float', value: Math.fround(attr.value) };
+    case 'floats':
+      return { name, kind: 'floats', value: attr.value.map(Math.fround) };
+    case 'string':
+      return { name, kind: 'string', value: attr.value };
+    case 'tensor':
+      return { name, kind: 'tensor', value: { kind: 'tensor', name: '', expr: literal(session, attr.value) } };
+    default:
+      return unreachable(attr);
+  }
+}
+
+function carriedAttribute({ name, bytes, attribute }: Extract<ForeignAttribute, { readonly kind: 'bytes' }>): OnnxAttribute {
+  return attribute && isAttribute(attribute) ? attribute : { name, kind: 'other', bytes };
+}
 
 /**
  * `inside` are values that are neither inputs nor outputs: there even a size that only the run knows has a name, because runtimes
@@ -840,8 +884,14 @@ const shownElements = 8;
  * from did not.
  */
 function onnxValue(name: string, type: TensorType, dimNames: ReadonlyMap<string, string>, inside: boolean): OnnxValue {
-  if (type.foreign) return { name, elem: type.elem, dims: [], foreign: type.foreign };
-  return { name, elem: type.elem, dims: type.dims.map((d) => d.constant ?? dimParam(d, dimNames, inside)) };
+  return { name, type: onnxType(type, dimNames, inside) };
+}
+
+function onnxType(type: TensorType, dimNames: ReadonlyMap<string, string>, inside: boolean): OnnxType | undefined {
+  const { elem, dims, foreign } = type;
+  if (!foreign) return { elem, dims: dims.map((d) => d.constant ?? (dimParam(d, dimNames, inside) || undefined)) };
+  if (foreign.proto) return typeOf(foreign.proto);
+  return foreign.tensor && { proto: tensorTypeProto(foreign.tensor.dataType, foreign.tensor.dims) };
 }
 
 function dimParam(dim: Dim, dimNames: ReadonlyMap<string, string>, inside: boolean): string {
@@ -956,30 +1006,19 @@ function dimOf(node: DimNode, promises: ReadonlyMap<string, number>): Dim {
   }
 }
 
-function heldTensor(tensor: HostTensor): OnnxInitializer['expr'] {
-  const count = elementCount(tensor.dims);
-  return {
-    fill(start, out) {
-      out.set(tensor.data.subarray(start, Math.min(count, start + out.length)));
-    },
-    fillIntegers(start, out) {
-      const { wide } = tensor;
-      if (!wide) return false;
-      for (let i = 0; i < out.length; i++) out[i] = wide[start + i] ?? 0n;
-    },
-  };
-}
-
 /** Characters of a computed weight's description; merged branches can make it grow with the network. */
 const longestDoc = 1000;
 
-function storedTensor(expr: WeightExpr, stands: ForeignType['tensor']): Omit<OnnxInitializer, 'name'> {
-  const { elem, dims } = expr;
-  if (stands) return { elem, dims, expr, stands };
-  if (expr.args.length === 0) return { elem, dims, expr };
+/** A tensor that has no name yet. */
+type UnnamedTensor =
+  | Omit<Extract<OnnxTensor, { readonly kind: 'tensor' }>, 'name'>
+  | Omit<Extract<OnnxTensor, { readonly kind: 'other' }>, 'name'>;
+
+function storedTensor(expr: WeightExpr, other: ForeignType['tensor']): UnnamedTensor {
+  if (other) return { kind: 'other', dataType: other.dataType, dims: other.dims, raw: expr };
+  if (expr.args.length === 0) return { kind: 'tensor', expr };
   const text = expr.text();
-  const doc = text.length <= longestDoc ? text : `${text.slice(0, longestDoc)}…`;
-  return { elem, dims, expr, doc, sources: () => sourcesOf(expr) };
+  return { kind: 'tensor', expr, doc: text.length <= longestDoc ? text : `${text.slice(0, longestDoc)}…` };
 }
 
 /** Tells contents apart, also where the same bytes are of different types. */

@@ -11,7 +11,7 @@ import { elemBytes, elementCount } from '../ir/types.ts';
 import { utf8Size, WireWriter } from '../onnx/wire.ts';
 import { type StopSignal, tensorPieces } from '../onnx/write.ts';
 import type { WeightExpr } from '../tensor/expr.ts';
-import { exprOf, sourcesOf } from '../tensor/values.ts';
+import { exprOf } from '../tensor/values.ts';
 
 interface NamedWeight {
   readonly name: string;
@@ -74,12 +74,5 @@ export async function* encodeSafetensors(
   signal?: StopSignal,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   yield file.header;
-  const weights = file.tensors.map(({ name, expr }) => ({
-    name,
-    elem: expr.elem,
-    dims: expr.dims,
-    expr,
-    ...(expr.args.length > 0 && { sources: () => sourcesOf(expr) }),
-  }));
-  yield* tensorPieces(weights, signal);
+  yield* tensorPieces(file.tensors, signal);
 }

@@ -7,9 +7,9 @@ import { isFoldable } from '../ir/operator.ts';
 import { roundTo } from '../ir/round.ts';
 import { type HostTensor, isFloat } from '../ir/types.ts';
 import type { PartialType } from '../onnx/infer/partial-type.ts';
-import type { FileAttribute } from '../onnx/model.ts';
+import type { OnnxAttribute } from '../onnx/model.ts';
 import { evaluateConstant } from '../ops/evaluate.ts';
-import { Attributes, type OnnxAttribute, type OnnxEvaluator } from '../ops/onnx/call.ts';
+import { Attributes, type OnnxAttribute as EvaluatedAttribute, type OnnxEvaluator } from '../ops/onnx/call.ts';
 import { onnxEvaluators } from '../ops/onnx/table.ts';
 import type { NodeView } from './node-view.ts';
 
@@ -20,7 +20,7 @@ const mostSizes = 1024;
 /** Nodes that are computed for one operand. */
 const mostNodes = 64;
 
-function plainAttribute(one: FileAttribute): OnnxAttribute {
+function plainAttribute(one: OnnxAttribute): EvaluatedAttribute {
   switch (one.kind) {
     case 'int':
     case 'ints':

@@ -1,12 +1,12 @@
 /** Constants of a file: initialisers and Constant nodes, what is computed from them while the graph is made, and their names. */
-import { memorySource } from '../io/bytes.ts';
 import { Dim } from '../ir/dim.ts';
-import type { ForeignAttribute, LazyBytes } from '../ir/foreign.ts';
+import type { ForeignAttribute } from '../ir/foreign.ts';
 import type { Graph, Value } from '../ir/graph.ts';
 import { type ElemType, foreignTypeOf, type HostTensor, isFloat, type TensorType } from '../ir/types.ts';
 import { tensorOfIntegers } from '../ir/wide.ts';
+import { tensorAttributeBytes } from '../onnx/encode.ts';
 import { otherTensor } from '../onnx/infer/partial-type.ts';
-import type { FileNode, FileTensor } from '../onnx/model.ts';
+import type { OnnxNode, OnnxTensor } from '../onnx/model.ts';
 import { foreignOperator } from '../ops/foreign.ts';
 import type { WeightExpr } from '../tensor/expr.ts';
 import { literal } from '../tensor/leaves.ts';
@@ -45,7 +45,7 @@ export class Constants {
   }
 
   /** A tensor of the file. */
-  of(scope: Scope, tensor: FileTensor, name: string): Value {
+  of(scope: Scope, tensor: OnnxTensor, name: string): Value {
     switch (tensor.kind) {
       case 'tensor': {
         // Tensors of attributes have no name of their own.
@@ -60,7 +60,7 @@ export class Constants {
         return value;
       }
       default: {
-        const attributes = [{ kind: 'bytes' as const, name: 'value', bytes: tensorAttribute(tensor.bytes) }];
+        const attributes = [{ kind: 'bytes' as const, name: 'value', bytes: tensorAttributeBytes('value', tensor.bytes) }];
         const type = foreignTypeOf({ text: tensor.text, proto: otherTensor(8, undefined).proto ?? new Uint8Array() });
         return this.#node(scope, name, attributes, type);
       }
@@ -89,7 +89,7 @@ export class Constants {
   }
 
   /** The value of a Constant node; undefined where it has to stay a node. */
-  ofNode(scope: Scope, node: FileNode): Value | undefined {
+  ofNode(scope: Scope, node: OnnxNode): Value | undefined {
     const name = node.outputs[0] ?? '';
     const [attribute, ...more] = node.attributes;
     if (!attribute || more.length > 0 || node.inputs.length > 0) return undefined;
@@ -167,27 +167,4 @@ export class Constants {
     }
     this.#saturated.set(y, elements);
   }
-}
-
-/** AttributeProto { name = 1: "value", t = 5: the tensor, type = 20: TENSOR = 4 }, onnx.proto. */
-function tensorAttribute(tensor: LazyBytes): LazyBytes {
-  const length: number[] = [];
-  let rest = tensor.size;
-  while (rest >= 128) {
-    length.push((rest % 128) + 128);
-    rest = Math.floor(rest / 128);
-  }
-  length.push(rest);
-  const head = Uint8Array.from([0x0a, 5, 0x76, 0x61, 0x6c, 0x75, 0x65, 0xa0, 1, 4, 0x2a, ...length]);
-  const front = memorySource('attribute', head);
-  return {
-    size: head.length + tensor.size,
-    async read(start, count) {
-      const out = new Uint8Array(count);
-      const inFront = Math.max(0, Math.min(count, head.length - start));
-      if (inFront > 0) out.set(await front.read(start, inFront));
-      if (count > inFront) out.set(await tensor.read(start + inFront - head.length, count - inFront), inFront);
-      return out;
-    },
-  };
 }

@@ -87,7 +87,7 @@ export function foreignNode(
   if (known) return known.map((tensor, i) => constants.computed(scope.graph, tensor, file.outputs[i] ?? ''));
   const { mark } = trail;
   const resultTypes = file.outputs.map((name, i) => types.typeOf(scope, name, inferred[i] ?? {}));
-  const { domain, opType, rest } = file;
+  const { domain, opType, rest = new Uint8Array() } = file;
   const foreign = { domain, opType, attributes, outputs: file.outputs.map((name) => name !== ''), rest };
   const operator = foreignOperator(foreign, resultTypes, evaluate);
   const node = scope.graph.createTyped(operator, values, {}, resultTypes, originOf(file), undefined, regions);

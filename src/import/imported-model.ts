@@ -32,7 +32,7 @@ export interface ImportedModel {
   readonly producerName: string;
   readonly producerVersion: string;
   /** Other fields of the ModelProto. */
-  readonly rest: Uint8Array;
+  readonly rest?: Uint8Array;
   /** Names that sizes have in the file, where their symbols are called otherwise. */
   readonly dimNames: ReadonlyMap<string, string>;
   /** What the user should be told, the reader's notes first. */

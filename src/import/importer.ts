@@ -15,10 +15,12 @@ import { Graph, hostOf, type Node, type Value } from '../ir/graph.ts';
 import { holds } from '../ir/operator.ts';
 import { rangeProblem, type ValueRange } from '../ir/ranges.ts';
 import { foreignTypeOf, type TensorType } from '../ir/types.ts';
+import { attributeBytes } from '../onnx/encode.ts';
 import { type PartialType, partialOfFile } from '../onnx/infer/partial-type.ts';
-import type { FileGraph, FileNode, FileTensor, FileType, OnnxFile } from '../onnx/model.ts';
+import type { OnnxFile, OnnxGraph, OnnxNode, OnnxTensor, OnnxType } from '../onnx/model.ts';
 import { AttributeError } from '../onnx/node-attributes.ts';
 import { inOrder } from '../onnx/order.ts';
+import { protoOf } from '../onnx/types.ts';
 import { refusalOf } from '../ops/evaluate.ts';
 import { ConstantNumbers } from './ahead.ts';
 import { type ImportState, NodeBuilder } from './builder.ts';
@@ -68,6 +70,7 @@ export class Importer implements ImportState {
     this.#declared = readDeclarations(new Map(file.metadata));
     this.#used = namesUsed(file.graph);
     this.#notes = [...file.notes];
+    if (file.training) this.#notes.push('training_info is left out: the model is optimised for inference');
     this.graph = new Graph(file.graph.name);
     this.graph.session = file.session;
     this.opset = file.opsets.get('') ?? 1;
@@ -97,7 +100,7 @@ export class Importer implements ImportState {
       domains: new Map([...this.#file.opsets].filter(([domain]) => domain !== '')),
       producerName: this.#file.producerName,
       producerVersion: this.#file.producerVersion,
-      rest: this.#file.rest,
+      ...(this.#file.rest && { rest: this.#file.rest }),
       dimNames: this.dimensions.fileNames,
       notes: this.#notes,
       foreign: this.#foreign,
@@ -226,7 +229,7 @@ export class Importer implements ImportState {
     return value;
   }
 
-  #inputType(scope: Scope, name: string, type: FileType | undefined, tensor: FileTensor | undefined): TensorType {
+  #inputType(scope: Scope, name: string, type: OnnxType | undefined, tensor: OnnxTensor | undefined): TensorType {
     if (tensor?.kind === 'tensor') return { elem: tensor.expr.elem, dims: tensor.expr.dims.map((d) => Dim.of(d)) };
     const known = partialOfFile(type, (d) => this.dimensions.named(d));
     const dims = known.dims?.map((d, axis) => {
@@ -235,7 +238,7 @@ export class Importer implements ImportState {
     });
     const found = this.types.typeOf(scope, name, { ...known, dims });
     // What the file says of a type that is none of ours goes back as it is.
-    return found.foreign && type ? foreignTypeOf({ text: found.foreign.text, proto: type.proto }) : found;
+    return found.foreign && type ? foreignTypeOf({ text: found.foreign.text, proto: protoOf(type) }) : found;
   }
 
   #outputs(scope: Scope): void {
@@ -252,7 +255,7 @@ export class Importer implements ImportState {
     }
   }
 
-  #noOutput(file: FileGraph, name: string): never {
+  #noOutput(file: OnnxGraph, name: string): never {
     const found = `output ${name} of graph ${file.name}`;
     return fail(importedOutput, { with: { file: this.#file.file, name: JSON.stringify(name), found } });
   }
@@ -272,7 +275,7 @@ export class Importer implements ImportState {
     return undefined;
   }
 
-  #operand(scope: Scope, node: FileNode, name: string): Value | undefined {
+  #operand(scope: Scope, node: OnnxNode, name: string): Value | undefined {
     if (name === '') return undefined;
     const value = this.#find(scope, name);
     if (value) return value;
@@ -282,7 +285,7 @@ export class Importer implements ImportState {
 
   // ---------------------------------------------------------------------------------------------------------- nodes
 
-  #node(scope: Scope, file: FileNode): void {
+  #node(scope: Scope, file: OnnxNode): void {
     const values = file.inputs.map((name) => this.#operand(scope, file, name));
     const view = new NodeView(file, values, this.#used);
     const results = file.domain === '' ? this.#simple(scope, view) : undefined;
@@ -340,7 +343,7 @@ export class Importer implements ImportState {
   }
 
   /** The branch of an If whose condition is known, often because it asks for a size. */
-  #decided(view: NodeView): FileGraph | undefined {
+  #decided(view: NodeView): OnnxGraph | undefined {
     const condition = view.values[0];
     const known = condition && !condition.type.foreign ? hostOf(condition)?.data : undefined;
     if (known?.length !== 1) return undefined;
@@ -350,7 +353,7 @@ export class Importer implements ImportState {
   }
 
   /** The nodes of a sub-graph in the place of the node that owns it. */
-  #inline(scope: Scope, view: NodeView, file: FileGraph): readonly (Value | undefined)[] {
+  #inline(scope: Scope, view: NodeView, file: OnnxGraph): readonly (Value | undefined)[] {
     const path = innerPath(scope, view.file, 'taken');
     const inner = openScope(this.#file.file, scope.graph, file, scope, path, isLive(scope, view.file));
     this.#body(inner, () => {});
@@ -367,7 +370,8 @@ export class Importer implements ImportState {
     if (file.domain !== '') this.#leave(view, `the domain ${file.domain} has no operators here`);
     const regions: Graph[] = [];
     const attributes = file.attributes.map((one): ForeignAttribute => {
-      if (one.kind !== 'graph' && one.kind !== 'graphs') return { kind: 'bytes', name: one.name, bytes: one.bytes };
+      if (one.kind !== 'graph' && one.kind !== 'graphs')
+        return { kind: 'bytes', name: one.name, bytes: attributeBytes(one), attribute: one };
       const graphs = one.kind === 'graph' ? [one.value] : one.value;
       const places = graphs.map((graph) => {
         regions.push(this.#region(scope, view, graph, regions.length));
@@ -392,7 +396,7 @@ export class Importer implements ImportState {
       this.constants.joinSaturated([node.x], node.y);
   }
 
-  #region(scope: Scope, view: NodeView, file: FileGraph, index: number): Graph {
+  #region(scope: Scope, view: NodeView, file: OnnxGraph, index: number): Graph {
     const graph = new Graph(file.name, scope.graph);
     const inner = openScope(this.#file.file, graph, file, scope, innerPath(scope, view.file, String(index)));
     this.#body(inner, () => {
@@ -414,7 +418,7 @@ export class Importer implements ImportState {
    * Inputs of a body. Names of dimensions say nothing inside, because another step may have another size; of what a Loop carries
    * the element type stays what it was.
    */
-  #innerInput(view: NodeView, index: number, type: FileType | undefined): PartialType {
+  #innerInput(view: NodeView, index: number, type: OnnxType | undefined): PartialType {
     const said = partialOfFile(type, () => undefined);
     if (view.domain !== '' || view.opType !== 'Loop' || said.elem !== undefined || said.foreign) return said;
     if (index === 0) return { elem: 'i64', dims: [] };

@@ -7,7 +7,7 @@ import type { Dim } from '../ir/dim.ts';
 import type { Value } from '../ir/graph.ts';
 import type { AttrValue, Operator } from '../ir/operator.ts';
 import type { HostTensor } from '../ir/types.ts';
-import type { FileAttribute, FileTensor } from '../onnx/model.ts';
+import type { OnnxAttribute, OnnxTensor } from '../onnx/model.ts';
 import type { WeightExpr } from '../tensor/expr.ts';
 
 /** The node that is lifted, its attributes by name and kind with a default where the specification has one. */
@@ -38,8 +38,8 @@ export interface LiftNode {
   ints(attribute: string): readonly number[] | undefined;
   float(attribute: string, otherwise?: number): number;
   string(attribute: string, otherwise?: string): string;
-  tensor(attribute: string): FileTensor | undefined;
-  attribute(name: string): FileAttribute | undefined;
+  tensor(attribute: string): OnnxTensor | undefined;
+  attribute(name: string): OnnxAttribute | undefined;
 }
 
 /** Leaves the node foreign; `why` is shown by `--explain`. */

@@ -4,28 +4,28 @@
  * graph, whatever the import did.
  */
 import type { Graph } from '../ir/graph.ts';
-import type { FileDim, FileGraph } from '../onnx/model.ts';
+import type { OnnxDim, OnnxGraph } from '../onnx/model.ts';
 
 /** An input with fewer sizes than the file gives it. */
 export interface NarrowedInput {
   readonly name: string;
   /** As the file declares it: a number, a name, or undefined for a size without one; undefined as a whole for an unknown rank. */
-  readonly before: readonly FileDim[] | undefined;
+  readonly before: readonly OnnxDim[] | undefined;
   /** Now; what is open is what it was before. */
-  readonly after: readonly FileDim[];
+  readonly after: readonly OnnxDim[];
   /** The nodes that ask for it. */
   readonly by: readonly string[];
 }
 
 export interface NarrowingFacts {
   /** Whether the user gave this axis of this input its size. */
-  isAsked(input: string, axis: number, dim: FileDim): boolean;
+  isAsked(input: string, axis: number, dim: OnnxDim): boolean;
   /** The node that a size, or with no axis the rank, was said by. */
-  saidBy(input: string, axis: number | undefined, dim: FileDim): string | undefined;
+  saidBy(input: string, axis: number | undefined, dim: OnnxDim): string | undefined;
 }
 
 /** Inputs of a file that the graph takes fewer sizes of; those that the graph has not are constants. */
-export function narrowedInputs(file: FileGraph, graph: Graph, facts: NarrowingFacts): readonly NarrowedInput[] {
+export function narrowedInputs(file: OnnxGraph, graph: Graph, facts: NarrowingFacts): readonly NarrowedInput[] {
   const out: NarrowedInput[] = [];
   const inputs = new Map(graph.inputs.map((value) => [value.name, value]));
   for (const { name, type } of file.inputs) {
@@ -35,7 +35,7 @@ export function narrowedInputs(file: FileGraph, graph: Graph, facts: NarrowingFa
     const by = new Set<string>();
     let narrowed = before === undefined;
     if (!before) by.add(facts.saidBy(name, undefined, undefined) ?? '');
-    const after = value.type.dims.map((d, axis): FileDim => {
+    const after = value.type.dims.map((d, axis): OnnxDim => {
       const declared = before?.[axis];
       const size = d.constant;
       if (typeof declared === 'number' || size === undefined || facts.isAsked(name, axis, declared)) return size ?? declared;
@@ -50,6 +50,6 @@ export function narrowedInputs(file: FileGraph, graph: Graph, facts: NarrowingFa
 }
 
 /** `[N, ?, 4]`, and `of any rank` for an unknown one. */
-export function shapeOfFile(dims: readonly FileDim[] | undefined): string {
+export function shapeOfFile(dims: readonly OnnxDim[] | undefined): string {
   return dims ? `[${dims.map((d) => d ?? '?').join(', ')}]` : 'any rank';
 }

@@ -1,11 +1,11 @@
 /** A node of the file as lifts and shape rules read it: attributes by name and kind, operands as values of the graph. */
 import type { Value } from '../ir/graph.ts';
-import type { FileAttribute, FileNode, FileTensor } from '../onnx/model.ts';
+import type { OnnxAttribute, OnnxNode, OnnxTensor } from '../onnx/model.ts';
 import { NodeAttributes } from '../onnx/node-attributes.ts';
 import { type LiftNode, NotLifted } from './lift.ts';
 
 export class NodeView implements LiftNode {
-  readonly file: FileNode;
+  readonly file: OnnxNode;
   readonly opType: string;
   readonly domain: string;
   readonly name: string;
@@ -15,7 +15,7 @@ export class NodeView implements LiftNode {
   readonly attributes: NodeAttributes;
 
   /** `used` has every name that some node or output of the whole file reads. */
-  constructor(file: FileNode, values: readonly (Value | undefined)[], used: ReadonlySet<string>) {
+  constructor(file: OnnxNode, values: readonly (Value | undefined)[], used: ReadonlySet<string>) {
     this.file = file;
     this.opType = file.opType;
     this.domain = file.domain;
@@ -56,7 +56,7 @@ export class NodeView implements LiftNode {
     return this.attributes.has(name);
   }
 
-  attribute(name: string): FileAttribute | undefined {
+  attribute(name: string): OnnxAttribute | undefined {
     return this.attributes.get(name);
   }
 
@@ -80,7 +80,7 @@ export class NodeView implements LiftNode {
     return this.attributes.string(name, otherwise);
   }
 
-  tensor(name: string): FileTensor | undefined {
+  tensor(name: string): OnnxTensor | undefined {
     return this.attributes.tensor(name);
   }
 }

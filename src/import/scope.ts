@@ -5,21 +5,21 @@
 import { importedTwice } from '../diagnostics/catalogue/import.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import type { Graph, Origin, Value } from '../ir/graph.ts';
-import type { FileGraph, FileNode, FileTensor, FileType } from '../onnx/model.ts';
+import type { OnnxGraph, OnnxNode, OnnxTensor, OnnxType } from '../onnx/model.ts';
 import { namesRead } from '../onnx/order.ts';
 
 /** What is known where a graph of the file is imported. */
 export interface Scope {
   readonly graph: Graph;
-  readonly file: FileGraph;
+  readonly file: OnnxGraph;
   readonly outer: Scope | undefined;
   /** Distinguishes equal names of different sub-graphs, the same whenever they are imported. */
   readonly path: string;
   /** Names that the outputs of this graph are made of. */
   readonly live: ReadonlySet<string>;
   readonly values: Map<string, Value>;
-  readonly initializers: ReadonlyMap<string, FileTensor>;
-  readonly declared: ReadonlyMap<string, FileType>;
+  readonly initializers: ReadonlyMap<string, OnnxTensor>;
+  readonly declared: ReadonlyMap<string, OnnxType>;
   /** What nodes of this graph make. */
   readonly made: ReadonlySet<string>;
 }
@@ -33,15 +33,15 @@ export function madeTwice(file: string, name: string, found: string): never {
 export function openScope(
   fileName: string,
   graph: Graph,
-  file: FileGraph,
+  file: OnnxGraph,
   outer: Scope | undefined,
   path: string,
   isRead = true,
 ): Scope {
-  const initializers = new Map<string, FileTensor>();
-  const declared = new Map<string, FileType>();
+  const initializers = new Map<string, OnnxTensor>();
+  const declared = new Map<string, OnnxType>();
   const made = new Set<string>();
-  if (file.rest.length > 0 && graph !== outer?.graph) graph.rest = file.rest;
+  if (file.rest && graph !== outer?.graph) graph.rest = file.rest;
   for (const { name, type } of [...file.valueInfo, ...file.outputs]) if (type && name !== '') declared.set(name, type);
   for (const tensor of file.initializers) {
     if (initializers.has(tensor.name)) madeTwice(fileName, tensor.name, 'two initializers');
@@ -60,11 +60,11 @@ export function openScope(
 }
 
 /** The names that a graph's outputs are made of, through its nodes and what their bodies read of it. */
-function liveNames(graph: FileGraph): ReadonlySet<string> {
+function liveNames(graph: OnnxGraph): ReadonlySet<string> {
   const live = new Set(graph.outputs.map((one) => one.name));
   const makers = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
   const open = [...live];
-  const seen = new Set<FileNode>();
+  const seen = new Set<OnnxNode>();
   for (let name = open.pop(); name !== undefined; name = open.pop()) {
     const node = name === '' ? undefined : makers.get(name);
     if (!node || seen.has(node)) continue;
@@ -78,12 +78,10 @@ function liveNames(graph: FileGraph): ReadonlySet<string> {
   return live;
 }
 
-export const isLive = ({ live }: Scope, { outputs }: FileNode): boolean => outputs.some((name) => live.has(name));
+export const isLive = ({ live }: Scope, { outputs }: OnnxNode): boolean => outputs.some((name) => live.has(name));
 
-/**
- * Names that anything reads, in whatever graph: more than needed where a sub-graph uses a name of its own, which does no harm.
- */
-export function namesUsed(file: FileGraph): ReadonlySet<string> {
+/** Names that anything reads, in whatever graph: more than needed where a sub-graph uses a name of its own, which does no harm. */
+export function namesUsed(file: OnnxGraph): ReadonlySet<string> {
   const used = new Set<string>();
   const graphs = [file];
   for (let graph = graphs.pop(); graph; graph = graphs.pop()) {
@@ -108,14 +106,14 @@ export const rankKey = (scope: Scope, name: string): string => `${scope.path}|${
 export const sizeKey = (scope: Scope, name: string, axis: number): string => `${axis}${rankKey(scope, name)}`;
 
 /** By what a node makes, because nodes may be named alike. One that makes nothing is nothing that a value lies in. */
-export const innerPath = (scope: Scope, { outputs }: FileNode, part: string): string =>
+export const innerPath = (scope: Scope, { outputs }: OnnxNode, part: string): string =>
   `${scope.path}${JSON.stringify(outputs.find((name) => name !== '') ?? '')}${part}`;
 
-export function nodeText(node: FileNode): string {
+export function nodeText(node: OnnxNode): string {
   const name = node.name === '' ? '' : ` ${JSON.stringify(node.name)}`;
   return `${node.opType}${name}`;
 }
 
-export function originOf(node: FileNode): Origin & { scope: string; name?: string } {
+export function originOf(node: OnnxNode): Origin & { scope: string; name?: string } {
   return node.name === '' ? { scope: node.opType.toLowerCase() } : { scope: node.name, name: node.name };
 }

@@ -11,9 +11,21 @@ export interface LazyBytes {
   readSync?(start: number, length: number): Uint8Array;
 }
 
+/** An attribute as the model of the file has it, which the graph only carries: `onnx/model.ts` says what it is. */
+export interface CarriedAttribute {
+  readonly name: string;
+  readonly kind: string;
+  readonly bytes?: LazyBytes | undefined;
+}
+
 export type ForeignAttribute =
-  /** The whole AttributeProto message, without tag and length. */
-  | { readonly kind: 'bytes'; readonly name: string; readonly bytes: LazyBytes }
+  /** The whole AttributeProto message, without tag and length, and what it was read as. */
+  | {
+      readonly kind: 'bytes';
+      readonly name: string;
+      readonly bytes: LazyBytes;
+      readonly attribute?: CarriedAttribute | undefined;
+    }
   /** Sub-graphs, by their positions in `node.regions`; `plural` for the field `graphs`. */
   | { readonly kind: 'graphs'; readonly name: string; readonly regions: readonly number[]; readonly plural: boolean };
 

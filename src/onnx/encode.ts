@@ -1,179 +1,216 @@
 /**
- * Attributes that the importer makes, as AttributeProto messages beside their values, and renames of attributes that lie in a
- * file. Source: onnx/onnx, onnx.proto (AttributeProto, TensorProto).
+ * Nodes, attributes, values and whole sub-graphs as messages, written into a buffer; large content is left as a hole in it.
+ * Repeated numbers are written unpacked, as onnx.proto's proto2 schema says, so that a reader which writes the model again gives
+ * the same bytes. Source: onnx/onnx, onnx.proto.
  */
-
-import { unreachable } from '../diagnostics/diagnostic.ts';
-import { memorySource } from '../io/bytes.ts';
+import { bug, unreachable } from '../diagnostics/diagnostic.ts';
+import { joined, memorySource } from '../io/bytes.ts';
 import { elemFacts } from '../ir/elem.ts';
 import type { LazyBytes } from '../ir/foreign.ts';
-import { roundTo } from '../ir/round.ts';
-import { type ElemType, elemBytes, type HostTensor } from '../ir/types.ts';
-import { literal } from '../tensor/leaves.ts';
-import { encode } from '../tensor/round.ts';
-import type { Session } from '../tensor/session.ts';
-import type { FileAttribute, FileNode } from './model.ts';
-import { AttributeProto, type AttributeType, attributeTypes, TensorProto } from './proto.ts';
-import { WireWriter } from './wire.ts';
+import { type ElemType, elemBytes, elementCount } from '../ir/types.ts';
+import { isWideElem, wideArray } from '../ir/wide.ts';
+import type { WeightExpr } from '../tensor/expr.ts';
+import { encode, encodeIntegers } from '../tensor/round.ts';
+import type { OnnxAttribute, OnnxGraph, OnnxNode, OnnxTensor, OnnxValue } from './model.ts';
+import { AttributeProto, attributeTypes, GraphProto, NodeProto, TensorProto, ValueInfoProto } from './proto.ts';
+import { writeType } from './types.ts';
+import { type ProtoField, WireWriter } from './wire.ts';
 
-const writer = new WireWriter(256);
 /** A message's bytes. */
-function written(write: (w: WireWriter) => void): Uint8Array {
-  writer.reset();
+export function written(write: (writer: WireWriter) => void): Uint8Array {
+  const writer = new WireWriter(128);
   write(writer);
-  return writer.view().slice();
+  const parts: Uint8Array[] = [];
+  let from = 0;
+  for (const { at, bytes } of writer.holes) {
+    parts.push(
+      writer.view().subarray(from, at),
+      bytes.readSync?.(0, bytes.size) ?? bug('a message in memory whose bytes must be awaited'),
+    );
+    from = at;
+  }
+  return joined([...parts, writer.view().subarray(from)]).slice();
 }
 
-/** An AttributeProto out of its name, its content and its type. */
-function proto(name: string, type: AttributeType, content: (w: WireWriter) => void): LazyBytes {
-  const bytes = written((w) => {
-    w.stringField(AttributeProto.name, name);
-    content(w);
-    w.intField(AttributeProto.type, attributeTypes[type]);
-  });
-  return memorySource(name, bytes);
+export function writeNode(writer: WireWriter, node: OnnxNode): void {
+  for (const name of node.inputs) writer.stringField(NodeProto.input, name);
+  for (const name of node.outputs) writer.stringField(NodeProto.output, name);
+  writer.stringField(NodeProto.name, node.name);
+  writer.stringField(NodeProto.op_type, node.opType);
+  for (const attribute of node.attributes) writeAttribute(writer, NodeProto.attribute, attribute);
+  if (node.domain !== '') writer.stringField(NodeProto.domain, node.domain);
+  if (node.rest) writer.raw(node.rest);
 }
 
-export function intAttribute(name: string, value: number | bigint): FileAttribute {
-  const whole = BigInt(value);
-  return { name, kind: 'int', value: whole, bytes: proto(name, 'int', (w) => w.intField(AttributeProto.i, whole)) };
+export function writeAttribute(writer: WireWriter, field: ProtoField<'message'>, attribute: OnnxAttribute): void {
+  // The graphs of an attribute are in the model, and so may have been changed.
+  if (attribute.bytes && attribute.kind !== 'graph' && attribute.kind !== 'graphs') writer.lazyField(field, attribute.bytes);
+  else writer.message(field, () => attributeContent(writer, attribute));
 }
 
-export function intsAttribute(name: string, values: readonly (number | bigint)[]): FileAttribute {
-  const wholes = values.map((v) => BigInt(v));
-  const content = (w: WireWriter): void => {
-    for (const v of wholes) w.intField(AttributeProto.ints, v);
-  };
-  return { name, kind: 'ints', value: wholes, bytes: proto(name, 'ints', content) };
-}
-
-export function floatAttribute(name: string, value: number): FileAttribute {
-  return { name, kind: 'float', value, bytes: proto(name, 'float', (w) => w.floatField(AttributeProto.f, value)) };
-}
-
-export function floatsAttribute(name: string, values: readonly number[]): FileAttribute {
-  const content = (w: WireWriter): void => {
-    for (const v of values) w.floatField(AttributeProto.floats, v);
-  };
-  return { name, kind: 'floats', value: values, bytes: proto(name, 'floats', content) };
-}
-
-export function stringAttribute(name: string, value: string): FileAttribute {
-  return { name, kind: 'string', value, bytes: proto(name, 'string', (w) => w.stringField(AttributeProto.s, value)) };
-}
-
-export function stringsAttribute(name: string, values: readonly string[]): FileAttribute {
-  const content = (w: WireWriter): void => {
-    for (const v of values) w.stringField(AttributeProto.strings, v);
-  };
-  return { name, kind: 'strings', value: values, bytes: proto(name, 'strings', content) };
-}
-
-/** A small tensor in memory; its numbers are rounded to its element type. */
-export function tensorAttribute(session: Session, name: string, of: HostTensor): FileAttribute {
-  const tensor = { ...of, data: of.data.slice() };
-  roundTo(tensor.elem, tensor.data);
-  const raw = new Uint8Array(tensor.data.length * elemBytes[tensor.elem]);
-  encode(tensor.elem, tensor.data, tensor.data.length, raw);
-  const content = (w: WireWriter): void =>
-    w.message(AttributeProto.t, () => {
-      for (const d of tensor.dims) w.intField(TensorProto.dims, d);
-      w.intField(TensorProto.data_type, elemFacts[tensor.elem].onnx);
-      w.bytesField(TensorProto.raw_data, raw);
-    });
-  return {
-    name,
-    kind: 'tensor',
-    value: { kind: 'tensor', name: '', expr: literal(session, tensor) },
-    bytes: proto(name, 'tensor', content),
-  };
-}
-
-/** Bytes with a few more behind them. */
-function appended(bytes: LazyBytes, tail: Uint8Array): LazyBytes {
-  const { readSync } = bytes;
-  const size = bytes.size + tail.length;
-  const join = (start: number, length: number, head: Uint8Array): Uint8Array => {
-    const out = new Uint8Array(length);
-    out.set(head);
-    out.set(tail.subarray(Math.max(0, start - bytes.size), Math.max(0, start + length - bytes.size)), head.length);
-    return out;
-  };
-  const inHead = (start: number, length: number): number => Math.max(0, Math.min(length, bytes.size - start));
-  return {
-    size,
-    read: async (start, length) => {
-      const head = inHead(start, length);
-      return join(start, length, head > 0 ? await bytes.read(start, head) : new Uint8Array());
-    },
-    ...(readSync && {
-      readSync: (start: number, length: number) => {
-        const head = inHead(start, length);
-        return join(start, length, head > 0 ? readSync.call(bytes, start, head) : new Uint8Array());
-      },
-    }),
-  };
-}
-
-/** The same attribute under another name. */
-export function renamedAttribute(attribute: FileAttribute, name: string): FileAttribute {
-  if (attribute.name === name) return attribute;
+/** The value's own field, then the type, which tells an empty list from a number left out. */
+function attributeContent(writer: WireWriter, attribute: OnnxAttribute): void {
+  writer.stringField(AttributeProto.name, attribute.name);
   switch (attribute.kind) {
-    case 'int':
-      return intAttribute(name, attribute.value);
-    case 'ints':
-      return intsAttribute(name, attribute.value);
     case 'float':
-      return floatAttribute(name, attribute.value);
-    case 'floats':
-      return floatsAttribute(name, attribute.value);
+      writer.floatField(AttributeProto.f, attribute.value);
+      break;
+    case 'int':
+      writer.intField(AttributeProto.i, attribute.value);
+      break;
     case 'string':
-      return stringAttribute(name, attribute.value);
-    case 'strings':
-      return stringsAttribute(name, attribute.value);
-    // Of a field that may stand once the last counts, so that the large content need not be moved.
+      writer.stringField(AttributeProto.s, attribute.value);
+      break;
     case 'tensor':
-    case 'other':
+      writeTensor(writer, AttributeProto.t, attribute.value);
+      break;
     case 'graph':
+      writer.message(AttributeProto.g, () => writeSubgraph(writer, attribute.value));
+      break;
     case 'graphs':
+      for (const graph of attribute.value) writer.message(AttributeProto.graphs, () => writeSubgraph(writer, graph));
+      break;
+    case 'floats':
+      for (const value of attribute.value) writer.floatField(AttributeProto.floats, value);
+      break;
+    case 'ints':
+      for (const value of attribute.value) writer.intField(AttributeProto.ints, value);
+      break;
+    case 'strings':
+      for (const value of attribute.value) writer.stringField(AttributeProto.strings, value);
+      break;
+    case 'other':
     case 'reference':
-      return {
-        ...attribute,
-        name,
-        bytes: appended(
-          attribute.bytes,
-          written((w) => w.stringField(AttributeProto.name, name)),
-        ),
-      };
+      return bug(`attribute ${attribute.name} without its bytes`);
     default:
       return unreachable(attribute);
   }
+  writer.intField(AttributeProto.type, attributeTypes[attribute.kind]);
 }
 
-/** A node that the importer makes. */
-export function madeNode(
-  opType: string,
-  name: string,
-  inputs: readonly string[],
-  outputs: readonly string[],
-  attributes: readonly FileAttribute[] = [],
-): FileNode {
-  return { name, domain: '', opType, overload: '', inputs, outputs, attributes, rest: new Uint8Array() };
-}
-
-/** A Constant node of these numbers. */
-export function constantNode(
-  session: Session,
-  output: string,
-  elem: ElemType,
-  dims: readonly number[],
-  data: readonly number[],
-): FileNode {
-  return madeNode(
-    'Constant',
-    output,
-    [],
-    [output],
-    [tensorAttribute(session, 'value', { elem, dims, data: Float64Array.from(data) })],
+/** An attribute's message: that of the file, or a new one. */
+export function attributeBytes(attribute: OnnxAttribute): LazyBytes {
+  return (
+    attribute.bytes ??
+    memorySource(
+      attribute.name,
+      written((w) => attributeContent(w, attribute)),
+    )
   );
+}
+
+/** An attribute that holds a tensor's message, which may be large. */
+export function tensorAttributeBytes(name: string, tensor: LazyBytes): LazyBytes {
+  const writer = new WireWriter(128);
+  writer.stringField(AttributeProto.name, name);
+  writer.intField(AttributeProto.type, attributeTypes.tensor);
+  writer.bytesHeader(AttributeProto.t, tensor.size);
+  const head = writer.view().slice();
+  return {
+    size: head.length + tensor.size,
+    async read(start, count) {
+      const out = new Uint8Array(count);
+      const inHead = Math.max(0, Math.min(count, head.length - start));
+      if (inHead > 0) out.set(head.subarray(start, start + inHead));
+      if (count > inHead) out.set(await tensor.read(start + inHead - head.length, count - inHead), inHead);
+      return out;
+    },
+  };
+}
+
+export function writeValue(writer: WireWriter, field: ProtoField<'message'>, { name, type, rest }: OnnxValue): void {
+  writer.message(field, () => {
+    writer.stringField(ValueInfoProto.name, name);
+    if (type) writeType(writer, ValueInfoProto.type, type);
+    if (rest) writer.raw(rest);
+  });
+}
+
+/** The fields of a graph behind its initializers. */
+export function writeValues(writer: WireWriter, graph: OnnxGraph): void {
+  for (const value of graph.inputs) writeValue(writer, GraphProto.input, value);
+  for (const value of graph.outputs) writeValue(writer, GraphProto.output, value);
+  for (const value of graph.valueInfo) writeValue(writer, GraphProto.value_info, value);
+  if (graph.rest) writer.raw(graph.rest);
+}
+
+/** A graph within an attribute. Only the outermost one streams: what is emitted has all initializers there. */
+function writeSubgraph(writer: WireWriter, graph: OnnxGraph): void {
+  for (const node of graph.nodes) writer.message(GraphProto.node, () => writeNode(writer, node));
+  writer.stringField(GraphProto.name, graph.name);
+  for (const tensor of graph.initializers) writeTensor(writer, GraphProto.initializer, tensor);
+  writeValues(writer, graph);
+}
+
+/** A tensor whose message is written anew. */
+export type MadeTensor = Exclude<OnnxTensor, { readonly kind: 'proto' }>;
+
+/** What its message declares, and its elements. */
+export function declared(tensor: MadeTensor): {
+  readonly dataType: number;
+  readonly dims: readonly number[];
+  readonly elements: WeightExpr;
+} {
+  return tensor.kind === 'tensor'
+    ? { dataType: elemFacts[tensor.expr.elem].onnx, dims: tensor.expr.dims, elements: tensor.expr }
+    : { dataType: tensor.dataType, dims: tensor.dims, elements: tensor.raw };
+}
+
+/** What stands before the elements. */
+export function tensorHead(writer: WireWriter, name: string, dataType: number, dims: readonly number[]): void {
+  for (const dim of dims) writer.intField(TensorProto.dims, dim);
+  writer.intField(TensorProto.data_type, dataType);
+  if (name !== '') writer.stringField(TensorProto.name, name);
+}
+
+function writeTensor(writer: WireWriter, field: ProtoField<'message'>, tensor: OnnxTensor): void {
+  if (tensor.kind === 'proto') return writer.lazyField(field, tensor.bytes);
+  const said = declared(tensor);
+  writer.message(field, () => {
+    tensorHead(writer, tensor.name, said.dataType, said.dims);
+    writer.lazyField(TensorProto.raw_data, elementBytes(said.elements));
+    if (tensor.doc !== undefined) writer.stringField(TensorProto.doc_string, tensor.doc);
+  });
+}
+
+/** Encodes elements, computed in float64 or as integers of 64 bits. */
+function encoded(elem: ElemType, from: number, count: number, expr: WeightExpr): Uint8Array | Promise<Uint8Array> {
+  const out = new Uint8Array(count * elemBytes[elem]);
+  if (isWideElem(elem)) {
+    const integers = wideArray(elem, count);
+    const pending = expr.fillIntegers(from, integers);
+    const done = (): Uint8Array => {
+      encodeIntegers(integers, out);
+      return out;
+    };
+    if (pending !== false) return pending ? pending.then(done) : done();
+  }
+  const numbers = new Float64Array(count);
+  const done = (): Uint8Array => {
+    encode(elem, numbers, count, out);
+    return out;
+  };
+  return expr.fill(from, numbers)?.then(done) ?? done();
+}
+
+/** The elements of a tensor as they stand in raw_data, computed when they are read. */
+function elementBytes(expr: WeightExpr): LazyBytes {
+  const width = elemBytes[expr.elem];
+  const range = (start: number, length: number): Uint8Array | Promise<Uint8Array> => {
+    const from = Math.floor(start / width);
+    const to = Math.ceil((start + length) / width);
+    const cut = (bytes: Uint8Array): Uint8Array => bytes.subarray(start - from * width, start - from * width + length);
+    const bytes = encoded(expr.elem, from, to - from, expr);
+    return bytes instanceof Promise ? bytes.then(cut) : cut(bytes);
+  };
+  return {
+    size: elementCount(expr.dims) * width,
+    read: async (start, length) => range(start, length),
+    ...(expr.sync && {
+      readSync: (start: number, length: number) => {
+        const bytes = range(start, length);
+        return bytes instanceof Promise ? bug(`${expr.kind} calls itself synchronous and is not`) : bytes;
+      },
+    }),
+  };
 }

@@ -7,11 +7,11 @@ import type { ElemType } from '../ir/types.ts';
 import { materializeSync } from '../tensor/values.ts';
 import { inferResults } from './infer/infer.ts';
 import { type PartialType, partialOfFile, unknown } from './infer/partial-type.ts';
-import type { FileDim, FileGraph, FileNode, FileTensor, FileType, OnnxFile } from './model.ts';
+import type { OnnxDim, OnnxFile, OnnxGraph, OnnxNode, OnnxTensor, OnnxType } from './model.ts';
 import { NodeAttributes } from './node-attributes.ts';
 
 interface Producer {
-  readonly node: FileNode;
+  readonly node: OnnxNode;
   readonly index: number;
 }
 
@@ -19,8 +19,8 @@ interface Producer {
 export class FileValues {
   readonly #file: OnnxFile;
   #producers: Map<string, Producer> | undefined;
-  readonly #constants = new Map<string, FileTensor>();
-  readonly #declared = new Map<string, FileType>();
+  readonly #constants = new Map<string, OnnxTensor>();
+  readonly #declared = new Map<string, OnnxType>();
   readonly #types = new Map<string, PartialType>();
   /** Asked for while their operands are. */
   readonly #open = new Set<string>();
@@ -37,7 +37,7 @@ export class FileValues {
     if (this.#producers) return this.#producers;
     const producers = new Map<string, Producer>();
     this.#producers = producers;
-    const open: FileGraph[] = [this.#file.graph];
+    const open: OnnxGraph[] = [this.#file.graph];
     for (let graph = open.pop(); graph; graph = open.pop()) {
       for (const { name, type } of [...graph.inputs, ...graph.valueInfo, ...graph.outputs]) {
         this.#names.add(name);
@@ -105,7 +105,7 @@ export class FileValues {
   }
 
   /** Sizes as the file says them. */
-  dims(name: string): readonly FileDim[] | undefined {
+  dims(name: string): readonly OnnxDim[] | undefined {
     this.#gather();
     const tensor = this.#constants.get(name);
     return tensor?.kind === 'tensor' ? tensor.expr.dims : this.#declared.get(name)?.dims;

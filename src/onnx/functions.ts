@@ -9,8 +9,16 @@
 import { functionCall, functionCycle, functionOpset, importedOpset, importLimit } from '../diagnostics/catalogue/import.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { maxOpset, oldestOpset } from '../ir/opset.ts';
-import { madeNode, renamedAttribute } from './encode.ts';
-import type { FileAttribute, FileFunction, FileGraph, FileNode, OnnxFile } from './model.ts';
+import { madeNode, renamedAttribute } from './make.ts';
+import {
+  allNodes,
+  graphsOf,
+  type OnnxAttribute,
+  type OnnxFile,
+  type OnnxFunction,
+  type OnnxGraph,
+  type OnnxNode,
+} from './model.ts';
 import { depthLimit } from './read.ts';
 import { Upgrader } from './upgrade.ts';
 import { changedBetween } from './versions.ts';
@@ -28,28 +36,8 @@ const nameLimit = 20_000_000;
 const characterLimit = 100_000_000;
 
 const keyOf = (domain: string, name: string, overload: string): string => `${domain}|${name}|${overload}`;
-const titleOf = (f: FileFunction): string =>
+const titleOf = (f: OnnxFunction): string =>
   `${f.domain === '' ? '' : `${f.domain}::`}${f.name}${f.overload === '' ? '' : `:${f.overload}`}`;
-
-function graphsOf(node: FileNode): readonly FileGraph[] {
-  const out: FileGraph[] = [];
-  for (const attribute of node.attributes) {
-    if (attribute.kind === 'graph') out.push(attribute.value);
-    else if (attribute.kind === 'graphs') out.push(...attribute.value);
-  }
-  return out;
-}
-
-/** Every node of the list and of the sub-graphs below. */
-function* allNodes(nodes: readonly FileNode[]): Generator<FileNode> {
-  const open: (readonly FileNode[])[] = [nodes];
-  for (let list = open.pop(); list; list = open.pop()) {
-    for (const node of list) {
-      yield node;
-      for (const graph of graphsOf(node)) open.push(graph.nodes);
-    }
-  }
-}
 
 /** Names of values where a node stands: those of its graph, then those around it. */
 class Scope {
@@ -74,7 +62,7 @@ interface Place {
   /** Undefined in the model's own graph, whose names stay. */
   readonly scope: Scope | undefined;
   /** Values of the attributes that the function's nodes refer to; undefined in the model's own graph. */
-  readonly attributes: ReadonlyMap<string, FileAttribute> | undefined;
+  readonly attributes: ReadonlyMap<string, OnnxAttribute> | undefined;
   /** Before names of nodes and values: `encoder/`. */
   readonly prefix: string;
   /** Opset of the default domain that the nodes were written for. */
@@ -86,7 +74,7 @@ interface Place {
 
 class Inliner {
   readonly #file: OnnxFile;
-  readonly #functions = new Map<string, FileFunction>();
+  readonly #functions = new Map<string, OnnxFunction>();
   readonly #used = new Set<string>();
   readonly #upgrader: Upgrader;
   readonly #opset: number;
@@ -94,12 +82,12 @@ class Inliner {
   #names = 0;
   #characters = 0;
 
-  constructor(file: OnnxFile, functions: ReadonlyMap<string, FileFunction>, opset: number) {
+  constructor(file: OnnxFile, functions: ReadonlyMap<string, OnnxFunction>, opset: number) {
     this.#file = file;
     this.#functions = new Map(functions);
     this.#opset = opset;
     this.#upgrader = new Upgrader(file, opset, (base) => this.#fresh(base));
-    const open: FileGraph[] = [file.graph];
+    const open: OnnxGraph[] = [file.graph];
     for (let graph = open.pop(); graph; graph = open.pop()) {
       for (const value of [...graph.inputs, ...graph.outputs, ...graph.valueInfo, ...graph.initializers])
         this.#used.add(value.name);
@@ -131,7 +119,7 @@ class Inliner {
     return name;
   }
 
-  graph(graph: FileGraph, place: Place): FileGraph {
+  graph(graph: OnnxGraph, place: Place): OnnxGraph {
     if (place.graphDepth > depthLimit) this.#limit(`sub-graphs more than ${depthLimit} deep with the functions inlined`, 'fewer');
     const { scope: outer } = place;
     if (!outer) return { ...graph, nodes: this.nodes(graph.nodes, place) };
@@ -169,8 +157,8 @@ class Inliner {
   }
 
   /** The node's attributes with references resolved and sub-graphs inlined. */
-  #attributes(node: FileNode, place: Place): readonly FileAttribute[] {
-    const out: FileAttribute[] = [];
+  #attributes(node: OnnxNode, place: Place): readonly OnnxAttribute[] {
+    const out: OnnxAttribute[] = [];
     for (const attribute of node.attributes) {
       switch (attribute.kind) {
         case 'graph':
@@ -200,11 +188,11 @@ class Inliner {
     return out;
   }
 
-  nodes(nodes: readonly FileNode[], place: Place): readonly FileNode[] {
-    const out: FileNode[] = [];
+  nodes(nodes: readonly OnnxNode[], place: Place): readonly OnnxNode[] {
+    const out: OnnxNode[] = [];
     for (const node of nodes) {
       this.#spend(1 + node.inputs.length + node.outputs.length + node.attributes.length);
-      const made: FileNode = {
+      const made: OnnxNode = {
         ...node,
         name: place.scope ? place.prefix + (node.name || node.opType) : node.name,
         inputs: node.inputs.map((name) => this.#read(name, place)),
@@ -218,7 +206,7 @@ class Inliner {
     return out;
   }
 
-  #call(node: FileNode, called: FileFunction, place: Place): readonly FileNode[] {
+  #call(node: OnnxNode, called: OnnxFunction, place: Place): readonly OnnxNode[] {
     const wrong = (found: string, expected: string): never =>
       fail(functionCall, {
         with: { name: titleOf(called), file: this.#file.file, node: JSON.stringify(node.name), found, expected },
@@ -240,7 +228,7 @@ class Inliner {
         if (actual !== '') copies.push({ formal, to: actual });
       } else scope.set(formal, actual === '' ? this.#fresh(prefix + formal) : actual);
     }
-    const attributes = new Map<string, FileAttribute>();
+    const attributes = new Map<string, OnnxAttribute>();
     for (const attribute of called.defaults) attributes.set(attribute.name, attribute);
     for (const attribute of node.attributes) attributes.set(attribute.name, attribute);
     const inner: Place = {
@@ -262,7 +250,7 @@ class Inliner {
 }
 
 /** Nodes and names in an attribute's graphs, which a reference copies. */
-function graphSize(attribute: FileAttribute): number {
+function graphSize(attribute: OnnxAttribute): number {
   const graphs = attribute.kind === 'graph' ? [attribute.value] : attribute.kind === 'graphs' ? attribute.value : [];
   let size = 1;
   for (const graph of graphs) for (const node of allNodes(graph.nodes)) size += 1 + node.inputs.length + node.outputs.length;
@@ -270,11 +258,11 @@ function graphSize(attribute: FileAttribute): number {
 }
 
 /** Refuses functions that reach themselves. */
-function checkCycles(file: OnnxFile, functions: ReadonlyMap<string, FileFunction>): void {
-  const done = new Set<FileFunction>();
-  const open = new Set<FileFunction>();
-  const calls = (f: FileFunction): FileFunction[] => {
-    const out = new Set<FileFunction>();
+function checkCycles(file: OnnxFile, functions: ReadonlyMap<string, OnnxFunction>): void {
+  const done = new Set<OnnxFunction>();
+  const open = new Set<OnnxFunction>();
+  const calls = (f: OnnxFunction): OnnxFunction[] => {
+    const out = new Set<OnnxFunction>();
     for (const node of allNodes(f.nodes)) {
       const called = functions.get(keyOf(node.domain, node.opType, node.overload));
       if (called) out.add(called);
@@ -305,9 +293,9 @@ function checkCycles(file: OnnxFile, functions: ReadonlyMap<string, FileFunction
 }
 
 /** Nodes of the file with its functions inlined, counted without making them: each function once. The calls go in no circle. */
-function inlinedNodes(file: OnnxFile, functions: ReadonlyMap<string, FileFunction>): number {
-  const known = new Map<FileFunction, number>();
-  const count = (nodes: readonly FileNode[], depth: number): number => {
+function inlinedNodes(file: OnnxFile, functions: ReadonlyMap<string, OnnxFunction>): number {
+  const known = new Map<OnnxFunction, number>();
+  const count = (nodes: readonly OnnxNode[], depth: number): number => {
     let sum = 0;
     for (const node of allNodes(nodes)) {
       sum++;
@@ -327,9 +315,9 @@ function inlinedNodes(file: OnnxFile, functions: ReadonlyMap<string, FileFunctio
 }
 
 /** The functions that the model reaches, in no order that matters. */
-function reached(file: OnnxFile, functions: ReadonlyMap<string, FileFunction>): readonly FileFunction[] {
-  const found = new Set<FileFunction>();
-  const open: (readonly FileNode[])[] = [file.graph.nodes];
+function reached(file: OnnxFile, functions: ReadonlyMap<string, OnnxFunction>): readonly OnnxFunction[] {
+  const found = new Set<OnnxFunction>();
+  const open: (readonly OnnxNode[])[] = [file.graph.nodes];
   for (let nodes = open.pop(); nodes; nodes = open.pop()) {
     for (const node of allNodes(nodes)) {
       const called = functions.get(keyOf(node.domain, node.opType, node.overload));
@@ -348,7 +336,7 @@ function reached(file: OnnxFile, functions: ReadonlyMap<string, FileFunction>): 
  */
 export function inlineFunctions(file: OnnxFile): OnnxFile {
   if (file.functions.length === 0) return file;
-  const functions = new Map<string, FileFunction>();
+  const functions = new Map<string, OnnxFunction>();
   for (const f of file.functions) {
     const key = keyOf(f.domain, f.name, f.overload);
     if (functions.has(key))

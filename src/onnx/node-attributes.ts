@@ -1,5 +1,5 @@
 /** The attributes of a node of a file by name and kind, as lifts and type rules ask for them. */
-import type { FileAttribute, FileNode, FileTensor } from './model.ts';
+import type { OnnxAttribute, OnnxNode, OnnxTensor } from './model.ts';
 
 /** An attribute that is missing, of another kind, or no number that is held. */
 export class AttributeError extends Error {
@@ -16,9 +16,9 @@ function integer(value: bigint, name: string): number {
 }
 
 export class NodeAttributes {
-  readonly #all: ReadonlyMap<string, FileAttribute>;
+  readonly #all: ReadonlyMap<string, OnnxAttribute>;
 
-  constructor(node: FileNode) {
+  constructor(node: OnnxNode) {
     // The last one of a name wins, as everywhere in protobuf.
     this.#all = new Map(node.attributes.map((one) => [one.name, one]));
   }
@@ -27,18 +27,18 @@ export class NodeAttributes {
     return this.#all.has(name);
   }
 
-  get(name: string): FileAttribute | undefined {
+  get(name: string): OnnxAttribute | undefined {
     return this.#all.get(name);
   }
 
-  #of<K extends FileAttribute['kind']>(
+  #of<K extends OnnxAttribute['kind']>(
     name: string,
     kind: K,
     text: string,
-  ): Extract<FileAttribute, { readonly kind: K }> | undefined {
+  ): Extract<OnnxAttribute, { readonly kind: K }> | undefined {
     const found = this.#all.get(name);
     if (found && found.kind !== kind) throw new AttributeError(`attribute ${name} is no ${text}`);
-    return found as Extract<FileAttribute, { readonly kind: K }> | undefined;
+    return found as Extract<OnnxAttribute, { readonly kind: K }> | undefined;
   }
 
   #default<T>(name: string, otherwise: T | undefined): T {
@@ -74,7 +74,7 @@ export class NodeAttributes {
     return this.#of(name, 'string', 'string')?.value ?? this.#default(name, otherwise);
   }
 
-  tensor(name: string): FileTensor | undefined {
+  tensor(name: string): OnnxTensor | undefined {
     return this.#of(name, 'tensor', 'tensor')?.value;
   }
 }

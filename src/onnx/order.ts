@@ -2,12 +2,12 @@
  * The nodes of a graph in an order in which they can run. ONNX demands that of a file (docs/IR.md), but onnxruntime and others
  * sort, so that files exist that are not. Nodes that stand right stay where they are.
  */
-import type { FileGraph, FileNode } from './model.ts';
+import type { OnnxGraph, OnnxNode } from './model.ts';
 
 /** What a node reads, with what its sub-graphs read of the graphs around them (and of themselves, which does no harm). */
-export function namesRead(node: FileNode): readonly string[] {
-  const graphs: FileGraph[] = [];
-  const add = (one: FileNode): void => {
+export function namesRead(node: OnnxNode): readonly string[] {
+  const graphs: OnnxGraph[] = [];
+  const add = (one: OnnxNode): void => {
     for (const attribute of one.attributes) {
       if (attribute.kind === 'graph') graphs.push(attribute.value);
       else if (attribute.kind === 'graphs') for (const inner of attribute.value) graphs.push(inner);
@@ -27,7 +27,7 @@ export function namesRead(node: FileNode): readonly string[] {
 }
 
 /** `sorted` holds the nodes in order; a node of a circle, where there is one. */
-export function inOrder(nodes: readonly FileNode[]): { readonly nodes: readonly FileNode[]; readonly circle?: FileNode } {
+export function inOrder(nodes: readonly OnnxNode[]): { readonly nodes: readonly OnnxNode[]; readonly circle?: OnnxNode } {
   const maker = new Map<string, number>();
   nodes.forEach((node, i) => {
     for (const name of node.outputs) if (name !== '') maker.set(name, i);
@@ -35,7 +35,7 @@ export function inOrder(nodes: readonly FileNode[]): { readonly nodes: readonly 
   const read = nodes.map(namesRead);
   const isRight = nodes.every((_, i) => read[i]?.every((name) => (maker.get(name) ?? -1) < i));
   if (isRight) return { nodes };
-  const out: FileNode[] = [];
+  const out: OnnxNode[] = [];
   /** 0: not seen, 1: what it reads is being put out, 2: put out. */
   const state = new Uint8Array(nodes.length);
   for (let first = 0; first < nodes.length; first++) {

@@ -16,7 +16,17 @@ import { maxOpset, minOpset, oldestOpset } from '../ir/opset.ts';
 import { type ElemType, elemBytes, elementCount } from '../ir/types.ts';
 import { Session } from '../tensor/session.ts';
 import { type StoredSpan, storedTensor } from '../tensor/stored.ts';
-import type { FileAttribute, FileFunction, FileGraph, FileNode, FileTensor, FileType, FileValue, OnnxFile } from './model.ts';
+import {
+  allNodes,
+  type OnnxAttribute,
+  type OnnxFile,
+  type OnnxFunction,
+  type OnnxGraph,
+  type OnnxNode,
+  type OnnxTensor,
+  type OnnxType,
+  type OnnxValue,
+} from './model.ts';
 import {
   AttributeProto,
   type AttributeType,
@@ -80,9 +90,9 @@ class Reader {
   readonly #budget: Budget;
   /** Short texts by their bytes' hash, because most names stand several times in a file. */
   readonly #texts = new Map<number, string>();
-  readonly #types = new Map<string, FileType>();
+  readonly #types = new Map<string, OnnxType>();
   /** Short attributes without graphs and tensors by their bytes' hash: the same kernels, strides and axes stand in most nodes. */
-  readonly #attributes = new Map<number, { readonly bytes: Uint8Array; readonly attribute: FileAttribute }>();
+  readonly #attributes = new Map<number, { readonly bytes: Uint8Array; readonly attribute: OnnxAttribute }>();
 
   constructor(source: ByteSource, session: Session) {
     this.source = source;
@@ -153,7 +163,7 @@ class Reader {
 
   // ---------------------------------------------------------------------------------------------------------------- types
 
-  #type(bytes: Uint8Array): FileType {
+  #type(bytes: Uint8Array): OnnxType {
     const key = bytes.length <= 4096 ? String.fromCharCode(...bytes) : undefined;
     const known = key === undefined ? undefined : this.#types.get(key);
     if (known) return known;
@@ -164,48 +174,65 @@ class Reader {
     return made;
   }
 
-  *#value(of: Field): Work<FileValue> {
+  *#value(of: Field): Work<OnnxValue> {
     this.#budget.spend(messageCost);
     let name = '';
-    let type: FileType | undefined;
+    const rest: Uint8Array[] = [];
+    let type: OnnxType | undefined;
     const parts: Uint8Array[] = [];
     for (let at = of.start; at < of.end; ) {
       const field = yield* this.#next(at, of.end);
+      const from = at;
       at = field.end;
-      if (ValueInfoProto.name.is(field)) name = yield* this.#text(field);
-      else if (ValueInfoProto.type.is(field)) {
-        // A message that stands twice is one: protobuf merges the second into the first, as if their bytes stood together.
-        const bytes = (yield* this.pages.bytesOf(field, nameLimit, 'a type')).slice();
-        parts.push(bytes);
-        type = this.#type(parts.length === 1 ? bytes : joined(parts));
+      switch (nameOf(ValueInfoProto, field)) {
+        case 'name':
+          name = yield* this.#text(field);
+          break;
+        case 'type': {
+          // A message that stands twice is one: protobuf merges the second into the first, as if their bytes stood together.
+          const bytes = (yield* this.pages.bytesOf(field, nameLimit, 'a type')).slice();
+          parts.push(bytes);
+          type = this.#type(parts.length === 1 ? bytes : joined(parts));
+          break;
+        }
+        default:
+          rest.push(yield* this.#verbatim(from, field));
+          break;
       }
     }
-    return { name, type };
+    return { name, type, ...restOf(rest) };
   }
 
   // -------------------------------------------------------------------------------------------------------------- tensors
 
-  *tensor(start: number, end: number): Work<FileTensor> {
+  *tensor(start: number, end: number): Work<OnnxTensor> {
     this.#budget.spend(tensorCost);
     const fields = yield* readTensor(this.pages, start, end);
-    let made: FileTensor | undefined;
+    let made: OnnxTensor | undefined;
     yield async () => {
       made = await this.#tensorOf(start, end, fields);
     };
     return made ?? bug('a tensor that was not placed');
   }
 
-  async #tensorOf(start: number, end: number, fields: TensorFields): Promise<FileTensor> {
+  async #tensorOf(start: number, end: number, fields: TensorFields): Promise<OnnxTensor> {
     const place = await placeOf(this.source, start, end, fields, this.#last);
-    const { name } = fields;
-    if (place.kind === 'tensor') return { kind: 'tensor', name, expr: await storedTensor(this.session, place.span) };
+    const { name, doc } = fields;
+    const common = { name, ...(doc !== undefined && { doc }) };
+    if (place.kind === 'tensor') return { ...common, kind: 'tensor', expr: await storedTensor(this.session, place.span) };
     if (place.kind === 'other')
-      return { kind: 'other', name, dataType: fields.type, dims: fields.dims, raw: await storedTensor(this.session, place.span) };
+      return {
+        ...common,
+        kind: 'other',
+        dataType: fields.type,
+        dims: fields.dims,
+        raw: await storedTensor(this.session, place.span),
+      };
     const text = `${place.typeName.toLowerCase()}[${fields.dims.join(', ')}]`;
-    return { kind: 'proto', name, text, bytes: this.#span(start, end) };
+    return { ...common, kind: 'proto', text, bytes: this.#span(start, end) };
   }
 
-  *#sparse(of: Field): Work<FileTensor> {
+  *#sparse(of: Field): Work<OnnxTensor> {
     let values: TensorFields | undefined;
     let indices: TensorFields | undefined;
     let valuesAt: Field = of;
@@ -238,7 +265,7 @@ class Reader {
       fail(sparseTensor, { with: { tensor: name, file: this.file, found, expected } });
     if (!values || !indices) return wrong('no numbers, or no places', 'both');
     const wanted = { values, indices };
-    let made: FileTensor | undefined;
+    let made: OnnxTensor | undefined;
     yield async () => {
       const numbers = await placeOf(this.source, valuesAt.start, valuesAt.end, wanted.values, this.#last);
       const places = await placeOf(this.source, indicesAt.start, indicesAt.end, wanted.indices, this.#last);
@@ -273,7 +300,7 @@ class Reader {
 
   // ----------------------------------------------------------------------------------------------------- nodes and graphs
 
-  *#sharedAttribute(of: Field, depth: number): Work<FileAttribute> {
+  *#sharedAttribute(of: Field, depth: number): Work<OnnxAttribute> {
     const size = of.end - of.start;
     if (size > 256) return yield* this.#attribute(of, depth);
     const here = yield* this.pages.bytesOf(of, 256, 'an attribute');
@@ -309,7 +336,7 @@ class Reader {
     }
   }
 
-  *#attribute(of: Field, depth: number): Work<FileAttribute> {
+  *#attribute(of: Field, depth: number): Work<OnnxAttribute> {
     this.#budget.spend(messageCost);
     let name = '';
     let type: AttributeType | undefined = 'undefined';
@@ -435,7 +462,7 @@ class Reader {
         return { ...common, kind: 'strings', value };
       }
       case 'graphs': {
-        const value: FileGraph[] = [];
+        const value: OnnxGraph[] = [];
         for (const field of graphs) {
           value.push(yield* this.graph(field, depth + 1));
         }
@@ -493,7 +520,7 @@ class Reader {
     return out;
   }
 
-  *#node(of: Field, depth: number): Work<FileNode> {
+  *#node(of: Field, depth: number): Work<OnnxNode> {
     this.#budget.spend(nodeCost);
     let name = '';
     let domain = '';
@@ -501,7 +528,7 @@ class Reader {
     let overload = '';
     const inputs: string[] = [];
     const outputs: string[] = [];
-    const attributes: FileAttribute[] = [];
+    const attributes: OnnxAttribute[] = [];
     const rest: Uint8Array[] = [];
     for (let at = of.start; at < of.end; ) {
       const field = yield* this.#next(at, of.end);
@@ -535,11 +562,11 @@ class Reader {
           break;
       }
     }
-    return { name, domain, opType, overload, inputs, outputs, attributes, rest: joined(rest) };
+    return { name, domain, opType, overload, inputs, outputs, attributes, ...restOf(rest) };
   }
 
   /** A graph that stands more than once is one, with the nodes of all of them, as if their bytes stood together. */
-  *#graphs(parts: readonly Field[], depth: number): Work<FileGraph> {
+  *#graphs(parts: readonly Field[], depth: number): Work<OnnxGraph> {
     const { reader, field } = yield* this.#together(parts);
     const graph = yield* reader.graph(field, depth);
     if (reader !== this) this.notes.push(...reader.notes);
@@ -562,14 +589,14 @@ class Reader {
     return { reader, field: { ...first, start: 0, end: whole.length } };
   }
 
-  *graph(of: Field, depth: number): Work<FileGraph> {
+  *graph(of: Field, depth: number): Work<OnnxGraph> {
     if (depth > depthLimit) this.#limit(`sub-graphs more than ${depthLimit} deep`, 'fewer');
     let name = '';
-    const nodes: FileNode[] = [];
-    const initializers: FileTensor[] = [];
-    const inputs: FileValue[] = [];
-    const outputs: FileValue[] = [];
-    const valueInfo: FileValue[] = [];
+    const nodes: OnnxNode[] = [];
+    const initializers: OnnxTensor[] = [];
+    const inputs: OnnxValue[] = [];
+    const outputs: OnnxValue[] = [];
+    const valueInfo: OnnxValue[] = [];
     const rest: Uint8Array[] = [];
     let sparse = 0;
     for (let at = of.start; at < of.end; ) {
@@ -613,7 +640,7 @@ class Reader {
     }
     if (sparse > 0)
       this.notes.push(`${sparse} sparse initialiser${sparse === 1 ? '' : 's'} of graph ${name || '(unnamed)'} are written dense`);
-    return { name, nodes, initializers, inputs, outputs, valueInfo, rest: joined(rest) };
+    return { name, nodes, initializers, inputs, outputs, valueInfo, ...restOf(rest) };
   }
 
   // ------------------------------------------------------------------------------------------------- functions and models
@@ -640,18 +667,20 @@ class Reader {
     into.set(domain, version);
   }
 
-  *#function(of: Field): Work<FileFunction> {
+  *#function(of: Field): Work<OnnxFunction> {
     let name = '';
     let domain = '';
     let overload = '';
     const inputs: string[] = [];
     const outputs: string[] = [];
     const attributes: string[] = [];
-    const defaults: FileAttribute[] = [];
-    const nodes: FileNode[] = [];
+    const defaults: OnnxAttribute[] = [];
+    const nodes: OnnxNode[] = [];
     const opsets = new Map<string, number>();
+    const rest: Uint8Array[] = [];
     for (let at = of.start; at < of.end; ) {
       const field = yield* this.#next(at, of.end);
+      const from = at;
       at = field.end;
       switch (nameOf(FunctionProto, field)) {
         case 'name':
@@ -682,10 +711,11 @@ class Reader {
           overload = yield* this.#text(field);
           break;
         default:
+          rest.push(yield* this.#verbatim(from, field));
           break;
       }
     }
-    return { domain, name, overload, inputs, outputs, attributes, defaults, nodes, opsets };
+    return { domain, name, overload, inputs, outputs, attributes, defaults, nodes, opsets, ...restOf(rest) };
   }
 
   *model(): Work<OnnxFile> {
@@ -694,10 +724,10 @@ class Reader {
     let producerName = '';
     let producerVersion = '';
     const graphs: Field[] = [];
-    let training = false;
+    const training: LazyBytes[] = [];
     const opsets = new Map<string, number>();
     const metadata: (readonly [string, string])[] = [];
-    const functions: FileFunction[] = [];
+    const functions: OnnxFunction[] = [];
     const rest: Uint8Array[] = [];
     for (let at = 0; at < source.size; ) {
       const field = yield* this.#next(at, source.size);
@@ -737,7 +767,7 @@ class Reader {
           break;
         }
         case 'training_info':
-          training = true;
+          training.push(this.#span(field.start, field.end));
           break;
         case 'functions':
           functions.push(yield* this.#function(field));
@@ -747,7 +777,6 @@ class Reader {
           break;
       }
     }
-    if (training) notes.push('training_info is left out: the model is optimised for inference');
     if (graphs.length === 0) throw new WireError('no graph');
     const graph = yield* this.#graphs(graphs, 0);
     if (!Number.isSafeInteger(irVersion) || irVersion < 1) throw new WireError(`IR version ${irVersion}`);
@@ -769,25 +798,19 @@ class Reader {
       metadata,
       graph,
       functions,
-      rest: joined(rest),
+      ...(training.length > 0 && { training }),
+      ...restOf(rest),
       notes,
     };
   }
 }
 
+const restOf = (rest: readonly Uint8Array[]): { readonly rest?: Uint8Array } => (rest.length > 0 ? { rest: joined(rest) } : {});
+
 /** Whether a node of the graph or below is one of ONNX's own that no function of the model shadows. */
-function usesDefaultDomain(graph: FileGraph, functions: readonly FileFunction[]): boolean {
+function usesDefaultDomain(graph: OnnxGraph, functions: readonly OnnxFunction[]): boolean {
   const own = new Set(functions.filter((f) => f.domain === '').map((f) => f.name));
-  const open: (readonly FileNode[])[] = [graph.nodes];
-  for (let nodes = open.pop(); nodes; nodes = open.pop()) {
-    for (const node of nodes) {
-      if (node.domain === '' && !own.has(node.opType)) return true;
-      for (const attribute of node.attributes) {
-        if (attribute.kind === 'graph') open.push(attribute.value.nodes);
-        else if (attribute.kind === 'graphs') for (const inner of attribute.value) open.push(inner.nodes);
-      }
-    }
-  }
+  for (const node of allNodes(graph.nodes)) if (node.domain === '' && !own.has(node.opType)) return true;
   return false;
 }
 

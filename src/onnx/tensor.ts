@@ -125,6 +125,7 @@ export class Pages implements WireSource {
 /** A TensorProto without its numbers. */
 export interface TensorFields {
   name: string;
+  doc: string | undefined;
   /** TensorProto.DataType. */
   type: number;
   readonly dims: number[];
@@ -142,6 +143,7 @@ export interface TensorFields {
 export function* readTensor(pages: Pages, start: number, end: number): Work<TensorFields> {
   const tensor: TensorFields = {
     name: '',
+    doc: undefined,
     type: 0,
     dims: [],
     raw: undefined,
@@ -194,6 +196,10 @@ export function* readTensor(pages: Pages, start: number, end: number): Work<Tens
         break;
       case 'name':
         tensor.name = yield* pages.text(field);
+        break;
+      case 'doc_string':
+        // A longer one is left out rather than the file refused.
+        if (field.end - field.start <= nameLimit) tensor.doc = yield* pages.text(field);
         break;
       case 'raw_data':
         tensor.raw = field;

@@ -7,38 +7,42 @@
 
 import { unreachable } from '../diagnostics/diagnostic.ts';
 import { dataTypeName, elemFacts, elemTypes, otherElems } from '../ir/elem.ts';
-import type { LazyBytes } from '../ir/foreign.ts';
 import type { ElemType, HostTensor } from '../ir/types.ts';
 import { elementText } from '../ir/wide.ts';
-import type { FileDim } from './model.ts';
-import type { OnnxGraph, OnnxModel, OnnxNode, OnnxNodeAttr, OnnxValue } from './onnx.ts';
-import { AttributeProto, attributeTypeOf } from './proto.ts';
+import { materializeSync } from '../tensor/algebra.ts';
+import { namedElements } from './constant-names.ts';
+import type { OnnxAttribute, OnnxDim, OnnxFunction, OnnxGraph, OnnxModel, OnnxNode, OnnxTensor, OnnxValue } from './model.ts';
 import { type TypeStructure, typeStructure } from './types.ts';
-import { bytesSource, fieldsOf, nameOf, textOf, varintAt, WireError, wireBytes } from './wire.ts';
+import { WireError } from './wire.ts';
 
 /** The whole model, ended by a line break. */
 export function onnxText(model: OnnxModel): string {
-  const head = [
-    `  ir_version: ${model.irVersion}`,
-    `  opset_import: [${[['', model.opset] as const, ...(model.domains ?? [])].map(([name, version]) => `${quoted(name)} : ${version}`).join(', ')}]`,
-    `  producer_name: ${quoted(model.producer.name)}`,
-  ];
-  if (model.producer.version !== '') head.push(`  producer_version: ${quoted(model.producer.version)}`);
+  const opsets = [...model.opsets].map(([name, version]) => `${quoted(name)} : ${version}`);
+  const head = [`  ir_version: ${model.irVersion}`, `  opset_import: [${opsets.join(', ')}]`];
+  if (model.producerName !== '') head.push(`  producer_name: ${quoted(model.producerName)}`);
+  if (model.producerVersion !== '') head.push(`  producer_version: ${quoted(model.producerVersion)}`);
   if (model.metadata.length > 0)
     head.push(`  metadata_props: [${model.metadata.map(([k, v]) => `${quoted(k)}: ${quoted(v)}`).join(', ')}]`);
-  return `<\n${head.join(',\n')}\n>\n${graphText(model.graph, '')}\n`;
+  const functions = model.functions.map((one) => `${functionText(one)}\n`);
+  return `<\n${head.join(',\n')}\n>\n${graphText(model.graph, '')}\n${functions.join('')}`;
+}
+
+/** A function stands behind the graph, with its own opsets. */
+function functionText(one: OnnxFunction): string {
+  const opsets = [...one.opsets].map(([name, version]) => `${quoted(name)} : ${version}`);
+  const head = [`  domain: ${quoted(one.domain)}`];
+  if (one.overload !== '') head.push(`  overload: ${quoted(one.overload)}`);
+  head.push(`  opset_import: [${opsets.join(', ')}]`);
+  const attributes = [...one.attributes, ...one.defaults.map((attr) => attrText(attr, '') ?? attr.name)];
+  const named = attributes.length > 0 ? ` <${attributes.join(', ')}>` : '';
+  const nodes = one.nodes.map((node) => `  ${nodeText(node, '  ')}`).join('\n');
+  const signature = `(${one.inputs.map(nameText).join(', ')}) => (${one.outputs.map(nameText).join(', ')})`;
+  return `<\n${head.join(',\n')}\n>\n${nameText(one.name)}${named} ${signature}\n{\n${nodes}\n}`;
 }
 
 function graphText(graph: OnnxGraph, indent: string): string {
   const inner = `${indent}  `;
-  const declared = [
-    ...graph.initializers.map(({ name, elem, dims, literal, stands }) => {
-      if (stands) return `${namedTensorText(stands.dataType, stands.dims)} ${nameText(name)}`;
-      const value = valueText({ name, elem, dims });
-      return literal && dataTypeHasText(elem) ? `${value} = ${elementsText(literal)}` : value;
-    }),
-    ...graph.valueInfo.map(valueText),
-  ];
+  const declared = [...graph.initializers.map(tensorText), ...graph.valueInfo.map(valueText)];
   const parts = [
     `${nameText(graph.name)} (${graph.inputs.map(valueText).join(', ')}) => (${graph.outputs.map(valueText).join(', ')})`,
   ];
@@ -47,122 +51,79 @@ function graphText(graph: OnnxGraph, indent: string): string {
   return parts.join('\n');
 }
 
+/** Of a tensor that is named by its value the elements, of others the type. */
+function tensorText(tensor: OnnxTensor): string {
+  const { name } = tensor;
+  switch (tensor.kind) {
+    case 'tensor': {
+      const { elem, dims } = tensor.expr;
+      const value = `${shapedText(elemFacts[elem].onnx, dims)} ${nameText(name)}`;
+      const elements = dataTypeHasText(elem) ? namedElements(name, tensor.expr) : undefined;
+      return elements ? `${value} = ${elementsText(elements)}` : value;
+    }
+    case 'other':
+      return `${shapedText(tensor.dataType, tensor.dims)} ${nameText(name)}`;
+    case 'proto':
+      return `${tensor.text.replace(/, /g, ',').replace('[]', '')} ${nameText(name)}`;
+    default:
+      return unreachable(tensor);
+  }
+}
+
 function nodeText(node: OnnxNode, indent: string): string {
   const attrs: string[] = [];
   const untold: string[] = [];
-  for (const [name, attr] of node.attrs) {
-    const text = attrText(name, attr, indent);
+  for (const attr of node.attributes) {
+    const text = attrText(attr, indent);
     if (text !== undefined) attrs.push(text);
-    else untold.push(attr.kind === 'raw' ? `${name}: ${attr.bytes.size} bytes` : name);
+    else untold.push(attr.bytes ? `${attr.name}: ${attr.bytes.size} bytes` : attr.name);
   }
   const results = node.outputs.map(nameText).join(', ');
-  const op = node.domain === undefined ? node.op : `${node.domain}.${node.op}`;
+  const op = `${node.domain === '' ? '' : `${node.domain}.`}${node.opType}${node.overload === '' ? '' : `:${node.overload}`}`;
   const comment = untold.length > 0 ? ` # ${untold.join(', ').replace(/[\r\n]/g, ' ')}` : '';
   return `[${nameText(node.name)}] ${results} = ${op}${attrs.length > 0 ? ` <${attrs.join(', ')}>` : ''} (${node.inputs.map(nameText).join(', ')})${comment}`;
 }
 
 /** Undefined for what the syntax cannot say. Sub-graphs nest as deep as those of the graph. */
-function attrText(name: string, attr: OnnxNodeAttr, indent: string): string | undefined {
+function attrText(attr: OnnxAttribute, indent: string): string | undefined {
+  const { name } = attr;
+  if (attr.bytes && attr.bytes.size > longestAttr && attr.kind !== 'graph') return undefined;
   switch (attr.kind) {
     case 'int':
       return `${name} = ${attr.value}`;
     case 'ints':
       return attr.value.length === 0 ? `${name}: ints = []` : `${name} = [${attr.value.join(', ')}]`;
     case 'float':
-      return `${name} = ${floatText(attr.value)}`;
+      return `${name} = ${singleText(attr.value)}`;
     case 'floats':
-      return attr.value.length === 0 ? `${name}: floats = []` : `${name} = [${attr.value.map(floatText).join(', ')}]`;
+      return attr.value.length === 0 ? `${name}: floats = []` : `${name} = [${attr.value.map(singleText).join(', ')}]`;
     case 'string':
       return `${name} = ${quoted(attr.value)}`;
-    case 'tensor':
-      return `${name} = ${typeText(attr.value.elem, attr.value.dims)} ${elementsText(attr.value)}`;
+    case 'strings':
+      return attr.value.length === 0 ? `${name}: strings = []` : `${name} = [${attr.value.map(quoted).join(', ')}]`;
+    case 'tensor': {
+      const expr = attr.value.kind === 'tensor' && attr.value.expr.count <= longestTensor ? attr.value.expr : undefined;
+      const host = expr && dataTypeHasText(expr.elem) ? materializeSync(expr) : undefined;
+      return host && `${name} = ${shapedText(elemFacts[host.elem].onnx, host.dims)} ${elementsText(host)}`;
+    }
     case 'graph':
       return `${name} = ${graphText(attr.value, indent)}`;
+    case 'reference':
+      return `${name} = @${attr.to}`;
     case 'graphs':
+    case 'other':
       return undefined;
-    case 'raw': {
-      const decoded = decodedAttr(attr.bytes);
-      return decoded && attrText(name, decoded, indent);
-    }
     default:
       return unreachable(attr);
   }
 }
 
-/** Longer attributes are not shown. */
+/** Attributes of more bytes, and tensors of more elements, are not shown. */
 const longestAttr = 4096;
+const longestTensor = 64;
 
-/** A number, a string, or a list of numbers, when its bytes can be read at once. */
-function decodedAttr(bytes: LazyBytes): Exclude<OnnxNodeAttr, { kind: 'raw' }> | undefined {
-  if (!bytes.readSync || bytes.size > longestAttr) return undefined;
-  const held = bytes.readSync(0, bytes.size);
-  const source = bytesSource(held);
-  const view = new DataView(held.buffer, held.byteOffset, held.byteLength);
-  let type = 0;
-  let float = 0;
-  let int = 0;
-  let string = '';
-  const floats: number[] = [];
-  const ints: number[] = [];
-  let exact = true;
-  const whole = (offset: number): number => {
-    const value = Number(BigInt.asIntN(64, varintAt(source, offset).whole));
-    if (!Number.isSafeInteger(value)) exact = false;
-    return value;
-  };
-  try {
-    for (const field of fieldsOf(source)) {
-      switch (nameOf(AttributeProto, field)) {
-        case 'type':
-          type = field.value;
-          break;
-        case 'f':
-          float = view.getFloat32(field.start, true);
-          break;
-        case 'i':
-          int = whole(field.start);
-          break;
-        case 's':
-          string = textOf(source, field);
-          break;
-        case 'floats':
-          for (let at = field.start; at + 4 <= field.end; at += 4) floats.push(view.getFloat32(at, true));
-          break;
-        case 'ints':
-          if (field.type !== wireBytes) ints.push(whole(field.start));
-          else for (let at = field.start; at < field.end; at = varintAt(source, at).end) ints.push(whole(at));
-          break;
-        default:
-          break;
-      }
-    }
-  } catch (error) {
-    if (error instanceof WireError) return undefined;
-    throw error;
-  }
-  if (!exact) return undefined;
-  switch (attributeTypeOf(type)) {
-    case 'float':
-      return { kind: 'float', value: float };
-    case 'int':
-      return { kind: 'int', value: int };
-    case 'string':
-      return { kind: 'string', value: string };
-    case 'floats':
-      return { kind: 'floats', value: floats };
-    case 'ints':
-      return { kind: 'ints', value: ints };
-    default:
-      return undefined;
-  }
-}
-
-function namedTensorText(dataType: number, dims: readonly (number | string)[]): string {
-  return `${dataTypeName(dataType) ?? `type${dataType}`}${dims.length === 0 ? '' : `[${dims.map(dimText).join(',')}]`}`;
-}
-
-function dimText(dim: number | string): string {
-  return typeof dim === 'number' ? String(dim) : dim === '' ? '?' : nameText(dim);
+function dimText(dim: OnnxDim): string {
+  return typeof dim === 'number' ? String(dim) : dim === undefined ? '?' : nameText(dim);
 }
 
 /** A TypeProto in the syntax's words; undefined for what has none. */
@@ -200,27 +161,15 @@ function structureText(type: TypeStructure): string | undefined {
 }
 
 /** A shape that is left out is written as `[]`: the rank is not known. */
-function shapedText(dataType: number, dims: readonly FileDim[] | undefined): string {
-  return dims
-    ? namedTensorText(
-        dataType,
-        dims.map((dim) => dim ?? ''),
-      )
-    : `${dataTypeName(dataType) ?? `type${dataType}`}[]`;
-}
-
-function valueText(value: OnnxValue): string {
-  const { foreign } = value;
-  if (!foreign) return `${typeText(value.elem, value.dims)} ${nameText(value.name)}`;
-  const known = foreign.proto
-    ? protoTypeText(foreign.proto)
-    : foreign.tensor && namedTensorText(foreign.tensor.dataType, foreign.tensor.dims);
-  return known === undefined ? nameText(value.name) : `${known} ${nameText(value.name)}`;
-}
-
-function typeText(elem: ElemType, dims: readonly (number | string)[]): string {
-  const name = elemFacts[elem].onnxName;
+function shapedText(dataType: number, dims: readonly OnnxDim[] | undefined): string {
+  const name = dataTypeName(dataType) ?? `type${dataType}`;
+  if (!dims) return `${name}[]`;
   return dims.length === 0 ? name : `${name}[${dims.map(dimText).join(',')}]`;
+}
+
+function valueText({ name, type }: OnnxValue): string {
+  const known = type?.elem ? shapedText(elemFacts[type.elem].onnx, type.dims) : type?.proto && protoTypeText(type.proto);
+  return known === undefined ? nameText(name) : `${known} ${nameText(name)}`;
 }
 
 /** The parser reads the floats that int32_data holds as bit patterns, so that writing their values would say something else. */
@@ -242,6 +191,15 @@ function integerText(value: number): string {
   const whole = BigInt(value);
   const most = 2n ** 63n - 1n;
   return String(whole > most ? most : whole);
+}
+
+/** A number of 32 bits in the fewest digits that say it. */
+function singleText(value: number): string {
+  for (let digits = 1; digits < 9 && Number.isFinite(value); digits++) {
+    const short = Number(value.toPrecision(digits));
+    if (Math.fround(short) === value) return floatText(Object.is(value, -0) ? value : short);
+  }
+  return floatText(value);
 }
 
 /** A float is told from an integer by its point or exponent. Infinities and NaN have names in the syntax. */

@@ -1,17 +1,9 @@
 /** Types of values, read from and written as TypeProto. Source: onnx/onnx, onnx.proto (TypeProto, TensorShapeProto). */
 import { unreachable } from '../diagnostics/diagnostic.ts';
 import { joined, utf8 } from '../io/bytes.ts';
-import { elemOfDataType, otherElem } from '../ir/elem.ts';
-import type { FileDim, FileType } from './model.ts';
-import {
-  DimensionProto,
-  ElementTypeProto,
-  MapTypeProto,
-  TensorShapeProto,
-  TensorTypeProto,
-  TypeProto,
-  type ValueInfoProto,
-} from './proto.ts';
+import { elemFacts, elemOfDataType, otherElem } from '../ir/elem.ts';
+import type { OnnxDim, OnnxType } from './model.ts';
+import { DimensionProto, ElementTypeProto, MapTypeProto, TensorShapeProto, TensorTypeProto, TypeProto } from './proto.ts';
 import { bytesSource, type Field, fieldsOf, int32Of, nameOf, type ProtoField, WireError, WireWriter } from './wire.ts';
 
 /** Types within types. */
@@ -25,7 +17,7 @@ export type TypeStructure =
       /** TensorProto.DataType. */
       readonly dataType: number;
       /** Undefined for an unknown rank. */
-      readonly dims: readonly FileDim[] | undefined;
+      readonly dims: readonly OnnxDim[] | undefined;
     }
   | { readonly kind: 'sequence' | 'optional'; readonly element: TypeStructure }
   | { readonly kind: 'map'; readonly key: number; readonly value: TypeStructure }
@@ -89,7 +81,7 @@ function innerType(bytes: Uint8Array, wanted: ProtoField<'message'>, depth: numb
 
 function tensorStructure(kind: 'tensor' | 'sparse_tensor', bytes: Uint8Array): TypeStructure {
   let dataType = 0;
-  let dims: FileDim[] | undefined;
+  let dims: OnnxDim[] | undefined;
   for (const field of fieldsOf(bytesSource(bytes))) {
     if (TensorTypeProto.elem_type.is(field)) dataType = int32Of(field.value);
     else if (TensorTypeProto.shape.is(field)) {
@@ -106,8 +98,8 @@ function tensorStructure(kind: 'tensor' | 'sparse_tensor', bytes: Uint8Array): T
   return { kind, dataType, dims };
 }
 
-function dimOf(bytes: Uint8Array): FileDim {
-  let dim: FileDim;
+function dimOf(bytes: Uint8Array): OnnxDim {
+  let dim: OnnxDim;
   for (const field of fieldsOf(bytesSource(bytes))) {
     // Some exporters write −1 for a size that is not known.
     if (DimensionProto.dim_value.is(field)) dim = Number.isSafeInteger(field.value) ? field.value : undefined;
@@ -121,18 +113,29 @@ function dimOf(bytes: Uint8Array): FileDim {
 }
 
 /** A TypeProto, small and in memory. Throws `WireError`. */
-export function typeOf(proto: Uint8Array): FileType {
+export function typeOf(proto: Uint8Array): OnnxType {
   const structure = typeStructure(proto);
-  const text = textOf(structure);
-  if (structure.kind !== 'tensor') return { text, proto };
-  const elem = elemOfDataType(structure.dataType);
-  return { ...(elem && { elem }), ...(structure.dims && { dims: structure.dims }), text, proto };
+  const elem = structure.kind === 'tensor' ? elemOfDataType(structure.dataType) : undefined;
+  if (structure.kind !== 'tensor' || !elem) return { proto };
+  const type: OnnxType = { elem, ...(structure.dims && { dims: structure.dims }) };
+  const plain = protoOf(type);
+  const saysAll = plain.length === proto.length && plain.every((byte, i) => byte === proto[i]);
+  return saysAll ? type : { ...type, proto };
+}
+
+function structureIn({ elem, dims, proto }: OnnxType): TypeStructure {
+  if (elem) return { kind: 'tensor', dataType: elemFacts[elem].onnx, dims };
+  return proto ? typeStructure(proto) : { kind: 'unknown' };
+}
+
+/** As messages say it: `seq(f32[N, 3])`. */
+export function typeText(type: OnnxType): string {
+  return textOf(structureIn(type));
 }
 
 const nameOfType = (type: number): string =>
   elemOfDataType(type) ?? otherElem(type)?.name ?? (type === 0 ? 'undefined' : `type${type}`);
 
-/** As messages say it: `seq(f32[N, 3])`. */
 function textOf(type: TypeStructure): string {
   switch (type.kind) {
     case 'tensor':
@@ -154,17 +157,14 @@ function textOf(type: TypeStructure): string {
   }
 }
 
-/** A tensor's type as a field of a value; a rank that is not known has no shape, and a scalar's shape no dimensions. */
-export function writeTensorType(
-  writer: WireWriter,
-  field: typeof ValueInfoProto.type,
-  dataType: number,
-  dims: readonly FileDim[] | undefined,
-): void {
-  writer.message(field, () => writeTensorContent(writer, dataType, dims));
+/** The type as a field. */
+export function writeType(writer: WireWriter, field: ProtoField<'message'>, { elem, dims, proto }: OnnxType): void {
+  if (proto) writer.bytesField(field, proto);
+  else if (elem) writer.message(field, () => writeTensorContent(writer, elemFacts[elem].onnx, dims));
 }
 
-function writeTensorContent(writer: WireWriter, dataType: number, dims: readonly FileDim[] | undefined): void {
+/** A rank that is not known has no shape, and a scalar's shape no dimensions. */
+function writeTensorContent(writer: WireWriter, dataType: number, dims: readonly OnnxDim[] | undefined): void {
   writer.message(TypeProto.tensor_type, () => {
     writer.intField(TensorTypeProto.elem_type, dataType);
     if (!dims) return;
@@ -172,15 +172,20 @@ function writeTensorContent(writer: WireWriter, dataType: number, dims: readonly
       for (const dim of dims) {
         writer.message(TensorShapeProto.dim, () => {
           if (typeof dim === 'number') writer.intField(DimensionProto.dim_value, dim);
-          else if (dim !== undefined && dim !== '') writer.stringField(DimensionProto.dim_param, dim);
+          else if (dim !== undefined) writer.stringField(DimensionProto.dim_param, dim);
         });
       }
     });
   });
 }
 
+/** The whole TypeProto. */
+export function protoOf({ elem, dims, proto }: OnnxType): Uint8Array {
+  return proto ?? (elem ? tensorTypeProto(elemFacts[elem].onnx, dims) : new Uint8Array());
+}
+
 /** The TypeProto of a tensor. */
-export function tensorTypeProto(dataType: number, dims: readonly FileDim[] | undefined): Uint8Array {
+export function tensorTypeProto(dataType: number, dims: readonly OnnxDim[] | undefined): Uint8Array {
   const writer = new WireWriter(64);
   writeTensorContent(writer, dataType, dims);
   return writer.view().slice();

@@ -4,18 +4,18 @@
  */
 
 import type { Session } from '../tensor/session.ts';
-import { constantNode, intAttribute, intsAttribute, madeNode, stringAttribute } from './encode.ts';
 import type { FileValues } from './file-values.ts';
-import type { FileAttribute, FileGraph, FileNode } from './model.ts';
+import { constantNode, intAttribute, intsAttribute, madeNode, stringAttribute } from './make.ts';
+import type { OnnxAttribute, OnnxGraph, OnnxNode } from './model.ts';
 
-export function attributeOf(node: FileNode, name: string): FileAttribute | undefined {
+export function attributeOf(node: OnnxNode, name: string): OnnxAttribute | undefined {
   return node.attributes.find((a) => a.name === name);
 }
-export function intOf(node: FileNode, name: string, otherwise: number): number {
+export function intOf(node: OnnxNode, name: string, otherwise: number): number {
   const found = attributeOf(node, name);
   return found?.kind === 'int' ? Number(found.value) : otherwise;
 }
-function without(node: FileNode, ...names: readonly string[]): readonly FileAttribute[] {
+function without(node: OnnxNode, ...names: readonly string[]): readonly OnnxAttribute[] {
   return node.attributes.filter((a) => !names.includes(a.name));
 }
 
@@ -24,7 +24,7 @@ export interface Upgrading {
   readonly session: Session;
   readonly values: FileValues;
   /** Throws RES0657. */
-  refuse(node: FileNode, found: string, expected: string): never;
+  refuse(node: OnnxNode, found: string, expected: string): never;
   /**
    * A constant vector, or a scalar, of 64-bit integers. Those beyond 2^53 mean "to the end", which the largest exact ones do too.
    */
@@ -32,25 +32,25 @@ export interface Upgrading {
     base: string,
     values: readonly (number | bigint)[],
     scalar?: boolean,
-  ): { readonly node: FileNode; readonly output: string };
+  ): { readonly node: OnnxNode; readonly output: string };
 }
 
 /** One node on its way: what came of it so far, helpers first or last, and the node itself. */
 interface Rewrite {
-  readonly before?: readonly FileNode[];
-  readonly node: FileNode;
-  readonly after?: readonly FileNode[];
+  readonly before?: readonly OnnxNode[];
+  readonly node: OnnxNode;
+  readonly after?: readonly OnnxNode[];
 }
 
 /** A step makes of a node that is valid before opset `at` one that is valid at it, and beyond where the step says so. */
 export interface Step {
   readonly at: number;
-  readonly rewrite: (node: FileNode, up: Upgrading) => Rewrite;
+  readonly rewrite: (node: OnnxNode, up: Upgrading) => Rewrite;
 }
 
 /** The same, with an attribute of integers as input `index`; nothing to do without it. */
 function toInput(attribute: string, index: number, scalar = false) {
-  return (node: FileNode, up: Upgrading): Rewrite => {
+  return (node: OnnxNode, up: Upgrading): Rewrite => {
     const found = attributeOf(node, attribute);
     const attributes = without(node, attribute);
     if (!found) return { node };
@@ -66,7 +66,7 @@ function toInput(attribute: string, index: number, scalar = false) {
 }
 
 /** Over all axes from `axis` on, as one; since 13 along one axis alone. */
-function alongOneAxis(node: FileNode, up: Upgrading): Rewrite {
+function alongOneAxis(node: OnnxNode, up: Upgrading): Rewrite {
   const axis = intOf(node, 'axis', 1);
   const x = node.inputs[0] ?? '';
   const rank = axis === -1 ? undefined : up.values.rank(x);
@@ -85,10 +85,10 @@ function alongOneAxis(node: FileNode, up: Upgrading): Rewrite {
 
 /** A float attribute as an input of the element type of operand 0, which is f32 where nothing says otherwise. */
 function floatInput(
-  node: FileNode,
-  attribute: FileAttribute | undefined,
+  node: OnnxNode,
+  attribute: OnnxAttribute | undefined,
   up: Upgrading,
-): { readonly made: FileNode[]; readonly name: string } {
+): { readonly made: OnnxNode[]; readonly name: string } {
   if (attribute?.kind !== 'float') return { made: [], name: '' };
   const output = up.values.fresh(`${node.outputs[0] ?? node.name}_${attribute.name}`);
   return {
@@ -104,19 +104,19 @@ function trimmed(names: readonly string[]): readonly string[] {
 }
 
 /** Scales below 1 round up and others down in what runtimes compute for opset 10; both in one node cannot be said since. */
-function nearestOf(node: FileNode, scales: readonly number[] | undefined, up: Upgrading): string {
+function nearestOf(node: OnnxNode, scales: readonly number[] | undefined, up: Upgrading): string {
   if (!scales) return up.refuse(node, 'nearest with scales that are computed', 'constant scales, or the modes of opset 11');
   if (scales.every((s) => s >= 1 || Number.isInteger(1 / s))) return 'floor';
   if (scales.every((s) => s <= 1)) return 'ceil';
   return up.refuse(node, `nearest with scales ${scales.join(', ')}`, 'scales that all enlarge or all shrink');
 }
 
-const resizeMode = (node: FileNode): string => {
+const resizeMode = (node: OnnxNode): string => {
   const mode = attributeOf(node, 'mode');
   return mode?.kind === 'string' ? mode.value : 'nearest';
 };
 
-function resized(node: FileNode, scales: string, nearest: string): FileNode {
+function resized(node: OnnxNode, scales: string, nearest: string): OnnxNode {
   return {
     ...node,
     opType: 'Resize',
@@ -134,7 +134,7 @@ function resized(node: FileNode, scales: string, nearest: string): FileNode {
  * Scan 8 ran over axis 1 of each element of a batch: a Scan over the batch, whose states and elements are all sliced, around one
  * over the sequence.
  */
-function overBatch(node: FileNode, up: Upgrading): Rewrite {
+function overBatch(node: OnnxNode, up: Upgrading): Rewrite {
   const body = attributeOf(node, 'body');
   if ((node.inputs[0] ?? '') !== '') return up.refuse(node, 'sequences of several lengths', 'no sequence_lens');
   if (body?.kind !== 'graph') return up.refuse(node, 'no body', 'the attribute body');
@@ -149,8 +149,8 @@ function overBatch(node: FileNode, up: Upgrading): Rewrite {
     intAttribute('num_scan_inputs', scanned),
     ...(directions?.kind === 'ints' ? [intsAttribute('scan_input_directions', directions.value)] : []),
   ]);
-  const values = (names: readonly string[]): FileGraph['inputs'] => names.map((name) => ({ name, type: undefined }));
-  const batch: FileGraph = {
+  const values = (names: readonly string[]): OnnxGraph['inputs'] => names.map((name) => ({ name, type: undefined }));
+  const batch: OnnxGraph = {
     name: `${node.name || base}_batch`,
     nodes: [sequence],
     initializers: [],
@@ -159,7 +159,7 @@ function overBatch(node: FileNode, up: Upgrading): Rewrite {
     valueInfo: [],
     rest: new Uint8Array(),
   };
-  const attributes: readonly FileAttribute[] = [
+  const attributes: readonly OnnxAttribute[] = [
     { name: 'body', kind: 'graph', value: batch, bytes: body.bytes },
     intAttribute('num_scan_inputs', operands.length),
   ];
@@ -167,7 +167,7 @@ function overBatch(node: FileNode, up: Upgrading): Rewrite {
 }
 
 /** Operand 1 with `count` axes of size 1 behind its own. */
-function widened(node: FileNode, count: number, up: Upgrading): Rewrite {
+function widened(node: OnnxNode, count: number, up: Upgrading): Rewrite {
   const [first = '', second = ''] = node.inputs;
   const rank = up.values.rank(second) ?? 0;
   if (count <= 0) return { node };
@@ -183,7 +183,7 @@ function widened(node: FileNode, count: number, up: Upgrading): Rewrite {
 }
 
 /** Before 7 operand 1 was aligned with operand 0 from `axis` on, or at their ends. */
-function aligned(node: FileNode, up: Upgrading): Rewrite {
+function aligned(node: OnnxNode, up: Upgrading): Rewrite {
   const plain = { ...node, attributes: without(node, 'broadcast', 'axis') };
   const axis = attributeOf(node, 'axis');
   if (intOf(node, 'broadcast', 0) === 0 || axis?.kind !== 'int') return { node: plain };
@@ -199,7 +199,7 @@ function aligned(node: FileNode, up: Upgrading): Rewrite {
 }
 
 /** Before 7 a slope per channel was a vector; since it is aligned at the end. */
-function slopePerChannel(node: FileNode, up: Upgrading): Rewrite {
+function slopePerChannel(node: OnnxNode, up: Upgrading): Rewrite {
   const slope = up.values.dims(node.inputs[1] ?? '');
   const rank = up.values.rank(node.inputs[0] ?? '');
   if (slope?.every((d) => d === 1)) return { node };
@@ -209,8 +209,8 @@ function slopePerChannel(node: FileNode, up: Upgrading): Rewrite {
 
 const binary: readonly Step[] = [{ at: 7, rewrite: aligned }];
 /** What was said of training until 7: the upgrader has looked at it. */
-const inferenceOnly = (node: FileNode): Rewrite => ({ node: { ...node, attributes: without(node, 'is_test') } });
-const same = (node: FileNode): Rewrite => ({ node });
+const inferenceOnly = (node: OnnxNode): Rewrite => ({ node: { ...node, attributes: without(node, 'is_test') } });
+const same = (node: OnnxNode): Rewrite => ({ node });
 const reduceAxes: readonly Step[] = [{ at: 18, rewrite: toInput('axes', 1) }];
 const axesInput: readonly Step[] = [{ at: 13, rewrite: toInput('axes', 1) }];
 const oneAxis: readonly Step[] = [{ at: 13, rewrite: alongOneAxis }];
@@ -407,7 +407,7 @@ export const steps: Readonly<Record<string, readonly Step[]>> = {
     {
       at: 10,
       rewrite: (node, up) => {
-        const before: FileNode[] = [];
+        const before: OnnxNode[] = [];
         const inputs = [node.inputs[0] ?? ''];
         for (const name of ['starts', 'ends', 'axes']) {
           const found = attributeOf(node, name);

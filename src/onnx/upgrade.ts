@@ -7,9 +7,9 @@ import { cannotUpgrade, trainingForm } from '../diagnostics/catalogue/import.ts'
 import { fail } from '../diagnostics/diagnostic.ts';
 import { minOpset } from '../ir/opset.ts';
 import type { Session } from '../tensor/session.ts';
-import { constantNode } from './encode.ts';
 import { FileValues } from './file-values.ts';
-import type { FileAttribute, FileGraph, FileNode, OnnxFile } from './model.ts';
+import { constantNode } from './make.ts';
+import type { OnnxAttribute, OnnxFile, OnnxGraph, OnnxNode } from './model.ts';
 import { attributeOf, intOf, type Step, steps, type Upgrading } from './upgrade-steps.ts';
 import { versionsBetween } from './versions.ts';
 
@@ -30,7 +30,7 @@ export class Upgrader implements Upgrading {
     this.values = new FileValues(file, fresh);
   }
 
-  refuse(node: FileNode, found: string, expected: string): never {
+  refuse(node: OnnxNode, found: string, expected: string): never {
     return fail(cannotUpgrade, {
       with: {
         operator: node.opType,
@@ -49,7 +49,7 @@ export class Upgrader implements Upgrading {
     base: string,
     values: readonly (number | bigint)[],
     scalar = false,
-  ): { readonly node: FileNode; readonly output: string } {
+  ): { readonly node: OnnxNode; readonly output: string } {
     const output = this.values.fresh(base);
     const most = Number.MAX_SAFE_INTEGER;
     const data = values.map((v) => Math.max(-most, Math.min(most, Number(v))));
@@ -57,7 +57,7 @@ export class Upgrader implements Upgrading {
   }
 
   /** The node, whose sub-graphs are done, at the wanted opset: one or more nodes in order. */
-  node(node: FileNode, from: number): readonly FileNode[] {
+  node(node: OnnxNode, from: number): readonly OnnxNode[] {
     if (node.domain !== '') return [node];
     this.#from = from;
     if (node.opType === 'BatchNormalization' || node.opType === 'Dropout') this.#checkInference(node, from);
@@ -66,8 +66,8 @@ export class Upgrader implements Upgrading {
         this.refuse(node, `its form before opset ${version}`, `the form of opset ${version}`);
     }
     let main = node;
-    const before: FileNode[] = [];
-    const after: FileNode[] = [];
+    const before: OnnxNode[] = [];
+    const after: OnnxNode[] = [];
     let done = from;
     for (let next = this.#stepOf(main, done); next; next = this.#stepOf(main, done)) {
       const made = next.rewrite(main, this);
@@ -82,13 +82,13 @@ export class Upgrader implements Upgrading {
   /**
    * What an operator becomes (Upsample a Resize) is made in the form of opset 11 or later, which its own later steps go on from.
    */
-  #stepOf(node: FileNode, done: number): Step | undefined {
+  #stepOf(node: OnnxNode, done: number): Step | undefined {
     if (!Object.hasOwn(steps, node.opType)) return undefined;
     const next = steps[node.opType]?.find((step) => step.at > done && step.at <= this.#to);
     return node.opType === 'Resize' && attributeOf(node, 'coordinate_transformation_mode') ? undefined : next;
   }
 
-  #checkInference(node: FileNode, from: number): void {
+  #checkInference(node: OnnxNode, from: number): void {
     const where = { file: this.#file.file, node: JSON.stringify(node.name || (node.outputs[0] ?? '')), operator: node.opType };
     if (from < 7 && intOf(node, 'is_test', 0) === 0) fail(trainingForm, { with: { ...where, found: 'is_test=0' } });
     if (node.opType === 'BatchNormalization') {
@@ -98,9 +98,9 @@ export class Upgrader implements Upgrading {
       fail(trainingForm, { with: { ...where, found: 'input training_mode is true' } });
   }
 
-  graph(graph: FileGraph, from: number): FileGraph {
+  graph(graph: OnnxGraph, from: number): OnnxGraph {
     let changed = false;
-    const nodes: FileNode[] = [];
+    const nodes: OnnxNode[] = [];
     const outer = this.#fixed;
     this.#fixed = new Set(outer);
     const given = new Set(graph.inputs.map((one) => one.name));
@@ -121,16 +121,16 @@ export class Upgrader implements Upgrading {
    * gives the same in every run, so that it may stay as it is. An initialiser that is an input, too, can be replaced and does not
    * count.
    */
-  #markFixed(node: FileNode): void {
+  #markFixed(node: OnnxNode): void {
     if (node.opType.startsWith('Random') || ['Bernoulli', 'Multinomial', 'Dropout'].includes(node.opType)) return;
     if (node.domain !== '' || node.attributes.some((one) => one.kind === 'graph' || one.kind === 'graphs')) return;
     if (node.inputs.every((name) => name === '' || this.#fixed.has(name))) for (const name of node.outputs) this.#fixed.add(name);
   }
 
   /** The node with its sub-graphs done; the reader has bounded how deep they lie. */
-  #inside(node: FileNode, from: number): FileNode {
+  #inside(node: OnnxNode, from: number): OnnxNode {
     let changed = false;
-    const attributes = node.attributes.map((attribute): FileAttribute => {
+    const attributes = node.attributes.map((attribute): OnnxAttribute => {
       if (attribute.kind === 'graph') {
         const value = this.graph(attribute.value, from);
         changed ||= value !== attribute.value;

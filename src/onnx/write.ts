@@ -1,31 +1,28 @@
 /**
  * An ONNX model as bytes, in constant memory: sizes are computed first, then messages go out as they are encoded and weights as
- * they are computed, 32 Ki elements at a time. Field numbers are those of onnx.proto (onnx/onnx). Repeated numbers are written
- * unpacked, as its proto2 schema says, so that a reader which writes the model again gives the same bytes.
+ * they are computed, 32 Ki elements at a time.
  */
 import { foldedNotFinite, tooLargeForOneFile } from '../diagnostics/catalogue/codegen.ts';
-import { bug, fail, unreachable } from '../diagnostics/diagnostic.ts';
-import { elemFacts, floatFacts } from '../ir/elem.ts';
+import { bug, fail } from '../diagnostics/diagnostic.ts';
+import { floatFacts } from '../ir/elem.ts';
 import { elemBytes, elementCount, isFloat } from '../ir/types.ts';
 import { isWideElem, wideArray } from '../ir/wide.ts';
-import { fillFloats } from '../tensor/expr.ts';
-import { encode, encodeIntegers, encodeTensor } from '../tensor/round.ts';
+import { sourcesOf } from '../tensor/algebra.ts';
+import { fillFloats, type WeightExpr } from '../tensor/expr.ts';
+import { encode, encodeIntegers } from '../tensor/round.ts';
 import { floatsFinite, giveRoom, roomFloats, takeRoom } from '../tensor/simd.ts';
-import type { OnnxGraph, OnnxInitializer, OnnxModel, OnnxNode, OnnxNodeAttr, OnnxValue, TensorSource } from './onnx.ts';
+import { declared, type MadeTensor, tensorHead, writeAttribute, writeNode, writeValue } from './encode.ts';
+import type { OnnxFunction, OnnxGraph, OnnxModel, OnnxTensor } from './model.ts';
 import {
-  AttributeProto,
-  attributeTypes,
   externalLocation,
+  FunctionProto,
   GraphProto,
   ModelProto,
-  NodeProto,
   OperatorSetIdProto,
   StringStringEntryProto,
   TensorProto,
-  ValueInfoProto,
 } from './proto.ts';
-import { writeTensorType } from './types.ts';
-import { bytesFieldSize, intFieldSize, stringFieldSize, WireWriter } from './wire.ts';
+import { bytesFieldSize, intFieldSize, type ProtoField, stringFieldSize, WireWriter } from './wire.ts';
 
 /** What protobuf's readers allow one message. */
 export const largestMessage = 2 ** 31 - 1;
@@ -40,14 +37,15 @@ export interface ExternalLayout {
   readonly location: string;
   /** Of the data file. */
   readonly bytes: number;
-  readonly entries: ReadonlyMap<OnnxInitializer, { readonly offset: number; readonly length: number }>;
+  readonly entries: ReadonlyMap<OnnxTensor, { readonly offset: number; readonly length: number }>;
 }
 
 /** Places every initializer of 4 KiB and more at a multiple of `align` (a power of two, 4096 by default). */
 export function externalLayout(model: OnnxModel, location: string, align = 4096): ExternalLayout {
-  const entries = new Map<OnnxInitializer, { offset: number; length: number }>();
+  const entries = new Map<OnnxTensor, { offset: number; length: number }>();
   let end = 0;
   for (const initializer of model.graph.initializers) {
+    if (initializer.kind === 'proto') continue;
     const length = tensorBytes(initializer);
     if (length < smallestExternal) continue;
     const offset = Math.ceil(end / align) * align;
@@ -58,8 +56,9 @@ export function externalLayout(model: OnnxModel, location: string, align = 4096)
 }
 
 /** Bytes of an initializer's elements. */
-export function tensorBytes(initializer: OnnxInitializer): number {
-  return elementCount(initializer.dims) * elemBytes[initializer.elem];
+export function tensorBytes(initializer: MadeTensor): number {
+  const { elem, dims } = declared(initializer).elements;
+  return elementCount(dims) * elemBytes[elem];
 }
 
 /** Bytes of the model as `encodeModel` gives it, computed without computing a weight. */
@@ -110,22 +109,27 @@ async function* modelPieces(
   }
   writer.stringField(GraphProto.name, graph.name);
   for (const initializer of graph.initializers) {
+    if (initializer.kind === 'proto') {
+      writer.lazyField(GraphProto.initializer, initializer.bytes);
+      yield* drained(writer, signal);
+      continue;
+    }
+    const { dataType, dims, elements } = declared(initializer);
     writer.bytesHeader(GraphProto.initializer, tensorSize(initializer, external));
-    tensorHead(writer, initializer);
+    tensorHead(writer, initializer.name, dataType, dims);
     if (!external?.entries.has(initializer)) {
       const bytes = tensorBytes(initializer);
       writer.bytesHeader(TensorProto.raw_data, bytes);
       if (bytes <= flushAt) {
         // Small ones are gathered without a turn of the event loop each: there may be 100,000 of them.
-        const count = elementCount(initializer.dims);
-        for (let start = 0; start < count; start += chunkElements) {
-          const piece = chunks.at(initializer, start);
+        for (let start = 0; start < elements.count; start += chunkElements) {
+          const piece = chunks.at(initializer.name, elements, start);
           writer.raw(piece instanceof Promise ? await piece : piece);
         }
       } else {
         yield writer.view();
         writer.reset();
-        yield* chunks.of(initializer, signal);
+        yield* chunks.of(initializer.name, elements, signal);
       }
     }
     tensorTail(writer, initializer, external);
@@ -133,13 +137,9 @@ async function* modelPieces(
     yield writer.view();
     writer.reset();
   }
-  for (const [field, values] of [
-    [GraphProto.input, graph.inputs],
-    [GraphProto.output, graph.outputs],
-    [GraphProto.value_info, graph.valueInfo],
-  ] as const) {
+  for (const [field, values] of valueLists(graph)) {
     for (const value of values) {
-      writer.message(field, () => writeValue(writer, value));
+      writeValue(writer, field, value);
       if (writer.length < flushAt) continue;
       yield writer.view();
       writer.reset();
@@ -147,7 +147,7 @@ async function* modelPieces(
   }
   if (graph.rest) writer.raw(graph.rest);
   modelTail(writer, model);
-  yield writer.view();
+  yield* drained(writer, signal);
 }
 
 /** Bytes gathered before they are handed on. */
@@ -184,13 +184,13 @@ export async function* externalData(
   try {
     for (const initializer of model.graph.initializers) {
       const entry = layout.entries.get(initializer);
-      if (!entry) continue;
+      if (!entry || initializer.kind === 'proto') continue;
       while (at < entry.offset) {
         const gap = Math.min(zeros.length, entry.offset - at);
         yield zeros.subarray(0, gap);
         at += gap;
       }
-      yield* chunks.of(initializer, signal);
+      yield* chunks.of(initializer.name, declared(initializer).elements, signal);
       at += entry.length;
     }
   } finally {
@@ -239,14 +239,10 @@ function newPlan(model: OnnxModel, external: ExternalLayout | undefined): Plan {
   const { graph } = model;
   let graphBytes = stringFieldSize(GraphProto.name, graph.name);
   for (const node of graph.nodes) graphBytes += measure(() => writer.message(GraphProto.node, () => writeNode(writer, node)));
-  for (const initializer of graph.initializers)
-    graphBytes += bytesFieldSize(GraphProto.initializer, tensorSize(initializer, external));
-  for (const value of graph.inputs)
-    graphBytes += measure(() => writer.message(GraphProto.input, () => writeValue(writer, value)));
-  for (const value of graph.outputs)
-    graphBytes += measure(() => writer.message(GraphProto.output, () => writeValue(writer, value)));
-  for (const value of graph.valueInfo)
-    graphBytes += measure(() => writer.message(GraphProto.value_info, () => writeValue(writer, value)));
+  for (const one of graph.initializers)
+    graphBytes += bytesFieldSize(GraphProto.initializer, one.kind === 'proto' ? one.bytes.size : tensorSize(one, external));
+  for (const [field, values] of valueLists(graph))
+    for (const value of values) graphBytes += measure(() => writeValue(writer, field, value));
   graphBytes += graph.rest?.length ?? 0;
   const around = measure(() => {
     modelHead(writer, model);
@@ -255,25 +251,47 @@ function newPlan(model: OnnxModel, external: ExternalLayout | undefined): Plan {
   return { bytes: around + bytesFieldSize(ModelProto.graph, graphBytes), graphBytes };
 }
 
+const valueLists = (graph: OnnxGraph) =>
+  [
+    [GraphProto.input, graph.inputs],
+    [GraphProto.output, graph.outputs],
+    [GraphProto.value_info, graph.valueInfo],
+  ] as const;
+
 function modelHead(writer: WireWriter, model: OnnxModel): void {
   writer.intField(ModelProto.ir_version, model.irVersion);
-  writer.stringField(ModelProto.producer_name, model.producer.name);
-  if (model.producer.version !== '') writer.stringField(ModelProto.producer_version, model.producer.version);
+  if (model.producerName !== '') writer.stringField(ModelProto.producer_name, model.producerName);
+  if (model.producerVersion !== '') writer.stringField(ModelProto.producer_version, model.producerVersion);
 }
 
 function modelTail(writer: WireWriter, model: OnnxModel): void {
-  writer.message(ModelProto.opset_import, () => {
-    writer.stringField(OperatorSetIdProto.domain, '');
-    writer.intField(OperatorSetIdProto.version, model.opset);
-  });
-  for (const [domain, version] of model.domains ?? []) {
-    writer.message(ModelProto.opset_import, () => {
+  writeOpsets(writer, ModelProto.opset_import, model.opsets);
+  for (const [key, value] of model.metadata) writer.message(ModelProto.metadata_props, () => writeEntry(writer, key, value));
+  for (const bytes of model.training ?? []) writer.lazyField(ModelProto.training_info, bytes);
+  for (const one of model.functions) writer.message(ModelProto.functions, () => writeFunction(writer, one));
+  if (model.rest) writer.raw(model.rest);
+}
+
+function writeOpsets(writer: WireWriter, field: ProtoField<'message'>, opsets: ReadonlyMap<string, number>): void {
+  for (const [domain, version] of opsets) {
+    writer.message(field, () => {
       writer.stringField(OperatorSetIdProto.domain, domain);
       writer.intField(OperatorSetIdProto.version, version);
     });
   }
-  for (const [key, value] of model.metadata) writer.message(ModelProto.metadata_props, () => writeEntry(writer, key, value));
-  if (model.rest) writer.raw(model.rest);
+}
+
+function writeFunction(writer: WireWriter, one: OnnxFunction): void {
+  writer.stringField(FunctionProto.name, one.name);
+  for (const name of one.inputs) writer.stringField(FunctionProto.input, name);
+  for (const name of one.outputs) writer.stringField(FunctionProto.output, name);
+  for (const name of one.attributes) writer.stringField(FunctionProto.attribute, name);
+  for (const node of one.nodes) writer.message(FunctionProto.node, () => writeNode(writer, node));
+  writeOpsets(writer, FunctionProto.opset_import, one.opsets);
+  writer.stringField(FunctionProto.domain, one.domain);
+  for (const attribute of one.defaults) writeAttribute(writer, FunctionProto.attribute_proto, attribute);
+  if (one.overload !== '') writer.stringField(FunctionProto.overload, one.overload);
+  if (one.rest) writer.raw(one.rest);
 }
 
 function writeEntry(writer: WireWriter, key: string, value: string): void {
@@ -281,94 +299,11 @@ function writeEntry(writer: WireWriter, key: string, value: string): void {
   writer.stringField(StringStringEntryProto.value, value);
 }
 
-function writeNode(writer: WireWriter, node: OnnxNode): void {
-  for (const name of node.inputs) writer.stringField(NodeProto.input, name);
-  for (const name of node.outputs) writer.stringField(NodeProto.output, name);
-  writer.stringField(NodeProto.name, node.name);
-  writer.stringField(NodeProto.op_type, node.op);
-  for (const [name, attr] of node.attrs) {
-    if (attr.kind === 'raw') writer.lazyField(NodeProto.attribute, attr.bytes);
-    else writer.message(NodeProto.attribute, () => writeAttr(writer, name, attr));
-  }
-  if (node.domain !== undefined) writer.stringField(NodeProto.domain, node.domain);
-  if (node.rest) writer.raw(node.rest);
-}
-
-/** AttributeProto: the value's own field, then the type (field 20), which tells an empty list from a number left out. */
-function writeAttr(writer: WireWriter, name: string, attr: Exclude<OnnxNodeAttr, { kind: 'raw' }>): void {
-  writer.stringField(AttributeProto.name, name);
-  writeAttrValue(writer, attr);
-  writer.intField(AttributeProto.type, attributeTypes[attr.kind]);
-}
-
-function writeAttrValue(writer: WireWriter, attr: Exclude<OnnxNodeAttr, { kind: 'raw' }>): void {
-  switch (attr.kind) {
-    case 'float':
-      writer.floatField(AttributeProto.f, attr.value);
-      return;
-    case 'int':
-      writer.intField(AttributeProto.i, attr.value);
-      return;
-    case 'string':
-      writer.stringField(AttributeProto.s, attr.value);
-      return;
-    case 'tensor': {
-      const { elem, dims, data } = attr.value;
-      writer.message(AttributeProto.t, () => {
-        for (const dim of dims) writer.intField(TensorProto.dims, dim);
-        writer.intField(TensorProto.data_type, elemFacts[elem].onnx);
-        const bytes = new Uint8Array(data.length * elemBytes[elem]);
-        encodeTensor(attr.value, bytes);
-        writer.bytesField(TensorProto.raw_data, bytes);
-      });
-      return;
-    }
-    case 'graph':
-      writer.message(AttributeProto.g, () => writeBody(writer, attr.value));
-      return;
-    case 'graphs':
-      for (const graph of attr.value) writer.message(AttributeProto.graphs, () => writeBody(writer, graph));
-      return;
-    case 'floats':
-      for (const value of attr.value) writer.floatField(AttributeProto.floats, value);
-      return;
-    case 'ints':
-      for (const value of attr.value) writer.intField(AttributeProto.ints, value);
-      return;
-    default:
-      unreachable(attr);
-  }
-}
-
-/** The body of a Loop or If. Its constants stand in the outermost graph, which alone streams. */
-function writeBody(writer: WireWriter, graph: OnnxGraph): void {
-  if (graph.initializers.length > 0) bug('a sub-graph with initializers of its own');
-  for (const node of graph.nodes) writer.message(GraphProto.node, () => writeNode(writer, node));
-  writer.stringField(GraphProto.name, graph.name);
-  for (const value of graph.inputs) writer.message(GraphProto.input, () => writeValue(writer, value));
-  for (const value of graph.outputs) writer.message(GraphProto.output, () => writeValue(writer, value));
-  for (const value of graph.valueInfo) writer.message(GraphProto.value_info, () => writeValue(writer, value));
-  if (graph.rest) writer.raw(graph.rest);
-}
-
-function writeValue(writer: WireWriter, value: OnnxValue): void {
-  const { elem, dims, foreign } = value;
-  writer.stringField(ValueInfoProto.name, value.name);
-  if (foreign?.proto) writer.bytesField(ValueInfoProto.type, foreign.proto);
-  else if (foreign?.tensor) writeTensorType(writer, ValueInfoProto.type, foreign.tensor.dataType, foreign.tensor.dims);
-  else if (!foreign) writeTensorType(writer, ValueInfoProto.type, elemFacts[elem].onnx, dims);
-}
-
-/** The type and shape that a tensor's proto has. */
-function declared({ elem, dims, stands }: OnnxInitializer): { readonly dataType: number; readonly dims: readonly number[] } {
-  return stands ?? { dataType: elemFacts[elem].onnx, dims };
-}
-
 /** Bytes of a TensorProto, elements included. */
-function tensorSize(initializer: OnnxInitializer, external: ExternalLayout | undefined): number {
+function tensorSize(initializer: MadeTensor, external: ExternalLayout | undefined): number {
   const { name, doc } = initializer;
   const { dataType, dims } = declared(initializer);
-  let size = intFieldSize(TensorProto.data_type, dataType) + stringFieldSize(TensorProto.name, name);
+  let size = intFieldSize(TensorProto.data_type, dataType) + (name === '' ? 0 : stringFieldSize(TensorProto.name, name));
   for (const dim of dims) size += intFieldSize(TensorProto.dims, dim);
   if (doc !== undefined) size += stringFieldSize(TensorProto.doc_string, doc);
   if (!external?.entries.has(initializer)) return size + bytesFieldSize(TensorProto.raw_data, tensorBytes(initializer));
@@ -379,16 +314,8 @@ function tensorSize(initializer: OnnxInitializer, external: ExternalLayout | und
   return size + intFieldSize(TensorProto.data_location, externalLocation);
 }
 
-/** What stands before raw_data. */
-function tensorHead(writer: WireWriter, initializer: OnnxInitializer): void {
-  const { dataType, dims } = declared(initializer);
-  for (const dim of dims) writer.intField(TensorProto.dims, dim);
-  writer.intField(TensorProto.data_type, dataType);
-  writer.stringField(TensorProto.name, initializer.name);
-}
-
 /** What stands behind raw_data, or in its place. */
-function tensorTail(writer: WireWriter, initializer: OnnxInitializer, external: ExternalLayout | undefined): void {
+function tensorTail(writer: WireWriter, initializer: OnnxTensor, external: ExternalLayout | undefined): void {
   if (initializer.doc !== undefined) writer.stringField(TensorProto.doc_string, initializer.doc);
   if (!external?.entries.has(initializer)) return;
   for (const [key, value] of externalEntries(initializer, external))
@@ -396,7 +323,7 @@ function tensorTail(writer: WireWriter, initializer: OnnxInitializer, external: 
   writer.intField(TensorProto.data_location, externalLocation);
 }
 
-function externalEntries(initializer: OnnxInitializer, external: ExternalLayout): readonly (readonly [string, string])[] {
+function externalEntries(initializer: OnnxTensor, external: ExternalLayout): readonly (readonly [string, string])[] {
   const entry = external.entries.get(initializer) ?? bug(`${initializer.name} has no place in the data file`);
   return [
     ['location', external.location],
@@ -414,23 +341,23 @@ class Chunks {
   readonly #bytes = new Uint8Array(chunkElements * 8);
   #room: Float32Array | undefined;
 
-  async *of(initializer: OnnxInitializer, signal: StopSignal | undefined): AsyncGenerator<Uint8Array, void, undefined> {
-    const count = elementCount(initializer.dims);
+  async *of(name: string, expr: WeightExpr, signal: StopSignal | undefined): AsyncGenerator<Uint8Array, void, undefined> {
+    const { count } = expr;
     let start = 0;
     // Large float32 tensors go straight from the file, as long as it can be read at once.
-    while (initializer.elem === 'f32' && count - start >= chunkElements) {
+    while (expr.elem === 'f32' && count - start >= chunkElements) {
       signal?.throwIfAborted();
       this.#room ??= takeRoom();
       const floats = this.#room.subarray(0, Math.min(roomFloats, count - start));
-      if (!fillFloats(initializer.expr, start, floats)) break;
-      const wrong = checkFinite(initializer, floats, start);
+      if (!fillFloats(expr, start, floats)) break;
+      const wrong = checkFinite(name, expr, floats, start);
       if (wrong) await wrong;
       yield new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength);
       start += floats.length;
     }
     for (; start < count; start += chunkElements) {
       signal?.throwIfAborted();
-      const piece = this.at(initializer, start);
+      const piece = this.at(name, expr, start);
       yield piece instanceof Promise ? await piece : piece;
     }
   }
@@ -442,79 +369,75 @@ class Chunks {
   }
 
   /** The piece from element `start` on; a promise only where a file has to be awaited, or where something went wrong. */
-  at(initializer: OnnxInitializer, start: number): Uint8Array | Promise<Uint8Array> {
-    const count = Math.min(chunkElements, elementCount(initializer.dims) - start);
-    if (initializer.elem === 'f32' && count >= fewElements) {
+  at(name: string, expr: WeightExpr, start: number): Uint8Array | Promise<Uint8Array> {
+    const { elem } = expr;
+    const count = Math.min(chunkElements, expr.count - start);
+    if (elem === 'f32' && count >= fewElements) {
       this.#room ??= takeRoom();
       const floats = this.#room.subarray(0, count);
-      if (fillFloats(initializer.expr, start, floats)) {
+      if (fillFloats(expr, start, floats)) {
         const done = new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength);
-        return checkFinite(initializer, floats, start)?.then(() => done) ?? done;
+        return checkFinite(name, expr, floats, start)?.then(() => done) ?? done;
       }
     }
-    if (isWideElem(initializer.elem)) {
-      const integers = wideArray(initializer.elem, count);
-      const pending = initializer.expr.fillIntegers?.(start, integers) ?? undefined;
+    if (isWideElem(elem)) {
+      const integers = wideArray(elem, count);
+      const pending = expr.fillIntegers(start, integers);
       const kept = (): Uint8Array => {
         encodeIntegers(integers, this.#bytes);
         return this.#bytes.subarray(0, count * 8);
       };
       if (pending instanceof Promise) return pending.then(kept);
-      if (pending !== false && initializer.expr.fillIntegers) return kept();
+      if (pending !== false) return kept();
     }
     const numbers = this.#numbers.subarray(0, count);
     const encoded = (): Uint8Array => {
-      encode(initializer.elem, numbers, numbers.length, this.#bytes);
-      return this.#bytes.subarray(0, numbers.length * elemBytes[initializer.elem]);
+      encode(elem, numbers, numbers.length, this.#bytes);
+      return this.#bytes.subarray(0, numbers.length * elemBytes[elem]);
     };
-    const checked = (): Uint8Array | Promise<Uint8Array> => checkFinite(initializer, numbers, start)?.then(encoded) ?? encoded();
-    return initializer.expr.fill(start, numbers)?.then(checked) ?? checked();
+    const checked = (): Uint8Array | Promise<Uint8Array> => checkFinite(name, expr, numbers, start)?.then(encoded) ?? encoded();
+    return expr.fill(start, numbers)?.then(checked) ?? checked();
   }
 }
 
 /** The tensors' bytes, one behind the other. Each piece is valid until the next one is asked for. */
 export async function* tensorPieces(
-  initializers: Iterable<OnnxInitializer>,
+  tensors: Iterable<{ readonly name: string; readonly expr: WeightExpr }>,
   signal?: StopSignal | undefined,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const chunks = new Chunks();
   try {
-    for (const initializer of initializers) yield* chunks.of(initializer, signal);
+    for (const { name, expr } of tensors) yield* chunks.of(name, expr, signal);
   } finally {
     chunks.done();
   }
 }
 
-/** Nothing where every number is finite in the element type. */
+/** Nothing where every number of what was computed is finite in the element type. */
 function checkFinite(
-  initializer: OnnxInitializer,
+  name: string,
+  expr: WeightExpr,
   numbers: Float64Array | Float32Array,
   start: number,
 ): Promise<void> | undefined {
-  const { elem, sources } = initializer;
-  if (!sources || !isFloat(elem)) return undefined;
-  const limit = floatFacts(elem)?.overflow ?? Number.POSITIVE_INFINITY;
+  if (expr.args.length === 0 || !isFloat(expr.elem)) return undefined;
+  const limit = floatFacts(expr.elem)?.overflow ?? Number.POSITIVE_INFINITY;
   if (numbers instanceof Float32Array && floatsFinite(numbers)) return undefined;
   let at = 0;
   while (at < numbers.length && Math.abs(numbers[at] ?? 0) < limit) at++;
   if (at === numbers.length) return undefined;
-  return explainNotFinite(initializer, sources, start + at, numbers[at] ?? 0);
+  return explainNotFinite(name, expr, start + at, numbers[at] ?? 0);
 }
 
-/** Fails, unless the weights that it was computed from are not finite themselves. */
-async function explainNotFinite(
-  initializer: OnnxInitializer,
-  sources: NonNullable<OnnxInitializer['sources']>,
-  index: number,
-  value: number,
-): Promise<void> {
-  for (const source of sources()) if (!(await allFinite(source))) return;
-  fail(foldedNotFinite, { with: { name: initializer.name, index, value: String(value), elem: initializer.elem } });
+/** Fails, unless the stored tensors that it was computed from are not finite themselves. */
+async function explainNotFinite(name: string, expr: WeightExpr, index: number, value: number): Promise<void> {
+  for (const source of sourcesOf(expr)) if (!(await allFinite(source))) return;
+  fail(foldedNotFinite, { with: { name, index, value: String(value), elem: expr.elem } });
 }
 
 /** Reads a whole tensor; only when something already went wrong. */
-async function allFinite(source: TensorSource & { readonly dims: readonly number[] }): Promise<boolean> {
-  const count = elementCount(source.dims);
+async function allFinite(source: WeightExpr): Promise<boolean> {
+  const { count } = source;
   const numbers = new Float64Array(Math.min(count, chunkElements));
   for (let start = 0; start < count; start += numbers.length) {
     const part = numbers.subarray(0, Math.min(numbers.length, count - start));

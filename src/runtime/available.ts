@@ -2,7 +2,8 @@
 
 import { DiagnosticError } from '../diagnostics/diagnostic.ts';
 import { irVersionOf } from '../ir/opset.ts';
-import type { OnnxModel } from '../onnx/onnx.ts';
+import { madeNode } from '../onnx/make.ts';
+import type { OnnxModel } from '../onnx/model.ts';
 import { onnxBytes } from '../onnx/write.ts';
 import type { Provider } from './provider.ts';
 import { openSession } from './session.ts';
@@ -15,17 +16,19 @@ const wanted = ['cpu', 'webgpu', 'cuda'] as const satisfies readonly Provider[];
 /** y = max(x, 0) over one number; every provider has a kernel for it. */
 const oneNode: OnnxModel = {
   irVersion: irVersionOf(opset),
-  opset,
-  producer: { name: 'rescc', version: '' },
+  opsets: new Map([['', opset]]),
+  producerName: 'rescc',
+  producerVersion: '',
   metadata: [],
   graph: {
     name: 'probe',
-    nodes: [{ name: 'relu', op: 'Relu', inputs: ['x'], outputs: ['y'], attrs: [] }],
+    nodes: [madeNode('Relu', 'relu', ['x'], ['y'])],
     initializers: [],
-    inputs: [{ name: 'x', elem: 'f32', dims: [1] }],
-    outputs: [{ name: 'y', elem: 'f32', dims: [1] }],
+    inputs: [{ name: 'x', type: { elem: 'f32', dims: [1] } }],
+    outputs: [{ name: 'y', type: { elem: 'f32', dims: [1] } }],
     valueInfo: [],
   },
+  functions: [],
 };
 
 /**

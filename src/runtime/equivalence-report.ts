@@ -4,7 +4,7 @@ import * as catalogue from '../diagnostics/catalogue/runtime.ts';
 import type { DiagnosticError, Sink } from '../diagnostics/diagnostic.ts';
 import type { Graph, Value } from '../ir/graph.ts';
 import { type HostTensor, isFloat } from '../ir/types.ts';
-import type { OnnxModel } from '../onnx/onnx.ts';
+import type { OnnxModel } from '../onnx/model.ts';
 import { blameRuntime } from './blame.ts';
 import { errorText, exponent } from './compare.ts';
 import { type NarrowedShape, narrowedOptions } from './free-sizes.ts';

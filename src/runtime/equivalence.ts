@@ -29,7 +29,7 @@ import { DiagnosticError, makeDiagnostic, Sink } from '../diagnostics/diagnostic
 import type { Graph, Value } from '../ir/graph.ts';
 import { type HostTensor, isFloat } from '../ir/types.ts';
 import { graphsIn } from '../ir/walk.ts';
-import type { OnnxModel } from '../onnx/onnx.ts';
+import type { OnnxModel } from '../onnx/model.ts';
 import { modelSize, onnxBytes } from '../onnx/write.ts';
 import { EvaluationError, evaluateGraph } from '../ops/reference.ts';
 import { smallestFailing } from './bisect.ts';

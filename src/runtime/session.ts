@@ -12,7 +12,7 @@ import { DiagnosticError, type DiagnosticKind, fail, makeDiagnostic, type Report
 import { elemFacts, elemsBy } from '../ir/elem.ts';
 import type { Graph, Origin } from '../ir/graph.ts';
 import { type ElemType, elementCount, type HostTensor } from '../ir/types.ts';
-import type { OnnxModel } from '../onnx/onnx.ts';
+import type { OnnxModel } from '../onnx/model.ts';
 import { decodeTensor, encodeTensor } from '../tensor/round.ts';
 import { misfitHint } from './inputs.ts';
 import { missingLibraries, remedy } from './native.ts';

@@ -13,7 +13,7 @@ import { DiagnosticError, fail, Sink } from '../diagnostics/diagnostic.ts';
 import type { Graph, Value } from '../ir/graph.ts';
 import type { Target } from '../ir/target.ts';
 import type { HostTensor } from '../ir/types.ts';
-import type { OnnxModel } from '../onnx/onnx.ts';
+import type { OnnxModel } from '../onnx/model.ts';
 import { onnxBytes } from '../onnx/write.ts';
 import { EvaluationError, evaluateGraph, evaluateNode } from '../ops/reference.ts';
 import { blame, crashOf, isCrash } from './blame.ts';

@@ -5,7 +5,7 @@ import { memorySource } from '../../src/io/bytes.ts';
 import type { Graph } from '../../src/ir/graph.ts';
 import { printGraph } from '../../src/ir/print.ts';
 import { constantOf, optimize } from '../../src/node.ts';
-import type { OnnxModel } from '../../src/onnx/onnx.ts';
+import type { OnnxModel } from '../../src/onnx/model.ts';
 import { type OptimizeOnnxOptions, type OptimizeReport, type OptimizeResult, optimizeOnnx } from '../../src/optimize.ts';
 import { runRules } from '../../src/passes/engine/driver.ts';
 import { Fuel } from '../../src/passes/engine/fuel.ts';
@@ -99,7 +99,7 @@ describe('optimizeOnnx', () => {
     expect(report).toMatchObject({ file: 'net.onnx', level: 1, opset: { before: 17, after: 17 }, fileBytes: bytes.length });
     expect(report.operators).toContainEqual({ name: 'BatchNormalization', before: 2, after: 0 });
     expect(report.nodes.before - report.nodes.after).toBe(2);
-    expect(onnx.graph.nodes.map((node) => node.op)).not.toContain('BatchNormalization');
+    expect(onnx.graph.nodes.map((node) => node.opType)).not.toContain('BatchNormalization');
     const whole = await result.bytes();
     const pieces: number[] = [];
     for await (const piece of result.stream()) pieces.push(...piece);

@@ -8,7 +8,8 @@ import type { ForeignAttribute, LazyBytes } from '../../src/ir/foreign.ts';
 import { Graph, type Node, type Value } from '../../src/ir/graph.ts';
 import { foreignTypeOf, type TensorType } from '../../src/ir/types.ts';
 import { verifyGraph } from '../../src/ir/verify.ts';
-import type { OnnxModel } from '../../src/onnx/onnx.ts';
+import type { OnnxModel } from '../../src/onnx/model.ts';
+import { readOnnxFile } from '../../src/onnx/read.ts';
 import { onnxText } from '../../src/onnx/text.ts';
 import { encodeModel, externalLayout, modelSize, onnxBytes } from '../../src/onnx/write.ts';
 import { relu } from '../../src/ops/activation.ts';
@@ -255,10 +256,10 @@ describe('sub-graphs', () => {
     const model = emitted(g);
     expect(model.graph.initializers.map((i) => i.name)).toEqual(['w']);
     const [elseBranch, thenBranch] =
-      model.graph.nodes[1]?.attrs.map(([, attr]) => (attr.kind === 'graph' ? attr.value : undefined)) ?? [];
+      model.graph.nodes[1]?.attributes.map((attr) => (attr.kind === 'graph' ? attr.value : undefined)) ?? [];
     expect(thenBranch?.outputs.map((o) => o.name)).toEqual(['out', 'same', 'again']);
     expect(elseBranch?.outputs.map((o) => o.name)).toEqual(['out', 'same', 'again']);
-    expect(thenBranch?.nodes.map((n) => [n.op, n.inputs, n.outputs])).toEqual([
+    expect(thenBranch?.nodes.map((n) => [n.opType, n.inputs, n.outputs])).toEqual([
       ['Add', ['scaled', 'w'], ['out']],
       ['Identity', ['scaled'], ['same']],
       ['Identity', ['out'], ['again']],
@@ -299,11 +300,11 @@ describe('sub-graphs', () => {
     const all = node.results[1];
     if (all) g.output('all', all);
     const model = emitted(g);
-    const [attr] = model.graph.nodes.find((n) => n.op === 'Loop')?.attrs ?? [];
-    const inner = attr?.[1].kind === 'graph' ? attr[1].value : undefined;
-    expect(inner?.nodes.map((n) => n.op)).toEqual(['Reshape', 'Add', 'Shape', 'Shape', 'Concat', 'Reshape', 'Identity']);
+    const [attr] = model.graph.nodes.find((n) => n.opType === 'Loop')?.attributes ?? [];
+    const inner = attr?.kind === 'graph' ? attr.value : undefined;
+    expect(inner?.nodes.map((n) => n.opType)).toEqual(['Reshape', 'Add', 'Shape', 'Shape', 'Concat', 'Reshape', 'Identity']);
     // What the body computed cannot be read outside.
-    expect(model.graph.nodes.map((n) => n.op)).toEqual(['Loop', 'Shape', 'Shape', 'Concat', 'Reshape']);
+    expect(model.graph.nodes.map((n) => n.opType)).toEqual(['Loop', 'Shape', 'Shape', 'Concat', 'Reshape']);
     expect(inner?.inputs.map((i) => i.name)).toEqual(['i', 'go', 'state']);
     expect(dimsOf(decodeModel(await onnxBytes(model)).graph?.output?.[1] ?? {})).toEqual([0, 'N*C']);
     const out = await run(model, { x: floats([1, 2, 3, 4, 5, 6], [2, 3]) });
@@ -329,7 +330,7 @@ describe('sub-graphs', () => {
     g.output('y', node.y);
     const model = emitted(g);
     const names =
-      model.graph.nodes[0]?.attrs.flatMap(([, a]) => (a.kind === 'graph' ? a.value.nodes.flatMap((n) => n.outputs) : [])) ?? [];
+      model.graph.nodes[0]?.attributes.flatMap((a) => (a.kind === 'graph' ? a.value.nodes.flatMap((n) => n.outputs) : [])) ?? [];
     expect(new Set(names).size).toBe(4);
     expect(names).not.toContain('x');
     expect(names).not.toContain('y');
@@ -394,7 +395,7 @@ describe('names of an imported graph', () => {
     g.output('w', numbers(g, [3, 4], [2], 'w'));
     g.output('v', x);
     const model = emitted(g);
-    expect(model.graph.nodes.map((n) => [n.op, n.inputs, n.outputs])).toEqual([['Identity', ['x'], ['v']]]);
+    expect(model.graph.nodes.map((n) => [n.opType, n.inputs, n.outputs])).toEqual([['Identity', ['x'], ['v']]]);
     const out = await run(model, { x: floats([1, 2]) });
     expect([out.x, out.w, out.v].map(listOf)).toEqual([
       [1, 2],
@@ -411,7 +412,7 @@ describe('names of an imported graph', () => {
     const model = emitted(g, { source: { dimNames: new Map([['escaped', '?x_0']]) } });
     const text = onnxText(model);
     expect(text).toContain('g (float[?,?,N,"batch size","?x_0"] x) => (float[?,?,N,"batch size","?x_0"] y)');
-    expect(model.graph.valueInfo[0]?.dims).toEqual(['?x_0', '?x_1', 'N', 'batch size', '?x_0']);
+    expect(model.graph.valueInfo[0]?.type?.dims).toEqual(['?x_0', '?x_1', 'N', 'batch size', '?x_0']);
     const port = decodeModel(await onnxBytes(model)).graph?.input?.[0]?.type?.tensorType?.shape?.dim ?? [];
     expect(port.map((d) => d.dimParam ?? '')).toEqual(['', '', 'N', 'batch size', '?x_0']);
   });
@@ -492,7 +493,7 @@ describe('foreign types', () => {
   });
 });
 
-test('the text form of ONNX shows what it has words for, and says of the rest that it is there', () => {
+test('the text form of ONNX shows what it has words for, and says of the rest that it is there', async () => {
   const g = new Graph('g');
   const x = g.input('x', type('f32', 2));
   const attributes = [
@@ -504,7 +505,10 @@ test('the text form of ONNX shows what it has words for, and says of the rest th
     attribute({ name: 't', type: kinds.TENSOR, t: { dims: [1], dataType: 1, floatData: [1] } }),
   ];
   g.output('y', foreign(g, 'Foo', [x], [type('f32', 2)], { domain: 'a.b', attributes, name: 'n' }).y);
-  expect(onnxText(emitted(g))).toContain(
-    String.raw`[n] y = a.b.Foo <i = -7, is = [1, -2], f = 1.0, fs: floats = [], s = "a\"b"> (x) # t: `,
+  const model = emitted(g);
+  // The graph knows only the bytes; a reader of the file knows what they say.
+  expect(onnxText(model)).toContain('[n] y = a.b.Foo (x) # i: 17 bytes, is: ');
+  expect(onnxText(await readOnnxFile(memorySource('foo.onnx', await onnxBytes(model))))).toContain(
+    String.raw`[n] y = a.b.Foo <i = -7, is = [1, -2], f = 1.0, fs: floats = [], s = "a\"b", t = float[1] {1.0}> (x)`,
   );
 });

@@ -52,7 +52,7 @@ describe('promises in the graph', () => {
     let bytes = await bytesOf({ checkPromises: true });
     for (const level of [0, 1, 2] as const) {
       const result = await optimizeOnnx(bytes, { level });
-      expect(result.onnx?.graph.nodes.filter((node) => node.op === 'Reshape').map((node) => node.name)).toEqual([
+      expect(result.onnx?.graph.nodes.filter((node) => node.opType === 'Reshape').map((node) => node.name)).toEqual([
         'assert H % 16 == 0 and W % 4 == 0',
       ]);
       expect(result.onnx?.metadata).toContainEqual(['rescc.inputs', '{"x":{"range":[0,1]}}']);

@@ -19,8 +19,10 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { emitOnnx } from '../../src/codegen/emit.ts';
 import { writeModel } from '../../src/codegen/node/write-file.ts';
 import { DiagnosticError } from '../../src/diagnostics/diagnostic.ts';
-import type { OnnxModel } from '../../src/onnx/onnx.ts';
+import { madeNode } from '../../src/onnx/make.ts';
+import type { OnnxModel } from '../../src/onnx/model.ts';
 import { modelSize, onnxBytes } from '../../src/onnx/write.ts';
+import { computed } from '../onnx/computed.ts';
 import { decodeModel } from './decode.ts';
 import { Maker, noise, type } from './models.ts';
 
@@ -36,29 +38,28 @@ afterEach(() => {
 function modelOf(value: number, fail?: () => void): OnnxModel {
   return {
     irVersion: 8,
-    opset: 17,
-    producer: { name: 'rescc', version: '' },
+    opsets: new Map([['', 17]]),
+    producerName: 'rescc',
+    producerVersion: '',
     metadata: [],
     graph: {
       name: 'g',
-      nodes: [{ name: 'n', op: 'Relu', inputs: ['w'], outputs: ['y'], attrs: [] }],
+      nodes: [madeNode('Relu', 'n', ['w'], ['y'])],
       initializers: [
         {
+          kind: 'tensor',
           name: 'w',
-          elem: 'f32',
-          dims: [100, 1000],
-          expr: {
-            fill(start, out) {
-              if (start > 0) fail?.();
-              out.fill(value);
-            },
-          },
+          expr: computed('f32', [100, 1000], (start, out) => {
+            if (start > 0) fail?.();
+            out.fill(value);
+          }),
         },
       ],
       inputs: [],
-      outputs: [{ name: 'y', elem: 'f32', dims: [100, 1000] }],
+      outputs: [{ name: 'y', type: { elem: 'f32', dims: [100, 1000] } }],
       valueInfo: [],
     },
+    functions: [],
   };
 }
 

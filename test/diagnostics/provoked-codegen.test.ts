@@ -13,12 +13,13 @@ import { memorySource } from '../../src/io/bytes.ts';
 import type { Graph } from '../../src/ir/graph.ts';
 import { readGraph } from '../../src/ir/read.ts';
 import { elementCount } from '../../src/ir/types.ts';
-import type { OnnxModel } from '../../src/onnx/onnx.ts';
+import type { OnnxModel } from '../../src/onnx/model.ts';
 import { onnxBytes } from '../../src/onnx/write.ts';
 import { operatorByName } from '../../src/ops/registry.ts';
 import { toSvg } from '../../src/view/draw.ts';
 import { safetensorsOf } from '../checkpoint/helpers.ts';
 import { golden, goldenFolder } from '../golden.ts';
+import { computed } from '../onnx/computed.ts';
 import { buildExpr, leaf } from '../support/tensors.ts';
 
 /** Compares what is printed with the golden file, whose name begins with the code of the first diagnostic. */
@@ -143,15 +144,17 @@ describe('a file', () => {
       ...onnx,
       graph: {
         ...onnx.graph,
-        initializers: onnx.graph.initializers.map((one) => ({
-          ...one,
-          expr: {
-            fill: (_start: number, out: Float64Array) => {
-              controller.abort();
-              out.fill(0);
-            },
-          },
-        })),
+        initializers: onnx.graph.initializers.map((one) =>
+          one.kind === 'tensor'
+            ? {
+                ...one,
+                expr: computed(one.expr.elem, one.expr.dims, (_start, out) => {
+                  controller.abort();
+                  out.fill(0);
+                }),
+              }
+            : one,
+        ),
       },
     };
     await keep('RES0609-abort', () => writeModel(model, 'net.onnx', { signal: controller.signal }));

@@ -3,14 +3,14 @@ import { describe, expect, test } from 'vitest';
 import { type Diagnostic, DiagnosticError } from '../../src/diagnostics/diagnostic.ts';
 import { render } from '../../src/diagnostics/render.ts';
 import { importOnnx } from '../../src/import/import.ts';
-import type { FileNode } from '../../src/onnx/model.ts';
+import type { OnnxNode } from '../../src/onnx/model.ts';
 import { golden } from '../golden.ts';
 import { fileOf, type GraphParts, node, typed } from '../import/build.ts';
 
 function keep(
   name: string,
   parts: GraphParts,
-  nodes: readonly FileNode[],
+  nodes: readonly OnnxNode[],
   sizes: readonly (readonly [string, number])[] = [],
 ): void {
   let found: readonly Diagnostic[] = [];

@@ -16,7 +16,7 @@ import type { Graph } from '../../src/ir/graph.ts';
 import type { ValueRange } from '../../src/ir/ranges.ts';
 import { readGraph } from '../../src/ir/read.ts';
 import type { ElemType, HostTensor, TensorType } from '../../src/ir/types.ts';
-import type { OnnxModel } from '../../src/onnx/onnx.ts';
+import type { OnnxModel } from '../../src/onnx/model.ts';
 import { onnxBytes } from '../../src/onnx/write.ts';
 import { operatorByName } from '../../src/ops/registry.ts';
 import { decodeImage, type Image, imageInput, pngFiles, readImage } from '../../src/runtime/images.ts';

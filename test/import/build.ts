@@ -2,23 +2,23 @@
 
 import { memorySource } from '../../src/io/bytes.ts';
 import { type ElemType, elementCount } from '../../src/ir/types.ts';
-import type { FileAttribute, FileDim, FileGraph, FileNode, FileTensor, FileType, OnnxFile } from '../../src/onnx/model.ts';
+import type { OnnxAttribute, OnnxDim, OnnxFile, OnnxGraph, OnnxNode, OnnxTensor, OnnxType } from '../../src/onnx/model.ts';
 import { literal, session } from '../support/tensors.ts';
 
 const empty = new Uint8Array();
 
-export function typed(elem: ElemType, dims?: readonly FileDim[]): FileType {
-  return { elem, ...(dims && { dims }), text: `tensor(${elem})`, proto: empty };
+export function typed(elem: ElemType, dims?: readonly OnnxDim[]): OnnxType {
+  return { elem, ...(dims && { dims }) };
 }
 
-export function tensor(name: string, elem: ElemType, dims: readonly number[], data?: readonly number[]): FileTensor {
+export function tensor(name: string, elem: ElemType, dims: readonly number[], data?: readonly number[]): OnnxTensor {
   const numbers = Float64Array.from({ length: elementCount(dims) }, (_, i) => data?.[i] ?? (i % 7) - 3);
   return { kind: 'tensor', name, expr: literal({ elem, dims, data: numbers }) };
 }
 
-type Plain = number | bigint | string | readonly number[] | FileGraph | FileTensor | { readonly float: number };
+type Plain = number | bigint | string | readonly number[] | OnnxGraph | OnnxTensor | { readonly float: number };
 
-function attributeOf(name: string, value: Plain): FileAttribute {
+function attributeOf(name: string, value: Plain): OnnxAttribute {
   const base = { name, bytes: memorySource(name, empty) };
   if (typeof value === 'number') return { ...base, kind: 'int', value: BigInt(value) };
   if (typeof value === 'bigint') return { ...base, kind: 'int', value };
@@ -30,7 +30,7 @@ function attributeOf(name: string, value: Plain): FileAttribute {
 }
 
 /** `node('Conv', 'x, w,, b -> y', { pads: [1, 1] })`; a colon in front of the first name names the node: `conv1: x, w -> y`. */
-export function node(opType: string, signature: string, attributes: Readonly<Record<string, Plain>> = {}, domain = ''): FileNode {
+export function node(opType: string, signature: string, attributes: Readonly<Record<string, Plain>> = {}, domain = ''): OnnxNode {
   const [, name = '', left = '', right = ''] = /^(?:(\S+):)?(.*)->(.*)$/.exec(signature) ?? [];
   const names = (text: string): readonly string[] => (text.trim() === '' ? [] : text.split(',').map((one) => one.trim()));
   return {
@@ -46,14 +46,14 @@ export function node(opType: string, signature: string, attributes: Readonly<Rec
 }
 
 export interface GraphParts {
-  readonly inputs?: Readonly<Record<string, FileType | undefined>>;
-  readonly outputs: readonly string[] | Readonly<Record<string, FileType | undefined>>;
-  readonly initializers?: readonly FileTensor[];
-  readonly valueInfo?: Readonly<Record<string, FileType>>;
+  readonly inputs?: Readonly<Record<string, OnnxType | undefined>>;
+  readonly outputs: readonly string[] | Readonly<Record<string, OnnxType | undefined>>;
+  readonly initializers?: readonly OnnxTensor[];
+  readonly valueInfo?: Readonly<Record<string, OnnxType>>;
 }
 
-export function graphOf(parts: GraphParts, nodes: readonly FileNode[], name = 'main'): FileGraph {
-  const values = (of: Readonly<Record<string, FileType | undefined>>) =>
+export function graphOf(parts: GraphParts, nodes: readonly OnnxNode[], name = 'main'): OnnxGraph {
+  const values = (of: Readonly<Record<string, OnnxType | undefined>>) =>
     Object.entries(of).map(([key, type]) => ({ name: key, type }));
   const { outputs } = parts;
   return {
@@ -63,13 +63,13 @@ export function graphOf(parts: GraphParts, nodes: readonly FileNode[], name = 'm
     inputs: values(parts.inputs ?? {}),
     outputs: Array.isArray(outputs)
       ? outputs.map((key: string) => ({ name: key, type: undefined }))
-      : values({ ...outputs } as Record<string, FileType | undefined>),
+      : values({ ...outputs } as Record<string, OnnxType | undefined>),
     valueInfo: values(parts.valueInfo ?? {}),
     rest: empty,
   };
 }
 
-export function fileOf(parts: GraphParts, nodes: readonly FileNode[], opset = 17): OnnxFile {
+export function fileOf(parts: GraphParts, nodes: readonly OnnxNode[], opset = 17): OnnxFile {
   return {
     file: 'model.onnx',
     session,

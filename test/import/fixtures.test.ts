@@ -34,7 +34,7 @@ describe('a detector of opset 9', () => {
     const model = await load(fileURLToPath(new URL('../fixtures/rfb320/version-RFB-320.onnx', import.meta.url)));
     const counts = new Map<string, number>();
     const { nodes } = emitOnnx(model.graph, { opset: model.opset, source: model }).graph;
-    for (const { op } of nodes) counts.set(op, (counts.get(op) ?? 0) + 1);
+    for (const { opType: op } of nodes) counts.set(op, (counts.get(op) ?? 0) + 1);
     expect(model.foreign).toEqual([]);
     expect(model.notes.filter((note) => note.includes('listed as inputs'))).toHaveLength(1);
     expect(nodes.length).toBeLessThanOrEqual(242);

@@ -8,12 +8,12 @@ import type { Graph } from '../../src/ir/graph.ts';
 import { printGraph } from '../../src/ir/print.ts';
 import { typeText } from '../../src/ir/types.ts';
 import { verifyGraph } from '../../src/ir/verify.ts';
-import type { FileGraph, FileNode, FileType } from '../../src/onnx/model.ts';
+import type { OnnxGraph, OnnxNode, OnnxType } from '../../src/onnx/model.ts';
 import { fileOf, type GraphParts, graphOf, node, tensor, typed } from './build.ts';
 
 function load(
   parts: GraphParts,
-  nodes: readonly FileNode[],
+  nodes: readonly OnnxNode[],
   options: ImportOptions = {},
   opset = 17,
 ): ReturnType<typeof importOnnx> {
@@ -47,20 +47,20 @@ describe('names', () => {
       ['conv/1', 'x', 'w', 'c'],
       ['y', 'c', 'y'],
     ]);
-    expect(onnx.inputs).toEqual([{ name: 'x', elem: 'f32', dims: ['batch', 3, 8, 8] }]);
+    expect(onnx.inputs).toEqual([{ name: 'x', type: { elem: 'f32', dims: ['batch', 3, 8, 8] } }]);
   });
 
   it('of dimensions may be any text; sizes without a name stay so', () => {
     const dims = ['batch size', 'N', '2*N + 1', 'a-b', '?', undefined] as const;
     const model = load({ inputs: { x: typed('f32', dims) }, outputs: ['y'] }, [node('Relu', 'x -> y')]);
     const { inputs, outputs } = emitOnnx(model.graph, { opset: 17, source: model }).graph;
-    expect(inputs[0]?.dims).toEqual(['batch size', 'N', '2*N + 1', 'a-b', '', '']);
-    expect(outputs[0]?.dims).toEqual(inputs[0]?.dims);
+    expect(inputs[0]?.type?.dims).toEqual(['batch size', 'N', '2*N + 1', 'a-b', undefined, undefined]);
+    expect(outputs[0]?.type?.dims).toEqual(inputs[0]?.type?.dims);
     expect(model.graph.inputs[0]?.type.dims[2]).toBe(model.graph.inputs[0]?.type.dims[1]?.times(2).plus(1));
   });
 
   it('of Constant nodes are those of constants, and equal names of sub-graphs do not meet', () => {
-    const body = (value: number): FileGraph =>
+    const body = (value: number): OnnxGraph =>
       graphOf({ outputs: ['o'] }, [node('Constant', '-> k', { value_float: { float: value } }), node('Add', 'x, k -> o')]);
     const model = load({ inputs: { ...x, c: typed('bool', []) }, outputs: ['y'] }, [
       node('If', 'c -> y', { then_branch: body(1), else_branch: body(2) }),
@@ -226,7 +226,7 @@ describe('types that readers fix', () => {
   const shapes = [...initializers, tensor('w5', 'f32', [5, 4, 3, 3]), tensor('yes', 'bool', [], [1])];
 
   /** As it is, and with the types that readers say declared: the same graph, but for what the names of symbols show. */
-  const sameAs = (nodes: readonly FileNode[], known: Readonly<Record<string, FileType>>): ReturnType<typeof importOnnx> => {
+  const sameAs = (nodes: readonly OnnxNode[], known: Readonly<Record<string, OnnxType>>): ReturnType<typeof importOnnx> => {
     const parts = { inputs: { x: typed('f32', ['N', 3]) }, outputs: ['y'], initializers: shapes };
     const found = load(parts, nodes);
     expect(printGraph(found.graph)).toBe(printGraph(load({ ...parts, valueInfo: known }, nodes).graph));

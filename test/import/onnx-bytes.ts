@@ -5,8 +5,10 @@ import protobuf from 'protobufjs/minimal.js';
 import { memorySource } from '../../src/io/bytes.ts';
 import { elemFacts } from '../../src/ir/elem.ts';
 import { elemBytes } from '../../src/ir/types.ts';
-import type { FileAttribute, FileGraph, FileNode, FileTensor, FileValue, OnnxFile } from '../../src/onnx/model.ts';
+import { attributeBytes as messageOf } from '../../src/onnx/encode.ts';
+import type { OnnxAttribute, OnnxFile, OnnxGraph, OnnxNode, OnnxTensor, OnnxValue } from '../../src/onnx/model.ts';
 import { readOnnxFile } from '../../src/onnx/read.ts';
+import { protoOf } from '../../src/onnx/types.ts';
 import { encode } from '../../src/tensor/round.ts';
 import { materialize } from '../../src/tensor/values.ts';
 
@@ -89,7 +91,7 @@ export function opened(bytes: Uint8Array, name = 'model.onnx'): Promise<OnnxFile
 
 // --------------------------------------------------------------------------------------------------------- written back
 
-async function tensorBytes(tensor: FileTensor): Promise<Uint8Array> {
+async function tensorBytes(tensor: OnnxTensor): Promise<Uint8Array> {
   if (tensor.kind === 'proto') return tensor.bytes.read(0, tensor.bytes.size);
   const w = protobuf.Writer.create();
   if (tensor.kind === 'tensor') {
@@ -106,35 +108,36 @@ async function tensorBytes(tensor: FileTensor): Promise<Uint8Array> {
   return w.finish();
 }
 
-async function attributeBytes(a: FileAttribute): Promise<Uint8Array> {
+async function attributeBytes(a: OnnxAttribute): Promise<Uint8Array> {
   if (a.kind === 'graph') {
     const g = await graphBytes(a.value);
     return protobuf.Writer.create().uint32(10).string(a.name).uint32(50).bytes(g).uint32(160).int32(5).finish();
   }
   if (a.kind === 'graphs') throw new Error('no test writes graphs');
-  return a.bytes.readSync?.(0, a.bytes.size) ?? a.bytes.read(0, a.bytes.size);
+  const bytes = messageOf(a);
+  return bytes.readSync?.(0, bytes.size) ?? bytes.read(0, bytes.size);
 }
 
-async function nodeBytes(n: FileNode): Promise<Uint8Array> {
+async function nodeBytes(n: OnnxNode): Promise<Uint8Array> {
   const w = protobuf.Writer.create();
   for (const name of n.inputs) w.uint32(10).string(name);
   for (const name of n.outputs) w.uint32(18).string(name);
   w.uint32(26).string(n.name).uint32(34).string(n.opType).uint32(58).string(n.domain);
   for (const a of n.attributes) w.uint32(42).bytes(await attributeBytes(a));
-  return concat(w.finish(), n.rest);
+  return concat(w.finish(), n.rest ?? new Uint8Array());
 }
 
 function concat(...parts: readonly Uint8Array[]): Uint8Array {
   return Uint8Array.from(parts.flatMap((part) => [...part]));
 }
 
-function valueBytes(v: FileValue): Uint8Array {
+function valueBytes(v: OnnxValue): Uint8Array {
   const w = protobuf.Writer.create().uint32(10).string(v.name);
-  if (v.type) w.uint32(18).bytes(v.type.proto);
+  if (v.type) w.uint32(18).bytes(protoOf(v.type));
   return w.finish();
 }
 
-async function graphBytes(g: FileGraph): Promise<Uint8Array> {
+async function graphBytes(g: OnnxGraph): Promise<Uint8Array> {
   const w = protobuf.Writer.create();
   for (const n of g.nodes) w.uint32(10).bytes(await nodeBytes(n));
   w.uint32(18).string(g.name || 'g');
@@ -142,7 +145,7 @@ async function graphBytes(g: FileGraph): Promise<Uint8Array> {
   for (const v of g.inputs) w.uint32(90).bytes(valueBytes(v));
   for (const v of g.outputs) w.uint32(98).bytes(valueBytes(v));
   for (const v of g.valueInfo) w.uint32(106).bytes(valueBytes(v));
-  return concat(w.finish(), g.rest);
+  return concat(w.finish(), g.rest ?? new Uint8Array());
 }
 
 /** The file as it stands, without its functions. */
@@ -151,7 +154,7 @@ export async function fileBytes(file: OnnxFile): Promise<Uint8Array> {
   w.uint32(8).int64(Math.max(8, file.irVersion));
   w.uint32(58).bytes(await graphBytes(file.graph));
   for (const [domain, version] of file.opsets) w.uint32(66).fork().uint32(10).string(domain).uint32(16).int64(version).ldelim();
-  return concat(w.finish(), file.rest);
+  return concat(w.finish(), file.rest ?? new Uint8Array());
 }
 
 export type Feeds = Readonly<Record<string, ort.Tensor>>;

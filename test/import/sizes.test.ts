@@ -3,18 +3,18 @@ import { describe, expect, it } from 'vitest';
 import { importOnnx } from '../../src/import/import.ts';
 import { typeText } from '../../src/ir/types.ts';
 import { verifyGraph } from '../../src/ir/verify.ts';
-import type { FileNode, FileTensor, FileType } from '../../src/onnx/model.ts';
+import type { OnnxNode, OnnxTensor, OnnxType } from '../../src/onnx/model.ts';
 import { fileOf, node, tensor, typed } from './build.ts';
 import { longs, modelBytes, opened, node as protoNode, value } from './onnx-bytes.ts';
 
-const i64 = (name: string, ...data: readonly number[]): FileTensor => tensor(name, 'i64', [data.length], data);
-const scalar = (name: string, n: number): FileTensor => tensor(name, 'i64', [], [n]);
+const i64 = (name: string, ...data: readonly number[]): OnnxTensor => tensor(name, 'i64', [data.length], data);
+const scalar = (name: string, n: number): OnnxTensor => tensor(name, 'i64', [], [n]);
 
 /** Operators of the imported graph, and the type of output y. */
 function imported(
-  inputs: Readonly<Record<string, FileType>>,
-  nodes: readonly FileNode[],
-  initializers: readonly FileTensor[] = [],
+  inputs: Readonly<Record<string, OnnxType>>,
+  nodes: readonly OnnxNode[],
+  initializers: readonly OnnxTensor[] = [],
   opset = 17,
 ): { readonly ops: readonly string[]; readonly type: string } {
   const { graph } = importOnnx(fileOf({ inputs, outputs: ['y'], initializers }, nodes, opset));

@@ -4,14 +4,14 @@ import { importOnnx } from '../../src/import/import.ts';
 import type { Node } from '../../src/ir/graph.ts';
 import { typeText } from '../../src/ir/types.ts';
 import { verifyGraph } from '../../src/ir/verify.ts';
-import type { FileDim, FileTensor } from '../../src/onnx/model.ts';
+import type { OnnxDim, OnnxTensor } from '../../src/onnx/model.ts';
 import { exprOf, materializeSync } from '../../src/tensor/values.ts';
 import { fileOf, node, tensor, typed } from './build.ts';
 
 interface Case {
-  readonly x?: readonly FileDim[];
+  readonly x?: readonly OnnxDim[];
   readonly opset?: number;
-  readonly initializers?: readonly FileTensor[];
+  readonly initializers?: readonly OnnxTensor[];
 }
 
 function lone(op: string, signature: string, attributes: Parameters<typeof node>[2] = {}, given: Case = {}): Node | undefined {
@@ -28,8 +28,8 @@ const weights = (one: Node | undefined, operand: number): readonly number[] => {
   const value = one?.operand(operand);
   return value ? [...(materializeSync(exprOf(value))?.data ?? [])] : [];
 };
-const i64 = (name: string, ...data: readonly number[]): FileTensor => tensor(name, 'i64', [data.length], data);
-const f32 = (name: string, ...data: readonly number[]): FileTensor => tensor(name, 'f32', [data.length], data);
+const i64 = (name: string, ...data: readonly number[]): OnnxTensor => tensor(name, 'i64', [data.length], data);
+const f32 = (name: string, ...data: readonly number[]): OnnxTensor => tensor(name, 'f32', [data.length], data);
 
 describe('auto_pad', () => {
   const w = { initializers: [tensor('w', 'f32', [2, 4, 3, 2])] };

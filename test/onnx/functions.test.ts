@@ -3,7 +3,7 @@ import type proto from 'onnx-proto';
 import { describe, expect, test } from 'vitest';
 import { DiagnosticError } from '../../src/diagnostics/diagnostic.ts';
 import { inlineFunctions } from '../../src/onnx/functions.ts';
-import type { FileAttribute, OnnxFile } from '../../src/onnx/model.ts';
+import type { OnnxAttribute, OnnxFile } from '../../src/onnx/model.ts';
 import { upgradeFile } from '../../src/onnx/upgrade.ts';
 import { feed, fileBytes, floats, modelBytes, node, opened, type Parts, runBytes, value } from '../import/onnx-bytes.ts';
 
@@ -109,7 +109,7 @@ describe('a function', () => {
     const file = await opened(
       bytesOf([leaky], [node('own::leaky', 'x -> y'), node('own::leaky', 'x -> z', { slope: { float: 2 } })]),
     );
-    const slope: FileAttribute = {
+    const slope: OnnxAttribute = {
       name: 'slope',
       kind: 'float',
       value: 0.5,

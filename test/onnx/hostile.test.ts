@@ -8,7 +8,7 @@ import { importOnnx } from '../../src/import/import.ts';
 import { lifts } from '../../src/import/lifts/table.ts';
 import { elemTypes } from '../../src/ir/types.ts';
 import { verifyGraph } from '../../src/ir/verify.ts';
-import type { FileDim, FileNode, FileTensor } from '../../src/onnx/model.ts';
+import type { OnnxDim, OnnxNode, OnnxTensor } from '../../src/onnx/model.ts';
 import { fileOf, graphOf, node, tensor, typed } from '../import/build.ts';
 import { sampleSource } from '../ops/support.ts';
 
@@ -100,8 +100,8 @@ describe('random nodes', () => {
   const operators = [...lifts.keys(), ...others];
   it.each(Array.from({ length: 40 }, (_, i) => i + 1))('of seed %i', (seed) => {
     const source = sampleSource(seed);
-    const size = (): FileDim =>
-      source.pick<FileDim | 'none'>([0, 1, 2, 3, 8, 'N', 'H', 'none']) === 'none'
+    const size = (): OnnxDim =>
+      source.pick<OnnxDim | 'none'>([0, 1, 2, 3, 8, 'N', 'H', 'none']) === 'none'
         ? undefined
         : source.pick<number | string>([1, 2, 3, 4, 'N']);
     const inputs = Object.fromEntries(
@@ -112,7 +112,7 @@ describe('random nodes', () => {
           : typed(source.pick(elemTypes), source.int(0, 9) === 0 ? undefined : Array.from({ length: source.int(0, 5) }, size)),
       ]),
     );
-    const initializers: FileTensor[] = Array.from({ length: 4 }, (_, i) => {
+    const initializers: OnnxTensor[] = Array.from({ length: 4 }, (_, i) => {
       const dims = Array.from({ length: source.int(0, 4) }, () => source.int(0, 3));
       return tensor(`c${i}`, source.pick(['f32', 'i64', 'i64', 'bool'] as const), dims, [
         source.int(-3, 9),
@@ -124,12 +124,12 @@ describe('random nodes', () => {
       ]);
     });
     const values = ['', ...Object.keys(inputs), ...initializers.map((one) => one.name)];
-    const nodes: FileNode[] = [];
+    const nodes: OnnxNode[] = [];
     for (let i = 0; i < 150; i++) {
-      const attributes: Record<string, number | readonly number[] | string | FileTensor | { readonly float: number }> = {};
+      const attributes: Record<string, number | readonly number[] | string | OnnxTensor | { readonly float: number }> = {};
       for (let k = source.int(0, 4); k > 0; k--) {
         const name = source.pick(attributeNames);
-        attributes[name] = source.pick<number | readonly number[] | string | FileTensor | { readonly float: number }>([
+        attributes[name] = source.pick<number | readonly number[] | string | OnnxTensor | { readonly float: number }>([
           source.int(-3, 4),
           Array.from({ length: source.int(0, 4) }, () => source.int(-2, 3)),
           source.pick(strings),

@@ -417,7 +417,7 @@ describe('an operator of an older opset', () => {
     // The type of d is what the graph says of it, since a Cast's is not followed.
     const typed = {
       ...file.graph,
-      inputs: [{ name: 'd', type: { elem: elem === 'f16' ? 'f16' : 'f64', text: '', proto: new Uint8Array() } }],
+      inputs: [{ name: 'd', type: { elem: elem === 'f16' ? 'f16' : 'f64' } }],
     } as const;
     const [constant] = upgradeFile({ ...file, graph: typed }).graph.nodes.filter((n) => n.opType === 'Constant');
     const [made] = constant?.attributes ?? [];

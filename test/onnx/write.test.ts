@@ -2,7 +2,17 @@ import proto from 'onnx-proto';
 import { describe, expect, test } from 'vitest';
 import { DiagnosticError } from '../../src/diagnostics/diagnostic.ts';
 import type { ElemType } from '../../src/ir/types.ts';
-import type { OnnxInitializer, OnnxModel, OnnxNode } from '../../src/onnx/onnx.ts';
+import type { MadeTensor } from '../../src/onnx/encode.ts';
+import {
+  floatAttribute,
+  floatsAttribute,
+  intAttribute,
+  intsAttribute,
+  madeNode,
+  stringAttribute,
+  tensorAttribute,
+} from '../../src/onnx/make.ts';
+import type { OnnxGraph, OnnxModel, OnnxNode } from '../../src/onnx/model.ts';
 import {
   chunkElements,
   encodeModel,
@@ -13,26 +23,31 @@ import {
   onnxBytes,
   tensorBytes,
 } from '../../src/onnx/write.ts';
+import type { WeightExpr } from '../../src/tensor/expr.ts';
 import { decodeModel, dimsOf, floatsOf, int64sOf } from '../codegen/decode.ts';
+import { session } from '../support/tensors.ts';
+import { computed, type Fill, folded } from './computed.ts';
 
-function tensor(name: string, dims: readonly number[], value: (i: number) => number, elem: ElemType = 'f32'): OnnxInitializer {
-  return {
-    name,
-    elem,
-    dims,
-    expr: {
-      fill: (start, out) => {
-        for (let i = 0; i < out.length; i++) out[i] = value(start + i);
-      },
-    },
+type Stored = Extract<MadeTensor, { readonly kind: 'tensor' }>;
+const lazy = (name: string, dims: readonly number[], fill: Fill, elem: ElemType = 'f32'): Stored => ({
+  kind: 'tensor',
+  name,
+  expr: computed(elem, dims, fill),
+});
+const each =
+  (value: (i: number) => number): Fill =>
+  (start, out) => {
+    for (let i = 0; i < out.length; i++) out[i] = value(start + i);
   };
-}
+const tensor = (name: string, dims: readonly number[], value: (i: number) => number, elem: ElemType = 'f32'): Stored =>
+  lazy(name, dims, each(value), elem);
 
-function modelOf(initializers: readonly OnnxInitializer[], nodes: readonly OnnxNode[] = []): OnnxModel {
+function modelOf(initializers: readonly MadeTensor[], nodes: readonly OnnxNode[] = []) {
   return {
     irVersion: 8,
-    opset: 17,
-    producer: { name: 'rescc', version: '1.2.3' },
+    opsets: new Map([['', 17]]),
+    producerName: 'rescc',
+    producerVersion: '1.2.3',
     metadata: [
       ['größe', '"1"'],
       ['source', 'sha256:0'],
@@ -41,43 +56,40 @@ function modelOf(initializers: readonly OnnxInitializer[], nodes: readonly OnnxN
       name: 'g',
       nodes,
       initializers,
-      inputs: [{ name: 'image', elem: 'f32', dims: ['N', 3, 'floordiv(H + 1, 2)', 0] }],
-      outputs: [{ name: 'y', elem: 'i64', dims: [] }],
-      valueInfo: [{ name: 'layer1.0.conv1', elem: 'bf16', dims: [1, 2 ** 40] }],
+      inputs: [{ name: 'image', type: { elem: 'f32', dims: ['N', 3, 'floordiv(H + 1, 2)', 0] } }],
+      outputs: [{ name: 'y', type: { elem: 'i64', dims: [] } }],
+      valueInfo: [{ name: 'layer1.0.conv1', type: { elem: 'bf16', dims: [1, 2 ** 40] } }],
     },
-  };
+    functions: [],
+  } as const satisfies OnnxModel;
 }
 
 describe('messages', () => {
-  const node: OnnxNode = {
-    name: 'layer1.0.conv1',
-    op: 'Conv',
-    inputs: ['image', '', 'w'],
-    outputs: ['a', 'b'],
-    attrs: [
-      ['alpha', { kind: 'float', value: 0.1 }],
-      [
-        'body',
-        {
-          kind: 'graph',
-          value: {
-            name: 'inner',
-            nodes: [{ name: 'n', op: 'Relu', inputs: ['a'], outputs: ['z'], attrs: [] }],
-            initializers: [],
-            inputs: [],
-            outputs: [{ name: 'z', elem: 'f32', dims: [2] }],
-            valueInfo: [],
-          },
-        },
-      ],
-      ['group', { kind: 'int', value: -1 }],
-      ['mode', { kind: 'string', value: 'réflect' }],
-      ['none', { kind: 'ints', value: [] }],
-      ['pads', { kind: 'ints', value: [0, 1, 300, -2] }],
-      ['scales', { kind: 'floats', value: [0.5, 2] }],
-      ['value', { kind: 'tensor', value: { elem: 'i64', dims: [2], data: Float64Array.of(-1, 2 ** 40) } }],
-    ],
+  const inner: OnnxGraph = {
+    name: 'inner',
+    nodes: [madeNode('Relu', 'n', ['a'], ['z'])],
+    initializers: [],
+    inputs: [],
+    outputs: [{ name: 'z', type: { elem: 'f32', dims: [2] } }],
+    valueInfo: [],
   };
+  const value = { elem: 'i64', dims: [2], data: Float64Array.of(-1, 2 ** 40) } as const;
+  const node = madeNode(
+    'Conv',
+    'layer1.0.conv1',
+    ['image', '', 'w'],
+    ['a', 'b'],
+    [
+      floatAttribute('alpha', 0.1),
+      { name: 'body', kind: 'graph', value: inner },
+      intAttribute('group', -1),
+      stringAttribute('mode', 'réflect'),
+      intsAttribute('none', []),
+      intsAttribute('pads', [0, 1, 300, -2]),
+      floatsAttribute('scales', [0.5, 2]),
+      tensorAttribute(session, 'value', value),
+    ],
+  );
   const model = modelOf([tensor('w', [2, 3], (i) => i / 4), tensor('ids', [2], (i) => -i, 'i64')], [node]);
 
   test('come back from another decoder as they were', async () => {
@@ -124,7 +136,7 @@ describe('messages', () => {
 
   test('what has no repeated numbers, which its proto3 schema packs, is byte for byte what onnx-proto encodes', async () => {
     const bytes = await onnxBytes(
-      modelOf([], [{ ...node, attrs: node.attrs.filter(([name]) => !['pads', 'scales', 'value'].includes(name)) }]),
+      modelOf([], [{ ...node, attributes: node.attributes.filter(({ name }) => !['pads', 'scales', 'value'].includes(name)) }]),
     );
     const theirs = proto.onnx.ModelProto.encode(decodeModel(bytes)).finish();
     expect(Buffer.compare(bytes, theirs)).toBe(0);
@@ -149,15 +161,10 @@ describe('weights', () => {
 
   test('sources that must be awaited are, and pieces do not depend on the tensor being a multiple of the chunk', async () => {
     const count = 2 * chunkElements + 5;
-    const slow: OnnxInitializer = {
-      ...tensor('w', [count], () => 0),
-      expr: {
-        async fill(start, out) {
-          await Promise.resolve();
-          for (let i = 0; i < out.length; i++) out[i] = start + i;
-        },
-      },
-    };
+    const slow = lazy('w', [count], async (start, out) => {
+      await Promise.resolve();
+      for (let i = 0; i < out.length; i++) out[i] = start + i;
+    });
     const decoded = decodeModel(await onnxBytes(modelOf([slow, tensor('one', [1], () => 7)])));
     const [w, one] = decoded.graph?.initializer ?? [];
     expect(w && floatsOf(w)).toEqual(Array.from({ length: count }, (_, i) => i));
@@ -168,18 +175,10 @@ describe('weights', () => {
     // 128 tensors of 2 Mi f32 elements. The source does nothing, so that the bytes are all that is moved.
     const asked = new Set<number>();
     const arrays = new Set<ArrayBufferLike>();
-    const large = Array.from(
-      { length: 128 },
-      (_, i): OnnxInitializer => ({
-        name: `w${i}`,
-        elem: 'f32',
-        dims: [2048, 1024],
-        expr: {
-          fill(_start, out) {
-            asked.add(out.length);
-            arrays.add(out.buffer);
-          },
-        },
+    const large = Array.from({ length: 128 }, (_, i) =>
+      lazy(`w${i}`, [2048, 1024], (_start, out) => {
+        asked.add(out.length);
+        arrays.add(out.buffer);
       }),
     );
     const model = modelOf(large);
@@ -220,14 +219,16 @@ describe('weights', () => {
 });
 
 describe('folded weights', () => {
-  const finite = tensor('s', [4], () => 1);
-  const folded = (elem: ElemType, value: number, sources = [finite]): OnnxModel =>
-    modelOf([
-      {
-        ...tensor('conv1.weight', [4], (i) => (i === 2 ? value : 1), elem),
-        sources: () => sources.map((s) => ({ ...s.expr, fill: s.expr.fill, dims: s.dims })),
-      },
-    ]);
+  const source = (value: (i: number) => number): WeightExpr => folded('f32', [4], each(value));
+  const model = (elem: ElemType, value: number, sources = [source(() => 1)]): OnnxModel => {
+    const expr = folded(
+      elem,
+      [4],
+      each((i) => (i === 2 ? value : 1)),
+      sources,
+    );
+    return modelOf([{ kind: 'tensor', name: 'conv1.weight', expr }]);
+  };
 
   test.each([
     ['f32', 3.4028235677973366e38],
@@ -236,7 +237,7 @@ describe('folded weights', () => {
     ['bf16', 3.4e38],
     ['f64', Number.NEGATIVE_INFINITY],
   ] as const)('%s %d is refused by name', async (elem, value) => {
-    const error: unknown = await onnxBytes(folded(elem, value)).catch((e: unknown) => e);
+    const error: unknown = await onnxBytes(model(elem, value)).catch((e: unknown) => e);
     expect(error).toBeInstanceOf(DiagnosticError);
     expect(error instanceof DiagnosticError && error.diagnostics[0]).toMatchObject({
       code: 'RES0602',
@@ -251,11 +252,11 @@ describe('folded weights', () => {
     ['f16', 65519],
     ['bf16', 3.39e38],
   ] as const)('%s %d is the last that fits', async (elem, value) => {
-    await expect(onnxBytes(folded(elem, value))).resolves.toBeInstanceOf(Uint8Array);
+    await expect(onnxBytes(model(elem, value))).resolves.toBeInstanceOf(Uint8Array);
   });
 
   test('what was not finite before may stay so', async () => {
-    await expect(onnxBytes(folded('f32', Number.NaN, [finite, tensor('t', [2], (i) => i / 0)]))).resolves.toBeInstanceOf(
+    await expect(onnxBytes(model('f32', Number.NaN, [source(() => 1), source((i) => i / 0)]))).resolves.toBeInstanceOf(
       Uint8Array,
     );
     await expect(onnxBytes(modelOf([tensor('w', [1], () => Number.POSITIVE_INFINITY)]))).resolves.toBeInstanceOf(Uint8Array);

@@ -27,7 +27,7 @@ describe('at opset 23', () => {
   it.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])('is one node that onnxruntime computes as we do, sample %i', async (seed) => {
     const sample = attention.sample(sampleSource(seed));
     const known = concreteNode(attention, sample);
-    const written = emitOnnx(known.graph, { opset: 23 }).graph.nodes.map((node) => node.op);
+    const written = emitOnnx(known.graph, { opset: 23 }).graph.nodes.map((node) => node.opType);
     expect(written.filter((op) => op !== 'Expand')).toEqual(['Attention']);
     await compare(known);
     const [symbolic] = symbolicNodes(attention, sample);

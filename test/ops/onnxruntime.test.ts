@@ -86,7 +86,7 @@ describe.each(operators.map((operator) => [operator.name, operator] as const))('
       const known = concreteNode(operator, sample);
       const { roundsOnce } = operator.traits;
       const exact = roundsOnce === true || (roundsOnce === 'one' && known.node.y.type.dims.every((d) => d.constant === 1));
-      for (const { op } of emitOnnx(known.graph, { opset }).graph.nodes) opsSeen.add(`${operator.name} ${op}`);
+      for (const { opType: op } of emitOnnx(known.graph, { opset }).graph.nodes) opsSeen.add(`${operator.name} ${op}`);
       await compare(known, opset, sample.tolerance ?? 1e-5, exact);
       const [symbolic] = symbolicNodes(operator, sample);
       if (symbolic) await compare(symbolic, opset, sample.tolerance ?? 1e-5, exact);

@@ -18,7 +18,7 @@ const path = (name: string): string => fileURLToPath(new URL(name, fixtures));
 function kinds(result: OptimizeResult): Readonly<Record<string, number>> {
   expect(result.diagnostics).toEqual([]);
   const counts: Record<string, number> = {};
-  for (const { op } of result.onnx?.graph.nodes ?? []) counts[op] = (counts[op] ?? 0) + 1;
+  for (const { opType: op } of result.onnx?.graph.nodes ?? []) counts[op] = (counts[op] ?? 0) + 1;
   return counts;
 }
 

@@ -60,7 +60,7 @@ async function folded(model: Model): Promise<{ ops: Readonly<Record<string, numb
     expect(other.length).toBe(data.length);
   }
   const ops: Record<string, number> = {};
-  for (const { op } of made.onnx?.graph.nodes ?? []) ops[op] = (ops[op] ?? 0) + 1;
+  for (const { opType: op } of made.onnx?.graph.nodes ?? []) ops[op] = (ops[op] ?? 0) + 1;
   return { ops, bytes: [bytes.length, after.length], error };
 }
 

@@ -3,7 +3,8 @@
 import { describe, expect, it, vi } from 'vitest';
 import { render } from '../../src/diagnostics/render.ts';
 import { irVersionOf } from '../../src/ir/opset.ts';
-import type { OnnxModel } from '../../src/onnx/onnx.ts';
+import { intAttribute, madeNode } from '../../src/onnx/make.ts';
+import type { OnnxModel } from '../../src/onnx/model.ts';
 import { onnxBytes } from '../../src/onnx/write.ts';
 import { optimizeOnnx } from '../../src/optimize.ts';
 import { verifyOptimized } from '../../src/runtime/equivalence.ts';
@@ -21,28 +22,22 @@ vi.setConfig({ testTimeout: 120_000 });
 /** Split and, behind it, Relu: of a Split that leaves out an output onnxruntime 1.30 writes to what is not there. */
 const splitModel = (first: string): OnnxModel => ({
   irVersion: irVersionOf(17),
-  opset: 17,
-  producer: { name: 'test', version: '' },
+  opsets: new Map([['', 17]]),
+  producerName: 'test',
+  producerVersion: '',
   metadata: [],
   graph: {
     name: 'split',
     nodes: [
-      {
-        name: 'cut',
-        op: 'Split',
-        inputs: ['x', 'sizes'],
-        outputs: [first, 'b'],
-        attrs: [['axis', { kind: 'int', value: 1 }]],
-      },
-      { name: 'act', op: 'Relu', inputs: ['b'], outputs: ['y'], attrs: [] },
+      madeNode('Split', 'cut', ['x', 'sizes'], [first, 'b'], [intAttribute('axis', 1)]),
+      madeNode('Relu', 'act', ['b'], ['y']),
     ],
-    initializers: [
-      { name: 'sizes', elem: 'i64', dims: [2], expr: literal({ elem: 'i64', dims: [2], data: Float64Array.of(3, 4) }) },
-    ],
-    inputs: [{ name: 'x', elem: 'f32', dims: [2, 7] }],
-    outputs: [{ name: 'y', elem: 'f32', dims: [2, 4] }],
+    initializers: [{ kind: 'tensor', name: 'sizes', expr: literal({ elem: 'i64', dims: [2], data: Float64Array.of(3, 4) }) }],
+    inputs: [{ name: 'x', type: { elem: 'f32', dims: [2, 7] } }],
+    outputs: [{ name: 'y', type: { elem: 'f32', dims: [2, 4] } }],
     valueInfo: [],
   },
+  functions: [],
 });
 const show = (report: VerifyReport) =>
   render(report.diagnostics, { color: false, width: 150 })

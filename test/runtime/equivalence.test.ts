@@ -8,7 +8,7 @@ import { render } from '../../src/diagnostics/render.ts';
 import { Dim } from '../../src/ir/dim.ts';
 import { Graph } from '../../src/ir/graph.ts';
 import { foreignTypeOf } from '../../src/ir/types.ts';
-import type { OnnxModel } from '../../src/onnx/onnx.ts';
+import type { OnnxModel } from '../../src/onnx/model.ts';
 import { onnxBytes } from '../../src/onnx/write.ts';
 import { sqrt } from '../../src/ops/elementwise.ts';
 import { foreignOperator } from '../../src/ops/foreign.ts';
@@ -135,7 +135,7 @@ describe('a wrong rewrite', () => {
   test('that onnxruntime refuses is no other failure', async () => {
     const after = tinyNet();
     const onnx = emitOnnx(after);
-    const nodes = onnx.graph.nodes.map((node) => (node.op === 'Relu' ? { ...node, op: 'NoSuchOperator' } : node));
+    const nodes = onnx.graph.nodes.map((node) => (node.opType === 'Relu' ? { ...node, opType: 'NoSuchOperator' } : node));
     const broken = { ...onnx, graph: { ...onnx.graph, nodes } };
     const report = await verified({ make: tinyNet, options: { after, onnx: broken, rebuild: async () => broken } });
     keep('RES0817-operator', report, (text) => text.replace(/found .*/, 'found     (what onnxruntime says)'));

@@ -5,7 +5,8 @@ import { describe, expect, it, vi } from 'vitest';
 import { type Diagnostic, DiagnosticError } from '../../src/diagnostics/diagnostic.ts';
 import { irVersionOf } from '../../src/ir/opset.ts';
 import type { ElemType, HostTensor } from '../../src/ir/types.ts';
-import type { OnnxModel, OnnxNode, OnnxValue } from '../../src/onnx/onnx.ts';
+import { madeNode } from '../../src/onnx/make.ts';
+import type { OnnxModel, OnnxNode, OnnxValue } from '../../src/onnx/model.ts';
 import { onnxBytes } from '../../src/onnx/write.ts';
 import { availableProviders } from '../../src/runtime/available.ts';
 import { openInChild } from '../../src/runtime/provider.ts';
@@ -20,13 +21,15 @@ function onnxModel(
 ): OnnxModel {
   return {
     irVersion: irVersionOf(opset),
-    opset,
-    producer: { name: 'test', version: '' },
+    opsets: new Map([['', opset]]),
+    producerName: 'test',
+    producerVersion: '',
     metadata: [],
     graph: { name: 'g', nodes, initializers: [], inputs, outputs, valueInfo: [] },
+    functions: [],
   };
 }
-const value = (name: string, elem: ElemType, ...dims: (number | string)[]): OnnxValue => ({ name, elem, dims });
+const value = (name: string, elem: ElemType, ...dims: (number | string)[]): OnnxValue => ({ name, type: { elem, dims } });
 const tensor = (elem: ElemType, dims: readonly number[], data: readonly number[]): HostTensor => ({
   elem,
   dims,
@@ -37,7 +40,7 @@ const source = { name: 'm.res', text: 'model M {\n  layer1: relu\n}\n' };
 const span = { file: source, start: 12, end: 24 };
 const reluModel = (elem: ElemType = 'f32', opset = 17): OnnxModel =>
   onnxModel(
-    [{ name: 'layer1', op: 'Relu', inputs: ['x'], outputs: ['y'], attrs: [], origin: { scope: 'layer1', span } }],
+    [{ ...madeNode('Relu', 'layer1', ['x'], ['y']), origin: { scope: 'layer1', span } }],
     [value('x', elem, 'N', 3)],
     [value('y', elem, 'N', 3)],
     opset,
@@ -111,11 +114,7 @@ describe('a session on the CPU', () => {
       bool: [0, 1, 1],
     };
     for (const [elem, data] of Object.entries(values) as [ElemType, readonly number[]][]) {
-      const model = onnxModel(
-        [{ name: 'n', op: 'Identity', inputs: ['x'], outputs: ['y'], attrs: [] }],
-        [value('x', elem, 3)],
-        [value('y', elem, 3)],
-      );
+      const model = onnxModel([madeNode('Identity', 'n', ['x'], ['y'])], [value('x', elem, 3)], [value('y', elem, 3)]);
       const session = await openSession(await onnxBytes(model), { ep: 'cpu', optimization: 'off' });
       const given = tensor(elem, [3], data);
       expect((await session.run(new Map([['x', given]]))).get('y'), elem).toEqual(given);
@@ -160,7 +159,7 @@ describe('what onnxruntime refuses', () => {
   it('is traced back to the source', async () => {
     // ONNX has no Relu over booleans.
     const onnx = onnxModel(
-      [{ name: 'layer1', op: 'Relu', inputs: ['x'], outputs: ['y'], attrs: [], origin: { scope: 'layer1', span } }],
+      [{ ...madeNode('Relu', 'layer1', ['x'], ['y']), origin: { scope: 'layer1', span } }],
       [value('x', 'bool', 3)],
       [value('y', 'bool', 3)],
     );
@@ -173,7 +172,7 @@ describe('what onnxruntime refuses', () => {
 
   it('is traced back when it shows in a run only', async () => {
     const onnx = onnxModel(
-      [{ name: 'layer1', op: 'Add', inputs: ['a', 'b'], outputs: ['y'], attrs: [], origin: { scope: 'layer1', span } }],
+      [{ ...madeNode('Add', 'layer1', ['a', 'b'], ['y']), origin: { scope: 'layer1', span } }],
       [value('a', 'f32', 'N'), value('b', 'f32', 'M')],
       [value('y', 'f32', 'K')],
     );
@@ -265,10 +264,7 @@ describe('WebGPU through SwiftShader', () => {
     const environment = swiftshader(context);
     // The WebGPU provider has no kernels for f64.
     const onnx = onnxModel(
-      [
-        { name: 'cpu', op: 'Relu', inputs: ['x'], outputs: ['a'], attrs: [] },
-        { name: 'gpu', op: 'Relu', inputs: ['z'], outputs: ['b'], attrs: [] },
-      ],
+      [madeNode('Relu', 'cpu', ['x'], ['a']), madeNode('Relu', 'gpu', ['z'], ['b'])],
       [value('x', 'f64', 3), value('z', 'f32', 3)],
       [value('a', 'f64', 3), value('b', 'f32', 3)],
     );

@@ -24,7 +24,7 @@ import {
 import { fail } from '../../diagnostics/diagnostic.ts';
 import { openPlain, openStream, pipeTries, Unreadable } from '../../io/node/open-file.ts';
 import type { Graph } from '../../ir/graph.ts';
-import type { OnnxModel } from '../../onnx/onnx.ts';
+import type { OnnxModel } from '../../onnx/model.ts';
 import { GraphProto, ModelProto, TensorProto } from '../../onnx/proto.ts';
 import { fieldsOf, textOf, WireError, type WireSource, windowedSource } from '../../onnx/wire.ts';
 import { type ExternalLayout, encodeModel, externalData, externalLayout, largestMessage, modelSize } from '../../onnx/write.ts';

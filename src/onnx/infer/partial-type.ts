@@ -5,8 +5,8 @@
 import { Dim } from '../../ir/dim.ts';
 import { elemFacts, otherElem } from '../../ir/elem.ts';
 import type { ElemType, ForeignType, TensorType } from '../../ir/types.ts';
-import type { FileType } from '../model.ts';
-import { tensorTypeProto } from '../types.ts';
+import type { OnnxType } from '../model.ts';
+import { protoOf, tensorTypeProto, typeText } from '../types.ts';
 
 /** Sizes of known number, of which some are not known. */
 export type PartialDims = readonly (Dim | undefined)[];
@@ -50,9 +50,9 @@ export function unrankedTensor(elem: ElemType): ForeignType {
 export const unknownType: ForeignType = { text: 'unknown' };
 
 /** The type that the file says, sizes without a name undefined. */
-export function partialOfFile(type: FileType | undefined, dim: (name: string) => Dim | undefined): PartialType {
+export function partialOfFile(type: OnnxType | undefined, dim: (name: string) => Dim | undefined): PartialType {
   if (!type) return unknown;
-  if (type.elem === undefined) return { foreign: { text: type.text, proto: type.proto } };
+  if (type.elem === undefined) return { foreign: { text: typeText(type), proto: protoOf(type) } };
   const dims = type.dims?.map((d) => {
     if (typeof d === 'number') return d < 0 ? undefined : Dim.of(d);
     return d === undefined ? undefined : dim(d);
