@@ -25,6 +25,7 @@ import { passNames } from './passes/schedule.ts';
 import { standardLibrary } from './stdlib/sources.ts';
 import { initial, literal } from './tensor/leaves.ts';
 import { Session } from './tensor/session.ts';
+import { forgetUnused } from './tensor/values.ts';
 import { version } from './version.ts';
 
 /** 0 no passes, 1 the default, 2 with forms that pay off on some runtimes only. */
@@ -219,7 +220,7 @@ export function optimize(graph: Graph, options: OptimizeOptions = {}): PassRepor
     const near = nearest(name, passNames);
     throw new DiagnosticError([unknownPass(name, passNames, near)]);
   }
-  return optimizeGraph(graph, {
+  const report = optimizeGraph(graph, {
     level: options.level ?? 1,
     target: options.target ?? 'portable',
     opset: options.opset ?? defaultOpset,
@@ -234,6 +235,8 @@ export function optimize(graph: Graph, options: OptimizeOptions = {}): PassRepor
       },
     }),
   });
+  forgetUnused(graph);
+  return report;
 }
 
 /** FNV-1a of the text, 64 bits as two halves: names a source in the metadata, no more. */

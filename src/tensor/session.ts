@@ -4,32 +4,23 @@
  * two compilations in a process do not meet, however their steps interleave, and what a compilation kept goes with the last of
  * its expressions.
  */
-import { at } from '../diagnostics/at.ts';
 import { bug } from '../diagnostics/diagnostic.ts';
 import type { ByteSource } from '../io/bytes.ts';
 import type { Content } from '../ir/content.ts';
 import type { Graph } from '../ir/graph.ts';
 import { chunkElements, type Held } from './pieces.ts';
 
-/** Entries of a table at which the dead ones are first removed. */
-const sweepLimit = 65536;
+const isList = (entry: Content | readonly Content[]): entry is readonly Content[] => Array.isArray(entry);
 
 export class Session {
   #nextId = 0;
   /**
-   * What is built and still in use, by a hash of its structure: a model has thousands of constants, and a text for each would take more room
-   * than the expression. Weak, because a pass makes many expressions that nobody keeps.
+   * What is built, by a hash of its structure: a model has thousands of constants, and a text for each would take more room than the
+   * expression. Not weak references: what a running job made or looked up through one lives until the job ends, and passes are one job.
    */
-  readonly #interned = new Map<number, WeakRef<Content> | readonly WeakRef<Content>[]>();
-  /** References in the table, those of one hash counted one by one. */
-  #internedCount = 0;
+  readonly #interned = new Map<number, Content | readonly Content[]>();
   /** What was printed by its hash, for reading the text back. */
-  readonly #byHash = new Map<string, WeakRef<Content>>();
-  /**
-   * Entries at which the dead ones are removed, then twice what lived on, so that a model pays a constant per expression. A
-   * FinalizationRegistry would cost more for each expression than making it.
-   */
-  #sweepAt = sweepLimit;
+  readonly #byHash = new Map<string, Content>();
   /** Arrays that were given back, by power of two: a 1 GB model asks for 30,000 of them. */
   readonly #shelves: Float64Array[][] = [];
   /** Reused by every synchronous read; what is read is decoded before anything else is. */
@@ -52,39 +43,30 @@ export class Session {
    */
   intern<E extends Content>(hash: number, same: (found: Content) => found is E, make: () => E): E {
     const entry = this.#interned.get(hash);
-    const others = entry instanceof WeakRef ? [entry] : (entry ?? []);
-    for (const other of others) {
-      const found = other.deref();
-      if (found && same(found)) return found;
-    }
+    const others = entry === undefined ? [] : isList(entry) ? entry : [entry];
+    for (const other of others) if (same(other)) return other;
     const made = make();
-    if (this.#internedCount >= this.#sweepAt) this.#sweep();
-    const alive = others.filter((other) => other.deref());
-    this.#internedCount += 1 + alive.length - others.length;
-    const reference = new WeakRef<Content>(made);
-    this.#interned.set(hash, alive.length === 0 ? reference : [...alive, reference]);
+    this.#interned.set(hash, entry === undefined ? made : [...others, made]);
     return made;
   }
 
-  #sweep(): void {
-    for (const [key, found] of this.#byHash) if (!found.deref()) this.#byHash.delete(key);
-    this.#internedCount = 0;
+  /** Forgets what was built, but for these. */
+  keep(live: ReadonlySet<Content>): void {
     for (const [hash, entry] of this.#interned) {
-      const alive = (entry instanceof WeakRef ? [entry] : entry).filter((one) => one.deref());
-      this.#internedCount += alive.length;
-      if (alive.length === 0) this.#interned.delete(hash);
-      else this.#interned.set(hash, alive.length === 1 ? at(alive, 0) : alive);
+      const kept = (isList(entry) ? entry : [entry]).filter((one) => live.has(one));
+      const [only] = kept;
+      if (only === undefined) this.#interned.delete(hash);
+      else this.#interned.set(hash, kept.length === 1 ? only : kept);
     }
-    this.#sweepAt = Math.max(sweepLimit, 2 * this.#internedCount);
   }
 
   /** Keeps an expression findable by its hash, because that is what was printed of it. */
   nameByHash(expr: Content, hash: string): void {
-    if (!this.byHash(hash)) this.#byHash.set(hash, new WeakRef(expr));
+    if (!this.#byHash.has(hash)) this.#byHash.set(hash, expr);
   }
 
   byHash(hash: string): Content | undefined {
-    return this.#byHash.get(hash)?.deref();
+    return this.#byHash.get(hash);
   }
 
   /** An array for as long as the caller computes; `giveBack` takes it. Its numbers are anything. */

@@ -2,12 +2,14 @@
 
 import { bug } from '../diagnostics/diagnostic.ts';
 import type { Content } from '../ir/content.ts';
-import type { Value } from '../ir/graph.ts';
+import type { Graph, Value } from '../ir/graph.ts';
 import type { HostTensor } from '../ir/types.ts';
+import { graphsIn } from '../ir/walk.ts';
 import { isWideElem, tensorOfIntegers, wideArray } from '../ir/wide.ts';
 import { Expr, own, type WeightExpr } from './expr.ts';
 import { Full, Initial } from './leaves.ts';
 import { chunked, type Pending } from './pieces.ts';
+import { sessionOf } from './session.ts';
 
 /** The expression of a constant value of a graph; any other value is a bug of the caller. */
 export function exprOf(value: Value): WeightExpr {
@@ -82,4 +84,23 @@ export function finite(expr: WeightExpr): boolean | undefined {
 /** The number that every element is, when the expression is written as one (`full`). */
 export function uniformValue(expr: WeightExpr): number | undefined {
   return expr instanceof Full ? expr.value : undefined;
+}
+
+/**
+ * Forgets which expressions were made on the way to a graph's constants and are no part of any: passes make many. One that is made once more
+ * is a new expression then, where another graph of the session still holds the old one.
+ */
+export function forgetUnused(graph: Graph): void {
+  const live = new Set<Content>();
+  const stack: Content[] = [];
+  for (const one of graphsIn(graph)) {
+    for (const { content } of one.constants()) if (content) stack.push(content);
+    stack.push(...one.defaults.values());
+  }
+  for (let content = stack.pop(); content; content = stack.pop()) {
+    if (live.has(content)) continue;
+    live.add(content);
+    if (content instanceof Expr) stack.push(...content.below);
+  }
+  sessionOf(graph).keep(live);
 }

@@ -12,7 +12,7 @@ import { full, literal } from '../../src/tensor/leaves.ts';
 import { transpose } from '../../src/tensor/movement.ts';
 import { Session, sessionOf } from '../../src/tensor/session.ts';
 import { adopt, storedTensor } from '../../src/tensor/stored.ts';
-import { exprOf, materialize } from '../../src/tensor/values.ts';
+import { exprOf, forgetUnused, materialize } from '../../src/tensor/values.ts';
 
 const source = `
 model Net {
@@ -179,5 +179,16 @@ describe('compilations', () => {
       { encoding: 'utf8' },
     );
     expect({ stdout, stderr }).toEqual({ stdout: '0\n', stderr: '' });
+  });
+
+  test('keep, once the passes have run, only what the constants of the graph are made of', () => {
+    const graph = new Graph('g');
+    const session = sessionOf(graph);
+    const kept = neg(vector(session, 1, 2));
+    const dropped = mul(kept, vector(session, 3, 4));
+    graph.output('y', graph.constant(kept));
+    forgetUnused(graph);
+    expect(neg(vector(session, 1, 2))).toBe(kept);
+    expect(mul(kept, vector(session, 3, 4))).not.toBe(dropped);
   });
 });
