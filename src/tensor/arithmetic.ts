@@ -1,5 +1,5 @@
 /** Arithmetic, element by element: two operands with NumPy broadcasting, one operand, and casts to another element type. */
-import { at } from '../diagnostics/at.ts';
+import { at, outside } from '../diagnostics/at.ts';
 import { bug, unreachable } from '../diagnostics/diagnostic.ts';
 import { isLossless } from '../ir/elem.ts';
 import { CheckFailure } from '../ir/operator.ts';
@@ -26,7 +26,7 @@ function scaleRuns(data: Held, { sizes, strides }: Walk, start: number, out: Flo
   for (let row = 0; row < rows; row++) {
     const from = Math.max(0, (first + row) * inner - start);
     const to = Math.min(out.length, (first + row + 1) * inner - start);
-    scaleFloats(out, from, to, factors[row] ?? 0);
+    scaleFloats(out, from, to, factors[row] ?? outside());
   }
 }
 
@@ -79,7 +79,7 @@ function spreadOf(x: Expr, dims: readonly number[]): Spread {
     kind: 'walk',
     walk: walkOf(
       dims,
-      dims.map((d, axis) => (d === x.dims[axis - lead] ? (inner[axis - lead] ?? 0) : 0)),
+      dims.map((d, axis) => (d === x.dims[axis - lead] ? (inner[axis - lead] ?? outside()) : 0)),
     ),
   };
 }
@@ -90,7 +90,7 @@ function fillSpread(x: Expr, spread: Spread, start: number, out: Float64Array, l
     case 'scalar': {
       const one = x.session.borrow(1);
       return after(x.fill(0, one), () => {
-        out.fill(one[0] ?? 0);
+        out.fill(one[0] ?? outside());
         x.session.giveBack(one);
       });
     }
@@ -138,7 +138,7 @@ class Binary extends Expr {
     return chunked(out.length, (from, to) => {
       const b = this.session.borrow(to - from);
       return after(fillSpread(this.#b, this.#spreadB, start + from, b, start + to === this.count), () => {
-        for (let i = from; i < to; i++) out[i] = (out[i] ?? 0) * (b[i - from] ?? 0);
+        for (let i = from; i < to; i++) out[i] = (out[i] ?? outside()) * (b[i - from] ?? outside());
         this.session.giveBack(b);
       });
     });
@@ -151,16 +151,16 @@ class Binary extends Expr {
         const n = out.length;
         switch (this.op) {
           case 'add':
-            for (let i = 0; i < n; i++) out[i] = (out[i] ?? 0) + (b[i] ?? 0);
+            for (let i = 0; i < n; i++) out[i] = (out[i] ?? outside()) + (b[i] ?? outside());
             break;
           case 'sub':
-            for (let i = 0; i < n; i++) out[i] = (out[i] ?? 0) - (b[i] ?? 0);
+            for (let i = 0; i < n; i++) out[i] = (out[i] ?? outside()) - (b[i] ?? outside());
             break;
           case 'mul':
-            for (let i = 0; i < n; i++) out[i] = (out[i] ?? 0) * (b[i] ?? 0);
+            for (let i = 0; i < n; i++) out[i] = (out[i] ?? outside()) * (b[i] ?? outside());
             break;
           case 'div':
-            for (let i = 0; i < n; i++) out[i] = apply('div', out[i] ?? 0, b[i] ?? 0, this.elem);
+            for (let i = 0; i < n; i++) out[i] = apply('div', out[i] ?? outside(), b[i] ?? outside(), this.elem);
             break;
           default:
             unreachable(this.op);
@@ -235,7 +235,7 @@ class Unary extends Expr {
   protected override compute(start: number, out: Float64Array): Pending {
     return after(this.x.fill(start, out), () => {
       const f = unaryFunctions[this.op];
-      for (let i = 0; i < out.length; i++) out[i] = f(out[i] ?? 0);
+      for (let i = 0; i < out.length; i++) out[i] = f(out[i] ?? outside());
     });
   }
 }
@@ -284,7 +284,7 @@ export function cast(operand: WeightExpr, elem: ElemType): WeightExpr {
   if (x instanceof Full) {
     const one = Float64Array.of(x.value);
     roundTo(elem, one);
-    return full(x.session, elem, x.dims, one[0] ?? 0);
+    return full(x.session, elem, x.dims, one[0] ?? outside());
   }
   const below = operandOf(x);
   return x.session.intern(

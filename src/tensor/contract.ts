@@ -1,5 +1,5 @@
 /** Operations that add up elements: matrix products and sums over axes. */
-import { at } from '../diagnostics/at.ts';
+import { at, outside } from '../diagnostics/at.ts';
 import { bug } from '../diagnostics/diagnostic.ts';
 import { listText } from '../ir/content-text.ts';
 import { operandOf } from './barrier.ts';
@@ -16,7 +16,7 @@ class Matmul extends Expr {
   readonly #a: Expr;
   readonly #b: Expr;
   constructor(a: Expr, b: Expr) {
-    super(a.session, 'matmul', a.elem, [a.dims[0] ?? 0, b.dims[1] ?? 0], [a, b]);
+    super(a.session, 'matmul', a.elem, [a.dims[0] ?? outside(), b.dims[1] ?? outside()], [a, b]);
     this.#a = a;
     this.#b = b;
   }
@@ -27,8 +27,8 @@ class Matmul extends Expr {
     return `matmul(${this.#a.text()}, ${this.#b.text()})`;
   }
   protected override compute(start: number, out: Float64Array): Pending {
-    const inner = this.#a.dims[1] ?? 0;
-    const columns = this.dims[1] ?? 0;
+    const inner = this.#a.dims[1] ?? outside();
+    const columns = this.dims[1] ?? outside();
     const firstRow = Math.floor(start / columns);
     const lastRow = Math.floor((start + out.length - 1) / columns);
     return withHeld(this.#b, start + out.length === this.count, (b) => {
@@ -43,9 +43,9 @@ class Matmul extends Expr {
             const n = high - low;
             const skip = low - r * columns;
             for (let k = 0; k < inner; k++) {
-              const x = row[k] ?? 0;
+              const x = row[k] ?? outside();
               const base = k * columns + skip;
-              for (let j = 0; j < n; j++) out[to + j] = (out[to + j] ?? 0) + x * (b[base + j] ?? 0);
+              for (let j = 0; j < n; j++) out[to + j] = (out[to + j] ?? outside()) + x * (b[base + j] ?? outside());
             }
           });
           if (pending instanceof Promise) return pending.then(() => run(r + 1));
@@ -65,7 +65,7 @@ export function matmul(left: WeightExpr, right: WeightExpr): WeightExpr {
   if (a.dims.length !== 2 || b.dims.length !== 2 || a.dims[1] !== b.dims[0] || a.elem !== b.elem) {
     bug(`matmul of ${a.elem}[${a.dims.join(', ')}] and ${b.elem}[${b.dims.join(', ')}]`);
   }
-  if (a.dims[1] === 0) return full(a.session, a.elem, [a.dims[0] ?? 0, b.dims[1] ?? 0], 0);
+  if (a.dims[1] === 0) return full(a.session, a.elem, [a.dims[0] ?? outside(), b.dims[1] ?? outside()], 0);
   const operands = [operandOf(a), operandOf(b)] as const;
   return a.session.intern(
     structureHash('matmul', [a.id, b.id]),
@@ -109,7 +109,7 @@ class ReduceSum extends Expr {
     // Where each element of x goes is itself a walk over x's shape, with stride 0 along what is summed.
     const target = walkOf(
       this.x.dims,
-      kept.map((_, axis) => (this.axes.includes(axis) ? 0 : (inner[axis] ?? 0))),
+      kept.map((_, axis) => (this.axes.includes(axis) ? 0 : (inner[axis] ?? outside()))),
     );
     const { sizes, strides } = target;
     const outer = sizes.length - 1;
@@ -124,12 +124,12 @@ class ReduceSum extends Expr {
             const n = Math.min(run - within, end - at);
             let to = placeOf(target, at);
             if (step === 0) {
-              let sum = sums[to] ?? 0;
-              for (let k = 0; k < n; k++) sum += part[at - start + k] ?? 0;
+              let sum = sums[to] ?? outside();
+              for (let k = 0; k < n; k++) sum += part[at - start + k] ?? outside();
               sums[to] = sum;
             } else {
               for (let k = 0; k < n; k++) {
-                sums[to] = (sums[to] ?? 0) + (part[at - start + k] ?? 0);
+                sums[to] = (sums[to] ?? outside()) + (part[at - start + k] ?? outside());
                 to += step;
               }
             }

@@ -1,4 +1,5 @@
 /** Hashes of structures and numbers. */
+import { outside } from '../diagnostics/at.ts';
 
 /**
  * 64 bits as 16 hex digits, from two 32-bit FNV-like chains; only names and buckets hang on it, equality is always compared in
@@ -35,7 +36,7 @@ export function hashOfNumbers(data: Float64Array): string {
 export function structureHash(kind: string, numbers: readonly number[], text = ''): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < kind.length; i++) hash = Math.imul(hash ^ kind.charCodeAt(i), 0x01000193);
-  for (let i = 0; i < numbers.length; i++) hash = Math.imul(hash ^ ((numbers[i] ?? 0) | 0), 0x85ebca6b) + 0x9747b28c;
+  for (let i = 0; i < numbers.length; i++) hash = Math.imul(hash ^ ((numbers[i] ?? outside()) | 0), 0x85ebca6b) + 0x9747b28c;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
   hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
   return hash ^ (hash >>> 13);

@@ -3,6 +3,7 @@
  * everywhere.
  */
 
+import { outside } from '../diagnostics/at.ts';
 import { integerTooLarge, noContent } from '../diagnostics/catalogue/weights.ts';
 import { bug, fail } from '../diagnostics/diagnostic.ts';
 import type { Content } from '../ir/content.ts';
@@ -78,7 +79,7 @@ export class Initial extends Expr {
   get bound(): number {
     const extreme = Float64Array.of(largestOf(this.#init, this.dims));
     roundTo(this.elem, extreme);
-    return extreme[0] ?? 0;
+    return extreme[0] ?? outside();
   }
   protected override write(): string {
     return leafText(this.path, this.dims, this.elem);
@@ -163,14 +164,14 @@ export class Integers extends Expr {
   }
   protected override compute(start: number, out: Float64Array): Pending {
     for (let i = 0; i < out.length; i++) {
-      const n = this.integers[start + i] ?? 0n;
+      const n = this.integers[start + i] ?? outside();
       if (BigInt(Number(n)) !== n || !holdsExactly(Number(n)))
         fail(integerTooLarge, { with: { tensor: 'a constant', found: `${n} at element ${start + i}` } });
       out[i] = Number(n);
     }
   }
   override fillIntegers(start: number, out: WideIntegers): Pending {
-    for (let i = 0; i < out.length; i++) out[i] = this.integers[start + i] ?? 0n;
+    for (let i = 0; i < out.length; i++) out[i] = this.integers[start + i] ?? outside();
   }
 }
 

@@ -1,5 +1,5 @@
 /** Operations that move elements and change none: other shapes, permuted axes, boxes cut out, tensors joined and padded. */
-import { at } from '../diagnostics/at.ts';
+import { at, outside } from '../diagnostics/at.ts';
 import { bug } from '../diagnostics/diagnostic.ts';
 import { listText, numberText } from '../ir/content-text.ts';
 import { elementCount, type WideIntegers } from '../ir/types.ts';
@@ -66,14 +66,14 @@ class Transpose extends Expr {
   readonly perm: readonly number[];
   readonly #walk: Walk;
   constructor(x: Expr, perm: readonly number[]) {
-    const dims = perm.map((axis) => x.dims[axis] ?? 1);
+    const dims = perm.map((axis) => x.dims[axis] ?? outside());
     super(x.session, 'transpose', x.elem, dims, [x], { exact32: x.exact32 });
     this.x = x;
     this.perm = perm;
     const strides = rowMajor(x.dims);
     this.#walk = walkOf(
       dims,
-      perm.map((axis) => strides[axis] ?? 0),
+      perm.map((axis) => strides[axis] ?? outside()),
     );
   }
   protected override identity(): string {
@@ -96,18 +96,18 @@ export function transpose(operand: WeightExpr, perm: readonly number[]): WeightE
   if (perm.length !== x.dims.length || [...perm].sort((a, b) => a - b).some((axis, i) => axis !== i))
     bug(`transpose of rank ${x.dims.length} by [${perm.join(', ')}]`);
   if (perm.every((axis, i) => axis === i)) return x;
-  const dims = perm.map((axis) => x.dims[axis] ?? 1);
+  const dims = perm.map((axis) => x.dims[axis] ?? outside());
   if (x instanceof Full) return full(x.session, x.elem, dims, x.value);
   if (x instanceof Transpose && !(x.x instanceof Barrier)) {
     const inner = x.perm;
     return transpose(
       x.x,
-      perm.map((axis) => inner[axis] ?? 0),
+      perm.map((axis) => inner[axis] ?? outside()),
     );
   }
   // Only axes of one element move among the others: the order of the elements stays.
   const moved = perm.filter((axis) => x.dims[axis] !== 1);
-  if (moved.every((axis, i) => i === 0 || axis > (moved[i - 1] ?? 0))) return reshape(x, dims);
+  if (moved.every((axis, i) => i === 0 || axis > (moved[i - 1] ?? outside()))) return reshape(x, dims);
   const below = operandOf(x);
   return x.session.intern(
     structureHash('transpose', [x.id, ...perm]),
@@ -130,10 +130,10 @@ class Slice extends Expr {
     this.ends = ends;
     this.steps = steps;
     const strides = rowMajor(x.dims);
-    this.#base = starts.reduce((sum, start, axis) => sum + start * (strides[axis] ?? 0), 0);
+    this.#base = starts.reduce((sum, start, axis) => sum + start * (strides[axis] ?? outside()), 0);
     this.#walk = walkOf(
       dims,
-      strides.map((stride, axis) => stride * (steps[axis] ?? 1)),
+      strides.map((stride, axis) => stride * (steps[axis] ?? outside())),
     );
   }
   protected override identity(): string {
@@ -180,18 +180,22 @@ export function slice(
   if (starts.length !== rank || ends.length !== rank || by.length !== rank || by.some((s) => s < 1))
     bug(`slice of rank ${rank} with ${starts.length} starts, ${ends.length} ends, steps ${by.join()}`);
   const clamp = (at: number, size: number): number => Math.min(size, Math.max(0, at < 0 ? at + size : at));
-  const from = x.dims.map((size, axis) => clamp(starts[axis] ?? 0, size));
-  const to = x.dims.map((size, axis) => Math.max(from[axis] ?? 0, clamp(ends[axis] ?? size, size)));
-  const dims = x.dims.map((_, axis) => Math.ceil(((to[axis] ?? 0) - (from[axis] ?? 0)) / (by[axis] ?? 1)));
+  const from = x.dims.map((size, axis) => clamp(starts[axis] ?? outside(), size));
+  const to = x.dims.map((size, axis) => Math.max(from[axis] ?? outside(), clamp(ends[axis] ?? size, size)));
+  const dims = x.dims.map((_, axis) =>
+    Math.ceil(((to[axis] ?? outside()) - (from[axis] ?? outside())) / (by[axis] ?? outside())),
+  );
   if (sameDims(dims, x.dims)) return x;
   if (x instanceof Full) return full(x.session, x.elem, dims, x.value);
   if (x instanceof Slice && !(x.x instanceof Barrier)) {
     const inner = x;
     return slice(
       inner.x,
-      from.map((at, axis) => (inner.starts[axis] ?? 0) + at * (inner.steps[axis] ?? 1)),
-      to.map((at, axis) => Math.min(inner.ends[axis] ?? 0, (inner.starts[axis] ?? 0) + at * (inner.steps[axis] ?? 1))),
-      by.map((step, axis) => step * (inner.steps[axis] ?? 1)),
+      from.map((at, axis) => (inner.starts[axis] ?? outside()) + at * (inner.steps[axis] ?? outside())),
+      to.map((at, axis) =>
+        Math.min(inner.ends[axis] ?? outside(), (inner.starts[axis] ?? outside()) + at * (inner.steps[axis] ?? outside())),
+      ),
+      by.map((step, axis) => step * (inner.steps[axis] ?? outside())),
     );
   }
   const below = operandOf(x);
@@ -217,7 +221,7 @@ class Concat extends Expr {
     const inner = elementCount(dims.slice(axis + 1));
     let begin = 0;
     this.#rows = xs.map((part) => {
-      const length = inner * (part.dims[axis] ?? 0);
+      const length = inner * (part.dims[axis] ?? outside());
       const row = { part, begin, length };
       begin += length;
       return row;
@@ -265,7 +269,7 @@ class Concat extends Expr {
         const size = Math.min(length - (at % length), high - at);
         const to = place(at);
         if (size >= 32) out.set(data.subarray(at - low, at - low + size), to);
-        else for (let k = 0; k < size; k++) out[to + k] = data[at - low + k] ?? 0;
+        else for (let k = 0; k < size; k++) out[to + k] = data[at - low + k] ?? outside();
         at += size;
       }
       this.session.giveBack(data);
@@ -288,7 +292,7 @@ export function concat(operands: readonly WeightExpr[], axis: number): WeightExp
     }
   }
   if (xs.length === 1) return first;
-  const dims = first.dims.map((d, i) => (i === axis ? xs.reduce((sum, x) => sum + (x.dims[axis] ?? 0), 0) : d));
+  const dims = first.dims.map((d, i) => (i === axis ? xs.reduce((sum, x) => sum + (x.dims[axis] ?? outside()), 0) : d));
   const value = uniformOf(first);
   if (value !== undefined && xs.every((x) => Object.is(uniformOf(x), value))) return full(first.session, first.elem, dims, value);
   const parts = xs.map(operandOf);
@@ -328,7 +332,7 @@ class Pad extends Expr {
     const coordinates: number[] = [];
     let rest = at;
     for (let axis = rank - 1; axis >= 0; axis--) {
-      const size = this.dims[axis] ?? 1;
+      const size = this.dims[axis] ?? outside();
       coordinates[axis] = rest % size;
       rest = Math.floor(rest / size);
     }
@@ -336,9 +340,9 @@ class Pad extends Expr {
     let sum = 0;
     const strides = rowMajor(this.x.dims);
     for (let axis = 0; axis < rank; axis++) {
-      const size = this.x.dims[axis] ?? 1;
-      const within = (coordinates[axis] ?? 0) - (this.begins[axis] ?? 0);
-      sum += Math.min(size, Math.max(0, within)) * (strides[axis] ?? 0);
+      const size = this.x.dims[axis] ?? outside();
+      const within = (coordinates[axis] ?? outside()) - (this.begins[axis] ?? outside());
+      sum += Math.min(size, Math.max(0, within)) * (strides[axis] ?? outside());
       // Outside along this axis nothing further in counts: either none of the row lies before, or all of it.
       if (within < 0 || within >= size) break;
     }
@@ -352,20 +356,20 @@ class Pad extends Expr {
     const data = this.session.borrow(high - low);
     return after(this.x.fill(low, data), () => {
       const rank = this.dims.length;
-      const inner = this.x.dims[rank - 1] ?? 1;
+      const inner = this.x.dims[rank - 1] ?? outside();
       const strides = rowMajor(this.dims);
       for (let at = low; at < high; ) {
         const within = at % inner;
         const run = Math.min(inner - within, high - at);
         let rest = (at - within) / inner;
-        let to = within + (this.begins[rank - 1] ?? 0) - start;
+        let to = within + (this.begins[rank - 1] ?? outside()) - start;
         for (let axis = rank - 2; axis >= 0; axis--) {
-          const size = this.x.dims[axis] ?? 1;
+          const size = this.x.dims[axis] ?? outside();
           const coordinate = rest % size;
-          to += (coordinate + (this.begins[axis] ?? 0)) * (strides[axis] ?? 0);
+          to += (coordinate + (this.begins[axis] ?? outside())) * (strides[axis] ?? outside());
           rest = (rest - coordinate) / size;
         }
-        for (let k = 0; k < run; k++) out[to + k] = data[at - low + k] ?? 0;
+        for (let k = 0; k < run; k++) out[to + k] = data[at - low + k] ?? outside();
         at += run;
       }
       this.session.giveBack(data);
@@ -379,7 +383,7 @@ export function pad(operand: WeightExpr, begins: readonly number[], ends: readon
   const rank = x.dims.length;
   if (begins.length !== rank || ends.length !== rank || [...begins, ...ends].some((n) => n < 0))
     bug(`pad of rank ${rank} by ${begins.join()} and ${ends.join()}`);
-  const dims = x.dims.map((d, axis) => d + (begins[axis] ?? 0) + (ends[axis] ?? 0));
+  const dims = x.dims.map((d, axis) => d + (begins[axis] ?? outside()) + (ends[axis] ?? outside()));
   if (sameDims(dims, x.dims)) return x;
   if (x.count === 0 || Object.is(uniformOf(x), value)) return full(x.session, x.elem, dims, value);
   const below = operandOf(x);

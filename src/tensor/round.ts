@@ -2,6 +2,7 @@
  * Float64 numbers as bytes of every element type and back, little-endian as all formats here store them. Encoding rounds once, as
  * `ir/round.ts` says.
  */
+import { outside } from '../diagnostics/at.ts';
 import { integerTooLarge, valueUnfit } from '../diagnostics/catalogue/weights.ts';
 import { bug, fail, unreachable } from '../diagnostics/diagnostic.ts';
 import { type IntegerElem, integerRange } from '../ir/elem.ts';
@@ -28,7 +29,7 @@ function halfBits(x: number): number {
   // Below the smallest normal number 2^-14 the quantum is 2^-24 and the bits are the count of quanta.
   if (size < 6.103515625e-5) return sign | (size * 16777216);
   oneDouble[0] = size;
-  const high = itsWords[highWord] ?? 0;
+  const high = itsWords[highWord] ?? outside();
   // The exponent's bias goes from 1023 to 15; ten of the twenty high significand bits stay, and rounding made the rest zero.
   return sign | ((high - (1008 << 20)) >> 10);
 }
@@ -37,13 +38,13 @@ function brainBits(x: number): number {
   if (Number.isNaN(x)) return 0x7fc0;
   // A number of 8 significant bits is a float32 exactly, also among the subnormal ones.
   oneFloat[0] = roundToBrain(x);
-  return (itsBits[0] ?? 0) >>> 16;
+  return (itsBits[0] ?? outside()) >>> 16;
 }
 
 function checkIntegers(elem: IntegerElem, src: Float64Array, count: number): void {
   const [low, high] = integerRange(elem) ?? bug(`${elem} has no integers`);
   for (let i = 0; i < count; i++) {
-    const x = src[i] ?? 0;
+    const x = src[i] ?? outside();
     if (x >= low && x <= high && Math.trunc(x) === x) continue;
     fail(valueUnfit, { with: { elem, found: `${x}`, expected: `an integer from ${low} to ${high}` } });
   }
@@ -62,21 +63,21 @@ export function encode(elem: ElemType, src: Float64Array, count: number, dst: Ui
       if (aligned) new Float32Array(dst.buffer, at, count).set(part);
       else {
         const view = new DataView(dst.buffer, at, count * 4);
-        for (let i = 0; i < count; i++) view.setFloat32(i * 4, src[i] ?? 0, true);
+        for (let i = 0; i < count; i++) view.setFloat32(i * 4, src[i] ?? outside(), true);
       }
       return;
     case 'f64':
       if (aligned) new Float64Array(dst.buffer, at, count).set(part);
       else {
         const view = new DataView(dst.buffer, at, count * 8);
-        for (let i = 0; i < count; i++) view.setFloat64(i * 8, src[i] ?? 0, true);
+        for (let i = 0; i < count; i++) view.setFloat64(i * 8, src[i] ?? outside(), true);
       }
       return;
     case 'f16':
     case 'bf16': {
       const bits = elem === 'f16' ? halfBits : brainBits;
       for (let i = 0; i < count; i++) {
-        const word = bits(src[i] ?? 0);
+        const word = bits(src[i] ?? outside());
         dst[offset + 2 * i] = word & 0xff;
         dst[offset + 2 * i + 1] = word >> 8;
       }
@@ -88,20 +89,20 @@ export function encode(elem: ElemType, src: Float64Array, count: number, dst: Ui
     case 'i8':
     case 'u8':
       checkIntegers(elem, src, count);
-      for (let i = 0; i < count; i++) dst[offset + i] = (src[i] ?? 0) & 0xff;
+      for (let i = 0; i < count; i++) dst[offset + i] = (src[i] ?? outside()) & 0xff;
       return;
     case 'i16':
     case 'u16': {
       checkIntegers(elem, src, count);
       const view = new DataView(dst.buffer, at, count * 2);
-      for (let i = 0; i < count; i++) view.setUint16(i * 2, (src[i] ?? 0) & 0xffff, true);
+      for (let i = 0; i < count; i++) view.setUint16(i * 2, (src[i] ?? outside()) & 0xffff, true);
       return;
     }
     case 'i32':
     case 'u32': {
       checkIntegers(elem, src, count);
       const view = new DataView(dst.buffer, at, count * 4);
-      for (let i = 0; i < count; i++) view.setUint32(i * 4, (src[i] ?? 0) >>> 0, true);
+      for (let i = 0; i < count; i++) view.setUint32(i * 4, (src[i] ?? outside()) >>> 0, true);
       return;
     }
     case 'i64':
@@ -109,7 +110,7 @@ export function encode(elem: ElemType, src: Float64Array, count: number, dst: Ui
       checkIntegers(elem, src, count);
       const view = new DataView(dst.buffer, at, count * 8);
       for (let i = 0; i < count; i++) {
-        const x = src[i] ?? 0;
+        const x = src[i] ?? outside();
         const high = Math.floor(x / 4294967296);
         view.setUint32(i * 8, x - high * 4294967296, true);
         view.setInt32(i * 8 + 4, high, true);
@@ -164,20 +165,20 @@ export function decode(elem: ElemType, bytes: Uint8Array, out: Float64Array, big
       return;
     case 'f16': {
       const table = halfTable();
-      for (let i = 0; i < count; i++) out[i] = table[view.getUint16(i * 2, little)] ?? 0;
+      for (let i = 0; i < count; i++) out[i] = table[view.getUint16(i * 2, little)] ?? outside();
       return;
     }
     case 'bf16':
       for (let i = 0; i < count; i++) {
         itsBits[0] = view.getUint16(i * 2, little) << 16;
-        out[i] = oneFloat[0] ?? 0;
+        out[i] = oneFloat[0] ?? outside();
       }
       return;
     case 'bool':
       for (let i = 0; i < count; i++) out[i] = bytes[i] === 0 ? 0 : 1;
       return;
     case 'u8':
-      for (let i = 0; i < count; i++) out[i] = bytes[i] ?? 0;
+      for (let i = 0; i < count; i++) out[i] = bytes[i] ?? outside();
       return;
     case 'i8':
       for (let i = 0; i < count; i++) out[i] = view.getInt8(i);
@@ -224,7 +225,7 @@ export function decodeIntegers(bytes: Uint8Array, out: WideIntegers, bigEndian =
 /** Writes 64-bit integers into `dst` from byte `offset` on. */
 export function encodeIntegers(src: WideIntegers, dst: Uint8Array, offset = 0): void {
   const view = new DataView(dst.buffer, dst.byteOffset + offset, src.length * 8);
-  for (let i = 0; i < src.length; i++) view.setBigUint64(i * 8, BigInt.asUintN(64, src[i] ?? 0n), true);
+  for (let i = 0; i < src.length; i++) view.setBigUint64(i * 8, BigInt.asUintN(64, src[i] ?? outside()), true);
 }
 
 /** `encode` of a whole tensor, of 64-bit integers of any size. */

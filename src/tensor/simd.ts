@@ -4,6 +4,7 @@
  * JavaScript run.
  */
 
+import { outside } from '../diagnostics/at.ts';
 import {
   add32,
   f32,
@@ -154,7 +155,7 @@ export function giveRoom(room: Float32Array): void {
 export function scaleFloats(floats: Float32Array, begin: number, end: number, factor: number): void {
   const kernel = kernels.get(floats.buffer);
   if (kernel) return kernel.scale(floats.byteOffset + begin * 4, floats.byteOffset + end * 4, factor);
-  for (let i = begin; i < end; i++) floats[i] = (floats[i] ?? 0) * factor;
+  for (let i = begin; i < end; i++) floats[i] = (floats[i] ?? outside()) * factor;
 }
 
 /** Whether every number is finite. */
@@ -168,11 +169,11 @@ export function floatsFinite(floats: Float32Array): boolean {
   let d = 0;
   let i = 0;
   for (; i + 4 <= floats.length; i += 4) {
-    a += floats[i] ?? 0;
-    b += floats[i + 1] ?? 0;
-    c += floats[i + 2] ?? 0;
-    d += floats[i + 3] ?? 0;
+    a += floats[i] ?? outside();
+    b += floats[i + 1] ?? outside();
+    c += floats[i + 2] ?? outside();
+    d += floats[i + 3] ?? outside();
   }
-  for (; i < floats.length; i++) a += floats[i] ?? 0;
+  for (; i < floats.length; i++) a += floats[i] ?? outside();
   return Number.isFinite(a + b + c + d);
 }

@@ -1,5 +1,6 @@
 /** Tensors that lie in a file: leaves of weight expressions that read their span when they are pulled. */
 
+import { outside } from '../diagnostics/at.ts';
 import { bug } from '../diagnostics/diagnostic.ts';
 import type { ByteSource } from '../io/bytes.ts';
 import { leafText } from '../ir/content-text.ts';
@@ -145,10 +146,10 @@ class StoredView extends Expr {
         let at = 0;
         for (const [axis, stride] of strides.entries()) {
           const index = Math.floor(rest / stride);
-          at += index * (this.#strides[axis] ?? 0);
+          at += index * (this.#strides[axis] ?? outside());
           rest -= index * stride;
         }
-        out[i] = all[at] ?? 0n;
+        out[i] = all[at] ?? outside();
       }
     };
     const pending = this.base.fillIntegers(0, all);
@@ -164,7 +165,7 @@ class StoredView extends Expr {
 /** Elements from element 0 to the last one that the view reaches, inclusive; 0 for an empty tensor. */
 export function extentOf(dims: readonly number[], strides: readonly number[]): number {
   if (elementCount(dims) === 0) return 0;
-  return dims.reduce((extent, d, axis) => extent + (d - 1) * (strides[axis] ?? 0), 1);
+  return dims.reduce((extent, d, axis) => extent + (d - 1) * (strides[axis] ?? outside()), 1);
 }
 
 /** Whether two are the same bytes read alike, but for their strides. */

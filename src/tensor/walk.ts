@@ -1,4 +1,5 @@
 /** Walks over row-major index spaces: how the elements of a transposed, cut or broadcast tensor lie in the data of another. */
+import { outside } from '../diagnostics/at.ts';
 import type { Held } from './pieces.ts';
 
 /** A walk over a row-major index space: one stride into the data per axis; neighbouring axes that step alike are merged. */
@@ -11,10 +12,10 @@ export function walkOf(dims: readonly number[], strides: readonly number[]): Wal
   const outStrides: number[] = [];
   dims.forEach((size, axis) => {
     if (size === 1) return;
-    const stride = strides[axis] ?? 0;
+    const stride = strides[axis] ?? outside();
     const last = outSizes.length - 1;
     if (last >= 0 && outStrides[last] === stride * size) {
-      outSizes[last] = (outSizes[last] ?? 1) * size;
+      outSizes[last] = (outSizes[last] ?? outside()) * size;
       outStrides[last] = stride;
     } else {
       outSizes.push(size);
@@ -29,7 +30,7 @@ export function rowMajor(dims: readonly number[]): readonly number[] {
   let step = 1;
   for (let axis = dims.length - 1; axis >= 0; axis--) {
     strides[axis] = step;
-    step *= dims[axis] ?? 1;
+    step *= dims[axis] ?? outside();
   }
   return strides;
 }
@@ -38,9 +39,9 @@ export function placeOf(walk: Walk, index: number): number {
   let rest = index;
   let place = 0;
   for (let axis = walk.sizes.length - 1; axis >= 0; axis--) {
-    const size = walk.sizes[axis] ?? 1;
+    const size = walk.sizes[axis] ?? outside();
     const at = rest % size;
-    place += at * (walk.strides[axis] ?? 0);
+    place += at * (walk.strides[axis] ?? outside());
     rest = (rest - at) / size;
   }
   return place;
@@ -50,39 +51,39 @@ export function gather(data: Held, base: number, walk: Walk, start: number, out:
   const { sizes, strides } = walk;
   const outer = sizes.length - 1;
   if (outer < 0) {
-    out.fill(data[base] ?? 0);
+    out.fill(data[base] ?? outside());
     return;
   }
-  const inner = sizes[outer] ?? 1;
-  const step = strides[outer] ?? 0;
+  const inner = sizes[outer] ?? outside();
+  const step = strides[outer] ?? outside();
   const counters: number[] = [];
   let at = start % inner;
   let rest = (start - at) / inner;
   let offset = base;
   for (let axis = outer - 1; axis >= 0; axis--) {
-    const size = sizes[axis] ?? 1;
+    const size = sizes[axis] ?? outside();
     const counter = rest % size;
     counters[axis] = counter;
-    offset += counter * (strides[axis] ?? 0);
+    offset += counter * (strides[axis] ?? outside());
     rest = (rest - counter) / size;
   }
   for (let done = 0; done < out.length; ) {
     const run = Math.min(inner - at, out.length - done);
     let from = offset + at * step;
-    if (step === 0) out.fill(data[from] ?? 0, done, done + run);
+    if (step === 0) out.fill(data[from] ?? outside(), done, done + run);
     else if (step === 1 && run >= 32) out.set(data.subarray(from, from + run), done);
     else {
       for (let i = done; i < done + run; i++) {
-        out[i] = data[from] ?? 0;
+        out[i] = data[from] ?? outside();
         from += step;
       }
     }
     done += run;
     at = 0;
     for (let axis = outer - 1; axis >= 0; axis--) {
-      const size = sizes[axis] ?? 1;
-      const stride = strides[axis] ?? 0;
-      const counter = (counters[axis] ?? 0) + 1;
+      const size = sizes[axis] ?? outside();
+      const stride = strides[axis] ?? outside();
+      const counter = (counters[axis] ?? outside()) + 1;
       offset += stride;
       if (counter < size) {
         counters[axis] = counter;

@@ -31,7 +31,6 @@ const allowed: Readonly<Record<string, keyof typeof reasons>> = {
   'ir/dim.ts smallNumbers': 'interned',
   'ir/round.ts oneDouble': 'scratch',
   'ir/dim-text.ts token': 'scratch',
-  'onnx/encode.ts writer': 'scratch',
   'onnx/versions.ts histories': 'table',
   'onnx/wire.ts numberEnd': 'scratch',
   'onnx/write.ts plans': 'derived',
