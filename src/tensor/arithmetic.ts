@@ -1,4 +1,5 @@
 /** Arithmetic, element by element: two operands with NumPy broadcasting, one operand, and casts to another element type. */
+
 import { at, outside } from '../diagnostics/at.ts';
 import { bug, unreachable } from '../diagnostics/diagnostic.ts';
 import { isLossless } from '../ir/elem.ts';
@@ -6,6 +7,7 @@ import { CheckFailure } from '../ir/operator.ts';
 import { roundTo } from '../ir/round.ts';
 import { type ElemType, elementCount, isFloat } from '../ir/types.ts';
 import { holdsExactly, isWideElem } from '../ir/wide.ts';
+import { stridesOf } from '../ops/common.ts';
 import { Barrier, operandOf } from './barrier.ts';
 import { Expr, own, type WeightExpr } from './expr.ts';
 import { structureHash } from './hash.ts';
@@ -14,7 +16,7 @@ import { Full, full, uniformOf } from './leaves.ts';
 import { after, chunked, type Held, type Pending } from './pieces.ts';
 import type { Session } from './session.ts';
 import { scaleFloats } from './simd.ts';
-import { gather, rowMajor, sameDims, type Walk, walkOf } from './walk.ts';
+import { gather, sameDims, type Walk, walkOf } from './walk.ts';
 
 /** Multiplies by a walk whose innermost axis stands still: one factor for each run of elements. */
 function scaleRuns(data: Held, { sizes, strides }: Walk, start: number, out: Float32Array): void {
@@ -73,7 +75,7 @@ const everywhere: Spread = { kind: 'scalar' };
 function spreadOf(x: Expr, dims: readonly number[]): Spread {
   if (x.count === elementCount(dims)) return asItIs;
   if (x.count === 1) return everywhere;
-  const inner = rowMajor(x.dims);
+  const inner = stridesOf(x.dims);
   const lead = dims.length - x.dims.length;
   return {
     kind: 'walk',

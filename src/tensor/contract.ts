@@ -1,7 +1,9 @@
 /** Operations that add up elements: matrix products and sums over axes. */
+
 import { at, outside } from '../diagnostics/at.ts';
 import { bug } from '../diagnostics/diagnostic.ts';
 import { listText } from '../ir/content-text.ts';
+import { stridesOf } from '../ops/common.ts';
 import { operandOf } from './barrier.ts';
 import { Expr, own, type WeightExpr } from './expr.ts';
 import { structureHash } from './hash.ts';
@@ -10,7 +12,7 @@ import { full } from './leaves.ts';
 import { reshape } from './movement.ts';
 import { after, chunked, type Pending } from './pieces.ts';
 import type { Session } from './session.ts';
-import { placeOf, rowMajor, sameDims, walkOf } from './walk.ts';
+import { placeOf, sameDims, walkOf } from './walk.ts';
 
 class Matmul extends Expr {
   readonly #a: Expr;
@@ -105,7 +107,7 @@ class ReduceSum extends Expr {
   #sum(): Pending {
     const sums = new Float64Array(this.count);
     const kept = this.x.dims.map((d, axis) => (this.axes.includes(axis) ? 1 : d));
-    const inner = rowMajor(kept);
+    const inner = stridesOf(kept);
     // Where each element of x goes is itself a walk over x's shape, with stride 0 along what is summed.
     const target = walkOf(
       this.x.dims,

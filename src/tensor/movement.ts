@@ -1,8 +1,10 @@
 /** Operations that move elements and change none: other shapes, permuted axes, boxes cut out, tensors joined and padded. */
+
 import { at, outside } from '../diagnostics/at.ts';
 import { bug } from '../diagnostics/diagnostic.ts';
 import { listText, numberText } from '../ir/content-text.ts';
 import { elementCount, type WideIntegers } from '../ir/types.ts';
+import { stridesOf } from '../ops/common.ts';
 import { Barrier, operandOf } from './barrier.ts';
 import { Expr, own, type WeightExpr } from './expr.ts';
 import { structureHash } from './hash.ts';
@@ -10,7 +12,7 @@ import { withHeld } from './held.ts';
 import { Full, full, Integers, Literal, literalOf, uniformOf, wideLiteral } from './leaves.ts';
 import { after, type Pending } from './pieces.ts';
 import type { Session } from './session.ts';
-import { gather, placeOf, rowMajor, sameDims, type Walk, walkOf } from './walk.ts';
+import { gather, placeOf, sameDims, type Walk, walkOf } from './walk.ts';
 
 class Reshape extends Expr {
   readonly x: Expr;
@@ -70,7 +72,7 @@ class Transpose extends Expr {
     super(x.session, 'transpose', x.elem, dims, [x], { exact32: x.exact32 });
     this.x = x;
     this.perm = perm;
-    const strides = rowMajor(x.dims);
+    const strides = stridesOf(x.dims);
     this.#walk = walkOf(
       dims,
       perm.map((axis) => strides[axis] ?? outside()),
@@ -129,7 +131,7 @@ class Slice extends Expr {
     this.starts = starts;
     this.ends = ends;
     this.steps = steps;
-    const strides = rowMajor(x.dims);
+    const strides = stridesOf(x.dims);
     this.#base = starts.reduce((sum, start, axis) => sum + start * (strides[axis] ?? outside()), 0);
     this.#walk = walkOf(
       dims,
@@ -338,7 +340,7 @@ class Pad extends Expr {
     }
     if (rest > 0) return this.x.count;
     let sum = 0;
-    const strides = rowMajor(this.x.dims);
+    const strides = stridesOf(this.x.dims);
     for (let axis = 0; axis < rank; axis++) {
       const size = this.x.dims[axis] ?? outside();
       const within = (coordinates[axis] ?? outside()) - (this.begins[axis] ?? outside());
@@ -357,7 +359,7 @@ class Pad extends Expr {
     return after(this.x.fill(low, data), () => {
       const rank = this.dims.length;
       const inner = this.x.dims[rank - 1] ?? outside();
-      const strides = rowMajor(this.dims);
+      const strides = stridesOf(this.dims);
       for (let at = low; at < high; ) {
         const within = at % inner;
         const run = Math.min(inner - within, high - at);

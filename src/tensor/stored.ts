@@ -8,13 +8,14 @@ import { isLossless } from '../ir/elem.ts';
 import { littleEndian } from '../ir/round.ts';
 import { type ElemType, elemBytes, elementCount, type WideIntegers } from '../ir/types.ts';
 import { isWideElem, wideArray } from '../ir/wide.ts';
+import { stridesOf } from '../ops/common.ts';
 import { Expr, own, type WeightExpr } from './expr.ts';
 import { structureHash } from './hash.ts';
 import { withHeld } from './held.ts';
 import type { Pending } from './pieces.ts';
 import { decode, decodeIntegers } from './round.ts';
 import type { Session } from './session.ts';
-import { gather, rowMajor, sameDims, walkOf } from './walk.ts';
+import { gather, sameDims, walkOf } from './walk.ts';
 
 export interface StoredSpan {
   readonly source: ByteSource;
@@ -119,7 +120,7 @@ class StoredView extends Expr {
     super(base.session, 'stored', span.elem, span.dims, [], { sync: base.sync, exact32: base.exact32 });
     this.base = base;
     this.#span = span;
-    this.#strides = span.strides ?? rowMajor(span.dims);
+    this.#strides = span.strides ?? stridesOf(span.dims);
   }
   isView(span: StoredSpan): boolean {
     return sameSpan(this.#span, span) && sameDims(this.#span.strides ?? [], span.strides ?? []);
@@ -139,7 +140,7 @@ class StoredView extends Expr {
   override fillIntegers(start: number, out: WideIntegers): Pending | false {
     if (!isWideElem(this.elem)) return false;
     const all = wideArray(this.elem, this.base.count);
-    const strides = rowMajor(this.dims);
+    const strides = stridesOf(this.dims);
     const take = (): void => {
       for (let i = 0; i < out.length; i++) {
         let rest = start + i;
@@ -202,7 +203,7 @@ function viewOf(span: StoredSpan, base: Stored): StoredView {
  */
 export async function storedTensor(session: Session, span: StoredSpan): Promise<WeightExpr> {
   const { source, elem, dims } = span;
-  const plain = rowMajor(dims);
+  const plain = stridesOf(dims);
   const strides = span.strides ?? plain;
   const contiguous = dims.every((d, axis) => d <= 1 || strides[axis] === plain[axis]) || elementCount(dims) === 0;
   const extent = contiguous ? elementCount(dims) : extentOf(dims, strides);

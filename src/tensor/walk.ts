@@ -24,16 +24,6 @@ export function walkOf(dims: readonly number[], strides: readonly number[]): Wal
   });
   return { sizes: outSizes, strides: outStrides };
 }
-/** Elements between neighbours of each axis in row-major order. */
-export function rowMajor(dims: readonly number[]): readonly number[] {
-  const strides: number[] = [];
-  let step = 1;
-  for (let axis = dims.length - 1; axis >= 0; axis--) {
-    strides[axis] = step;
-    step *= dims[axis] ?? outside();
-  }
-  return strides;
-}
 /** Where element `index` of a walk lies in the data. */
 export function placeOf(walk: Walk, index: number): number {
   let rest = index;
