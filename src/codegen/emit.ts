@@ -7,36 +7,31 @@
  *
  * Names are settled last. While nodes are lowered a value is a key, so that a graph output can take its own name wherever it is
  * made, and a lowering of several nodes can give the layer's name to the node that makes the layer's result.
+ *
+ * Longer than other files: it is the one object that lowerings call, and naming and assembling read all that it holds.
  */
 
 import { outside } from '../diagnostics/at.ts';
 import { notAtThisOpset, sizeOnlyTheRunKnows, unknownOpset } from '../diagnostics/catalogue/codegen.ts';
 import { bug, DiagnosticError, Sink, unreachable } from '../diagnostics/diagnostic.ts';
 import { declarationsOf } from '../ir/declarations.ts';
-import { Dim, type DimNode } from '../ir/dim.ts';
-import type { ForeignAttribute } from '../ir/foreign.ts';
-import type { Graph, Node, Origin, Use, Value } from '../ir/graph.ts';
+import { Dim } from '../ir/dim.ts';
+import type { Graph, Node, Use, Value } from '../ir/graph.ts';
 import type { OnnxAttr, OnnxBuilder } from '../ir/operator.ts';
 import { defaultOpset, irVersionOf, maxOpset, minOpset } from '../ir/opset.ts';
 import type { Target } from '../ir/target.ts';
-import type { ElemType, ForeignType, HostTensor, TensorType } from '../ir/types.ts';
+import type { ElemType, HostTensor, TensorType } from '../ir/types.ts';
 import { elementTexts, namedAtMost, nameOfConstant } from '../onnx/constant-names.ts';
-import {
-  isAttribute,
-  type OnnxAttribute,
-  type OnnxGraph,
-  type OnnxModel,
-  type OnnxNode,
-  type OnnxTensor,
-  type OnnxType,
-  type OnnxValue,
-} from '../onnx/model.ts';
-import { tensorTypeProto, typeOf } from '../onnx/types.ts';
+import type { OnnxAttribute, OnnxGraph, OnnxModel, OnnxNode, OnnxValue } from '../onnx/model.ts';
 import type { WeightExpr } from '../tensor/expr.ts';
 import { literal } from '../tensor/leaves.ts';
 import { pad, transpose } from '../tensor/movement.ts';
 import { type Session, sessionOf } from '../tensor/session.ts';
 import { asExpr, exprOf } from '../tensor/values.ts';
+import { baseName, ScopedNames, UniqueNames } from './names.ts';
+import { type SizeHost, SizeWriter } from './sizes.ts';
+import { carriedAttribute, contentKey, onnxAttribute, onnxValue, storedTensor, trimmed } from './to-onnx.ts';
+import { type Key, Refused, Scope, type Slot, type UnnamedAttr } from './unnamed.ts';
 
 /** What goes back of an imported file besides its graph. */
 export interface EmitSource {
@@ -136,85 +131,6 @@ function termsOf(node: Node): readonly (Use | undefined)[] | undefined {
   return at === node ? undefined : [...at.slots, ...later];
 }
 
-/** Stands for a value of the ONNX graph while names are open. */
-type Key = string;
-
-interface Slot {
-  readonly key: Key;
-  readonly type: TensorType;
-  /** What it is: a result can still take any name. */
-  readonly kind: 'input' | 'initializer' | 'result';
-  /** The graph that it belongs to; the outermost one for initializers. */
-  readonly scope: Scope;
-  name: string | undefined;
-  /** The name that it has as an input, output, or value of an imported graph, and keeps where that is free. */
-  kept?: string;
-  /** It is an output of its graph. */
-  isOutput?: boolean;
-  /** A result that the source leaves out. */
-  readonly leftOut?: boolean;
-  /** Initializers: what is stored, and the name they would like. */
-  readonly wish?: string;
-  readonly tensor?: UnnamedTensor;
-}
-
-type UnnamedAttr =
-  | OnnxAttr
-  /** Of an imported node. */
-  | { readonly kind: 'carried'; readonly attribute: OnnxAttribute }
-  | { readonly kind: 'scopes'; readonly plural: boolean; readonly scopes: readonly Scope[] };
-
-/** A node whose names are open. */
-interface UnnamedNode {
-  readonly op: string;
-  readonly domain?: string;
-  readonly inputs: readonly (Key | undefined)[];
-  readonly outputs: readonly Slot[];
-  readonly attrs: readonly (readonly [string, UnnamedAttr])[];
-  readonly rest?: Uint8Array;
-  readonly origin: Origin | undefined;
-  base: string;
-  /** The name of the imported node. */
-  kept?: string;
-  name: string;
-}
-
-/** A graph that is being written, with what was computed in it: all that its own nodes and its sub-graphs may read. */
-class Scope {
-  readonly id: number;
-  readonly graph: Graph;
-  readonly outer: Scope | undefined;
-  readonly drafts: UnnamedNode[] = [];
-  readonly inputs: Slot[] = [];
-  readonly outputs: Slot[] = [];
-  /** What is computed once, by a text that says what. */
-  readonly computed = new Map<string, Key>();
-  /** A value that has the dimension, the first one that did. */
-  readonly holders = new Map<Dim, { readonly key: Key; readonly axis: number }>();
-
-  constructor(id: number, graph: Graph, outer: Scope | undefined) {
-    this.id = id;
-    this.graph = graph;
-    this.outer = outer;
-  }
-
-  /** Itself and the graphs around it, innermost first. */
-  *around(): Generator<Scope> {
-    for (let scope: Scope | undefined = this; scope; scope = scope.outer) yield scope;
-  }
-
-  find(text: string): Key | undefined {
-    for (const scope of this.around()) {
-      const key = scope.computed.get(text);
-      if (key !== undefined) return key;
-    }
-    return undefined;
-  }
-}
-
-/** Ends a lowering that refused; its node's results become values of no node, which nobody sees since nothing is written. */
-class Refused extends Error {}
-
 class Emitter implements OnnxBuilder {
   readonly opset: number;
   readonly target: Target;
@@ -236,6 +152,7 @@ class Emitter implements OnnxBuilder {
   #current: Node | undefined;
   #base = '';
   #nextKey = 0;
+  readonly #sizes: SizeWriter;
 
   constructor(graph: Graph, opset: number, target: Target, sink: Sink) {
     this.opset = opset;
@@ -244,7 +161,27 @@ class Emitter implements OnnxBuilder {
     this.#session = sessionOf(graph);
     this.#root = new Scope(0, graph, undefined);
     this.#scope = this.#root;
+    this.#sizes = new SizeWriter(this.#sizeHost());
     this.#enter(this.#root);
+  }
+
+  #sizeHost(): SizeHost {
+    const scope = (): Scope => this.#scope;
+    return {
+      opset: this.opset,
+      get scope() {
+        return scope();
+      },
+      write: (op, inputs, attrs, type, base) => this.#write(op, inputs, attrs, [type], base)[0] ?? bug('a node without a result'),
+      i64: (values) => this.i64(values),
+      holderOf: (dim) => this.#holderOf(dim),
+      rankOf: (key) => this.#slotOf(key).type.dims.length,
+      unknownSize: (dim, symbol) => {
+        const { span } = this.#current?.origin ?? {};
+        this.#sink.report(sizeOnlyTheRunKnows, { span, with: { dim: dim.toString(), symbol } });
+        throw new Refused();
+      },
+    };
   }
 
   #enter(scope: Scope): void {
@@ -309,9 +246,9 @@ class Emitter implements OnnxBuilder {
       // A file that was written with its checks has them as nodes.
       if (promises.length === 0 || nodes.has(name)) continue;
       const x = this.#keys.get(input) ?? bug('an input without a key');
-      const sizes = this.#sizeNode('Shape', [x], `${name}.shape`, {}, dims.length);
-      const short = this.#sizeNode('Mod', [sizes, this.i64(divisors)], `${name}.mod`, {}, dims.length);
-      const whole = this.#sizeNode('Sub', [sizes, short], `${name}.sub`, {}, dims.length);
+      const sizes = this.#sizes.node('Shape', [x], `${name}.shape`, {}, dims.length);
+      const short = this.#sizes.node('Mod', [sizes, this.i64(divisors)], `${name}.mod`, {}, dims.length);
+      const whole = this.#sizes.node('Sub', [sizes, short], `${name}.sub`, {}, dims.length);
       const [checked] = this.#write('Reshape', [x, whole], {}, [input.type], name);
       this.#keys.set(input, checked ?? bug('a node without a result'));
     }
@@ -523,7 +460,7 @@ class Emitter implements OnnxBuilder {
         continue;
       }
       flush();
-      parts.push(this.#size(dim));
+      parts.push(this.#sizes.size(dim));
     }
     flush();
     const only = parts[0];
@@ -532,7 +469,7 @@ class Emitter implements OnnxBuilder {
         ? this.i64([])
         : parts.length === 1 && only !== undefined
           ? only
-          : this.#sizeNode('Concat', parts, 'dims', { axis: { kind: 'int', value: 0 } }, dims.length);
+          : this.#sizes.node('Concat', parts, 'dims', { axis: { kind: 'int', value: 0 } }, dims.length);
     this.#scope.computed.set(text, key);
     return key;
   }
@@ -608,112 +545,6 @@ class Emitter implements OnnxBuilder {
       ...(node.origin.scope !== '' && { within: [node.origin.scope] }),
     });
     throw new Refused();
-  }
-
-  // Sizes at run time: every one is an i64 tensor of one element.
-
-  #sizeNode(op: string, inputs: readonly Key[], base: string, attrs: Readonly<Record<string, OnnxAttr>> = {}, count = 1): Key {
-    const type: TensorType = { elem: 'i64', dims: [Dim.of(count)] };
-    return this.#write(op, inputs, attrs, [type], base)[0] ?? bug('a node without a result');
-  }
-
-  #size(dim: Dim): Key {
-    return this.#sizeOf(dim.structure(), dim);
-  }
-
-  /** The nesting of a dimension is bounded by `Dim` itself. */
-  #sizeOf(node: DimNode, whole: Dim): Key {
-    const text = JSON.stringify(node);
-    const known = this.#scope.find(text);
-    if (known !== undefined) return known;
-    const key = this.#newSize(node, whole);
-    this.#scope.computed.set(text, key);
-    return key;
-  }
-
-  #newSize(node: DimNode, whole: Dim): Key {
-    switch (node.kind) {
-      case 'const':
-        return this.i64([node.value]);
-      case 'symbol': {
-        if (node.multiple === 1) return this.#symbol(node.name, whole);
-        const symbol = this.#sizeOf({ kind: 'symbol', name: node.name, multiple: 1 }, whole);
-        return this.#sizeNode('Div', [symbol, this.i64([node.multiple])], `dim.${node.name}.div`);
-      }
-      case 'add': {
-        let sum: Key | undefined;
-        for (const term of node.terms) {
-          const negative = sum !== undefined && negated(term);
-          if (sum === undefined) sum = this.#sizeOf(term, whole);
-          else if (negative) sum = this.#sizeNode('Sub', [sum, this.#sizeOf(negative, whole)], 'dim.sub');
-          else sum = this.#sizeNode('Add', [sum, this.#sizeOf(term, whole)], 'dim.add');
-        }
-        return sum ?? this.i64([0]);
-      }
-      case 'mul': {
-        let product: Key | undefined;
-        for (const factor of node.factors) {
-          const key = this.#sizeOf(factor, whole);
-          product = product === undefined ? key : this.#sizeNode('Mul', [product, key], 'dim.mul');
-        }
-        return product ?? this.i64([1]);
-      }
-      case 'floordiv': {
-        const a = this.#sizeOf(node.a, whole);
-        const b = this.#sizeOf(node.b, whole);
-        const promises = whole.multiples();
-        // Div of integers rounds toward zero, which is the floor only where nothing is negative; Mod takes the divisor's sign.
-        if (dimOf(node.a, promises).lowerBound >= 0 && dimOf(node.b, promises).lowerBound >= 0)
-          return this.#sizeNode('Div', [a, b], 'dim.floordiv');
-        const rest = this.#sizeNode('Mod', [a, b], 'dim.mod');
-        return this.#sizeNode('Div', [this.#sizeNode('Sub', [a, rest], 'dim.sub'), b], 'dim.floordiv');
-      }
-      case 'min':
-        return this.#sizeNode('Min', [this.#sizeOf(node.a, whole), this.#sizeOf(node.b, whole)], 'dim.min');
-      case 'max':
-        return this.#sizeNode('Max', [this.#sizeOf(node.a, whole), this.#sizeOf(node.b, whole)], 'dim.max');
-      default:
-        return unreachable(node);
-    }
-  }
-
-  /** The value of a user's symbol: read from a dimension that is the symbol, or solved from one that is c·symbol + d. */
-  #symbol(name: string, whole: Dim): Key {
-    const promise = whole.multiples().get(name) ?? 1;
-    const plain = Dim.symbol(name, promise).times(promise);
-    const holder = this.#holderOf(plain);
-    if (holder) return this.#readSize(holder.key, holder.axis, `dim.${name}`);
-    for (const [dim, { key, axis }] of [...this.#scope.around()].flatMap((scope) => [...scope.holders])) {
-      if (dim.symbols().join() !== name) continue;
-      const last = dim.terms.at(-1);
-      const shift = last?.factors.length === 0 ? last.coefficient : 0;
-      const scale = dim.minus(shift).divideExactly(Dim.symbol(name, promise))?.constant;
-      if (scale === undefined) continue;
-      let size = this.#readSize(key, axis, `dim.${name}.shape`);
-      if (shift !== 0) size = this.#sizeNode('Sub', [size, this.i64([shift])], `dim.${name}.sub`);
-      if (scale !== promise) {
-        if (promise !== 1) size = this.#sizeNode('Mul', [size, this.i64([promise])], `dim.${name}.mul`);
-        size = this.#sizeNode('Div', [size, this.i64([scale])], `dim.${name}`);
-      }
-      return size;
-    }
-    const node = this.#current;
-    this.#sink.report(sizeOnlyTheRunKnows, { span: node?.origin.span, with: { dim: whole.toString(), symbol: name } });
-    throw new Refused();
-  }
-
-  #readSize(key: Key, axis: number, base: string): Key {
-    if (this.opset >= 15) {
-      const attrs: Record<string, OnnxAttr> = { start: { kind: 'int', value: axis }, end: { kind: 'int', value: axis + 1 } };
-      return this.#sizeNode('Shape', [key], base, attrs);
-    }
-    const text = `shape ${key}`;
-    let shape = this.#scope.find(text);
-    if (shape === undefined) {
-      shape = this.#sizeNode('Shape', [key], 'dim.shape', {}, this.#slotOf(key).type.dims.length);
-      this.#scope.computed.set(text, shape);
-    }
-    return this.#sizeNode('Gather', [shape, this.i64([axis])], base, { axis: { kind: 'int', value: 0 } });
   }
 
   // Outputs and names.
@@ -853,176 +684,4 @@ class Emitter implements OnnxBuilder {
       ...(rest && rest.length > 0 && { rest }),
     };
   }
-}
-
-function onnxAttribute(session: Session, name: string, attr: OnnxAttr): OnnxAttribute {
-  switch (attr.kind) {
-    case 'int':
-      return { name, kind: 'int', value: BigInt(attr.value) };
-    case 'ints':
-      return { name, kind: 'ints', value: attr.value.map((v) => BigInt(v)) };
-    case 'float':
-      return { name, kind: 'float', value: Math.fround(attr.value) };
-    case 'floats':
-      return { name, kind: 'floats', value: attr.value.map(Math.fround) };
-    case 'string':
-      return { name, kind: 'string', value: attr.value };
-    case 'tensor':
-      return { name, kind: 'tensor', value: { kind: 'tensor', name: '', expr: literal(session, attr.value) } };
-    default:
-      return unreachable(attr);
-  }
-}
-
-function carriedAttribute({ name, bytes, attribute }: Extract<ForeignAttribute, { readonly kind: 'bytes' }>): OnnxAttribute {
-  return attribute && isAttribute(attribute) ? attribute : { name, kind: 'other', bytes };
-}
-
-/**
- * `inside` are values that are neither inputs nor outputs: there even a size that only the run knows has a name, because runtimes
- * fuse a shortcut only where both sides are named alike. Inputs and outputs say nothing of such a size, as the file that it came
- * from did not.
- */
-function onnxValue(name: string, type: TensorType, dimNames: ReadonlyMap<string, string>, inside: boolean): OnnxValue {
-  return { name, type: onnxType(type, dimNames, inside) };
-}
-
-function onnxType(type: TensorType, dimNames: ReadonlyMap<string, string>, inside: boolean): OnnxType | undefined {
-  const { elem, dims, foreign } = type;
-  if (!foreign) return { elem, dims: dims.map((d) => d.constant ?? (dimParam(d, dimNames, inside) || undefined)) };
-  if (foreign.proto) return typeOf(foreign.proto);
-  return foreign.tensor && { proto: tensorTypeProto(foreign.tensor.dataType, foreign.tensor.dims) };
-}
-
-function dimParam(dim: Dim, dimNames: ReadonlyMap<string, string>, inside: boolean): string {
-  const text = dim.toString();
-  if (dimNames.size === 0 && !/["?]/.test(text)) return text;
-  const symbols = dim.symbols();
-  if (!inside && symbols.some((symbol) => symbol.startsWith('?'))) return '';
-  const [only] = symbols;
-  // A symbol alone is written as the file had it, without the quotes that formulas need.
-  if (symbols.length !== 1 || only === undefined || (text !== only && text !== JSON.stringify(only))) return text;
-  return dimNames.get(only) ?? only;
-}
-
-/** Optional inputs that are left out at the end are not written at all. */
-function trimmed(inputs: readonly string[]): readonly string[] {
-  let end = inputs.length;
-  while (end > 0 && inputs[end - 1] === '') end--;
-  return inputs.slice(0, end);
-}
-
-/**
- * A layer that owns a weight has the path of the weight; anything else stands in a scope together with others, and adds its
- * operator.
- */
-function baseName(node: Node): string {
-  const { scope, name: own } = node.origin;
-  if (own !== undefined && own !== '') return own;
-  // An imported node without a name has that of what it makes, as ours have.
-  const made = node.results[0]?.name;
-  if (made !== undefined && made !== '') return made;
-  const prefix = `${scope}.`;
-  if (scope !== '') {
-    for (const use of node.slots) {
-      const name = use?.value.def.kind === 'constant' ? use.value.name : undefined;
-      if (name?.startsWith(prefix) && !name.includes('.', prefix.length)) return scope;
-    }
-  }
-  return scope === '' ? node.op.name : prefix + node.op.name;
-}
-
-/** Names of one kind; the second `relu` is `relu_1`. */
-class UniqueNames {
-  readonly #taken = new Set<string>();
-  readonly #next = new Map<string, number>();
-
-  reserve(name: string): void {
-    this.#taken.add(name);
-  }
-
-  /** Takes the name if it is free. */
-  claim(name: string): boolean {
-    if (this.#taken.has(name)) return false;
-    this.#taken.add(name);
-    return true;
-  }
-
-  unique(wish: string): string {
-    let name = wish;
-    let n = this.#next.get(wish) ?? 1;
-    while (this.#taken.has(name)) name = `${wish}_${n++}`;
-    this.#next.set(wish, n);
-    this.#taken.add(name);
-    return name;
-  }
-}
-
-/** Which graph has which names: a name may stand again only where neither graph is around the other. */
-class ScopedNames {
-  readonly #taken = new Set<string>();
-
-  claim(name: string, scope: Scope): boolean {
-    if (this.#taken.has(`inside ${scope.id} ${name}`)) return false;
-    for (const one of scope.around()) if (this.#taken.has(`${one.id} ${name}`)) return false;
-    this.#taken.add(`${scope.id} ${name}`);
-    for (const one of scope.around()) if (one !== scope) this.#taken.add(`inside ${one.id} ${name}`);
-    return true;
-  }
-}
-
-/** The term with its sign turned, when it has one to turn. */
-function negated(node: DimNode): DimNode | undefined {
-  if (node.kind === 'const') return node.value < 0 ? { kind: 'const', value: -node.value } : undefined;
-  if (node.kind !== 'mul') return undefined;
-  const [first, ...rest] = node.factors;
-  if (first?.kind !== 'const' || first.value >= 0) return undefined;
-  if (first.value !== -1) return { kind: 'mul', factors: [{ kind: 'const', value: -first.value }, ...rest] };
-  const only = rest[0];
-  return rest.length === 1 && only ? only : { kind: 'mul', factors: rest };
-}
-
-/** Back to a dimension, for its bounds. `promises` says what divides each symbol. */
-function dimOf(node: DimNode, promises: ReadonlyMap<string, number>): Dim {
-  switch (node.kind) {
-    case 'const':
-      return Dim.of(node.value);
-    case 'symbol': {
-      const promise = promises.get(node.name) ?? 1;
-      return Dim.symbol(node.name, promise).times(promise / node.multiple);
-    }
-    case 'add':
-      return node.terms.reduce((sum, term) => sum.plus(dimOf(term, promises)), Dim.zero);
-    case 'mul':
-      return node.factors.reduce((product, factor) => product.times(dimOf(factor, promises)), Dim.one);
-    case 'floordiv':
-      return dimOf(node.a, promises).floordiv(dimOf(node.b, promises));
-    case 'min':
-      return Dim.min(dimOf(node.a, promises), dimOf(node.b, promises));
-    case 'max':
-      return Dim.max(dimOf(node.a, promises), dimOf(node.b, promises));
-    default:
-      return unreachable(node);
-  }
-}
-
-/** Characters of a computed weight's description; merged branches can make it grow with the network. */
-const longestDoc = 1000;
-
-/** A tensor that has no name yet. */
-type UnnamedTensor =
-  | Omit<Extract<OnnxTensor, { readonly kind: 'tensor' }>, 'name'>
-  | Omit<Extract<OnnxTensor, { readonly kind: 'other' }>, 'name'>;
-
-function storedTensor(expr: WeightExpr, other: ForeignType['tensor']): UnnamedTensor {
-  if (other) return { kind: 'other', dataType: other.dataType, dims: other.dims, raw: expr };
-  if (expr.args.length === 0) return { kind: 'tensor', expr };
-  const text = expr.text();
-  return { kind: 'tensor', expr, doc: text.length <= longestDoc ? text : `${text.slice(0, longestDoc)}…` };
-}
-
-/** Tells contents apart, also where the same bytes are of different types. */
-function contentKey(value: Value): string {
-  const content = value.content ?? bug('a constant without content');
-  return value.type.foreign ? `${content.id} ${value.type.foreign.text}` : String(content.id);
 }

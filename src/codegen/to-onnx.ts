@@ -1,0 +1,90 @@
+/** Attributes, types and weights of a graph as the model of an ONNX file has them. */
+import { bug, unreachable } from '../diagnostics/diagnostic.ts';
+import type { Dim } from '../ir/dim.ts';
+import type { ForeignAttribute } from '../ir/foreign.ts';
+import type { Value } from '../ir/graph.ts';
+import type { OnnxAttr } from '../ir/operator.ts';
+import type { ForeignType, TensorType } from '../ir/types.ts';
+import { isAttribute, type OnnxAttribute, type OnnxType, type OnnxValue } from '../onnx/model.ts';
+import { tensorTypeProto, typeOf } from '../onnx/types.ts';
+import type { WeightExpr } from '../tensor/expr.ts';
+import { literal } from '../tensor/leaves.ts';
+import type { Session } from '../tensor/session.ts';
+import type { UnnamedTensor } from './unnamed.ts';
+
+export function onnxAttribute(session: Session, name: string, attr: OnnxAttr): OnnxAttribute {
+  switch (attr.kind) {
+    case 'int':
+      return { name, kind: 'int', value: BigInt(attr.value) };
+    case 'ints':
+      return { name, kind: 'ints', value: attr.value.map((v) => BigInt(v)) };
+    case 'float':
+      return { name, kind: 'float', value: Math.fround(attr.value) };
+    case 'floats':
+      return { name, kind: 'floats', value: attr.value.map(Math.fround) };
+    case 'string':
+      return { name, kind: 'string', value: attr.value };
+    case 'tensor':
+      return { name, kind: 'tensor', value: { kind: 'tensor', name: '', expr: literal(session, attr.value) } };
+    default:
+      return unreachable(attr);
+  }
+}
+
+export function carriedAttribute({
+  name,
+  bytes,
+  attribute,
+}: Extract<ForeignAttribute, { readonly kind: 'bytes' }>): OnnxAttribute {
+  return attribute && isAttribute(attribute) ? attribute : { name, kind: 'other', bytes };
+}
+
+/**
+ * `inside` are values that are neither inputs nor outputs: there even a size that only the run knows has a name, because runtimes
+ * fuse a shortcut only where both sides are named alike. Inputs and outputs say nothing of such a size, as the file that it came
+ * from did not.
+ */
+export function onnxValue(name: string, type: TensorType, dimNames: ReadonlyMap<string, string>, inside: boolean): OnnxValue {
+  return { name, type: onnxType(type, dimNames, inside) };
+}
+
+export function onnxType(type: TensorType, dimNames: ReadonlyMap<string, string>, inside: boolean): OnnxType | undefined {
+  const { elem, dims, foreign } = type;
+  if (!foreign) return { elem, dims: dims.map((d) => d.constant ?? (dimParam(d, dimNames, inside) || undefined)) };
+  if (foreign.proto) return typeOf(foreign.proto);
+  return foreign.tensor && { proto: tensorTypeProto(foreign.tensor.dataType, foreign.tensor.dims) };
+}
+
+export function dimParam(dim: Dim, dimNames: ReadonlyMap<string, string>, inside: boolean): string {
+  const text = dim.toString();
+  if (dimNames.size === 0 && !/["?]/.test(text)) return text;
+  const symbols = dim.symbols();
+  if (!inside && symbols.some((symbol) => symbol.startsWith('?'))) return '';
+  const [only] = symbols;
+  // A symbol alone is written as the file had it, without the quotes that formulas need.
+  if (symbols.length !== 1 || only === undefined || (text !== only && text !== JSON.stringify(only))) return text;
+  return dimNames.get(only) ?? only;
+}
+
+/** Optional inputs that are left out at the end are not written at all. */
+export function trimmed(inputs: readonly string[]): readonly string[] {
+  let end = inputs.length;
+  while (end > 0 && inputs[end - 1] === '') end--;
+  return inputs.slice(0, end);
+}
+
+/** Characters of a computed weight's description; merged branches can make it grow with the network. */
+const longestDoc = 1000;
+
+export function storedTensor(expr: WeightExpr, other: ForeignType['tensor']): UnnamedTensor {
+  if (other) return { kind: 'other', dataType: other.dataType, dims: other.dims, raw: expr };
+  if (expr.args.length === 0) return { kind: 'tensor', expr };
+  const text = expr.text();
+  return { kind: 'tensor', expr, doc: text.length <= longestDoc ? text : `${text.slice(0, longestDoc)}…` };
+}
+
+/** Tells contents apart, also where the same bytes are of different types. */
+export function contentKey(value: Value): string {
+  const content = value.content ?? bug('a constant without content');
+  return value.type.foreign ? `${content.id} ${value.type.foreign.text}` : String(content.id);
+}
