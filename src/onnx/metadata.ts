@@ -3,8 +3,8 @@
  * onnx.proto, ModelProto.
  */
 import type { ByteSource } from '../io/bytes.ts';
+import { finish, Pages, type Work } from './pages.ts';
 import { ModelProto, StringStringEntryProto } from './proto.ts';
-import { finish, Pages, type Work } from './tensor.ts';
 import { type Field, nameOf, textOf, WireError } from './wire.ts';
 
 /** An entry that is longer than this is no declaration of ours. */

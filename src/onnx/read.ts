@@ -6,16 +6,15 @@
  * memory follow from the limits below and the file's own size, whatever it claims.
  */
 
-import { Budget, costOf, structureBudget } from '../diagnostics/budget.ts';
-import { importedOpset, importLimit, noOnnxModel, sparseTensor } from '../diagnostics/catalogue/import.ts';
+import { importedOpset, importLimit, noOnnxModel } from '../diagnostics/catalogue/import.ts';
 import { bug, fail, unreachable } from '../diagnostics/diagnostic.ts';
 import { type ByteSource, joined, memorySource, utf8 } from '../io/bytes.ts';
 import { LastMade } from '../io/last-made.ts';
 import type { LazyBytes } from '../ir/foreign.ts';
 import { maxOpset, minOpset, oldestOpset } from '../ir/opset.ts';
-import { type ElemType, elemBytes, elementCount } from '../ir/types.ts';
 import { Session } from '../tensor/session.ts';
-import { type StoredSpan, storedTensor } from '../tensor/stored.ts';
+import { storedTensor } from '../tensor/stored.ts';
+import { readAttributeFields } from './attribute-fields.ts';
 import {
   allNodes,
   type OnnxAttribute,
@@ -27,25 +26,22 @@ import {
   type OnnxType,
   type OnnxValue,
 } from './model.ts';
+import { finish, LongerThan, nameLimit, type Work } from './pages.ts';
 import {
-  AttributeProto,
-  type AttributeType,
-  attributeTypeOf,
   FunctionProto,
   GraphProto,
   ModelProto,
   NodeProto,
   OperatorSetIdProto,
-  SparseTensorProto,
   StringStringEntryProto,
   ValueInfoProto,
 } from './proto.ts';
-import { finish, LongerThan, nameLimit, Pages, placeOf, readTensor, type TensorFields, type Work } from './tensor.ts';
-import { rankLimit, typeOf } from './types.ts';
-import { bytesSource, type Field, int32Of, nameOf, varintAt, WireError, wireBytes, wireFixed32, wireVarint } from './wire.ts';
+import { copiedLimit, listLimit, Scan } from './scan.ts';
+import { readSparse } from './sparse.ts';
+import { placeOf, readTensor, type TensorFields } from './tensor.ts';
+import { typeOf } from './types.ts';
+import { type Field, nameOf, WireError } from './wire.ts';
 
-/** Bytes of one doc string, type or unknown field, which are kept as they are. */
-const copiedLimit = 1 << 28;
 /**
  * What V8 keeps for a node with its lists, for a tensor with its lazy expression, and for one of the other messages, in bytes.
  */
@@ -53,112 +49,22 @@ const nodeCost = 640;
 const tensorCost = 800;
 const messageCost = 160;
 export const depthLimit = 64;
-/** Longer lists and texts in attributes are kept as bytes; nothing that is looked at is as long. */
-const listLimit = 65536;
-const denseLimit = 1 << 28;
-
-/** A span of the file: kept instead of its bytes, because a model has hundreds of thousands of attributes. */
-class Span implements LazyBytes {
-  readonly size: number;
-  protected readonly source: ByteSource;
-  protected readonly start: number;
-  constructor(source: ByteSource, start: number, size: number) {
-    this.source = source;
-    this.start = start;
-    this.size = size;
-  }
-  read(start: number, length: number): Promise<Uint8Array> {
-    return this.source.read(this.start + start, length);
-  }
-}
-class SpanNow extends Span {
-  readSync(start: number, length: number): Uint8Array {
-    return this.source.readSync?.(this.start + start, length) ?? bug('a source that no longer reads at once');
-  }
-}
 
 /** A domain as nodes and imports are compared by it. */
 const domainOf = (text: string): string => (text === 'ai.onnx' ? '' : text);
 
 class Reader {
-  readonly file: string;
-  readonly source: ByteSource;
   readonly session: Session;
-  readonly pages: Pages;
+  readonly scan: Scan;
   readonly notes: string[] = [];
   readonly #last = new LastMade();
-  readonly #budget: Budget;
-  /** Short texts by their bytes' hash, because most names stand several times in a file. */
-  readonly #texts = new Map<number, string>();
   readonly #types = new Map<string, OnnxType>();
   /** Short attributes without graphs and tensors by their bytes' hash: the same kernels, strides and axes stand in most nodes. */
   readonly #attributes = new Map<number, { readonly bytes: Uint8Array; readonly attribute: OnnxAttribute }>();
 
   constructor(source: ByteSource, session: Session) {
-    this.source = source;
     this.session = session;
-    this.file = source.name;
-    this.pages = new Pages(source);
-    this.#budget = new Budget(structureBudget(source.size), ({ limit }) =>
-      this.#limit(`more than ${Math.round(limit / 2 ** 20)} MiB of nodes, names and types`, 'what a file of this size can need'),
-    );
-  }
-
-  #limit(found: string, expected: string): never {
-    return fail(importLimit, { with: { file: this.file, found, expected } });
-  }
-  /** A field that is walked over: its place in a list where it is kept. */
-  #spend(): void {
-    this.#budget.spend(costOf.item);
-  }
-  #copies(bytes: number): void {
-    this.#budget.spend(bytes);
-  }
-
-  *#next(at: number, end: number): Work<Field> {
-    this.#spend();
-    return this.pages.fieldHere(at, end) ?? (yield* this.pages.field(at, end));
-  }
-
-  *#text(field: Field): Work<string> {
-    this.#spend();
-    const bytes = yield* this.pages.bytesOf(field, nameLimit, 'a text');
-    let hash = bytes.length;
-    let plain = bytes.length <= 120;
-    for (let i = 0; plain && i < bytes.length; i++) {
-      const byte = bytes[i] ?? 0;
-      plain = byte < 0x80;
-      hash = Math.imul(hash ^ byte, 16777619);
-    }
-    if (plain) {
-      const known = this.#texts.get(hash);
-      if (known !== undefined && known.length === bytes.length) {
-        let same = true;
-        for (let i = 0; same && i < bytes.length; i++) same = known.charCodeAt(i) === bytes[i];
-        if (same) return known;
-      }
-      const text = String.fromCharCode(...bytes);
-      this.#texts.set(hash, text);
-      return text;
-    }
-    this.#copies(bytes.length);
-    const text = utf8(bytes);
-    // A name with broken bytes would be written back as another one.
-    if (text === undefined) throw new WireError(`a text that is no UTF-8 at ${field.start}`);
-    return text;
-  }
-
-  /** A field with its tag, verbatim. */
-  *#verbatim(at: number, field: Field): Work<Uint8Array> {
-    const length = field.end - at;
-    this.#copies(length + 32);
-    if (length > copiedLimit) this.#limit(`a text or unknown field of ${length} bytes`, `at most ${copiedLimit}`);
-    if (!this.pages.has(at, length)) yield () => this.pages.load(at, length);
-    return this.pages.read(at, length).slice();
-  }
-
-  #span(start: number, end: number): LazyBytes {
-    return this.source.readSync ? new SpanNow(this.source, start, end - start) : new Span(this.source, start, end - start);
+    this.scan = new Scan(source);
   }
 
   // ---------------------------------------------------------------------------------------------------------------- types
@@ -167,7 +73,7 @@ class Reader {
     const key = bytes.length <= 4096 ? String.fromCharCode(...bytes) : undefined;
     const known = key === undefined ? undefined : this.#types.get(key);
     if (known) return known;
-    this.#copies(2 * bytes.length + 200);
+    this.scan.copies(2 * bytes.length + 200);
     // A type is small and in memory now, so that it needs no loads any more.
     const made = typeOf(bytes);
     if (key !== undefined) this.#types.set(key, made);
@@ -175,28 +81,28 @@ class Reader {
   }
 
   *#value(of: Field): Work<OnnxValue> {
-    this.#budget.spend(messageCost);
+    this.scan.budget.spend(messageCost);
     let name = '';
     const rest: Uint8Array[] = [];
     let type: OnnxType | undefined;
     const parts: Uint8Array[] = [];
     for (let at = of.start; at < of.end; ) {
-      const field = yield* this.#next(at, of.end);
+      const field = yield* this.scan.next(at, of.end);
       const from = at;
       at = field.end;
       switch (nameOf(ValueInfoProto, field)) {
         case 'name':
-          name = yield* this.#text(field);
+          name = yield* this.scan.text(field);
           break;
         case 'type': {
           // A message that stands twice is one: protobuf merges the second into the first, as if their bytes stood together.
-          const bytes = (yield* this.pages.bytesOf(field, nameLimit, 'a type')).slice();
+          const bytes = (yield* this.scan.pages.bytesOf(field, nameLimit, 'a type')).slice();
           parts.push(bytes);
           type = this.#type(parts.length === 1 ? bytes : joined(parts));
           break;
         }
         default:
-          rest.push(yield* this.#verbatim(from, field));
+          rest.push(yield* this.scan.verbatim(from, field));
           break;
       }
     }
@@ -206,8 +112,8 @@ class Reader {
   // -------------------------------------------------------------------------------------------------------------- tensors
 
   *tensor(start: number, end: number): Work<OnnxTensor> {
-    this.#budget.spend(tensorCost);
-    const fields = yield* readTensor(this.pages, start, end);
+    this.scan.budget.spend(tensorCost);
+    const fields = yield* readTensor(this.scan.pages, start, end);
     let made: OnnxTensor | undefined;
     yield async () => {
       made = await this.#tensorOf(start, end, fields);
@@ -216,7 +122,7 @@ class Reader {
   }
 
   async #tensorOf(start: number, end: number, fields: TensorFields): Promise<OnnxTensor> {
-    const place = await placeOf(this.source, start, end, fields, this.#last);
+    const place = await placeOf(this.scan.source, start, end, fields, this.#last);
     const { name, doc } = fields;
     const common = { name, ...(doc !== undefined && { doc }) };
     if (place.kind === 'tensor') return { ...common, kind: 'tensor', expr: await storedTensor(this.session, place.span) };
@@ -229,73 +135,7 @@ class Reader {
         raw: await storedTensor(this.session, place.span),
       };
     const text = `${place.typeName.toLowerCase()}[${fields.dims.join(', ')}]`;
-    return { ...common, kind: 'proto', text, bytes: this.#span(start, end) };
-  }
-
-  *#sparse(of: Field): Work<OnnxTensor> {
-    let values: TensorFields | undefined;
-    let indices: TensorFields | undefined;
-    let valuesAt: Field = of;
-    let indicesAt: Field = of;
-    const dims: number[] = [];
-    for (let at = of.start; at < of.end; ) {
-      const field = yield* this.#next(at, of.end);
-      at = field.end;
-      if (SparseTensorProto.values.is(field)) {
-        values = yield* readTensor(this.pages, field.start, field.end);
-        valuesAt = field;
-      } else if (SparseTensorProto.indices.is(field)) {
-        indices = yield* readTensor(this.pages, field.start, field.end);
-        indicesAt = field;
-      } else if (SparseTensorProto.dims.is(field)) {
-        if (field.type === wireVarint) dims.push(field.value);
-        else {
-          const packed = bytesSource(yield* this.pages.bytesOf(field, 10 * rankLimit, 'dimensions'));
-          for (let i = 0; i < packed.size; ) {
-            const dim = varintAt(packed, i);
-            dims.push(dim.value);
-            i = dim.end;
-          }
-        }
-        if (dims.length > rankLimit) throw new WireError(`more than ${rankLimit} dimensions at ${field.start}`);
-      }
-    }
-    const name = values?.name ?? '';
-    const wrong = (found: string, expected: string): never =>
-      fail(sparseTensor, { with: { tensor: name, file: this.file, found, expected } });
-    if (!values || !indices) return wrong('no numbers, or no places', 'both');
-    const wanted = { values, indices };
-    let made: OnnxTensor | undefined;
-    yield async () => {
-      const numbers = await placeOf(this.source, valuesAt.start, valuesAt.end, wanted.values, this.#last);
-      const places = await placeOf(this.source, indicesAt.start, indicesAt.end, wanted.indices, this.#last);
-      if (numbers.kind !== 'tensor') return wrong(`numbers of type ${numbers.typeName}`, 'floats, integers or booleans');
-      if (places.kind !== 'tensor' || places.span.elem !== 'i64') return wrong('places of another type', '64-bit integers');
-      const { elem } = numbers.span;
-      const count = elementCount(numbers.span.dims);
-      const [rows, columns] = places.span.dims;
-      const linear = places.span.dims.length === 1;
-      if (numbers.span.dims.length !== 1) return wrong(`numbers of shape [${numbers.span.dims.join(', ')}]`, 'a vector');
-      if (rows !== count || !(linear || (places.span.dims.length === 2 && columns === dims.length)))
-        return wrong(
-          `places of shape [${places.span.dims.join(', ')}] for ${count} numbers`,
-          `[${count}] or [${count}, ${dims.length}]`,
-        );
-      const bytes = elementCount(dims) * elemBytes[elem];
-      if (dims.some((d) => !Number.isSafeInteger(d)) || !(bytes <= denseLimit))
-        return wrong(`shape [${dims.join(', ')}]`, `at most ${denseLimit} bytes when dense`);
-      const source = denseSource(
-        numbers.span,
-        places.span,
-        linear ? undefined : dims,
-        elementCount(dims),
-        elem,
-        wrong,
-        this.#last,
-      );
-      made = { kind: 'tensor', name, expr: await storedTensor(this.session, { source, offset: 0, elem, dims, name }) };
-    };
-    return made ?? bug('a sparse tensor that was not placed');
+    return { ...common, kind: 'proto', text, bytes: this.scan.span(start, end) };
   }
 
   // ----------------------------------------------------------------------------------------------------- nodes and graphs
@@ -303,7 +143,7 @@ class Reader {
   *#sharedAttribute(of: Field, depth: number): Work<OnnxAttribute> {
     const size = of.end - of.start;
     if (size > 256) return yield* this.#attribute(of, depth);
-    const here = yield* this.pages.bytesOf(of, 256, 'an attribute');
+    const here = yield* this.scan.pages.bytesOf(of, 256, 'an attribute');
     let hash = size;
     for (let i = 0; i < size; i++) hash = Math.imul(hash ^ (here[i] ?? 0), 16777619);
     const known = this.#attributes.get(hash);
@@ -327,7 +167,7 @@ class Reader {
       case 'string':
       case 'strings':
       case 'reference': {
-        const shared = { ...attribute, bytes: memorySource(this.file, bytes) };
+        const shared = { ...attribute, bytes: memorySource(this.scan.file, bytes) };
         this.#attributes.set(hash, { bytes, attribute: shared });
         return shared;
       }
@@ -337,102 +177,25 @@ class Reader {
   }
 
   *#attribute(of: Field, depth: number): Work<OnnxAttribute> {
-    this.#budget.spend(messageCost);
-    let name = '';
-    let type: AttributeType | undefined = 'undefined';
-    let reference = '';
-    let float: Field | undefined;
-    let int: Field | undefined;
-    let string: Field | undefined;
-    const tensors: Field[] = [];
-    const subgraphs: Field[] = [];
-    const floats: Field[] = [];
-    const ints: Field[] = [];
-    const strings: Field[] = [];
-    const graphs: Field[] = [];
-    let others = 0;
-    for (let at = of.start; at < of.end; ) {
-      const field = yield* this.#next(at, of.end);
-      at = field.end;
-      switch (nameOf(AttributeProto, field)) {
-        case 'name':
-          name = yield* this.#text(field);
-          break;
-        case 'f':
-          float = field;
-          break;
-        case 'i':
-          int = field;
-          break;
-        case 's':
-          string = field;
-          break;
-        case 't':
-          tensors.push(field);
-          break;
-        case 'g':
-          subgraphs.push(field);
-          break;
-        case 'floats':
-          if (floats.length <= listLimit) floats.push(field);
-          break;
-        case 'ints':
-          if (ints.length <= listLimit) ints.push(field);
-          break;
-        case 'strings':
-          if (strings.length <= listLimit) strings.push(field);
-          break;
-        case 'graphs':
-          if (graphs.length > listLimit) this.#limit(`an attribute with more than ${listLimit} graphs`, 'fewer');
-          graphs.push(field);
-          break;
-        case 'type':
-          type = attributeTypeOf(int32Of(field.value));
-          break;
-        case 'ref_attr_name':
-          reference = yield* this.#text(field);
-          break;
-        case 'tensors':
-        case 'tp':
-        case 'type_protos':
-        case 'sparse_tensor':
-        case 'sparse_tensors':
-          others++;
-          break;
-        default:
-          break;
-      }
-    }
-    const common = { name, bytes: this.#span(of.start, of.end) };
+    this.scan.budget.spend(messageCost);
+    const fields = yield* readAttributeFields(this.scan, of);
+    const { name, type, reference, float, int, string, tensors, subgraphs, floats, ints, strings, graphs } = fields;
+    const common = { name, bytes: this.scan.span(of.start, of.end) };
     if (reference !== '') return { ...common, kind: 'reference', to: reference };
-    // Files of IR version 1 may leave the type out; what is there tells it, if it is one thing.
-    if (type === 'undefined' && others === 0) {
-      const there: AttributeType[] = [];
-      if (float) there.push('float');
-      if (int) there.push('int');
-      if (string) there.push('string');
-      if (tensors.length > 0) there.push('tensor');
-      if (subgraphs.length > 0) there.push('graph');
-      if (floats.length > 0) there.push('floats');
-      if (ints.length > 0) there.push('ints');
-      if (strings.length > 0) there.push('strings');
-      if (graphs.length > 0) there.push('graphs');
-      if (there.length === 1) type = there[0];
-    }
     switch (type) {
       case 'float': {
         if (!float) return { ...common, kind: 'float', value: 0 };
-        const values = yield* this.#floats([float]);
+        const values = yield* this.scan.floats([float]);
         return values?.length === 1 ? { ...common, kind: 'float', value: values[0] ?? 0 } : { ...common, kind: 'other' };
       }
       case 'int': {
         if (!int) return { ...common, kind: 'int', value: 0n };
-        const values = yield* this.#ints([int]);
+        const values = yield* this.scan.ints([int]);
         return values?.length === 1 ? { ...common, kind: 'int', value: values[0] ?? 0n } : { ...common, kind: 'other' };
       }
       case 'string': {
         if (!string) return { ...common, kind: 'string', value: '' };
-        const value = yield* this.#string(string);
+        const value = yield* this.scan.string(string);
         return value === undefined ? { ...common, kind: 'other' } : { ...common, kind: 'string', value };
       }
       case 'tensor': {
@@ -444,18 +207,18 @@ class Reader {
         if (subgraphs.length === 0) return { ...common, kind: 'other' };
         return { ...common, kind: 'graph', value: yield* this.#graphs(subgraphs, depth + 1) };
       case 'floats': {
-        const value = yield* this.#floats(floats);
+        const value = yield* this.scan.floats(floats);
         return value ? { ...common, kind: 'floats', value } : { ...common, kind: 'other' };
       }
       case 'ints': {
-        const value = yield* this.#ints(ints);
+        const value = yield* this.scan.ints(ints);
         return value ? { ...common, kind: 'ints', value } : { ...common, kind: 'other' };
       }
       case 'strings': {
         const value: string[] = [];
         if (strings.length > listLimit) return { ...common, kind: 'other' };
         for (const field of strings) {
-          const text = yield* this.#string(field);
+          const text = yield* this.scan.string(field);
           if (text === undefined) return { ...common, kind: 'other' };
           value.push(text);
         }
@@ -473,55 +236,8 @@ class Reader {
     }
   }
 
-  /** Undefined where the text is long or no UTF-8. */
-  *#string(field: Field): Work<string | undefined> {
-    const length = field.end - field.start;
-    if (field.type !== wireBytes || length > listLimit) return undefined;
-    this.#spend();
-    this.#copies(length);
-    return utf8(yield* this.pages.bytesOf(field, listLimit, 'a text'));
-  }
-
-  /** The numbers of fields, packed or not; undefined where they are many or of another type. */
-  *#floats(fields: readonly Field[]): Work<readonly number[] | undefined> {
-    const out: number[] = [];
-    for (const field of fields) {
-      const length = field.end - field.start;
-      if ((field.type !== wireFixed32 && field.type !== wireBytes) || length % 4 !== 0 || out.length + length / 4 > listLimit)
-        return undefined;
-      if (!this.pages.has(field.start, length)) yield () => this.pages.load(field.start, length);
-      const bytes = this.pages.read(field.start, length);
-      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-      for (let i = 0; i < length; i += 4) {
-        this.#spend();
-        out.push(view.getFloat32(i, true));
-      }
-    }
-    return out;
-  }
-
-  *#ints(fields: readonly Field[]): Work<readonly bigint[] | undefined> {
-    const out: bigint[] = [];
-    for (const field of fields) {
-      const length = field.end - field.start;
-      if ((field.type !== wireVarint && field.type !== wireBytes) || length > 10 * listLimit) return undefined;
-      // A varint field's value begins where its tag ends.
-      const end = field.end;
-      if (!this.pages.has(field.start, length)) yield () => this.pages.load(field.start, length);
-      const numbers = bytesSource(this.pages.read(field.start, end - field.start));
-      for (let i = 0; i < numbers.size; ) {
-        if (out.length >= listLimit) return undefined;
-        this.#spend();
-        const number = varintAt(numbers, i);
-        out.push(BigInt.asIntN(64, number.whole));
-        i = number.end;
-      }
-    }
-    return out;
-  }
-
   *#node(of: Field, depth: number): Work<OnnxNode> {
-    this.#budget.spend(nodeCost);
+    this.scan.budget.spend(nodeCost);
     let name = '';
     let domain = '';
     let opType = '';
@@ -531,34 +247,34 @@ class Reader {
     const attributes: OnnxAttribute[] = [];
     const rest: Uint8Array[] = [];
     for (let at = of.start; at < of.end; ) {
-      const field = yield* this.#next(at, of.end);
+      const field = yield* this.scan.next(at, of.end);
       const from = at;
       at = field.end;
       switch (nameOf(NodeProto, field)) {
         case 'input':
-          inputs.push(yield* this.#text(field));
+          inputs.push(yield* this.scan.text(field));
           break;
         case 'output':
-          outputs.push(yield* this.#text(field));
+          outputs.push(yield* this.scan.text(field));
           break;
         case 'name':
-          name = yield* this.#text(field);
+          name = yield* this.scan.text(field);
           break;
         case 'op_type':
-          opType = yield* this.#text(field);
+          opType = yield* this.scan.text(field);
           break;
         case 'attribute':
           attributes.push(yield* this.#sharedAttribute(field, depth));
           break;
         case 'domain':
-          domain = domainOf(yield* this.#text(field));
+          domain = domainOf(yield* this.scan.text(field));
           break;
         case 'overload':
-          overload = yield* this.#text(field);
-          rest.push(yield* this.#verbatim(from, field));
+          overload = yield* this.scan.text(field);
+          rest.push(yield* this.scan.verbatim(from, field));
           break;
         default:
-          rest.push(yield* this.#verbatim(from, field));
+          rest.push(yield* this.scan.verbatim(from, field));
           break;
       }
     }
@@ -579,18 +295,18 @@ class Reader {
     if (more.length === 0) return { reader: this, field: first };
     const bytes: Uint8Array[] = [];
     for (const part of parts) {
-      this.#copies(part.end - part.start);
-      bytes.push((yield* this.pages.bytesOf(part, copiedLimit, 'a message that stands twice')).slice());
+      this.scan.copies(part.end - part.start);
+      bytes.push((yield* this.scan.pages.bytesOf(part, copiedLimit, 'a message that stands twice')).slice());
     }
     const whole = joined(bytes);
-    const { source } = this;
+    const { source } = this.scan;
     const sibling = source.sibling?.bind(source);
-    const reader = new Reader({ ...memorySource(this.file, whole), ...(sibling && { sibling }) }, this.session);
+    const reader = new Reader({ ...memorySource(this.scan.file, whole), ...(sibling && { sibling }) }, this.session);
     return { reader, field: { ...first, start: 0, end: whole.length } };
   }
 
   *graph(of: Field, depth: number): Work<OnnxGraph> {
-    if (depth > depthLimit) this.#limit(`sub-graphs more than ${depthLimit} deep`, 'fewer');
+    if (depth > depthLimit) this.scan.limit(`sub-graphs more than ${depthLimit} deep`, 'fewer');
     let name = '';
     const nodes: OnnxNode[] = [];
     const initializers: OnnxTensor[] = [];
@@ -600,7 +316,7 @@ class Reader {
     const rest: Uint8Array[] = [];
     let sparse = 0;
     for (let at = of.start; at < of.end; ) {
-      const field = yield* this.#next(at, of.end);
+      const field = yield* this.scan.next(at, of.end);
       const from = at;
       at = field.end;
       switch (nameOf(GraphProto, field)) {
@@ -608,10 +324,10 @@ class Reader {
           nodes.push(yield* this.#node(field, depth));
           break;
         case 'name':
-          name = yield* this.#text(field);
+          name = yield* this.scan.text(field);
           break;
         case 'initializer': {
-          this.#spend();
+          this.scan.spend();
           const tensor = yield* this.tensor(field.start, field.end);
           if (tensor.name === '') throw new WireError(`an initialiser without a name at ${from}`);
           initializers.push(tensor);
@@ -627,14 +343,14 @@ class Reader {
           valueInfo.push(yield* this.#value(field));
           break;
         case 'sparse_initializer': {
-          const tensor = yield* this.#sparse(field);
+          const tensor = yield* readSparse(this.scan, field, this.session, this.#last);
           if (tensor.name === '') throw new WireError(`an initialiser without a name at ${from}`);
           initializers.push(tensor);
           sparse++;
           break;
         }
         default:
-          rest.push(yield* this.#verbatim(from, field));
+          rest.push(yield* this.scan.verbatim(from, field));
           break;
       }
     }
@@ -649,16 +365,16 @@ class Reader {
     let domain = '';
     let version = 0;
     for (let at = of.start; at < of.end; ) {
-      const field = yield* this.#next(at, of.end);
+      const field = yield* this.scan.next(at, of.end);
       at = field.end;
-      if (OperatorSetIdProto.domain.is(field)) domain = domainOf(yield* this.#text(field));
+      if (OperatorSetIdProto.domain.is(field)) domain = domainOf(yield* this.scan.text(field));
       else if (OperatorSetIdProto.version.is(field)) version = field.value;
     }
     const before = into.get(domain);
     if (before !== undefined && before !== version)
       fail(importedOpset, {
         with: {
-          file: this.file,
+          file: this.scan.file,
           found: `${domain === '' ? 'ai.onnx' : domain} at both ${before} and ${version}`,
           min: oldestOpset,
           max: maxOpset,
@@ -679,21 +395,21 @@ class Reader {
     const opsets = new Map<string, number>();
     const rest: Uint8Array[] = [];
     for (let at = of.start; at < of.end; ) {
-      const field = yield* this.#next(at, of.end);
+      const field = yield* this.scan.next(at, of.end);
       const from = at;
       at = field.end;
       switch (nameOf(FunctionProto, field)) {
         case 'name':
-          name = yield* this.#text(field);
+          name = yield* this.scan.text(field);
           break;
         case 'input':
-          inputs.push(yield* this.#text(field));
+          inputs.push(yield* this.scan.text(field));
           break;
         case 'output':
-          outputs.push(yield* this.#text(field));
+          outputs.push(yield* this.scan.text(field));
           break;
         case 'attribute':
-          attributes.push(yield* this.#text(field));
+          attributes.push(yield* this.scan.text(field));
           break;
         case 'node':
           nodes.push(yield* this.#node(field, 0));
@@ -702,16 +418,16 @@ class Reader {
           yield* this.#opset(field, opsets);
           break;
         case 'domain':
-          domain = domainOf(yield* this.#text(field));
+          domain = domainOf(yield* this.scan.text(field));
           break;
         case 'attribute_proto':
           defaults.push(yield* this.#attribute(field, 0));
           break;
         case 'overload':
-          overload = yield* this.#text(field);
+          overload = yield* this.scan.text(field);
           break;
         default:
-          rest.push(yield* this.#verbatim(from, field));
+          rest.push(yield* this.scan.verbatim(from, field));
           break;
       }
     }
@@ -719,7 +435,8 @@ class Reader {
   }
 
   *model(): Work<OnnxFile> {
-    const { file, source, notes } = this;
+    const { notes } = this;
+    const { file, source } = this.scan;
     let irVersion = 0;
     let producerName = '';
     let producerVersion = '';
@@ -730,7 +447,7 @@ class Reader {
     const functions: OnnxFunction[] = [];
     const rest: Uint8Array[] = [];
     for (let at = 0; at < source.size; ) {
-      const field = yield* this.#next(at, source.size);
+      const field = yield* this.scan.next(at, source.size);
       const from = at;
       at = field.end;
       switch (nameOf(ModelProto, field)) {
@@ -738,10 +455,10 @@ class Reader {
           irVersion = field.value;
           break;
         case 'producer_name':
-          producerName = yield* this.#text(field);
+          producerName = yield* this.scan.text(field);
           break;
         case 'producer_version':
-          producerVersion = yield* this.#text(field);
+          producerVersion = yield* this.scan.text(field);
           break;
         case 'graph':
           graphs.push(field);
@@ -753,12 +470,12 @@ class Reader {
           let key = '';
           let value = '';
           for (let inner = field.start; inner < field.end; ) {
-            const part = yield* this.#next(inner, field.end);
+            const part = yield* this.scan.next(inner, field.end);
             inner = part.end;
             const what = nameOf(StringStringEntryProto, part);
             if (!what) continue;
-            this.#copies(part.end - part.start);
-            const text = utf8(yield* this.pages.bytesOf(part, copiedLimit, 'metadata'));
+            this.scan.copies(part.end - part.start);
+            const text = utf8(yield* this.scan.pages.bytesOf(part, copiedLimit, 'metadata'));
             if (text === undefined) throw new WireError(`metadata that is no UTF-8 at ${part.start}`);
             if (what === 'key') key = text;
             else value = text;
@@ -767,13 +484,13 @@ class Reader {
           break;
         }
         case 'training_info':
-          training.push(this.#span(field.start, field.end));
+          training.push(this.scan.span(field.start, field.end));
           break;
         case 'functions':
           functions.push(yield* this.#function(field));
           break;
         default:
-          rest.push(yield* this.#verbatim(from, field));
+          rest.push(yield* this.scan.verbatim(from, field));
           break;
       }
     }
@@ -812,62 +529,6 @@ function usesDefaultDomain(graph: OnnxGraph, functions: readonly OnnxFunction[])
   const own = new Set(functions.filter((f) => f.domain === '').map((f) => f.name));
   for (const node of allNodes(graph.nodes)) if (node.domain === '' && !own.has(node.opType)) return true;
   return false;
-}
-
-/**
- * The dense bytes of a sparse tensor (coordinate format: places as offsets or, with `shape`, as rows of coordinates), made when
- * they are pulled.
- */
-function denseSource(
-  values: StoredSpan,
-  indices: StoredSpan,
-  shape: readonly number[] | undefined,
-  count: number,
-  elem: ElemType,
-  wrong: (found: string, expected: string) => never,
-  last: LastMade,
-): ByteSource {
-  const width = elemBytes[elem];
-  const entries = elementCount(values.dims);
-  const make = (owner: object, numbers: Uint8Array, places: Uint8Array): Uint8Array => {
-    const out = new Uint8Array(count * width);
-    const view = new DataView(places.buffer, places.byteOffset, places.byteLength);
-    let before = -1;
-    for (let i = 0; i < entries; i++) {
-      let place = 0;
-      if (shape) {
-        for (const [axis, size] of shape.entries()) {
-          const coordinate = Number(view.getBigInt64((i * shape.length + axis) * 8, true));
-          if (!(coordinate >= 0 && coordinate < size)) wrong(`coordinate ${coordinate} on axis ${axis}`, `0 to ${size - 1}`);
-          place = place * size + coordinate;
-        }
-      } else place = Number(view.getBigInt64(i * 8, true));
-      if (!(place > before && place < count)) wrong(`place ${place} after ${before}`, `ascending places below ${count}`);
-      before = place;
-      out.set(numbers.subarray(i * width, (i + 1) * width), place * width);
-    }
-    return last.keep(owner, out);
-  };
-  const owner = {};
-  const known = (): Uint8Array | undefined => last.of(owner);
-  const bytesOf = (span: StoredSpan): readonly [number, number] => [span.offset, elementCount(span.dims) * elemBytes[span.elem]];
-  const now = values.source.readSync;
-  const placesNow = indices.source.readSync;
-  const sync =
-    now &&
-    placesNow &&
-    ((): Uint8Array =>
-      known() ?? make(owner, now.call(values.source, ...bytesOf(values)), placesNow.call(indices.source, ...bytesOf(indices))));
-  return {
-    name: values.source.name,
-    size: count * width,
-    read: async (start, length) => {
-      const dense =
-        known() ?? make(owner, await values.source.read(...bytesOf(values)), await indices.source.read(...bytesOf(indices)));
-      return dense.subarray(start, start + length);
-    },
-    ...(sync && { readSync: (start: number, length: number) => sync().subarray(start, start + length) }),
-  };
 }
 
 /**

@@ -5,29 +5,16 @@
  */
 
 import { tensorOutside, truncatedFile } from '../diagnostics/catalogue/weights.ts';
-import { bug, fail } from '../diagnostics/diagnostic.ts';
-import { type ByteSource, memorySource, openSibling, readSpan } from '../io/bytes.ts';
+import { fail } from '../diagnostics/diagnostic.ts';
+import { type ByteSource, memorySource, openSibling } from '../io/bytes.ts';
 import type { LastMade } from '../io/last-made.ts';
 import { elemFacts, elemOfDataType, type OnnxDataField, otherElem } from '../ir/elem.ts';
 import { type ElemType, elemBytes, elementCount } from '../ir/types.ts';
-import type { Pending } from '../tensor/pieces.ts';
 import type { StoredSpan } from '../tensor/stored.ts';
+import { nameLimit, type Pages, type Work } from './pages.ts';
 import { dataFields, externalLocation, StringStringEntryProto, TensorProto } from './proto.ts';
-import {
-  bytesSource,
-  type Field,
-  fieldAt,
-  fieldHead,
-  fieldsOf,
-  int32Of,
-  nameOf,
-  textOf,
-  varintAt,
-  WireError,
-  type WireSource,
-  wireBytes,
-  wireVarint,
-} from './wire.ts';
+import { rankLimit } from './types.ts';
+import { bytesSource, type Field, fieldsOf, int32Of, nameOf, varintAt, WireError, wireBytes, wireVarint } from './wire.ts';
 
 /** A TensorProto.DataType as messages name it. */
 function typeNameOf(type: number): string {
@@ -35,93 +22,7 @@ function typeNameOf(type: number): string {
   return elemOfDataType(type) ?? otherElem(type)?.name.toUpperCase() ?? `ONNX type ${type}`;
 }
 
-const rankLimit = 64;
-/** Bytes of a name, and of an entry of external data. */
-export const nameLimit = 65536;
 const entryLimit = 100;
-const pageLeast = 4096;
-const pageMost = 65536;
-
-/**
- * Work on a file that may have to wait for it: a generator of loads, each run before it goes on. So one text serves sources that
- * read at once and those that must be awaited, and pays for neither where the page is there.
- */
-export type Work<T> = Generator<() => Pending, T, undefined>;
-
-/** Runs it to its end. */
-export async function finish<T>(work: Work<T>): Promise<T> {
-  for (;;) {
-    const step = work.next();
-    if (step.done) return step.value;
-    const pending = step.value();
-    if (pending) await pending;
-  }
-}
-
-/** Whole, but longer than anything that is read. */
-export class LongerThan extends WireError {
-  readonly limit: number;
-  constructor(found: string, limit: number) {
-    super(found);
-    this.limit = limit;
-  }
-}
-
-/** A window of the file that moves, so that small fields cost few reads and large ones none. */
-export class Pages implements WireSource {
-  readonly size: number;
-  readonly source: ByteSource;
-  #bytes: Uint8Array = new Uint8Array(0);
-  #start = 0;
-  #page = pageMost;
-  constructor(source: ByteSource) {
-    this.source = source;
-    this.size = source.size;
-  }
-  has(offset: number, length: number): boolean {
-    return offset >= this.#start && Math.min(this.size, offset + length) <= this.#start + this.#bytes.length;
-  }
-  load(offset: number, length: number): Pending {
-    // Behind a large tensor there is often only the next one, so that after a jump little is read, and more as long as it goes
-    // straight on.
-    const gap = offset - this.#start - this.#bytes.length;
-    this.#page = gap > fieldHead || offset < this.#start ? pageLeast : Math.min(pageMost, 2 * this.#page);
-    const wanted = Math.max(0, Math.min(this.size - offset, Math.max(this.#page, length)));
-    const { readSync } = this.source;
-    const take = (bytes: Uint8Array): void => {
-      this.#bytes = bytes;
-      this.#start = offset;
-    };
-    if (readSync && offset >= 0 && offset + wanted <= this.size) return take(readSync.call(this.source, offset, wanted));
-    return readSpan(this.source, offset, wanted, 'a field of the model').then(take);
-  }
-  read(offset: number, length: number): Uint8Array {
-    if (!this.has(offset, length)) bug('a part of the file that was not loaded');
-    return this.#bytes.subarray(offset - this.#start, offset - this.#start + length);
-  }
-  /** The field at `at` in a message that ends at `end`. */
-  *field(at: number, end: number): Work<Field> {
-    if (!this.has(at, fieldHead)) yield () => this.load(at, fieldHead);
-    return fieldAt(this, at, end);
-  }
-  /** The same where the page is there. */
-  fieldHere(at: number, end: number): Field | undefined {
-    return this.has(at, fieldHead) ? fieldAt(this, at, end) : undefined;
-  }
-  /** The bytes of a field's value, valid until the next page; `limit` and `what` are for the message. */
-  *bytesOf(field: Field, limit: number, what: string): Work<Uint8Array> {
-    const length = field.end - field.start;
-    if (field.type !== wireBytes) throw new WireError(`${what} of wire type ${field.type} at ${field.start}`);
-    if (length > limit) throw new LongerThan(`${what} of ${length} bytes at ${field.start}`, limit);
-    if (!this.has(field.start, length)) yield () => this.load(field.start, length);
-    return this.read(field.start, length);
-  }
-  *text(field: Field): Work<string> {
-    yield* this.bytesOf(field, nameLimit, 'a name');
-    return textOf(this, field);
-  }
-}
-
 /** A TensorProto without its numbers. */
 export interface TensorFields {
   name: string;
@@ -138,6 +39,23 @@ export interface TensorFields {
   /** It has strings, or is a segment of a larger one. */
   strings: boolean;
   segment: boolean;
+}
+
+/** Appends a field of dimensions, packed or not. */
+export function* readDims(pages: Pages, field: Field, dims: number[]): Work<void> {
+  if (field.type === wireVarint) dims.push(field.value);
+  else {
+    if (field.end - field.start > 10 * rankLimit) throw new WireError(`more than ${rankLimit} dimensions at ${field.start}`);
+    yield* pages.bytesOf(field, 10 * rankLimit, 'dimensions');
+    // The window may end here, and `varintAt` looks ten bytes ahead.
+    const packed = bytesSource(pages.read(field.start, field.end - field.start));
+    for (let i = 0; i < packed.size; ) {
+      const dim = varintAt(packed, i);
+      dims.push(dim.value);
+      i = dim.end;
+    }
+  }
+  if (dims.length > rankLimit) throw new WireError(`more than ${rankLimit} dimensions at ${field.start}`);
 }
 
 export function* readTensor(pages: Pages, start: number, end: number): Work<TensorFields> {
@@ -158,23 +76,9 @@ export function* readTensor(pages: Pages, start: number, end: number): Work<Tens
     at = field.end;
     const known = nameOf(TensorProto, field);
     switch (known) {
-      case 'dims': {
-        if (field.type === wireVarint) tensor.dims.push(field.value);
-        else {
-          if (field.end - field.start > 10 * rankLimit)
-            throw new WireError(`more than ${rankLimit} dimensions at ${field.start}`);
-          yield* pages.bytesOf(field, 10 * rankLimit, 'dimensions');
-          // The window may end here, and `varintAt` looks ten bytes ahead.
-          const packed = bytesSource(pages.read(field.start, field.end - field.start));
-          for (let i = 0; i < packed.size; ) {
-            const dim = varintAt(packed, i);
-            tensor.dims.push(dim.value);
-            i = dim.end;
-          }
-        }
-        if (tensor.dims.length > rankLimit) throw new WireError(`more than ${rankLimit} dimensions at ${field.start}`);
+      case 'dims':
+        yield* readDims(pages, field, tensor.dims);
         break;
-      }
       case 'data_type':
         tensor.type = int32Of(field.value);
         break;

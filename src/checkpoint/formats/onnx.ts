@@ -8,8 +8,9 @@ import { damagedFile } from '../../diagnostics/catalogue/weights.ts';
 import { fail } from '../../diagnostics/diagnostic.ts';
 import type { ByteSource } from '../../io/bytes.ts';
 import { LastMade } from '../../io/last-made.ts';
+import { finish, Pages, type Work } from '../../onnx/pages.ts';
 import { GraphProto, ModelProto, SparseTensorProto } from '../../onnx/proto.ts';
-import { finish, Pages, placeOf, readTensor, type TensorFields, type Work } from '../../onnx/tensor.ts';
+import { placeOf, readTensor, type TensorFields } from '../../onnx/tensor.ts';
 import { bytesSource, type Field, fieldAt, nameOf, WireError } from '../../onnx/wire.ts';
 import type { Nested } from '../nested.ts';
 
