@@ -24,6 +24,7 @@ function step(name: string, args: readonly string[]): boolean {
 }
 
 step('lint and format (biome)', ['node_modules/@biomejs/biome/bin/biome', 'check', '.']);
+step('comments wrapped', [...tsx, 'scripts/comments.ts', '--check']);
 // The examples of the API import the package by its name, so that the types they see are those of the build.
 const built = step('build', [...tsx, 'scripts/build.ts', '--types']);
 step('types', ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json']);

@@ -1,4 +1,7 @@
-/** Sizes that only the run knows: every one is an i64 tensor of one element, computed from the shapes of the inputs, once for each graph. */
+/**
+ * Sizes that only the run knows: every one is an i64 tensor of one element, computed from the shapes of the inputs, once for each
+ * graph.
+ */
 import { unreachable } from '../diagnostics/diagnostic.ts';
 import { Dim, type DimNode } from '../ir/dim.ts';
 import type { OnnxAttr } from '../ir/operator.ts';

@@ -80,7 +80,9 @@ function liveNames(graph: OnnxGraph): ReadonlySet<string> {
 
 export const isLive = ({ live }: Scope, { outputs }: OnnxNode): boolean => outputs.some((name) => live.has(name));
 
-/** Names that anything reads, in whatever graph: more than needed where a sub-graph uses a name of its own, which does no harm. */
+/**
+ * Names that anything reads, in whatever graph: more than needed where a sub-graph uses a name of its own, which does no harm.
+ */
 export function namesUsed(file: OnnxGraph): ReadonlySet<string> {
   const used = new Set<string>();
   const graphs = [file];

@@ -29,8 +29,8 @@ import { type NativeFolder, namedNative, nativeEnvironment } from './native.ts';
 
 export const providers = ['cpu', 'webgpu', 'cuda', 'tensorrt', 'dml', 'coreml', 'openvino', 'qnn'] as const;
 /**
- * An execution provider of onnxruntime, by the name that `--ep` takes. rescc is proven on the first three; the others are handed to the binding,
- * which knows those of its platform: TensorRT on Linux, DirectML (`dml`) and QNN on Windows, CoreML on macOS.
+ * An execution provider of onnxruntime, by the name that `--ep` takes. rescc is proven on the first three; the others are handed
+ * to the binding, which knows those of its platform: TensorRT on Linux, DirectML (`dml`) and QNN on Windows, CoreML on macOS.
  */
 export type Provider = (typeof providers)[number];
 
@@ -316,8 +316,9 @@ export async function openInChild(
 }
 
 /**
- * The folder of RESCC_ONNXRUNTIME, for a provider that the npm package does not bring. Its own library is kept for the others, because a wheel
- * has no WebGPU provider, and proofs on the CPU are of the library that npm installed. Throws RES0844 and RES0845.
+ * The folder of RESCC_ONNXRUNTIME, for a provider that the npm package does not bring. Its own library is kept for the others,
+ * because a wheel has no WebGPU provider, and proofs on the CPU are of the library that npm installed. Throws RES0844 and
+ * RES0845.
  */
 export function nativeFor(ep: Provider, environment: Readonly<Record<string, string>> = {}): NativeFolder | undefined {
   return ep === 'cpu' || ep === 'webgpu' ? undefined : namedNative(runtimeVersion(), { ...process.env, ...environment });

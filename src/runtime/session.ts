@@ -46,7 +46,9 @@ export interface OpenOptions {
   readonly onnx?: OnnxModel | undefined;
   /** Where sessions of the CPU provider run; in this process when left out. */
   readonly process?: RuntimeProcess | undefined;
-  /** Lets CUDA round the operands of f32 products to TF32, which is faster and off by 1e-3. Off when left out, as proofs need it. */
+  /**
+   * Lets CUDA round the operands of f32 products to TF32, which is faster and off by 1e-3. Off when left out, as proofs need it.
+   */
   readonly tf32?: boolean | undefined;
   /** Added to the environment of a GPU provider's process, such as `swiftshaderEnvironment()`. */
   readonly environment?: Readonly<Record<string, string>> | undefined;

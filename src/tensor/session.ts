@@ -15,8 +15,9 @@ const isList = (entry: Content | readonly Content[]): entry is readonly Content[
 export class Session {
   #nextId = 0;
   /**
-   * What is built, by a hash of its structure: a model has thousands of constants, and a text for each would take more room than the
-   * expression. Not weak references: what a running job made or looked up through one lives until the job ends, and passes are one job.
+   * What is built, by a hash of its structure: a model has thousands of constants, and a text for each would take more room than
+   * the expression. Not weak references: what a running job made or looked up through one lives until the job ends, and passes
+   * are one job.
    */
   readonly #interned = new Map<number, Content | readonly Content[]>();
   /** What was printed by its hash, for reading the text back. */

@@ -87,8 +87,8 @@ export function uniformValue(expr: WeightExpr): number | undefined {
 }
 
 /**
- * Forgets which expressions were made on the way to a graph's constants and are no part of any: passes make many. One that is made once more
- * is a new expression then, where another graph of the session still holds the old one.
+ * Forgets which expressions were made on the way to a graph's constants and are no part of any: passes make many. One that is
+ * made once more is a new expression then, where another graph of the session still holds the old one.
  */
 export function forgetUnused(graph: Graph): void {
   const live = new Set<Content>();

@@ -89,8 +89,8 @@ export function overlapsOf(rules: readonly Rule[]): readonly Overlap[] {
 }
 
 /**
- * Whether the earlier rule fires wherever the later one would: its trees cover all of the other's, it has no code or the same, and
- * no condition that the other has not.
+ * Whether the earlier rule fires wherever the later one would: its trees cover all of the other's, it has no code or the same,
+ * and no condition that the other has not.
  */
 function shadows(earlier: Rule, later: Rule): boolean {
   const { code } = earlier.match;
