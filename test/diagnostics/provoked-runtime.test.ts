@@ -16,7 +16,7 @@ import type { Graph } from '../../src/ir/graph.ts';
 import type { ValueRange } from '../../src/ir/ranges.ts';
 import { readGraph } from '../../src/ir/read.ts';
 import type { ElemType, HostTensor, TensorType } from '../../src/ir/types.ts';
-import type { OnnxModel } from '../../src/onnx/model.ts';
+import type { OnnxModel, OnnxValue } from '../../src/onnx/model.ts';
 import { onnxBytes } from '../../src/onnx/write.ts';
 import { operatorByName } from '../../src/ops/registry.ts';
 import { decodeImage, type Image, imageInput, pngFiles, readImage } from '../../src/runtime/images.ts';
@@ -151,10 +151,11 @@ describe('onnxruntime', () => {
     const { onnx } = await modelOf(graphOf('  input x: f32[N, 64]\n  act: relu\n  output y\n'));
     const { graph } = onnx;
     // ONNX has no Relu of booleans.
+    const ofBooleans = (v: OnnxValue): OnnxValue => ({ ...v, type: { elem: 'bool', dims: [1, 64] } });
     const booleans = {
       ...graph,
-      inputs: graph.inputs.map((v) => ({ ...v, elem: 'bool' as const })),
-      outputs: graph.outputs.map((v) => ({ ...v, elem: 'bool' as const })),
+      inputs: graph.inputs.map(ofBooleans),
+      outputs: graph.outputs.map(ofBooleans),
     };
     const model = { ...onnx, graph: { ...booleans, valueInfo: [] } };
     await keepAround('RES0804-node', async () =>

@@ -321,7 +321,17 @@ function without(operator: Operator, label: string, operands: readonly (string |
 
 /** Checks without which the rest of the rule cannot go on: another refuses, or it stops on a bug. */
 const leaned: readonly string[] = [
-  ...['linear c1', 'linear c3', 'matmul c1', 'gemm c1', 'batchnorm c1', 'groupnorm c1', 'layernorm c1', 'pixel_shuffle c1'],
+  ...[
+    'pad c1',
+    'linear c1',
+    'linear c3',
+    'matmul c1',
+    'gemm c1',
+    'batchnorm c1',
+    'groupnorm c1',
+    'layernorm c1',
+    'pixel_shuffle c1',
+  ],
   ...[
     'pixel_shuffle c3',
     'reshape c3',
