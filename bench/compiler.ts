@@ -1,0 +1,88 @@
+/**
+ * What the compiler itself costs: `npx tsx bench/compiler.ts [OTHER]` prints the table of bench/compiler.md. OTHER is a built checkout to measure
+ * beside this one, in turns. Starting is compared with Node's own start; a chain of residual blocks shows whether time and memory grow with the
+ * number of nodes. Build first: `npm run build`.
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus, tmpdir, totalmem } from 'node:os';
+import { join, resolve } from 'node:path';
+import { median } from '../src/runtime/bench.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'rescc-bench-compiler-'));
+
+/** Residual blocks of two convolutions, each 7 nodes before the passes. */
+function blocks(hundreds: number): string {
+  const path = join(folder, `blocks-${hundreds}.res`);
+  writeFileSync(
+    path,
+    `model Deep {
+  input x: f32[N, 4, 8, 8]
+  stem: conv(4, 3x3, pad=1)
+  repeat ${hundreds} as i {
+    s{i}: sequential { repeat 100 as j {
+      b{j}: residual {
+        conv1: conv(4, 3x3, pad=1, bias=false)  bn1: batchnorm  relu
+        conv2: conv(4, 3x3, pad=1, bias=false)  bn2: batchnorm
+      }
+      relu
+    } }
+  }
+  output y
+}
+`,
+  );
+  return path;
+}
+
+interface Run {
+  readonly ms: number;
+  /** Of processor time, all threads. */
+  readonly cpuMs: number;
+  readonly peakMb: number;
+}
+
+/** Runs Node with these arguments once, under GNU time, which tells the processor time of all threads and the peak of the process. */
+function once(args: readonly string[]): Run {
+  const started = performance.now();
+  const child = spawnSync('time', ['-f', '%U %S %M', process.execPath, ...args], { encoding: 'utf8' });
+  const ms = performance.now() - started;
+  const numbers = child.stderr?.trim().split('\n').at(-1)?.split(' ').map(Number) ?? [];
+  if (child.status !== 0 || numbers.length !== 3 || numbers.some(Number.isNaN))
+    throw new Error(`node ${args.join(' ')} under GNU time: ${child.error?.message ?? child.stderr}`);
+  const [user = 0, system = 0, kilobytes = 0] = numbers;
+  return { ms, cpuMs: (user + system) * 1000, peakMb: (kilobytes * 1024) / 1e6 };
+}
+
+const others = process.argv.slice(2).map((one) => resolve(one));
+const out = join(folder, 'out.onnx');
+const cifar = resolve('examples/resnet_cifar.res');
+const tasks: readonly { readonly name: string; readonly runs: number; readonly args: (dist: string) => readonly string[] }[] = [
+  { name: '`node -e 0`', runs: 15, args: () => ['-e', '0'] },
+  { name: '`rescc --version`', runs: 15, args: (dist) => [dist, '--version'] },
+  { name: 'ResNet-20', runs: 9, args: (dist) => [dist, cifar, '--model', 'ResNet20', '-q', '-o', out] },
+  ...[10, 30, 100].map((hundreds) => ({
+    name: `${(hundreds * 100).toLocaleString('en')} residual blocks`,
+    runs: 3,
+    args: (dist: string) => [dist, blocks(hundreds), '-q', '-o', out],
+  })),
+];
+
+const checkouts = [resolve('.'), ...others];
+console.log(
+  `Machine: ${cpus()[0]?.model.trim()}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}.\n`,
+);
+console.log('| task | checkout | median ms | processor ms | peak MB |\n| --- | --- | ---: | ---: | ---: |');
+for (const { name, runs, args } of tasks) {
+  const measured = checkouts.map((): Run[] => []);
+  for (let i = 0; i < runs; i++) {
+    for (const [at, checkout] of checkouts.entries()) measured[at]?.push(once(args(join(checkout, 'dist/rescc.js'))));
+  }
+  for (const [at, all] of measured.entries()) {
+    const middle = (of: (run: Run) => number): string => median(all.map(of)).toFixed(0);
+    console.log(
+      `| ${name} | ${at === 0 ? 'this' : others[at - 1]} | ${middle((r) => r.ms)} | ${middle((r) => r.cpuMs)} | ${middle((r) => r.peakMb)} |`,
+    );
+  }
+}
+rmSync(folder, { recursive: true, force: true });
