@@ -21,7 +21,7 @@ interface ActivationSpec {
   readonly name: string;
   readonly summary: string;
   readonly attrs?: Readonly<Record<string, AttrSpec>>;
-  readonly traits: FunctionFacts;
+  readonly traits: Omit<FunctionFacts, 'dims'>;
   /** The function, given the attributes. */
   readonly f: (attrs: Attrs) => (x: number) => number;
   /** The ONNX operator that says it; one without `lower` is written so. */
@@ -59,7 +59,8 @@ export function activation(spec: ActivationDefinition): Operator {
     onnx: spec.onnx ?? (spec.lower ? [] : [spec.form.op]),
     operands: xOnly,
     attrs: spec.attrs ?? {},
-    traits: functionTraits(spec.traits),
+    // Of floats alone, which are no dimensions.
+    traits: functionTraits({ ...spec.traits, dims: 'unknown' }),
     ...(spec.form && { form: spec.form }),
     infer(context: InferContext) {
       const { operands } = context;

@@ -30,7 +30,15 @@ export const relu = activation({
   name: 'relu',
   summary: 'max(x, 0)',
   form: { op: 'Relu' },
-  traits: { homogeneous: 'positive', keepsZero: true, idempotent: true, involution: false, sign: 'always' },
+  traits: {
+    homogeneous: 'positive',
+    keepsZero: true,
+    idempotent: true,
+    involution: false,
+    sign: 'always',
+    thresholds: 'unknown',
+    roundsOnce: true,
+  },
   f: always((x) => Math.max(x, 0)),
 });
 
@@ -39,7 +47,15 @@ export const leakyRelu = activation({
   summary: 'x for x ≥ 0, slope · x below',
   form: { op: 'LeakyRelu', attrs: { slope: { name: 'alpha', default: 0.01 } } },
   attrs: { slope: { kind: 'float', default: 0.01, doc: 'factor below 0' } },
-  traits: { homogeneous: 'positive', keepsZero: true, idempotent: false, involution: false, sign: 'all' },
+  traits: {
+    homogeneous: 'positive',
+    keepsZero: true,
+    idempotent: false,
+    involution: false,
+    sign: 'all',
+    thresholds: 'unknown',
+    roundsOnce: 'unknown',
+  },
   f(attrs) {
     const slope = numberAttr(attrs, 'slope');
     return (x) => (x < 0 ? slope * x : x);
@@ -52,7 +68,15 @@ export const elu = activation({
   summary: 'x for x > 0, alpha · (eˣ − 1) below',
   form: { op: 'Elu', attrs: { alpha: { name: 'alpha', default: 1 } } },
   attrs: { alpha: { kind: 'float', default: 1, doc: 'what it falls to, negated' } },
-  traits: { homogeneous: 'no', keepsZero: true, idempotent: false, involution: false, sign: 'all' },
+  traits: {
+    homogeneous: 'no',
+    keepsZero: true,
+    idempotent: false,
+    involution: false,
+    sign: 'all',
+    thresholds: 'unknown',
+    roundsOnce: 'unknown',
+  },
   f(attrs) {
     const alpha = numberAttr(attrs, 'alpha');
     return (x) => (x > 0 ? x : alpha * expm1(x));
@@ -67,7 +91,15 @@ export const selu = activation({
   name: 'selu',
   summary: '1.0507 · x for x > 0, 1.0507 · 1.6733 · (eˣ − 1) below',
   onnx: ['Selu'],
-  traits: { homogeneous: 'no', keepsZero: true, idempotent: false, involution: false, sign: 'all' },
+  traits: {
+    homogeneous: 'no',
+    keepsZero: true,
+    idempotent: false,
+    involution: false,
+    sign: 'all',
+    thresholds: 'unknown',
+    roundsOnce: 'unknown',
+  },
   f: always((x) => seluGamma * (x > 0 ? x : seluAlpha * expm1(x))),
   lower: (builder, x, type) => builder.node('Selu', [x], { alpha: onnxFloat(seluAlpha), gamma: onnxFloat(seluGamma) }, type),
 });
@@ -78,7 +110,15 @@ export const celu = activation({
   form: { op: 'Celu', attrs: { alpha: { name: 'alpha', default: 1 } } },
   onnx: ['Celu', 'Elu', 'Mul', 'Div'],
   attrs: { alpha: { kind: 'float', default: 1, doc: 'what it falls to, negated; not 0' } },
-  traits: { homogeneous: 'no', keepsZero: true, idempotent: false, involution: false, sign: 'all' },
+  traits: {
+    homogeneous: 'no',
+    keepsZero: true,
+    idempotent: false,
+    involution: false,
+    sign: 'all',
+    thresholds: 'unknown',
+    roundsOnce: 'unknown',
+  },
   f(attrs) {
     const alpha = numberAttr(attrs, 'alpha');
     return (x) => Math.max(x, 0) + Math.min(0, alpha * expm1(x / alpha));
@@ -104,7 +144,15 @@ export const sigmoid = activation({
   name: 'sigmoid',
   summary: '1 / (1 + e⁻ˣ)',
   form: { op: 'Sigmoid' },
-  traits: { homogeneous: 'no', keepsZero: false, idempotent: false, involution: false, sign: 'always' },
+  traits: {
+    homogeneous: 'no',
+    keepsZero: false,
+    idempotent: false,
+    involution: false,
+    sign: 'always',
+    thresholds: 'no',
+    roundsOnce: 'unknown',
+  },
   f: always(logistic),
   low: -2,
 });
@@ -116,7 +164,15 @@ export const hardsigmoid = activation({
   name: 'hardsigmoid',
   summary: 'x / 6 + 1/2, kept within 0 and 1',
   onnx: ['HardSigmoid'],
-  traits: { homogeneous: 'no', keepsZero: false, idempotent: false, involution: false, sign: 'always' },
+  traits: {
+    homogeneous: 'no',
+    keepsZero: false,
+    idempotent: false,
+    involution: false,
+    sign: 'always',
+    thresholds: 'unknown',
+    roundsOnce: 'unknown',
+  },
   f: always(hardLogistic),
   lower: (builder, x, type) => builder.node('HardSigmoid', [x], hardLogisticAttrs, type),
 });
@@ -126,7 +182,15 @@ export const hardswish = activation({
   summary: 'x · hardsigmoid(x)',
   form: { op: 'HardSwish' },
   onnx: ['HardSwish', 'HardSigmoid', 'Mul'],
-  traits: { homogeneous: 'no', keepsZero: true, idempotent: false, involution: false, sign: 'all' },
+  traits: {
+    homogeneous: 'no',
+    keepsZero: true,
+    idempotent: false,
+    involution: false,
+    sign: 'all',
+    thresholds: 'unknown',
+    roundsOnce: 'unknown',
+  },
   f: always((x) => x * hardLogistic(x)),
   lower(builder, x, type) {
     if (builder.opset >= 14) return builder.node('HardSwish', [x], {}, type);
@@ -138,7 +202,15 @@ export const silu = activation({
   name: 'silu',
   summary: 'x · sigmoid(x)',
   onnx: ['Sigmoid', 'Mul'],
-  traits: { homogeneous: 'no', keepsZero: true, idempotent: false, involution: false, sign: 'all' },
+  traits: {
+    homogeneous: 'no',
+    keepsZero: true,
+    idempotent: false,
+    involution: false,
+    sign: 'all',
+    thresholds: 'no',
+    roundsOnce: 'unknown',
+  },
   f: always((x) => x * logistic(x)),
   low: -2,
   lower: (builder, x, type) => builder.node('Mul', [x, builder.node('Sigmoid', [x], {}, type)], {}, type),
@@ -152,7 +224,15 @@ export const gelu = activation({
   summary: 'x · Φ(x), with the normal distribution Φ or its approximation by tanh',
   onnx: ['Gelu', 'Erf', 'Tanh', 'Pow', 'Add', 'Mul', 'Div'],
   attrs: { approximate: { kind: 'string', default: 'none', values: ['none', 'tanh'], doc: 'how Φ is computed' } },
-  traits: { homogeneous: 'no', keepsZero: true, idempotent: false, involution: false, sign: 'all' },
+  traits: {
+    homogeneous: 'no',
+    keepsZero: true,
+    idempotent: false,
+    involution: false,
+    sign: 'all',
+    thresholds: 'no',
+    roundsOnce: 'unknown',
+  },
   f(attrs) {
     if (stringAttr(attrs, 'approximate') === 'tanh')
       return (x) => 0.5 * x * (1 + portableTanh(geluScale * (x + 0.044715 * x * x * x)));
@@ -181,7 +261,15 @@ export const softplus = activation({
   name: 'softplus',
   summary: 'log(1 + eˣ)',
   form: { op: 'Softplus' },
-  traits: { homogeneous: 'no', keepsZero: false, idempotent: false, involution: false, sign: 'always' },
+  traits: {
+    homogeneous: 'no',
+    keepsZero: false,
+    idempotent: false,
+    involution: false,
+    sign: 'always',
+    thresholds: 'no',
+    roundsOnce: 'unknown',
+  },
   f: always(softplusOf),
 });
 
@@ -189,7 +277,15 @@ export const softsign = activation({
   name: 'softsign',
   summary: 'x / (1 + |x|)',
   form: { op: 'Softsign' },
-  traits: { homogeneous: 'no', keepsZero: true, idempotent: false, involution: false, sign: 'all' },
+  traits: {
+    homogeneous: 'no',
+    keepsZero: true,
+    idempotent: false,
+    involution: false,
+    sign: 'all',
+    thresholds: 'no',
+    roundsOnce: 'unknown',
+  },
   f: always((x) => x / (1 + Math.abs(x))),
 });
 
@@ -199,7 +295,15 @@ export const mish = activation({
   summary: 'x · tanh(softplus(x))',
   form: { op: 'Mish' },
   onnx: ['Mish', 'Softplus', 'Tanh', 'Mul'],
-  traits: { homogeneous: 'no', keepsZero: true, idempotent: false, involution: false, sign: 'all' },
+  traits: {
+    homogeneous: 'no',
+    keepsZero: true,
+    idempotent: false,
+    involution: false,
+    sign: 'all',
+    thresholds: 'no',
+    roundsOnce: 'unknown',
+  },
   f: always((x) => x * portableTanh(softplusOf(x))),
   lower(builder, x, type) {
     if (builder.opset >= 18) return builder.node('Mish', [x], {}, type);
@@ -225,6 +329,8 @@ export const clamp = defineOperator({
     involution: false,
     sign: ({ attrs }) => (numberAttr(attrs, 'min') >= 0 ? 'always' : numberAttr(attrs, 'max') >= 0 ? 'all' : 'no'),
     thresholds: (attrs) => [numberAttr(attrs, 'min'), numberAttr(attrs, 'max')],
+    dims: 'unknown',
+    roundsOnce: true,
   }),
   infer(context: InferContext) {
     const { operands, attrs } = context;
@@ -290,7 +396,15 @@ export const prelu = defineOperator({
     { name: 'slope', doc: 'broadcasts to x: [1], or [C, 1, 1] for one per channel' },
   ],
   attrs: {},
-  traits: broadcastingTraits({ commutative: false, homogeneous: 'positive', keepsZero: true, sign: 'first' }),
+  traits: broadcastingTraits({
+    commutative: false,
+    homogeneous: 'positive',
+    keepsZero: true,
+    sign: 'first',
+    thresholds: 'unknown',
+    dims: 'unknown',
+    roundsOnce: 'unknown',
+  }),
   infer(context: InferContext) {
     const { operands } = context;
     const check: Check = context.check;
@@ -335,6 +449,8 @@ function softmaxLike(name: string, summary: string, onnx: string, logarithm: boo
       handsOn: false,
       axes: alongAxis,
       resamples: false,
+      dims: 'unknown',
+      roundsOnce: 'unknown',
     }),
     infer(context: InferContext) {
       const { operands, attrs } = context;

@@ -83,7 +83,7 @@ export const attention = defineOperator({
     scale: { kind: 'float', min: 0, doc: 'factor of the products; usually 1 / √features' },
     causal: { kind: 'bool', default: false, doc: 'query i reads the keys 0 … i alone' },
   },
-  traits: { ...linearTraits, sign: 'unknown' },
+  traits: { ...linearTraits({ contracts: 'unknown' }), sign: 'unknown' },
   infer(context: InferContext) {
     const { operands, attrs } = context;
     const check: Check = context.check;

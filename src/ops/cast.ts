@@ -26,10 +26,17 @@ export const cast = defineOperator({
   operands: xOnly,
   attrs: { to: { kind: 'elem', doc: 'the element type' } },
   traits: {
-    ...functionTraits({ homogeneous: 'no', keepsZero: true, idempotent: true, involution: false, sign: 'all' }),
+    ...functionTraits({
+      homogeneous: 'no',
+      keepsZero: true,
+      idempotent: true,
+      involution: false,
+      sign: 'all',
+      thresholds: 'unknown',
+      dims: each((x, node) => (node.y.type.elem === 'bool' ? nonZero(x) : x)),
+      roundsOnce: true,
+    }),
     handsOn: true,
-    dims: each((x, node) => (node.y.type.elem === 'bool' ? nonZero(x) : x)),
-    roundsOnce: true,
   },
   infer: ({ operands, attrs }) => [{ elem: elemAttr(attrs, 'to'), dims: given(operands, 0).dims }],
   evaluate(operands, attrs) {

@@ -86,7 +86,7 @@ export const conv = defineOperator({
     { name: 'bias', doc: '[out]', optional: true },
   ],
   attrs: windowAttrs,
-  traits: { ...linearTraits, contracts: 1 },
+  traits: linearTraits({ contracts: 1 }),
   infer(context: InferContext) {
     const { operands, attrs } = context;
     const x = given(operands, 0);
@@ -228,7 +228,7 @@ export const convTranspose = defineOperator({
     pads: { kind: 'pads', default: 0, min: 0, doc: 'elements cut off in front of and behind every spatial axis' },
     output_pad: { kind: 'axes', default: 0, min: 0, doc: 'elements added behind every spatial axis of the result' },
   },
-  traits: { ...linearTraits, resamples: true, contracts: 1 },
+  traits: { ...linearTraits({ contracts: 1 }), resamples: true },
   infer(context: InferContext) {
     const { operands, attrs } = context;
     const x = given(operands, 0);

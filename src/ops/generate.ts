@@ -59,7 +59,7 @@ export const range = defineOperator({
     end: { kind: 'dims', doc: 'where it stops (a list of one)' },
     step: { kind: 'int', default: 1, doc: 'distance between numbers' },
   },
-  traits: { ...sourceTraits, dims: rangeElements },
+  traits: sourceTraits({ dims: rangeElements }),
   infer(context: InferContext) {
     const { attrs } = context;
     const check: Check = context.check;
@@ -128,7 +128,7 @@ export const full = defineOperator({
     value: { kind: 'float', default: 0, doc: 'the number' },
     elem: { kind: 'elem', default: 'f32', doc: 'its element type' },
   },
-  traits: { ...sourceTraits, dims: fullElements },
+  traits: sourceTraits({ dims: fullElements }),
   infer(context: InferContext) {
     const { attrs } = context;
     const check: Check = context.check;
@@ -205,7 +205,7 @@ export const dimValue = defineOperator({
   onnx: ['Shape', 'Squeeze'],
   operands: [],
   attrs: { dim: { kind: 'dims', doc: 'the dimension (a list of one)' } },
-  traits: { ...sourceTraits, dims: (node) => [{ elem: 'i64', dims: [], data: dimsAttr(node.attrs, 'dim').slice(0, 1) }] },
+  traits: sourceTraits({ dims: (node) => [{ elem: 'i64', dims: [], data: dimsAttr(node.attrs, 'dim').slice(0, 1) }] }),
   infer: () => [{ elem: 'i64', dims: [] }],
   evaluate(_operands, attrs) {
     return [{ elem: 'i64', dims: [], data: Float64Array.from(numbersAttr(attrs, 'dim').slice(0, 1)) }];
@@ -229,7 +229,7 @@ export const shapeOf = defineOperator({
     start: { kind: 'int', default: 0, doc: 'the first axis; negative counts from the end' },
     end: { kind: 'int', default: toTheEnd, doc: 'the axis behind the last; negative counts from the end' },
   },
-  traits: { ...sourceTraits, dims: shapeElements },
+  traits: sourceTraits({ dims: shapeElements }),
   infer(context: InferContext) {
     const x = given(context.operands, 0);
     const count = x.dims.slice(numberAttr(context.attrs, 'start'), numberAttr(context.attrs, 'end')).length;

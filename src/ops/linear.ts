@@ -24,7 +24,7 @@ export const linear = defineOperator({
     { name: 'bias', doc: '[out]', optional: true },
   ],
   attrs: {},
-  traits: { ...linearTraits, contracts: -1 },
+  traits: linearTraits({ contracts: -1 }),
   infer(context: InferContext) {
     const { operands } = context;
     const x = given(operands, 0);
@@ -88,7 +88,7 @@ export const matmul = defineOperator({
     { name: 'b', doc: '[..., k, n], or [k]' },
   ],
   attrs: {},
-  traits: { ...linearTraits, homogeneous: 'any', keepsZero: true, sign: 'all', contracts: -1 },
+  traits: { ...linearTraits({ contracts: -1 }), homogeneous: 'any', keepsZero: true, sign: 'all' },
   infer(context: InferContext) {
     const { operands } = context;
     const a = given(operands, 0);
@@ -181,7 +181,8 @@ export const gemm = defineOperator({
     trans_b: { kind: 'bool', default: false, doc: 'whether B is read transposed' },
   },
   traits: {
-    ...linearTraits,
+    // The axis depends on `trans_a`.
+    ...linearTraits({ contracts: 'unknown' }),
     sign: ({ attrs }) => (numberAttr(attrs, 'alpha') >= 0 && numberAttr(attrs, 'beta') >= 0 ? 'all' : 'no'),
   },
   infer(context: InferContext) {

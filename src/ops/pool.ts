@@ -128,6 +128,8 @@ export const maxpool = defineOperator({
     handsOn: isUnitWindow,
     axes: 'unknown',
     resamples: false,
+    dims: 'unknown',
+    roundsOnce: true,
   }),
   infer(context: InferContext) {
     const x = given(context.operands, 0);
@@ -209,6 +211,8 @@ export const avgpool = defineOperator({
     handsOn: isUnitWindow,
     axes: 'unknown',
     resamples: false,
+    dims: 'unknown',
+    roundsOnce: 'unknown',
   }),
   infer(context: InferContext) {
     checkFloats(context.check, 'c2', context.operands);
@@ -286,6 +290,8 @@ export const globalAvgpool = defineOperator({
     handsOn: true,
     axes: 'unknown',
     resamples: false,
+    dims: 'unknown',
+    roundsOnce: 'unknown',
   }),
   infer: inferGlobal,
   evaluate: (operands) => [globalPool(given(operands, 0), (plane) => plane.reduce((sum, v) => sum + v, 0) / plane.length)],
@@ -308,6 +314,8 @@ export const globalMaxpool = defineOperator({
     handsOn: true,
     axes: 'unknown',
     resamples: false,
+    dims: 'unknown',
+    roundsOnce: true,
   }),
   infer: inferGlobal,
   evaluate: (operands) => [

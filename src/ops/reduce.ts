@@ -61,7 +61,7 @@ interface ReduceSpec {
   readonly name: string;
   readonly onnx: string;
   readonly summary: string;
-  readonly traits: Pick<Traits, 'homogeneous' | 'keepsZero' | 'sign'> & Partial<Pick<Traits, 'dims' | 'roundsOnce'>>;
+  readonly traits: Pick<Traits, 'homogeneous' | 'keepsZero' | 'sign' | 'dims' | 'roundsOnce'>;
   readonly floatsOnly?: boolean;
   /** Whether the axes were an input before opset 18. */
   readonly axesInput?: boolean;
@@ -172,6 +172,7 @@ export const reduceSum = reduction({
     keepsZero: true,
     sign: 'all',
     dims: overAll((all) => all.reduce((sum, d) => sum.plus(d), Dim.zero)),
+    roundsOnce: 'unknown',
   },
   axesInput: true,
   start: 0,
@@ -182,7 +183,7 @@ export const reduceMean = reduction({
   name: 'reduce_mean',
   onnx: 'ReduceMean',
   summary: 'Mean over axes',
-  traits: { homogeneous: 'any', keepsZero: hasElements, sign: 'all' },
+  traits: { homogeneous: 'any', keepsZero: hasElements, sign: 'all', dims: 'unknown', roundsOnce: 'unknown' },
   floatsOnly: true,
   start: 0,
   step: (a, x) => a + x,
@@ -222,7 +223,7 @@ export const reduceProd = reduction({
   name: 'reduce_prod',
   onnx: 'ReduceProd',
   summary: 'Product over axes',
-  traits: { homogeneous: 'no', keepsZero: hasElements, sign: 'all', dims: overAll(productOf) },
+  traits: { homogeneous: 'no', keepsZero: hasElements, sign: 'all', dims: overAll(productOf), roundsOnce: 'unknown' },
   start: 1,
   step: (a, x) => a * x,
   step32: Math.imul,
@@ -245,6 +246,8 @@ export const argmax: Operator = defineOperator({
     handsOn: 'unknown',
     axes: reducedAxis,
     resamples: false,
+    dims: 'unknown',
+    roundsOnce: 'unknown',
   }),
   infer(context: InferContext): readonly TensorType[] {
     const { operands, attrs } = context;
@@ -344,6 +347,8 @@ export const cumsum = defineOperator({
     handsOn: 'unknown',
     axes: alongAxis,
     resamples: false,
+    dims: 'unknown',
+    roundsOnce: 'unknown',
   }),
   infer(context: InferContext) {
     const { operands, attrs } = context;

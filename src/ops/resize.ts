@@ -65,6 +65,8 @@ export const resize = defineOperator({
     handsOn: 'unknown',
     axes: 'unknown',
     resamples: true,
+    dims: 'unknown',
+    roundsOnce: 'unknown',
   }),
   infer(context: InferContext) {
     const { attrs } = context;

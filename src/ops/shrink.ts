@@ -35,6 +35,7 @@ export const shrink = activation({
       if (lambda < 0) return bias === 0 ? [] : [-lambda];
       return lambda === 0 && bias === 0 ? [] : [-lambda, lambda];
     },
+    roundsOnce: 'unknown',
   },
   f(attrs) {
     const { lambda, bias } = bounds(attrs);

@@ -29,17 +29,16 @@ export const unknownTraits: Traits = {
 };
 
 /** What differs between functions of one number. */
-export type FunctionFacts = Pick<Traits, 'homogeneous' | 'keepsZero' | 'idempotent' | 'involution' | 'sign'> &
-  Partial<Pick<Traits, 'thresholds' | 'dims' | 'roundsOnce'>>;
+export type FunctionFacts = Pick<
+  Traits,
+  'homogeneous' | 'keepsZero' | 'idempotent' | 'involution' | 'sign' | 'thresholds' | 'dims' | 'roundsOnce'
+>;
 
 /** A function of every element for itself. */
 export const functionTraits = (own: FunctionFacts): Traits => ({
   elementwise: true,
   channelwise: true,
   commutative: 'unknown',
-  thresholds: 'unknown',
-  dims: 'unknown',
-  roundsOnce: 'unknown',
   ...own,
   moves: 'no',
   keepsOrder: false,
@@ -52,16 +51,15 @@ export const functionTraits = (own: FunctionFacts): Traits => ({
 });
 
 /** What differs between functions of several numbers. */
-export type BroadcastingFacts = Pick<Traits, 'commutative' | 'homogeneous' | 'keepsZero' | 'sign'> &
-  Partial<Pick<Traits, 'thresholds' | 'dims' | 'roundsOnce'>>;
+export type BroadcastingFacts = Pick<
+  Traits,
+  'commutative' | 'homogeneous' | 'keepsZero' | 'sign' | 'thresholds' | 'dims' | 'roundsOnce'
+>;
 
 /** A function of the elements that stand at one place of several operands. */
 export const broadcastingTraits = (own: BroadcastingFacts): Traits => ({
   elementwise: true,
   channelwise: true,
-  thresholds: 'unknown',
-  dims: 'unknown',
-  roundsOnce: 'unknown',
   ...own,
   contracts: 'no',
   idempotent: 'unknown',
@@ -103,16 +101,13 @@ export const movingTraits = (own: MovingFacts): Traits => ({
 /** What differs between operators that compute each result from many elements: sums, products, windows, statistics. */
 export type GatheringFacts = Pick<
   Traits,
-  'homogeneous' | 'channelwise' | 'keepsZero' | 'idempotent' | 'sign' | 'handsOn' | 'axes' | 'resamples'
-> &
-  Partial<Pick<Traits, 'dims' | 'roundsOnce'>>;
+  'homogeneous' | 'channelwise' | 'keepsZero' | 'idempotent' | 'sign' | 'handsOn' | 'axes' | 'resamples' | 'dims' | 'roundsOnce'
+>;
 
 /** Computes each result from many elements. */
 export const gatheringTraits = (own: GatheringFacts): Traits => ({
   elementwise: false,
   commutative: 'unknown',
-  dims: 'unknown',
-  roundsOnce: 'unknown',
   ...own,
   involution: 'unknown',
   moves: 'no',
@@ -123,26 +118,32 @@ export const gatheringTraits = (own: GatheringFacts): Traits => ({
   foldable: true,
 });
 
-/** A sum of products of x and weights, and perhaps a bias. */
-export const linearTraits: Traits = gatheringTraits({
-  homogeneous: 'no',
-  channelwise: 'unknown',
-  keepsZero: false,
-  idempotent: 'unknown',
-  sign: 'all',
-  handsOn: 'unknown',
-  axes: 'unknown',
-  resamples: false,
+/** A sum of products of x and weights, and perhaps a bias. Of floats alone, which are no dimensions. */
+export const linearTraits = (own: Pick<Traits, 'contracts'>): Traits => ({
+  ...gatheringTraits({
+    homogeneous: 'no',
+    channelwise: 'unknown',
+    keepsZero: false,
+    idempotent: 'unknown',
+    sign: 'all',
+    handsOn: 'unknown',
+    axes: 'unknown',
+    resamples: false,
+    dims: 'unknown',
+    roundsOnce: 'unknown',
+  }),
+  ...own,
 });
 
 /** Divides by a deviation, and shifts. */
-export const normTraits: Traits = { ...linearTraits, sign: 'no', handsOn: false };
+export const normTraits: Traits = { ...linearTraits({ contracts: 'unknown' }), sign: 'no', handsOn: false };
 
 /** Makes elements out of nothing, or out of shapes. */
-export const sourceTraits: Traits = {
+export const sourceTraits = (own: Pick<Traits, 'dims'>): Traits => ({
   ...unknownTraits,
+  ...own,
   elementwise: false,
   moves: 'no',
   keepsOrder: false,
   resamples: false,
-};
+});
