@@ -47,6 +47,12 @@ describe('auto_pad', () => {
     expect(lone('Conv', 'x, w -> y', { auto_pad: 'SAME_UPPER' }, open)?.attrs.pads).toEqual([1, 0, 1, 1]);
     expect(what(lone('Conv', 'x, w -> y', { auto_pad: 'SAME_UPPER', strides: [2, 2] }, open))).toMatch(/^onnx.Conv/);
   });
+  it('of windows further apart than they reach begins where onnxruntime does, or stays', () => {
+    const point = { initializers: [tensor('w', 'f32', [2, 4, 1, 1])], x: ['N', 4, 'H', 'W'] };
+    const strided = (step: number) => lone('Conv', 'x, w -> y', { auto_pad: 'SAME_UPPER', strides: [step, step] }, point);
+    expect(strided(2)?.attrs.pads).toEqual([0, 0, 0, 0]);
+    expect(what(strided(3))).toMatch(/^onnx.Conv/);
+  });
 });
 
 describe('ConvTranspose', () => {
@@ -83,6 +89,9 @@ describe('pools', () => {
     ['AveragePool', { kernel_shape: [2, 2], strides: [2, 2], ceil_mode: 1, count_include_pad: 1 }],
     ['AveragePool', { kernel_shape: [2, 2], dilations: [2, 2] }],
     ['MaxPool', { kernel_shape: [2, 2], dilations: [2, 2], auto_pad: 'SAME_UPPER' }],
+    // Of 9 elements by threes the first window begins at the second.
+    ['MaxPool', { kernel_shape: [1, 1], strides: [3, 3], auto_pad: 'SAME_UPPER' }],
+    ['AveragePool', { kernel_shape: [1, 1], strides: [3, 1], auto_pad: 'SAME_LOWER' }],
     ['MaxPool', { kernel_shape: [1, 2], strides: [2, 3], ceil_mode: 1, pads: [0, 0, 0, 1] }],
   ])('%s %j stays', (op, attributes) => {
     expect(what(lone(op, 'x -> y', attributes))).toMatch(new RegExp(`^onnx.${op}`));

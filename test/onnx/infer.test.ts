@@ -191,6 +191,14 @@ describe('ConvTranspose', () => {
       name === 'output_shape' ? [{ N: 2, H: 8, W: 9 }] : grids,
     ),
   );
+
+  it.each(['SAME_UPPER', 'SAME_LOWER'])('%s of a kernel that does not reach the next place', (auto_pad) =>
+    agrees(
+      { node: node('ConvTranspose', 'x, v -> y', { auto_pad, strides: [2, 3] }), inputs: grid, tensors: [ones('v', 3, 2, 1, 1)] },
+      ['f32[N, 2, 2*H - 1, 3*W - 2]'],
+      grids,
+    ),
+  );
 });
 
 describe('pools', () => {

@@ -342,7 +342,7 @@ export const tooLargeToProve = defineDiagnostic({
 
 export const nativeFolder = defineDiagnostic({
   code: 'RES0844',
-  title: msg`RESCC_ONNXRUNTIME=${'folder'} cannot be used`,
+  title: msg`no onnxruntime can be used from ${'folder'}, which RESCC_ONNXRUNTIME names`,
   found: msg`${'found'}`,
   expected: msg`a folder that holds libonnxruntime.so.${'version'} with its providers, or an environment of Python with it (Linux)`,
   hint: msg`pip install onnxruntime-gpu==${'version'}, then RESCC_ONNXRUNTIME=…/site-packages/onnxruntime/capi`,

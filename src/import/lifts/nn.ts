@@ -21,8 +21,9 @@ export function perAxis(node: LiftNode, name: string, axes: number, otherwise: n
 }
 
 /**
- * Begins, then ends. With `SAME_UPPER` and `SAME_LOWER` there are ⌈L/s⌉ windows, so that max(0, (⌈L/s⌉ − 1)·s + e − L) is padded:
- * of an unknown L that is e − 1 for s = 1, 0 for e = 1, and open otherwise.
+ * Begins, then ends. With `SAME_UPPER` and `SAME_LOWER` there are ⌈L/s⌉ windows, so that (⌈L/s⌉ − 1)·s + e − L is padded: of an unknown L
+ * that is e − 1 for s = 1 and open otherwise. Where windows are further apart than they reach it is negative, and onnxruntime begins that many
+ * halves inside, rounded towards zero: −1 is nothing, and what is below is left as it is.
  */
 export function windowPads(
   node: LiftNode,
@@ -43,10 +44,13 @@ export function windowPads(
   const totals = grid.map((size, axis) => {
     const extent = windowExtent(kernel[axis] ?? 1, dilation[axis] ?? 1);
     const step = stride[axis] ?? 1;
-    if (extent === 1) return 0;
+    // The least total, of a length that is a multiple of the stride, is e − s.
+    if (extent === 1 && step <= 2) return 0;
     const length = size.constant;
     if (length === undefined) return step === 1 ? extent - 1 : leave(`auto_pad depends on the size ${size}`);
-    return Math.max(0, (Math.ceil(length / step) - 1) * step + extent - length);
+    const total = (Math.ceil(length / step) - 1) * step + extent - length;
+    if (total < -1) leave(`auto_pad begins inside an axis of ${length}`);
+    return Math.max(0, total);
   });
   return halves(totals, mode === 'SAME_UPPER');
 }

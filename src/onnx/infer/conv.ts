@@ -36,7 +36,7 @@ export const convolution =
   };
 
 /**
- * A grid of its own for each of the modes: what `output_shape` says, L·s where `auto_pad` is SAME, else that of the registry's
+ * A grid of its own for each of the modes: what `output_shape` says, L·s where `auto_pad` is SAME and the kernel reaches that far, else that of the registry's
  * `conv_transpose`.
  */
 const transposed: Rule = (c) => {
@@ -53,10 +53,12 @@ const transposed: Rule = (c) => {
     const own = asked?.[axis];
     if (own !== undefined) return own >= 0 ? Dim.of(own) : undefined;
     if (!length || !w) return undefined;
-    if (same) return length.times(w.stride);
     const { kernel, stride, dilation, begin, end } = w;
     if (kernel === undefined) return undefined;
-    return sizeBy(() => transposedCount(length, windowExtent(kernel, dilation) + (extra[axis] ?? 0), stride, begin + end));
+    const reach = windowExtent(kernel, dilation) + (extra[axis] ?? 0);
+    // Nothing is padded where the kernel does not reach the next place.
+    if (same) return reach >= stride ? length.times(stride) : sizeBy(() => transposedCount(length, reach, stride, 0));
+    return sizeBy(() => transposedCount(length, reach, stride, begin + end));
   });
   return [{ elem, dims: [x.dims?.[0], weight.dims?.[1]?.times(c.attributes.int('group', 1)), ...grid] }];
 };
