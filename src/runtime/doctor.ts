@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { DiagnosticError } from '../diagnostics/diagnostic.ts';
 import { availableProviders } from './available.ts';
 import {
+  type Environment,
   inspectNative,
   missingLibraries,
   type NativeFolder,
@@ -27,7 +28,7 @@ export interface Finding {
 
 /** How the machine is asked; tests answer for machines that they do not run on. */
 export interface Machine {
-  readonly env: NodeJS.ProcessEnv;
+  readonly env: Environment;
   readonly platform: string;
   readonly folder: string;
   /** The first lines that a program prints, or undefined where it is missing or fails. */
@@ -86,7 +87,7 @@ export function pythonEnvironments(machine: Machine): readonly PythonEnvironment
 }
 
 /** What of the environment's providers lacks a library, a finding each. */
-function libraryFindings(native: NativeFolder, env: NodeJS.ProcessEnv): readonly Finding[] {
+function libraryFindings(native: NativeFolder, env: Environment): readonly Finding[] {
   return native.providers.flatMap((provider): readonly Finding[] => {
     const missing = missingLibraries(native, provider, env);
     const { libraries, cuda } = missing;

@@ -19,6 +19,9 @@ import { nativeFolder, nativeVersion } from '../diagnostics/catalogue/runtime.ts
 import { fail } from '../diagnostics/diagnostic.ts';
 import { readDynamic } from './elf.ts';
 
+/** Variables of a process, as `process.env` has them. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
 /** The variable of the environment that names the folder. */
 export const nativeVariable = 'RESCC_ONNXRUNTIME';
 
@@ -101,7 +104,7 @@ export function inspectNative(folder: string): NativeFolder | undefined {
  */
 export function namedNative(
   version: string,
-  env: NodeJS.ProcessEnv = process.env,
+  env: Environment = process.env,
   platform: string = process.platform,
 ): NativeFolder | undefined {
   const asked = env[nativeVariable];
@@ -121,7 +124,7 @@ export function namedNative(
 }
 
 /** What is added to the environment of the process that loads it. */
-export function nativeEnvironment(native: NativeFolder, env: NodeJS.ProcessEnv = process.env): Readonly<Record<string, string>> {
+export function nativeEnvironment(native: NativeFolder, env: Environment = process.env): Readonly<Record<string, string>> {
   const join_ = (parts: readonly (string | undefined)[], by: string): string =>
     parts.filter((part) => part !== undefined && part !== '').join(by);
   return {
@@ -200,7 +203,7 @@ export interface Missing {
 export function missingLibraries(
   native: NativeFolder,
   provider: string,
-  env: NodeJS.ProcessEnv = process.env,
+  env: Environment = process.env,
   known: ReadonlySet<string> = cachedLibraries(),
 ): Missing {
   const folders = [native.folder, ...native.loaderPath, ...(env.LD_LIBRARY_PATH ?? '').split(':'), ...systemFolders].filter(

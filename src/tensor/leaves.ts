@@ -177,7 +177,7 @@ export class Integers extends Expr {
 
 export function wideLiteral(session: Session, elem: ElemType, dims: readonly number[], integers: WideIntegers): WeightExpr {
   return session.intern(
-    structureHash('integers', dims, integers.length > 0 ? `${elem}${integers[0]}` : elem),
+    structureHash('integers', dims, `${elem} ${integers.slice(0, 64).join()}`),
     (found): found is Integers =>
       found instanceof Integers &&
       found.elem === elem &&

@@ -297,6 +297,7 @@ describe('moves', () => {
     ['ArgMin', 'x -> y', { axis: 1 }, [], 'i64[N, 1, 3]'],
     ['SpaceToDepth', 'v -> y', { blocksize: 2 }, [], 'f32[N, 12, 2, 1]'],
     ['Einsum', 'x, x -> y', { equation: 'bij,bkj->bik' }, [], 'f32[N, 4, 4]'],
+    ['Einsum', 'x, one -> y', { equation: 'nij,nij->nij' }, [ones('one', 1, 4, 1)], 'f32[N, 4, 3]'],
   ] as const)('%s %s', (op, signature, attributes, tensors, type) => {
     const signed = node(op, signature, { ...attributes });
     if (op === 'TopK') signed.output = ['y', 'at'];

@@ -264,11 +264,17 @@ async function removeData(name: string, target: string): Promise<void> {
   const aside = join(dirname(target), `.${shortName(name)}.${randomBytes(6).toString('hex')}.tmp`);
   try {
     await rename(path, aside);
-    if (dataFilesOf(target).includes(name)) await rename(aside, path);
-    else await unlink(aside);
   } catch {
     // Somebody else removed it, or it may not be removed: the model is whole either way.
+    return;
   }
+  let needed = true;
+  try {
+    needed = dataFilesOf(target).includes(name);
+  } catch {
+    // A model that cannot be read may name it.
+  }
+  await (needed ? rename(aside, path) : unlink(aside)).catch(() => undefined);
 }
 
 /** A device or pipe is taken by the name given: /dev/stdout leads to a name under /proc that cannot be opened as a path. */

@@ -30,15 +30,23 @@ const einsum: Rule = (c) => {
   const [left = '', right] = equation.split('->');
   const { elem } = c.operand(0);
   if (right === undefined || equation.includes('.')) return [{ elem }];
-  const sizes = new Map<string, Dim | undefined>();
+  const sizes = new Map<string, (Dim | undefined)[]>();
   for (const [i, term] of left.split(',').entries()) {
     [...term].forEach((letter, axis) => {
-      const d = c.operand(i).dims?.[axis];
-      if (sizes.get(letter) === undefined || d?.constant !== undefined) sizes.set(letter, d);
+      sizes.set(letter, [...(sizes.get(letter) ?? []), c.operand(i).dims?.[axis]]);
     });
   }
-  return [{ elem, dims: [...right].map((letter) => sizes.get(letter)) }];
+  return [{ elem, dims: [...right].map((letter) => agreed(sizes.get(letter) ?? [])) }];
 };
+
+/** The size of an axis that several operands have, where those of 1 are repeated. */
+function agreed(sizes: readonly (Dim | undefined)[]): Dim | undefined {
+  const others = sizes.filter((d) => d?.constant !== 1);
+  const known = others.find((d) => d?.constant !== undefined);
+  if (known) return known;
+  const [first] = others.length === 0 ? sizes : others;
+  return others.every((d) => d === first) ? first : undefined;
+}
 
 const attention: Rule = (c) => {
   const [q, v] = [c.operand(0), c.operand(2)];
