@@ -58,12 +58,12 @@ const others = process.argv.slice(2).map((one) => resolve(one));
 const out = join(folder, 'out.onnx');
 const cifar = resolve('examples/resnet_cifar.res');
 const tasks: readonly { readonly name: string; readonly runs: number; readonly args: (dist: string) => readonly string[] }[] = [
-  { name: '`node -e 0`', runs: 15, args: () => ['-e', '0'] },
-  { name: '`rescc --version`', runs: 15, args: (dist) => [dist, '--version'] },
-  { name: 'ResNet-20', runs: 9, args: (dist) => [dist, cifar, '--model', 'ResNet20', '-q', '-o', out] },
+  { name: '`node -e 0`', runs: 9, args: () => ['-e', '0'] },
+  { name: '`rescc --version`', runs: 9, args: (dist) => [dist, '--version'] },
+  { name: 'ResNet-20', runs: 5, args: (dist) => [dist, cifar, '--model', 'ResNet20', '-q', '-o', out] },
   ...[10, 30, 100].map((hundreds) => ({
     name: `${(hundreds * 100).toLocaleString('en')} residual blocks`,
-    runs: 3,
+    runs: 2,
     args: (dist: string) => [dist, blocks(hundreds), '-q', '-o', out],
   })),
 ];
