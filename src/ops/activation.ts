@@ -1,3 +1,7 @@
+/**
+ * Functions of one element, softmax, and their layers, each with ONNX's operator. One file, because it is a list of small records over
+ * `activation-function.ts`.
+ */
 import { outside } from '../diagnostics/at.ts';
 import type { Check, InferContext, Operator } from '../ir/operator.ts';
 import { type HostTensor, isFloat, typeText } from '../ir/types.ts';

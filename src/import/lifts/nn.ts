@@ -21,9 +21,9 @@ export function perAxis(node: LiftNode, name: string, axes: number, otherwise: n
 }
 
 /**
- * Begins, then ends. With `SAME_UPPER` and `SAME_LOWER` there are ⌈L/s⌉ windows, so that (⌈L/s⌉ − 1)·s + e − L is padded: of an unknown L
- * that is e − 1 for s = 1 and open otherwise. Where windows are further apart than they reach it is negative, and onnxruntime begins that many
- * halves inside, rounded towards zero: −1 is nothing, and what is below is left as it is.
+ * Begins, then ends. With `SAME_UPPER` and `SAME_LOWER` there are ⌈L/s⌉ windows, so that (⌈L/s⌉ − 1)·s + e − L is padded: of an
+ * unknown L that is e − 1 for s = 1 and open otherwise. Where windows are further apart than they reach it is negative, and
+ * onnxruntime begins that many halves inside, rounded towards zero: −1 is nothing, and what is below is left as it is.
  */
 export function windowPads(
   node: LiftNode,

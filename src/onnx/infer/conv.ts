@@ -36,8 +36,8 @@ export const convolution =
   };
 
 /**
- * A grid of its own for each of the modes: what `output_shape` says, L·s where `auto_pad` is SAME and the kernel reaches that far, else that of the registry's
- * `conv_transpose`.
+ * A grid of its own for each of the modes: what `output_shape` says, L·s where `auto_pad` is SAME and the kernel reaches that
+ * far, else that of the registry's `conv_transpose`.
  */
 const transposed: Rule = (c) => {
   const [x, weight] = [c.operand(0), c.operand(1)];
