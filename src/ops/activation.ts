@@ -1,6 +1,6 @@
 /**
- * Functions of one element, softmax, and their layers, each with ONNX's operator. One file, because it is a list of small records over
- * `activation-function.ts`.
+ * Functions of one element, softmax, and their layers, each with ONNX's operator. One file, because it is a list of small records
+ * over `activation-function.ts`.
  */
 import { outside } from '../diagnostics/at.ts';
 import type { Check, InferContext, Operator } from '../ir/operator.ts';
