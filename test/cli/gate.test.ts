@@ -208,6 +208,7 @@ describe('output', () => {
       ['fmt', '-'],
       ['a.res', '-o', '-'],
       ['--help'],
+      ['--version'],
       ['check', 'none.res', '--json'],
     ];
     for (const words of calls) {
@@ -225,10 +226,10 @@ describe('output', () => {
     }
   });
 
-  test('to a reader that goes away ends quietly', async () => {
+  test.each([[['explain', 'conv']], [['--version']]])('%j to a reader that goes away ends quietly', async (words) => {
     const here = place();
     writeFileSync(join(here, 'a.res'), source);
-    const child = spawn(process.execPath, [binary, 'explain', 'conv'], {
+    const child = spawn(process.execPath, [binary, ...words], {
       cwd: here,
       env: environment(),
       stdio: ['ignore', 'pipe', 'pipe'],
