@@ -1,6 +1,6 @@
 /**
  * Wraps comments at the width of the formatter, which leaves them alone. A paragraph with a line that is too long is filled anew
- * from that line on; what is indented further keeps its indentation. `--check` names the lines instead, and takes the files and
+ * from that line on; what is indented further keeps its indentation, and what a list item goes on with stands below its words. `--check` names the lines instead, and takes the files and
  * folders to look at, `src` without any.
  */
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
@@ -37,12 +37,15 @@ function rewrapped(lines: readonly string[], prefix: string): readonly string[] 
       continue;
     }
     const indent = /^ */.exec(line)?.[0] ?? '';
-    const text = [line.trim()];
-    for (let next = lines[i + 1]; next !== undefined && continues(next, indent); next = lines[i + 1]) {
+    const hanging = /^ *(?:(?:-|\d+\.) )?/.exec(line)?.[0].replace(/./g, ' ') ?? '';
+    const text = [line.slice(hanging.length)];
+    for (let next = lines[i + 1]; next !== undefined && continues(next, hanging); next = lines[i + 1]) {
       text.push(next.trim());
       i++;
     }
-    out.push(...filled(text.join(' '), width - lengthOf(prefix) - indent.length).map((one) => `${prefix}${indent}${one}`));
+    const [first = '', ...rest] = filled(text.join(' '), width - lengthOf(prefix) - hanging.length);
+    const head = line.slice(indent.length, hanging.length);
+    out.push(`${prefix}${indent}${head}${first}`, ...rest.map((one) => `${prefix}${hanging}${one}`));
   }
   return out;
 }

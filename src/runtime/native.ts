@@ -4,13 +4,11 @@
  *
  * How it gets into the process of a GPU provider, found by trying and by reading glibc's and onnxruntime's sources:
  * - The binding needs `libonnxruntime.so.1`, in the version that it was linked with: the symbol is `OrtGetApiBase@VERS_1.30.0`,
- * so that another
- *   version ends in "version `VERS_1.30.0' not found". The wheel names the file `libonnxruntime.so.1.30.0`, which LD_LIBRARY_PATH
- *   would not find; LD_PRELOAD takes a path, and its SONAME then answers the binding's need.
+ *   so that another version ends in "version `VERS_1.30.0' not found". The wheel names the file `libonnxruntime.so.1.30.0`, which
+ *   LD_LIBRARY_PATH would not find; LD_PRELOAD takes a path, and its SONAME then answers the binding's need.
  * - onnxruntime looks for `libonnxruntime_providers_*.so` in the folder that its own library was loaded from.
  * - What those need in turn is looked for in LD_LIBRARY_PATH. pip's nvidia packages lie beside the wheel, in `nvidia/…/lib`.
- * cuDNN, cuFFT and
- *   NVRTC are opened by name when first used, so that they are no need of the file.
+ *   cuDNN, cuFFT and NVRTC are opened by name when first used, so that they are no need of the file.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, statSync } from 'node:fs';

@@ -21,6 +21,13 @@ test('the rest of the paragraph is filled anew, other paragraphs, lists and tabl
   expect(wrapped.slice(-kept.length)).toEqual(kept);
 });
 
+test('what a list item goes on with stands below its words', () => {
+  const wrapped = wrapComments(['/**', ` * - ${words(25)}`, ' *   goes on', ' * - item two', ' */'].join('\n')).split('\n');
+  expect(wrapped[1]).toMatch(/^ \* - word0 /);
+  expect(wrapped[2]).toMatch(/^ \* {3}word\d+ .* goes on$/);
+  expect(wrapped.slice(3)).toEqual([' * - item two', ' */']);
+});
+
 test('code is not broken, nor are strings and code that is wide', () => {
   const code = `\`${'x = input '.repeat(5)}\``;
   expect(wrapComments(`// ${words(18)} ${code}`).split('\n')).toEqual([`// ${words(18)}`, `// ${code}`]);

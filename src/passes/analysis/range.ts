@@ -6,15 +6,13 @@
  * element of a weight being off by h at most, h half the smallest number of the type (2^-150 in f32):
  *
  *   - A channel is a sum of products of inputs with the elements of its row. A row with a normal element rounds by as much as h
- *   and more, so that
- *     what smaller elements lose is within the rounding of the row: trained kernels have such elements, and they fold.
+ *     and more, so that what smaller elements lose is within the rounding of the row: trained kernels have such elements, and
+ *     they fold.
  *   - A row without a normal element, where not all of it is zero, is a channel that would be lost. It may fold where the loss is
- *   below the rounding
- *     of the largest bias beside it for every input up to 2^100 (f16: 2^10): channels that training has shut have weights of
- *     1e-40 and biases of others beside them.
+ *     below the rounding of the largest bias beside it for every input up to 2^100 (f16: 2^10): channels that training has shut
+ *     have weights of 1e-40 and biases of others beside them.
  *   - A sum is exact to half a step of the smallest number and is what the source's own addition rounds to, so that of a new
- *   bias, or of shifts that
- *     are added, only the upper end is asked.
+ *     bias, or of shifts that are added, only the upper end is asked.
  *
  * Large weights are not computed to know their largest element, where a bound of factors and operands does; each row is looked at
  * until its first normal element. Memory is a chunk, or an operand that a permutation or a product needs whole.
