@@ -166,12 +166,9 @@ class Emitter implements OnnxBuilder {
   }
 
   #sizeHost(): SizeHost {
-    const scope = (): Scope => this.#scope;
     return {
       opset: this.opset,
-      get scope() {
-        return scope();
-      },
+      scope: () => this.#scope,
       write: (op, inputs, attrs, type, base) => this.#write(op, inputs, attrs, [type], base)[0] ?? bug('a node without a result'),
       i64: (values) => this.i64(values),
       holderOf: (dim) => this.#holderOf(dim),

@@ -12,7 +12,7 @@ import type { Key, Scope } from './unnamed.ts';
 export interface SizeHost {
   readonly opset: number;
   /** The graph that is being written. */
-  readonly scope: Scope;
+  scope(): Scope;
   /** Writes a node of one result. */
   write(op: string, inputs: readonly Key[], attrs: Readonly<Record<string, OnnxAttr>>, type: TensorType, base: string): Key;
   i64(values: readonly number[]): Key;
@@ -43,10 +43,10 @@ export class SizeWriter {
   /** The nesting of a dimension is bounded by `Dim` itself. */
   #sizeOf(node: DimNode, whole: Dim): Key {
     const text = JSON.stringify(node);
-    const known = this.#host.scope.find(text);
+    const known = this.#host.scope().find(text);
     if (known !== undefined) return known;
     const key = this.#newSize(node, whole);
-    this.#host.scope.computed.set(text, key);
+    this.#host.scope().computed.set(text, key);
     return key;
   }
 
@@ -102,7 +102,7 @@ export class SizeWriter {
     const plain = Dim.symbol(name, promise).times(promise);
     const holder = this.#host.holderOf(plain);
     if (holder) return this.#readSize(holder.key, holder.axis, `dim.${name}`);
-    for (const [dim, { key, axis }] of [...this.#host.scope.around()].flatMap((scope) => [...scope.holders])) {
+    for (const [dim, { key, axis }] of [...this.#host.scope().around()].flatMap((scope) => [...scope.holders])) {
       if (dim.symbols().join() !== name) continue;
       const last = dim.terms.at(-1);
       const shift = last?.factors.length === 0 ? last.coefficient : 0;
@@ -125,10 +125,10 @@ export class SizeWriter {
       return this.node('Shape', [key], base, attrs);
     }
     const text = `shape ${key}`;
-    let shape = this.#host.scope.find(text);
+    let shape = this.#host.scope().find(text);
     if (shape === undefined) {
       shape = this.node('Shape', [key], 'dim.shape', {}, this.#host.rankOf(key));
-      this.#host.scope.computed.set(text, shape);
+      this.#host.scope().computed.set(text, shape);
     }
     return this.node('Gather', [shape, this.#host.i64([axis])], base, { axis: { kind: 'int', value: 0 } });
   }

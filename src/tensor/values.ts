@@ -59,19 +59,21 @@ export function materializeSync(expr: WeightExpr): HostTensor | undefined {
     : { elem: expr.elem, dims: expr.dims, data };
 }
 
+/** The expressions themselves and all that they are made of. */
+function partsOf(roots: readonly Expr[]): ReadonlySet<Expr> {
+  const parts = new Set<Expr>();
+  const stack = [...roots];
+  for (let x = stack.pop(); x; x = stack.pop()) {
+    if (parts.has(x)) continue;
+    parts.add(x);
+    stack.push(...x.below);
+  }
+  return parts;
+}
+
 /** The leaves below an expression, each once, in order of creation. */
 export function sourcesOf(expr: WeightExpr): readonly WeightExpr[] {
-  const seen = new Set<WeightExpr>();
-  const leaves: WeightExpr[] = [];
-  const stack: WeightExpr[] = [expr];
-  for (let x = stack.pop(); x; x = stack.pop()) {
-    if (seen.has(x)) continue;
-    seen.add(x);
-    const below = own(x).below;
-    if (below.length === 0) leaves.push(x);
-    else stack.push(...below);
-  }
-  return leaves.sort((a, b) => a.id - b.id);
+  return [...partsOf([own(expr)])].filter(({ below }) => below.length === 0).sort((a, b) => a.id - b.id);
 }
 
 /** Whether every element is finite; undefined when that is not known without reading a large tensor. */
@@ -91,16 +93,6 @@ export function uniformValue(expr: WeightExpr): number | undefined {
  * made once more is a new expression then, where another graph of the session still holds the old one.
  */
 export function forgetUnused(graph: Graph): void {
-  const live = new Set<Content>();
-  const stack: Content[] = [];
-  for (const one of graphsIn(graph)) {
-    for (const { content } of one.constants()) if (content) stack.push(content);
-    stack.push(...one.defaults.values());
-  }
-  for (let content = stack.pop(); content; content = stack.pop()) {
-    if (live.has(content)) continue;
-    live.add(content);
-    if (content instanceof Expr) stack.push(...content.below);
-  }
-  sessionOf(graph).keep(live);
+  const contents = graphsIn(graph).flatMap((one) => [...one.constants().map(({ content }) => content), ...one.defaults.values()]);
+  sessionOf(graph).keep(partsOf(contents.filter((content) => content instanceof Expr)));
 }
