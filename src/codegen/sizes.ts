@@ -104,10 +104,9 @@ export class SizeWriter {
     if (holder) return this.#readSize(holder.key, holder.axis, `dim.${name}`);
     for (const [dim, { key, axis }] of [...this.#host.scope().around()].flatMap((scope) => [...scope.holders])) {
       if (dim.symbols().join() !== name) continue;
-      const last = dim.terms.at(-1);
-      const shift = last?.factors.length === 0 ? last.coefficient : 0;
-      const scale = dim.minus(shift).divideExactly(Dim.symbol(name, promise))?.constant;
-      if (scale === undefined) continue;
+      const affine = dim.affineIn(Dim.symbol(name, promise));
+      if (!affine) continue;
+      const { scale, shift } = affine;
       let size = this.#readSize(key, axis, `dim.${name}.shape`);
       if (shift !== 0) size = this.node('Sub', [size, this.#host.i64([shift])], `dim.${name}.sub`);
       if (scale !== promise) {

@@ -5,27 +5,27 @@ import type { ForeignAttribute } from '../ir/foreign.ts';
 import type { Value } from '../ir/graph.ts';
 import type { OnnxAttr } from '../ir/operator.ts';
 import type { ForeignType, TensorType } from '../ir/types.ts';
+import { floatAttribute, floatsAttribute, intAttribute, intsAttribute, stringAttribute, tensorAttribute } from '../onnx/make.ts';
 import { isAttribute, type OnnxAttribute, type OnnxType, type OnnxValue } from '../onnx/model.ts';
 import { tensorTypeProto, typeOf } from '../onnx/types.ts';
 import type { WeightExpr } from '../tensor/expr.ts';
-import { literal } from '../tensor/leaves.ts';
 import type { Session } from '../tensor/session.ts';
 import type { UnnamedTensor } from './unnamed.ts';
 
 export function onnxAttribute(session: Session, name: string, attr: OnnxAttr): OnnxAttribute {
   switch (attr.kind) {
     case 'int':
-      return { name, kind: 'int', value: BigInt(attr.value) };
+      return intAttribute(name, attr.value);
     case 'ints':
-      return { name, kind: 'ints', value: attr.value.map((v) => BigInt(v)) };
+      return intsAttribute(name, attr.value);
     case 'float':
-      return { name, kind: 'float', value: Math.fround(attr.value) };
+      return floatAttribute(name, attr.value);
     case 'floats':
-      return { name, kind: 'floats', value: attr.value.map(Math.fround) };
+      return floatsAttribute(name, attr.value);
     case 'string':
-      return { name, kind: 'string', value: attr.value };
+      return stringAttribute(name, attr.value);
     case 'tensor':
-      return { name, kind: 'tensor', value: { kind: 'tensor', name: '', expr: literal(session, attr.value) } };
+      return tensorAttribute(session, name, attr.value);
     default:
       return unreachable(attr);
   }

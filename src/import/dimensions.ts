@@ -205,7 +205,5 @@ function symbolText(name: string): string {
 export function solvedSymbol(d: Dim): string | undefined {
   const [symbol, ...more] = d.symbols();
   if (symbol === undefined || more.length > 0) return undefined;
-  const last = d.terms.at(-1);
-  const shift = last?.factors.length === 0 ? last.coefficient : 0;
-  return d.minus(shift).divideExactly(Dim.symbol(symbol))?.constant === undefined ? undefined : symbol;
+  return d.affineIn(Dim.symbol(symbol)) && symbol;
 }

@@ -407,6 +407,13 @@ export class Dim {
     return rest.terms.length === 0 ? quotient : undefined;
   }
 
+  /** The numbers c ≠ 0 and d where this is c·unit + d, if it is. `unit` is a symbol, or what a promise divides it into. */
+  affineIn(unit: Dim): { readonly scale: number; readonly shift: number } | undefined {
+    const shift = constantPart(this);
+    const scale = this.minus(shift).divideExactly(unit)?.constant;
+    return scale === undefined ? undefined : { scale, shift };
+  }
+
   /** `yes` means that they are equal for every value of the symbols, `no` that they differ for every value. */
   equals(o: Dim | number): Answer {
     const other = lift(o);

@@ -189,11 +189,8 @@ function solve(dim: Dim, size: number): { readonly name: string; readonly value:
   const [name, ...more] = dim.symbols();
   if (name === undefined || more.length > 0) return undefined;
   const multiple = dim.multiples().get(name) ?? 1;
-  const atom = Dim.symbol(name, multiple);
-  const last = dim.terms.at(-1);
-  const shift = last?.factors.length === 0 ? last.coefficient : 0;
-  const scale = dim.minus(shift).divideExactly(atom)?.constant;
-  if (scale === undefined) return undefined;
-  const value = ((size - shift) / scale) * multiple;
+  const affine = dim.affineIn(Dim.symbol(name, multiple));
+  if (!affine) return undefined;
+  const value = ((size - affine.shift) / affine.scale) * multiple;
   return Number.isInteger(value) ? { name, value } : undefined;
 }
