@@ -14,6 +14,7 @@ import { Dim } from '../ir/dim.ts';
 import type { Value } from '../ir/graph.ts';
 import { CheckFailure } from '../ir/operator.ts';
 import { type ElemType, type HostTensor, isFloat } from '../ir/types.ts';
+import type { ArgumentPlace } from '../ops/axis-pattern.ts';
 import type { Layer, LayerBuilder } from '../ops/define.ts';
 import { dimValue as dimValueOperator } from '../ops/generate.ts';
 import type { LangValue, ParamSpec } from '../ops/params.ts';
@@ -42,11 +43,25 @@ export function runLayer(c: Context, f: Frame, target: LayerTarget, span: Span, 
   const params = convertParams(c, inner, layer, positional, target.args, callSpan);
   const operands = operandsOf(c, inner, layer, operandArgs, callSpan);
   const at = layer.owns(params) && label === undefined && !f.sequence ? place(f, autoName(c, f, layer.name)) : place(f, label);
-  const results = guarded(c, at, layer.name, operands, callSpan, () =>
-    layer.build(layerBuilder(c, at, layer, operands, callSpan), operands, params),
-  );
+  const listed = operandArgs.length === 0 ? f.it : operandArgs[0]?.value;
+  const builder = layerBuilder(c, at, layer, operands, callSpan, listed !== undefined && listed.kind === 'list');
+  const spanOf = (where: ArgumentPlace): Span => argumentSpan(layer, target.args, where) ?? callSpan;
+  const results = guarded(c, at, layer.name, operands, callSpan, () => layer.build(builder, operands, params), spanOf);
   const values = Array.isArray(results) ? (results as readonly Value[]) : [results as Value];
   return values.map((value) => ({ kind: 'tensor', value }));
+}
+
+/** Where an argument was written; the characters of a string where it is written there, and not a name for it. */
+function argumentSpan(layer: Layer, args: GivenArgs, { argument, start, end }: ArgumentPlace): Span | undefined {
+  const { positional } = splitOperands(layer, args);
+  const slots = Object.entries(layer.params).filter(([name, spec]) => spec.positional && !args.named.has(name));
+  const span = (args.named.get(argument) ?? positional[slots.findIndex(([name]) => name === argument)])?.span;
+  if (!span || start === undefined || end === undefined) return span;
+  const text = span.file.text.slice(span.start, span.end);
+  const quote = /^(?:\w+\s*=\s*)?"/.exec(text)?.[0].length;
+  if (quote === undefined || text.includes('\\')) return span;
+  const from = span.start + quote + start;
+  return { ...span, start: from, end: Math.max(from + 1, span.start + quote + end) };
 }
 
 /** `identity` and `pad` outside of a shortcut are layers. */
@@ -164,6 +179,11 @@ function convertParams(
   const specs = Object.entries(layer.params);
   const given = new Map<string, GivenArg>();
   let failed = false;
+  const wrong = (name: string, { value, span: at }: GivenArg, expected: string): true => {
+    const hint = convertHint(value, expected, name);
+    c.report(wrongArgument, f, { span: at, with: { name, callee: layer.name, found: describe(value), expected, hint } });
+    return true;
+  };
   const slots = specs.filter(([name, s]) => s.positional && !args.named.has(name));
   let next = 0;
   for (const [name, spec] of slots) {
@@ -194,9 +214,17 @@ function convertParams(
     });
     failed = true;
   }
+  const others = specs.find(([, spec]) => spec.others);
+  const further = new Map<string, unknown>();
   for (const [name, arg] of args.named) {
-    if (name in layer.params) {
+    if (layer.params[name] && !layer.params[name].others) {
       given.set(name, arg);
+      continue;
+    }
+    if (others) {
+      const converted = others[1].convert(live(arg.value), name);
+      if (!converted.ok) failed = wrong(name, arg, converted.expected);
+      else for (const [key, one] of converted.value as ReadonlyMap<string, unknown>) further.set(key, one);
       continue;
     }
     const near = nearest(name, Object.keys(layer.params));
@@ -212,6 +240,10 @@ function convertParams(
     failed = true;
   }
   for (const [name, spec] of specs) {
+    if (spec.others) {
+      out[name] = further;
+      continue;
+    }
     const arg = given.get(name);
     if (!arg) {
       if (spec.default) out[name] = spec.default.value;
@@ -226,19 +258,7 @@ function convertParams(
     }
     const converted = convert(c, f, spec, arg);
     if (converted.ok) out[name] = converted.value;
-    else {
-      c.report(wrongArgument, f, {
-        span: arg.span,
-        with: {
-          name,
-          callee: layer.name,
-          found: describe(arg.value),
-          expected: converted.expected,
-          hint: convertHint(arg.value, converted.expected, name),
-        },
-      });
-      failed = true;
-    }
+    else failed = wrong(name, arg, converted.expected);
   }
   if (failed) throw new Abandon();
   return out;
@@ -258,10 +278,11 @@ function convert(c: Context, f: Frame, spec: ParamSpec, arg: GivenArg): ReturnTy
   return spec.convert({ kind: 'tensor', value: toTensor(c, f, value, arg.span) });
 }
 
-function layerBuilder(c: Context, f: Frame, layer: Layer, operands: readonly Value[], span: Span): LayerBuilder {
+function layerBuilder(c: Context, f: Frame, layer: Layer, operands: readonly Value[], span: Span, listed: boolean): LayerBuilder {
   const float = operands.find((x) => isFloat(x.type.elem))?.type.elem ?? 'f32';
   return {
     span,
+    listed,
     check: (label, holds, found, expected, hint) => {
       if (!holds) throw new CheckFailure(label, found, expected, hint);
     },

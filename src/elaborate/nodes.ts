@@ -9,6 +9,7 @@ import { type Dim, DimOverflow, productOf } from '../ir/dim.ts';
 import type { ConstantRole, Node, Origin, Value } from '../ir/graph.ts';
 import { type AttrValue, CheckFailure, type Operator } from '../ir/operator.ts';
 import { type ElemType, isFloat, typeText } from '../ir/types.ts';
+import { type ArgumentPlace, AxisFailure } from '../ops/axis-pattern.ts';
 import type { InitSpec } from '../ops/params.ts';
 import { type Context, nodeCost } from './context.ts';
 import { checkFinite } from './numbers.ts';
@@ -81,12 +82,17 @@ export function guarded<T>(
   operands: readonly (Value | undefined)[],
   span: Span,
   work: () => T,
+  spanOf: (place: ArgumentPlace) => Span = () => span,
 ): T {
   try {
     return work();
   } catch (error) {
     if (error instanceof DimOverflow) return c.fail(intOverflow, f, { span, with: { found: error.message } });
     if (!(error instanceof CheckFailure)) throw error;
+    if (error instanceof AxisFailure) {
+      const { axis, found, expected, hint = '' } = error;
+      return c.fail(error.diagnostic, f, { span: spanOf(error.place), with: { layer: name, axis, found, expected, hint } });
+    }
     const notes = operands.flatMap((value) => {
       const at = value?.producer?.origin.span;
       return value && at && (at.start !== span.start || at.file !== span.file)

@@ -44,6 +44,8 @@ export interface LayerBuilder {
   dimValue(dim: Dim): Value;
   readonly check: Check;
   readonly span: Span | undefined;
+  /** The operands were given as one list, so that even a single one is a list of one. */
+  readonly listed: boolean;
 }
 
 export interface LayerOperands {

@@ -9,6 +9,7 @@ import type { ParamSpec } from './params.ts';
 export function layerSignature(layer: Layer): string {
   const params = Object.entries(layer.params).map(([name, spec]) => {
     if (spec.rest) return `${name}...`;
+    if (spec.others) return `${name}=...`;
     if (spec.default) return `${name}=${spec.default.text}`;
     return spec.positional ? name : `${name}=`;
   });
@@ -35,6 +36,7 @@ export function operandSentence(layer: Layer, quote: (name: string) => string = 
 export function parameterNotes(spec: ParamSpec, quote: (text: string) => string = (text) => text): readonly string[] {
   const notes = [spec.type];
   if (spec.rest) notes.push('any number of them, or a list');
+  else if (spec.others) notes.push('any number of them, each by its own name');
   else if (!spec.positional) notes.push('by name');
   if (spec.default && spec.default.text !== '') notes.push(`default ${quote(spec.default.text)}`);
   else if (!spec.default) notes.push('must be given');

@@ -66,9 +66,12 @@ export interface ParamSpec<T = unknown> {
   readonly positional: boolean;
   /** Positional and last: takes every remaining positional argument as one list. */
   readonly rest: boolean;
+  /** Takes every named argument that no other parameter takes; `convert` gives the value with one of them alone. */
+  readonly others?: true;
   /** `{ value }` when it may be left out; `text` is what the reference prints. */
   readonly default: { readonly value: T; readonly text: string } | undefined;
-  convert(value: LangValue): Converted<T>;
+  /** `name` is what the argument is called, which only `others` asks. */
+  convert(value: LangValue, name?: string): Converted<T>;
 }
 
 export type ParamSpecs = Readonly<Record<string, ParamSpec>>;
@@ -184,6 +187,25 @@ export function floats(options: Options<readonly number[]>): ParamSpec<readonly 
 
 export function bool(options: Options<boolean>): ParamSpec<boolean> {
   return spec('bool', options, (value) => (value.kind === 'bool' ? good(value.value) : bad('true or false')));
+}
+
+/** Any string. */
+export function string(options: Options<string>): ParamSpec<string> {
+  return spec('string', options, (value) => (value.kind === 'string' ? good(value.value) : bad('a string')), JSON.stringify);
+}
+
+/** Sizes by names that the layer does not know: `p=8, q=W / 2`. */
+export function namedDims(options: { readonly doc: string }): ParamSpec<ReadonlyMap<string, Dim>> {
+  return {
+    type: 'int',
+    doc: options.doc,
+    positional: false,
+    rest: false,
+    others: true,
+    default: { value: new Map(), text: '' },
+    convert: (value, name = '') =>
+      value.kind === 'int' && value.dim.lowerBound >= 1 ? good(new Map([[name, value.dim]])) : bad('an int of at least 1'),
+  };
 }
 
 /** One of some words, written as a string. */

@@ -40,6 +40,7 @@ import {
   maxpool,
   maxpoolLayer,
 } from './pool.ts';
+import { axisLayers } from './rearrange.ts';
 import { reduceLayers, reduceOperators } from './reduce.ts';
 import { flattenLayer, reshape, reshapeLayer, squeeze, squeezeLayer, unsqueeze, unsqueezeLayer } from './reshape.ts';
 import { pixelShuffle, pixelShuffleLayer, pixelUnshuffleLayer, resize, resizeLayer } from './resize.ts';
@@ -121,6 +122,7 @@ export const layers: readonly Layer[] = [
   cropLayer,
   padLayer,
   expandLayer,
+  ...axisLayers,
   rangeLayer,
   fullLayer,
   tensorLayer,

@@ -17,6 +17,7 @@ const rooms: Readonly<Record<string, readonly [low: number, high: number]>> = {
   'names.ts': [100, 199],
   'values.ts': [200, 299],
   'shapes.ts': [300, 399],
+  'axes.ts': [317, 325],
   'structure.ts': [400, 499],
   'weights.ts': [500, 599],
   'codegen.ts': [600, 649],

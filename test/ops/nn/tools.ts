@@ -116,10 +116,23 @@ export function built(
 ): Built {
   const graph = new Graph('test');
   const all = types.map((text, i) => graph.input(`x${i}`, type(text)));
-  const inputs = all.slice(0, Math.max(1, layer.operands.min));
+  const inputs = layer.operands.max === Infinity ? all : all.slice(0, Math.max(1, layer.operands.min));
   const params: Record<string, unknown> = {};
-  for (const name of Object.keys(args)) if (!(name in layer.params)) throw new Error(`${layer.name} has no ${name}`);
+  const others = Object.entries(layer.params).find(([, spec]) => spec.others);
+  const known = (name: string): boolean => layer.params[name] !== undefined && !layer.params[name].others;
+  for (const name of Object.keys(args)) if (!known(name) && !others) throw new Error(`${layer.name} has no ${name}`);
   for (const [name, spec] of Object.entries(layer.params)) {
+    if (spec.others) {
+      const each = Object.entries(args).filter(([key]) => !known(key));
+      params[name] = new Map(
+        each.flatMap(([key, raw]) => {
+          const converted = spec.convert(plain(typeof raw === 'function' ? raw(all) : raw), key);
+          if (!converted.ok) throw new Error(`${layer.name} ${key}: expected ${converted.expected}`);
+          return [...(converted.value as ReadonlyMap<string, unknown>)];
+        }),
+      );
+      continue;
+    }
     const raw = args[name];
     if (raw === undefined) {
       if (!spec.default) throw new Error(`${layer.name} needs ${name}`);
@@ -158,6 +171,7 @@ export function built(
       if (!holds) throw new CheckFailure(label, found, expected, hint);
     },
     span: undefined,
+    listed: types.length > 1,
   };
   const results = layer.build(builder, inputs, params);
   const y = Array.isArray(results) ? given<Value>(results, 0) : (results as Value);
