@@ -3,7 +3,7 @@
 import { type Artifact, artifactOf } from './artifact.ts';
 import { bindWeights, type Comparison, compareWeights } from './checkpoint/bind.ts';
 import { type Checkpoint, openCheckpoint } from './checkpoint/checkpoint.ts';
-import { emitOnnx } from './codegen/emit.ts';
+import { emitOnnx, lowerGraph } from './codegen/emit.ts';
 import { chooseModel } from './diagnostics/catalogue/names.ts';
 import { unknownPass } from './diagnostics/catalogue/values.ts';
 import { BugError, type Diagnostic, DiagnosticError, Sink } from './diagnostics/diagnostic.ts';
@@ -16,8 +16,10 @@ import type { ByteSource } from './io/bytes.ts';
 import { cloneGraph } from './ir/clone.ts';
 import type { Graph } from './ir/graph.ts';
 import { defaultOpset } from './ir/opset.ts';
+import { nodesIn } from './ir/schedule.ts';
 import { type GraphStats, statsOf } from './ir/stats.ts';
 import { verifyGraph } from './ir/verify.ts';
+import { type FileFigures, fileFigures } from './onnx/figures.ts';
 import type { FileNode } from './parser/ast.ts';
 import { parse as parseFile } from './parser/parse.ts';
 import { type Firing, optimize as optimizeGraph, type PassReport, type Target } from './passes/pipeline.ts';
@@ -92,8 +94,13 @@ export interface CompileReport {
   readonly model: string;
   readonly opset: number;
   readonly level: OptimizationLevel;
+  /** What the source says, and what the passes made of it, in operators of the graph. */
   readonly before: GraphStats;
   readonly after: GraphStats;
+  /** What is in the file. */
+  readonly written: FileFigures;
+  /** ONNX nodes of a file without passes; undefined where the opset cannot say one. `written.nodes` are those that there are. */
+  readonly nodesBefore: number | undefined;
   readonly passes: PassReport;
   /** What a reader should know of the checkpoint: a prefix dropped, types converted. */
   readonly notes: readonly string[];
@@ -250,6 +257,16 @@ function hashText(text: string): string {
   return [a, b].map((h) => (h >>> 0).toString(16).padStart(8, '0')).join('');
 }
 
+/** ONNX nodes of a graph as it is; undefined where it cannot be said, which may be what a pass is for. */
+function loweredNodes(graph: Graph, options: Parameters<typeof lowerGraph>[1]): number | undefined {
+  try {
+    return nodesIn(lowerGraph(graph, options));
+  } catch (error) {
+    if (error instanceof DiagnosticError) return undefined;
+    throw error;
+  }
+}
+
 /**
  * Compiles one model of a source to ONNX.
  *
@@ -277,8 +294,9 @@ export async function compile(source: string | SourceFile, options: CompileOptio
     if (sink.hasErrors) return undefined;
     const unoptimized = options.keepUnoptimized ? cloneGraph(graph) : undefined;
     const before = statsOf(graph);
-    const passes = optimize(graph, options);
     const opset = options.opset ?? defaultOpset;
+    const nodesBefore = loweredNodes(graph, { opset, target: options.target, checkPromises: options.checkPromises });
+    const passes = optimize(graph, options);
     const level = options.level ?? 1;
     const metadata: Record<string, string> = {
       'rescc.model': model,
@@ -298,7 +316,8 @@ export async function compile(source: string | SourceFile, options: CompileOptio
       metadata,
       checkPromises: options.checkPromises,
     });
-    const report = { model, opset, level, before, after: statsOf(graph), passes, notes };
+    const written = fileFigures(onnx);
+    const report = { model, opset, level, before, after: statsOf(graph), written, nodesBefore, passes, notes };
     return { graph, unoptimized, report, onnx };
   });
 }

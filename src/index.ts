@@ -27,6 +27,7 @@ export type { Graph } from './ir/graph.ts';
 export { printGraph } from './ir/print.ts';
 export type { GraphStats } from './ir/stats.ts';
 export type { ElemType, HostTensor, TensorType } from './ir/types.ts';
+export type { FileFigures } from './onnx/figures.ts';
 export type { OnnxModel } from './onnx/model.ts';
 export { onnxText } from './onnx/text.ts';
 export {
@@ -37,6 +38,7 @@ export {
   type OptimizeResult,
   optimizeOnnx,
   type RefusedGroup,
+  type Stored,
 } from './optimize.ts';
 export type { FileNode } from './parser/ast.ts';
 export { format } from './parser/format.ts';

@@ -14,8 +14,9 @@ import { cloneGraph } from './ir/clone.ts';
 import type { Graph } from './ir/graph.ts';
 import { maxOpset, minOpset, oldestOpset } from './ir/opset.ts';
 import { type GraphStats, statsOf } from './ir/stats.ts';
+import { type FileFigures, fileFigures } from './onnx/figures.ts';
 import { inlineFunctions } from './onnx/functions.ts';
-import { allNodes, type OnnxDim, type OnnxFile, type OnnxModel, type OnnxNode, type OnnxValue, opsetOf } from './onnx/model.ts';
+import { type OnnxDim, type OnnxFile, type OnnxModel, type OnnxValue, opsetOf } from './onnx/model.ts';
 import { readOnnxFile } from './onnx/read.ts';
 import { typeText } from './onnx/types.ts';
 import { upgradeFile } from './onnx/upgrade.ts';
@@ -57,6 +58,13 @@ export interface OperatorChange {
   readonly after: number;
 }
 
+/** What lies in a file. */
+export interface Stored {
+  /** Of every tensor. */
+  readonly elements: number;
+  readonly bytes: number;
+}
+
 /** What a rule left alone, and why, counted. */
 export interface RefusedGroup {
   readonly rule: string;
@@ -83,7 +91,9 @@ export interface OptimizeReport {
   readonly operators: readonly OperatorChange[];
   /** ONNX nodes, sub-graphs included. */
   readonly nodes: { readonly before: number; readonly after: number };
-  /** Weights and multiply-adds before and after; operators whose cost nobody knows count as nothing. */
+  /** What is stored in the file, and in what was made of it: initializers, and constants in attributes. */
+  readonly stored: { readonly before: Stored; readonly after: Stored };
+  /** Operators and multiply-adds of the graph before and after; operators whose cost nobody knows count as nothing. */
   readonly before: GraphStats;
   readonly after: GraphStats;
   /** Of the file and the data files that it names. */
@@ -332,37 +342,24 @@ function noSuchInput(file: OnnxFile, name: string, dims: readonly (number | unde
   });
 }
 
-function nodesOf({ graph }: OnnxModel): number {
-  let count = 0;
-  for (const _ of allNodes(graph.nodes)) count++;
-  return count;
-}
-
-/** Operators of a model, sub-graphs and bodies of functions included. */
-function operatorsOf({ graph, functions }: OnnxModel): ReadonlyMap<string, number> {
-  const counts = new Map<string, number>();
-  const add = (nodes: readonly OnnxNode[]): void => {
-    for (const { domain, opType } of allNodes(nodes)) {
-      const name = domain === '' ? opType : `${domain}.${opType}`;
-      counts.set(name, (counts.get(name) ?? 0) + 1);
-    }
-  };
-  add(graph.nodes);
-  for (const one of functions) add(one.nodes);
-  return counts;
-}
+const nodesOf = (model: OnnxModel): number => fileFigures(model).nodes;
 
 function reportOf(file: OnnxFile, fileBytes: number, made: Made, options: OptimizeOnnxOptions): OptimizeReport {
-  const before = operatorsOf(file);
-  const after = operatorsOf(made.onnx);
-  const sum = (counts: ReadonlyMap<string, number>): number => [...counts.values()].reduce((a, b) => a + b, 0);
-  const names = [...new Set([...before.keys(), ...after.keys()])].sort();
+  const before = fileFigures(file);
+  const after = fileFigures(made.onnx);
+  const names = [...new Set([...before.operators.keys(), ...after.operators.keys()])].sort();
+  const stored = ({ elements, bytes }: FileFigures): Stored => ({ elements, bytes });
   return {
     file: file.file,
     opset: { before: ownOpset(file), after: made.imported.opset },
     level: options.level ?? 1,
-    operators: names.map((name) => ({ name, before: before.get(name) ?? 0, after: after.get(name) ?? 0 })),
-    nodes: { before: sum(before), after: sum(after) },
+    operators: names.map((name) => ({
+      name,
+      before: before.operators.get(name) ?? 0,
+      after: after.operators.get(name) ?? 0,
+    })),
+    nodes: { before: before.nodes, after: after.nodes },
+    stored: { before: stored(before), after: stored(after) },
     before: made.before,
     after: statsOf(made.graph),
     fileBytes,

@@ -99,11 +99,11 @@ async function run(file: string, given: Flags): Promise<void> {
 }
 
 function summaryLines(made: CompileReport, path: string, bytes: number, seconds: number): string {
-  const { before, after } = made;
+  const { before, after, written, nodesBefore = written.nodes } = made;
   const rows: readonly (readonly [string, string])[] = [
-    ['nodes', `${before.nodes} → ${after.nodes}`],
+    ['nodes', nodesBefore === written.nodes ? grouped(written.nodes) : `${grouped(nodesBefore)} → ${grouped(written.nodes)}`],
     ['parameters', `${grouped(before.parameters)} trainable, ${grouped(before.buffers)} buffers`],
-    ['in the file', `${grouped(after.parameters + after.buffers)} parameters`],
+    ['in the file', `${grouped(written.elements)} elements, ${bytesText(written.bytes)}`],
     [
       'multiply-adds',
       before.madds === after.madds ? maddsText(before.madds) : `${maddsText(before.madds)} → ${maddsText(after.madds)}`,
@@ -120,6 +120,9 @@ function reportJson(made: CompileReport): Readonly<Record<string, unknown>> {
     model: made.model,
     opset: made.opset,
     level: made.level,
+    nodes: { before: made.nodesBefore, after: made.written.nodes },
+    stored: { elements: made.written.elements, bytes: made.written.bytes },
+    operators: Object.fromEntries(made.written.operators),
     before: statsJson(made.before),
     after: statsJson(made.after),
     passes: passesJson(made.passes),

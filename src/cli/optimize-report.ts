@@ -26,7 +26,7 @@ export function reportText(
   seconds: number,
   options: { readonly verbose: boolean },
 ): string {
-  const { before, after, opset } = report;
+  const { before, after, opset, stored } = report;
   const lines: string[] = [`${report.file}${target ? ` → ${target.path}` : ''}`];
   const row = (name: string, text: string): void => {
     lines.push(...behind(`  ${name.padEnd(nameWidth)} `, text));
@@ -34,8 +34,8 @@ export function reportText(
   const change = (a: string, b: string): string => (a === b ? a : `${a} → ${b}`);
   row('nodes', change(grouped(report.nodes.before), grouped(report.nodes.after)));
   lines.push(...operatorLines(report));
-  row('weights', change(bytesText(before.bytes), bytesText(after.bytes)));
-  row('parameters', change(grouped(elementsOf(before)), grouped(elementsOf(after))));
+  row('weights', change(bytesText(stored.before.bytes), bytesText(stored.after.bytes)));
+  row('in the file', `${change(grouped(stored.before.elements), grouped(stored.after.elements))} elements`);
   row('multiply-adds', change(maddsText(before.madds), maddsText(after.madds)));
   const size = target ? change(bytesText(report.fileBytes), bytesText(target.bytes)) : bytesText(report.fileBytes);
   row('file', `${size}, opset ${change(String(opset.before), String(opset.after))}, -O${report.level}`);
@@ -61,10 +61,6 @@ export function reportText(
   if (report.foreign.length > 0) row('', 'Passes stop where these stand; everything around them is optimised.');
   for (const note of report.notes) row('note', note);
   return lines.join('\n');
-}
-
-function elementsOf(stats: OptimizeReport['before']): number {
-  return stats.parameters + stats.buffers;
 }
 
 /** Operators that changed a line each, the others together. */
@@ -95,6 +91,7 @@ export function reportJson(report: OptimizeReport): Readonly<Record<string, unkn
     opset: report.opset,
     level: report.level,
     nodes: report.nodes,
+    stored: report.stored,
     operators: report.operators,
     fileBytes: report.fileBytes,
     before: statsJson(report.before),

@@ -19,6 +19,7 @@ import { Dim } from '../ir/dim.ts';
 import type { Graph, Node, Use, Value } from '../ir/graph.ts';
 import type { OnnxAttr, OnnxBuilder } from '../ir/operator.ts';
 import { defaultOpset, irVersionOf, maxOpset, minOpset } from '../ir/opset.ts';
+import type { Schedule } from '../ir/schedule.ts';
 import type { Target } from '../ir/target.ts';
 import type { ElemType, HostTensor, TensorType } from '../ir/types.ts';
 import { elementTexts, namedAtMost, nameOfConstant } from '../onnx/constant-names.ts';
@@ -103,6 +104,18 @@ export function emitOnnx(graph: Graph, options: EmitOptions = {}): OnnxModel {
     functions: [],
     ...(source.rest && source.rest.length > 0 && { rest: source.rest }),
   };
+}
+
+/**
+ * What a graph is lowered to, without names and without a file: enough to count its nodes and to follow its values. Throws as
+ * `emitOnnx` does.
+ */
+export function lowerGraph(graph: Graph, options: Pick<EmitOptions, 'opset' | 'target' | 'checkPromises'> = {}): Schedule {
+  const sink = new Sink();
+  const emitter = new Emitter(graph, options.opset ?? defaultOpset, options.target ?? 'portable', sink);
+  if (options.checkPromises) emitter.checkPromises();
+  emitter.lowerAll();
+  return sink.hasErrors ? giveUp(sink, undefined) : emitter.schedule();
 }
 
 function giveUp(found: Sink, given: Sink | undefined): never {
@@ -570,6 +583,27 @@ class Emitter implements OnnxBuilder {
       slot.kept = name;
       outputs.push(slot);
     }
+  }
+
+  /** The nodes as they will stand in the file, with what each reads and makes. */
+  schedule(): Schedule {
+    const made = new Map<Scope, Schedule>();
+    // Inner graphs first, because the nodes that own them hold them.
+    for (const scope of [...this.#scopes].reverse()) {
+      made.set(scope, {
+        inputs: scope.inputs,
+        outputs: scope.outputs.map((slot) => slot.key),
+        nodes: scope.drafts.map(({ inputs, outputs, attrs, origin }) => ({
+          reads: inputs.filter((key) => key !== undefined),
+          makes: outputs.filter((slot) => slot.leftOut !== true),
+          inner: attrs.flatMap(([, attr]) =>
+            attr.kind === 'scopes' ? attr.scopes.map((inner) => made.get(inner) ?? bug('a sub-graph before its owner')) : [],
+          ),
+          origin,
+        })),
+      });
+    }
+    return made.get(this.#root) ?? bug('the outermost graph was not lowered');
   }
 
   finish(dimNames: ReadonlyMap<string, string> = new Map()): OnnxGraph {

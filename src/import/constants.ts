@@ -6,7 +6,7 @@ import { type ElemType, foreignTypeOf, type HostTensor, isFloat, type TensorType
 import { tensorOfIntegers } from '../ir/wide.ts';
 import { tensorAttributeBytes } from '../onnx/encode.ts';
 import { otherTensor } from '../onnx/infer/partial-type.ts';
-import type { OnnxNode, OnnxTensor } from '../onnx/model.ts';
+import type { OnnxAttribute, OnnxNode, OnnxTensor } from '../onnx/model.ts';
 import { foreignOperator } from '../ops/foreign.ts';
 import type { WeightExpr } from '../tensor/expr.ts';
 import { literal } from '../tensor/leaves.ts';
@@ -60,7 +60,9 @@ export class Constants {
         return value;
       }
       default: {
-        const attributes = [{ kind: 'bytes' as const, name: 'value', bytes: tensorAttributeBytes('value', tensor.bytes) }];
+        const bytes = tensorAttributeBytes('value', tensor.bytes);
+        const attribute: OnnxAttribute = { name: 'value', kind: 'tensor', value: tensor, bytes };
+        const attributes = [{ kind: 'bytes' as const, name: 'value', bytes, attribute }];
         const type = foreignTypeOf({ text: tensor.text, proto: otherTensor(8, undefined).proto ?? new Uint8Array() });
         return this.#node(scope, name, attributes, type);
       }

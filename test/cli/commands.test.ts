@@ -31,7 +31,7 @@ describe('compile', () => {
     const answer = run('small.res', '-o', 'm.onnx');
     expect([answer.code, answer.out]).toEqual([0, '']);
     expect(answer.err).toMatch(
-      /^Small\n {2}nodes +6 → 5\n {2}parameters +[\d,]+ trainable, 8 buffers\n {2}in the file +[\d,]+ parameters\n/,
+      /^Small\n {2}nodes +6 → 5\n {2}parameters +[\d,]+ trainable, 8 buffers\n {2}in the file +164 elements, 664 B\n/,
     );
     for (const line of ['multiply-adds', 'opset 17, -O1', 'time']) expect(answer.err).toContain(line);
     for (const line of answer.err.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
