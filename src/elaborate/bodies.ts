@@ -53,7 +53,10 @@ function checkReturn(c: Context, f: Frame, body: Body, index: number): void {
   if (f.inRepeat && stmt) {
     c.report(misplacedReturn, f, {
       span: stmt.span,
-      with: { found: 'return inside repeat', hint: 'a repeat passes `it` on; write `let`s outside of it, or use `each`' },
+      with: {
+        found: 'return inside repeat',
+        hint: 'a repeat passes `it` on; write `repeat … collect` for a list of what each turn returns, or `repeat … with x` to hand `x` on',
+      },
     });
     throw new Abandon();
   }

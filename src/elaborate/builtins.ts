@@ -3,11 +3,13 @@
  * operators on tensors as well.
  */
 import { at } from '../diagnostics/at.ts';
+import { emptyConcat } from '../diagnostics/catalogue/structure.ts';
 import { divisionByZero, intOverflow, wrongArgument } from '../diagnostics/catalogue/values.ts';
 import type { Span } from '../diagnostics/source.ts';
 import { Dim, DimOverflow } from '../ir/dim.ts';
 import { log, pow } from '../ops/math.ts';
 import { type LangValue, valueText } from '../ops/params.ts';
+import { ran } from './callables.ts';
 import { currentValue } from './chains.ts';
 import type { Context } from './context.ts';
 import { live } from './failure.ts';
@@ -15,14 +17,18 @@ import type { Frame } from './scope.ts';
 import { toTensor } from './tensors.ts';
 import { describe, dimValue, floatValue, type GivenArgs, intValue, listValue, numberOf } from './values.ts';
 
+/** Functions of lists, which a layer gives too: `reverse(split(4))`. */
+const ofLists: readonly string[] = ['len', 'reverse'];
+
 export const builtinNames: readonly string[] = [
   'shape',
   'channels',
   'rank',
-  'len',
+  ...ofLists,
   'range',
   'min',
   'max',
+  'sum',
   'abs',
   'sqrt',
   'log2',
@@ -38,7 +44,8 @@ export const builtinNames: readonly string[] = [
  * is meant.
  */
 export function builtinFunction(c: Context, f: Frame, name: string, args: GivenArgs, span: Span): LangValue | undefined {
-  const values = args.positional.map((a) => live(a.value));
+  const lists = ofLists.includes(name);
+  const values = args.positional.map((a) => (lists ? ran(c, f, live(a.value), a.span) : live(a.value)));
   if (args.named.size > 0) return undefined;
   const wrong = (expected: string, hint: string): never =>
     c.fail(wrongArgument, f, {
@@ -64,6 +71,11 @@ export function builtinFunction(c: Context, f: Frame, name: string, args: GivenA
         if (values.length === 1 && of?.kind === 'list') return intValue(of.items.length);
         if (values.length === 1 && of?.kind === 'size') return intValue(of.dims.length);
         return wrong('one list', 'write `len(xs)`');
+      }
+      case 'reverse': {
+        const of = values[0];
+        if (values.length === 1 && of?.kind === 'list') return c.list(of.items.toReversed(), span, f);
+        return wrong('one list', 'write `reverse(xs)`');
       }
       case 'range': {
         const numbers = values.map((v) => (v.kind === 'int' ? v.dim.constant : undefined));
@@ -94,6 +106,12 @@ export function builtinFunction(c: Context, f: Frame, name: string, args: GivenA
           return wrong('ints alone where one of them is symbolic', 'write whole numbers beside it');
         return floatValue(name === 'min' ? Math.min(...numbers) : Math.max(...numbers));
       }
+      case 'sum': {
+        const [only] = values;
+        const items = values.length === 1 && only?.kind === 'list' ? only.items : values;
+        if (items.length === 0) return only ? c.fail(emptyConcat, f, { span, with: { callee: name } }) : undefined;
+        return sumOfNumbers(items);
+      }
       case 'floordiv': {
         const [a, b] = values;
         if (values.length !== 2 || a?.kind !== 'int' || b?.kind !== 'int') return wrong('two ints', 'write `floordiv(a, b)`');
@@ -107,6 +125,13 @@ export function builtinFunction(c: Context, f: Frame, name: string, args: GivenA
     if (!(error instanceof DimOverflow)) throw error;
     return c.fail(intOverflow, f, { span, with: { found: `${name}(${values.map(valueText).join(', ')})` } });
   }
+}
+
+/** The sum of numbers; undefined where not all of them are. */
+function sumOfNumbers(items: readonly LangValue[]): LangValue | undefined {
+  if (items.every((v) => v.kind === 'int')) return dimValue(items.reduce((sum, v) => sum.plus(v.dim), Dim.zero));
+  const numbers = items.map(numberOf).filter((n) => n !== undefined);
+  return numbers.length === items.length ? floatValue(numbers.reduce((sum, n) => sum + n, 0)) : undefined;
 }
 
 function numeric(

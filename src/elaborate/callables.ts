@@ -5,7 +5,15 @@ import type { LangValue } from '../ops/params.ts';
 import type { Context } from './context.ts';
 import { live } from './failure.ts';
 import type { Frame } from './scope.ts';
-import { describe, sourceText, targetOf } from './values.ts';
+import { describe, isRunnable, sourceText, targetOf } from './values.ts';
+
+/** What a value is once it has run: a layer, block or body gives its result, which may be a list; anything else is itself. */
+export function ran(c: Context, f: Frame, value: LangValue, span: Span): LangValue {
+  if (value.kind !== 'callable' || !isRunnable(value)) return value;
+  const values = runCallable(c, f, value, span, undefined);
+  const [first] = values;
+  return first && values.length === 1 ? live(first) : value;
+}
 
 /** Runs a layer, block or body on the current value. A label, or the position inside `sequential`, becomes its path. */
 export function runCallable(c: Context, f: Frame, value: LangValue, span: Span, label: string | undefined): readonly LangValue[] {

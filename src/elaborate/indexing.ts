@@ -9,6 +9,7 @@ import type { LangValue } from '../ops/params.ts';
 import { squeeze } from '../ops/reshape.ts';
 import { slice } from '../ops/slice.ts';
 import type { Expr, IndexExpr, Sub } from '../parser/ast.ts';
+import { ran } from './callables.ts';
 import type { Context } from './context.ts';
 import { live } from './failure.ts';
 import { makeValue } from './nodes.ts';
@@ -21,7 +22,7 @@ export function evaluateIndex(c: Context, f: Frame, expr: IndexExpr): LangValue 
 }
 
 function elementsOf(c: Context, f: Frame, expr: IndexExpr): LangValue {
-  const base = live(c.evaluate(f, expr.base));
+  const base = ran(c, f, live(c.evaluate(f, expr.base)), expr.base.span);
   if (base.kind === 'list' || base.kind === 'size') {
     const items = base.kind === 'list' ? base.items : base.dims.map(intValue);
     const [sub] = expr.subs;

@@ -36,6 +36,7 @@ function inLink(link: Link): Span | undefined {
     case 'labelled':
       return inLink(link.target);
     case 'repeat':
+      return inExpr(link.over) ?? first(link.carried, ({ value }) => value && inChain(value));
     case 'each':
       return inExpr(link.over);
     case 'ode':

@@ -18,6 +18,7 @@ import type { ArgumentPlace } from '../ops/axis-pattern.ts';
 import type { Layer, LayerBuilder } from '../ops/define.ts';
 import { dimValue as dimValueOperator } from '../ops/generate.ts';
 import type { LangValue, ParamSpec } from '../ops/params.ts';
+import { ran } from './callables.ts';
 import { currentValue } from './chains.ts';
 import type { Context } from './context.ts';
 import { Abandon, live } from './failure.ts';
@@ -33,6 +34,7 @@ import {
   listValue,
   type ShortcutTarget,
   tensorLike,
+  tensorValue,
 } from './values.ts';
 
 export function runLayer(c: Context, f: Frame, target: LayerTarget, span: Span, label: string | undefined): readonly LangValue[] {
@@ -41,14 +43,19 @@ export function runLayer(c: Context, f: Frame, target: LayerTarget, span: Span, 
   const { operandArgs, positional } = splitOperands(layer, target.args);
   const inner: Frame = { ...f, sequence: undefined };
   const params = convertParams(c, inner, layer, positional, target.args, callSpan);
-  const operands = operandsOf(c, inner, layer, operandArgs, callSpan);
+  // A layer or block among any number of operands may give a list of them.
+  const given =
+    layer.operands.max === Number.POSITIVE_INFINITY
+      ? operandArgs.map(({ value, span: at }) => ({ value: ran(c, inner, live(value), at), span: at }))
+      : operandArgs;
+  const operands = operandsOf(c, inner, layer, given, callSpan);
   const at = layer.owns(params) && label === undefined && !f.sequence ? place(f, autoName(c, f, layer.name)) : place(f, label);
-  const listed = operandArgs.length === 0 ? f.it : operandArgs[0]?.value;
+  const listed = given.length === 0 ? f.it : given[0]?.value;
   const builder = layerBuilder(c, at, layer, operands, callSpan, listed !== undefined && listed.kind === 'list');
   const spanOf = (where: ArgumentPlace): Span => argumentSpan(layer, target.args, where) ?? callSpan;
   const results = guarded(c, at, layer.name, operands, callSpan, () => layer.build(builder, operands, params), spanOf);
-  const values = Array.isArray(results) ? (results as readonly Value[]) : [results as Value];
-  return values.map((value) => ({ kind: 'tensor', value }));
+  if (!Array.isArray(results)) return [tensorValue(results as Value)];
+  return [c.list((results as readonly Value[]).map(tensorValue), callSpan, f)];
 }
 
 /** Where an argument was written; the characters of a string where it is written there, and not a name for it. */

@@ -154,13 +154,16 @@ class Counter {
   }
 
   #turns(construct: Repeat | Each, names: Names): number {
+    const carried = construct.kind === 'repeat' ? construct.carried : [];
+    const before = carried.reduce((sum, { value }) => sum + (value ? this.#chain(value, names) : 0), 0);
     const turns = this.#count(construct.over, names);
-    if (turns === undefined || turns <= 0) return 0;
+    if (turns === undefined || turns <= 0) return before;
     const inner = new Names(names);
     for (const name of construct.names) inner.set(name.name, undefined);
+    for (const { name } of carried) if (name.name !== 'it') inner.set(name.name, undefined);
     const steps = turns * (1 + this.body(construct.body, inner));
     if (steps > this.#limit) this.culprit ??= construct;
-    return steps;
+    return before + steps;
   }
 
   #count(over: Expr, names: Names): number | undefined {

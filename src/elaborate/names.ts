@@ -14,8 +14,12 @@ import { live } from './failure.ts';
 import { Env, type Frame, joinPath, type Module } from './scope.ts';
 import { callable, dimValue, listValue, noArgs, poison, type ShortcutName, shortcutNames, tensorValue } from './values.ts';
 
+/** The name of what nobody wants: it binds nothing, and may stand any number of times. */
+export const discard = '_';
+
 /** Binds a name that nothing around it has. */
 export function declare(c: Context, f: Frame, name: Ident, value: LangValue): void {
+  if (name.name === discard) return;
   const before = f.env.get(name.name);
   const item = before ? undefined : f.env.module.items.get(name.name);
   const span = before?.span ?? item?.item.name.span;
@@ -84,6 +88,13 @@ export function unknown(c: Context, f: Frame, name: string, span: Span): never {
       span,
       label: 'not in this version',
       with: { name, hint: `end the model before it: \`${name}\` is not built yet` },
+    });
+  }
+  if (name === discard) {
+    return c.fail(unknownName, f, {
+      span,
+      label: 'names nothing',
+      with: { name, hint: '`_` leaves a value out: give it a name where it is made, as in `let x, _ = …`' },
     });
   }
   const after = span.file.text.slice(span.end);

@@ -1,16 +1,16 @@
 /** Bodies that run several times, one by one in positions, or once more: `repeat`, `each`, `sequential`, `reuse`. */
-import { unknownLabel } from '../diagnostics/catalogue/names.ts';
-import { odeNotYet } from '../diagnostics/catalogue/structure.ts';
+import { shadowing, unknownLabel } from '../diagnostics/catalogue/names.ts';
+import { carriedCount, odeNotYet } from '../diagnostics/catalogue/structure.ts';
 import { badCount } from '../diagnostics/catalogue/values.ts';
 import { nearest } from '../diagnostics/suggest.ts';
 import type { LangValue } from '../ops/params.ts';
-import type { Each, Ode, Repeat, Reuse, Sequential } from '../parser/ast.ts';
+import type { Body, Each, Ident, Ode, Repeat, Reuse, Sequential } from '../parser/ast.ts';
 import { runBody } from './bodies.ts';
-import { labelText } from './chains.ts';
+import { evaluateChain, labelText, one } from './chains.ts';
 import type { Context } from './context.ts';
-import { declare } from './names.ts';
+import { declare, discard, lookUp } from './names.ts';
 import { Env, type Frame, joinPath, place } from './scope.ts';
-import { describe, intValue, listValue, numberOf } from './values.ts';
+import { describe, intValue, listValue, numberOf, poison } from './values.ts';
 
 interface Turn {
   readonly index: number;
@@ -68,54 +68,147 @@ function turnFrame(c: Context, f: Frame, construct: Repeat | Each, turn: Turn, l
   };
 }
 
-export function runRepeat(c: Context, f: Frame, construct: Repeat, label: string | undefined): readonly LangValue[] {
-  let it = f.it;
+/** A name behind `with`: inside it means this, whatever it means outside, because it often begins as that. */
+function bindInner(c: Context, f: Frame, env: Env, name: Ident, value: LangValue): void {
+  if (name.name === discard) return;
+  const before = env.own(name.name);
+  if (before)
+    c.fail(shadowing, f, {
+      span: name.span,
+      notes: [{ span: before.span, text: 'the first one is here' }],
+      with: { name: name.name },
+    });
+  env.set(name.name, value, name.span);
+}
+
+/** Runs `work` for every turn, where turns that share their weights begin again at the same names. */
+function takeTurns(
+  c: Context,
+  f: Frame,
+  construct: Repeat | Each,
+  label: string | undefined,
+  turns: Iterable<Turn>,
+  work: (turn: Turn, at: Frame) => void,
+): void {
   const start = f.sequence?.next ?? 0;
-  for (const turn of turnsOf(c, f, construct)) {
+  for (const turn of turns) {
     if (construct.shared && f.sequence) f.sequence.next = start;
-    const at = turnFrame(c, { ...f, it }, construct, turn, label);
-    const work = (): void => {
-      runBody(c, { ...at, inRepeat: true }, construct.body, (last) => {
-        it = last;
-      });
-    };
-    if (construct.shared && turn.index > 0) c.replay(at.path, work);
-    else work();
+    const at = turnFrame(c, f, construct, turn, label);
+    if (construct.shared && turn.index > 0) c.replay(at.path, () => work(turn, at));
+    else work(turn, at);
   }
+}
+
+export function runRepeat(c: Context, f: Frame, construct: Repeat, label: string | undefined): readonly LangValue[] {
+  const { carried, collect, body } = construct;
+  const turns = turnsOf(c, f, construct);
+  if (carried.length > 0) return handOn(c, f, construct, label, turns);
+  let it = f.it;
+  const lists = collect ? new Lists(construct) : undefined;
+  takeTurns(c, f, construct, label, turns, (turn, at) => {
+    const values = runBody(c, { ...at, it, inRepeat: !collect }, body, (last) => {
+      it = last;
+    });
+    lists?.add(c, f, values, turn.index);
+  });
+  if (lists) return lists.values(c, f);
   if (it.kind !== 'unset') return [it];
   // Turns that only declare inputs leave no current value, which is a mistake only where one is asked for.
   f.it = it;
   return [];
 }
 
-export function runEach(c: Context, f: Frame, construct: Each, label: string | undefined): readonly LangValue[] {
-  const lists: LangValue[][] = [];
-  let count: number | undefined;
-  const start = f.sequence?.next ?? 0;
-  for (const turn of turnsOf(c, f, construct)) {
-    if (construct.shared && f.sequence) f.sequence.next = start;
-    const at = { ...turnFrame(c, f, construct, turn, label), inRepeat: false };
-    const work = (): readonly LangValue[] => runBody(c, at, construct.body);
-    const results = construct.shared && turn.index > 0 ? c.replay(at.path, work) : work();
-    if (count !== undefined && results.length !== count) {
-      return c.fail(badCount, f, {
-        span: construct.span,
+/** `repeat … with a = x, b`: each turn returns what the names mean in the next, and `it` is as before unless it is among them. */
+function handOn(c: Context, f: Frame, construct: Repeat, label: string | undefined, turns: Iterable<Turn>): readonly LangValue[] {
+  const { carried, collect, body } = construct;
+  let state = carried.map(({ name, value }) =>
+    value ? one(c, f, evaluateChain(c, f, value, true), value.span) : lookUp(c, f, name),
+  );
+  const lists = collect ? new Lists(construct) : undefined;
+  takeTurns(c, f, construct, label, turns, (turn, at) => {
+    const inner: Frame = { ...at, inRepeat: false };
+    const seen = new Set<string>();
+    carried.forEach(({ name }, i) => {
+      const value = state[i] ?? poison;
+      if (name.name !== 'it' || seen.has('it')) bindInner(c, f, inner.env, name, value);
+      else inner.it = value;
+      seen.add(name.name);
+    });
+    const values = runBody(c, inner, body);
+    if (values.length < carried.length || (values.length > carried.length && !collect))
+      wrongHandOn(c, f, construct, values.length);
+    state = values.slice(0, carried.length);
+    lists?.add(c, f, values, turn.index);
+  });
+  return lists ? lists.values(c, f) : state;
+}
+
+function wrongHandOn(c: Context, f: Frame, { carried, body, collect }: Repeat, values: number): never {
+  const names = carried.map(({ name }) => name.name).join(', ');
+  const last = body.stmts.at(-1);
+  return c.fail(carriedCount, f, {
+    span: last?.span ?? body.span,
+    notes: carried.map(({ name }) => ({ span: name.span, text: 'handed on' })).slice(0, 1),
+    with: {
+      values: `${values} value${values === 1 ? '' : 's'}`,
+      names: carried.length === 1 ? '1 is' : `${carried.length} are`,
+      found: values === 1 && last?.kind !== 'return' ? 'a turn that gives its last `it` alone' : `${values} values returned`,
+      expected: `${collect ? 'at least ' : ''}${carried.length}: ${names}`,
+      hint: `end the body with \`return ${names}\`${values > carried.length ? ', and gather what is more with `collect`' : ''}`,
+    },
+  });
+}
+
+/** What the turns of an `each` or of a `repeat … collect` gave: a list for each value of a turn. */
+class Lists {
+  readonly #construct: Repeat | Each;
+  readonly #lists: LangValue[][] = [];
+  #turns = 0;
+
+  constructor(construct: Repeat | Each) {
+    this.#construct = construct;
+  }
+
+  add(c: Context, f: Frame, values: readonly LangValue[], turn: number): void {
+    if (this.#turns++ > 0 && values.length !== this.#lists.length) {
+      c.fail(badCount, f, {
+        span: this.#construct.span,
         with: {
-          construct: 'each',
-          found: `${results.length} values in turn ${turn.index}, ${count} before`,
+          construct: this.#construct.kind,
+          found: `${values.length} values in turn ${turn}, ${this.#lists.length} before`,
           expected: 'the same number of values in every turn',
           hint: 'return the same values in every branch',
         },
       });
     }
-    count = results.length;
-    results.forEach((value, i) => {
-      const list = lists[i] ?? [];
-      lists[i] = list;
+    values.forEach((value, i) => {
+      const list = this.#lists[i] ?? [];
+      this.#lists[i] = list;
       list.push(value);
     });
   }
-  return count === undefined ? [listValue([])] : lists.map((items) => c.list(items, construct.span, f));
+
+  /** Without a turn there are as many empty lists as the body says that it returns. */
+  values(c: Context, f: Frame): readonly LangValue[] {
+    const { body, span } = this.#construct;
+    if (this.#turns === 0) return Array.from({ length: returnedBy(body) }, () => listValue([]));
+    return this.#lists.map((items) => c.list(items, span, f));
+  }
+}
+
+/** How many values a body gives, as far as its text says it. */
+function returnedBy(body: Body): number {
+  let last = body.stmts.at(-1);
+  while (last?.kind === 'if') last = last.then.stmts.at(-1);
+  return last?.kind === 'return' ? last.values.length : 1;
+}
+
+export function runEach(c: Context, f: Frame, construct: Each, label: string | undefined): readonly LangValue[] {
+  const lists = new Lists(construct);
+  takeTurns(c, f, construct, label, turnsOf(c, f, construct), (turn, at) =>
+    lists.add(c, f, runBody(c, { ...at, inRepeat: false }, construct.body), turn.index),
+  );
+  return lists.values(c, f);
 }
 
 export function runSequential(c: Context, f: Frame, construct: Sequential, label: string | undefined): readonly LangValue[] {

@@ -28,6 +28,11 @@ export class Env {
     return undefined;
   }
 
+  /** What this body itself binds the name to. */
+  own(name: string): Binding | undefined {
+    return this.#names.get(name);
+  }
+
   set(name: string, value: LangValue, span: Span): void {
     this.#names.set(name, { value, span });
   }

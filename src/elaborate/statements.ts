@@ -50,12 +50,15 @@ export function runLet(c: Context, f: Frame, stmt: LetStmt): void {
 }
 
 export function runReturn(c: Context, f: Frame, stmt: ReturnStmt): void {
-  f.returned = stmt.values.map((chain) => {
+  const several = stmt.values.length > 1;
+  f.returned = stmt.values.flatMap((chain) => {
     try {
-      return one(c, f, evaluateChain(c, f, chain, true), chain.span);
+      const values = evaluateChain(c, f, chain, true);
+      // What is returned alone is returned whole: all values of a block.
+      return several || values.length === 0 ? [one(c, f, values, chain.span)] : values;
     } catch (error) {
       if (!(error instanceof Abandon)) throw error;
-      return poison;
+      return [poison];
     }
   });
 }

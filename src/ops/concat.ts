@@ -113,7 +113,8 @@ export const stackLayer = defineLayer({
     checkAxis(builder.check, 'c5', p.axis, rank);
     const axis = axisIn(p.axis, rank);
     const parts = xs.map((x) => builder.op(unsqueeze, [x], { axes: [axis] }));
-    return parts.length === 1 ? parts : builder.op(concat, parts, { axis });
+    const [only] = parts;
+    return only && parts.length === 1 ? only : builder.op(concat, parts, { axis });
   },
 });
 
@@ -192,7 +193,7 @@ export const split = defineOperator({
 
 export const splitLayer = defineLayer({
   name: 'split',
-  summary: 'Cuts an axis into parts: several results',
+  summary: 'Cuts an axis into parts: a list of tensors',
   source: 'torch.chunk for equal parts, torch.split for sizes',
   family: 'Shapes',
   params: {

@@ -72,6 +72,7 @@ export interface Layer {
   readonly weights: readonly { readonly name: string; readonly shape: string; readonly when?: string }[];
   /** Whether this use owns parameters (`instancenorm(affine=false)` does not). */
   owns(params: Readonly<Record<string, unknown>>): boolean;
+  /** What it makes; several results are a list in the language. */
   build(builder: LayerBuilder, operands: readonly Value[], params: Readonly<Record<string, unknown>>): Value | readonly Value[];
   /** The one operator that it always makes, where it is that and nothing else. */
   readonly operator?: Operator;

@@ -46,6 +46,7 @@ import { flattenLayer, reshape, reshapeLayer, squeeze, squeezeLayer, unsqueeze, 
 import { pixelShuffle, pixelShuffleLayer, pixelUnshuffleLayer, resize, resizeLayer } from './resize.ts';
 import { hardshrinkLayer, shrink, softshrinkLayer } from './shrink.ts';
 import { cropLayer, slice, sliceLayer } from './slice.ts';
+import { sumLayer } from './sum.ts';
 import { transpose, transposeLayer } from './transpose.ts';
 
 export const operators: readonly Operator[] = [
@@ -110,6 +111,7 @@ export const layers: readonly Layer[] = [
   softshrinkLayer,
   hardshrinkLayer,
   ...elementwiseLayers,
+  sumLayer,
   reshapeLayer,
   flattenLayer,
   squeezeLayer,

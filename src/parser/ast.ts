@@ -196,8 +196,18 @@ export interface Repeat {
   readonly over: Expr;
   /** With a count: `[index]`; with a list: `[item]` or `[item, index]`. */
   readonly names: readonly Ident[];
+  /** `with h = x, c`: what a turn hands on to the next besides or instead of `it`. */
+  readonly carried: readonly Carried[];
   readonly shared: boolean;
+  /** Gives lists of what every turn gave, and not what the last one did. */
+  readonly collect: boolean;
   readonly body: Body;
+  readonly span: Span;
+}
+/** A name that each turn of a `repeat` gives a new value; without one to begin with it begins as what the name means outside. */
+export interface Carried {
+  readonly name: Ident;
+  readonly value?: Chain;
   readonly span: Span;
 }
 export interface Each {

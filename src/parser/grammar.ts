@@ -484,16 +484,44 @@ export class ResParser extends RecoveringReader {
     ),
   );
 
-  readonly repeat: Rule<ast.Repeat> = this.rule('repeat', '"repeat" expr [ "as" itemNames ] [ "shared" ] body', () => {
-    const start = this.token(KwRepeat);
-    const over = this.read(this.expr);
-    const names = this.maybe(KwAs, () => {
-      this.token(KwAs);
-      return this.itemNames();
-    });
-    const shared = this.maybe(KwShared, () => this.token(KwShared)) !== undefined;
-    const body = this.read(this.body);
-    return { kind: 'repeat', over, names: names ?? [], shared, body, span: this.spanFrom(start) };
+  readonly repeat: Rule<ast.Repeat> = this.rule(
+    'repeat',
+    '"repeat" expr [ "as" itemNames ] [ "with" carried { "," carried } ] [ "shared" ] [ "collect" ] body',
+    () => {
+      const start = this.token(KwRepeat);
+      const over = this.read(this.expr);
+      const names = this.maybe(KwAs, () => {
+        this.token(KwAs);
+        return this.itemNames();
+      });
+      const carried = this.maybeIf(this.wordAhead('with'), () => {
+        this.token(Name);
+        const list = [this.read(this.carried)];
+        this.whileAt(Comma, () => list.push(this.after(Comma, this.carried)));
+        return list;
+      });
+      const shared = this.maybe(KwShared, () => this.token(KwShared)) !== undefined;
+      const collect = this.maybeIf(this.wordAhead('collect'), () => this.token(Name)) !== undefined;
+      const body = this.read(this.body);
+      return {
+        kind: 'repeat',
+        over,
+        names: names ?? [],
+        carried: carried ?? [],
+        shared,
+        collect,
+        body,
+        span: this.spanFrom(start),
+      };
+    },
+  );
+
+  /** What a turn hands on to the next. */
+  readonly carried: Rule<ast.Carried> = this.rule('carried', 'bindingName [ "=" chain ]', () => {
+    const start = this.next();
+    const name = this.read(this.bindingName);
+    const value = this.maybe(Assign, () => this.after(Assign, this.chain));
+    return tree.carried(name, value, this.spanFrom(start));
   });
 
   readonly each: Rule<ast.Each> = this.rule('each', '"each" expr "as" itemNames [ "shared" ] body', () => {

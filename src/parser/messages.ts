@@ -29,6 +29,7 @@ import {
   KwElse,
   KwFalse,
   KwModel,
+  KwShared,
   KwShortcut,
   KwTrue,
   LabelBrace,
@@ -283,6 +284,8 @@ function missingBody(around: Surroundings, rule: string): Description {
   const type = token.tokenType;
   if (type === Arrow) return unexpected(around, 'a body `{ … }`', 'put parentheses around the chain: `(a -> b)`');
   if (type === Colon && previous) return unexpected(around, 'a body `{ … }`', 'write `{ … }` where other languages indent');
+  if (rule === 'repeat' && (type === KwShared || (previous?.tokenType === KwShared && token.image === 'with')))
+    return unexpected(around, 'a body `{ … }`', 'write `repeat n as i with a shared collect { … }`, each of them at its place');
   if (rule === 'importItem') return unexpected(around, 'the names in braces', 'write `import { Name } from "file.res"`');
   return unexpected(around, 'a body `{ … }`', 'write `{` before the statements and `}` after them');
 }

@@ -2,6 +2,7 @@
 import { unreachable } from '../diagnostics/diagnostic.ts';
 import type {
   Arg,
+  Carried,
   Chain,
   Construct,
   Expr,
@@ -171,7 +172,9 @@ function link(node: Labelled | Construct | Expr): Shape {
         node.kind,
         expr(node.over),
         ...(node.names.length > 0 ? [names(node.names)] : []),
+        ...(node.kind === 'repeat' && node.carried.length > 0 ? [list('with', ...node.carried.map(carried))] : []),
         ...(node.shared ? ['shared'] : []),
+        ...(node.kind === 'repeat' && node.collect ? ['collect'] : []),
         expr(node.body),
       );
     case 'sequential':
@@ -189,6 +192,10 @@ function link(node: Labelled | Construct | Expr): Shape {
 
 function shortcut(node: NonNullable<Residual['shortcut']>): Shape {
   return list('shortcut', ...optional(node.label, (l) => `${label(l)}:`), link(node.value));
+}
+
+function carried(node: Carried): Shape {
+  return node.value ? list(`${node.name.name}=`, chain(node.value)) : node.name.name;
 }
 
 function arg(node: Arg): Shape {

@@ -245,6 +245,11 @@ export class RecoveringReader extends Reader {
     return next !== Colon && next !== Dot && next !== LabelBrace;
   }
 
+  /** Whether a word comes that is no keyword and means something here alone. */
+  protected wordAhead(word: string): boolean {
+    return this.at(Name) && this.LA(1).image === word;
+  }
+
   protected optionAhead(name: string): boolean {
     return this.at(Assign, 2) && this.LA(1).image === name;
   }

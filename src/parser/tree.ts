@@ -8,6 +8,7 @@ import type {
   BlockItem,
   Body,
   CallExpr,
+  Carried,
   Chain,
   ConstItem,
   Construct,
@@ -133,6 +134,10 @@ export function segmentsOfFloat({ image, startOffset }: IToken, file: SourceFile
     segment([first], { file, start: startOffset, end: middle }),
     segment([second], { file, start: middle + 1, end: startOffset + image.length }),
   ];
+}
+
+export function carried(name: Ident, value: Chain | undefined, span: Span): Carried {
+  return { name, ...(value && { value }), span };
 }
 
 export function ode(args: readonly Arg[], time: Ident | undefined, body: Body, span: Span): Ode {

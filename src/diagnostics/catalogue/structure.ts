@@ -79,7 +79,15 @@ export const misplacedReturn = defineDiagnostic({
   found: msg`${'found'}`,
   expected: msg`return at the end of a block, a body or a final if`,
   hint: msg`${'hint'}`,
-  more: 'A body gives back `it`, or what its last `return` names. A repetition passes `it` from turn to turn and cannot be left.',
+  more: 'A body gives back `it`, or what its last `return` names. A `repeat` passes `it` from turn to turn and cannot be left; what a turn returns is gathered with `collect`, or handed on with `with`.',
+});
+export const carriedCount = defineDiagnostic({
+  code: 'RES0417',
+  title: msg`a turn gives ${'values'}, and ${'names'} handed on`,
+  found: msg`${'found'}`,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
+  more: 'What stands behind `with` is what a turn of a `repeat` hands on to the next, so every turn returns a value for each of these names, in their order. With `collect` it may return more, which are only gathered. A turn that returns nothing gives its last `it`.',
 });
 export const notRunnable = defineDiagnostic({
   code: 'RES0411',
@@ -119,7 +127,7 @@ export const emptyConcat = defineDiagnostic({
   found: msg`an empty list`,
   expected: msg`at least one tensor`,
   hint: msg`check the list that it is given`,
-  more: 'A concatenation of no tensors has no shape.',
+  more: 'A concatenation or a sum of no tensors has no shape.',
 });
 export const badMap = defineDiagnostic({
   code: 'RES0416',

@@ -99,6 +99,10 @@ export function startsOf(file: FileNode): Starts {
       case 'repeat':
       case 'each':
         expr(node.over);
+        for (const one of node.kind === 'repeat' ? node.carried : []) {
+          elements.add(one.span.start);
+          if (one.value) chain(one.value);
+        }
         body(node.body);
         break;
       case 'sequential':
