@@ -20,15 +20,14 @@ import { describe, dimValue, floatValue, type GivenArgs, intValue, listValue, nu
 /** Functions of lists, which a layer gives too: `reverse(split(4))`. */
 const ofLists: readonly string[] = ['len', 'reverse'];
 
-export const builtinNames: readonly string[] = [
-  'shape',
-  'channels',
-  'rank',
-  ...ofLists,
+/** Functions of one tensor, or of `it`. */
+const ofTensors: readonly string[] = ['shape', 'channels', 'rank'];
+
+/** Functions of numbers, most of which are operators of tensors as well. */
+const ofNumbers: readonly string[] = [
   'range',
   'min',
   'max',
-  'sum',
   'abs',
   'sqrt',
   'log2',
@@ -38,6 +37,8 @@ export const builtinNames: readonly string[] = [
   'round',
   'floordiv',
 ];
+
+export const builtinNames: readonly string[] = [...ofTensors, ...ofLists, 'sum', ...ofNumbers];
 
 /**
  * The value of a builtin function, or undefined when these arguments are not for it (tensors) and the operator of the same name
