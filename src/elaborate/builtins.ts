@@ -24,19 +24,7 @@ const ofLists: readonly string[] = ['len', 'reverse'];
 const ofTensors: readonly string[] = ['shape', 'channels', 'rank'];
 
 /** Functions of numbers, most of which are operators of tensors as well. */
-const ofNumbers: readonly string[] = [
-  'range',
-  'min',
-  'max',
-  'abs',
-  'sqrt',
-  'log2',
-  'pow',
-  'floor',
-  'ceil',
-  'round',
-  'floordiv',
-];
+const ofNumbers: readonly string[] = ['range', 'min', 'max', 'abs', 'sqrt', 'log2', 'pow', 'floor', 'ceil', 'round', 'floordiv'];
 
 export const builtinNames: readonly string[] = [...ofTensors, ...ofLists, 'sum', ...ofNumbers];
 
