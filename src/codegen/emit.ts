@@ -26,7 +26,7 @@ import { elementTexts, namedAtMost, nameOfConstant } from '../onnx/constant-name
 import type { OnnxAttribute, OnnxGraph, OnnxModel, OnnxNode, OnnxValue } from '../onnx/model.ts';
 import type { WeightExpr } from '../tensor/expr.ts';
 import { literal } from '../tensor/leaves.ts';
-import { pad, transpose } from '../tensor/movement.ts';
+import { concat, pad, reshape, slice, transpose } from '../tensor/movement.ts';
 import { type Session, sessionOf } from '../tensor/session.ts';
 import { asExpr, exprOf } from '../tensor/values.ts';
 import { baseName, ScopedNames, UniqueNames } from './names.ts';
@@ -216,6 +216,11 @@ class Emitter implements OnnxBuilder {
     return this.#slot({ type, kind: 'result', scope: this.#scope, name: undefined });
   }
 
+  #leftOut(): Slot {
+    const type: TensorType = { elem: 'f32', dims: [] };
+    return this.#slot({ type, kind: 'result', scope: this.#scope, name: undefined, leftOut: true });
+  }
+
   #slotOf(key: Key): Slot {
     return this.#slots.get(key) ?? bug(`a lowering used ${key}, which the builder did not make`);
   }
@@ -374,7 +379,7 @@ class Emitter implements OnnxBuilder {
     op: string,
     inputs: readonly (Key | undefined)[],
     attrs: Readonly<Record<string, OnnxAttr>>,
-    types: readonly TensorType[],
+    types: readonly (TensorType | undefined)[],
   ): readonly Key[] {
     return this.#write(op, inputs, attrs, types, '');
   }
@@ -383,14 +388,15 @@ class Emitter implements OnnxBuilder {
     op: string,
     inputs: readonly (Key | undefined)[],
     attrs: Readonly<Record<string, OnnxAttr>>,
-    types: readonly TensorType[],
+    types: readonly (TensorType | undefined)[],
     base: string,
   ): readonly Key[] {
     for (const key of inputs) if (key !== undefined) this.#slotOf(key);
-    const outputs = types.map((type) => this.#result(type));
+    const all = types.map((type) => (type ? this.#result(type) : this.#leftOut()));
+    const outputs = all.slice(0, all.findLastIndex((slot) => slot.leftOut !== true) + 1);
     const sorted = Object.entries(attrs).sort(([a], [b]) => (a < b ? -1 : 1));
     this.#scope.drafts.push({ op, inputs, outputs, attrs: sorted, origin: this.#current?.origin, base, name: '' });
-    return outputs.map((slot) => slot.key);
+    return all.map((slot) => slot.key);
   }
 
   foreign(node: Node, inputs: readonly (Key | undefined)[]): readonly Key[] {
@@ -500,6 +506,26 @@ class Emitter implements OnnxBuilder {
     });
   }
 
+  moved(node: Node, suffix: string): Key | undefined {
+    const { byMoves } = node.op;
+    const operands: Value[] = [];
+    for (const use of node.slots) {
+      if (use?.value.def.kind !== 'constant' || this.#isTied(use.value, node)) return undefined;
+      operands.push(use.value);
+    }
+    if (!byMoves) return undefined;
+    const expr = byMoves({ reshape, slice, concat }, operands.map(exprOf), node.attrs);
+    return this.#stored(node.y.type, expr, `${operands[0]?.name ?? this.#base}.${suffix}`).key;
+  }
+
+  /**
+   * A tied table is stored once: where another operator reads it as it is, this reader computes at run time (runtimes fold that
+   * when they load the file).
+   */
+  #isTied(operand: Value, node: Node): boolean {
+    return [...operand.uses].some((use) => use.user.op !== node.op);
+  }
+
   padded(operand: Value, pads: readonly number[]): Key {
     const rank = operand.type.dims.length;
     const [begins, ends] = [pads.slice(0, rank), pads.slice(rank)];
@@ -512,10 +538,7 @@ class Emitter implements OnnxBuilder {
     });
   }
 
-  /**
-   * What is made of an operand once: at compile time of a constant, by a node otherwise. A tied table is stored once: where
-   * another operator reads it as it is, this reader computes at run time (runtimes fold that when they load the file).
-   */
+  /** What is made of an operand once: at compile time of a constant that is not tied, by a node otherwise. */
   #derived(
     operand: Value,
     how: {
@@ -531,9 +554,8 @@ class Emitter implements OnnxBuilder {
     const known = this.#scope.find(text);
     if (known !== undefined) return known;
     const type: TensorType = { elem: operand.type.elem, dims: how.dims };
-    const tied = [...operand.uses].some((use) => use.user.op !== node.op);
     const key =
-      operand.def.kind === 'constant' && !tied
+      operand.def.kind === 'constant' && !this.#isTied(operand, node)
         ? this.#stored(type, how.stored(exprOf(operand)), `${operand.name ?? `${this.#base}.weight`}.${how.suffix}`).key
         : (how.computed(this.#operand(operand, node, 0), type)[0] ?? bug('a node without a result'));
     (this.#slotOf(key).kind === 'initializer' ? this.#root : this.#scope).computed.set(text, key);

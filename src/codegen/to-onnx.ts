@@ -5,7 +5,15 @@ import type { ForeignAttribute } from '../ir/foreign.ts';
 import type { Value } from '../ir/graph.ts';
 import type { OnnxAttr } from '../ir/operator.ts';
 import type { ForeignType, TensorType } from '../ir/types.ts';
-import { floatAttribute, floatsAttribute, intAttribute, intsAttribute, stringAttribute, tensorAttribute } from '../onnx/make.ts';
+import {
+  floatAttribute,
+  floatsAttribute,
+  intAttribute,
+  intsAttribute,
+  stringAttribute,
+  stringsAttribute,
+  tensorAttribute,
+} from '../onnx/make.ts';
 import { isAttribute, type OnnxAttribute, type OnnxType, type OnnxValue } from '../onnx/model.ts';
 import { tensorTypeProto, typeOf } from '../onnx/types.ts';
 import type { WeightExpr } from '../tensor/expr.ts';
@@ -24,6 +32,8 @@ export function onnxAttribute(session: Session, name: string, attr: OnnxAttr): O
       return floatsAttribute(name, attr.value);
     case 'string':
       return stringAttribute(name, attr.value);
+    case 'strings':
+      return stringsAttribute(name, attr.value);
     case 'tensor':
       return tensorAttribute(session, name, attr.value);
     default:

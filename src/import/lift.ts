@@ -38,6 +38,7 @@ export interface LiftNode {
   ints(attribute: string): readonly number[] | undefined;
   float(attribute: string, otherwise?: number): number;
   string(attribute: string, otherwise?: string): string;
+  strings(attribute: string): readonly string[] | undefined;
   tensor(attribute: string): OnnxTensor | undefined;
   attribute(name: string): OnnxAttribute | undefined;
 }

@@ -80,6 +80,10 @@ export class NodeView implements LiftNode {
     return this.attributes.string(name, otherwise);
   }
 
+  strings(name: string): readonly string[] | undefined {
+    return this.attributes.strings(name);
+  }
+
   tensor(name: string): OnnxTensor | undefined {
     return this.attributes.tensor(name);
   }

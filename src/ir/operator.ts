@@ -39,8 +39,8 @@ export interface OperandSpec {
    * logarithms, variances, divisors.
    */
   readonly range?: NumberRange;
-  /** Its elements are indices along the axis of another operand that an attribute names. */
-  readonly indexes?: { readonly operand: number; readonly axis: string };
+  /** Its elements are indices along an axis of another operand, or along the one that an attribute names, counted from `low`. */
+  readonly indexes?: { readonly operand: number; readonly axis: string | number; readonly low?: number };
 }
 
 /** [low, high) */
@@ -102,6 +102,7 @@ export type OnnxAttr =
   | { readonly kind: 'float'; readonly value: number }
   | { readonly kind: 'floats'; readonly value: readonly number[] }
   | { readonly kind: 'string'; readonly value: string }
+  | { readonly kind: 'strings'; readonly value: readonly string[] }
   | { readonly kind: 'tensor'; readonly value: HostTensor };
 
 /** What a lowering writes with. Names are ONNX value names; the builder makes them unique and gives every value its type. */
@@ -111,12 +112,12 @@ export interface OnnxBuilder {
   readonly target: Target;
   /** One node with one result. `undefined` among the inputs is an optional input left out. */
   node(op: string, inputs: readonly (string | undefined)[], attrs: Readonly<Record<string, OnnxAttr>>, type: TensorType): string;
-  /** One node with several results. */
+  /** One node with several results. One without a type is left out: nobody may read what stands for it. */
   nodes(
     op: string,
     inputs: readonly (string | undefined)[],
     attrs: Readonly<Record<string, OnnxAttr>>,
-    types: readonly TensorType[],
+    types: readonly (TensorType | undefined)[],
   ): readonly string[];
   /** A foreign node as it was, with its sub-graphs; a name per result, also for those that the source leaves out. */
   foreign(node: Node, inputs: readonly (string | undefined)[]): readonly string[];
@@ -130,6 +131,11 @@ export interface OnnxBuilder {
   dims(dims: readonly Dim[]): string;
   /** The operand with its axes permuted: at compile time when it is a constant, by a Transpose node otherwise. */
   transposed(operand: Value, perm: readonly number[]): string;
+  /**
+   * The result of a node that moves constants (`Operator.byMoves`) as a constant; undefined where an operand is computed, or has
+   * other readers that want it stored as it is.
+   */
+  moved(node: Node, suffix: string): string | undefined;
   /**
    * The operand with zeros around every axis: at compile time when it is a constant, by a Pad node otherwise. Begins, then ends,
    * none negative.
@@ -292,6 +298,15 @@ export interface OnnxForm {
   readonly attrs?: Readonly<Record<string, { readonly name: string; readonly default: number }>>;
 }
 
+/** The moves that `Operator.byMoves` is made of, over anything that has sizes. */
+export interface Movements<T> {
+  /** The same elements in the same order. */
+  reshape(x: T, dims: readonly number[]): T;
+  /** Per axis from a start (inclusive) to an end (exclusive). */
+  slice(x: T, starts: readonly number[], ends: readonly number[]): T;
+  concat(xs: readonly T[], axis: number): T;
+}
+
 /** The graph-facing facet of an operator. */
 export interface Operator {
   readonly name: string;
@@ -316,6 +331,11 @@ export interface Operator {
   evaluateWide?(operands: readonly (HostTensor | undefined)[], attrs: Attrs): readonly HostTensor[];
   /** A foreign operator on constants. Throws `CheckFailure`, labelled as `EvaluationRefusal` is. Rounds as `evaluate` does. */
   evaluateConstants?(operands: readonly (HostTensor | undefined)[]): readonly HostTensor[];
+  /**
+   * Of operators that only move elements of all their operands: the only result as cuts and joins of them, so that weights of any
+   * size stay expressions.
+   */
+  byMoves?<T extends { readonly dims: readonly number[] }>(moves: Movements<T>, operands: readonly T[], attrs: Attrs): T;
   /**
    * The window that slides over the first operand; `weight` has the sizes of the second, which hold the kernel where no attribute
    * does.

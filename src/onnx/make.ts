@@ -31,6 +31,10 @@ export function stringAttribute(name: string, value: string): OnnxAttribute {
   return { name, kind: 'string', value };
 }
 
+export function stringsAttribute(name: string, values: readonly string[]): OnnxAttribute {
+  return { name, kind: 'strings', value: values };
+}
+
 /** A small tensor in memory; its numbers are rounded to its element type. */
 export function tensorAttribute(session: Session, name: string, of: HostTensor): OnnxAttribute {
   const tensor = { ...of, data: of.data.slice() };

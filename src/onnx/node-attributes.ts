@@ -74,6 +74,10 @@ export class NodeAttributes {
     return this.#of(name, 'string', 'string')?.value ?? this.#default(name, otherwise);
   }
 
+  strings(name: string): readonly string[] | undefined {
+    return this.#of(name, 'strings', 'list of strings')?.value;
+  }
+
   tensor(name: string): OnnxTensor | undefined {
     return this.#of(name, 'tensor', 'tensor')?.value;
   }

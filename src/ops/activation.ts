@@ -139,7 +139,7 @@ export const celu = activation({
   sampleAttrs: (source) => ({ alpha: source.pick([0.5, 1, 1.5]) }),
 });
 
-function logistic(x: number): number {
+export function logistic(x: number): number {
   if (x >= 0) return 1 / (1 + exp(-x));
   const e = exp(x);
   return e / (1 + e);

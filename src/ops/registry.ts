@@ -28,6 +28,7 @@ import {
   layernormLayer,
   normalizeLayer,
 } from './norm.ts';
+import { packGates } from './pack-gates.ts';
 import { pad, padLayer } from './pad.ts';
 import {
   adaptiveAvgpoolLayer,
@@ -41,6 +42,8 @@ import {
   maxpoolLayer,
 } from './pool.ts';
 import { axisLayers } from './rearrange.ts';
+import { gru, lstm, rnn } from './recurrent.ts';
+import { gruLayer, lstmLayer, rnnLayer } from './recurrent-layers.ts';
 import { reduceLayers, reduceOperators } from './reduce.ts';
 import { flattenLayer, reshape, reshapeLayer, squeeze, squeezeLayer, unsqueeze, unsqueezeLayer } from './reshape.ts';
 import { pixelShuffle, pixelShuffleLayer, pixelUnshuffleLayer, resize, resizeLayer } from './resize.ts';
@@ -64,6 +67,10 @@ export const operators: readonly Operator[] = [
   groupnorm,
   layernorm,
   attention,
+  lstm,
+  gru,
+  rnn,
+  packGates,
   resize,
   pixelShuffle,
   ...activationOperators,
@@ -104,6 +111,9 @@ export const layers: readonly Layer[] = [
   groupnormLayer,
   layernormLayer,
   normalizeLayer,
+  lstmLayer,
+  gruLayer,
+  rnnLayer,
   resizeLayer,
   pixelShuffleLayer,
   pixelUnshuffleLayer,

@@ -379,10 +379,10 @@ function demandOf(
     };
   }
   const { range, indexes } = op.operands[Math.min(index, op.operands.length - 1)] ?? {};
-  const axis = indexes && attrs[indexes.axis];
+  const axis = typeof indexes?.axis === 'string' ? attrs[indexes.axis] : indexes?.axis;
   return {
     range,
-    indexes: indexes && { operand: indexes.operand, axis: typeof axis === 'number' ? axis : 0 },
+    indexes: indexes && { ...indexes, axis: typeof axis === 'number' ? axis : 0 },
     passes: keepsNumbers(op) && (index === 0 || op.traits.moves === 'all'),
   };
 }

@@ -68,6 +68,7 @@ const sameAs = new Set([
   'resize',
   'dim_value',
   'linear',
+  'pack_gates',
 ]);
 
 describe.each(operators.map((operator) => [operator.name, operator] as const))('%s', (_name, operator) => {

@@ -14,6 +14,40 @@ import { failure, inferred, type } from './nn/tools.ts';
 type Given = Readonly<Record<string, AttrValue>>;
 type Row = readonly [label: string, operands: string, attrs?: Given];
 
+/** Of a layer with a hidden size of 3 over 5 features. */
+function recurrent(name: string, gates: number): Record<string, readonly Row[]> {
+  const [w, r] = [`f32[1, ${3 * gates}, 5]`, `f32[1, ${3 * gates}, 3]`];
+  const x = 'f32[T, N, 5]';
+  const bidirectional = { direction: 'bidirectional' };
+  const own: readonly Row[] = [
+    ['c9', `${x}; ${w}; ${r}; _; _; _; f32[1, N, 4]`],
+    ['c11', `${x}; ${w}; ${r}; _; _; _; _; f32[1, 12]`],
+  ];
+  return {
+    [name]: [
+      ['c1', `f32[N, 5]; ${w}; ${r}`],
+      ['c2', `i32[T, N, 5]; i32[1, ${3 * gates}, 5]; i32[1, ${3 * gates}, 3]`],
+      ['c2', `${x}; ${w}; ${r}; f16[1, ${6 * gates}]`],
+      ['c2', `${x}; ${w}; ${r}; _; _; f16[1, N, 3]`],
+      ['c3', `${x}; ${w}; f32[${3 * gates}, 3]`],
+      ['c4', `${x}; f32[1, ${gates === 1 ? '' : `${gates}*`}H, 5]; f32[1, ${gates === 1 ? '' : `${gates}*`}H, H]`],
+      ['c4', `${x}; f32[1, 0, 5]; f32[1, 0, 0]`],
+      ['c5', `${x}; ${w}; f32[1, ${3 * gates + 1}, 3]`],
+      ['c6', `${x}; f32[1, ${3 * gates}, 4]; ${r}`],
+      ['c6', `${x}; f32[2, ${3 * gates}, 5]; ${r}`],
+      ['c5', `${x}; f32[2, ${3 * gates}, 5]; ${r}`, bidirectional],
+      ['c7', `${x}; ${w}; ${r}; f32[1, ${3 * gates}]`],
+      ['c8', `${x}; ${w}; ${r}; _; i64[N]`],
+      ['c8', `${x}; ${w}; ${r}; _; i32[T]`],
+      ['c9', `${x}; ${w}; ${r}; _; _; f32[N, 3]`],
+      ['c9', `${x}; ${w}; ${r}; _; _; f32[2, N, 3]`],
+      ['c10', `${x}; ${w}; ${r}`, { functions: `Sigmoid${' Tanh'.repeat(3)}` }],
+      ['c10', `${x}; ${w}; ${r}`, { functions: name === 'rnn' ? 'Softplus' : name === 'gru' ? 'Sigmoid Elu' : 'Elu Tanh Tanh' }],
+      ...(name === 'lstm' ? own : []),
+    ],
+  };
+}
+
 /** Operands are separated by `;`, and `_` is one that is left out. */
 const rows: Record<string, readonly Row[]> = {
   conv: [
@@ -85,6 +119,18 @@ const rows: Record<string, readonly Row[]> = {
     ['c4', 'f32[2, 4, 3, 4]; f32[2, 4, 5, 4]; f32[2, 2, 5, 6]', { scale: 0.5 }],
     ['c5', 'f32[2, 4, 3, 4]; f32[2, 3, 5, 4]; f32[2, 3, 5, 6]', { scale: 0.5 }],
     ['c6', 'f32[2, 4, 3, 4]; f32[2, 4, 5, 4]; f32[2, 4, 5, 6]; f32[5, 3]', { scale: 0.5 }],
+  ],
+  ...recurrent('lstm', 4),
+  ...recurrent('gru', 3),
+  ...recurrent('rnn', 1),
+  pack_gates: [
+    ['c1', 'f32[]', { order: [0] }],
+    ['c2', 'f32[4, 3]; f16[4, 3]', { order: [0, 1] }],
+    ['c3', 'f32[4, 3]; f32[4, 2]', { order: [0, 1] }],
+    ['c4', 'f32[4, 3]', { order: [1, 1] }],
+    ['c5', 'f32[4, 3]', { order: [0, 1, 2] }],
+    ['c5', 'f32[R, 3]', { order: [1, 0] }],
+    ['c6', 'f32[4, 3]; f32[4, 3]; f32[4, 3]', { order: [0], directions: 2 }],
   ],
   maxpool: [
     ['c1', 'f32[N, 3]', { kernel: [] }],
@@ -342,6 +388,10 @@ const leaned: readonly string[] = [
     'slice c4',
     'expand c1',
     'attention c1',
+    ...['lstm', 'gru', 'rnn'].flatMap((name) => [`${name} c1`, `${name} c3`]),
+    'pack_gates c1',
+    'pack_gates c5',
+    'pack_gates c6',
     'range c1',
   ],
 ];

@@ -48,7 +48,7 @@ const stays: Readonly<Record<string, readonly string[]>> = {
     'QuantizeLinear',
   ],
   'networks of their own, which no constants feed': [
-    ...['GRU', 'LSTM', 'RNN', 'NegativeLogLikelihoodLoss', 'SoftmaxCrossEntropyLoss', 'CausalConvWithState'],
+    ...['NegativeLogLikelihoodLoss', 'SoftmaxCrossEntropyLoss', 'CausalConvWithState'],
     ...['LinearAttention', 'RotaryEmbedding', 'SwiGLU', 'TensorScatter'],
   ],
   'detection and sampling of pictures': [

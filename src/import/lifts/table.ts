@@ -5,6 +5,7 @@ import type { Lift } from '../lift.ts';
 import { elementwiseLifts } from './elementwise.ts';
 import { nnLifts } from './nn.ts';
 import { poolLifts } from './pool.ts';
+import { recurrentLifts } from './recurrent.ts';
 import { reduceLifts } from './reduce.ts';
 import { resizeLifts } from './resize.ts';
 import { shapeLifts } from './shape.ts';
@@ -25,5 +26,7 @@ const byForm =
 
 export const lifts: ReadonlyMap<string, Lift> = new Map<string, Lift>([
   ...operators.flatMap((operator) => (operator.form ? [[operator.form.op, byForm(operator, operator.form)] as const] : [])),
-  ...[nnLifts, poolLifts, elementwiseLifts, shapeLifts, reduceLifts, resizeLifts].flatMap((table) => Object.entries(table)),
+  ...[nnLifts, poolLifts, elementwiseLifts, shapeLifts, reduceLifts, resizeLifts, recurrentLifts].flatMap((table) =>
+    Object.entries(table),
+  ),
 ]);

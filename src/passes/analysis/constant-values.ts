@@ -70,6 +70,11 @@ function expressed(node: Node, operands: readonly (w.WeightExpr | undefined)[]):
   const moves = node.op.traits.moves === 'first' || node.op.traits.moves === 'all';
   if (!isFloat(x.elem) && (!moves || x.elem === 'i64' || x.elem === 'u64')) return undefined;
   const dims = node.y.type.dims.map((d) => d.constant ?? 0);
+  const { byMoves } = node.op;
+  if (byMoves) {
+    const parts = operands.filter((one) => one !== undefined);
+    return parts.length === node.slots.length ? byMoves(w, parts, node.attrs) : undefined;
+  }
   const rank = x.dims.length;
   const last = (axis: number): number => (axis < 0 ? axis + rank : axis);
   switch (node.op.name) {

@@ -231,6 +231,7 @@ export function lowered(
     scalar: (_, value) => String(value),
     dims: (dims) => `dims[${dims.join(',')}]`,
     transposed: (operand, perm) => `${operand.name}^[${perm.join(',')}]`,
+    moved: () => undefined,
     padded: (operand, pads) => `${operand.name}+[${pads.join(',')}]`,
     refuse: (why) => {
       throw new Error(why);
