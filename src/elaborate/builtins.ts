@@ -7,7 +7,7 @@ import { emptyConcat } from '../diagnostics/catalogue/structure.ts';
 import { divisionByZero, intOverflow, wrongArgument } from '../diagnostics/catalogue/values.ts';
 import type { Span } from '../diagnostics/source.ts';
 import { Dim, DimOverflow } from '../ir/dim.ts';
-import { log, pow } from '../ops/math.ts';
+import { cos, exp, log, pow, sin } from '../ops/math.ts';
 import { type LangValue, valueText } from '../ops/params.ts';
 import { ran } from './callables.ts';
 import { currentValue } from './chains.ts';
@@ -24,7 +24,23 @@ const ofLists: readonly string[] = ['len', 'reverse'];
 const ofTensors: readonly string[] = ['shape', 'channels', 'rank'];
 
 /** Functions of numbers, most of which are operators of tensors as well. */
-const ofNumbers: readonly string[] = ['range', 'min', 'max', 'abs', 'sqrt', 'log2', 'pow', 'floor', 'ceil', 'round', 'floordiv'];
+const ofNumbers: readonly string[] = [
+  'range',
+  'min',
+  'max',
+  'abs',
+  'sqrt',
+  'exp',
+  'log',
+  'log2',
+  'sin',
+  'cos',
+  'pow',
+  'floor',
+  'ceil',
+  'round',
+  'floordiv',
+];
 
 export const builtinNames: readonly string[] = [...ofTensors, ...ofLists, 'sum', ...ofNumbers];
 
@@ -147,6 +163,14 @@ function numeric(
       return first.kind === 'int' ? intValue(Math.abs(x)) : floatValue(Math.abs(x));
     case 'sqrt':
       return x < 0 ? wrong('a number of at least 0', 'check its sign') : floatValue(Math.sqrt(x));
+    case 'exp':
+      return x > 709 ? wrong('a number of at most 709', 'e^710 is larger than any float') : floatValue(exp(x));
+    case 'log':
+      return x <= 0 ? wrong('a number above 0', 'check its sign') : floatValue(log(x));
+    case 'sin':
+      return floatValue(sin(x));
+    case 'cos':
+      return floatValue(cos(x));
     case 'log2':
       return x <= 0 ? wrong('a number above 0', 'check its sign') : floatValue(log2(x));
     case 'pow': {

@@ -7,7 +7,8 @@ import type { Value } from '../ir/graph.ts';
 import { typeText } from '../ir/types.ts';
 import type { LangValue } from '../ops/params.ts';
 import { squeeze } from '../ops/reshape.ts';
-import { slice } from '../ops/slice.ts';
+import { slice, slicePlaces } from '../ops/slice.ts';
+import { toTheEnd } from '../ops/slice-axes.ts';
 import type { Expr, IndexExpr, Sub } from '../parser/ast.ts';
 import { ran } from './callables.ts';
 import type { Context } from './context.ts';
@@ -33,9 +34,13 @@ function elementsOf(c: Context, f: Frame, expr: IndexExpr): LangValue {
       });
     }
     if (sub.kind === 'slice') {
-      const from = clamp(sub.from ? knownInt(c, f, sub.from) : 0, items.length);
-      const to = clamp(sub.to ? knownInt(c, f, sub.to) : items.length, items.length);
-      return c.list(items.slice(from, Math.max(from, to)), expr.span, f);
+      const bound = (part: Expr | undefined): number | undefined => part && knownInt(c, f, part);
+      const places = slicePlaces(items.length, bound(sub.from), bound(sub.to), stepOf(c, f, sub));
+      return c.list(
+        [...places].map((i) => at(items, i)),
+        expr.span,
+        f,
+      );
     }
     const i = knownInt(c, f, sub.value);
     const item = items[i < 0 ? i + items.length : i];
@@ -62,8 +67,18 @@ function elementsOf(c: Context, f: Frame, expr: IndexExpr): LangValue {
   });
 }
 
-function clamp(i: number, length: number): number {
-  return Math.min(length, Math.max(0, i < 0 ? i + length : i));
+/** The step of a slice, 1 where none is written. */
+function stepOf(c: Context, f: Frame, sub: Extract<Sub, { readonly kind: 'slice' }>): number {
+  const step = sub.step ? knownInt(c, f, sub.step) : 1;
+  if (step !== 0 || !sub.step) return step;
+  return c.fail(badIndex, f, {
+    span: sub.step.span,
+    with: {
+      found: 'a step of 0',
+      expected: 'a step other than 0',
+      hint: 'write `::2` for every second, `::-1` for all backwards',
+    },
+  });
 }
 
 function knownInt(c: Context, f: Frame, expr: Expr): number {
@@ -81,7 +96,7 @@ function knownInt(c: Context, f: Frame, expr: Expr): number {
   });
 }
 
-/** NumPy's basic slicing: `x[:, 0]` takes the axis away, `x[:, a:b]` keeps it. */
+/** NumPy's basic slicing: `x[:, 0]` takes the axis away, `x[:, a:b]` and `x[:, a:b:step]` keep it. */
 function sliceTensor(c: Context, f: Frame, x: Value, subs: readonly Sub[], span: Span): Value {
   const rank = x.type.dims.length;
   if (subs.length > rank) {
@@ -92,11 +107,12 @@ function sliceTensor(c: Context, f: Frame, x: Value, subs: readonly Sub[], span:
   }
   const starts: Dim[] = [];
   const ends: Dim[] = [];
+  const steps: number[] = [];
   const axes: number[] = [];
   const dropped: number[] = [];
   subs.forEach((sub, axis) => {
     const extent = at(x.type.dims, axis);
-    const position = (expr: Expr): Dim => {
+    const written = (expr: Expr): Dim => {
       const value = live(c.evaluate(f, expr));
       if (value.kind !== 'int') {
         return c.fail(wrongKind, f, {
@@ -109,29 +125,36 @@ function sliceTensor(c: Context, f: Frame, x: Value, subs: readonly Sub[], span:
           },
         });
       }
-      return value.dim.upperBound < 0 ? extent.plus(value.dim) : value.dim;
+      return value.dim;
     };
+    const fromFront = (position: Dim): Dim => (position.upperBound < 0 ? extent.plus(position) : position);
+    // Of a known axis ends are counted from the beginning; of others `slice` does it, without arithmetic in the file.
+    const bound = (expr: Expr): Dim => (extent.constant === undefined ? written(expr) : fromFront(written(expr)));
     if (sub.kind === 'at') {
-      const start = position(sub.value);
+      const given = written(sub.value);
+      const start = fromFront(given);
       if (start.lessThan(extent) === 'no' || start.upperBound < 0) {
         c.fail(badIndex, f, {
           span: sub.span,
-          with: { found: `index ${start.toString()}`, expected: `less than ${extent.toString()}`, hint: 'check the axis' },
+          with: { found: `index ${given.toString()}`, expected: `less than ${extent.toString()}`, hint: 'check the axis' },
         });
       }
       starts.push(start);
       ends.push(start.plus(1));
       axes.push(axis);
+      steps.push(1);
       dropped.push(axis);
-    } else if (sub.from || sub.to) {
-      const from = sub.from ? position(sub.from) : Dim.zero;
-      const to = sub.to ? position(sub.to) : extent;
-      starts.push(from);
-      ends.push(to);
-      axes.push(axis);
+      return;
     }
+    const step = stepOf(c, f, sub);
+    if (!sub.from && !sub.to && step === 1) return;
+    const open = step > 0 ? { from: Dim.zero, to: extent } : { from: Dim.of(toTheEnd), to: Dim.of(-toTheEnd) };
+    starts.push(sub.from ? bound(sub.from) : open.from);
+    ends.push(sub.to ? bound(sub.to) : open.to);
+    axes.push(axis);
+    steps.push(step);
   });
   if (axes.length === 0) return x;
-  const cut = makeValue(c, f, slice, [x], { starts, ends, axes, steps: axes.map(() => 1) }, span);
+  const cut = makeValue(c, f, slice, [x], { starts, ends, axes, steps }, span);
   return dropped.length === 0 ? cut : makeValue(c, f, squeeze, [cut], { axes: dropped }, span);
 }

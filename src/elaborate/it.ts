@@ -66,7 +66,7 @@ function inExpr(expr: Expr): Span | undefined {
       return (
         inExpr(expr.base) ??
         first(expr.subs, (sub) =>
-          sub.kind === 'at' ? inExpr(sub.value) : ((sub.from && inExpr(sub.from)) ?? (sub.to && inExpr(sub.to))),
+          sub.kind === 'at' ? inExpr(sub.value) : first([sub.from, sub.to, sub.step], (part) => part && inExpr(part)),
         )
       );
     case 'unary':

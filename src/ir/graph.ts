@@ -612,6 +612,8 @@ function checkAttr(name: string, spec: AttrSpec, value: AttrValue): void {
 }
 
 function spread(spec: AttrSpec, value: AttrValue, x: TensorType | undefined): AttrValue {
+  // One spelling of a size, so that equal attributes are equal.
+  if (spec.kind === 'dims' && Array.isArray(value)) return value.map((d) => (isInteger(d) ? Dim.of(d) : d));
   if (spec.kind !== 'axes' && spec.kind !== 'pads') return value;
   const count = Math.max(0, (x?.dims.length ?? 2) - 2) * (spec.kind === 'pads' ? 2 : 1);
   if (typeof value === 'number') return Array.from({ length: count }, () => value);

@@ -22,6 +22,8 @@ export interface AttrSpec {
   readonly kind: AttrKind;
   /** Attributes without a default must be given. For `axes` and `pads` the default is the number that holds for every axis. */
   readonly default?: AttrValue;
+  /** Sizes that summaries print, because the shape of the result does not show them. */
+  readonly inSummary?: boolean;
   /** Allowed strings. */
   readonly values?: readonly string[];
   readonly min?: number;
@@ -348,6 +350,8 @@ export interface Operator {
   margin?(operands: readonly HostTensor[], attrs: Attrs, at: number, chosen: number, expected: number): number;
   /** The ONNX operator that says a row of it in one node: `Sum` of additions. */
   readonly inRow?: string;
+  /** Sizes that have to be at least 1 when it runs, besides those of its operands and results. */
+  needs?(node: Node): readonly Dim[];
   /** Multiply-adds of one evaluation; absent means none worth counting. */
   cost?(node: Node): Dim;
   /** Writes the node as ONNX; returns a value name per result. */

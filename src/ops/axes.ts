@@ -2,7 +2,7 @@
  * How operators follow when the axes of their operands stand elsewhere: axis i at place[i]. See `Axes` in `src/ir/operator.ts`.
  */
 import type { Attrs, AxesMoved } from '../ir/operator.ts';
-import { boolAttr, given, numberAttr, numbersAttr } from './attrs.ts';
+import { boolAttr, dimsAttr, given, numberAttr, numbersAttr } from './attrs.ts';
 
 type Place = readonly number[];
 
@@ -43,7 +43,7 @@ export function namedAxes(attrs: Attrs, place: Place): AxesMoved {
 
 /** An attribute `pads`: begins of all axes, then ends. */
 export function paddedAxes(attrs: Attrs, place: Place): AxesMoved {
-  const pads = numbersAttr(attrs, 'pads');
+  const pads = dimsAttr(attrs, 'pads');
   const out = [...pads];
   for (const [axis, to] of place.entries()) {
     out[to] = given(pads, axis);

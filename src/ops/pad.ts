@@ -4,11 +4,11 @@ import { Dim } from '../ir/dim.ts';
 import type { Node } from '../ir/graph.ts';
 import type { Check, InferContext } from '../ir/operator.ts';
 import { typeText } from '../ir/types.ts';
-import { given, numberAttr, numbersAttr, stringAttr } from './attrs.ts';
+import { dimsAttr, given, numberAttr, numbersAttr, stringAttr } from './attrs.ts';
 import { paddedAxes } from './axes.ts';
-import { remap, sampleDims, xOnly } from './common.ts';
+import { constantDims, dimsText, remap, sampleDims, xOnly } from './common.ts';
 import { defineLayer, defineOperator, type LayerBuilder } from './define.ts';
-import { choice, float, ints } from './params.ts';
+import { choice, dims, float } from './params.ts';
 import { movingTraits } from './traits.ts';
 
 /** Which element stands at every place of a padded axis; −1 is the padding of mode `constant`. */
@@ -22,7 +22,12 @@ function padPlaces(size: number, begin: number, end: number, mode: string): Int3
   });
 }
 
-const addsNothing = (node: Node): boolean => numbersAttr(node.attrs, 'pads').every((n) => n === 0);
+const isZero = (d: Dim): boolean => d.constant === 0;
+
+const addsNothing = (node: Node): boolean => dimsAttr(node.attrs, 'pads').every(isZero);
+
+/** Whether the pads are known to cut nothing. */
+export const cutsNothing = (node: Node): boolean => dimsAttr(node.attrs, 'pads').every((d) => d.lowerBound >= 0);
 
 /** ONNX Pad-13; torch.nn.functional.pad, whose `replicate` is `edge` here. */
 export const pad = defineOperator({
@@ -31,7 +36,7 @@ export const pad = defineOperator({
   onnx: ['Pad'],
   operands: xOnly,
   attrs: {
-    pads: { kind: 'ints', doc: 'elements in front of every axis, then behind every axis; negative ones cut' },
+    pads: { kind: 'dims', inSummary: true, doc: 'elements in front of every axis, then behind every axis; negative ones cut' },
     value: { kind: 'float', default: 0, doc: 'what is put there in mode `constant`' },
     mode: { kind: 'string', default: 'constant', values: ['constant', 'reflect', 'edge'], doc: 'what is put there' },
   },
@@ -48,7 +53,7 @@ export const pad = defineOperator({
     const { operands, attrs } = context;
     const check: Check = context.check;
     const x = given(operands, 0);
-    const pads = numbersAttr(attrs, 'pads');
+    const pads = dimsAttr(attrs, 'pads');
     const mode = stringAttr(attrs, 'mode');
     const rank = x.dims.length;
     check(
@@ -57,24 +62,21 @@ export const pad = defineOperator({
       `${pads.length} pads for ${typeText(x)}`,
       `${2 * rank}: ${rank} begins, then ${rank} ends`,
     );
-    check(
-      'c2',
-      mode === 'constant' || pads.every((n) => n >= 0),
-      `pads [${pads.join(', ')}]`,
-      `pads of at least 0 in mode ${mode}`,
-    );
+    const below = mode === 'constant' ? undefined : pads.find((d) => d.lowerBound < 0);
+    const provably = below?.constant === undefined && below !== undefined ? ', for all sizes' : '';
+    check('c2', below === undefined, `pads ${dimsText(pads)}`, `pads of at least 0 in mode ${mode}${provably}`);
     const dims = x.dims.map((size, axis) => {
       const begin = pads[axis] ?? outside();
       const end = pads[axis + rank] ?? outside();
-      const padded = size.plus(begin + end);
+      const padded = size.plus(begin).plus(end);
       check(
         'c3',
         padded.lessThan(0) !== 'yes',
         `pads ${begin} and ${end} at axis ${axis} of ${typeText(x)}`,
         'a size of at least 0',
       );
-      const most = Dim.of(Math.max(begin, end));
-      const reach = mode !== 'reflect' || most.constant === 0 || most.lessThan(size) !== 'no';
+      const most = Dim.max(begin, end);
+      const reach = mode !== 'reflect' || isZero(most) || most.lessThan(size) !== 'no';
       check('c4', reach, `pads ${begin} and ${end} at axis ${axis} of ${typeText(x)}`, 'reflected pads smaller than the axis');
       return padded;
     });
@@ -89,11 +91,17 @@ export const pad = defineOperator({
     );
     return [remap(x, maps, numberAttr(attrs, 'value'))];
   },
+  needs({ x, attrs }) {
+    if (attrs.mode !== 'reflect') return [];
+    const { dims } = x.type;
+    // What is reflected is less than the axis.
+    return dimsAttr(attrs, 'pads').map((d, i) => (dims[i % dims.length] ?? outside()).minus(d));
+  },
   lower(builder, node, operands) {
     const mode = stringAttr(node.attrs, 'mode');
-    const pads = numbersAttr(node.attrs, 'pads');
+    const pads = dimsAttr(node.attrs, 'pads');
     const value = numberAttr(node.attrs, 'value');
-    const inputs: (string | undefined)[] = [given(operands, 0), builder.i64(pads)];
+    const inputs: (string | undefined)[] = [given(operands, 0), builder.dims(pads)];
     inputs.push(mode === 'constant' && value !== 0 ? builder.scalar(node.y.type.elem, value) : undefined);
     return [builder.node('Pad', inputs, { mode: { kind: 'string', value: mode } }, node.y.type)];
   },
@@ -103,25 +111,26 @@ export const pad = defineOperator({
     const one = (size: number): number => (mode === 'reflect' ? source.int(0, size - 1) : source.int(0, 2));
     const pads = [...dims.map(one), ...dims.map(one)];
     if (mode === 'constant' && (dims[0] ?? 1) > 1 && source.bool()) pads[0] = -1;
-    return { operands: [source.tensor(dims)], attrs: { pads, value: source.pick([0, 0, 1.5]), mode } };
+    return { operands: [source.tensor(dims)], attrs: { pads: constantDims(pads), value: source.pick([0, 0, 1.5]), mode } };
   },
 });
 
 const padModes = { constant: 'constant', reflect: 'reflect', replicate: 'edge' } as const;
 
 /** Begins, then ends, of every axis; the empty list when the numbers fit no form. */
-function allPads(given: readonly number[], rank: number, grid: number): readonly number[] {
+function allPads(given: readonly Dim[], rank: number, grid: number): readonly Dim[] {
   if (given.length === 2 * rank) return given;
   if (grid === 0) return [];
-  const [first = 0] = given;
+  const [first = Dim.zero] = given;
   if (given.length === 1)
     return allPads(
       Array.from({ length: 2 * grid }, () => first),
       rank,
       grid,
     );
-  if (given.length === grid) return [0, 0, ...given, 0, 0, ...given];
-  if (given.length === 2 * grid) return [0, 0, ...given.slice(0, grid), 0, 0, ...given.slice(grid)];
+  const none = [Dim.zero, Dim.zero];
+  if (given.length === grid) return [...none, ...given, ...none, ...given];
+  if (given.length === 2 * grid) return [...none, ...given.slice(0, grid), ...none, ...given.slice(grid)];
   return [];
 }
 
@@ -131,7 +140,7 @@ export const padLayer = defineLayer({
   source: 'torch.nn.functional.pad, with begins then ends',
   family: 'Shapes',
   params: {
-    pads: ints({
+    pads: dims({
       rest: true,
       doc: 'one number for every side of the grid, one per spatial axis, begins then ends of the spatial axes, or of all axes',
     }),
@@ -144,7 +153,7 @@ export const padLayer = defineLayer({
     const expected = grid > 0 ? `1, ${grid}, ${2 * grid} or ${2 * rank} numbers` : `${2 * rank} numbers`;
     const pads = allPads(p.pads, rank, grid);
     builder.check('c5', pads.length === 2 * rank, `${p.pads.length} pads for ${typeText(x.type)}`, expected, 'pad(1)');
-    if (pads.every((n) => n === 0)) return x;
+    if (pads.every(isZero)) return x;
     return builder.op(pad, [x], { pads, value: p.value, mode: padModes[p.mode] });
   },
 });

@@ -21,7 +21,6 @@ import { bool, optional, padding, perAxis, size } from './params.ts';
 import { padIntoMaxPool } from './runtime-defects.ts';
 import { gatheringTraits } from './traits.ts';
 import {
-  sizeText,
   spatialAxes,
   spreadAxes,
   spreadPads,
@@ -424,31 +423,3 @@ export const globalMaxpoolLayer = defineLayer({
   params: {},
   build: (b, [x]) => b.op(globalMaxpool, [x]),
 });
-
-export const adaptiveAvgpoolLayer = defineLayer({
-  name: 'adaptive_avgpool',
-  summary: 'Average over equal parts of the grid, as many as asked for',
-  source: 'torch.nn.AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d',
-  family: 'Pooling',
-  params: { size: size({ positional: true, doc: 'size of the resulting grid, which must divide the input grid' }) },
-  build(b, [x], p) {
-    spatialAxes(b, x, 'adaptive_avgpool');
-    const parts = spreadAxes(b, 'size', p.size, x);
-    if (parts.every((n) => n === 1)) return b.op(globalAvgpool, [x]);
-    const kernel = x.type.dims.slice(2).map((length, axis) => partOf(b, x.type, length, parts, axis));
-    // The parts of an equal grid are its elements.
-    if (kernel.every((k) => k === 1)) return x;
-    return b.op(avgpool, [x], { kernel, stride: kernel });
-  },
-});
-
-function partOf(b: LayerBuilder, x: TensorType, length: Dim, parts: readonly number[], axis: number): number {
-  const text = `spatial axis ${axis} of ${typeText(x)} for adaptive_avgpool(${sizeText(parts)})`;
-  const known = length.constant;
-  const hint = 'global_avgpool, or numbers for the sizes in the `input` line';
-  b.check('l4', known !== undefined, `${length} on ${text}`, 'a known size, because the window depends on it', hint);
-  const count = parts[axis] ?? 1;
-  const expected = `a multiple of ${count}: parts of different sizes are no pooling window`;
-  b.check('l5', known % count === 0, `${known} on ${text}`, expected, 'global_avgpool');
-  return known / count;
-}

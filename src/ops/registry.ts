@@ -5,6 +5,7 @@
 import { bug } from '../diagnostics/diagnostic.ts';
 import type { Operator } from '../ir/operator.ts';
 import { activationLayers, activationOperators } from './activation.ts';
+import { adaptiveAvgpool, adaptiveAvgpoolLayer, adaptiveMaxpool, adaptiveMaxpoolLayer } from './adaptive-pool.ts';
 import { attention } from './attention.ts';
 import { cast, castLayer } from './cast.ts';
 import { concat, concatLayer, split, splitLayer, stackLayer } from './concat.ts';
@@ -31,7 +32,6 @@ import {
 import { packGates } from './pack-gates.ts';
 import { pad, padLayer } from './pad.ts';
 import {
-  adaptiveAvgpoolLayer,
   avgpool,
   avgpoolLayer,
   globalAvgpool,
@@ -62,6 +62,8 @@ export const operators: readonly Operator[] = [
   avgpool,
   globalAvgpool,
   globalMaxpool,
+  adaptiveAvgpool,
+  adaptiveMaxpool,
   batchnorm,
   instancenorm,
   groupnorm,
@@ -106,6 +108,7 @@ export const layers: readonly Layer[] = [
   globalAvgpoolLayer,
   globalMaxpoolLayer,
   adaptiveAvgpoolLayer,
+  adaptiveMaxpoolLayer,
   batchnormLayer,
   instancenormLayer,
   groupnormLayer,

@@ -40,8 +40,13 @@ export function slicedDim(check: Check, size: Dim, start: Dim, end: Dim, step: n
   return Dim.max(Dim.zero, first.minus(before)).ceildiv(-step);
 }
 
-/** Which elements a slice takes, ONNX Slice-13: positions below 0 count from the end, then they are clamped. */
-function slicePlaces(size: number, start: number, end: number, step: number): Int32Array {
+/**
+ * Which elements a slice takes, ONNX Slice-13: positions below 0 count from the end, then they are clamped. Without a start or an
+ * end it begins or stops at the ends of the axis.
+ */
+export function slicePlaces(size: number, from: number | undefined, to: number | undefined, step: number): Int32Array {
+  const start = from ?? (step > 0 ? 0 : toTheEnd);
+  const end = to ?? (step > 0 ? toTheEnd : -toTheEnd);
   const clamp = (n: number, low: number, high: number): number => Math.min(Math.max(n < 0 ? n + size : n, low), high);
   const places: number[] = [];
   if (step > 0) {

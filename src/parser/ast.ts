@@ -330,7 +330,7 @@ export interface IndexExpr {
 /** `x[3]` is `at`; `x[a:b]`, `x[:]` are slices. */
 export type Sub =
   | { readonly kind: 'at'; readonly value: Expr; readonly span: Span }
-  | { readonly kind: 'slice'; readonly from?: Expr; readonly to?: Expr; readonly span: Span };
+  | { readonly kind: 'slice'; readonly from?: Expr; readonly to?: Expr; readonly step?: Expr; readonly span: Span };
 export interface UnaryExpr {
   readonly kind: 'unary';
   readonly op: '-' | 'not';

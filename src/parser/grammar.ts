@@ -725,7 +725,7 @@ export class ResParser extends RecoveringReader {
     return tree.arg(name, value, this.spanFrom(start));
   });
 
-  readonly sub: Rule<ast.Sub> = this.rule('sub', 'expr [ ":" [ expr ] ] | ":" [ expr ]', () => {
+  readonly sub: Rule<ast.Sub> = this.rule('sub', 'expr [ ":" [ expr ] [ ":" [ expr ] ] ] | ":" [ expr ] [ ":" [ expr ] ]', () => {
     if (!this.at(subStarts)) this.fail(this.next(), noSubscript(this.next()));
     return this.#sub();
   });
@@ -734,17 +734,22 @@ export class ResParser extends RecoveringReader {
       const start = this.next();
       const value = this.read(this.expr);
       const slice = this.maybe(Colon, () => this.#sliceEnd());
-      return slice ? tree.slice(value, slice.to, this.spanFrom(start)) : { kind: 'at', value, span: value.span };
+      return slice ? tree.slice({ from: value, ...slice }, this.spanFrom(start)) : { kind: 'at', value, span: value.span };
     },
     () => {
       const start = this.next();
-      const { to } = this.#sliceEnd();
-      return tree.slice(undefined, to, this.spanFrom(start));
+      const slice = this.#sliceEnd();
+      return tree.slice(slice, this.spanFrom(start));
     },
   );
-  #sliceEnd(): { readonly to: ast.Expr | undefined } {
+  #sliceEnd(): Pick<tree.SliceParts, 'to' | 'step'> {
     this.token(Colon);
-    return { to: this.maybe(exprStarts, () => this.read(this.expr)) };
+    const to = this.maybe(exprStarts, () => this.read(this.expr));
+    const step = this.maybe(Colon, () => {
+      this.token(Colon);
+      return this.maybe(exprStarts, () => this.read(this.expr));
+    });
+    return { to, step };
   }
 
   readonly tensorType: Rule<ast.TensorTypeNode> = this.rule(

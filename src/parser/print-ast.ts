@@ -207,7 +207,7 @@ function sub(node: Sub): Shape {
     case 'at':
       return expr(node.value);
     case 'slice':
-      return list('slice', node.from ? expr(node.from) : '_', node.to ? expr(node.to) : '_');
+      return list('slice', node.from ? expr(node.from) : '_', node.to ? expr(node.to) : '_', ...optional(node.step, expr));
     default:
       return unreachable(node);
   }

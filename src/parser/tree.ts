@@ -191,8 +191,13 @@ export function paren(chain: Chain, span: Span): Expr {
 export function index(base: Expr, subs: readonly Sub[], span: Span): Expr {
   return { kind: 'index', base, subs, span };
 }
-export function slice(from: Expr | undefined, to: Expr | undefined, span: Span): Sub {
-  return { kind: 'slice', ...(from && { from }), ...(to && { to }), span };
+export interface SliceParts {
+  readonly from?: Expr | undefined;
+  readonly to: Expr | undefined;
+  readonly step: Expr | undefined;
+}
+export function slice({ from, to, step }: SliceParts, span: Span): Sub {
+  return { kind: 'slice', ...(from && { from }), ...(to && { to }), ...(step && { step }), span };
 }
 export function conditional(condition: Expr, then: Expr, otherwise: Expr, span: Span): Expr {
   return { kind: 'conditional', condition, then, else: otherwise, span };

@@ -26,17 +26,22 @@ export function symbolsOf(graph: Graph): ReadonlyMap<string, number> {
   return new Map([...out].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-/** Every dimension of the graph that depends on its inputs' symbols alone; sizes that only the run knows are not among them. */
+/**
+ * Every dimension of the graph, and what operators need to be one, that depends on its inputs' symbols alone; sizes that only the
+ * run knows are not among them.
+ */
 function dependentDims(graph: Graph, symbols: ReadonlyMap<string, number>): readonly Dim[] {
   const dims = new Set<Dim>();
-  const add = (value: Value): void => {
-    for (const dim of value.type.dims) if (dim.constant === undefined) dims.add(dim);
+  const addAll = (list: readonly Dim[]): void => {
+    for (const dim of list) if (dim.constant === undefined) dims.add(dim);
   };
+  const add = (value: Value): void => addAll(value.type.dims);
   const graphs = [graph];
   for (let g = graphs.pop(); g; g = graphs.pop()) {
     for (const input of g.inputs) add(input);
     for (const node of g.nodes()) {
       for (const y of node.results) add(y);
+      addAll(node.op.needs?.(node) ?? []);
       graphs.push(...node.regions);
     }
   }

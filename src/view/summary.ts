@@ -157,8 +157,8 @@ function detailsOf(node: Node): string {
   }
   for (const [name, spec] of Object.entries(op.attrs)) {
     const value = attrs[name];
-    if (value === undefined || spec.kind === 'dims') continue;
-    const each = typeof value === 'object' ? value.map(Number) : undefined;
+    if (value === undefined || (spec.kind === 'dims' && !spec.inSummary)) continue;
+    const each = typeof value === 'object' ? value.map(String) : undefined;
     const [first] = each ?? [];
     const uniform = each?.every((n) => n === first);
     if (windowed && name === 'kernel' && each) {
@@ -166,7 +166,7 @@ function detailsOf(node: Node): string {
       continue;
     }
     if (String(uniform ? first : value) === String(spec.default)) continue;
-    const text = uniform ? String(first) : each ? each.join(',') : String(value);
+    const text = uniform ? (first ?? '') : each ? each.join(',') : String(value);
     if (text.length > longestAttribute) continue;
     if (windowed && name === 'stride') kernel += `/${text}`;
     else if (spec.kind === 'pads') parts.push(`p${text}`);

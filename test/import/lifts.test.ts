@@ -52,7 +52,8 @@ async function roundTrip({ graph, node, inputs }: OneNode, opset: number, tolera
   }
   // And once more: what was imported is written as the same nodes.
   const again = emitOnnx(imported.graph, { opset, source: imported });
-  expect(again.graph.nodes.length).toBeLessThanOrEqual(model.graph.nodes.length);
+  const extra = readsSizesTwice.has(node.op.name) ? 4 : 0;
+  expect(again.graph.nodes.length).toBeLessThanOrEqual(model.graph.nodes.length + extra);
 }
 
 /** Operators that a file says by another one of the same meaning. */
@@ -69,7 +70,12 @@ const sameAs = new Set([
   'dim_value',
   'linear',
   'pack_gates',
+  'adaptive_avgpool',
+  'adaptive_maxpool',
 ]);
+
+/** Whose file computes with sizes as numbers and as bounds of ranges: what comes back reads each from the shape for itself. */
+const readsSizesTwice = new Set(['adaptive_avgpool', 'adaptive_maxpool']);
 
 describe.each(operators.map((operator) => [operator.name, operator] as const))('%s', (_name, operator) => {
   it.each(opsets)('comes back at opset %i', async (opset) => {

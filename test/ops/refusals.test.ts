@@ -79,6 +79,19 @@ const rows: Record<string, readonly Row[]> = {
     ['c8', 'f32[N, 3, 2]; f32[3, 8, 3]', { pads: [2, 2] }],
     ['c9', 'f32[N, 3, 8]; f32[3, 8, 3]', { output_pad: [1] }],
   ],
+  adaptive_avgpool: [
+    ['c1', 'f32[N, 3]', { size: [] }],
+    ['c2', 'u8[N, 3, 8]', { size: [3] }],
+    ['c3', 'f32[N, 3, 8]', { size: [3, 3] }],
+    ['c4', 'f32[N, 3, 8]', { size: [0] }],
+    ['c4', 'f32[N, 3, 8]', { size: [Dim.symbol('H').minus(1)] }],
+  ],
+  adaptive_maxpool: [
+    ['c1', 'f32[N, 3]', { size: [] }],
+    ['c2', 'i64[N, 3, 8]', { size: [3] }],
+    ['c3', 'f32[N, 3, 8]', { size: [3, 3] }],
+    ['c4', 'f32[N, 3, 8]', { size: [-1] }],
+  ],
   linear: [
     ['c1', 'f32[]; f32[5, 7]'],
     ['c2', 'i32[N, 7]; i32[5, 7]'],

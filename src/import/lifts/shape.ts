@@ -127,16 +127,16 @@ const liftPad: Lift = (node, b) => {
   const x = node.need(0);
   const rank = rankOf(x);
   const mode = node.string('mode', 'constant');
-  const given = b.needSizes(node.need(1), 'pads').map((d) => d.constant ?? leave(`a padding of ${d}`));
+  const given = b.needSizes(node.need(1), 'pads');
   const value = numberAt(node, b, 2, 'constant_value') ?? 0;
   const axes = numbersAt(node, b, 3, 'axes')?.map((axis) => axisFrom(axis, rank)) ?? x.type.dims.map((_, i) => i);
   require(given.length === 2 * axes.length, `${given.length} pads for ${axes.length} axes`);
   require(axes.every((axis) => axis >= 0 && axis < rank), `axes [${axes.join(', ')}] of rank ${rank}`);
   require(!Number.isNaN(value), 'a padding that is no number');
-  const pads: number[] = Array.from({ length: 2 * rank }, () => 0);
+  const pads: Dim[] = Array.from({ length: 2 * rank }, () => Dim.zero);
   axes.forEach((axis, i) => {
-    pads[axis] = given[i] ?? 0;
-    pads[rank + axis] = given[axes.length + i] ?? 0;
+    pads[axis] = given[i] ?? Dim.zero;
+    pads[rank + axis] = given[axes.length + i] ?? Dim.zero;
   });
   return [b.op(pad, [x], { pads, mode, ...(mode === 'constant' && { value }) })];
 };

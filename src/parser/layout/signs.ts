@@ -154,7 +154,7 @@ export function gapBetween(a: IToken, b: IToken, frame: FrameKind, signs: Signs,
   if (left === LBrace) return right === RBrace ? 0 : 1;
   if (right === RBrace) return 1;
   if (left === Dot || right === Dot || left === DotDot || right === DotDot) return 0;
-  if (right === Colon) return signs.ternary.has(b.startOffset) ? 1 : 0;
+  if (right === Colon) return signs.ternary.has(b.startOffset) || left === Comma ? 1 : 0;
   if (left === Colon) return signs.slice.has(a.startOffset) ? 0 : 1;
   if (right === Assign && signs.tight.has(b.startOffset)) return 0;
   if (left === Assign && signs.tight.has(a.startOffset)) return 0;

@@ -3,7 +3,7 @@
  * undefined.
  */
 import type { Node } from '../../ir/graph.ts';
-import { numberAttr, numbersAttr, stringAttr } from '../../ops/attrs.ts';
+import { dimsAttr, numberAttr, numbersAttr, stringAttr } from '../../ops/attrs.ts';
 import { sliceAxes } from '../../ops/slice-axes.ts';
 
 /**
@@ -29,11 +29,12 @@ export function subsampleOf(node: Node): readonly number[] | undefined {
   return steps.some((n) => n > 1) ? steps : undefined;
 }
 
-/** Zeros around, begins then ends of every axis; undefined for other modes and other values. */
+/** Zeros around, begins then ends of every axis; undefined for other modes and values, and for sizes that only the run knows. */
 export function zeroPads(node: Node): readonly number[] | undefined {
   if (node.op.name !== 'pad' || stringAttr(node.attrs, 'mode') !== 'constant' || numberAttr(node.attrs, 'value') !== 0)
     return undefined;
-  return numbersAttr(node.attrs, 'pads');
+  const pads = dimsAttr(node.attrs, 'pads').map((d) => d.constant);
+  return pads.every((n) => n !== undefined) ? pads : undefined;
 }
 
 /** Gives the elements other places, and leaves none out: a reshape of any kind, or a transpose. */

@@ -6,7 +6,7 @@
 
 import { elemFacts } from '../../ir/elem.ts';
 import type { Node } from '../../ir/graph.ts';
-import { boolAttr, numberAttr, numbersAttr, stringAttr } from '../../ops/attrs.ts';
+import { boolAttr, dimsAttr, numberAttr, numbersAttr, stringAttr } from '../../ops/attrs.ts';
 import { isNonNegative } from '../analysis/sign.ts';
 import { op } from '../engine/pattern.ts';
 import { rule } from '../engine/rule.ts';
@@ -24,11 +24,15 @@ const readerLimit = 64;
 
 const ownPads = (node: Node): readonly number[] => numbersAttr(node.attrs, 'pads');
 
-const pads = (node: Node): readonly number[] => numbersAttr(node.attrs, 'pads');
+/** How much a pad adds, begins then ends; undefined where a number is only known when it runs. */
+function knownPads(pad: Node): readonly number[] | undefined {
+  const numbers = dimsAttr(pad.attrs, 'pads').map((d) => d.constant);
+  return numbers.every((n) => n !== undefined) ? numbers : undefined;
+}
 
 /** Begins, then ends of the spatial axes. */
 function spatialPads(pad: Node): readonly number[] {
-  const all = pads(pad);
+  const all = knownPads(pad) ?? [];
   const rank = all.length / 2;
   return [...all.slice(2, rank), ...all.slice(rank + 2)];
 }
@@ -63,7 +67,7 @@ export const foldPad = rule({
   maxpool(pad(x; p, v); pads q)          →  maxpool(x; pads p + q),   v ≤ x everywhere
 
 Exact when
-  constant       the pad puts a constant, and cuts nothing
+  constant       the pad puts a constant, as many as are known now, and cuts nothing
   spatial        it pads along the grid alone, not the batch nor the channels
   every-reader   every reader is a conv, an average or a max pool that reads it as its data, and it is no output (else it would stay)
   zero           of a conv or an average pool: the constant is 0, which is what their own padding is
@@ -85,8 +89,11 @@ drops it all the same.`,
     return { pad, readers: outputs > 0 ? [undefined, ...readers] : readers };
   }),
   exact: {
-    constant: ({ pad }) => stringAttr(pad.attrs, 'mode') === 'constant' && pads(pad).every((n) => n >= 0),
-    spatial: ({ pad }) => pads(pad).every((n, i) => n === 0 || i % (pads(pad).length / 2) >= 2),
+    constant: ({ pad }) => stringAttr(pad.attrs, 'mode') === 'constant' && knownPads(pad)?.every((n) => n >= 0) === true,
+    spatial: ({ pad }) => {
+      const all = dimsAttr(pad.attrs, 'pads');
+      return all.every((d, i) => d.constant === 0 || i % (all.length / 2) >= 2);
+    },
     'every-reader': ({ readers }) => readers.every((reader) => reader !== undefined),
     zero: (m) =>
       numberAttr(m.pad.attrs, 'value') === 0 || (readersOf('conv', m).length === 0 && readersOf('avgpool', m).length === 0),

@@ -3,7 +3,6 @@ import { describe, expect, test } from 'vitest';
 import type { HostTensor } from '../../../src/ir/types.ts';
 import { given } from '../../../src/ops/attrs.ts';
 import {
-  adaptiveAvgpoolLayer,
   avgpool,
   avgpoolLayer,
   globalAvgpool,
@@ -188,30 +187,6 @@ describe('layers', () => {
 
   test('an input without a grid', () => {
     expect(failure(() => built(maxpoolLayer, ['f32[N, 3]'], { kernel: 2 })).label).toBe('l1');
-  });
-});
-
-describe('adaptive_avgpool', () => {
-  test('is a pool, nothing, or a global pool', () => {
-    const names = (x: string, size: number | string) => {
-      const { nodes, y } = built(adaptiveAvgpoolLayer, [x], { size });
-      return `${nodes.map((node) => `${node.op.name} ${JSON.stringify(node.attrs.kernel)}`)} ${y.type.dims}`;
-    };
-    expect(names('f32[N, 512, 7, 7]', '7x7')).toBe(' N,512,7,7');
-    expect(names('f32[N, 512, 14, 21]', 7)).toBe('avgpool [2,3] N,512,7,7');
-    expect(names('f32[N, 512, H, W]', 1)).toBe('global_avgpool undefined N,512,1,1');
-  });
-
-  test('averages equal parts', () => {
-    const { run } = built(adaptiveAvgpoolLayer, ['f32[1, 1, 6]'], { size: 2 });
-    expect([...run([numbers([1, 1, 6], [1, 2, 3, 10, 20, 30])]).data]).toEqual([2, 20]);
-  });
-
-  test('refuses an unknown grid and parts of different sizes', () => {
-    expect(failure(() => built(adaptiveAvgpoolLayer, ['f32[N, 512, H, W]'], { size: 7 }))).toMatchObject({ label: 'l4' });
-    const uneven = failure(() => built(adaptiveAvgpoolLayer, ['f32[N, 512, 8, 8]'], { size: 7 }));
-    expect(uneven.label).toBe('l5');
-    expect(uneven.text).toContain('8 on spatial axis 0 of f32[N, 512, 8, 8] for adaptive_avgpool(7x7) | a multiple of 7');
   });
 });
 

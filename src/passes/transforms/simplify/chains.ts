@@ -5,7 +5,8 @@
 import { Dim } from '../../../ir/dim.ts';
 import { isLossless } from '../../../ir/elem.ts';
 import type { Node, Value } from '../../../ir/graph.ts';
-import { numberAttr, numbersAttr, stringAttr } from '../../../ops/attrs.ts';
+import { dimsAttr, numberAttr, stringAttr } from '../../../ops/attrs.ts';
+import { cutsNothing } from '../../../ops/pad.ts';
 import { type SliceAxis, sliceAxes } from '../../../ops/slice-axes.ts';
 import { operatorsThat } from '../../analysis/operators.ts';
 import { permOf } from '../../analysis/perm.ts';
@@ -136,14 +137,13 @@ Rounding: none.`,
   match: op('pad', 'outer', op('pad', 'inner')),
   exact: {
     'same-value': ({ outer, inner }) =>
-      [outer, inner].every(
-        (node) => stringAttr(node.attrs, 'mode') === 'constant' && numbersAttr(node.attrs, 'pads').every((n) => n >= 0),
-      ) && numberAttr(outer.attrs, 'value') === numberAttr(inner.attrs, 'value'),
+      [outer, inner].every((node) => stringAttr(node.attrs, 'mode') === 'constant' && cutsNothing(node)) &&
+      numberAttr(outer.attrs, 'value') === numberAttr(inner.attrs, 'value'),
     'one-reader': ({ inner, outer }) => soleReader(inner.y) === outer,
   },
   rewrite({ outer, inner }, g) {
-    const more = numbersAttr(inner.attrs, 'pads');
-    const pads = numbersAttr(outer.attrs, 'pads').map((n, i) => n + (more[i] ?? 0));
+    const more = dimsAttr(inner.attrs, 'pads');
+    const pads = dimsAttr(outer.attrs, 'pads').map((d, i) => d.plus(more[i] ?? 0));
     g.replace(outer.y, g.node('pad', [inner.x], { ...outer.attrs, pads }, outer));
   },
 });

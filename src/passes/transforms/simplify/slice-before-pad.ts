@@ -1,7 +1,7 @@
 /** Cuts go before pads of other axes, so that less is written. */
 
 import { sameType } from '../../../ir/types.ts';
-import { numbersAttr } from '../../../ops/attrs.ts';
+import { dimsAttr } from '../../../ops/attrs.ts';
 import { sliceAxes } from '../../../ops/slice-axes.ts';
 import { soleReader } from '../../analysis/uses.ts';
 import { op } from '../../engine/pattern.ts';
@@ -21,9 +21,9 @@ Rounding: none.`,
   match: op('slice', 'slice', op('pad', 'pad')),
   exact: {
     'other-axes': ({ slice, pad }) => {
-      const pads = numbersAttr(pad.attrs, 'pads');
+      const pads = dimsAttr(pad.attrs, 'pads');
       const rank = pads.length / 2;
-      return sliceAxes(slice).every(({ axis }) => pads[axis] === 0 && pads[axis + rank] === 0);
+      return sliceAxes(slice).every(({ axis }) => pads[axis]?.constant === 0 && pads[axis + rank]?.constant === 0);
     },
     'one-reader': ({ slice, pad }) => soleReader(pad.y) === slice,
     smaller: ({ slice }) =>

@@ -1,0 +1,220 @@
+/** Arguments that are sizes take expressions over dimensions: each runs at several sizes, against loops that say what is meant. */
+import { describe, expect, test } from 'vitest';
+import { build } from '../../src/compile.ts';
+import type { HostTensor } from '../../src/ir/types.ts';
+import { counted, elementOf, runSource, tensorOf } from '../support/run-source.ts';
+
+const model = (body: string): string => `model M {\n  input x: f32[N, 2, H, W]\n${body}\n}`;
+
+/** Compiles once for each level, runs at all sizes, and compares every output with its loop. */
+async function same(
+  body: string,
+  sizes: readonly (readonly [n: number, h: number, w: number])[],
+  expected: Readonly<Record<string, (x: HostTensor) => HostTensor>>,
+  digits = 6,
+): Promise<void> {
+  const inputs = sizes.map(([n, h, w]) => ({ x: counted(n, 2, h, w) }));
+  for (const level of [0, 1] as const) {
+    const outputs = await runSource(model(body), inputs, { level });
+    outputs.forEach((found, i) => {
+      for (const [name, loop] of Object.entries(expected)) {
+        const wanted = loop(inputs[i]?.x ?? counted(1));
+        const got = found.get(name);
+        expect([name, sizes[i], level, got?.dims]).toEqual([name, sizes[i], level, wanted.dims]);
+        got?.data.forEach((v, at) => {
+          const w = wanted.data[at] ?? Number.NaN;
+          if (v !== w) expect(v, `${name} at ${at} of ${sizes[i]}`).toBeCloseTo(w, digits);
+        });
+      }
+    });
+  }
+}
+
+const sizes = [
+  [1, 5, 6],
+  [2, 8, 9],
+  [1, 13, 16],
+] as const;
+
+/** What lies at a place that may be outside. */
+const outside =
+  (mode: 'zero' | 'reflect' | 'edge') =>
+  (x: HostTensor, n: number, c: number, h: number, w: number): number => {
+    const [, , height = 0, width = 0] = x.dims;
+    const fold = (i: number, size: number): number => (i < 0 ? -i : i >= size ? 2 * (size - 1) - i : i);
+    const clamp = (i: number, size: number): number => Math.min(size - 1, Math.max(0, i));
+    if (mode === 'zero') return h < 0 || h >= height || w < 0 || w >= width ? 0 : elementOf(x, [n, c, h, w]);
+    const at = mode === 'reflect' ? fold : clamp;
+    return elementOf(x, [n, c, at(h, height), at(w, width)]);
+  };
+
+describe('pad', () => {
+  const missing = (size: number, to: number): number => (to - (size % to)) % to;
+  const padded =
+    (mode: 'zero' | 'reflect' | 'edge', amounts: (h: number, w: number) => readonly [number, number, number, number]) =>
+    (x: HostTensor): HostTensor => {
+      const [n = 0, c = 0, h = 0, w = 0] = x.dims;
+      const [top, left, bottom, right] = amounts(h, w);
+      const at = outside(mode);
+      return tensorOf([n, c, top + h + bottom, left + w + right], (i, j, k, l) => at(x, i, j, k - top, l - left));
+    };
+
+  test('takes expressions in every mode, and cuts where they are negative', async () => {
+    await same(
+      `  let p = (4 - H % 4) % 4
+  let q = (4 - W % 4) % 4
+  output zeros = x -> pad(0, 0, p, q)
+  output reflect = x -> pad(0, q, p, 0, mode="reflect")
+  output edge = x -> pad(p + 1, H, 0, floordiv(W, 2), mode="replicate")
+  output cut = x -> pad(p - 2, -1, 1 - floordiv(H, 2), W)
+  output known = x -> pad(1, 2)`,
+      sizes,
+      {
+        zeros: padded('zero', (h, w) => [0, 0, missing(h, 4), missing(w, 4)]),
+        reflect: padded('reflect', (h, w) => [0, missing(w, 4), missing(h, 4), 0]),
+        edge: padded('edge', (h, w) => [missing(h, 4) + 1, h, 0, Math.floor(w / 2)]),
+        cut: padded('zero', (h, w) => [missing(h, 4) - 2, -1, 1 - Math.floor(h / 2), w]),
+        known: padded('zero', () => [1, 2, 1, 2]),
+      },
+    );
+  });
+
+  test('what is padded to a multiple is one, and two pads in a row are one', () => {
+    const { diagnostics } = build(
+      model(
+        '  pad(0, 0, (8 - H % 8) % 8, (8 - W % 8) % 8)\n  maxpool(8x8)  resize(scale=8)\n  let a = it[:, :, :H, :W]\n  output y = a + x',
+      ),
+    );
+    expect(diagnostics).toEqual([]);
+  });
+});
+
+describe('brackets', () => {
+  /** NumPy's slice of one axis. */
+  const places = (size: number, from: number | undefined, to: number | undefined, step: number): readonly number[] => {
+    const clamp = (i: number, low: number, high: number): number => Math.min(high, Math.max(low, i < 0 ? i + size : i));
+    const out: number[] = [];
+    if (step > 0) {
+      const end = to === undefined ? size : clamp(to, 0, size);
+      for (let i = from === undefined ? 0 : clamp(from, 0, size); i < end; i += step) out.push(i);
+    } else {
+      const end = to === undefined ? -1 : clamp(to, -1, size - 1);
+      for (let i = from === undefined ? size - 1 : clamp(from, -1, size - 1); i > end; i += step) out.push(i);
+    }
+    return out;
+  };
+  const taken =
+    (rows: readonly [number | undefined, number | undefined, number], columns: typeof rows) =>
+    (x: HostTensor): HostTensor => {
+      const [n = 0, c = 0, h = 0, w = 0] = x.dims;
+      const [a, b] = [places(h, ...rows), places(w, ...columns)];
+      return tensorOf([n, c, a.length, b.length], (i, j, k, l) => elementOf(x, [i, j, a[k] ?? 0, b[l] ?? 0]));
+    };
+  const all = [undefined, undefined, 1] as const;
+
+  test('count from the end and take steps, as NumPy has it', async () => {
+    const cases: Record<string, readonly [string, Parameters<typeof taken>[0], Parameters<typeof taken>[1]]> = {
+      a: [':, :, :-2', [undefined, -2, 1], all],
+      b: [':, :, -3:, -2:-1', [-3, undefined, 1], [-2, -1, 1]],
+      c: [':, :, ::2, 1::3', [undefined, undefined, 2], [1, undefined, 3]],
+      d: [':, :, ::-1, ::-2', [undefined, undefined, -1], [undefined, undefined, -2]],
+      e: [':, :, -1:0:-1, 3::-1', [-1, 0, -1], [3, undefined, -1]],
+      f: [':, :, 1:-1:2, :-1:', [1, -1, 2], [undefined, -1, 1]],
+      g: [':, :, 1:100, -100:3', [1, 100, 1], [-100, 3, 1]],
+    };
+    const body = Object.entries(cases).map(([name, [subs]]) => `  output ${name} = x[${subs}]`);
+    await same(body.join('\n'), sizes, Object.fromEntries(Object.entries(cases).map(([name, [, r, c]]) => [name, taken(r, c)])));
+  });
+
+  test('mean what `slice` means', () => {
+    const text = (body: string): string => {
+      const { graph } = build(model(body));
+      return graph?.outputs[0]?.value.type.dims.join() ?? 'none';
+    };
+    for (const [brackets, layer] of [
+      ['[:, :, :-2]', 'slice(0, -2, axis=2)'],
+      ['[:, :, 1:-1]', 'slice(1, -1, axis=2)'],
+      ['[:, :, ::2]', 'slice(0, axis=2, step=2)'],
+      ['[:, :, H - 1:]', 'slice(H - 1, axis=2)'],
+    ] as const) {
+      expect(text(`  output y = x${brackets}`)).toBe(text(`  output y = x -> ${layer}`));
+    }
+  });
+
+  test('expressions over sizes are bounds', async () => {
+    await same('  output middle = x[:, :, floordiv(H, 2):floordiv(H, 2) + 2, :W - 1]\n  output last = x[:, :, -1]', sizes, {
+      middle: (x) => {
+        const from = Math.floor((x.dims[2] ?? 0) / 2);
+        return taken([from, from + 2, 1], [0, (x.dims[3] ?? 0) - 1, 1])(x);
+      },
+      last: (x) => {
+        const [n = 0, c = 0, h = 0, w = 0] = x.dims;
+        return tensorOf([n, c, w], (i, j, l) => elementOf(x, [i, j, h - 1, l]));
+      },
+    });
+  });
+
+  test('of lists take steps as well', () => {
+    const { graph, diagnostics } = build(
+      model('  let xs = [1, 2, 3, 4, 5]\n  reshape(xs[1::2][0], xs[::-1][0] - 4, -1, xs[3:0:-2][1] - 1)\n  output y'),
+    );
+    expect(diagnostics).toEqual([]);
+    expect(graph?.outputs[0]?.value.type.dims.slice(0, 2).join()).toBe('2,1');
+  });
+});
+
+describe('adaptive pools', () => {
+  const pooled =
+    (size: (h: number, w: number) => readonly [number, number], kind: 'mean' | 'max') =>
+    (x: HostTensor): HostTensor => {
+      const [n = 0, c = 0, h = 0, w = 0] = x.dims;
+      const [rows, columns] = size(h, w);
+      return tensorOf([n, c, rows, columns], (i, j, k, l) => {
+        let [sum, most, count] = [0, Number.NEGATIVE_INFINITY, 0];
+        for (let r = Math.floor((k * h) / rows); r < Math.ceil(((k + 1) * h) / rows); r++) {
+          for (let s = Math.floor((l * w) / columns); s < Math.ceil(((l + 1) * w) / columns); s++) {
+            const v = elementOf(x, [i, j, r, s]);
+            sum += v;
+            most = Math.max(most, v);
+            count++;
+          }
+        }
+        return kind === 'mean' ? sum / count : most;
+      });
+    };
+  const sizesOf: readonly (readonly [string, (h: number, w: number) => readonly [number, number]])[] = [
+    ['7x7', () => [7, 7]],
+    ['[3, 1]', () => [3, 1]],
+    ['[1, W]', (_h, w) => [1, w]],
+    ['[floordiv(H + 1, 2), 4]', (h) => [Math.floor((h + 1) / 2), 4]],
+    ['[2 * H, max(1, floordiv(W, 3))]', (h, w) => [2 * h, Math.max(1, Math.floor(w / 3))]],
+  ];
+
+  test('of any grid into any grid', async () => {
+    const body: string[] = [];
+    const expected: Record<string, (x: HostTensor) => HostTensor> = {};
+    sizesOf.forEach(([text, size], i) => {
+      body.push(`  output a${i} = x -> adaptive_avgpool(${text})`, `  output m${i} = x -> adaptive_maxpool(${text})`);
+      expected[`a${i}`] = pooled(size, 'mean');
+      expected[`m${i}`] = pooled(size, 'max');
+    });
+    await same(body.join('\n'), [...sizes, [1, 1, 3], [2, 17, 29]], expected, 4);
+  });
+
+  test('a promise makes a plain pool of it', () => {
+    const { graph } = build(model('  assert H % 16 == 0 and W % 16 == 0\n  adaptive_avgpool([H / 16, W / 8])\n  output y'));
+    expect([...(graph?.nodes() ?? [])].map(({ op, attrs }) => [op.name, attrs.kernel])).toEqual([['avgpool', [16, 8]]]);
+  });
+});
+
+describe('numbers while compiling', () => {
+  test('exp, log, sin and cos are functions of numbers', async () => {
+    const { diagnostics, graph } = build(
+      model(
+        '  let a = exp(1) + log(2.0) + sin(1) + cos(0.5)\n  assert abs(a - 5.130483) < 0.00001\n  output y = exp(log(x)) -> cos -> sin',
+      ),
+    );
+    expect(diagnostics).toEqual([]);
+    expect([...(graph?.nodes() ?? [])].map((node) => node.op.name)).toEqual(['log', 'exp', 'cos', 'sin']);
+  });
+});
