@@ -3,7 +3,7 @@
 import { type Artifact, artifactOf } from './artifact.ts';
 import { bindWeights, type Comparison, compareWeights } from './checkpoint/bind.ts';
 import { type Checkpoint, openCheckpoint } from './checkpoint/checkpoint.ts';
-import { emitOnnx, lowerGraph } from './codegen/emit.ts';
+import { emitScheduled, lowerGraph } from './codegen/emit.ts';
 import { chooseModel } from './diagnostics/catalogue/names.ts';
 import { unknownPass } from './diagnostics/catalogue/values.ts';
 import { BugError, type Diagnostic, DiagnosticError, Sink } from './diagnostics/diagnostic.ts';
@@ -15,6 +15,7 @@ import { type ImportResolver, loadModule } from './elaborate/modules.ts';
 import type { ByteSource } from './io/bytes.ts';
 import { cloneGraph } from './ir/clone.ts';
 import type { Graph } from './ir/graph.ts';
+import { type Memory, memoryOf } from './ir/memory.ts';
 import { defaultOpset } from './ir/opset.ts';
 import { nodesIn } from './ir/schedule.ts';
 import { type GraphStats, statsOf } from './ir/stats.ts';
@@ -101,6 +102,8 @@ export interface CompileReport {
   readonly written: FileFigures;
   /** ONNX nodes of a file without passes; undefined where the opset cannot say one. `written.nodes` are those that there are. */
   readonly nodesBefore: number | undefined;
+  /** What a run of the file writes, and holds at once. */
+  readonly memory: Memory;
   readonly passes: PassReport;
   /** What a reader should know of the checkpoint: a prefix dropped, types converted. */
   readonly notes: readonly string[];
@@ -309,7 +312,7 @@ export async function compile(source: string | SourceFile, options: CompileOptio
       ].join(' '),
       ...options.metadata,
     };
-    const onnx = emitOnnx(graph, {
+    const { onnx, schedule } = emitScheduled(graph, {
       opset,
       target: options.target,
       producerVersion: version,
@@ -317,7 +320,9 @@ export async function compile(source: string | SourceFile, options: CompileOptio
       checkPromises: options.checkPromises,
     });
     const written = fileFigures(onnx);
-    const report = { model, opset, level, before, after: statsOf(graph), written, nodesBefore, passes, notes };
+    const memory = memoryOf(schedule);
+    const after = statsOf(graph);
+    const report = { model, opset, level, before, after, written, nodesBefore, memory, passes, notes };
     return { graph, unoptimized, report, onnx };
   });
 }

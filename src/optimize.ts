@@ -1,7 +1,7 @@
 /** Optimises an ONNX file, as one call: file to graph, passes, ONNX. No file system, no process. */
 
 import { type Artifact, artifactOf } from './artifact.ts';
-import { emitOnnx } from './codegen/emit.ts';
+import { emitScheduled } from './codegen/emit.ts';
 import { type OptimizationLevel, type OptimizeOptions, optimize } from './compile.ts';
 import { opsetTooLow, shapeMisfit } from './diagnostics/catalogue/cli.ts';
 import { cannotUpgrade } from './diagnostics/catalogue/import.ts';
@@ -12,6 +12,7 @@ import type { NarrowedInput } from './import/narrowed.ts';
 import { type ByteSource, memorySource } from './io/bytes.ts';
 import { cloneGraph } from './ir/clone.ts';
 import type { Graph } from './ir/graph.ts';
+import { type Memory, memoryOf } from './ir/memory.ts';
 import { maxOpset, minOpset, oldestOpset } from './ir/opset.ts';
 import { type GraphStats, statsOf } from './ir/stats.ts';
 import { type FileFigures, fileFigures } from './onnx/figures.ts';
@@ -96,6 +97,8 @@ export interface OptimizeReport {
   /** Operators and multiply-adds of the graph before and after; operators whose cost nobody knows count as nothing. */
   readonly before: GraphStats;
   readonly after: GraphStats;
+  /** What a run of what was made writes, and holds at once. */
+  readonly memory: Memory;
   /** Of the file and the data files that it names. */
   readonly fileBytes: number;
   readonly passes: PassReport;
@@ -192,6 +195,7 @@ interface Made {
   readonly passes: PassReport;
   readonly equalWeights: number;
   readonly onnx: OnnxModel;
+  readonly memory: Memory;
   readonly notes: readonly string[];
 }
 
@@ -237,7 +241,7 @@ async function atOpset(file: OnnxFile, wanted: number, options: OptimizeOnnxOpti
   const equalWeights = merges ? await mergeEqualWeights(graph) : 0;
   const run: OptimizeOnnxOptions = { ...options, opset };
   const passes = options.pipeline ? options.pipeline(graph, run) : optimize(graph, run);
-  const onnx = emitOnnx(graph, {
+  const { onnx, schedule } = emitScheduled(graph, {
     opset,
     target: options.target,
     producerVersion: version,
@@ -246,7 +250,7 @@ async function atOpset(file: OnnxFile, wanted: number, options: OptimizeOnnxOpti
     checkPromises: / --check-promises\b/.test(graph.metadata['rescc.options'] ?? ''),
     ...(options.metadata && { metadata: options.metadata }),
   });
-  return { imported, graph, unoptimized, before, passes, equalWeights, onnx, notes };
+  return { imported, graph, unoptimized, before, passes, equalWeights, onnx, memory: memoryOf(schedule), notes };
 }
 
 function functionsNote({ functions }: OnnxFile): string {
@@ -362,6 +366,7 @@ function reportOf(file: OnnxFile, fileBytes: number, made: Made, options: Optimi
     stored: { before: stored(before), after: stored(after) },
     before: made.before,
     after: statsOf(made.graph),
+    memory: made.memory,
     fileBytes,
     passes: made.passes,
     refused: refusedOf(made.passes),

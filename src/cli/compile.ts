@@ -5,7 +5,7 @@ import { type CompileReport, check, compile } from '../compile.ts';
 import { noTarget } from '../diagnostics/catalogue/cli.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { astText } from '../parser/print-ast.ts';
-import { maddsText } from '../view/summary.ts';
+import { bytesText, grouped } from '../view/count-text.ts';
 import {
   binaries,
   emitOf,
@@ -19,7 +19,7 @@ import {
   withPassReports,
   writeArtifact,
 } from './emit.ts';
-import { bytesText, grouped, passesJson, statsJson } from './figures.ts';
+import { costRows, memoryJson, passesJson, statsJson } from './figures.ts';
 import { readSource } from './files.ts';
 import { peakMemory } from './memory.ts';
 import {
@@ -104,10 +104,7 @@ function summaryLines(made: CompileReport, path: string, bytes: number, seconds:
     ['nodes', nodesBefore === written.nodes ? grouped(written.nodes) : `${grouped(nodesBefore)} → ${grouped(written.nodes)}`],
     ['parameters', `${grouped(before.parameters)} trainable, ${grouped(before.buffers)} buffers`],
     ['in the file', `${grouped(written.elements)} elements, ${bytesText(written.bytes)}`],
-    [
-      'multiply-adds',
-      before.madds === after.madds ? maddsText(before.madds) : `${maddsText(before.madds)} → ${maddsText(after.madds)}`,
-    ],
+    ...costRows(before.madds, after.madds, made.memory),
     ['file', `${path}, ${bytesText(bytes)}, opset ${made.opset}, -O${made.level}`],
     ['time', `${seconds.toFixed(2)} s`],
     ...made.notes.map((note): readonly [string, string] => ['note', note]),
@@ -125,6 +122,7 @@ function reportJson(made: CompileReport): Readonly<Record<string, unknown>> {
     operators: Object.fromEntries(made.written.operators),
     before: statsJson(made.before),
     after: statsJson(made.after),
+    memory: memoryJson(made.memory),
     passes: passesJson(made.passes),
     notes: made.notes,
   };

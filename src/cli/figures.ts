@@ -1,13 +1,28 @@
 /** Figures as the reports print them, and as data. */
+import type { Dim } from '../ir/dim.ts';
+import type { Memory } from '../ir/memory.ts';
 import type { GraphStats } from '../ir/stats.ts';
 import type { PassReport } from '../passes/pipeline.ts';
+import { bytesText, countText } from '../view/count-text.ts';
 
-export const grouped = (n: number): string => n.toString().replace(/\B(?=(\d{3})+$)/g, ',');
+/** Rows of a report about what a run computes, writes and holds. */
+export function costRows(
+  before: Dim | undefined,
+  after: Dim | undefined,
+  memory: Memory,
+): readonly (readonly [string, string])[] {
+  const peak = memory.peak ? `, at most ${countText(memory.peak, { amount: bytesText })} at once` : '';
+  return [
+    ['multiply-adds', before === after ? countText(after) : `${countText(before)} → ${countText(after)}`],
+    ['activations', `${countText(memory.activations)}${peak}`],
+  ];
+}
 
-export function bytesText(bytes: number): string {
-  if (bytes < 1e3) return `${bytes} B`;
-  if (bytes < 1e6) return `${(bytes / 1e3).toFixed(1)} kB`;
-  return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
+/** A number, or the polynomial that it is; null for what is not known. */
+const numberOrText = (dim: Dim | undefined): number | string | null => dim?.constant ?? dim?.toString() ?? null;
+
+export function memoryJson({ activations, peak }: Memory): Readonly<Record<string, unknown>> {
+  return { activations: numberOrText(activations), peakBytes: numberOrText(peak) };
 }
 
 export function statsJson(stats: GraphStats): Readonly<Record<string, unknown>> {

@@ -1,21 +1,12 @@
 /** `rescc graph -o net.svg|.dot|.mmd`: draws the network, blocks as boxes and shortcuts beside them. */
 import { extname } from 'node:path';
 import type { Command } from 'commander';
-import { build, optimize } from '../compile.ts';
 import { badOption } from '../diagnostics/catalogue/cli.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { toDot, toMermaid, toSvg } from '../view/draw.ts';
-import { readSource, writeWhole } from './files.ts';
-import {
-  compileOptions,
-  type ModelFlags,
-  type OutputFlags,
-  type PassFlags,
-  wholeNumber,
-  withModel,
-  withOutput,
-  withPasses,
-} from './options.ts';
+import { graphOf } from './any-model.ts';
+import { writeWhole } from './files.ts';
+import { type ModelFlags, type OutputFlags, type PassFlags, wholeNumber, withModel, withOutput, withPasses } from './options.ts';
 import { printText, report, say, stopOnErrors } from './output.ts';
 
 interface Flags extends ModelFlags, OutputFlags, PassFlags {
@@ -27,7 +18,7 @@ export function addGraph(program: Command): void {
   const command = program
     .command('graph')
     .description('draws the network as .svg, .dot or .mmd')
-    .argument('<file>', 'a .res file, or -')
+    .argument('<file>', 'a .res or .onnx file, or - for a source')
     .option('-o, --output <file>', 'net.svg, net.dot or net.mmd; DOT to standard output without it')
     .option('--depth <n>', 'scopes nested deeper are one box each', wholeNumber(0, 1000));
   withOutput(withPasses(withModel(command))).action(async (file: string, flags: Flags) => {
@@ -36,11 +27,9 @@ export function addGraph(program: Command): void {
       fail(badOption, {
         with: { option: '-o', found: flags.output ?? '', expected: 'a name ending in .svg, .dot or .mmd', hint: '-o net.svg' },
       });
-    const { diagnostics, graph } = build(readSource(file), compileOptions(flags));
+    const { diagnostics, graph } = await graphOf(file, flags);
     stopOnErrors(flags, diagnostics);
     if (!graph) return;
-    // As the source says it, unless a level is asked for.
-    if (flags.O !== undefined || flags.passes) optimize(graph, compileOptions(flags));
     const options = flags.depth === undefined ? {} : { depth: flags.depth };
     const text = kind === '.mmd' ? toMermaid(graph, options) : toDot(graph, options);
     const drawing = kind === '.svg' ? await toSvg(text) : text;

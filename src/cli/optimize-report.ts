@@ -3,8 +3,8 @@
 import { wrapped } from '../diagnostics/wrap.ts';
 import { shapeOfFile } from '../import/narrowed.ts';
 import type { OptimizeReport } from '../optimize.ts';
-import { maddsText } from '../view/summary.ts';
-import { bytesText, grouped, passesJson, statsJson } from './figures.ts';
+import { bytesText, grouped } from '../view/count-text.ts';
+import { costRows, memoryJson, passesJson, statsJson } from './figures.ts';
 
 /** What was written, where something was. */
 export interface Target {
@@ -36,7 +36,7 @@ export function reportText(
   lines.push(...operatorLines(report));
   row('weights', change(bytesText(stored.before.bytes), bytesText(stored.after.bytes)));
   row('in the file', `${change(grouped(stored.before.elements), grouped(stored.after.elements))} elements`);
-  row('multiply-adds', change(maddsText(before.madds), maddsText(after.madds)));
+  for (const [name, text] of costRows(before.madds, after.madds, report.memory)) row(name, text);
   const size = target ? change(bytesText(report.fileBytes), bytesText(target.bytes)) : bytesText(report.fileBytes);
   row('file', `${size}, opset ${change(String(opset.before), String(opset.after))}, -O${report.level}`);
   for (const [i, { name, before, after, by }] of report.narrowed.entries()) {
@@ -96,6 +96,7 @@ export function reportJson(report: OptimizeReport): Readonly<Record<string, unkn
     fileBytes: report.fileBytes,
     before: statsJson(report.before),
     after: statsJson(report.after),
+    memory: memoryJson(report.memory),
     passes: passesJson(report.passes),
     refused: report.refused,
     foreign: report.foreign,

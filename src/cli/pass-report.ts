@@ -2,7 +2,7 @@
 
 import type { PassReport } from '../passes/pipeline.ts';
 import { allRules } from '../passes/schedule.ts';
-import { maddsText } from '../view/summary.ts';
+import { countText } from '../view/count-text.ts';
 
 function table(rows: readonly (readonly string[])[], leftColumns: number): string {
   const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));
@@ -21,7 +21,7 @@ export function statsTable(report: PassReport): string {
       String(pass.before.nodes),
       `→ ${pass.after.nodes}`,
       `${(pass.after.bytes / 1e6).toFixed(2)} MB`,
-      maddsText(pass.after.madds),
+      countText(pass.after.madds),
       String(fired),
       String(pass.refused.length),
     ]);

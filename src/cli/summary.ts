@@ -1,32 +1,64 @@
-/** `rescc summary`: the tree of scopes with output shapes, parameters and multiply-adds, symbols left symbolic. */
-import type { Command } from 'commander';
-import { build } from '../compile.ts';
+/** `rescc summary`: the tree of scopes with output shapes, parameters, multiply-adds, and what a run writes and holds. */
+import { type Command, InvalidArgumentError } from 'commander';
+import type { Sizes } from '../ir/evaluate.ts';
 import { typeText } from '../ir/types.ts';
-import { type SummaryNode, summarize, summaryText } from '../view/summary.ts';
-import { readSource } from './files.ts';
-import { compileOptions, type ModelFlags, type OutputFlags, wholeNumber, withModel, withOutput } from './options.ts';
+import { summarize } from '../summarize.ts';
+import type { Summary, SummaryNode } from '../view/summary.ts';
+import { summaryText } from '../view/summary-text.ts';
+import { graphOf } from './any-model.ts';
+import { memoryJson } from './figures.ts';
+import { type ModelFlags, type OutputFlags, type PassFlags, wholeNumber, withModel, withOutput, withPasses } from './options.ts';
 import { columns, out, report, stopOnErrors } from './output.ts';
+
+interface Flags extends ModelFlags, PassFlags, OutputFlags {
+  readonly depth?: number;
+  readonly all?: boolean;
+  readonly at?: Sizes;
+}
 
 export function addSummary(program: Command): void {
   const command = program
     .command('summary')
-    .description('prints layers, shapes, parameters and multiply-adds')
-    .argument('<file>', 'a .res file, or -')
-    .option('--depth <n>', 'levels of scopes to list', wholeNumber(0, 1000));
-  withOutput(withModel(command)).action((file: string, flags: ModelFlags & OutputFlags & { readonly depth?: number }) => {
-    const { diagnostics, graph } = build(readSource(file), compileOptions(flags));
-    stopOnErrors(flags, diagnostics);
-    if (!graph) return;
-    const tree = summarize(graph, flags.depth === undefined ? {} : { depth: flags.depth });
-    if (flags.json) report(flags, diagnostics, { ok: true, summary: plain(tree) });
-    else {
-      report(flags, diagnostics);
-      out(summaryText(tree, process.stdout.isTTY ? { width: columns(process.stdout) } : {}));
-    }
-  });
+    .description('prints layers, shapes, parameters, multiply-adds and memory')
+    .argument('<file>', 'a .res or .onnx file, or - for a source')
+    .option('--depth <n>', 'levels of scopes to list', wholeNumber(0, 1000))
+    .option('--all', 'lists each of several blocks that are made alike')
+    .option('--at <sizes>', 'counts at these sizes: N=1,H=224,W=224 (repeatable)', sizesIn);
+  withOutput(withPasses(withModel(command))).action((file: string, flags: Flags) => run(file, flags));
 }
 
+async function run(file: string, flags: Flags): Promise<void> {
+  const { diagnostics, graph } = await graphOf(file, flags);
+  stopOnErrors(flags, diagnostics);
+  if (!graph) return;
+  const { depth, at, opset } = flags;
+  const tree = summarize(graph, { ...(depth !== undefined && { depth }), sizes: at, opset });
+  if (flags.json) return report(flags, diagnostics, { ok: true, summary: wholeJson(tree) });
+  report(flags, diagnostics);
+  if (!flags.quiet) out(summaryText(tree, { ...(process.stdout.isTTY && { width: columns(process.stdout) }), all: flags.all }));
+}
+
+/** `N=1,H=224` */
+export function sizesIn(text: string, before: Sizes | undefined): Sizes {
+  const sizes = text.split(',').map((one): [string, number] => {
+    const at = one.lastIndexOf('=');
+    const size = Number(one.slice(at + 1).trim() || Number.NaN);
+    if (at < 1 || !Number.isSafeInteger(size)) throw new InvalidArgumentError('Write name=size, such as N=1,H=224,W=224.');
+    return [one.slice(0, at).trim(), size];
+  });
+  return { ...before, ...Object.fromEntries(sizes) };
+}
+
+function wholeJson(tree: Summary): Readonly<Record<string, unknown>> {
+  const { activations, peakBytes } = memoryJson(tree);
+  const { madds, ...memory } = tree.general;
+  const general = { multiplyAdds: madds?.toString() ?? null, ...memoryJson(memory) };
+  return { ...plain(tree), bytes: tree.bytes, activations, peakBytes, sizes: tree.sizes, general };
+}
+
+/** Numbers as numbers, and what hangs on symbols as text. */
 function plain(node: SummaryNode): Readonly<Record<string, unknown>> {
+  const { madds, activations } = node;
   return {
     path: node.path,
     operator: node.operator,
@@ -34,7 +66,8 @@ function plain(node: SummaryNode): Readonly<Record<string, unknown>> {
     output: node.output ? typeText(node.output) : undefined,
     parameters: node.parameters,
     buffers: node.buffers,
-    multiplyAdds: node.madds?.toString(),
+    multiplyAdds: madds?.constant ?? madds?.toString(),
+    activations: activations?.constant ?? activations?.toString(),
     children: node.children.map(plain),
   };
 }

@@ -9,7 +9,7 @@ import { badOption } from '../diagnostics/catalogue/cli.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { fileSource } from '../io/node/file-source.ts';
 import { elemBytes, elementCount } from '../ir/types.ts';
-import { bytesText } from './figures.ts';
+import { bytesText } from '../view/count-text.ts';
 import { readSource } from './files.ts';
 import {
   compileOptions,

@@ -73,6 +73,14 @@ export interface EmitOptions {
 
 /** Lowers a graph. Throws `DiagnosticError` with everything that the opset cannot say. */
 export function emitOnnx(graph: Graph, options: EmitOptions = {}): OnnxModel {
+  return emitScheduled(graph, options).onnx;
+}
+
+/** The same, with what each node of the file reads and makes, in the types of the graph. */
+export function emitScheduled(
+  graph: Graph,
+  options: EmitOptions = {},
+): { readonly onnx: OnnxModel; readonly schedule: Schedule } {
   const sink = new Sink();
   const opset = options.opset ?? defaultOpset;
   const { source = {} } = options;
@@ -94,7 +102,7 @@ export function emitOnnx(graph: Graph, options: EmitOptions = {}): OnnxModel {
   });
   const domains = [...emitter.domains].sort().map((name) => [name, source.domains?.get(name) ?? 1] as const);
   const opsets = new Map([['', opset], ...domains]);
-  return {
+  const onnx: OnnxModel = {
     irVersion: Math.max(irVersionOf(opset), source.irVersion ?? 0),
     opsets,
     producerName: 'rescc',
@@ -104,13 +112,21 @@ export function emitOnnx(graph: Graph, options: EmitOptions = {}): OnnxModel {
     functions: [],
     ...(source.rest && source.rest.length > 0 && { rest: source.rest }),
   };
+  return { onnx, schedule: emitter.schedule() };
 }
 
 /**
  * What a graph is lowered to, without names and without a file: enough to count its nodes and to follow its values. Throws as
  * `emitOnnx` does.
  */
-export function lowerGraph(graph: Graph, options: Pick<EmitOptions, 'opset' | 'target' | 'checkPromises'> = {}): Schedule {
+export function lowerGraph(
+  graph: Graph,
+  options: {
+    readonly opset?: number | undefined;
+    readonly target?: Target | undefined;
+    readonly checkPromises?: boolean | undefined;
+  } = {},
+): Schedule {
   const sink = new Sink();
   const emitter = new Emitter(graph, options.opset ?? defaultOpset, options.target ?? 'portable', sink);
   if (options.checkPromises) emitter.checkPromises();

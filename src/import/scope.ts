@@ -117,5 +117,5 @@ export function nodeText(node: OnnxNode): string {
 }
 
 export function originOf(node: OnnxNode): Origin & { scope: string; name?: string } {
-  return node.name === '' ? { scope: node.opType.toLowerCase() } : { scope: node.name, name: node.name };
+  return node.name === '' ? { scope: node.opType.toLowerCase(), isNameless: true } : { scope: node.name, name: node.name };
 }

@@ -147,6 +147,8 @@ export interface Origin {
    * are written as one.
    */
   readonly isTerm?: boolean | undefined;
+  /** The ONNX node that it was imported from has no name, and `scope` is only what messages call it. */
+  readonly isNameless?: boolean | undefined;
 }
 
 export class Node {

@@ -1,10 +1,15 @@
 /**
- * What a graph costs, as a tree of scopes: output shapes, parameters, buffers and multiply-adds of every layer and of every scope
- * around it. A tensor that several layers share counts where it is first read. Symbols stay symbolic.
+ * What a graph costs, as a tree of scopes: output shapes, parameters, buffers, multiply-adds and elements written of every layer
+ * and of every scope around it. A tensor that several layers share counts where it is first read. Symbols stay symbolic, but for
+ * those that get a size.
  */
-import { Dim, unlessOverflow } from '../ir/dim.ts';
-import { countOf, type Graph, type Node, type Value } from '../ir/graph.ts';
-import { elemBytes, type TensorType } from '../ir/types.ts';
+import { type Dim, unlessOverflow } from '../ir/dim.ts';
+import { atSizes, checkNames, checkSizes, type Sizes } from '../ir/evaluate.ts';
+import { countOf, type Graph, type Node, type Origin, type Value } from '../ir/graph.ts';
+import { elementsIn, memoryOf, retyped } from '../ir/memory.ts';
+import { type Schedule, schedulesIn } from '../ir/schedule.ts';
+import { Tally } from '../ir/tally.ts';
+import { elemBytes, type TensorType, typeText } from '../ir/types.ts';
 import { walkGraph } from '../ir/walk.ts';
 
 /** A layer or a scope, with the cost of all that is in it: elements, bytes, multiply-adds of one evaluation. */
@@ -23,34 +28,23 @@ export interface SummaryNode {
   readonly parameters: number;
   readonly buffers: number;
   readonly bytes: number;
-  /** Undefined beyond 2^53. */
+  /** Multiply-adds and elements written. Undefined beyond 2^53. */
   readonly madds: Dim | undefined;
+  readonly activations: Dim | undefined;
+  /** Equal for layers and scopes that are made alike, names of their own aside: the same operators at the same sizes. */
+  readonly structure: string;
   /** Imported operators whose cost nobody knows; they count as nothing. Left out where there are none. */
   readonly unknownCosts?: number;
   readonly children: readonly SummaryNode[];
 }
 
-/** A sum of multiply-adds. Partial sums of dimensions would all be interned, so that equal costs are counted instead. */
-class Cost {
-  #plain = 0;
-  #overflow = false;
-  readonly #symbolic = new Map<Dim, number>();
-
-  add(cost: Dim | undefined): void {
-    const n = cost?.constant;
-    if (!cost) this.#overflow = true;
-    else if (n !== undefined) this.#plain += n;
-    else this.#symbolic.set(cost, (this.#symbolic.get(cost) ?? 0) + 1);
-  }
-
-  get total(): Dim | undefined {
-    if (this.#overflow) return undefined;
-    return unlessOverflow(() => {
-      let sum = Dim.of(this.#plain);
-      for (const [cost, count] of this.#symbolic) sum = sum.plus(cost.times(count));
-      return sum;
-    });
-  }
+/** What is counted of a whole graph besides. */
+export interface Summary extends SummaryNode {
+  /** The most bytes of values that are alive at once (`ir/memory.ts`). Undefined where it hangs on sizes that are symbols. */
+  readonly peak: Dim | undefined;
+  /** Sizes that were put in the place of symbols, and what is said without them. */
+  readonly sizes: Sizes;
+  readonly general: Pick<Summary, 'madds' | 'activations' | 'peak'>;
 }
 
 class Building {
@@ -63,7 +57,9 @@ class Building {
   buffers = 0;
   bytes = 0;
   unknownCosts = 0;
-  readonly cost = new Cost();
+  readonly cost = new Tally();
+  readonly written = new Tally();
+  readonly structure = new Fingerprint();
   readonly children: Building[] = [];
   readonly scopes = new Map<string, Building>();
 
@@ -77,21 +73,143 @@ class Building {
   finish(children: readonly SummaryNode[]): SummaryNode {
     const { path, name, operator, details, output, parameters, buffers, bytes, unknownCosts } = this;
     const unknown = unknownCosts > 0 ? { unknownCosts } : {};
-    return { path, name, operator, details, output, parameters, buffers, bytes, madds: this.cost.total, ...unknown, children };
+    const structure = `${operator} ${details} ${parameters} ${buffers} ${bytes} ${this.structure.text}`;
+    const [madds, activations] = [this.cost.total, this.written.total];
+    return {
+      path,
+      name,
+      operator,
+      details,
+      output,
+      parameters,
+      buffers,
+      bytes,
+      madds,
+      activations,
+      structure,
+      ...unknown,
+      children,
+    };
   }
 }
 
-/** How much of the tree `summarize` lists. */
+/** Two FNV-1a hashes of texts: tells blocks apart without keeping what they are made of at every level. */
+class Fingerprint {
+  #a = 0x811c9dc5;
+  #b = 0xcbf29ce4;
+  #length = 0;
+
+  add(text: string): void {
+    for (let i = 0; i < text.length; i++) {
+      this.#a = Math.imul(this.#a ^ text.charCodeAt(i), 0x01000193);
+      this.#b = Math.imul(this.#b ^ text.charCodeAt(i), 0x01000197);
+    }
+    this.#length++;
+  }
+
+  get text(): string {
+    return `${this.#length} ${this.#a >>> 0} ${this.#b >>> 0}`;
+  }
+}
+
+/** How much of the tree `summarize` lists, and at which sizes. */
 export interface SummaryOptions {
   /** Levels below the root that are listed; all of them when left out. Totals always count everything. */
   readonly depth?: number;
+  /** Numbers for symbols of the inputs, some or all: `{ N: 1, H: 224, W: 224 }`. */
+  readonly sizes?: Sizes | undefined;
+}
+
+/**
+ * Elements that the nodes of the file write for each node of the graph, which has its origin; those without one are at the end.
+ */
+class Written {
+  readonly #byOrigin = new Map<Origin | undefined, (Dim | undefined)[]>();
+
+  constructor(schedule: Schedule) {
+    for (const { nodes } of schedulesIn(schedule)) {
+      for (const { makes, origin } of nodes) {
+        const list = this.#byOrigin.get(origin) ?? [];
+        list.push(...makes.map(({ type }) => elementsIn(type)));
+        this.#byOrigin.set(origin, list);
+      }
+    }
+  }
+
+  /** Once: nodes may share an origin, and with it what is written for them. */
+  take(origin: Origin | undefined): readonly (Dim | undefined)[] {
+    const found = this.#byOrigin.get(origin) ?? [];
+    this.#byOrigin.delete(origin);
+    return found;
+  }
 }
 
 /**
  * Walks the graph once, sub-graphs included, and adds every node to each scope around it; the body of a loop counts as if it ran
- * once.
+ * once. `schedule` is what the graph is lowered to. Throws RES0841 for sizes that the graph does not have.
  */
-export function summarize(graph: Graph, options: SummaryOptions = {}): SummaryNode {
+export function summarizeAs(graph: Graph, schedule: Schedule, options: SummaryOptions = {}): Summary {
+  const { sizes = {} } = options;
+  const symbols = symbolsOf(graph);
+  checkNames([...symbols.keys()], sizes);
+  checkSizes(symbols, sizes);
+  const general = treeOf(graph, schedule, options);
+  const { madds } = general;
+  const whole = { madds, ...memoryOf(schedule) };
+  if (Object.keys(sizes).length === 0) return { ...general, peak: whole.peak, sizes, general: whole };
+  const there = retyped(schedule, (type) => sizedType(type, sizes));
+  return { ...resized(general, sizes), peak: memoryOf(there).peak, sizes, general: whole };
+}
+
+/** The symbols of the inputs and of what the run alone knows, each with the number that it is a multiple of. */
+export function symbolsOf(graph: Graph): ReadonlyMap<string, number> {
+  const out = new Map<string, number>();
+  const see = (type: TensorType): void => {
+    for (const dim of type.dims)
+      for (const [name, multiple] of dim.multiples()) out.set(name, Math.max(multiple, out.get(name) ?? 1));
+  };
+  for (const input of graph.inputs) see(input.type);
+  for (const step of walkGraph(graph)) if (step.kind === 'node') for (const y of step.node.results) see(y.type);
+  return out;
+}
+
+function sizedType(type: TensorType, sizes: Sizes): TensorType {
+  return { ...type, dims: type.dims.map((dim) => atSizes(dim, sizes) ?? dim) };
+}
+
+/** The tree at these sizes, innermost first, with a stack of its own: how deep scopes nest is the user's choice. */
+function resized(root: SummaryNode, sizes: Sizes): SummaryNode {
+  interface Level {
+    readonly of: SummaryNode;
+    readonly done: SummaryNode[];
+  }
+  const sized = (dim: Dim | undefined): Dim | undefined => dim && atSizes(dim, sizes);
+  const stack: Level[] = [{ of: root, done: [] }];
+  for (;;) {
+    const top = stack.at(-1);
+    if (!top) return root;
+    const next = top.of.children[top.done.length];
+    if (next) {
+      stack.push({ of: next, done: [] });
+      continue;
+    }
+    const { of, done } = top;
+    const made: SummaryNode = {
+      ...of,
+      output: of.output && sizedType(of.output, sizes),
+      madds: sized(of.madds),
+      activations: sized(of.activations),
+      children: done,
+    };
+    stack.pop();
+    const outer = stack.at(-1);
+    if (!outer) return made;
+    outer.done.push(made);
+  }
+}
+
+function treeOf(graph: Graph, schedule: Schedule, options: SummaryOptions): SummaryNode {
+  const written = new Written(schedule);
   const depth = options.depth ?? Number.POSITIVE_INFINITY;
   const root = new Building('', graph.name, '');
   const counted = new Set<Value>();
@@ -99,8 +217,9 @@ export function summarize(graph: Graph, options: SummaryOptions = {}): SummaryNo
     if (step.kind === 'end') for (const { value } of step.graph.outputs) countConstant(value, [root], counted);
     if (step.kind !== 'node') continue;
     const { node } = step;
-    const segments = node.origin.scope === '' ? [] : node.origin.scope.split('.');
+    const segments = node.origin.isNameless ? [] : segmentsOf(node.origin.scope);
     const label = ownsWeight(node) ? segments.pop() : undefined;
+    const within = label === undefined ? segments : [...segments, label];
     const around = [root];
     let scope = root;
     let path = '';
@@ -119,7 +238,7 @@ export function summarize(graph: Graph, options: SummaryOptions = {}): SummaryNo
     if (segments.length < depth) {
       const own = label === undefined ? node.op.name : label;
       const leaf = new Building(
-        label === undefined ? node.origin.scope : path === '' ? own : `${path}.${own}`,
+        label === undefined ? path : path === '' ? own : `${path}.${own}`,
         own,
         node.op.name,
         detailsOf(node),
@@ -132,8 +251,15 @@ export function summarize(graph: Graph, options: SummaryOptions = {}): SummaryNo
       const owner = around.find((level) => level.path === tag.region.scope && level.operator === '' && level !== root);
       if (owner) owner.operator = 'residual';
     }
+    const made = written.take(node.origin);
+    const text = `${node.op.name} ${detailsOf(node)} ${node.results.map((y) => typeText(y.type)).join()}`;
+    for (const [i, level] of around.entries()) {
+      for (const elements of made) level.written.add(elements);
+      level.structure.add(`${within.slice(i).join('.')} ${text}`);
+    }
     account(node, around, counted);
   }
+  for (const elements of written.take(undefined)) root.written.add(elements);
   const last = graph.outputs[0]?.value.type;
   if (last) root.output = last;
   return assemble(root);
@@ -177,6 +303,23 @@ function detailsOf(node: Node): string {
   return [...(kernel === '' ? [] : [kernel]), ...parts].join(' ');
 }
 
+/**
+ * `layer1.0.conv1` in its parts. Files of others name nodes by their modules: PyTorch `/layer1/layer1.0/conv1/Conv_2`, where an
+ * element of a list has the name of the list in front, TensorFlow `block1/conv/Conv2D`; the last part is the node's own.
+ */
+function segmentsOf(scope: string): string[] {
+  if (scope === '') return [];
+  if (!scope.includes('/')) return scope.split('.');
+  const modules = scope
+    .split('/')
+    .slice(0, -1)
+    .filter((part) => part !== '');
+  return modules.map((part, i) => {
+    const list = `${modules[i - 1] ?? ''}.`;
+    return i > 0 && part.startsWith(list) ? part.slice(list.length) : part;
+  });
+}
+
 function ownsWeight(node: Node): boolean {
   const prefix = `${node.origin.scope}.`;
   if (node.origin.scope === '') return false;
@@ -212,6 +355,13 @@ function countConstant(value: Value, around: readonly Building[], counted: Set<V
   }
 }
 
+/** A scope whose one layer has no name of its own is that layer. */
+function alone(scope: SummaryNode): SummaryNode {
+  const [only, second] = scope.children;
+  if (!only || second || scope.operator !== '' || scope.path === '' || only.path !== scope.path) return scope;
+  return { ...only, name: scope.name };
+}
+
 /** Innermost first, with a stack of its own: how deep scopes nest is the user's choice. */
 function assemble(root: Building): SummaryNode {
   interface Level {
@@ -227,232 +377,10 @@ function assemble(root: Building): SummaryNode {
       stack.push({ of: next, done: [] });
       continue;
     }
-    const finished = top.of.finish(top.done);
+    const finished = alone(top.of.finish(top.done));
     stack.pop();
     const outer = stack.at(-1);
     if (!outer) return finished;
     outer.done.push(finished);
   }
-}
-
-/** How the table of a summary is laid out. */
-export interface SummaryTextOptions {
-  /** Columns of the terminal. What is wider gives up its buffers, then ends of names; left out, nothing is cut. */
-  readonly width?: number;
-}
-
-type Column = 'layer' | 'operator' | 'output' | 'parameters' | 'buffers' | 'madds';
-const columnsOf: readonly Column[] = ['layer', 'operator', 'output', 'parameters', 'buffers', 'madds'];
-const leftAligned: ReadonlySet<Column> = new Set(['layer', 'operator', 'output']);
-type Row = Readonly<Record<Column, string>>;
-
-/**
- * The tree as an aligned table with totals below, ended by a line break. Shapes are `N×64×56×56`, with the element type where it
- * is not that of the heading; sizes that are long formulas get names, which are explained below.
- */
-export function summaryText(root: SummaryNode, options: SummaryTextOptions = {}): string {
-  const listed = listNodes(root);
-  const names = new SizeNames(listed.map(({ node }) => node));
-  const usual = root.output?.elem;
-  const per = commonFactor(listed.map(({ node }) => node.madds));
-  const header: Row = {
-    layer: 'layer',
-    operator: 'operator',
-    output: usual === undefined ? 'output' : `output (${usual})`,
-    parameters: 'parameters',
-    buffers: 'buffers',
-    madds: per === undefined ? 'madds' : `madds × ${per}`,
-  };
-  const width = options.width ?? Number.POSITIVE_INFINITY;
-  const rowsWith = (step: string): readonly Row[] => listed.map(({ node, indent }) => rowOf(node, step.repeat(indent)));
-  const rowOf = (node: SummaryNode, margin: string): Row => {
-    // A layer without a label has the path of the scope around it.
-    const label = node.operator !== '' && node.path.split('.').at(-1) !== node.name ? '' : node.name;
-    return {
-      layer: margin + label,
-      operator: node.details === '' ? node.operator : `${node.operator} ${node.details}`,
-      output: node.output ? names.typeText(node.output, usual) : '',
-      parameters: node.parameters === 0 ? '' : grouped(node.parameters),
-      buffers: node.buffers === 0 ? '' : grouped(node.buffers),
-      madds:
-        node.children.length === 0 && node.unknownCosts !== undefined
-          ? '?'
-          : maddsCell(node.madds, per, names, width < widestTable ? narrowCell : widestCell),
-    };
-  };
-  let rows = rowsWith('  ');
-  let widths = columnWidths([header, ...rows], width);
-  if (!widths.has('buffers')) {
-    rows = rowsWith(' ');
-    widths = columnWidths([header, ...rows], width);
-  }
-  const line = (row: Row): string =>
-    [...widths]
-      .map(([column, cells]) => {
-        const cell = shortened(row[column], cells);
-        return leftAligned.has(column) ? cell.padEnd(cells) : cell.padStart(cells);
-      })
-      .join('  ')
-      .trimEnd();
-  const totals: readonly (readonly [string, string])[] = [
-    ['trainable parameters', grouped(root.parameters)],
-    ['buffers', grouped(root.buffers)],
-    ['multiply-adds', `${names.replaced(maddsText(root.madds))}${unknownText(root.unknownCosts)}`],
-    ['bytes of weights', grouped(root.bytes)],
-    ...names.explained(),
-  ];
-  const rule = '-'.repeat([...widths.values()].reduce((n, w) => n + w, 2 * (widths.size - 1)));
-  const first = totals.reduce((n, [title]) => Math.max(n, title.length), 0);
-  const below = totals.flatMap(([title, value]) => hanging(`${title.padEnd(first)}  `, value, options.width));
-  return `${[line(header), rule, ...rows.map(line), rule, ...below].join('\n')}\n`;
-}
-
-function unknownText(count = 0): string {
-  return count === 0 ? '' : `, without ${count} imported operator${count === 1 ? '' : 's'} whose cost is not known`;
-}
-
-/** In the order of the table, with a stack of its own: how deep scopes nest is the user's choice. */
-function listNodes(root: SummaryNode): readonly { readonly node: SummaryNode; readonly indent: number }[] {
-  const out: { readonly node: SummaryNode; readonly indent: number }[] = [];
-  const stack: { readonly node: SummaryNode; readonly indent: number }[] = [{ node: root, indent: 0 }];
-  for (let top = stack.pop(); top; top = stack.pop()) {
-    out.push(top);
-    for (let i = top.node.children.length - 1; i >= 0; i--) {
-      const child = top.node.children[i];
-      if (child) stack.push({ node: child, indent: top.indent + 1 });
-    }
-  }
-  return out;
-}
-
-/** Widths of the columns that are shown: all as wide as their cells, unless the sum is too much. */
-function columnWidths(rows: readonly Row[], width: number): Map<Column, number> {
-  const widths = new Map(columnsOf.map((column) => [column, rows.reduce((n, row) => Math.max(n, row[column].length), 0)]));
-  const excess = (): number => [...widths.values()].reduce((n, w) => n + w, 2 * (widths.size - 1)) - width;
-  // Buffers are the column that is missed least: the totals have their sum.
-  if (excess() > 0) widths.delete('buffers');
-  for (const [column, least] of [
-    ['operator', 20],
-    ['layer', 16],
-    ['output', 16],
-    ['madds', 12],
-    ['operator', 12],
-    ['layer', 8],
-  ] as const) {
-    const now = widths.get(column) ?? 0;
-    if (excess() > 0 && now > least) widths.set(column, Math.max(least, now - excess()));
-  }
-  return widths;
-}
-
-function shortened(cell: string, width: number): string {
-  return cell.length <= width ? cell : `${cell.slice(0, Math.max(0, width - 1))}…`;
-}
-
-/** Breaks a long value at its spaces; later lines stand below its beginning. */
-function hanging(title: string, value: string, width = Number.POSITIVE_INFINITY): readonly string[] {
-  const lines: string[] = [];
-  let line = title;
-  for (const word of value.split(' ')) {
-    if (line.trim() !== '' && line !== title && line.length + 1 + word.length > width) {
-      lines.push(line.trimEnd());
-      line = ' '.repeat(title.length);
-    }
-    line += line.endsWith(' ') ? word : ` ${word}`;
-  }
-  return [...lines, line];
-}
-
-/** Formulas of sizes that are longer than this get a name. */
-const longestSize = 6;
-
-class SizeNames {
-  /** By the text of the formula, in the order of the table. */
-  readonly #names = new Map<string, string>();
-
-  constructor(nodes: readonly SummaryNode[]) {
-    const taken = new Set(nodes.flatMap((node) => node.output?.dims.flatMap((dim) => dim.symbols()) ?? []));
-    for (const node of nodes) {
-      for (const dim of node.output?.dims ?? []) {
-        const text = dim.toString();
-        if (text.length <= longestSize || dim.constant !== undefined || this.#names.has(text)) continue;
-        const [only, second] = dim.symbols();
-        const stem = only !== undefined && second === undefined && only.length <= 3 ? only : 'D';
-        let number = 1;
-        while (taken.has(`${stem}${number}`)) number++;
-        taken.add(`${stem}${number}`);
-        this.#names.set(text, `${stem}${number}`);
-      }
-    }
-  }
-
-  typeText(type: TensorType, usual: string | undefined): string {
-    if (type.foreign) return type.foreign.text;
-    const dims = type.dims.map((dim) => this.#names.get(dim.toString()) ?? dim.toString()).join('×');
-    return `${type.elem === usual ? '' : `${type.elem} `}${dims === '' ? 'scalar' : dims}`;
-  }
-
-  /** A formula with the names in the place of what they stand for; the longest first, because formulas nest. */
-  replaced(formula: string): string {
-    let text = formula;
-    const longestFirst = [...this.#names].filter(([long]) => long.includes('(')).sort(([a], [b]) => b.length - a.length);
-    for (const [long, name] of longestFirst) text = text.replaceAll(long, name);
-    return text;
-  }
-
-  explained(): readonly (readonly [string, string])[] {
-    return [...this.#names].map(([text, name]) => [name, text] as const);
-  }
-}
-
-/** What every cost is a number times of, as `N`: said once in the heading instead of in every row. */
-function commonFactor(costs: readonly (Dim | undefined)[]): string | undefined {
-  const factors = new Set(costs.filter((cost) => cost?.constant !== 0).map((cost) => / × (.+)$/.exec(maddsText(cost))?.[1]));
-  const [only] = factors;
-  return factors.size === 1 && only !== undefined && only.length <= longestSize ? only : undefined;
-}
-
-/** Of formulas of multiply-adds; the second in tables of less than `widestTable` columns. */
-const widestCell = 40;
-const narrowCell = 14;
-const widestTable = 110;
-
-function maddsCell(madds: Dim | undefined, per: string | undefined, names: SizeNames, widest: number): string {
-  if (madds?.constant === 0) return '';
-  const text = maddsText(madds);
-  if (per !== undefined) return text.slice(0, text.lastIndexOf(' × '));
-  const short = names.replaced(text);
-  // A polynomial in the picture's height and width would push the table off the page; the totals print it whole.
-  return short.length <= widest || !madds ? short : `in ${madds.symbols().join(', ')}`;
-}
-
-/** `1.814 G × N`: per item where the count is a number times symbols, the whole polynomial otherwise. */
-export function maddsText(madds: Dim | undefined): string {
-  if (!madds) return 'more than 2^53';
-  const n = madds.constant;
-  if (n !== undefined) return metric(n);
-  const structure = madds.structure();
-  const factor = structure.kind === 'mul' ? structure.factors[0] : undefined;
-  if (factor?.kind !== 'const' || factor.value <= 0) return madds.toString();
-  const rest = madds.divideExactly(factor.value);
-  return rest ? `${metric(factor.value)} × ${rest.toString()}` : madds.toString();
-}
-
-/** Four digits and a power of a thousand. */
-function metric(n: number): string {
-  if (n < 1000) return String(n);
-  const units = ['', ' k', ' M', ' G', ' T', ' P'];
-  let power = 0;
-  let rest = n;
-  while (rest >= 999.95 && power < units.length - 1) {
-    rest /= 1000;
-    power++;
-  }
-  const digits = rest >= 100 ? 1 : rest >= 10 ? 2 : 3;
-  return `${rest.toFixed(digits)}${units[power] ?? ''}`;
-}
-
-/** `25,557,032`, whatever the machine's locale. */
-function grouped(n: number): string {
-  return String(n).replace(/\B(?=(\d{3})+$)/g, ',');
 }

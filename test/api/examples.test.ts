@@ -12,7 +12,14 @@ const promised: Readonly<Record<string, readonly RegExp[]>> = {
   'format.ts': [/^model Net \{ input x: f32\[N, 4\]\n {2}linear\(8\)/],
   'optimize.ts': [/^fold-batchnorm: 3 -> 2 nodes/m, /^graph @Net$/m],
   'stream.ts': [/^(\d+) bytes, many pieces, none above 4 MiB\n1 file of \1 bytes, 100 % written$/m],
-  'summarize.ts': [/^stem: 2400 parameters, 32 buffers/, /^layer +operator +output/m, /conv 7x7\/2 p3 \+bias/],
+  'summarize.ts': [
+    /^stem: 2400 parameters, 32 buffers/,
+    /^layer +operator +output/m,
+    /conv 7x7\/2 p3 \+bias/,
+    /^ +0 … 3 × 4 +residual/m,
+    /^\d{9} multiply-adds, \d+ elements, \d+ bytes at most$/m,
+    /^stem: 29503488 of them, 236027904 for eight pictures$/m,
+  ],
   'verify-and-run.ts': [/agree with the float64 reference$/m, /^scores: f32\[2, 3\]$/m],
 };
 

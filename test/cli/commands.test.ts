@@ -151,12 +151,53 @@ describe('summary, graph and explain', () => {
     expect(all).toMatch(/^layer +operator +output \(f32\) +parameters +buffers +madds × N\n/);
     expect(all).toMatch(/^ {2}linear +linear \+bias +N×10 +650 +640$/m);
     expect(all).toMatch(/^ {6}conv1 +conv 3x3\/2 p1 +N×32×16×16 /m);
-    expect(short.split('\n').length).toBeLessThan(20);
+    expect(short.split('\n').length).toBeLessThan(22);
     expect(all).toContain('trainable parameters  269,722');
     expect(short).toContain('trainable parameters  269,722');
     expect(object(rescc(['summary', ...cifar.slice(0, 3), '--json']).out)).toMatchObject({
       summary: { parameters: 269722, buffers: 1376 },
     });
+  });
+  test('equal blocks are one line, unless all are asked for', () => {
+    const folded = rescc(['summary', ...cifar.slice(0, 3)]).out;
+    expect(folded).toMatch(/^ {4}0 … 2 × 3 +residual +N×16×32×32 +4,672 /m);
+    expect(folded.match(/^ {4}\S/gm)).toHaveLength(5);
+    const all = rescc(['summary', ...cifar.slice(0, 3), '--all']).out;
+    expect(all.match(/^ {4}\S/gm)).toHaveLength(9);
+  });
+  test('sizes by --at, of a source and of its file; --quiet prints nothing', () => {
+    const at1 = object(run('summary', 'small.res', '--at', 'N=2', '--json').out);
+    expect(at1).toMatchObject({
+      summary: {
+        output: 'f32[2, 10]',
+        multiplyAdds: 2 * (64 * 4 * 27 + 40),
+        // conv, batchnorm, relu; pool, flatten; linear.
+        activations: 2 * (3 * 256 + 2 * 4 + 10),
+        peakBytes: 2 * 4 * 2 * 256,
+        sizes: { N: 2 },
+        general: { multiplyAdds: '6952*N' },
+      },
+    });
+    run('small.res', '-o', 'm.onnx', '-O0', '-q');
+    expect(object(run('summary', 'm.onnx', '--at', 'N=2', '--json').out)).toMatchObject({
+      summary: { multiplyAdds: 13904, activations: 2 * (3 * 256 + 2 * 4 + 10), peakBytes: 4096 },
+    });
+    expect(run('summary', 'small.res', '-q')).toMatchObject({ code: 0, out: '', err: '' });
+    expect(run('summary', 'small.res', '--at', 'M=2')).toMatchObject({ code: 2, out: '' });
+    expect(run('summary', 'small.res', '--at', 'M=2').err).toContain('RES0841');
+    expect(run('summary', 'small.res', '--at', 'N').err).toContain('N=1,H=224,W=224');
+    expect(run('summary', 'small.res', '--at', 'N=2').out).toMatch(/^multiply-adds +13.90 k at N=2, 6.952 k × N in general$/m);
+  });
+  test('an ONNX file is checked, drawn and listed as a source is', () => {
+    run('small.res', '-o', 'm.onnx', '-q');
+    expect(run('check', 'm.onnx', 'small.res')).toMatchObject({ code: 0, out: '', err: '2 files: no errors\n' });
+    writeFileSync(at('cut.onnx'), readFileSync(at('m.onnx')).subarray(0, 300));
+    expect(run('check', 'cut.onnx', 'm.onnx')).toMatchObject({ code: 1, out: '' });
+    expect(run('check', 'none.onnx')).toMatchObject({ code: 1, err: expect.stringContaining('none.onnx') });
+    expect(run('graph', 'm.onnx').out).toMatch(/^digraph/);
+    expect(run('graph', 'm.onnx', '-o', 'm.svg')).toMatchObject({ code: 0, err: 'wrote m.svg\n' });
+    expect(run('weights', 'm.onnx').out).toMatch(/^m.onnx: ONNX, 5 tensors/);
+    expect(run('summary', 'm.onnx').out).toMatch(/^ {2}conv +conv 3x3 p1 \+bias +N×4×8×8 +112 +6\.912 k$/m);
   });
   test.each([
     ['net.svg', /<svg/],

@@ -12,6 +12,7 @@ import { build } from '../../src/compile.ts';
 import { type Diagnostic, DiagnosticError, Sink } from '../../src/diagnostics/diagnostic.ts';
 import { render } from '../../src/diagnostics/render.ts';
 import { Dim } from '../../src/ir/dim.ts';
+import { evaluate } from '../../src/ir/evaluate.ts';
 import type { Graph } from '../../src/ir/graph.ts';
 import type { ValueRange } from '../../src/ir/ranges.ts';
 import { readGraph } from '../../src/ir/read.ts';
@@ -28,6 +29,7 @@ import { adapterHint, type Provider } from '../../src/runtime/provider.ts';
 import { outputPictures, parseLabels, readLabels, runModel, topK } from '../../src/runtime/run.ts';
 import { openSession, toOrt } from '../../src/runtime/session.ts';
 import { type VerifyOptions, verifyModel } from '../../src/runtime/verify.ts';
+import { summarize } from '../../src/summarize.ts';
 import { exprOf, materialize } from '../../src/tensor/values.ts';
 import { golden } from '../golden.ts';
 import { buildExpr, leaf } from '../support/tensors.ts';
@@ -281,6 +283,14 @@ describe('what a model declares', () => {
       const y = { ...tensor('f32', [1, 3, 2, 2]), data: Float64Array.from({ length: 12 }, (_, i) => 20 * i) };
       throwing((await outputPictures({ outputs: new Map([['y', y]]), ranges: new Map() }, 'y')).warning);
     }));
+  test('sizes that figures are counted at', async () => {
+    const { graph } = build('model M { input x: f32[N, 3, H, W]  assert H % 16 == 0  conv: conv(4, 3x3)  output y }');
+    if (!graph) throw new Error('it does not compile');
+    await keep('RES0841-name', () => summarize(graph, { sizes: { M: 1 } }));
+    await keep('RES0841-promise', () => summarize(graph, { sizes: { H: 30 } }));
+    await keep('RES0841-size', () => summarize(graph, { sizes: { N: 0.5 } }));
+    await keep('RES0841-lacking', () => evaluate(Dim.symbol('N').times(3), {}));
+  });
   test('sizes that contradict it', async () => {
     await keep('RES0840-constant', () => askedSizes([image(dims)], { image: [1, 4, 32, 32] }));
     await keep('RES0840-promise', () => askedSizes([image(dims)], { H: 40 }));

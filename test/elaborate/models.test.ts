@@ -13,8 +13,9 @@ import { format } from '../../src/parser/format.ts';
 import { parse } from '../../src/parser/parse.ts';
 import { verifyModel } from '../../src/runtime/verify.ts';
 import { verifyTable } from '../../src/runtime/verify-table.ts';
+import { summarize } from '../../src/summarize.ts';
 import { exprOf, materialize } from '../../src/tensor/values.ts';
-import { summarize, summaryText } from '../../src/view/summary.ts';
+import { summaryText } from '../../src/view/summary-text.ts';
 import { golden, goldenFolder } from '../golden.ts';
 
 const files = readdirSync(join(goldenFolder, 'models'))

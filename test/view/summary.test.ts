@@ -1,7 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { Dim } from '../../src/ir/dim.ts';
 import { add } from '../../src/ops/elementwise.ts';
-import { maddsText, type SummaryNode, summarize, summaryText } from '../../src/view/summary.ts';
+import { summarize } from '../../src/summarize.ts';
+import { countText } from '../../src/view/count-text.ts';
+import type { SummaryNode } from '../../src/view/summary.ts';
+import { summaryText } from '../../src/view/summary-text.ts';
 import { dim, Maker, tinyResnet, type } from '../codegen/models.ts';
 import { golden } from '../golden.ts';
 
@@ -58,15 +61,15 @@ describe('multiply-adds', () => {
   const n = dim('N');
   test.each([
     [n.times(1814073344), '1.814 G × N'],
-    [n.times(dim('H')).times(24), '24 × N*H'],
+    [n.times(dim('H')).times(24), '24 × N·H'],
     [Dim.of(999), '999'],
     [Dim.of(999960), '1.000 M'],
     [Dim.of(41_089_000), '41.09 M'],
     [Dim.of(0), '0'],
     [n, 'N'],
-    [n.times(4).plus(2), '4*N + 2'],
+    [n.times(4).plus(2), '4 × N + 2'],
     [undefined, 'more than 2^53'],
   ])('%s', (madds, text) => {
-    expect(maddsText(madds)).toBe(text);
+    expect(countText(madds)).toBe(text);
   });
 });

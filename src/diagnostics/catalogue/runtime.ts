@@ -331,6 +331,16 @@ export const sizesContradict = defineDiagnostic({
   more: 'A shape that is asked for has the sizes that the declaration fixes, one number for each of its symbols, and keeps the promises of the model.',
 });
 
+export const noSuchSize = defineDiagnostic({
+  code: 'RES0841',
+  exit: 'usage',
+  title: 'the model cannot be counted at these sizes',
+  found: msg`${'found'}`,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
+  more: '`--at N=1,H=224,W=224` says at which sizes multiply-adds, activations and memory are counted; the model and its file stay as they are. Each name is a symbolic size of an input, and a size keeps what the model promises of it.',
+});
+
 export const tooLargeToProve = defineDiagnostic({
   code: 'RES0843',
   title: 'the model is too large for a proof',
