@@ -7,11 +7,12 @@ import extractTSConfig from 'dependency-cruiser/config-utl/extract-ts-config';
 
 const rooms: Readonly<Record<string, readonly string[]>> = {
   diagnostics: [],
+  words: ['diagnostics'],
   io: ['diagnostics'],
-  parser: ['diagnostics'],
+  parser: ['diagnostics', 'words'],
   ir: ['diagnostics'],
   ops: ['diagnostics', 'ir'],
-  elaborate: ['diagnostics', 'parser', 'ir', 'ops'],
+  elaborate: ['diagnostics', 'words', 'parser', 'ir', 'ops'],
   tensor: ['diagnostics', 'io', 'ir', 'ops'],
   onnx: ['diagnostics', 'io', 'ir', 'ops', 'tensor'],
   checkpoint: ['diagnostics', 'io', 'ir', 'ops', 'tensor', 'onnx'],

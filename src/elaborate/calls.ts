@@ -10,8 +10,9 @@ import type { CallExpr } from '../parser/ast.ts';
 import { builtinFunction, builtinNames } from './builtins.ts';
 import { evaluateArgs } from './chains.ts';
 import type { Context } from './context.ts';
-import { initialiser, initNames, lookUp, unknown } from './names.ts';
+import { initialiser, initNames, lookUp } from './names.ts';
 import type { Frame } from './scope.ts';
+import { unknown } from './unknown.ts';
 import { callable, describe, type GivenArgs, mergeArgs, numberOf, sourceText, type Target, targetOf } from './values.ts';
 
 export function evaluateCall(c: Context, f: Frame, expr: CallExpr): LangValue {
@@ -28,9 +29,9 @@ function callOf(c: Context, f: Frame, expr: CallExpr): LangValue {
     if (value) return value;
     const layer = layerByName(callee.name);
     if (layer) return callable(callee.name, { kind: 'layer', layer, args, span: expr.span });
-    return unknown(c, f, callee.name, callee.span);
+    return unknown(c, f, callee.name, callee.span, expr);
   }
-  const value = lookUp(c, f, callee);
+  const value = lookUp(c, f, callee, expr);
   if (value.kind !== 'callable') {
     return c.fail(wrongKind, f, {
       span: callee.span,

@@ -1,15 +1,8 @@
 /** Layers that run: operands and parameters from the arguments of the call, then the nodes that the layer builds. */
 import { at } from '../diagnostics/at.ts';
 import { emptyConcat, notRunnable } from '../diagnostics/catalogue/structure.ts';
-import {
-  missingArgument,
-  missingOperand,
-  tooManyArguments,
-  unknownArgument,
-  wrongArgument,
-} from '../diagnostics/catalogue/values.ts';
+import { missingArgument, missingOperand, tooManyArguments, wrongArgument } from '../diagnostics/catalogue/values.ts';
 import type { Span } from '../diagnostics/source.ts';
-import { nearest } from '../diagnostics/suggest.ts';
 import { Dim } from '../ir/dim.ts';
 import type { Value } from '../ir/graph.ts';
 import { CheckFailure } from '../ir/operator.ts';
@@ -18,6 +11,7 @@ import type { ArgumentPlace } from '../ops/axis-pattern.ts';
 import type { Layer, LayerBuilder } from '../ops/define.ts';
 import { dimValue as dimValueOperator } from '../ops/generate.ts';
 import type { LangValue, ParamSpec } from '../ops/params.ts';
+import { valueForLayer } from '../words/dictionary.ts';
 import { ran } from './callables.ts';
 import { currentValue } from './chains.ts';
 import type { Context } from './context.ts';
@@ -26,6 +20,7 @@ import { create, guarded, parameter } from './nodes.ts';
 import { finiteScalar, scalar } from './numbers.ts';
 import { type Frame, joinPath, place } from './scope.ts';
 import { toTensor } from './tensors.ts';
+import { fewerArguments, unknownArgumentOf } from './unknown.ts';
 import {
   describe,
   type GivenArg,
@@ -33,6 +28,7 @@ import {
   type LayerTarget,
   listValue,
   type ShortcutTarget,
+  sourceText,
   tensorLike,
   tensorValue,
 } from './values.ts';
@@ -185,10 +181,15 @@ function convertParams(
   const out: Record<string, unknown> = {};
   const specs = Object.entries(layer.params);
   const given = new Map<string, GivenArg>();
+  /** Given by another name, which was reported. */
+  const answered = new Set<string>();
   let failed = false;
-  const wrong = (name: string, { value, span: at }: GivenArg, expected: string): true => {
-    const hint = convertHint(value, expected, name);
-    c.report(wrongArgument, f, { span: at, with: { name, callee: layer.name, found: describe(value), expected, hint } });
+  const wrong = (name: string, arg: GivenArg, expected: string): true => {
+    const hint = convertHint(layer.name, arg, expected, name);
+    c.report(wrongArgument, f, {
+      span: arg.span,
+      with: { name, callee: layer.name, found: describe(arg.value), expected, hint },
+    });
     return true;
   };
   const slots = specs.filter(([name, s]) => s.positional && !args.named.has(name));
@@ -217,6 +218,7 @@ function convertParams(
         callee: layer.name,
         found: describe(extra.value),
         expected: names.length > 0 ? `at most ${names.join(', ')} without a name` : 'no arguments without a name',
+        hint: fewerArguments(layer, args),
       },
     });
     failed = true;
@@ -234,16 +236,8 @@ function convertParams(
       else for (const [key, one] of converted.value as ReadonlyMap<string, unknown>) further.set(key, one);
       continue;
     }
-    const near = nearest(name, Object.keys(layer.params));
-    c.report(unknownArgument, f, {
-      span: arg.span,
-      with: {
-        callee: layer.name,
-        name,
-        expected: Object.keys(layer.params).length > 0 ? `one of ${Object.keys(layer.params).join(', ')}` : 'no named arguments',
-        hint: near ? `did you mean \`${near}=\`?` : `remove \`${name}=\``,
-      },
-    });
+    const meant = unknownArgumentOf(c, f, layer, name, arg);
+    if (meant !== undefined) answered.add(meant);
     failed = true;
   }
   for (const [name, spec] of specs) {
@@ -254,7 +248,7 @@ function convertParams(
     const arg = given.get(name);
     if (!arg) {
       if (spec.default) out[name] = spec.default.value;
-      else {
+      else if (!answered.has(name)) {
         c.report(missingArgument, f, {
           span,
           with: { callee: layer.name, name, expected: `${spec.type}: ${spec.doc}`, hint: `write \`${layer.name}(${name}=…)\`` },
@@ -271,7 +265,10 @@ function convertParams(
   return out;
 }
 
-function convertHint(value: LangValue, expected: string, name: string): string {
+function convertHint(layer: string, { value, span }: GivenArg, expected: string, name: string): string {
+  const text = sourceText(span).replace(/^\w+\s*=\s*/, '');
+  const meant = valueForLayer(layer, name, text);
+  if (meant !== text) return `write \`${name}=${meant}\``;
   if (value.kind === 'float' && expected.includes('int'))
     return `write a whole number, or \`floor(…)\`, \`ceil(…)\`, \`round(…)\``;
   if (value.kind === 'int' && value.dim.constant === undefined) return 'fix the size in the input type';

@@ -1,21 +1,18 @@
 /** Names: what is in scope, what the file and the language know, and parameters by their paths. */
-import { constCycle, refusedOperator, shadowing, unknownName, unknownPath } from '../diagnostics/catalogue/names.ts';
+import { constCycle, shadowing, unknownPath } from '../diagnostics/catalogue/names.ts';
 import { wrongKind } from '../diagnostics/catalogue/values.ts';
 import type { Span } from '../diagnostics/source.ts';
 import { nearest } from '../diagnostics/suggest.ts';
 import { isElemType } from '../ir/types.ts';
 import type { InitSpec, LangValue } from '../ops/params.ts';
-import { layerByName, layers, refusedLayers } from '../ops/registry.ts';
-import type { Ident, NameExpr, PathExpr } from '../parser/ast.ts';
-import { builtinNames } from './builtins.ts';
+import { layerByName } from '../ops/registry.ts';
+import type { CallExpr, Ident, NameExpr, PathExpr } from '../parser/ast.ts';
 import { currentValue, labelText } from './chains.ts';
 import type { Context } from './context.ts';
 import { live } from './failure.ts';
-import { Env, type Frame, joinPath, type Module } from './scope.ts';
+import { discard, Env, type Frame, joinPath, type Module } from './scope.ts';
+import { unknown } from './unknown.ts';
 import { callable, dimValue, listValue, noArgs, poison, type ShortcutName, shortcutNames, tensorValue } from './values.ts';
-
-/** The name of what nobody wants: it binds nothing, and may stand any number of times. */
-export const discard = '_';
 
 /** Binds a name that nothing around it has. */
 export function declare(c: Context, f: Frame, name: Ident, value: LangValue): void {
@@ -40,8 +37,8 @@ export const initNames = [
   'xavier_uniform',
 ] as const;
 
-/** What a name refers to. */
-export function lookUp(c: Context, f: Frame, { name, span }: Pick<NameExpr, 'name' | 'span'>): LangValue {
+/** What a name refers to; `call` where it is called. */
+export function lookUp(c: Context, f: Frame, { name, span }: Pick<NameExpr, 'name' | 'span'>, call?: CallExpr): LangValue {
   if (name === 'it') return currentValue(c, f, span);
   const found = f.env.get(name);
   if (found) {
@@ -52,7 +49,7 @@ export function lookUp(c: Context, f: Frame, { name, span }: Pick<NameExpr, 'nam
   if (item) return live(itemValue(c, f, item.item.name.name, item.module, span));
   const known = knownName(name, span);
   if (known) return known;
-  return unknown(c, f, name, span);
+  return unknown(c, f, name, span, call);
 }
 
 /** Numbers keep the promises made since they were bound. */
@@ -75,44 +72,6 @@ function knownName(name: string, span: Span): LangValue | undefined {
 export function initialiser(name: string, value: number | undefined, mode?: 'fan_in' | 'fan_out'): InitSpec {
   const kind = initNames.find((n) => n === name) ?? 'zeros';
   return { init: true, kind, ...(value !== undefined && { value }), ...(mode && { mode }) };
-}
-
-/** Operators of the language that this version does not have: those of detection, whose sizes only the run knows. */
-const notBuilt: ReadonlySet<string> = new Set(['topk', 'nonzero', 'nms', 'multiclass_nms', 'scatter', 'roi_align']);
-
-export function unknown(c: Context, f: Frame, name: string, span: Span): never {
-  const refused = refusedLayers.get(name);
-  if (refused !== undefined) return c.fail(refusedOperator, f, { span, with: { name, hint: refused } });
-  if (notBuilt.has(name)) {
-    return c.fail(unknownName, f, {
-      span,
-      label: 'not in this version',
-      with: { name, hint: `end the model before it: \`${name}\` is not built yet` },
-    });
-  }
-  if (name === discard) {
-    return c.fail(unknownName, f, {
-      span,
-      label: 'names nothing',
-      with: { name, hint: '`_` leaves a value out: give it a name where it is made, as in `let x, _ = …`' },
-    });
-  }
-  const after = span.file.text.slice(span.end);
-  const next = /^[ \t]+([A-Za-z_]\w*)\(/.exec(after)?.[1];
-  const near = nearest(name, [
-    ...f.env.names(),
-    ...f.env.module.items.keys(),
-    ...layers.map((l) => l.name),
-    ...builtinNames,
-    ...shortcutNames,
-  ]);
-  const hint =
-    next && (layerByName(next) || f.env.module.items.has(next))
-      ? `did you mean the label \`${name}:\`? write \`${name}: ${next}(…)\``
-      : near
-        ? `did you mean \`${near}\`?`
-        : `declare it: \`let ${name} = …\``;
-  return c.fail(unknownName, f, { span, label: 'not known here', with: { name, hint } });
 }
 
 /** The value of a const, block or model of a file. */

@@ -8,8 +8,8 @@ import type { Body, Each, Ident, Ode, Repeat, Reuse, Sequential } from '../parse
 import { runBody } from './bodies.ts';
 import { evaluateChain, labelText, one } from './chains.ts';
 import type { Context } from './context.ts';
-import { declare, discard, lookUp } from './names.ts';
-import { Env, type Frame, joinPath, place } from './scope.ts';
+import { declare, lookUp } from './names.ts';
+import { discard, Env, type Frame, joinPath, place } from './scope.ts';
 import { describe, intValue, listValue, numberOf, poison } from './values.ts';
 
 interface Turn {

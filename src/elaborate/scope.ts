@@ -4,6 +4,9 @@ import type { ResidualTag } from '../ir/graph.ts';
 import type { LangValue } from '../ops/params.ts';
 import type { BlockItem, ConstItem, FileNode, ModelItem } from '../parser/ast.ts';
 
+/** The name of what nobody wants: it binds nothing, and may stand any number of times. */
+export const discard = '_';
+
 export interface Binding {
   readonly value: LangValue;
   readonly span: Span;

@@ -113,3 +113,19 @@ export const itRightOfArrow = defineDiagnostic({
   hint: msg`name the value that is meant before the chain, as in \`let value = it\`, and write that name; if it is the one left of \`->\`, write \`{ ${'again'} }\` in braces`,
   more: '`skip -> Gate(it)` would gate `skip` with itself. In a body in braces, `skip -> { … it … }`, `it` is the value that the body runs on, as in every body.',
 });
+export const foreignWord = defineDiagnostic({
+  code: 'RES0119',
+  title: msg`\`${'name'}\` is a name of ${'of'}, not of this language`,
+  found: msg`\`${'found'}\``,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
+  more: 'The compiler knows the names of PyTorch, of the layers of Keras and of ONNX, and says what is written here. docs/pytorch.md lists those of PyTorch, and `rescc explain Conv2d` answers for one. A name of your own wins over all of them.',
+});
+export const noCounterpart = defineDiagnostic({
+  code: 'RES0120',
+  title: msg`\`${'name'}\` of PyTorch has no counterpart here`,
+  found: msg`\`${'name'}\``,
+  expected: msg`something else: it ${'why'}`,
+  hint: msg`${'hint'}`,
+  more: 'A compiled model is a function of its inputs: what belongs to training, to random numbers, to devices or to Python is no part of the language, and some operators have no layer yet. docs/pytorch.md lists them by their reasons.',
+});

@@ -14,7 +14,7 @@ export const tooManyArguments = defineDiagnostic({
   title: msg`too many arguments for \`${'callee'}\``,
   found: msg`${'found'}`,
   expected: msg`${'expected'}`,
-  hint: msg`remove an argument, or name it`,
+  hint: msg`${'hint'}`,
   more: 'Arguments without a name fill the parameters from left to right; a layer takes tensors first.',
 });
 export const missingArgument = defineDiagnostic({
@@ -173,4 +173,28 @@ export const normalizedOutput = defineDiagnostic({
   expected: msg`a range alone, such as \`output y in 0..1\``,
   hint: msg`compute it before the output: \`it * std + mean\``,
   more: 'mean and std say what is done to a picture before a network sees it. What comes out is taken as it is: the range says which values are black and white.',
+});
+export const foreignArgument = defineDiagnostic({
+  code: 'RES0222',
+  title: msg`\`${'name'}=\` of \`${'callee'}\` is called \`${'ours'}\` here`,
+  found: msg`${'name'}=`,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
+  more: "Arguments have PyTorch's names with a few exceptions, such as `pad` for `padding` and `axis` for `dim`. docs/pytorch.md has them for every layer.",
+});
+export const needlessArgument = defineDiagnostic({
+  code: 'RES0223',
+  title: msg`\`${'callee'}\` needs no \`${'name'}\``,
+  found: msg`${'name'}=`,
+  expected: msg`nothing: ${'why'}`,
+  hint: msg`leave \`${'name'}=\` out`,
+  more: 'What PyTorch wants to be told and the compiler knows, such as the channels that go in, is left out, and so is what has a meaning in training only.',
+});
+export const argumentWithoutCounterpart = defineDiagnostic({
+  code: 'RES0224',
+  title: msg`\`${'callee'}\` has nothing like \`${'name'}\``,
+  found: msg`${'name'}=`,
+  expected: msg`the call without it`,
+  hint: msg`${'hint'}`,
+  more: 'Some arguments of PyTorch have no counterpart, because what they ask for is written otherwise here, or because there is no operator for it.',
 });

@@ -1,0 +1,212 @@
+/** Names and arguments that are not known here: what was meant, what PyTorch, Keras or ONNX call so, and what to write. */
+import { foreignWord, noCounterpart, refusedOperator, unknownName } from '../diagnostics/catalogue/names.ts';
+import {
+  argumentWithoutCounterpart,
+  foreignArgument,
+  needlessArgument,
+  unknownArgument,
+} from '../diagnostics/catalogue/values.ts';
+import type { Span } from '../diagnostics/source.ts';
+import { nearest } from '../diagnostics/suggest.ts';
+import type { Layer } from '../ops/define.ts';
+import { layerSignature } from '../ops/layer-text.ts';
+import { layerOfOnnx } from '../ops/onnx-names.ts';
+import { layerByName, layers, refusedLayers } from '../ops/registry.ts';
+import type { CallExpr } from '../parser/ast.ts';
+import {
+  answerFor,
+  argumentAnswer,
+  argumentOfLayer,
+  argumentsOf,
+  shown,
+  translate,
+  translatedCall,
+  valueForLayer,
+} from '../words/dictionary.ts';
+import type { WrittenCall } from '../words/word.ts';
+import { builtinNames } from './builtins.ts';
+import type { Context } from './context.ts';
+import { discard, type Frame } from './scope.ts';
+import { type GivenArg, type GivenArgs, shortcutNames } from './values.ts';
+
+/** Operators of the language that this version does not have: those of detection, whose sizes only the run knows. */
+const notBuilt: ReadonlySet<string> = new Set(['topk', 'nonzero', 'nms', 'multiclass_nms', 'scatter', 'roi_align']);
+
+/** The whole text of a piece of source, on one line. */
+const textOf = (span: Span): string => span.file.text.slice(span.start, span.end).replace(/\s+/g, ' ');
+
+/** The text of a named argument behind its `=`. */
+const valueText = (arg: GivenArg): string => textOf(arg.span).replace(/^\w+\s*=\s*/, '');
+
+/** A name that nothing has; `call` where it is called. */
+export function unknown(c: Context, f: Frame, name: string, span: Span, call?: CallExpr): never {
+  const refused = refusedLayers.get(name);
+  if (refused !== undefined) return c.fail(refusedOperator, f, { span, with: { name, hint: refused } });
+  if (notBuilt.has(name)) {
+    return c.fail(unknownName, f, {
+      span,
+      label: 'not in this version',
+      with: { name, hint: `end the model before it: \`${name}\` is not built yet` },
+    });
+  }
+  if (name === discard) {
+    return c.fail(unknownName, f, {
+      span,
+      label: 'names nothing',
+      with: { name, hint: '`_` leaves a value out: give it a name where it is made, as in `let x, _ = …`' },
+    });
+  }
+  const after = span.file.text.slice(span.end);
+  const next = /^[ \t]+([A-Za-z_]\w*)\(/.exec(after)?.[1];
+  if (next && (layerByName(next) || f.env.module.items.has(next))) {
+    const hint = `did you mean the label \`${name}:\`? write \`${name}: ${next}(…)\``;
+    return c.fail(unknownName, f, { span, label: 'not known here', with: { name, hint } });
+  }
+  const own = nearest(name, [...f.env.names(), ...f.env.module.items.keys()]);
+  answerForeign(c, f, name, call?.span ?? span, call, own);
+  const near = nearest(name, [
+    ...f.env.names(),
+    ...f.env.module.items.keys(),
+    ...layers.map((l) => l.name),
+    ...builtinNames,
+    ...shortcutNames,
+  ]);
+  const hint = near ? `did you mean \`${near}\`?` : `declare it: \`let ${name} = …\``;
+  return c.fail(unknownName, f, { span, label: 'not known here', with: { name, hint } });
+}
+
+/** Says what another framework calls so; returns where none does. */
+function answerForeign(
+  c: Context,
+  f: Frame,
+  name: string,
+  span: Span,
+  call: CallExpr | undefined,
+  own: string | undefined,
+): void {
+  // A name alone may be one that somebody forgot to declare.
+  const declare = /^[a-z]/.test(name) ? `, or declare it: \`let ${name} = …\`` : '';
+  const or = call ? '' : own !== undefined ? `; did you mean \`${own}\`?` : declare;
+  const answer = answerFor(name);
+  if (answer?.kind === 'reason') {
+    const { why, instead } = answer.reason;
+    c.fail(noCounterpart, f, { span, with: { name, why, hint: `${instead}${or}` } });
+  }
+  if (answer?.kind === 'word') {
+    const { word } = answer;
+    const written = call ? writtenCall(call, f) : undefined;
+    const text = written
+      ? translate(word, name, written)
+      : (word.bare ?? translate(word, name, { positional: [], named: new Map() }));
+    const lost = written
+      ? argumentsOf(word).flatMap((argument) => {
+          const said = argumentAnswer(word, argument);
+          return written.named.has(argument) && said?.kind === 'none' ? [`\`${argument}=\` has no counterpart: ${said.why}`] : [];
+        })
+      : [];
+    c.fail(foreignWord, f, {
+      span,
+      with: {
+        name,
+        of: answer.of,
+        found: textOf(span),
+        expected: [`\`${shown(word)}\``, word.note].filter((part) => part !== undefined).join('; '),
+        hint: [`write \`${text}\`${or}`, ...lost].join('; '),
+      },
+    });
+  }
+  const layer = layerOfOnnx(name);
+  if (layer && own === undefined) {
+    c.fail(foreignWord, f, {
+      span,
+      with: {
+        name,
+        of: 'ONNX',
+        found: textOf(span),
+        expected: `\`${layerSignature(layer)}\``,
+        hint: `write \`${layer.name}\`: \`rescc explain ${layer.name}\` has its arguments${or}`,
+      },
+    });
+  }
+}
+
+function writtenCall(call: CallExpr, f: Frame): WrittenCall {
+  const named = new Map<string, string>();
+  const positional: string[] = [];
+  for (const arg of call.args) {
+    const text = textOf(arg.value.span);
+    if (arg.name) named.set(arg.name.name, text);
+    else positional.push(text);
+  }
+  const it = f.it.kind === 'tensor' ? f.it.value.type.dims.length : undefined;
+  return { positional, named, rank: it };
+}
+
+/**
+ * Reports an argument that a layer does not have: another name for one of its own, which it gives back, one that is needless, or
+ * a slip.
+ */
+export function unknownArgumentOf(c: Context, f: Frame, layer: Layer, name: string, arg: GivenArg): string | undefined {
+  const params = Object.keys(layer.params);
+  const text = valueText(arg);
+  const answer = argumentOfLayer(layer.name, name);
+  const callee = layer.name;
+  const renamed = answer?.kind === 'ours' ? parameterOf(layer, answer) : undefined;
+  if (renamed !== undefined) {
+    const spec = layer.params[renamed];
+    const value = valueForLayer(layer.name, name, text);
+    c.report(foreignArgument, f, {
+      span: arg.span,
+      with: {
+        callee,
+        name,
+        ours: renamed,
+        expected: spec ? `${spec.type}: ${spec.doc}` : renamed,
+        hint: spec?.rest ? `write \`${value}\` without a name` : `write \`${renamed}=${value}\``,
+      },
+    });
+    return renamed;
+  }
+  if (answer?.kind === 'left out') {
+    c.report(needlessArgument, f, { span: arg.span, with: { callee, name, why: answer.why } });
+    return undefined;
+  }
+  if (answer?.kind === 'none') {
+    c.report(argumentWithoutCounterpart, f, { span: arg.span, with: { callee, name, hint: answer.why } });
+    return undefined;
+  }
+  const near = nearest(name, params);
+  c.report(unknownArgument, f, {
+    span: arg.span,
+    with: {
+      callee,
+      name,
+      expected: params.length > 0 ? `one of ${params.join(', ')}` : 'no named arguments',
+      hint: near ? `did you mean \`${near}=\`?` : `remove \`${name}=\``,
+    },
+  });
+  return undefined;
+}
+
+/** The parameter of ours, by its name or by its place among those that need no name. */
+function parameterOf(
+  layer: Layer,
+  { name, place }: { readonly name: string | undefined; readonly place?: number },
+): string | undefined {
+  if (name !== undefined) return name in layer.params ? name : undefined;
+  const slots = Object.entries(layer.params).filter(([, spec]) => spec.positional);
+  return place === undefined ? undefined : (slots[place] ?? slots.at(-1))?.[0];
+}
+
+/** What to write instead of too many arguments: those of PyTorch's module may be one more, `conv(3, 64, 3x3)`. */
+export function fewerArguments(layer: Layer, args: GivenArgs): string {
+  const named = [...args.named].map(([key, arg]) => [key, valueText(arg)] as const);
+  const text = translatedCall(layer.name, {
+    positional: args.positional.map((arg) => textOf(arg.span)),
+    named: new Map(named),
+  });
+  // A size in the place of the channels shows that another argument is too many.
+  return text === undefined || /\(\d+x\d/.test(text)
+    ? 'remove an argument, or name it'
+    : `write \`${text}\`: what goes in is known from \`it\``;
+}

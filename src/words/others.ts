@@ -1,0 +1,129 @@
+/** Layers of Keras, and words of Python, where they are not those of PyTorch. */
+import type { FilledCall, Word } from './word.ts';
+
+/** `padding="same"` is what `conv` does by itself, where the kernel is odd and nothing strides. */
+const padded =
+  (layer: string, first: readonly string[]) =>
+  (call: FilledCall): string => {
+    const named = (ours: string, theirs: string): string | undefined => {
+      const text = call.text(theirs);
+      return text === undefined ? undefined : `${ours}=${text}`;
+    };
+    const parts = [
+      ...first.map((name) => call.text(name) ?? name),
+      named('stride', 'strides'),
+      call.text('padding') === '"same"' ? undefined : 'pad=0',
+      named('dilation', 'dilation_rate'),
+      named('groups', 'groups'),
+      `bias=${call.text('use_bias') ?? 'true'}`,
+    ];
+    return `${layer}(${parts.filter((part) => part !== undefined).join(', ')})`;
+  };
+
+const depthwise = (call: FilledCall): string => {
+  const stride = call.text('strides');
+  const parts = [
+    'channels()',
+    call.text('kernel_size') ?? '3x3',
+    'groups=channels()',
+    stride === undefined ? undefined : `stride=${stride}`,
+    call.text('padding') === '"same"' ? undefined : 'pad=0',
+    'bias=true',
+  ];
+  return `conv(${parts.filter((part) => part !== undefined).join(', ')})`;
+};
+
+const behind = 'write it behind the layer: `conv(8, 3x3)  relu`';
+const number = 'write `pad=` with a number';
+const both = '`affine=false` leaves both out';
+const kept = 'keeps the axes of the grid, with size 1';
+
+const keras: readonly Word[] = [
+  {
+    torch: 'Dense',
+    takes: 'units activation use_bias',
+    ours: 'linear({units}, bias={use_bias})',
+    without: { activation: behind },
+  },
+  {
+    torch: 'Conv1D Conv2D Conv3D Convolution2D',
+    takes: 'filters kernel_size strides padding data_format dilation_rate groups activation use_bias',
+    ours: 'conv({filters}, {kernel_size}, stride={strides}, pad={padding|0}, dilation={dilation_rate}, groups={groups}, bias={use_bias|true})',
+    fill: padded('conv', ['filters', 'kernel_size']),
+    without: { activation: behind },
+  },
+  {
+    torch: 'Conv1DTranspose Conv2DTranspose Conv3DTranspose',
+    takes: 'filters kernel_size strides padding output_padding data_format dilation_rate activation use_bias',
+    ours: 'conv_transpose({filters}, {kernel_size}, stride={strides}, bias={use_bias|true})',
+    without: { activation: behind, padding: number },
+  },
+  {
+    torch: 'DepthwiseConv1D DepthwiseConv2D',
+    takes: 'kernel_size strides padding depth_multiplier',
+    ours: 'conv(channels(), {kernel_size}, groups=channels(), stride={strides}, pad={padding|0}, bias=true)',
+    fill: depthwise,
+    without: { depth_multiplier: 'write the number of results: `conv(2 * channels(), 3x3, groups=channels())`' },
+  },
+  {
+    torch: 'MaxPooling1D MaxPooling2D MaxPooling3D MaxPool1D MaxPool2D MaxPool3D',
+    takes: 'pool_size strides padding',
+    ours: 'maxpool({pool_size|2}, stride={strides})',
+    without: { padding: number },
+  },
+  {
+    torch: 'AveragePooling1D AveragePooling2D AveragePooling3D AvgPool1D AvgPool2D AvgPool3D',
+    takes: 'pool_size strides padding',
+    ours: 'avgpool({pool_size|2}, stride={strides})',
+    without: { padding: number },
+  },
+  {
+    torch: 'GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D GlobalAvgPool1D GlobalAvgPool2D',
+    takes: 'data_format keepdims',
+    ours: 'flatten(global_avgpool)',
+    note: `\`global_avgpool\` ${kept}`,
+  },
+  {
+    torch: 'GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D GlobalMaxPool1D GlobalMaxPool2D',
+    takes: 'data_format keepdims',
+    ours: 'flatten(global_maxpool)',
+    note: `\`global_maxpool\` ${kept}`,
+  },
+  {
+    torch: 'BatchNormalization',
+    takes: 'axis momentum epsilon center scale',
+    ours: 'batchnorm(eps={epsilon})',
+    without: { axis: 'channels are axis 1', center: both, scale: both },
+  },
+  {
+    torch: 'LayerNormalization',
+    takes: 'axis epsilon center scale',
+    ours: 'layernorm(axis={axis}, eps={epsilon})',
+    without: { center: '`bias=false` leaves it out', scale: both },
+  },
+  {
+    torch: 'UpSampling1D UpSampling2D UpSampling3D',
+    takes: 'size data_format interpolation',
+    ours: 'resize(scale={size|2}, mode={interpolation})',
+    values: { interpolation: { '"bilinear"': '"linear"', '"bicubic"': '"cubic"' } },
+  },
+  { torch: 'ZeroPadding1D ZeroPadding2D ZeroPadding3D', takes: 'padding', ours: 'pad({padding|1})' },
+  {
+    torch: 'Concatenate',
+    takes: 'axis',
+    ours: 'concat(a, b)',
+    note: '`a` and `b` stand for the tensors, whose channels it joins, axis 1',
+  },
+  { torch: 'Permute', takes: '*dims', ours: 'transpose(0, {*dims})' },
+];
+
+const python: readonly Word[] = [
+  { torch: 'True', ours: 'true', bare: 'true' },
+  { torch: 'False', ours: 'false', bare: 'false' },
+  { torch: 'None', ours: 'none', bare: 'none', note: 'an argument that is not wanted is left out' },
+];
+
+export const otherWords = (): readonly { readonly of: string; readonly words: readonly Word[] }[] => [
+  { of: 'Keras', words: keras },
+  { of: 'Python', words: python },
+];
