@@ -113,6 +113,16 @@ export const layerWords = (): readonly Word[] => [
     without: { max_norm: 'vectors are not made shorter' },
     note: 'the layer `embedding(num, dim)` owns its table, and takes it from the checkpoint',
   },
+  ...['LSTM lstm', 'GRU gru', 'RNN rnn'].map((torch): Word => {
+    const elman = torch.startsWith('RNN');
+    return {
+      torch,
+      takes: `input_size hidden_size num_layers ${elman ? 'nonlinearity ' : ''}bias batch_first dropout bidirectional proj_size`,
+      ours: `${torch.split(' ')[1]}({hidden_size}, {num_layers|1}, bidirectional={bidirectional}, bias={bias}${elman ? ', nonlinearity={nonlinearity}' : ''})`,
+      without: { proj_size: 'write a `linear` behind it' },
+      note: `sequences are [N, T, features], as with batch_first=True, and it gives several values: \`let y, ${torch.startsWith('LSTM') ? 'h, c' : 'h'} = …\``,
+    };
+  }),
   { torch: 'MaxPool#d', takes: window.nn, ours: maxpool, without: { return_indices: noIndices } },
   { torch: 'max_pool#d', takes: window.functional, ours: maxpool, without: { return_indices: noIndices } },
   {

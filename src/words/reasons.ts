@@ -148,13 +148,12 @@ export const reasons = (): readonly Reason[] => [
     instead: 'write `where(mask, value, it)`, or put the parts together with `concat`',
   },
   {
-    title: 'Recurrent layers',
+    title: 'Recurrent cells',
     names: `
-      RNN LSTM GRU RNNBase RNNCell LSTMCell GRUCell RNNCellBase rnn_tanh rnn_relu lstm gru lstm_cell gru_cell
-      rnn_tanh_cell rnn_relu_cell miopen_rnn mkldnn_rnn_layer`,
-    why: 'has no layer here yet',
-    instead:
-      'unroll a known number of steps with `repeat` and `linear`, or optimise the exported ONNX file with `rescc optimize`, which keeps it',
+      RNNBase RNNCell LSTMCell GRUCell RNNCellBase rnn_tanh rnn_relu lstm_cell gru_cell rnn_tanh_cell rnn_relu_cell
+      miopen_rnn mkldnn_rnn_layer`,
+    why: 'is a step or a part of a recurrent layer',
+    instead: 'write the whole layer, `lstm(64)`, `gru(64)` or `rnn(64)`, or the step out with `linear`, `sigmoid` and `tanh`',
   },
   {
     title: 'Attention and transformers',

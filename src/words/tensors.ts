@@ -215,6 +215,7 @@ export const tensorWords = (): readonly Word[] => [
       takes: 'input dim keepdim dtype out',
       ours: `${ours}({dim}, keepdims={keepdim})`,
       fill: reduced(ours),
+      ...(torch.startsWith('sum') && { note: '`sum` adds several tensors up, `reduce_sum` the elements of one' }),
     }),
   ),
   {
