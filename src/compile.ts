@@ -19,11 +19,11 @@ import { type Memory, memoryOf } from './ir/memory.ts';
 import { defaultOpset } from './ir/opset.ts';
 import { nodesIn } from './ir/schedule.ts';
 import { type GraphStats, statsOf } from './ir/stats.ts';
-import { verifyGraph } from './ir/verify.ts';
+import { verifyGraph } from './ir/verifier.ts';
 import { type FileFigures, fileFigures } from './onnx/figures.ts';
 import type { FileNode } from './parser/ast.ts';
 import { parse as parseFile } from './parser/parse.ts';
-import { type Firing, optimize as optimizeGraph, type PassReport, type Target } from './passes/pipeline.ts';
+import { type Firing, type PassReport, runPasses, type Target } from './passes/pipeline.ts';
 import { passNames } from './passes/schedule.ts';
 import { standardLibrary } from './stdlib/sources.ts';
 import { initial, literal } from './tensor/leaves.ts';
@@ -230,7 +230,7 @@ export function optimize(graph: Graph, options: OptimizeOptions = {}): PassRepor
     const near = nearest(name, passNames);
     throw new DiagnosticError([unknownPass(name, passNames, near)]);
   }
-  const report = optimizeGraph(graph, {
+  const report = runPasses(graph, {
     level: options.level ?? 1,
     target: options.target ?? 'portable',
     opset: options.opset ?? defaultOpset,

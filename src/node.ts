@@ -10,8 +10,8 @@ export { verifyOptimized } from './runtime/equivalence.ts';
 export type { EquivalenceOptions, EquivalenceReport, Rewrite } from './runtime/equivalence-report.ts';
 export { npyBytes, parseNpy } from './runtime/npy.ts';
 export type { Provider } from './runtime/provider.ts';
-export { type Ranked, type RunOptions, type RunResult, runModel, topK } from './runtime/run.ts';
-export { type VerifyOptions, verifyModel } from './runtime/verify.ts';
+export { type Ranked, type RunOptions, type RunResult, runModel, topK } from './runtime/run-model.ts';
+export { type VerifyOptions, verifyModel } from './runtime/verify-model.ts';
 export type { VerifyReport } from './runtime/verify-report.ts';
 export { verifyTable } from './runtime/verify-table.ts';
 

@@ -9,7 +9,7 @@ import { elementCount, type HostTensor } from '../ir/types.ts';
 import { elementText } from '../ir/wide.ts';
 import { npyBytes } from '../runtime/npy.ts';
 import { isProvider, providers } from '../runtime/provider.ts';
-import { outputPictures, type RunResult, readLabels, runModel, topK, topText } from '../runtime/run.ts';
+import { outputPictures, type RunResult, readLabels, runModel, topK, topText } from '../runtime/run-model.ts';
 import { checkPlain, readSource, writeWhole } from './files.ts';
 import { shapesOf } from './optimize.ts';
 import {

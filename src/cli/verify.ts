@@ -3,7 +3,7 @@ import { extname } from 'node:path';
 import type { Command } from 'commander';
 import { compile } from '../compile.ts';
 import { optimizeOnnx } from '../optimize.ts';
-import { verifyModel } from '../runtime/verify.ts';
+import { verifyModel } from '../runtime/verify-model.ts';
 import { verifyTable } from '../runtime/verify-table.ts';
 import { exprOf, materialize } from '../tensor/values.ts';
 import { readSource } from './files.ts';

@@ -2,6 +2,7 @@
  * Numbers that an import computes: the results of foreign nodes over constants where their sizes hang on the numbers (NonZero),
  * or where they may be sizes themselves.
  */
+import { knownSize } from '../ir/dim.ts';
 import { hostOf, type Node, type Value } from '../ir/graph.ts';
 import { isFoldable } from '../ir/operator.ts';
 import { roundTo } from '../ir/round.ts';
@@ -101,7 +102,7 @@ function canBeComputed(node: Node): boolean {
   const fixed = (dims: readonly (number | { readonly constant: number | undefined })[]): boolean =>
     dims.every((d) => typeof d === 'number' || d.constant !== undefined);
   const small = node.results.every(
-    ({ type }) => !type.foreign && fixed(type.dims) && type.dims.reduce((n, d) => n * (d.constant ?? 0), 1) <= mostElements,
+    ({ type }) => !type.foreign && fixed(type.dims) && type.dims.reduce((n, d) => n * knownSize(d), 1) <= mostElements,
   );
   return small && Object.values(node.attrs).every((value) => typeof value !== 'object' || fixed(value));
 }

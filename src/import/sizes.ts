@@ -4,6 +4,7 @@
  * and the arithmetic is dead. How elements follow stands on the operators (`Traits.dims`).
  */
 
+import { outside } from '../diagnostics/at.ts';
 import { Dim } from '../ir/dim.ts';
 import { countOf, hostOf, type Node, type Value } from '../ir/graph.ts';
 import type { ElementDims } from '../ir/operator.ts';
@@ -62,7 +63,9 @@ export class KnownElements {
       const operands = node.operands.map((value) => this.of(value));
       if (node.operands.length > 0 && operands.every((one) => one?.data.every((d) => d?.constant !== undefined))) {
         // Of numbers that runtimes do not agree on nothing is known.
-        const numbers = operands.map((one) => one && { ...one, data: Float64Array.from(one.data, (d) => d?.constant ?? 0) });
+        const numbers = operands.map(
+          (one) => one && { ...one, data: Float64Array.from(one.data, (d) => d?.constant ?? outside()) },
+        );
         if (disagreement(node.op.name, numbers, node.attrs)) return;
       }
       const found = rule(node, operands);

@@ -2,6 +2,7 @@
  * Where bytes come from: a file, memory, a part of either. Reading is checked against the size here, so that formats need not
  * trust what they read.
  */
+import { outside } from '../diagnostics/at.ts';
 import { noSibling, truncatedFile, unsafePath } from '../diagnostics/catalogue/weights.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 
@@ -92,7 +93,7 @@ export function utf8(bytes: Uint8Array, mends = false): string | undefined {
   for (let i = 0; i < bytes.length; ) {
     // A function takes a limited number of arguments, so the text is made in pieces.
     if (units.length > 4096) flush();
-    const first = bytes[i++] ?? 0;
+    const first = bytes[i++] ?? outside();
     if (first < 0x80) {
       units.push(first);
       continue;
@@ -101,6 +102,7 @@ export function utf8(bytes: Uint8Array, mends = false): string | undefined {
     let point = first & (0x3f >> more);
     let good = more > 0;
     for (let k = 0; good && k < more; k++) {
+      // Behind the end there is no byte, and 0 goes on no sequence.
       const next = bytes[i] ?? 0;
       good = (next & 0xc0) === 0x80;
       if (!good) break;

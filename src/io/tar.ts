@@ -2,6 +2,7 @@
  * Tar archives, read for the one form of torch.save that is one. Source: POSIX.1-1988 ustar. Entries are plain files under
  * relative names; long names and other extensions are refused, since torch never wrote them.
  */
+import { outside } from '../diagnostics/at.ts';
 import { damagedFile, duplicateTensor, truncatedFile } from '../diagnostics/catalogue/weights.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { type ByteSource, readSpan, spanSource } from './bytes.ts';
@@ -40,7 +41,7 @@ export async function openTar(source: ByteSource): Promise<ReadonlyMap<string, B
     if (!isTar(header)) damaged(`no header at byte ${at}`, 'one, with the right sum');
     const name = latin(header.subarray(0, 100)).replace(/^\.\//, '').replace(/\/$/, '');
     const size = octal(header.subarray(124, 136));
-    const type = header[156] ?? 0;
+    const type = header[156] ?? outside();
     const quoted = JSON.stringify(name);
     if (Number.isNaN(size)) damaged(`entry ${quoted} without a size`, 'octal digits');
     if (name.startsWith('/') || name.split(/[\\/]/).includes('..'))

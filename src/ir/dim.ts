@@ -8,6 +8,7 @@
  * Longer than other files, because sums, floors, bounds, comparisons and the printed form each need all the others.
  */
 import { outside } from '../diagnostics/at.ts';
+import { bug } from '../diagnostics/diagnostic.ts';
 
 /** A number beyond 2^53, or an expression too large to be worth carrying; also a division by the constant 0. */
 export class DimOverflow extends Error {
@@ -881,6 +882,11 @@ export function unlessOverflow<T>(compute: () => T): T | undefined {
     if (error instanceof DimOverflow) return undefined;
     throw error;
   }
+}
+
+/** A size as a number, where a condition or a check has seen that it is one. */
+export function knownSize(dim: Dim): number {
+  return dim.constant ?? bug(`the size ${dim} is not known`);
 }
 
 /** The product of all; 1 for none. */

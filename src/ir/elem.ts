@@ -10,6 +10,8 @@
 export interface FloatFacts {
   /** Significant bits, the first one included. */
   readonly significand: number;
+  /** What is added to the exponent of a normal number where it is stored. */
+  readonly bias: number;
   /** The largest finite number. */
   readonly largest: number;
   /** The smallest magnitude that rounds to infinity: half a step above the largest number, which rounds to even and so away. */
@@ -22,9 +24,20 @@ export interface FloatFacts {
   readonly finest: number;
   /** Half a step, relative: how far a number of the normal range is off that was rounded once. */
   readonly roundoff: number;
+  readonly tolerance: Tolerance;
 }
 
-/** A typed array that holds the bits of elements in the machine's order. */
+/** How far the outputs of a network may be from their reference, relative to the largest number: many roundings, not one. */
+export interface Tolerance {
+  /** Beyond it a result is wrong where no noise of its own operators explains it. */
+  readonly limit: number;
+  /** What is nearer than this is never doubted. */
+  readonly floor: number;
+}
+
+/**
+ * A typed array that holds elements in the machine's order: numbers, or the bits of floats that JavaScript has no array of.
+ */
 export type ElemArray =
   | typeof Float32Array
   | typeof Float64Array
@@ -71,10 +84,12 @@ export interface ElemFacts {
   readonly integers?: readonly [low: number, high: number];
 }
 
-function float(significand: number, maxExponent: number): FloatFacts {
+/** A float type of IEEE 754-2019 (3.3): its largest exponent of two is the bias as well. */
+export function ieeeFloat(significand: number, maxExponent: number, tolerance: Tolerance): FloatFacts {
   const finest = 2 - maxExponent - significand;
   return {
     significand,
+    bias: maxExponent,
     largest: (2 - 2 ** (1 - significand)) * 2 ** maxExponent,
     // For f64 that is 2^1024, which is infinity here as well.
     overflow: (2 - 2 ** -significand) * 2 ** maxExponent,
@@ -82,6 +97,7 @@ function float(significand: number, maxExponent: number): FloatFacts {
     smallest: 2 ** finest,
     finest,
     roundoff: 2 ** -significand,
+    tolerance,
   };
 }
 
@@ -110,7 +126,7 @@ const rows = {
     ...safetensors('F32', 9),
     bytes: 4,
     array: Float32Array,
-    float: float(24, 127),
+    float: ieeeFloat(24, 127, { limit: 1e-5, floor: 2 ** -18 }),
   },
   f16: {
     ...onnx(10, 'float16', 'int32_data'),
@@ -118,7 +134,7 @@ const rows = {
     ...safetensors('F16', 5),
     bytes: 2,
     array: Uint16Array,
-    float: float(11, 15),
+    float: ieeeFloat(11, 15, { limit: 1e-2, floor: 2 ** -9 }),
   },
   bf16: {
     ...onnx(16, 'bfloat16', 'int32_data'),
@@ -128,7 +144,7 @@ const rows = {
     exchanged: false,
     bytes: 2,
     array: Uint16Array,
-    float: float(8, 127),
+    float: ieeeFloat(8, 127, { limit: 8e-2, floor: 2 ** -6 }),
   },
   f64: {
     ...onnx(11, 'double', 'double_data'),
@@ -136,7 +152,7 @@ const rows = {
     ...safetensors('F64', 10),
     bytes: 8,
     array: Float64Array,
-    float: float(53, 1023),
+    float: ieeeFloat(53, 1023, { limit: 1e-9, floor: 2 ** -40 }),
   },
   i64: {
     ...onnx(7, 'int64', 'int64_data'),

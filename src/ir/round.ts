@@ -3,7 +3,8 @@
  * rounded from float64 directly, because by way of float32 they round twice and differ.
  */
 import { outside } from '../diagnostics/at.ts';
-import { type ElemType, type FloatElem, type FloatFacts, floatFacts, isFloat } from './elem.ts';
+import { bug } from '../diagnostics/diagnostic.ts';
+import { type ElemType, elemTypes, type FloatElem, type FloatFacts, floatFacts, isFloat } from './elem.ts';
 
 const oneDouble = new Float64Array(1);
 const itsWords = new Int32Array(oneDouble.buffer);
@@ -46,28 +47,31 @@ function nearest(x: number, digits: number, finest: number): number {
 type Rounder = (x: number) => number;
 
 /** Constants of a closure, not fields of a record, because loops over many numbers take half the time so. */
-function rounder({ significand, finest, overflow }: FloatFacts): Rounder {
+export function rounder({ significand, finest, overflow }: FloatFacts): Rounder {
   return (x) => {
     const y = nearest(x, significand, finest);
     return y >= overflow ? Infinity : y <= -overflow ? -Infinity : y;
   };
 }
 
-const rounders: Readonly<Record<FloatElem, Rounder>> = {
-  f64: (x) => x,
-  f32: Math.fround,
-  f16: rounder(floatFacts('f16')),
-  bf16: rounder(floatFacts('bf16')),
-};
+/**
+ * float64 is what all is computed in, and float32 is what the machine rounds to itself; the others are rounded by their facts.
+ */
+const rounders: Readonly<Partial<Record<ElemType, Rounder>>> = Object.fromEntries(
+  elemTypes.filter(isFloat).map((elem): readonly [FloatElem, Rounder] => {
+    const { significand } = floatFacts(elem);
+    return [elem, significand === 53 ? (x) => x : significand === 24 ? Math.fround : rounder(floatFacts(elem))];
+  }),
+);
 
 /** The function that rounds to a float type, for loops over many numbers. */
 export function rounderOf(elem: FloatElem): Rounder {
-  return rounders[elem];
+  return rounders[elem] ?? bug(`${elem} is no float`);
 }
 
 /** The number of a float type nearest to a float64, of which there may be an infinite one. */
 export function roundFloat(elem: FloatElem, value: number): number {
-  return rounders[elem](value);
+  return rounderOf(elem)(value);
 }
 
 /**
@@ -79,7 +83,7 @@ export function roundTo(elem: ElemType, out: Float64Array): void {
   if (elem === 'f32') for (let i = 0; i < out.length; i++) out[i] = Math.fround(out[i] ?? outside());
   else if (elem === 'bool') for (let i = 0; i < out.length; i++) out[i] = out[i] === 0 ? 0 : 1;
   else if (isFloat(elem)) {
-    const round = rounders[elem];
+    const round = rounderOf(elem);
     for (let i = 0; i < out.length; i++) out[i] = round(out[i] ?? outside());
   } else for (let i = 0; i < out.length; i++) out[i] = Math.trunc(out[i] ?? outside()) + 0;
 }

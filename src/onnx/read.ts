@@ -6,6 +6,7 @@
  * memory follow from the limits below and the file's own size, whatever it claims.
  */
 
+import { outside } from '../diagnostics/at.ts';
 import { importedOpset, importLimit, noOnnxModel } from '../diagnostics/catalogue/import.ts';
 import { bug, fail, unreachable } from '../diagnostics/diagnostic.ts';
 import { type ByteSource, joined, memorySource, utf8 } from '../io/bytes.ts';
@@ -145,7 +146,7 @@ class Reader {
     if (size > 256) return yield* this.#attribute(of, depth);
     const here = yield* this.scan.pages.bytesOf(of, 256, 'an attribute');
     let hash = size;
-    for (let i = 0; i < size; i++) hash = Math.imul(hash ^ (here[i] ?? 0), 16777619);
+    for (let i = 0; i < size; i++) hash = Math.imul(hash ^ (here[i] ?? outside()), 16777619);
     const known = this.#attributes.get(hash);
     if (known && known.bytes.length === size) {
       let same = true;
@@ -186,12 +187,12 @@ class Reader {
       case 'float': {
         if (!float) return { ...common, kind: 'float', value: 0 };
         const values = yield* this.scan.floats([float]);
-        return values?.length === 1 ? { ...common, kind: 'float', value: values[0] ?? 0 } : { ...common, kind: 'other' };
+        return values?.length === 1 ? { ...common, kind: 'float', value: values[0] ?? outside() } : { ...common, kind: 'other' };
       }
       case 'int': {
         if (!int) return { ...common, kind: 'int', value: 0n };
         const values = yield* this.scan.ints([int]);
-        return values?.length === 1 ? { ...common, kind: 'int', value: values[0] ?? 0n } : { ...common, kind: 'other' };
+        return values?.length === 1 ? { ...common, kind: 'int', value: values[0] ?? outside() } : { ...common, kind: 'other' };
       }
       case 'string': {
         if (!string) return { ...common, kind: 'string', value: '' };

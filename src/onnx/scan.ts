@@ -2,6 +2,7 @@
  * The walk over the messages of one file, and what it pays for: each field and each copied byte comes out of a budget. What is
  * short is read, what is long stays a span of the file.
  */
+import { outside } from '../diagnostics/at.ts';
 import { Budget, costOf, structureBudget } from '../diagnostics/budget.ts';
 import { importLimit } from '../diagnostics/catalogue/import.ts';
 import { bug, fail } from '../diagnostics/diagnostic.ts';
@@ -79,7 +80,7 @@ export class Scan {
     let hash = bytes.length;
     let plain = bytes.length <= 120;
     for (let i = 0; plain && i < bytes.length; i++) {
-      const byte = bytes[i] ?? 0;
+      const byte = bytes[i] ?? outside();
       plain = byte < 0x80;
       hash = Math.imul(hash ^ byte, 16777619);
     }

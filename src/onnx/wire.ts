@@ -3,6 +3,7 @@
  * file without decoding what it skips, and a writer into a growing buffer. What fields a message has is said by tables
  * (`proto.ts`).
  */
+import { outside } from '../diagnostics/at.ts';
 import { utf8 } from '../io/bytes.ts';
 import type { LazyBytes } from '../ir/foreign.ts';
 
@@ -165,7 +166,7 @@ export function varintAt(
   // Seven bytes hold 49 bits.
   if (numberEnd <= 7) return { value, whole: BigInt(value), end };
   let whole = 0n;
-  for (let i = numberEnd - 1; i >= 0; i--) whole = (whole << 7n) | BigInt((bytes[i] ?? 0) & 127);
+  for (let i = numberEnd - 1; i >= 0; i--) whole = (whole << 7n) | BigInt((bytes[i] ?? outside()) & 127);
   whole = BigInt.asUintN(64, whole);
   return { value: Number(whole), whole, end };
 }

@@ -2,6 +2,7 @@
  * An ONNX model as bytes, in constant memory: sizes are computed first, then messages go out as they are encoded and weights as
  * they are computed, 32 Ki elements at a time.
  */
+import { outside } from '../diagnostics/at.ts';
 import { foldedNotFinite, tooLargeForOneFile } from '../diagnostics/catalogue/codegen.ts';
 import { bug, fail } from '../diagnostics/diagnostic.ts';
 import { floatFacts } from '../ir/elem.ts';
@@ -424,9 +425,9 @@ function checkFinite(
   const limit = floatFacts(expr.elem)?.overflow ?? Number.POSITIVE_INFINITY;
   if (numbers instanceof Float32Array && floatsFinite(numbers)) return undefined;
   let at = 0;
-  while (at < numbers.length && Math.abs(numbers[at] ?? 0) < limit) at++;
+  while (at < numbers.length && Math.abs(numbers[at] ?? outside()) < limit) at++;
   if (at === numbers.length) return undefined;
-  return explainNotFinite(name, expr, start + at, numbers[at] ?? 0);
+  return explainNotFinite(name, expr, start + at, numbers[at] ?? outside());
 }
 
 /** Fails, unless the stored tensors that it was computed from are not finite themselves. */

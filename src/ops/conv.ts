@@ -6,7 +6,7 @@
  *   conv_transpose  y[n, o, p·stride + t·dilation − begin] += w[c, o, t] · x[n, c, p],   y = b to begin with
  */
 import { outside } from '../diagnostics/at.ts';
-import { Dim, productOf } from '../ir/dim.ts';
+import { Dim, knownSize, productOf } from '../ir/dim.ts';
 import type { Node, Value } from '../ir/graph.ts';
 import type { AttrSpec, Attrs, Check, InferContext, OnnxAttr, SampleSource, WindowAttrs } from '../ir/operator.ts';
 import { elementCount, type HostTensor, type TensorType, typeText } from '../ir/types.ts';
@@ -58,7 +58,7 @@ function windowOf(kernel: readonly number[], attrs: Attrs): WindowAttrs {
 function onnxWindow(node: Node): Record<string, OnnxAttr> {
   const kernel = node.operand(1)?.type.dims.slice(2);
   return {
-    kernel_shape: { kind: 'ints', value: kernel?.map((d) => d.constant ?? 0) ?? [] },
+    kernel_shape: { kind: 'ints', value: kernel?.map(knownSize) ?? [] },
     strides: { kind: 'ints', value: numbersAttr(node.attrs, 'stride') },
     dilations: { kind: 'ints', value: numbersAttr(node.attrs, 'dilation') },
     pads: { kind: 'ints', value: numbersAttr(node.attrs, 'pads') },
@@ -285,7 +285,7 @@ export const convTranspose = defineOperator({
         if (n > 0) pads[axes + axis] = (pads[axes + axis] ?? outside()) + n * (stride[axis] ?? 1) - (extra[axis] ?? outside());
       });
       const { elem, dims } = node.x.type;
-      const type = { elem, dims: dims.map((d, axis) => (axis < 2 ? d : d.plus(zeros[axis - 2] ?? 0))) };
+      const type = { elem, dims: dims.map((d, axis) => (axis < 2 ? d : d.plus(zeros[axis - 2] ?? outside()))) };
       const amounts = b.i64([...dims.map(() => 0), 0, 0, ...zeros]);
       x = b.node('Pad', [x, amounts, b.scalar(elem, 0)], {}, type);
     }

@@ -9,6 +9,8 @@
  * of arguments beyond 2^20 differs: it multiplies by 2/π in integers of 1,400 bits, which Machin's formula gives.
  */
 
+import { outside } from '../diagnostics/at.ts';
+
 const view = new DataView(new ArrayBuffer(8));
 
 /** The upper half of a double: sign, exponent and 20 bits of the fraction. */
@@ -442,7 +444,7 @@ export function tanh(x: number): number {
 /** Coefficients of a polynomial, constant first. */
 function horner(x: number, coefficients: readonly number[]): number {
   let out = 0;
-  for (let i = coefficients.length - 1; i >= 0; i--) out = out * x + (coefficients[i] ?? 0);
+  for (let i = coefficients.length - 1; i >= 0; i--) out = out * x + (coefficients[i] ?? outside());
   return out;
 }
 

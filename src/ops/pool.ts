@@ -372,7 +372,7 @@ function layerWindow(
 
 /** Pads with `more` added behind. */
 function extended(pads: readonly number[], more: readonly number[]): readonly number[] {
-  return pads.map((n, i) => (i < more.length ? n : n + (more[i - more.length] ?? 0)));
+  return pads.map((n, i) => (i < more.length ? n : n + (more[i - more.length] ?? outside())));
 }
 
 export const maxpoolLayer = defineLayer({

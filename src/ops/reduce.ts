@@ -135,8 +135,8 @@ function reduction(spec: ReduceSpec): Operator {
       const dims = reducedDims(x.dims, axes, boolAttr(attrs, 'keepdims'), 1);
       const totals = Array.from(starts, (at) => {
         if (inner.length === 0 && !Number.isFinite(start)) throw new CheckFailure('empty', 'no elements', 'one at least');
-        let total = inner.length > 0 && !Number.isFinite(start) ? (all[at] ?? 0n) : BigInt(start);
-        for (const offset of inner) total = wide(total, all[at + offset] ?? 0n);
+        let total = inner.length > 0 && !Number.isFinite(start) ? (all[at] ?? outside()) : BigInt(start);
+        for (const offset of inner) total = wide(total, all[at + offset] ?? outside());
         return total;
       });
       return [tensorOfIntegers(x.elem, dims, totals)];
@@ -291,7 +291,7 @@ export const argmax: Operator = defineOperator({
     const all = integersOf(x);
     const order = [...new Set(all)].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
     const ranks = new Map(order.map((n, i) => [n, i]));
-    const data = Float64Array.from(x.data, (_, i) => ranks.get(all[i] ?? 0n) ?? 0);
+    const data = Float64Array.from(x.data, (_, i) => ranks.get(all[i] ?? outside()) ?? outside());
     return argmax.evaluate([{ elem: x.elem, dims: x.dims, data }], attrs);
   },
   lower(builder, node, operands) {
@@ -381,7 +381,7 @@ export const cumsum = defineOperator({
     let total = 0n;
     for (const [at, first] of along(x.dims, axisIn(numberAttr(attrs, 'axis'), x.dims.length), attrs)) {
       if (first) total = 0n;
-      const sum = total + (all[at] ?? 0n);
+      const sum = total + (all[at] ?? outside());
       sums[at] = exclusive ? total : sum;
       total = sum;
     }

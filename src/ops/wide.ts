@@ -3,6 +3,7 @@
  * (ONNX; onnxruntime; NumPy).
  */
 
+import { outside } from '../diagnostics/at.ts';
 import { bug } from '../diagnostics/diagnostic.ts';
 import { isFloat } from '../ir/elem.ts';
 import { type Attrs, CheckFailure, type Operator } from '../ir/operator.ts';
@@ -82,7 +83,7 @@ export function wideBinary(f: WideBinary): (operands: readonly (HostTensor | und
     const out: bigint[] = [];
     let compares = false;
     const { dims } = map2(placesOf(a), placesOf(b), (i, j) => {
-      const y = f(p[i] ?? 0n, q[j] ?? 0n);
+      const y = f(p[i] ?? outside(), q[j] ?? outside());
       compares = typeof y === 'boolean';
       return out.push(BigInt(y));
     });
@@ -116,7 +117,7 @@ export function wideWhere([condition, x, y]: readonly (HostTensor | undefined)[]
   if (!condition || !x || !y) return bug('an operand is missing');
   const [p, q] = [integersOf(x), integersOf(y)];
   const out: bigint[] = [];
-  const { dims } = map3(condition, placesOf(x), placesOf(y), (c, i, j) => out.push((c !== 0 ? p[i] : q[j]) ?? 0n));
+  const { dims } = map3(condition, placesOf(x), placesOf(y), (c, i, j) => out.push((c !== 0 ? p[i] : q[j]) ?? outside()));
   return [tensorOfIntegers(wideElemOf(x), dims, out)];
 }
 

@@ -173,7 +173,7 @@ class Pipeline {
 }
 
 /** Optimises the graph in place and says what was done. The same graph and options give the same result. */
-export function optimize(graph: Graph, options: PipelineOptions = {}): PassReport {
+export function runPasses(graph: Graph, options: PipelineOptions = {}): PassReport {
   const pipeline = new Pipeline(graph, options);
   const level = options.level ?? 1;
   const runs = (stage: Stage, upTo: number): boolean => (stage.opset ?? 0) <= (options.opset ?? 17) && (stage.level ?? 1) <= upTo;

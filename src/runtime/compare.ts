@@ -43,18 +43,6 @@ export interface OutputError {
   readonly ok: boolean;
 }
 
-interface Bound {
-  readonly limit: number;
-  readonly floor: number;
-}
-
-export const bounds = {
-  f64: { limit: 1e-9, floor: 2 ** -40 },
-  f32: { limit: 1e-5, floor: 2 ** -18 },
-  f16: { limit: 1e-2, floor: 2 ** -9 },
-  bf16: { limit: 8e-2, floor: 2 ** -6 },
-} as const satisfies Readonly<Record<FloatElem, Bound>>;
-
 export type Precision = FloatElem;
 const coarsestFirst = elemTypes.filter(isFloat).sort((a, b) => floatFacts(a).significand - floatFacts(b).significand);
 

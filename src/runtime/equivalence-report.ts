@@ -1,7 +1,7 @@
 /** What an equivalence check is asked, what it measures, and how a failure is told: see `equivalence.ts`. */
 import { narrowedTooFar } from '../diagnostics/catalogue/import.ts';
 import * as catalogue from '../diagnostics/catalogue/runtime.ts';
-import type { DiagnosticError, Sink } from '../diagnostics/diagnostic.ts';
+import type { Sink } from '../diagnostics/diagnostic.ts';
 import type { Graph, Value } from '../ir/graph.ts';
 import { type HostTensor, isFloat } from '../ir/types.ts';
 import type { OnnxModel } from '../onnx/model.ts';
@@ -9,7 +9,8 @@ import { blameRuntime } from './blame.ts';
 import { errorText, exponent } from './compare.ts';
 import { type NarrowedShape, narrowedOptions } from './free-sizes.ts';
 import { type Bindings, bindingsText } from './inputs.ts';
-import type { Placement, Provider } from './session.ts';
+import type { Measured } from './measure.ts';
+import type { Provider } from './session.ts';
 import type { VerifyCase, VerifyReport, VerifyRun } from './verify-report.ts';
 
 /** A rewrite, as the passes count them. */
@@ -66,21 +67,6 @@ export interface Case {
   readonly bindings: Bindings;
   readonly inputs: Inputs;
   readonly baseline: Outputs;
-}
-
-export interface Setup {
-  readonly provider: Provider;
-  readonly graph: 'before' | 'after';
-  readonly optimizer: 'off' | 'all';
-}
-
-export interface Measured {
-  readonly setup: Setup;
-  readonly placement: Placement | undefined;
-  readonly results: readonly (Outputs | undefined)[];
-  readonly ms: readonly number[];
-  /** What onnxruntime said instead. */
-  readonly error: DiagnosticError | undefined;
 }
 
 export interface Judged {

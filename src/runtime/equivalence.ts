@@ -9,11 +9,11 @@
  *   e0 > limit, or none against the baseline, within min(limit, max(8·n0, 2·floor)), n0 the change that onnxruntime's optimiser
  *   makes
  *
- * with limits and floors of `compare.ts`; 2·floor, because both sides round. Integers and booleans must be equal. A file of which
- * nobody knows what it is may amplify rounding: a quantisation, an argmax, a division by a small difference. So before an output
- * counts as wrong, the original runs again, as it was and on inputs moved by their last digits, and the change n that this makes
- * is allowed eight times. An output that changes by more than a twentieth by that (random operators, chaos) cannot be compared,
- * which is said.
+ * with limits and floors of the element types (`ir/elem.ts`); 2·floor, because both sides round. Integers and booleans must be
+ * equal. A file of which nobody knows what it is may amplify rounding: a quantisation, an argmax, a division by a small
+ * difference. So before an output counts as wrong, the original runs again, as it was and on inputs moved by their last digits,
+ * and the change n that this makes is allowed eight times. An output that changes by more than a twentieth by that (random
+ * operators, chaos) cannot be compared, which is said.
  *
  * When a run fails, the optimiser runs again with fewer and fewer rewrites until the one is found that broke it.
  *
@@ -26,6 +26,7 @@ import { join } from 'node:path';
 import { writeModel } from '../codegen/node/write-file.ts';
 import * as catalogue from '../diagnostics/catalogue/runtime.ts';
 import { DiagnosticError, makeDiagnostic, Sink } from '../diagnostics/diagnostic.ts';
+import { floatFacts, type Tolerance } from '../ir/elem.ts';
 import type { Graph, Value } from '../ir/graph.ts';
 import { type HostTensor, isFloat } from '../ir/types.ts';
 import { graphsIn } from '../ir/walk.ts';
@@ -34,7 +35,7 @@ import { modelSize, onnxBytes } from '../onnx/write.ts';
 import { EvaluationError, evaluateGraph } from '../ops/reference.ts';
 import { smallestFailing } from './bisect.ts';
 import { blameRuntime, crashOf, isCrash, runtimeText } from './blame.ts';
-import { bounds, compareOutputs, errorText, exponent, type OutputError, precisionOf } from './compare.ts';
+import { compareOutputs, errorText, exponent, type OutputError, precisionOf } from './compare.ts';
 import { Coverage } from './covering.ts';
 import {
   against,
@@ -45,22 +46,21 @@ import {
   givenHint,
   type Inputs,
   type Judged,
-  type Measured,
   type Outputs,
   type Rewrite,
   reportFailure,
-  type Setup,
 } from './equivalence-report.ts';
 import { freeTrials } from './free-sizes.ts';
 import { canBeHeld, checkHeld } from './held.ts';
 import { type Bindings, bindingsOf, randomInputs, symbolsOf } from './inputs.ts';
 import { Judge, unstable } from './judge.ts';
+import { allowedOnCpu, askedFor, closed, companions, type Measured, measure, rank, runOf, type Setup } from './measure.ts';
 import { RuntimeProcess } from './provider.ts';
 import { noReference, tooMuchWork } from './reference-limits.ts';
 import { openSession, type Placement, type Session } from './session.ts';
 import { withThreads } from './threads.ts';
 import { attempts, completed, nudged, nudges, startingSizes } from './trials.ts';
-import { companions, materialised, rank, signedCases, watched } from './verify.ts';
+import { materialised, signedCases, watched } from './verify-model.ts';
 import type { VerifyCase, VerifyReport, VerifyRun } from './verify-report.ts';
 
 /** Smaller models are held in memory, others go through a file, which onnxruntime maps. */
@@ -79,6 +79,9 @@ export async function verifyOptimized(options: EquivalenceOptions): Promise<Equi
   }
 }
 
+/** The baseline: the file's own bytes. */
+const asItIs: Setup = { provider: 'cpu', graph: 'before', optimizer: 'off' };
+
 /** One comparison of a file with what was made of it. */
 class EquivalenceCheck {
   readonly #options: EquivalenceOptions;
@@ -88,7 +91,7 @@ class EquivalenceCheck {
   readonly #notes: string[] = [];
   readonly #seed: number;
   readonly #level: string;
-  readonly #bound: { readonly limit: number; readonly floor: number };
+  readonly #bound: Tolerance;
   readonly #precision: VerifyReport['precision'];
   /** Per case and output: the change that noise makes, of floats relative, of others as a count. */
   readonly #noise = new Map<Case, ReadonlyMap<string, number>>();
@@ -108,7 +111,7 @@ class EquivalenceCheck {
     this.#level = options.level ?? '-O1';
     const precision = precisionOf([...graphsIn(options.before), ...graphsIn(options.after)]);
     this.#precision = precision;
-    this.#bound = bounds[precision];
+    this.#bound = floatFacts(precision).tolerance;
   }
 
   async remove(): Promise<void> {
@@ -161,7 +164,7 @@ class EquivalenceCheck {
       session = await open();
     } catch (error) {
       if (!(error instanceof DiagnosticError) || !isRefusal(error)) throw error;
-      this.#crashed(error, { provider: 'cpu', graph: 'before', optimizer: 'off' }, undefined);
+      this.#crashed(error, asItIs, undefined);
       return error;
     }
     let crashes = 0;
@@ -170,13 +173,13 @@ class EquivalenceCheck {
       let refusal: DiagnosticError | undefined;
       const tryOne = async (name: Case['name'], bindings: Bindings, given: Inputs): Promise<boolean> => {
         try {
-          out.push({ name, bindings, inputs: given, baseline: await session.run(fed(session, given)) });
+          out.push({ name, bindings, inputs: given, baseline: await session.run(askedFor(session, given)) });
           return true;
         } catch (error) {
           if (!(error instanceof DiagnosticError) || !isRefusal(error)) throw error;
           refusal ??= error;
           if (isCrash(error)) {
-            this.#crashed(error, { provider: 'cpu', graph: 'before', optimizer: 'off' }, name);
+            this.#crashed(error, asItIs, name);
             crashes++;
             session = await open();
           }
@@ -186,7 +189,7 @@ class EquivalenceCheck {
       if (inputs) {
         // Inputs of the user's own must do, or the user should know; they stand in the place of random ones.
         const bindings = bindingsOf(before, inputs);
-        out.push({ name: 'given', bindings, inputs, baseline: await session.run(fed(session, inputs)) });
+        out.push({ name: 'given', bindings, inputs, baseline: await session.run(askedFor(session, inputs)) });
         return out;
       }
       const names: readonly Case['name'][] = symbolsOf(before).size === 0 ? ['fixed'] : ['smallest', 'next odd'];
@@ -256,42 +259,10 @@ class EquivalenceCheck {
     for (const diagnostic of crash.diagnostics) this.#sink.add(diagnostic);
   }
 
-  async #measure(setup: Setup, model: Uint8Array | string, onnx: OnnxModel, cases: readonly Case[]): Promise<Measured> {
-    const results: (Outputs | undefined)[] = [];
-    const ms: number[] = [];
-    let placement: Placement | undefined;
-    let error: DiagnosticError | undefined;
-    try {
-      const session = await openSession(model, {
-        ep: setup.provider,
-        optimization: setup.optimizer,
-        profile: true,
-        threads: this.#options.threads,
-        environment: this.#options.environment,
-        process: this.#process,
-        ...(setup.graph === 'after' && { onnx }),
-      });
-      try {
-        for (const one of cases) {
-          try {
-            results.push(await session.run(fed(session, one.inputs)));
-          } catch (thrown) {
-            if (!(thrown instanceof DiagnosticError) || !isRefusal(thrown)) throw thrown;
-            error ??= thrown;
-            results.push(undefined);
-            // A session of a process that ended runs nothing any more.
-            if (isCrash(thrown)) break;
-          }
-          ms.push(session.runMs);
-        }
-      } finally {
-        placement = await closed(session);
-      }
-    } catch (thrown) {
-      if (!(thrown instanceof DiagnosticError) || !isRefusal(thrown)) throw thrown;
-      error = thrown;
-    }
-    return { setup, placement, results, ms, error };
+  #measure(setup: Setup, model: Uint8Array | string, onnx: OnnxModel, cases: readonly Case[]): Promise<Measured> {
+    const { threads, environment } = this.#options;
+    const options = { threads, environment, process: this.#process, tolerated: isRefusal };
+    return measure(setup, model, cases, { ...options, ...(setup.graph === 'after' && { onnx }) });
   }
 
   async #judge(cases: readonly Case[], measured: Measured[], model: Uint8Array | string): Promise<EquivalenceReport> {
@@ -307,7 +278,7 @@ class EquivalenceCheck {
       if (known && reference) {
         this.#judges.set(one, new Judge(before, completed(before, one.inputs), known, reference, this.#seed));
       }
-      const other = measured.find(({ setup }) => setup.graph === 'before')?.results[index];
+      const other = measured.find(({ setup }) => setup.graph === 'before')?.results[index]?.outputs;
       this.#witnesses.set(one, this.#held(one, reference, other));
     }
     let judged = await this.#judged(cases, measured);
@@ -344,11 +315,11 @@ class EquivalenceCheck {
       out.push({ run: this.#baselineRun(one), one, measured: undefined });
       const runtimeFails = new Set<string>();
       for (const each of order) {
-        const { setup, placement } = each;
+        const { setup } = each;
         const outputs: OutputError[] = [];
         for (const { name } of before.outputs) {
           const witness = this.#witnesses.get(one)?.get(name);
-          const y = each.results[index]?.get(name);
+          const y = each.results[index]?.outputs.get(name);
           if (!witness || !y) continue;
           outputs.push(await this.#compared(one, name, y, witness, setup));
         }
@@ -360,15 +331,9 @@ class EquivalenceCheck {
         const excused = !whole && (!judged || runtimeFails.has(key));
         const run: VerifyRun = {
           case: one.name,
-          provider: setup.provider,
-          adapter: placement?.adapter,
-          graph: setup.graph,
-          level: judged ? this.#level : 'file',
-          optimizer: setup.optimizer,
-          nodes: placement?.nodes ?? 0,
-          left: placement?.left ?? [],
+          ...runOf(each, judged ? this.#level : 'file'),
           outputs,
-          runMs: each.ms[index] ?? 0,
+          runMs: each.results[index]?.ms ?? 0,
           ok: whole || excused,
           ...(excused && { verdict: each.error && isCrash(each.error) ? 'crash' : 'runtime' }),
         };
@@ -485,7 +450,7 @@ class EquivalenceCheck {
       const r = reference?.get(name);
       const e0 = r ? judge?.compare(name, b, limit) : undefined;
       if (r && e0?.ok && e0.comparable !== false) {
-        const tolerance = isFloat(r.elem) ? Math.min(limit, Math.max(8 * e0.relative, floor)) : 0;
+        const tolerance = allowedOnCpu(r, e0.relative, this.#bound);
         out.set(name, { tensor: r, kind: 'reference', tolerance });
         continue;
       }
@@ -495,7 +460,8 @@ class EquivalenceCheck {
       }
       const o = optimised?.get(name);
       const n0 = o ? compareOutputs(name, o, b, limit).relative : 0;
-      const tolerance = isFloat(b.elem) ? Math.min(limit, Math.max(Number.isFinite(n0) ? 8 * n0 : 0, 2 * floor)) : 0;
+      // Both sides round.
+      const tolerance = allowedOnCpu(b, n0, { limit, floor: 2 * floor });
       out.set(name, { tensor: b, kind: 'original', tolerance });
     }
     return out;
@@ -541,7 +507,7 @@ class EquivalenceCheck {
         const moved = round === 0 ? one.inputs : nudged(one.inputs, this.#seed + round);
         let outputs: Outputs;
         try {
-          outputs = await session.run(fed(session, moved));
+          outputs = await session.run(askedFor(session, moved));
         } catch (error) {
           // A number moved out of the range that an operator is defined on.
           if (error instanceof DiagnosticError && isRefusal(error)) continue;
@@ -570,13 +536,7 @@ class EquivalenceCheck {
     }
     return {
       case: one.name,
-      provider: 'cpu',
-      adapter: undefined,
-      graph: 'before',
-      level: 'file',
-      optimizer: 'off',
-      nodes: this.#baseline?.nodes ?? 0,
-      left: this.#baseline?.left ?? [],
+      ...runOf({ setup: asItIs, placement: this.#baseline }, 'file'),
       outputs,
       runMs: 0,
       ok: true,
@@ -594,7 +554,7 @@ class EquivalenceCheck {
       const onnx = await rebuild(fuel, () => undefined);
       const { results } = await this.#measure(setup, await this.#file(onnx), onnx, [one]);
       for (const { name } of before.outputs) {
-        const y = results[0]?.get(name);
+        const y = results[0]?.outputs.get(name);
         const witness = held.get(name);
         if (!y || !witness || !(await this.#compared(one, name, y, witness, setup)).ok) return true;
       }
@@ -641,23 +601,17 @@ class EquivalenceCheck {
         );
         shown.push({ ...one, referenceMs: performance.now() - started });
         const ok = outputs.every((output) => output.ok);
+        const setup: Setup = { provider: 'cpu', graph: 'after', optimizer: 'off' };
         const run: VerifyRun = {
           case: one.name,
-          provider: 'cpu',
-          adapter: undefined,
-          graph: 'after',
-          level: this.#level,
-          optimizer: 'off',
-          nodes: 0,
-          left: [],
+          ...runOf({ setup, placement: undefined }, this.#level),
           outputs,
           runMs: 0,
           ok,
         };
         runs.push(run);
         if (!ok) {
-          const setup: Setup = { provider: 'cpu', graph: 'after', optimizer: 'off' };
-          const measured = { setup, placement: undefined, results: [], ms: [], error: undefined };
+          const measured = { setup, placement: undefined, results: [], error: undefined };
           reportFailure(this.#sink, this.#options, { measured, one: { ...one, baseline: r }, run }, undefined, [run]);
         }
       } catch (error) {
@@ -679,24 +633,4 @@ function isRefusal(error: DiagnosticError): boolean {
   const kinds = [catalogue.modelRefused, catalogue.runFailed, catalogue.providerCrashed, catalogue.inputMisfit];
   const codes: readonly string[] = kinds.map((kind) => kind.code);
   return error.diagnostics.every((d) => codes.includes(d.code));
-}
-
-/** What a session did; nothing where its process ended. */
-async function closed(session: Session): Promise<Placement | undefined> {
-  try {
-    return await session.close();
-  } catch (error) {
-    if (error instanceof DiagnosticError && isCrash(error)) return undefined;
-    throw error;
-  }
-}
-
-/** Inputs with a default are none of the session's own. */
-function fed(session: Session, inputs: Inputs): Inputs {
-  const out = new Map<string, HostTensor>();
-  for (const { name } of session.inputs) {
-    const tensor = inputs.get(name);
-    if (tensor) out.set(name, tensor);
-  }
-  return out;
 }

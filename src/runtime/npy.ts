@@ -2,6 +2,7 @@
  * NumPy's .npy format, versions 1.0 to 3.0 (numpy.lib.format): the magic, a header that is a Python literal, then the elements.
  * Written are version 1.0, little-endian, C order. The header is scanned, never evaluated.
  */
+import { outside } from '../diagnostics/at.ts';
 import * as catalogue from '../diagnostics/catalogue/runtime.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { elemFacts, elemsBy } from '../ir/elem.ts';
@@ -66,8 +67,8 @@ export function parseNpy(bytes: Uint8Array, file: string): HostTensor {
   return {
     elem,
     dims,
-    data: data.map((_, i) => data[at(i)] ?? 0),
-    wide: wide?.slice().map((_: bigint, i: number) => wide[at(i)] ?? 0n),
+    data: data.map((_, i) => data[at(i)] ?? outside()),
+    wide: wide?.slice().map((_: bigint, i: number) => wide[at(i)] ?? outside()),
   };
 }
 
@@ -79,7 +80,7 @@ function fortranOffsets(dims: readonly number[]): (i: number) => number {
     let offset = 0;
     for (let axis = dims.length - 1; axis >= 0; axis--) {
       const size = dims[axis] ?? 1;
-      offset += (rest % size) * (strides[axis] ?? 0);
+      offset += (rest % size) * (strides[axis] ?? outside());
       rest = Math.floor(rest / size);
     }
     return offset;

@@ -116,7 +116,7 @@ class ReduceSum extends Expr {
     const { sizes, strides } = target;
     const outer = sizes.length - 1;
     const run = sizes[outer] ?? 1;
-    const step = strides[outer] ?? 0;
+    const step = strides[outer] ?? outside();
     return after(
       chunked(this.x.count, (start, end) => {
         const part = this.session.borrow(end - start);

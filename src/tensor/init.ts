@@ -10,6 +10,7 @@
  * Appleby); the quantile function is algorithm AS 241, PPND16 (M. Wichura, Applied Statistics 37, 1988), 1e-16 relative; fans and
  * bounds as in torch.nn.init.
  */
+import { outside } from '../diagnostics/at.ts';
 import { unreachable } from '../diagnostics/diagnostic.ts';
 import type { InitSpec } from '../ops/params.ts';
 
@@ -36,7 +37,7 @@ function naturalLog(x: number): number {
 
 function polynomial(coefficients: readonly number[], x: number): number {
   let sum = 0;
-  for (let i = coefficients.length - 1; i >= 0; i--) sum = sum * x + (coefficients[i] ?? 0);
+  for (let i = coefficients.length - 1; i >= 0; i--) sum = sum * x + (coefficients[i] ?? outside());
   return sum;
 }
 
@@ -162,7 +163,7 @@ export function fillNormal(key: Key, scale: number, start: number, out: Float64A
       // The leading one drops out of `rest << 1`; six bits below it choose the cell and the next 25 the place in it.
       const base = (zeros * 64 + ((rest >>> 25) & 63)) * 3;
       const t = (rest & 0x1ffffff) * 2.9802322387695312e-8;
-      const size = (table[base] ?? 0) + t * ((table[base + 1] ?? 0) + t * (table[base + 2] ?? 0));
+      const size = (table[base] ?? outside()) + t * ((table[base + 1] ?? outside()) + t * (table[base + 2] ?? outside()));
       // The sign by arithmetic: half the branches on a random bit would be mispredicted.
       out[done + i] = size * (scale * (1 - ((h & 1) << 1)));
     }

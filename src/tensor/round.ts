@@ -1,45 +1,39 @@
 /**
- * Float64 numbers as bytes of every element type and back, little-endian as all formats here store them. Encoding rounds once, as
- * `ir/round.ts` says.
+ * Float64 numbers as bytes of every element type and back, little-endian as all formats here store them. How a type is stored
+ * follows from its record (`ir/elem.ts`); encoding rounds once, as `ir/round.ts` says.
  */
 import { outside } from '../diagnostics/at.ts';
 import { integerTooLarge, valueUnfit } from '../diagnostics/catalogue/weights.ts';
-import { bug, fail, unreachable } from '../diagnostics/diagnostic.ts';
-import { type IntegerElem, integerRange } from '../ir/elem.ts';
-import { littleEndian, rounderOf } from '../ir/round.ts';
-import { type ElemType, elemBytes, elementCount, type HostTensor, type WideIntegers } from '../ir/types.ts';
+import { bug, fail } from '../diagnostics/diagnostic.ts';
+import { elemFacts, elemTypes, floatFacts, type IntegerElem, integerRange, isFloat } from '../ir/elem.ts';
+import { littleEndian } from '../ir/round.ts';
+import { type ElemType, elementCount, type HostTensor, type WideIntegers } from '../ir/types.ts';
 import { isWideElem, tensorOfIntegers, wideArray } from '../ir/wide.ts';
+import { type NarrowFloat, narrowFloat } from './narrow.ts';
 
-const oneDouble = new Float64Array(1);
-const itsWords = new Int32Array(oneDouble.buffer);
-const oneFloat = new Float32Array(1);
-const itsBits = new Uint32Array(oneFloat.buffer);
-/** Word that holds sign and exponent of a double. */
-const highWord = littleEndian ? 1 : 0;
+/** The floats that JavaScript has no typed array of: their arrays hold bits. */
+const narrow: ReadonlyMap<ElemType, NarrowFloat> = new Map(
+  elemTypes.flatMap((elem) => {
+    const { bytes } = elemFacts[elem];
+    return isFloat(elem) && bytes <= 2 ? [[elem, narrowFloat(floatFacts(elem), 8 * bytes)]] : [];
+  }),
+);
 
-const roundToHalf = rounderOf('f16');
-const roundToBrain = rounderOf('bf16');
+/** A typed array of numbers; those of 64-bit integers go by other ways. */
+type NumberArray = Exclude<InstanceType<(typeof elemFacts)[ElemType]['array']>, BigInt64Array | BigUint64Array>;
 
-function halfBits(x: number): number {
-  if (Number.isNaN(x)) return 0x7e00;
-  const y = roundToHalf(x);
-  const sign = y < 0 || Object.is(y, -0) ? 0x8000 : 0;
-  const size = Math.abs(y);
-  if (size === Infinity) return sign | 0x7c00;
-  // Below the smallest normal number 2^-14 the quantum is 2^-24 and the bits are the count of quanta.
-  if (size < 6.103515625e-5) return sign | (size * 16777216);
-  oneDouble[0] = size;
-  const high = itsWords[highWord] ?? outside();
-  // The exponent's bias goes from 1023 to 15; ten of the twenty high significand bits stay, and rounding made the rest zero.
-  return sign | ((high - (1008 << 20)) >> 10);
+function arrayOf(elem: ElemType, buffer: ArrayBufferLike, offset: number, count: number): NumberArray {
+  const made = new elemFacts[elem].array(buffer as ArrayBuffer, offset, count);
+  return made instanceof BigInt64Array || made instanceof BigUint64Array ? bug(`an array of numbers for ${elem}`) : made;
 }
 
-function brainBits(x: number): number {
-  if (Number.isNaN(x)) return 0x7fc0;
-  // A number of 8 significant bits is a float32 exactly, also among the subnormal ones.
-  oneFloat[0] = roundToBrain(x);
-  return (itsBits[0] ?? outside()) >>> 16;
+/** Elements of one size in the other order of bytes, in place. */
+function swapBytes(bytes: Uint8Array, size: number): void {
+  for (let at = 0; at < bytes.length; at += size) bytes.subarray(at, at + size).reverse();
 }
+
+/** Elements that are copied at a time where they do not lie as the machine reads them. */
+const copied = 8192;
 
 function checkIntegers(elem: IntegerElem, src: Float64Array, count: number): void {
   const [low, high] = integerRange(elem) ?? bug(`${elem} has no integers`);
@@ -55,94 +49,38 @@ function checkIntegers(elem: IntegerElem, src: Float64Array, count: number): voi
  * for an integer type when a number is no integer of its range.
  */
 export function encode(elem: ElemType, src: Float64Array, count: number, dst: Uint8Array, offset = 0): void {
+  const size = elemFacts[elem].bytes;
+  if (!isFloat(elem) && elem !== 'bool') checkIntegers(elem, src, count);
+  if (isWideElem(elem)) {
+    const view = new DataView(dst.buffer, dst.byteOffset + offset, count * size);
+    for (let i = 0; i < count; i++) {
+      const x = src[i] ?? outside();
+      const high = Math.floor(x / 4294967296);
+      view.setUint32(i * 8, x - high * 4294967296, true);
+      view.setInt32(i * 8 + 4, high, true);
+    }
+    return;
+  }
   const at = dst.byteOffset + offset;
-  const part = count === src.length ? src : src.subarray(0, count);
-  const aligned = littleEndian && at % elemBytes[elem] === 0;
-  switch (elem) {
-    case 'f32':
-      if (aligned) new Float32Array(dst.buffer, at, count).set(part);
-      else {
-        const view = new DataView(dst.buffer, at, count * 4);
-        for (let i = 0; i < count; i++) view.setFloat32(i * 4, src[i] ?? outside(), true);
-      }
-      return;
-    case 'f64':
-      if (aligned) new Float64Array(dst.buffer, at, count).set(part);
-      else {
-        const view = new DataView(dst.buffer, at, count * 8);
-        for (let i = 0; i < count; i++) view.setFloat64(i * 8, src[i] ?? outside(), true);
-      }
-      return;
-    case 'f16':
-    case 'bf16': {
-      const bits = elem === 'f16' ? halfBits : brainBits;
-      for (let i = 0; i < count; i++) {
-        const word = bits(src[i] ?? outside());
-        dst[offset + 2 * i] = word & 0xff;
-        dst[offset + 2 * i + 1] = word >> 8;
-      }
-      return;
-    }
-    case 'bool':
-      for (let i = 0; i < count; i++) dst[offset + i] = src[i] === 0 ? 0 : 1;
-      return;
-    case 'i8':
-    case 'u8':
-      checkIntegers(elem, src, count);
-      for (let i = 0; i < count; i++) dst[offset + i] = (src[i] ?? outside()) & 0xff;
-      return;
-    case 'i16':
-    case 'u16': {
-      checkIntegers(elem, src, count);
-      const view = new DataView(dst.buffer, at, count * 2);
-      for (let i = 0; i < count; i++) view.setUint16(i * 2, (src[i] ?? outside()) & 0xffff, true);
-      return;
-    }
-    case 'i32':
-    case 'u32': {
-      checkIntegers(elem, src, count);
-      const view = new DataView(dst.buffer, at, count * 4);
-      for (let i = 0; i < count; i++) view.setUint32(i * 4, (src[i] ?? outside()) >>> 0, true);
-      return;
-    }
-    case 'i64':
-    case 'u64': {
-      checkIntegers(elem, src, count);
-      const view = new DataView(dst.buffer, at, count * 8);
-      for (let i = 0; i < count; i++) {
-        const x = src[i] ?? outside();
-        const high = Math.floor(x / 4294967296);
-        view.setUint32(i * 8, x - high * 4294967296, true);
-        view.setInt32(i * 8 + 4, high, true);
-      }
-      return;
-    }
-    default:
-      return unreachable(elem);
+  if (at % size === 0 && (littleEndian || size === 1)) {
+    put(elem, count === src.length ? src : src.subarray(0, count), arrayOf(elem, dst.buffer, at, count));
+    return;
+  }
+  for (let from = 0; from < count; from += copied) {
+    const part = src.subarray(from, Math.min(count, from + copied));
+    const bytes = new Uint8Array(part.length * size);
+    put(elem, part, arrayOf(elem, bytes.buffer, 0, part.length));
+    if (!littleEndian) swapBytes(bytes, size);
+    dst.set(bytes, offset + from * size);
   }
 }
 
-let halves: Float64Array | undefined;
-/** All 65,536 halves as numbers, made on first use. */
-function halfTable(): Float64Array {
-  if (halves) return halves;
-  const table = new Float64Array(65536);
-  for (let bits = 0; bits < 32768; bits++) {
-    const exponent = bits >> 10;
-    const digits = bits & 1023;
-    const size =
-      exponent === 31
-        ? digits === 0
-          ? Infinity
-          : Number.NaN
-        : exponent === 0
-          ? digits / 16777216
-          : (1024 + digits) * 2 ** (exponent - 25);
-    table[bits] = size;
-    table[bits + 32768] = -size;
-  }
-  halves = table;
-  return table;
+/** Numbers into an array of their type and length. */
+function put(elem: ElemType, src: Float64Array, dst: NumberArray): void {
+  const bits = narrow.get(elem);
+  if (bits) for (let i = 0; i < src.length; i++) dst[i] = bits.bits(src[i] ?? outside());
+  else if (elem === 'bool') for (let i = 0; i < src.length; i++) dst[i] = src[i] === 0 ? 0 : 1;
+  else dst.set(src);
 }
 
 /**
@@ -150,69 +88,49 @@ function halfTable(): Float64Array {
  * RES0530 calls the tensor when an integer lies beyond 2^53.
  */
 export function decode(elem: ElemType, bytes: Uint8Array, out: Float64Array, bigEndian = false, name = ''): void {
-  const count = out.length;
-  const little = !bigEndian;
-  const size = elemBytes[elem];
-  const view = new DataView(bytes.buffer, bytes.byteOffset, count * size);
-  switch (elem) {
-    case 'f32':
-      if (little && littleEndian && bytes.byteOffset % 4 === 0) out.set(new Float32Array(bytes.buffer, bytes.byteOffset, count));
-      else for (let i = 0; i < count; i++) out[i] = view.getFloat32(i * 4, little);
-      return;
-    case 'f64':
-      if (little && littleEndian && bytes.byteOffset % 8 === 0) out.set(new Float64Array(bytes.buffer, bytes.byteOffset, count));
-      else for (let i = 0; i < count; i++) out[i] = view.getFloat64(i * 8, little);
-      return;
-    case 'f16': {
-      const table = halfTable();
-      for (let i = 0; i < count; i++) out[i] = table[view.getUint16(i * 2, little)] ?? outside();
-      return;
+  const size = elemFacts[elem].bytes;
+  if (isWideElem(elem)) {
+    decodeWide(elem === 'i64', bytes, out, !bigEndian, name);
+    return;
+  }
+  const swapped = size > 1 && bigEndian === littleEndian;
+  if (bytes.byteOffset % size === 0 && !swapped) {
+    take(elem, arrayOf(elem, bytes.buffer, bytes.byteOffset, out.length), out);
+    return;
+  }
+  for (let from = 0; from < out.length; from += copied) {
+    const part = out.subarray(from, Math.min(out.length, from + copied));
+    // `slice` would not copy a Buffer.
+    const own = new Uint8Array(part.length * size);
+    own.set(bytes.subarray(from * size, from * size + own.length));
+    if (swapped) swapBytes(own, size);
+    take(elem, arrayOf(elem, own.buffer, 0, part.length), part);
+  }
+}
+
+/** The elements of an array as numbers, into one of its length. */
+function take(elem: ElemType, src: NumberArray, out: Float64Array): void {
+  const numbers = narrow.get(elem)?.numbers;
+  if (numbers) for (let i = 0; i < out.length; i++) out[i] = numbers[src[i] ?? outside()] ?? outside();
+  else if (elem === 'bool') for (let i = 0; i < out.length; i++) out[i] = src[i] === 0 ? 0 : 1;
+  else out.set(src);
+}
+
+/** 64-bit integers as float64 numbers; throws RES0530 for one beyond 2^53. */
+function decodeWide(signed: boolean, bytes: Uint8Array, out: Float64Array, little: boolean, name: string): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, out.length * 8);
+  for (let i = 0; i < out.length; i++) {
+    const low: number = view.getUint32(i * 8 + (little ? 0 : 4), little);
+    const above = i * 8 + (little ? 4 : 0);
+    const high: number = signed ? view.getInt32(above, little) : view.getUint32(above, little);
+    const x: number = high * 4294967296 + low;
+    // 2^53 itself may be 2^53 + 1 rounded, so the words decide.
+    if (x > 9007199254740991 || x < -9007199254740991) {
+      if (!(low === 0 && (high === 2097152 || high === -2097152))) {
+        fail(integerTooLarge, { with: { tensor: name, found: `an integer near ${x} at element ${i}` } });
+      }
     }
-    case 'bf16':
-      for (let i = 0; i < count; i++) {
-        itsBits[0] = view.getUint16(i * 2, little) << 16;
-        out[i] = oneFloat[0] ?? outside();
-      }
-      return;
-    case 'bool':
-      for (let i = 0; i < count; i++) out[i] = bytes[i] === 0 ? 0 : 1;
-      return;
-    case 'u8':
-      for (let i = 0; i < count; i++) out[i] = bytes[i] ?? outside();
-      return;
-    case 'i8':
-      for (let i = 0; i < count; i++) out[i] = view.getInt8(i);
-      return;
-    case 'i16':
-      for (let i = 0; i < count; i++) out[i] = view.getInt16(i * 2, little);
-      return;
-    case 'u16':
-      for (let i = 0; i < count; i++) out[i] = view.getUint16(i * 2, little);
-      return;
-    case 'i32':
-      for (let i = 0; i < count; i++) out[i] = view.getInt32(i * 4, little);
-      return;
-    case 'u32':
-      for (let i = 0; i < count; i++) out[i] = view.getUint32(i * 4, little);
-      return;
-    case 'i64':
-    case 'u64':
-      for (let i = 0; i < count; i++) {
-        const low: number = view.getUint32(i * 8 + (little ? 0 : 4), little);
-        const high: number =
-          elem === 'i64' ? view.getInt32(i * 8 + (little ? 4 : 0), little) : view.getUint32(i * 8 + (little ? 4 : 0), little);
-        const x: number = high * 4294967296 + low;
-        // 2^53 itself may be 2^53 + 1 rounded, so the words decide.
-        if (x > 9007199254740991 || x < -9007199254740991) {
-          if (!(low === 0 && (high === 2097152 || high === -2097152))) {
-            fail(integerTooLarge, { with: { tensor: name, found: `an integer near ${x} at element ${i}` } });
-          }
-        }
-        out[i] = x;
-      }
-      return;
-    default:
-      return unreachable(elem);
+    out[i] = x;
   }
 }
 

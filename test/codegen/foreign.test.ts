@@ -7,7 +7,7 @@ import { cloneGraph } from '../../src/ir/clone.ts';
 import type { ForeignAttribute, LazyBytes } from '../../src/ir/foreign.ts';
 import { Graph, type Node, type Value } from '../../src/ir/graph.ts';
 import { foreignTypeOf, type TensorType } from '../../src/ir/types.ts';
-import { verifyGraph } from '../../src/ir/verify.ts';
+import { verifyGraph } from '../../src/ir/verifier.ts';
 import type { OnnxModel } from '../../src/onnx/model.ts';
 import { readOnnxFile } from '../../src/onnx/read.ts';
 import { onnxText } from '../../src/onnx/text.ts';

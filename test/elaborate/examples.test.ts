@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { build, models } from '../../src/compile.ts';
 import { statsOf } from '../../src/ir/stats.ts';
-import { verifyGraph } from '../../src/ir/verify.ts';
+import { verifyGraph } from '../../src/ir/verifier.ts';
 
 const root = new URL('../../examples/', import.meta.url);
 const resolveImport = (from: string): { name: string; text: string } => ({

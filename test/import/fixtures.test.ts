@@ -7,7 +7,7 @@ import { importOnnx } from '../../src/import/import.ts';
 import type { ImportedModel } from '../../src/import/imported-model.ts';
 import { fileSource } from '../../src/io/node/file-source.ts';
 import { printGraph } from '../../src/ir/print.ts';
-import { verifyGraph } from '../../src/ir/verify.ts';
+import { verifyGraph } from '../../src/ir/verifier.ts';
 import { readOnnxFile } from '../../src/onnx/read.ts';
 import { upgradeFile } from '../../src/onnx/upgrade.ts';
 import { golden } from '../golden.ts';

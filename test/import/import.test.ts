@@ -7,7 +7,7 @@ import type { ImportOptions } from '../../src/import/imported-model.ts';
 import type { Graph } from '../../src/ir/graph.ts';
 import { printGraph } from '../../src/ir/print.ts';
 import { typeText } from '../../src/ir/types.ts';
-import { verifyGraph } from '../../src/ir/verify.ts';
+import { verifyGraph } from '../../src/ir/verifier.ts';
 import type { OnnxGraph, OnnxNode, OnnxType } from '../../src/onnx/model.ts';
 import { fileOf, type GraphParts, graphOf, node, tensor, typed } from './build.ts';
 

@@ -8,7 +8,7 @@ import { importOnnx } from '../../src/import/import.ts';
 import { memorySource } from '../../src/io/bytes.ts';
 import type { Value } from '../../src/ir/graph.ts';
 import { type HostTensor, isFloat } from '../../src/ir/types.ts';
-import { verifyGraph } from '../../src/ir/verify.ts';
+import { verifyGraph } from '../../src/ir/verifier.ts';
 import { readOnnxFile } from '../../src/onnx/read.ts';
 import { onnxBytes } from '../../src/onnx/write.ts';
 import { evaluateGraph } from '../../src/ops/reference.ts';

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { importOnnx } from '../../src/import/import.ts';
 import { typeText } from '../../src/ir/types.ts';
-import { verifyGraph } from '../../src/ir/verify.ts';
+import { verifyGraph } from '../../src/ir/verifier.ts';
 import type { OnnxNode, OnnxTensor, OnnxType } from '../../src/onnx/model.ts';
 import { fileOf, node, tensor, typed } from './build.ts';
 import { longs, modelBytes, opened, node as protoNode, value } from './onnx-bytes.ts';

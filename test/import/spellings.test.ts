@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { importOnnx } from '../../src/import/import.ts';
 import type { Node } from '../../src/ir/graph.ts';
 import { typeText } from '../../src/ir/types.ts';
-import { verifyGraph } from '../../src/ir/verify.ts';
+import { verifyGraph } from '../../src/ir/verifier.ts';
 import type { OnnxDim, OnnxTensor } from '../../src/onnx/model.ts';
 import { exprOf, materializeSync } from '../../src/tensor/values.ts';
 import { fileOf, node, tensor, typed } from './build.ts';

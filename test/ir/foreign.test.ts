@@ -7,7 +7,7 @@ import { Graph } from '../../src/ir/graph.ts';
 import { printGraph } from '../../src/ir/print.ts';
 import { statsOf } from '../../src/ir/stats.ts';
 import { foreignTypeOf } from '../../src/ir/types.ts';
-import { verifyGraph } from '../../src/ir/verify.ts';
+import { verifyGraph } from '../../src/ir/verifier.ts';
 import { relu } from '../../src/ops/activation.ts';
 import { foreignOperator } from '../../src/ops/foreign.ts';
 import { linear } from '../../src/ops/linear.ts';

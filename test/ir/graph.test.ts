@@ -5,7 +5,7 @@ import { Dim } from '../../src/ir/dim.ts';
 import { Graph, type Node, Use, type Value } from '../../src/ir/graph.ts';
 import { CheckFailure } from '../../src/ir/operator.ts';
 import { statsOf } from '../../src/ir/stats.ts';
-import { verifyGraph } from '../../src/ir/verify.ts';
+import { verifyGraph } from '../../src/ir/verifier.ts';
 import * as w from '../support/tensors.ts';
 import { add, conv, loop, nonzero, read, relu, settings, split } from './support.ts';
 

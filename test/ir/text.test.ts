@@ -5,7 +5,7 @@ import { numberText } from '../../src/ir/content-text.ts';
 import { Dim } from '../../src/ir/dim.ts';
 import { Graph, type Origin, type ResidualTag, type Value } from '../../src/ir/graph.ts';
 import { printGraph } from '../../src/ir/print.ts';
-import { verifyGraph } from '../../src/ir/verify.ts';
+import { verifyGraph } from '../../src/ir/verifier.ts';
 import { golden } from '../golden.ts';
 import * as w from '../support/tensors.ts';
 import {

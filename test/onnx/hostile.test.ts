@@ -7,7 +7,7 @@ import { emitOnnx } from '../../src/codegen/emit.ts';
 import { importOnnx } from '../../src/import/import.ts';
 import { lifts } from '../../src/import/lifts/table.ts';
 import { elemTypes } from '../../src/ir/types.ts';
-import { verifyGraph } from '../../src/ir/verify.ts';
+import { verifyGraph } from '../../src/ir/verifier.ts';
 import type { OnnxDim, OnnxNode, OnnxTensor } from '../../src/onnx/model.ts';
 import { fileOf, graphOf, node, tensor, typed } from '../import/build.ts';
 import { sampleSource } from '../ops/support.ts';

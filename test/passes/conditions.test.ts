@@ -81,7 +81,6 @@ const heldByTypes: readonly string[] = [
   'fuse-gemm/sum: shape',
   'fold-pad/into-windows: spatial',
   'simplify/split: all-of-it',
-  'move-transpose/gather: static',
 ];
 
 /**

@@ -5,7 +5,7 @@ import { Dim } from '../../src/ir/dim.ts';
 import { Graph, type Node, type Value } from '../../src/ir/graph.ts';
 import { printGraph } from '../../src/ir/print.ts';
 import { foreignTypeOf, type TensorType } from '../../src/ir/types.ts';
-import { verifyGraph } from '../../src/ir/verify.ts';
+import { verifyGraph } from '../../src/ir/verifier.ts';
 import { foreignOperator } from '../../src/ops/foreign.ts';
 import { operatorByName } from '../../src/ops/registry.ts';
 import { runRules } from '../../src/passes/engine/driver.ts';
@@ -14,7 +14,7 @@ import { NameTable } from '../../src/passes/engine/names.ts';
 import { op } from '../../src/passes/engine/pattern.ts';
 import type { Rewriter } from '../../src/passes/engine/rewriter.ts';
 import { type Rule, rule } from '../../src/passes/engine/rule.ts';
-import { optimize } from '../../src/passes/pipeline.ts';
+import { runPasses } from '../../src/passes/pipeline.ts';
 import { full, initial } from '../support/tensors.ts';
 import { readText, run } from './support.ts';
 
@@ -133,7 +133,7 @@ function residualNet(units: number): Graph {
 test('ten thousand residual units do not overflow, and all fold', () => {
   const graph = residualNet(10_000);
   expect(graph.nodeCount).toBe(90_000);
-  const report = optimize(graph);
+  const report = runPasses(graph);
   expect(graph.nodeCount).toBe(50_000);
   expect(report.passes.find((pass) => pass.name === 'fold-batchnorm')?.fired).toEqual({ 'fold-batchnorm/into-linear': 20_000 });
   const names = graph.constants().map((value) => value.name);
@@ -156,7 +156,7 @@ test('one weight with many readers', () => {
 test('a report has the first run of every pass, and measures that follow each other', () => {
   const graph = residualNet(2);
   const seen: string[] = [];
-  const report = optimize(graph, { onPass: (name) => seen.push(name) });
+  const report = runPasses(graph, { onPass: (name) => seen.push(name) });
   expect(report.passes.map((pass) => pass.name)).toEqual(seen);
   expect(seen.slice(0, 4)).toEqual(['simplify', 'recognize', 'fuse-shortcut', 'fuse-gemm']);
   for (const [i, pass] of report.passes.entries()) if (i > 0) expect(pass.before).toEqual(report.passes[i - 1]?.after);
@@ -172,7 +172,7 @@ test('what a rewrite makes takes the name of the value whose place it takes, unl
   output out = %3
 `);
   for (const [i, node] of [...graph.nodes()].entries()) node.y.name = `value${i}`;
-  optimize(graph);
+  runPasses(graph);
   expect(graph.inputs.map((value) => value.name)).toEqual(['x']);
   expect([...graph.nodes()].map((node) => [node.op.name, node.y.name])).toEqual([['linear', 'value3']]);
 });
@@ -181,7 +181,7 @@ describe('fuel', () => {
   const firings = (fuel?: number): { readonly graph: Graph; readonly seen: Firing[] } => {
     const graph = residualNet(2);
     const seen: Firing[] = [];
-    optimize(graph, { fuel, onFiring: (one) => seen.push(one) });
+    runPasses(graph, { fuel, onFiring: (one) => seen.push(one) });
     return { graph, seen };
   };
   const { graph: whole, seen: all } = firings();
@@ -205,7 +205,7 @@ describe('fuel', () => {
 `;
     const changes = (fuel: number): readonly string[] => {
       const out: string[] = [];
-      optimize(readText(text), { fuel, onFiring: (one) => out.push(`${one.pass} ${one.rule} ${one.node}`) });
+      runPasses(readText(text), { fuel, onFiring: (one) => out.push(`${one.pass} ${one.rule} ${one.node}`) });
       return out;
     };
     const every = ['simplify/dead-code dead', 'simplify/common-subexpressions b', 'simplify/equal-weights d.v'];
@@ -287,7 +287,7 @@ describe('foreign nodes', () => {
     const make = foreignOperator({ domain: '', opType: 'Mix', attributes: [], outputs: [true], rest: new Uint8Array() }, [type]);
     const values = [plain, float8('float8a[4]'), float8('float8b[4]'), float8('float8a[4]')];
     graph.output('y', graph.create(make, values, {}, { scope: 'f' }).y);
-    optimize(graph);
+    runPasses(graph);
     expect(graph.constants().map((value) => value.name)).toEqual(['plain', 'float8a[4]', 'float8b[4]']);
   });
 });

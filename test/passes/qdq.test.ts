@@ -8,7 +8,7 @@ import { printGraph } from '../../src/ir/print.ts';
 import type { ElemType, TensorType } from '../../src/ir/types.ts';
 import { foreignOperator } from '../../src/ops/foreign.ts';
 import { operatorByName } from '../../src/ops/registry.ts';
-import { optimize } from '../../src/passes/pipeline.ts';
+import { runPasses } from '../../src/passes/pipeline.ts';
 import { literal } from '../support/tensors.ts';
 import { randomTensor, soundness } from './support.ts';
 
@@ -67,7 +67,7 @@ describe.each([13, 17, 23])('at opset %i', (opset) => {
     q.graph.output('out', q.pair(sum));
     soundness(q.graph);
     const before = printGraph(q.graph);
-    const report = optimize(q.graph, { level: 2, opset, check: soundness, assertLowers: true });
+    const report = runPasses(q.graph, { level: 2, opset, check: soundness, assertLowers: true });
     expect(report.passes.flatMap((pass) => Object.keys(pass.fired))).toEqual(['simplify/equal-weights']);
     // Scales and zero points of equal content are read from one constant; not a node is another.
     expect(q.graph.nodeCount).toBe(before.split('\n').filter((line) => /^ {2}%\d+ = (?!input)/.test(line)).length);
@@ -82,7 +82,7 @@ describe.each([13, 17, 23])('at opset %i', (opset) => {
     const weight = q.dequantize(q.weight('fc.weight', [4, 4], 'i8'));
     q.graph.output('out', q.op('mul', [q.op('linear', [x, weight]), q.weight('gain', [4])]));
     const before = printGraph(q.graph);
-    optimize(q.graph, { level: 2, opset, check: soundness });
+    runPasses(q.graph, { level: 2, opset, check: soundness });
     expect(printGraph(q.graph)).toBe(before);
   });
 
@@ -92,7 +92,7 @@ describe.each([13, 17, 23])('at opset %i', (opset) => {
     const value = q.pair(x);
     const one = q.graph.constant(literal({ elem: 'f32', dims: [], data: Float64Array.of(1) }));
     q.graph.output('out', q.pair(q.op('log', [q.op('add', [q.op('exp', [value]), one])])));
-    optimize(q.graph, { opset, check: soundness });
+    runPasses(q.graph, { opset, check: soundness });
     const pair = ['onnx.QuantizeLinear', 'onnx.DequantizeLinear'];
     expect([...q.graph.nodes()].map((node) => node.op.name)).toEqual([...pair, 'softplus', ...pair]);
   });

@@ -4,7 +4,7 @@ import { printGraph } from '../../src/ir/print.ts';
 import { op, rootsOf } from '../../src/passes/engine/pattern.ts';
 import { arguedConditions, rule } from '../../src/passes/engine/rule.ts';
 import { explainRule } from '../../src/passes/explain.ts';
-import { optimize } from '../../src/passes/pipeline.ts';
+import { runPasses } from '../../src/passes/pipeline.ts';
 import { allRules, allSweeps, passNames } from '../../src/passes/schedule.ts';
 import { readCases, readText } from './support.ts';
 
@@ -27,7 +27,7 @@ test('names are unique', () => {
 
 test('passes are named in the order in which they run first', () => {
   const graph = readText('graph @g\n  %x = input : f32[N]\n  %0 = relu(%x)  : f32[N]  @r\n  output out = %0');
-  const ran = optimize(graph, { level: 2, opset: 23 }).passes.map(({ name }) => name);
+  const ran = runPasses(graph, { level: 2, opset: 23 }).passes.map(({ name }) => name);
   expect([...new Set(ran)]).toEqual(passNames);
 });
 

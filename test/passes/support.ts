@@ -9,10 +9,10 @@ import { printGraph } from '../../src/ir/print.ts';
 import { readGraph } from '../../src/ir/read.ts';
 import { roundTo } from '../../src/ir/round.ts';
 import { type ElemType, elementCount, type HostTensor } from '../../src/ir/types.ts';
-import { verifyGraph } from '../../src/ir/verify.ts';
+import { verifyGraph } from '../../src/ir/verifier.ts';
 import { evaluateGraph } from '../../src/ops/reference.ts';
 import { operatorByName } from '../../src/ops/registry.ts';
-import { optimize, type PassReport, type PipelineOptions } from '../../src/passes/pipeline.ts';
+import { type PassReport, type PipelineOptions, runPasses } from '../../src/passes/pipeline.ts';
 import type { WeightExpr } from '../../src/tensor/expr.ts';
 import { exprOf, materializeSync } from '../../src/tensor/values.ts';
 import { goldenFolder } from '../golden.ts';
@@ -115,7 +115,7 @@ export function soundness(graph: Graph): void {
 
 /** Optimises with every check on: soundness after every pass, a lower measure at every firing. */
 export function run(graph: Graph, options: PipelineOptions): PassReport {
-  return optimize(graph, { ...options, check: soundness, assertLowers: true });
+  return runPasses(graph, { ...options, check: soundness, assertLowers: true });
 }
 
 function refusals(report: PassReport): readonly string[] {

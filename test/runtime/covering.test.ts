@@ -9,7 +9,7 @@ import { gather } from '../../src/ops/gather.ts';
 import { linear } from '../../src/ops/linear.ts';
 import { coveringSizes } from '../../src/runtime/covering.ts';
 import { randomInputs } from '../../src/runtime/inputs.ts';
-import { verifyModel } from '../../src/runtime/verify.ts';
+import { verifyModel } from '../../src/runtime/verify-model.ts';
 import { verifyTable } from '../../src/runtime/verify-table.ts';
 import { constants, Maker, type } from './graphs.ts';
 

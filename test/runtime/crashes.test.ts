@@ -10,7 +10,7 @@ import { optimizeOnnx } from '../../src/optimize.ts';
 import { verifyOptimized } from '../../src/runtime/equivalence.ts';
 import { openInChild, RuntimeProcess } from '../../src/runtime/provider.ts';
 import { openSession } from '../../src/runtime/session.ts';
-import { verifyModel } from '../../src/runtime/verify.ts';
+import { verifyModel } from '../../src/runtime/verify-model.ts';
 import type { VerifyReport } from '../../src/runtime/verify-report.ts';
 import { verifyTable } from '../../src/runtime/verify-table.ts';
 import { golden } from '../golden.ts';

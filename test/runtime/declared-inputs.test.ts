@@ -7,7 +7,7 @@ import { DiagnosticError } from '../../src/diagnostics/diagnostic.ts';
 import { optimizeOnnx } from '../../src/optimize.ts';
 import { verifyOptimized } from '../../src/runtime/equivalence.ts';
 import { randomInputs, smallestBindings } from '../../src/runtime/inputs.ts';
-import { type VerifyOptions, verifyModel } from '../../src/runtime/verify.ts';
+import { type VerifyOptions, verifyModel } from '../../src/runtime/verify-model.ts';
 import { exprOf, materialize } from '../../src/tensor/values.ts';
 
 const picture = fileURLToPath(new URL('../fixtures/runtime/picture.png', import.meta.url));

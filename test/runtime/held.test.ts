@@ -7,7 +7,7 @@ import { render } from '../../src/diagnostics/render.ts';
 import { EvaluationError, evaluateGraph } from '../../src/ops/reference.ts';
 import { optimizeOnnx } from '../../src/optimize.ts';
 import { verifyOptimized } from '../../src/runtime/equivalence.ts';
-import { verifyModel } from '../../src/runtime/verify.ts';
+import { verifyModel } from '../../src/runtime/verify-model.ts';
 import { golden } from '../golden.ts';
 import { constants } from './graphs.ts';
 

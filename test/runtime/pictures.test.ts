@@ -10,7 +10,7 @@ import type { ElemType, TensorType } from '../../src/ir/types.ts';
 import { decodeImage, type Image, imageInput, pngFiles } from '../../src/runtime/images.ts';
 import { npyBytes } from '../../src/runtime/npy.ts';
 import { orient } from '../../src/runtime/picture-files.ts';
-import { outputPictures, type RunOptions, type RunResult, runModel } from '../../src/runtime/run.ts';
+import { outputPictures, type RunOptions, type RunResult, runModel } from '../../src/runtime/run-model.ts';
 import { folder as madeFolder } from '../cli/rescc.ts';
 
 const made: ReturnType<typeof madeFolder>[] = [];

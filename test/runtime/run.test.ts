@@ -13,8 +13,8 @@ import { compareLatency, median } from '../../src/runtime/bench.ts';
 import { imageInput, readImage } from '../../src/runtime/images.ts';
 import { randomTensor } from '../../src/runtime/inputs.ts';
 import { npyBytes } from '../../src/runtime/npy.ts';
-import { parseLabels, readLabels, runModel, topK, topText } from '../../src/runtime/run.ts';
-import { materialised } from '../../src/runtime/verify.ts';
+import { parseLabels, readLabels, runModel, topK, topText } from '../../src/runtime/run-model.ts';
+import { materialised } from '../../src/runtime/verify-model.ts';
 import { constants, Maker, tinyNet, type } from './graphs.ts';
 
 const fixture = (name: string): string => fileURLToPath(new URL(`../fixtures/runtime/${name}`, import.meta.url));

@@ -11,7 +11,7 @@ import { linear } from '../../src/ops/linear.ts';
 import { maxpool } from '../../src/ops/pool.ts';
 import { argmax, reduceSum } from '../../src/ops/reduce.ts';
 import { randomTensor } from '../../src/runtime/inputs.ts';
-import { type VerifyOptions, verifyModel } from '../../src/runtime/verify.ts';
+import { type VerifyOptions, verifyModel } from '../../src/runtime/verify-model.ts';
 import type { VerifyReport } from '../../src/runtime/verify-report.ts';
 import { verifyTable } from '../../src/runtime/verify-table.ts';
 import { golden } from '../golden.ts';

@@ -7,7 +7,7 @@ import { linear } from '../../src/ops/linear.ts';
 import { argmax } from '../../src/ops/reduce.ts';
 import { compareOutputs } from '../../src/runtime/compare.ts';
 import { randomTensor } from '../../src/runtime/inputs.ts';
-import { type VerifyOptions, verifyModel } from '../../src/runtime/verify.ts';
+import { type VerifyOptions, verifyModel } from '../../src/runtime/verify-model.ts';
 import { verifyData, verifyTable } from '../../src/runtime/verify-table.ts';
 import { constants, Maker, source, tinyNet, type } from './graphs.ts';
 import { swiftshader } from './swiftshader.ts';

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isLossless } from '../../src/ir/elem.ts';
+import { ieeeFloat, isLossless } from '../../src/ir/elem.ts';
 import { roundTo } from '../../src/ir/round.ts';
 import { type ElemType, elemBytes, elemTypes } from '../../src/ir/types.ts';
+import { narrowFloat } from '../../src/tensor/narrow.ts';
 import { decode, encode } from '../../src/tensor/round.ts';
 
 function bytes(elem: ElemType, values: readonly number[], offset = 0): Uint8Array {
@@ -107,6 +108,8 @@ describe('rounding', () => {
       for (const offset of [0, 1, 3]) {
         const data = bytes(elem, samples[elem], offset);
         expect(back(elem, data), elem).toEqual(samples[elem]);
+        // Node's files come as these, whose `slice` is a view.
+        expect(back(elem, Buffer.from(data.buffer, data.byteOffset, data.length)), elem).toEqual(samples[elem]);
         const size = elemBytes[elem];
         const swapped = Uint8Array.from(data, (_, i) => data[i - (i % size) + (size - 1 - (i % size))] ?? 0);
         expect(back(elem, swapped, true), `${elem} big-endian`).toEqual(samples[elem]);
@@ -133,5 +136,44 @@ describe('rounding', () => {
     expect(isLossless('f32', 'f16')).toBe(false);
     expect(isLossless('bf16', 'f16')).toBe(false);
     expect(isLossless('i32', 'f32')).toBe(false);
+  });
+});
+
+describe('a narrow float by its record alone', () => {
+  const tolerance = { limit: 0.1, floor: 0.01 };
+  // float8e5m2 of ONNX and the Open Compute Project: five bits of exponent, two of the significand, infinities as in IEEE 754.
+  const e5m2 = narrowFloat(ieeeFloat(3, 15, tolerance), 8);
+  it('has the numbers of float8e5m2', () => {
+    const { numbers } = e5m2;
+    expect([0x00, 0x01, 0x03, 0x04, 0x3c, 0x3d, 0x7b, 0x7c, 0xbc, 0xfc].map((bits) => numbers[bits])).toEqual([
+      0,
+      2 ** -16,
+      3 * 2 ** -16,
+      2 ** -14,
+      1,
+      1.25,
+      57344,
+      Infinity,
+      -1,
+      -Infinity,
+    ]);
+    expect([0x7d, 0x7e, 0x7f, 0xff].every((bits) => Number.isNaN(numbers[bits]))).toBe(true);
+  });
+  it('rounds to the nearest and its ties to even', () => {
+    expect([1.1, 1.125, 1.375, 61439, 61440, 2 ** -17, 1.5 * 2 ** -17, -0].map((x) => e5m2.bits(x))).toEqual([
+      0x3c, 0x3c, 0x3e, 0x7b, 0x7c, 0x00, 0x01, 0x80,
+    ]);
+  });
+  it.each([
+    ['8 bits', ieeeFloat(4, 7, tolerance), 8],
+    ['6 bits', ieeeFloat(3, 3, tolerance), 6],
+    ['12 bits', ieeeFloat(7, 15, tolerance), 12],
+    ['16 bits', ieeeFloat(11, 15, tolerance), 16],
+  ] as const)('gives each number of %s the bits that it has', (_, facts, width) => {
+    const type = narrowFloat(facts, width);
+    for (const [bits, x] of type.numbers.entries()) if (!Number.isNaN(x)) expect(type.bits(x)).toBe(bits);
+    const finite = type.numbers.filter(Number.isFinite);
+    expect(finite.length).toBe(2 ** width - 2 ** facts.significand);
+    expect(Math.max(...finite)).toBe(facts.largest);
   });
 });

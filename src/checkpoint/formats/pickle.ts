@@ -3,6 +3,7 @@
  * to functions of the caller; a placeholder stands for what any other class or function would have made. It does not recurse, and
  * what it builds is paid for out of a budget before it is made. Source: CPython 3.12, Lib/pickletools.py, protocols 0 to 5.
  */
+import { outside } from '../../diagnostics/at.ts';
 import { Budget, costOf } from '../../diagnostics/budget.ts';
 import { damagedPickle, refusedOpcode } from '../../diagnostics/catalogue/weights.ts';
 import { fail } from '../../diagnostics/diagnostic.ts';
@@ -162,9 +163,9 @@ export function unpickle(
     if (length > 1024) bad(`an integer of ${length} bytes`, 'at most 1,024');
     const from = need(length);
     let hex = '';
-    for (let i = length - 1; i >= 0; i--) hex += (bytes[from + i] ?? 0).toString(16).padStart(2, '0');
+    for (let i = length - 1; i >= 0; i--) hex += (bytes[from + i] ?? outside()).toString(16).padStart(2, '0');
     let value = hex === '' ? 0n : BigInt(`0x${hex}`);
-    if (length > 0 && (bytes[from + length - 1] ?? 0) >= 128) value -= 1n << BigInt(8 * length);
+    if (length > 0 && (bytes[from + length - 1] ?? outside()) >= 128) value -= 1n << BigInt(8 * length);
     return value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;
   };
   const decimal = (s: string): Pickled => {
@@ -178,8 +179,8 @@ export function unpickle(
     return view.getUint32(from + 4, true) * 4294967296 + view.getUint32(from, true);
   };
   const u32 = (): number => view.getUint32(need(4), true);
-  const u8 = (): number => bytes[need(1)] ?? 0;
-  const floor = (): number => (marks.length > 0 ? (marks[marks.length - 1] ?? 0) + 1 : 0);
+  const u8 = (): number => bytes[need(1)] ?? outside();
+  const floor = (): number => (marks.length > 0 ? (marks[marks.length - 1] ?? outside()) + 1 : 0);
   const pop = (): Pickled => {
     if (stack.length <= floor()) return bad('a value taken from an empty stack', 'one that was put there');
     const value = stack.pop();

@@ -2,6 +2,7 @@
  * Lifts of the operators with weights: Conv-11 (-22), ConvTranspose-11 (-22), Gemm-13, MatMul-13, BatchNormalization-9 (-14,
  * -15), InstanceNormalization-6 (-22), LayerNormalization-17, Attention-23.
  */
+import { outside } from '../../diagnostics/at.ts';
 import { Dim } from '../../ir/dim.ts';
 import type { Value } from '../../ir/graph.ts';
 import { attention } from '../../ops/attention.ts';
@@ -106,12 +107,13 @@ const liftConvTranspose: Lift = (node, b) => {
   else if (asked || mode === 'SAME_UPPER' || mode === 'SAME_LOWER') {
     // What the formula without pads gives, less what is asked for: (L − 1)·s + e + o − M, where M is L·s if nothing is asked.
     const shape = asked?.slice(-axes);
+    require(shape === undefined || shape.length === axes, `output_shape has ${asked?.length} numbers for ${axes} axes`);
     const totals = kernel.map((k, axis) => {
       const step = stride[axis] ?? 1;
-      const reach = windowExtent(k, dilation[axis] ?? 1) + (output_pad[axis] ?? 0);
+      const reach = windowExtent(k, dilation[axis] ?? 1) + (output_pad[axis] ?? outside());
       if (!shape) return reach - step;
       const length = x.type.dims[axis + 2]?.constant ?? leave(`output_shape depends on the size ${x.type.dims[axis + 2]}`);
-      return (length - 1) * step + reach - (shape[axis] ?? 0);
+      return (length - 1) * step + reach - (shape[axis] ?? outside());
     });
     require(totals.every((n) => n >= 0), 'output_shape is larger than the kernel reaches');
     pads = halves(totals, mode === 'SAME_UPPER');

@@ -5,6 +5,7 @@
  * a window may begin behind the input; where none does, the same windows come of the end p' = (n − 1)·s + e − L − b, rounded
  * down. None does for any L where p + s ≤ e, and then p' = p + s − 1 serves every L, because ⌈x/s⌉ = ⌊(x + s − 1)/s⌋.
  */
+import { outside } from '../../diagnostics/at.ts';
 import type { Dim } from '../../ir/dim.ts';
 import { avgpool, globalAvgpool, globalMaxpool, maxpool } from '../../ops/pool.ts';
 import { windowExtent } from '../../ops/window.ts';
@@ -48,8 +49,8 @@ function extendedPads(
   const ends = grid.map((size, axis) => {
     const extent = windowExtent(kernel[axis] ?? 1, dilation[axis] ?? 1);
     const step = stride[axis] ?? 1;
-    const begin = pads[axis] ?? 0;
-    const end = pads[axes + axis] ?? 0;
+    const begin = pads[axis] ?? outside();
+    const end = pads[axes + axis] ?? outside();
     const length = size.constant;
     if (length === undefined) {
       if (end + step > extent && step > 1) leave(`ceil_mode depends on the size ${size}`);

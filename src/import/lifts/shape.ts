@@ -4,6 +4,7 @@
  * (-15), ConstantOfShape-9, Dropout-13, Identity-13. Sizes come as dimensions, known or symbolic, where the elements of their
  * operand are (`sizes.ts`).
  */
+import { outside } from '../../diagnostics/at.ts';
 import { Dim } from '../../ir/dim.ts';
 import { hostOf } from '../../ir/graph.ts';
 import { sizeOf } from '../../ops/common.ts';
@@ -135,8 +136,8 @@ const liftPad: Lift = (node, b) => {
   require(!Number.isNaN(value), 'a padding that is no number');
   const pads: Dim[] = Array.from({ length: 2 * rank }, () => Dim.zero);
   axes.forEach((axis, i) => {
-    pads[axis] = given[i] ?? Dim.zero;
-    pads[rank + axis] = given[axes.length + i] ?? Dim.zero;
+    pads[axis] = given[i] ?? outside();
+    pads[rank + axis] = given[axes.length + i] ?? outside();
   });
   return [b.op(pad, [x], { pads, mode, ...(mode === 'constant' && { value }) })];
 };

@@ -2,6 +2,7 @@
  * Types of convolutions: Conv-11 (-22), ConvTranspose-11 (-22), DeformConv-19 (-22), ConvInteger-10, QLinearConv-10;
  * com.microsoft.FusedConv.
  */
+import { outside } from '../../diagnostics/at.ts';
 import { Dim } from '../../ir/dim.ts';
 import { transposedCount, windowExtent } from '../../ops/window.ts';
 import { type InferenceContext, type Rule, type RuleTable, sizeBy } from './context.ts';
@@ -55,7 +56,7 @@ const transposed: Rule = (c) => {
     if (!length || !w) return undefined;
     const { kernel, stride, dilation, begin, end } = w;
     if (kernel === undefined) return undefined;
-    const reach = windowExtent(kernel, dilation) + (extra[axis] ?? 0);
+    const reach = windowExtent(kernel, dilation) + (extra[axis] ?? outside());
     // Nothing is padded where the kernel does not reach the next place.
     if (same) return reach >= stride ? length.times(stride) : sizeBy(() => transposedCount(length, reach, stride, 0));
     return sizeBy(() => transposedCount(length, reach, stride, begin + end));

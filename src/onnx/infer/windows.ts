@@ -3,6 +3,7 @@
  * (`ops/window.ts`), with ONNX's `auto_pad` and `ceil_mode` on top. Source: onnx/onnx, docs/Operators.md; onnxruntime,
  * core/providers/common.h (ComputePad, ComputeOutputSize).
  */
+import { outside } from '../../diagnostics/at.ts';
 import type { Dim } from '../../ir/dim.ts';
 import { windowCount, windowExtent } from '../../ops/window.ts';
 import { AttributeError, type NodeAttributes } from '../node-attributes.ts';
@@ -44,8 +45,8 @@ export function windowsOf(
     kernel: kernel[axis],
     stride: step,
     dilation: dilation[axis] ?? 1,
-    begin: pads[axis] ?? 0,
-    end: pads[axes + axis] ?? 0,
+    begin: pads[axis] ?? outside(),
+    end: pads[axes + axis] ?? outside(),
   }));
 }
 

@@ -4,6 +4,7 @@
  * other constants: HardSigmoid-6 (-22), Selu-6 (-22), ThresholdedRelu-10 (-22), Shrink-9, Swish-24. Source: onnx/onnx,
  * docs/Operators.md.
  */
+import { outside } from '../../diagnostics/at.ts';
 import { type HostTensor, isFloat } from '../../ir/types.ts';
 import { integersOf, isWideElem, tensorOfIntegers } from '../../ir/wide.ts';
 import { broadcastShape, map1, map2 as mapPairs, wrapInteger } from '../common.ts';
@@ -107,7 +108,7 @@ function integers(call: OnnxCall, f: (a: bigint, b: bigint) => bigint): readonly
   const [p, q] = [integersOf(a), integersOf(b)];
   const places = (x: HostTensor): HostTensor => ({ elem: 'i64', dims: x.dims, data: Float64Array.from(x.data, (_, i) => i) });
   const out: bigint[] = [];
-  const { dims } = map2(places(a), places(b), (i, j) => out.push(f(p[i] ?? 0n, q[j] ?? 0n)));
+  const { dims } = map2(places(a), places(b), (i, j) => out.push(f(p[i] ?? outside(), q[j] ?? outside())));
   if (isWideElem(a.elem)) return [tensorOfIntegers(a.elem, dims, out)];
   return [{ elem: a.elem, dims, data: Float64Array.from(out, (n) => wrapInteger(a.elem, Number(n))) }];
 }

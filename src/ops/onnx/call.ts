@@ -3,6 +3,7 @@
  * operator of the registry says, over constants. It throws `CheckFailure`, and nothing else, where there is no result that all
  * runtimes agree on.
  */
+import { outside } from '../../diagnostics/at.ts';
 import { elemsBy } from '../../ir/elem.ts';
 import { CheckFailure } from '../../ir/operator.ts';
 import { type ElemType, elementCount, type HostTensor } from '../../ir/types.ts';
@@ -168,7 +169,7 @@ export function taken(sources: readonly HostTensor[], dims: readonly number[], p
     return tensorOfIntegers(
       elem,
       dims,
-      Array.from(places, (at) => all[at] ?? 0n),
+      Array.from(places, (at) => (at < 0 ? 0n : (all[at] ?? outside()))),
     );
   }
   const joined = new Float64Array(sources.reduce((n, x) => n + x.data.length, 0));
@@ -177,7 +178,7 @@ export function taken(sources: readonly HostTensor[], dims: readonly number[], p
     joined.set(x.data, from);
     from += x.data.length;
   }
-  return { elem, dims, data: Float64Array.from(places, (at) => joined[at] ?? 0) };
+  return { elem, dims, data: Float64Array.from(places, (at) => (at < 0 ? 0 : (joined[at] ?? outside()))) };
 }
 
 /** Visits a row-major shape: the flat place and the coordinates, which are reused. */
@@ -187,7 +188,7 @@ export function eachPlace(dims: readonly number[], visit: (at: number, position:
   for (let at = 0; at < count; at++) {
     visit(at, position);
     for (let axis = dims.length - 1; axis >= 0; axis--) {
-      const next = (position[axis] ?? 0) + 1;
+      const next = (position[axis] ?? outside()) + 1;
       position[axis] = next === dims[axis] ? 0 : next;
       if (next !== dims[axis]) break;
     }
@@ -197,14 +198,14 @@ export function eachPlace(dims: readonly number[], visit: (at: number, position:
 /** The flat place of coordinates. */
 export function flatOf(position: readonly number[], strides: readonly number[]): number {
   let at = 0;
-  for (const [axis, stride] of strides.entries()) at += (position[axis] ?? 0) * stride;
+  for (const [axis, stride] of strides.entries()) at += (position[axis] ?? outside()) * stride;
   return at;
 }
 
 /** Where the elements of a permuted tensor come from. */
 export function permutedPlaces(dims: readonly number[], perm: readonly number[]): Int32Array {
   const strides = stridesOf(dims);
-  const moved = perm.map((axis) => strides[axis] ?? 0);
+  const moved = perm.map((axis) => strides[axis] ?? outside());
   const places = new Int32Array(elementCount(dims));
   eachPlace(
     perm.map((axis) => dims[axis] ?? 1),

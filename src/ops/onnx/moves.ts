@@ -62,7 +62,8 @@ function slicesOf(dims: readonly number[], indices: HostTensor, from: number): {
   const starts: number[] = [];
   for (let at = 0; at < indices.data.length; at += width) {
     let start = 0;
-    for (let k = 0; k < width; k++) start += indexIn(indices, at + k, dims[from + k] ?? 0) * (strides[from + k] ?? 0);
+    for (let k = 0; k < width; k++)
+      start += indexIn(indices, at + k, dims[from + k] ?? outside()) * (strides[from + k] ?? outside());
     starts.push(start);
   }
   return { starts, length: elementCount(dims.slice(from + width)) };
@@ -110,7 +111,7 @@ function scattered(call: OnnxCall, targets: readonly number[]): readonly HostTen
   const data = Float64Array.from(numbers(call, 0).data);
   const given = numbers(call, 2).data;
   for (const [k, at] of targets.entries()) {
-    const y = step(data[at] ?? 0, given[k] ?? 0);
+    const y = step(data[at] ?? outside(), given[k] ?? outside());
     data[at] = isFloat(x.elem) ? y : wrapInteger(x.elem, y);
   }
   return [{ elem: x.elem, dims: x.dims, data }];
@@ -120,7 +121,7 @@ const scatterElements: OnnxEvaluator = (call) => {
   const [x, indices, updates] = [operand(call, 0), numbers(call, 1), operand(call, 2)];
   const axis = axisAt(call.attributes.int('axis', 0), x.dims.length);
   if (indices.dims.join() !== updates.dims.join()) undefinedByOnnx('updates of another shape', 'that of the indices');
-  if (indices.dims.length !== x.dims.length || indices.dims.some((d, i) => i !== axis && d > (x.dims[i] ?? 0)))
+  if (indices.dims.length !== x.dims.length || indices.dims.some((d, i) => i !== axis && d > (x.dims[i] ?? outside())))
     undefinedByOnnx(`indices [${indices.dims.join(', ')}]`, 'no more than elements');
   const strides = stridesOf(x.dims);
   const targets: number[] = [];
@@ -247,7 +248,7 @@ const unique: OnnxEvaluator = (call) => {
   if (call.attributes.flag('sorted', true))
     distinct.sort((a, b) => {
       for (const [k, at] of (slices[a] ?? []).entries()) {
-        const by = compare(data[at], data[slices[b]?.[k] ?? 0]);
+        const by = compare(data[at], data[slices[b]?.[k] ?? outside()]);
         if (by !== 0) return by;
       }
       return 0;
@@ -262,11 +263,11 @@ const unique: OnnxEvaluator = (call) => {
     i64([distinct.length], Float64Array.from(distinct)),
     i64(
       [size],
-      Float64Array.from(which, (n) => rank.get(n) ?? 0),
+      Float64Array.from(which, (n) => rank.get(n) ?? outside()),
     ),
     i64(
       [distinct.length],
-      Float64Array.from(distinct, (n) => counts.get(n) ?? 0),
+      Float64Array.from(distinct, (n) => counts.get(n) ?? outside()),
     ),
   ];
 };
@@ -321,7 +322,7 @@ const reverseSequence: OnnxEvaluator = (call) => {
   const strides = stridesOf(x.dims);
   const places = new Int32Array(x.data.length);
   eachPlace(x.dims, (at, position) => {
-    const length = lengths.data[position[batch] ?? 0] ?? 0;
+    const length = lengths.data[position[batch] ?? outside()] ?? outside();
     if (length < 1 || length > (x.dims[time] ?? outside())) undefinedByOnnx(`a length of ${length}`, 'one of the sequence');
     const n = position[time] ?? outside();
     places[at] = n < length ? at + (length - 1 - 2 * n) * (strides[time] ?? outside()) : at;

@@ -280,7 +280,7 @@ const determinant: OnnxEvaluator = (call) => {
     let product = 1;
     for (let c = 0; c < n; c++) {
       let best = c;
-      for (let r = c + 1; r < n; r++) if (Math.abs(rows[r]?.[c] ?? 0) > Math.abs(rows[best]?.[c] ?? 0)) best = r;
+      for (let r = c + 1; r < n; r++) if (Math.abs(rows[r]?.[c] ?? outside()) > Math.abs(rows[best]?.[c] ?? outside())) best = r;
       const [pivot, other] = [rows[best], rows[c]];
       if (!pivot || !other) break;
       if (best !== c) {
@@ -293,7 +293,7 @@ const determinant: OnnxEvaluator = (call) => {
       if (head === 0) break;
       for (let r = c + 1; r < n; r++) {
         const row = rows[r];
-        const factor = (row?.[c] ?? 0) / head;
+        const factor = (row?.[c] ?? outside()) / head;
         for (let j = c; row && j < n; j++) row[j] = (row[j] ?? outside()) - factor * (pivot[j] ?? outside());
       }
     }

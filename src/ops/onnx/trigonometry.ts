@@ -3,6 +3,8 @@
  * FreeBSD's s_atan.c (Sun Microsystems 1993, fdlibm): reduction to |x| < 7/16 at four points, and a polynomial.
  */
 
+import { outside } from '../../diagnostics/at.ts';
+
 const highs = [0.4636476090008061, 0.7853981633974483, 0.982793723247329, 1.5707963267948966] as const;
 const lows = [2.2698777452961687e-17, 3.061616997868383e-17, 1.3903311031230998e-17, 6.123233995736766e-17] as const;
 const coefficients = [
@@ -19,9 +21,9 @@ export function atan(x: number): number {
   const [from, t] = reduced(size);
   const z = t * t;
   let sum = 0;
-  for (let i = coefficients.length - 1; i >= 0; i--) sum = (coefficients[i] ?? 0) + z * sum;
+  for (let i = coefficients.length - 1; i >= 0; i--) sum = (coefficients[i] ?? outside()) + z * sum;
   if (from === undefined) return sign * (t - t * z * sum);
-  return sign * ((highs[from] ?? 0) - (t * z * sum - (lows[from] ?? 0) - t));
+  return sign * ((highs[from] ?? outside()) - (t * z * sum - (lows[from] ?? outside()) - t));
 }
 
 /** The point that atan is taken from, and the tangent of what is left. */

@@ -1,6 +1,6 @@
 /** Results of operators on constants: as lazy expressions, where there is one, and as numbers. */
 
-import type { Dim } from '../../ir/dim.ts';
+import { type Dim, knownSize } from '../../ir/dim.ts';
 import type { Node } from '../../ir/graph.ts';
 import { roundTo } from '../../ir/round.ts';
 import { elementCount, type HostTensor, isFloat, staticDims } from '../../ir/types.ts';
@@ -69,7 +69,7 @@ function expressed(node: Node, operands: readonly (w.WeightExpr | undefined)[]):
   // Integers may be moved, where float64 holds all of them; arithmetic of theirs wraps around.
   const moves = node.op.traits.moves === 'first' || node.op.traits.moves === 'all';
   if (!isFloat(x.elem) && (!moves || x.elem === 'i64' || x.elem === 'u64')) return undefined;
-  const dims = node.y.type.dims.map((d) => d.constant ?? 0);
+  const dims = node.y.type.dims.map(knownSize);
   const { byMoves } = node.op;
   if (byMoves) {
     const parts = operands.filter((one) => one !== undefined);
@@ -118,8 +118,8 @@ function expressed(node: Node, operands: readonly (w.WeightExpr | undefined)[]):
       const steps = x.dims.map(() => 1);
       for (const one of sliceAxes(node)) {
         if (one.step < 1) return undefined;
-        starts[one.axis] = one.start.constant ?? 0;
-        ends[one.axis] = one.end.constant ?? 0;
+        starts[one.axis] = knownSize(one.start);
+        ends[one.axis] = knownSize(one.end);
         steps[one.axis] = one.step;
       }
       return w.slice(x, starts, ends, steps);

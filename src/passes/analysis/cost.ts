@@ -1,4 +1,5 @@
 /** What nodes and graphs cost: multiply-adds, elements written, nodes, bytes of weights. */
+import { outside } from '../../diagnostics/at.ts';
 import type { Content } from '../../ir/content.ts';
 import { Dim, unlessOverflow } from '../../ir/dim.ts';
 import type { Graph, Node, Value } from '../../ir/graph.ts';
@@ -86,8 +87,8 @@ export function lowered(erased: readonly Node[], created: readonly Node[]): bool
   const before = weigh(erased);
   const after = weigh(created.filter((node) => node.attached));
   for (let i = 0; i < 3; i++) {
-    const a = after[i] ?? 0;
-    const b = before[i] ?? 0;
+    const a = after[i] ?? outside();
+    const b = before[i] ?? outside();
     if (a !== b) return a < b;
   }
   return false;

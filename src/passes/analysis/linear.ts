@@ -9,6 +9,7 @@
  */
 
 import { bug } from '../../diagnostics/diagnostic.ts';
+import { knownSize } from '../../ir/dim.ts';
 import type { Node, Value } from '../../ir/graph.ts';
 import type { ElemType } from '../../ir/types.ts';
 import { numberAttr, numbersAttr } from '../../ops/attrs.ts';
@@ -112,7 +113,7 @@ export function unitMatrix(session: Session, elem: ElemType, n: number): w.Weigh
   return w.reshape(w.slice(w.reshape(rows, [n * (n + 1)]), [0], [n * n]), [n, n]);
 }
 
-export const kernelOf = (view: LinearView): readonly number[] => view.weight.type.dims.slice(2).map((d) => d.constant ?? 0);
+export const kernelOf = (view: LinearView): readonly number[] => view.weight.type.dims.slice(2).map(knownSize);
 
 /** A conv with a 1×…×1 kernel. Its dilation means nothing. */
 export function isPointwise(view: LinearView): boolean {
@@ -129,7 +130,7 @@ export function hasStrideOne(view: LinearView): boolean {
 
 /** How the weights of each output lie in the whole. */
 export function rowsOf(view: LinearView): Rows {
-  const behind = product(view.weight.type.dims.slice(2).map((d) => d.constant ?? 0));
+  const behind = product(view.weight.type.dims.slice(2).map(knownSize));
   const { groups, inputs, outputs } = view;
   switch (view.kind) {
     case 'conv':

@@ -4,6 +4,7 @@
  * AveragePool-11, MaxPool-12.
  */
 
+import { outside } from '../../diagnostics/at.ts';
 import { elemFacts } from '../../ir/elem.ts';
 import type { Node } from '../../ir/graph.ts';
 import { boolAttr, dimsAttr, numberAttr, numbersAttr, stringAttr } from '../../ops/attrs.ts';
@@ -110,7 +111,7 @@ drops it all the same.`,
       if (!reader) continue;
       const attrs = {
         ...reader.attrs,
-        pads: ownPads(reader).map((n, i) => n + (more[i] ?? 0)),
+        pads: ownPads(reader).map((n, i) => n + (more[i] ?? outside())),
         ...(reader.op.name === 'avgpool' && { count_include_pad: true }),
       };
       g.replace(reader.y, g.node(reader.op.name, [pad.x, ...reader.operands.slice(1)], attrs, reader, reader));

@@ -4,6 +4,8 @@
  * large one with zeros around.
  */
 
+import { outside } from '../../diagnostics/at.ts';
+import { knownSize } from '../../ir/dim.ts';
 import type { Node, Value } from '../../ir/graph.ts';
 import { sameType } from '../../ir/types.ts';
 import { boolAttr, numbersAttr } from '../../ops/attrs.ts';
@@ -75,7 +77,7 @@ function termsOf(sum: Node): { readonly terms: readonly Value[]; readonly additi
 
 function kernelOf(branch: Branch): readonly number[] {
   if (branch.kind === 'avgpool' && branch.node) return numbersAttr(branch.node.attrs, 'kernel');
-  if (branch.kind === 'conv' && branch.view) return branch.view.weight.type.dims.slice(2).map((d) => d.constant ?? 0);
+  if (branch.kind === 'conv' && branch.view) return branch.view.weight.type.dims.slice(2).map(knownSize);
   return branch.x.type.dims.slice(2).map(() => 1);
 }
 
@@ -100,7 +102,7 @@ function offsets({ large, small }: Merge): readonly number[] | undefined {
     // dilation.
     const dilation = extent === 1 ? (dilationSmall[axis] ?? 1) : (dilationLarge[axis] ?? 1);
     if (k > 1 && extent > 1 && dilation !== dilationSmall[axis]) return undefined;
-    const difference = (padsLarge[axis] ?? 0) - (padsSmall[axis] ?? 0);
+    const difference = (padsLarge[axis] ?? outside()) - (padsSmall[axis] ?? outside());
     const offset = difference / dilation;
     if (!Number.isInteger(offset) || offset < 0 || offset > extent - k) return undefined;
     out.push(offset);
@@ -137,7 +139,7 @@ function mergedWeights(m: Merge): { readonly weight: w.WeightExpr; readonly bias
     ? { weight: weightOf(m.small.view), bias: m.small.view.bias && biasOf(m.small.view) }
     : diagonalKernel(m.small, view);
   const [kernel, taps] = m.large.kind === 'matrix' ? [[], []] : [kernelOf(m.large), kernelOf(m.small)];
-  const behind = kernel.map((k, axis) => k - (taps[axis] ?? 1) - (places[axis] ?? 0));
+  const behind = kernel.map((k, axis) => k - (taps[axis] ?? 1) - (places[axis] ?? outside()));
   const grown = kernel.every((k, axis) => k === taps[axis])
     ? small.weight
     : w.pad(small.weight, [0, 0, ...places], [0, 0, ...behind]);

@@ -4,6 +4,7 @@
  * b₂).
  */
 
+import { outside } from '../../diagnostics/at.ts';
 import type { Node } from '../../ir/graph.ts';
 import type { AttrValue } from '../../ir/operator.ts';
 import { numbersAttr } from '../../ops/attrs.ts';
@@ -99,7 +100,9 @@ function gridShrinks(view: LinearView): boolean {
   const kernel = kernelOf(view);
   const pads = numbersAttr(view.node.attrs, 'pads');
   const dilation = numbersAttr(view.node.attrs, 'dilation');
-  return kernel.every((k, axis) => (pads[axis] ?? 0) + (pads[kernel.length + axis] ?? 0) <= (k - 1) * (dilation[axis] ?? 1));
+  return kernel.every(
+    (k, axis) => (pads[axis] ?? outside()) + (pads[kernel.length + axis] ?? outside()) <= (k - 1) * (dilation[axis] ?? 1),
+  );
 }
 
 /**

@@ -1,5 +1,8 @@
 /** Option A (He et al. 2015, arXiv:1512.03385, §3.3) as what runtimes are fast at. */
 
+import { at, outside } from '../../../diagnostics/at.ts';
+import { bug } from '../../../diagnostics/diagnostic.ts';
+import { knownSize } from '../../../ir/dim.ts';
 import type { Node } from '../../../ir/graph.ts';
 import * as w from '../../../tensor/algebra.ts';
 import { sessionOf } from '../../../tensor/session.ts';
@@ -25,10 +28,11 @@ function optionA({ slice }: { readonly slice: Node }): OptionA | undefined {
 }
 
 function channelPads(pad: Node): readonly [begin: number, end: number] | undefined {
-  const pads = zeroPads(pad) ?? [];
+  const pads = zeroPads(pad);
+  if (!pads) return undefined;
   const rank = pads.length / 2;
   if (pads.some((n, i) => n < 0 || (n !== 0 && i % rank !== 1))) return undefined;
-  return [pads[1] ?? 0, pads[rank + 1] ?? 0];
+  return [pads[1] ?? outside(), pads[rank + 1] ?? outside()];
 }
 
 function feedsSum({ slice, pad }: OptionA): boolean {
@@ -64,8 +68,8 @@ Source: He et al. 2015, arXiv:1512.03385, §3.3, option A.`,
       (slice.x.type.dims[1]?.constant ?? Infinity) * (pad.y.type.dims[1]?.constant ?? Infinity) <= kernelLimit,
   },
   rewrite({ slice, step, pad }, g) {
-    const [begin, end] = channelPads(pad) ?? [0, 0];
-    const channels = slice.x.type.dims[1]?.constant ?? 0;
+    const [begin, end] = channelPads(pad) ?? bug('a pad that pads more than channels');
+    const channels = knownSize(at(slice.x.type.dims, 1));
     const unit = w.pad(unitMatrix(sessionOf(slice.graph), slice.x.type.elem, channels), [begin, 0], [end, 0]);
     const kernel = w.reshape(unit, [begin + channels + end, channels, ...step.map(() => 1)]);
     const weight = g.constant(kernel, 'constant', `${pad.origin.scope}.option_a`);

@@ -3,6 +3,7 @@
  * One Gather over everything says the same in fewer nodes.
  */
 
+import { outside } from '../../../diagnostics/at.ts';
 import type { Node, Value } from '../../../ir/graph.ts';
 import { elementCount, staticDims } from '../../../ir/types.ts';
 import { literal } from '../../../tensor/leaves.ts';
@@ -30,7 +31,7 @@ function placesOf(dims: readonly number[], perm: readonly number[]): readonly nu
   const strides = dims.map((_, axis) => elementCount(dims.slice(axis + 1)));
   let places: readonly number[] = [0];
   for (const axis of perm) {
-    const step = strides[axis] ?? 0;
+    const step = strides[axis] ?? outside();
     const along = Array.from({ length: dims[axis] ?? 1 }, (_, i) => i * step);
     places = places.flatMap((place) => along.map((offset) => place + offset));
   }

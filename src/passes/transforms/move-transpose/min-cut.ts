@@ -3,6 +3,7 @@
  * passes have some thousands of edges.
  */
 
+import { outside } from '../../../diagnostics/at.ts';
 export class Network {
   /** Edge 2i and its way back 2i + 1. */
   readonly #to: number[] = [];
@@ -42,11 +43,11 @@ export class Network {
     level[source] = 0;
     const queue = [source];
     for (let head = 0; head < queue.length; head++) {
-      const at = queue[head] ?? 0;
+      const at = queue[head] ?? outside();
       for (const edge of this.#edges[at] ?? []) {
-        const to = this.#to[edge] ?? 0;
-        if ((this.#left[edge] ?? 0) <= 0 || (level[to] ?? 0) >= 0) continue;
-        level[to] = (level[at] ?? 0) + 1;
+        const to = this.#to[edge] ?? outside();
+        if ((this.#left[edge] ?? outside()) <= 0 || (level[to] ?? outside()) >= 0) continue;
+        level[to] = (level[at] ?? outside()) + 1;
         queue.push(to);
       }
     }
@@ -59,25 +60,25 @@ export class Network {
     let at = source;
     while (at !== sink) {
       const edges = this.#edges[at] ?? [];
-      const i = next[at] ?? 0;
+      const i = next[at] ?? outside();
       const edge = edges[i];
       if (edge === undefined) {
         const back = way.pop();
         if (back === undefined) return 0;
-        at = this.#to[back ^ 1] ?? 0;
-        next[at] = (next[at] ?? 0) + 1;
+        at = this.#to[back ^ 1] ?? outside();
+        next[at] = (next[at] ?? outside()) + 1;
         continue;
       }
-      const to = this.#to[edge] ?? 0;
-      if ((this.#left[edge] ?? 0) > 0 && level[to] === (level[at] ?? 0) + 1) {
+      const to = this.#to[edge] ?? outside();
+      if ((this.#left[edge] ?? outside()) > 0 && level[to] === (level[at] ?? outside()) + 1) {
         way.push(edge);
         at = to;
       } else next[at] = i + 1;
     }
-    const most = way.reduce((n, edge) => Math.min(n, this.#left[edge] ?? 0), Number.POSITIVE_INFINITY);
+    const most = way.reduce((n, edge) => Math.min(n, this.#left[edge] ?? outside()), Number.POSITIVE_INFINITY);
     for (const edge of way) {
-      this.#left[edge] = (this.#left[edge] ?? 0) - most;
-      this.#left[edge ^ 1] = (this.#left[edge ^ 1] ?? 0) + most;
+      this.#left[edge] = (this.#left[edge] ?? outside()) - most;
+      this.#left[edge ^ 1] = (this.#left[edge ^ 1] ?? outside()) + most;
     }
     return most;
   }

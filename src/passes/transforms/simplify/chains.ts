@@ -2,6 +2,7 @@
  * Two operators of one kind in a row that one of them says: reshapes, transposes, slices, casts, pads, and a way there and back.
  */
 
+import { outside } from '../../../diagnostics/at.ts';
 import { Dim } from '../../../ir/dim.ts';
 import { isLossless } from '../../../ir/elem.ts';
 import type { Node, Value } from '../../../ir/graph.ts';
@@ -27,7 +28,7 @@ const reshaping = operatorsThat('reshaping', ({ traits }) => traits.keepsOrder =
 function keepsOrder(node: Node): boolean {
   if (node.op.name !== 'transpose') return reshaping.names.has(node.op.name);
   const long = permOf(node).filter((axis) => node.x.type.dims[axis]?.constant !== 1);
-  return long.every((axis, i) => i === 0 || axis > (long[i - 1] ?? 0));
+  return long.every((axis, i) => i === 0 || axis > (long[i - 1] ?? outside()));
 }
 
 export const mergeReshapes = rule({
@@ -80,10 +81,11 @@ function joined({ outer, inner }: Chain): readonly SliceAxis[] | undefined {
     if (s1 === undefined || s2 === undefined || s1 < 0 || s2 < 0 || before.step < 1 || second.step < 1) return undefined;
     const start = Dim.of(s1 + s2 * before.step);
     const step = before.step * second.step;
+    const whole = inner.y.type.dims[second.axis]?.constant;
     // Element i of the outer is element s2 + i·t2 of the inner, which is element s1 + (s2 + i·t2)·t1 of x.
     if (second.toEnd) first.set(second.axis, { ...before, start, step });
-    else if (e2 !== undefined && e2 >= 0 && inner.y.type.dims[second.axis]?.constant !== undefined) {
-      const length = Math.min(e2, inner.y.type.dims[second.axis]?.constant ?? 0);
+    else if (e2 !== undefined && e2 >= 0 && whole !== undefined) {
+      const length = Math.min(e2, whole);
       if (length <= s2) return undefined;
       first.set(second.axis, { ...before, start, step, end: Dim.of(s1 + (length - 1) * before.step + 1) });
     } else return undefined;
@@ -143,7 +145,7 @@ Rounding: none.`,
   },
   rewrite({ outer, inner }, g) {
     const more = dimsAttr(inner.attrs, 'pads');
-    const pads = dimsAttr(outer.attrs, 'pads').map((d, i) => d.plus(more[i] ?? 0));
+    const pads = dimsAttr(outer.attrs, 'pads').map((d, i) => d.plus(more[i] ?? outside()));
     g.replace(outer.y, g.node('pad', [inner.x], { ...outer.attrs, pads }, outer));
   },
 });

@@ -10,6 +10,7 @@
 import { emitOnnx } from '../codegen/emit.ts';
 import * as catalogue from '../diagnostics/catalogue/runtime.ts';
 import { DiagnosticError, fail, Sink } from '../diagnostics/diagnostic.ts';
+import { floatFacts, type Tolerance } from '../ir/elem.ts';
 import type { Graph, Value } from '../ir/graph.ts';
 import type { Target } from '../ir/target.ts';
 import type { HostTensor } from '../ir/types.ts';
@@ -17,15 +18,15 @@ import type { OnnxModel } from '../onnx/model.ts';
 import { onnxBytes } from '../onnx/write.ts';
 import { EvaluationError, evaluateGraph, evaluateNode } from '../ops/reference.ts';
 import { blame, crashOf, isCrash } from './blame.ts';
-import { bounds, exponent, type OutputError, precisionOf } from './compare.ts';
+import { exponent, type OutputError, precisionOf } from './compare.ts';
 import { Coverage, coveringSizes, isAffordable, isRepeatable } from './covering.ts';
 import { canBeHeld, checkHeld } from './held.ts';
 import { type Bindings, bindingsOf, bindingsText, randomInputs, symbolsOf } from './inputs.ts';
 import { Judge } from './judge.ts';
 import { signaturesOf } from './load.ts';
+import { allowedOnCpu, companions, type Measured, measure, rank, runOf, type Setup } from './measure.ts';
 import { type AskedShapes, askedSizes, checkAsked, withSizes } from './promises.ts';
 import { type Provider, RuntimeProcess } from './provider.ts';
-import { openSession, type Placement } from './session.ts';
 import { findSuspects, type Suspect } from './suspects.ts';
 import { withThreads } from './threads.ts';
 import type { VerifyCase, VerifyReport, VerifyRun } from './verify-report.ts';
@@ -93,33 +94,14 @@ export async function verifyModel(options: VerifyOptions): Promise<VerifyReport>
   }
 }
 
-interface Setup {
-  readonly provider: Provider;
-  readonly graph: 'before' | 'after';
-  readonly optimizer: 'off' | 'all';
-}
-
 type Inputs = Omit<VerifyCase, 'referenceMs'>;
-
-interface Measured {
-  readonly setup: Setup;
-  readonly placement: Placement | undefined;
-  /** By case; undefined where the process ended. */
-  readonly results: readonly (RawResult | undefined)[];
-  readonly crash: DiagnosticError | undefined;
-}
-
-interface RawResult {
-  readonly outputs: ReadonlyMap<string, HostTensor>;
-  readonly ms: number;
-}
 
 class Verification {
   readonly #options: VerifyOptions;
   readonly #process: RuntimeProcess;
   readonly #seed: number;
   readonly #level: string;
-  readonly #bound: { readonly limit: number; readonly floor: number };
+  readonly #bound: Tolerance;
   readonly #models = new Map<Graph, { readonly onnx: OnnxModel; readonly bytes: Uint8Array }>();
   readonly #notes: string[] = [];
   readonly #sink = new Sink();
@@ -135,7 +117,7 @@ class Verification {
     this.#coverage = new Coverage(options.before);
     this.#seed = options.seed ?? 0;
     this.#level = options.level ?? '-O1';
-    this.#bound = bounds[precisionOf([options.before, options.after])];
+    this.#bound = floatFacts(precisionOf([options.before, options.after])).tolerance;
   }
 
   end(): void {
@@ -190,7 +172,7 @@ class Verification {
       }
     }
     const measured: Measured[] = [];
-    for (const setup of setups) measured.push(await this.#measure(setup));
+    for (const setup of setups) measured.push(await this.#measured(setup));
     progress?.('reference');
     const cases: VerifyCase[] = [];
     for (const one of this.#inputs) {
@@ -204,7 +186,7 @@ class Verification {
     let runs = this.#judged(measured);
     const more = companions(runs, before === after);
     if (more.length > 0) {
-      for (const setup of more) measured.push(await this.#measure(setup));
+      for (const setup of more) measured.push(await this.#measured(setup));
       runs = this.#judged(measured);
     }
     const passes = runs.filter((run) => !run.ok && run.graph === 'after' && run.provider === 'cpu' && run.optimizer === 'off');
@@ -217,7 +199,7 @@ class Verification {
       const optimised = await materialised(after, this.#options.constants);
       suspects = findSuspects(before, after, where.inputs, { before: constants, after: optimised }, this.#bound.floor);
     }
-    for (const { crash } of measured) for (const diagnostic of crash?.diagnostics ?? []) this.#sink.add(diagnostic);
+    for (const { error } of measured) for (const diagnostic of error?.diagnostics ?? []) this.#sink.add(diagnostic);
     blame(this.#sink, { runs, suspects, before, after, target: this.#options.target });
     await this.#inFloat64(runs);
     return {
@@ -254,61 +236,43 @@ class Verification {
     return made;
   }
 
-  async #measure(setup: Setup): Promise<Measured> {
+  async #measured(setup: Setup): Promise<Measured> {
     const { before, after, progress, environment, threads } = this.#options;
     const graph = setup.graph === 'before' ? before : after;
-    const level = setup.graph === 'before' ? '-O0' : this.#level;
+    const level = this.#levelOf(setup);
     progress?.(`${setup.provider} ${level}, optimiser ${setup.optimizer}`);
     const { onnx, bytes } = await this.#model(graph);
-    const results: (RawResult | undefined)[] = [];
-    let placement: Placement | undefined;
-    let crash: DiagnosticError | undefined;
-    let at: string | undefined;
-    try {
-      const session = await openSession(bytes, {
-        ep: setup.provider,
-        optimization: setup.optimizer,
-        profile: true,
-        onnx,
-        threads,
-        environment,
-        process: this.#process,
-      });
-      try {
-        for (const one of this.#inputs) {
-          at = one.name;
-          results.push({ outputs: await session.run(one.inputs), ms: session.runMs });
-        }
-      } finally {
-        placement = await session.close();
-      }
-    } catch (error) {
-      if (!(error instanceof DiagnosticError) || !isCrash(error)) throw error;
-      const model = `${this.#options.model ?? before.name}, ${level}`;
-      crash = crashOf(error, { ...setup, graph, model, at: at && `in a run at the ${at} sizes` });
-    }
-    return { setup, placement, results, crash };
+    const options = { onnx, threads, environment, process: this.#process, tolerated: isCrash };
+    const measured = await measure(setup, bytes, this.#inputs, options);
+    const { error } = measured;
+    if (!error) return measured;
+    const model = `${this.#options.model ?? before.name}, ${level}`;
+    const at = this.#inputs[measured.results.length - 1]?.name;
+    return { ...measured, error: crashOf(error, { ...setup, graph, model, at: at && `in a run at the ${at} sizes` }) };
+  }
+
+  #levelOf(setup: Setup): string {
+    return setup.graph === 'before' ? '-O0' : this.#level;
   }
 
   #judged(measured: readonly Measured[]): readonly VerifyRun[] {
     const { before } = this.#options;
-    const { limit, floor } = this.#bound;
     const runs: VerifyRun[] = [];
     const order = [...measured].sort((a, b) => rank(a.setup) - rank(b.setup));
     for (const [index, one] of this.#inputs.entries()) {
       const judge = this.#judges[index];
       const e0 = this.#e0[index];
       if (!judge || !e0) continue;
-      for (const { setup, placement, results, crash } of order) {
+      for (const { setup, placement, results, error } of order) {
         const result = results[index];
-        if (!result && !crash) continue;
+        if (!result && !error) continue;
         const baseline = isBaseline(setup);
         const outputs: OutputError[] = [];
         for (const { name } of before.outputs) {
           const y = result?.outputs.get(name);
           if (!y) continue;
-          const allowed =
-            baseline || setup.provider !== 'cpu' ? limit : Math.min(limit, Math.max(8 * (e0.get(name) ?? 0), floor));
+          const loose = baseline || setup.provider !== 'cpu';
+          const allowed = loose ? this.#bound.limit : allowedOnCpu(y, e0.get(name) ?? 0, this.#bound);
           const compared = judge.compare(name, y, allowed);
           if (baseline && Number.isFinite(compared.relative)) e0.set(name, compared.relative);
           outputs.push(compared);
@@ -317,13 +281,7 @@ class Verification {
         const noise = ok && outputs.some((output) => output.comparable === false);
         runs.push({
           case: one.name,
-          provider: setup.provider,
-          adapter: placement?.adapter,
-          graph: setup.graph,
-          level: setup.graph === 'before' ? '-O0' : this.#level,
-          optimizer: setup.optimizer,
-          nodes: placement?.nodes ?? 0,
-          left: placement?.left ?? [],
+          ...runOf({ setup, placement }, this.#levelOf(setup)),
           outputs,
           runMs: result?.ms ?? 0,
           ok,
@@ -397,24 +355,6 @@ const givenHint = '--input NAME=tensor.npy with numbers that the model is made f
 
 const isBaseline = (run: Pick<VerifyRun, 'graph' | 'optimizer' | 'provider'>): boolean =>
   run.graph === 'before' && run.optimizer === 'off' && run.provider === 'cpu';
-
-/** Providers in the order of the options' names, and the baseline before what is measured against it. */
-export function rank(setup: Setup): number {
-  const provider = setup.provider === 'cpu' ? 0 : setup.provider === 'webgpu' ? 100 : 200;
-  return provider + (setup.graph === 'before' ? 0 : 10) + (setup.optimizer === 'off' ? 0 : 1);
-}
-
-/** What has to run besides, so that what failed on a GPU can be told from what the passes did. */
-export function companions(runs: readonly VerifyRun[], same = false): readonly Setup[] {
-  const out: Setup[] = [];
-  for (const provider of new Set(runs.filter((run) => !run.ok && run.provider !== 'cpu').map((run) => run.provider))) {
-    out.push({ provider, graph: 'after', optimizer: 'off' });
-    if (!same) out.push({ provider, graph: 'before', optimizer: 'all' });
-  }
-  const known = runs.some((run) => run.provider === 'cpu' && run.graph === 'after' && run.optimizer === 'off');
-  if (out.length > 0 && !known && !same) out.push({ provider: 'cpu', graph: 'after', optimizer: 'off' });
-  return out;
-}
 
 function casesOf(options: VerifyOptions, seed: number, notes: string[]): readonly Inputs[] {
   const { before } = options;
