@@ -220,7 +220,9 @@ ${lexical.join('\n')}
    IndexBracket a "[" that touches the value before it; likewise
    Dot          a "." that touches what stands on both sides of it
    LabelBrace   a "{" that touches the word, number or dot before it
-   LabelClose   the "}" of a LabelBrace
+   LabelOpen    a "{" that begins a label: what touches its "}" ends in a colon
+   LabelClose   the "}" of a LabelBrace or LabelOpen
+   Hyphen       a "-" in a label, that touches what stands on both sides
    LabelTail    a Word that touches the LabelClose before it
    A quoted word that is no keyword is a Name of that text. // and /* */ are comments; /// documents the const, block, model
    or parameter that follows.

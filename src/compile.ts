@@ -9,7 +9,7 @@ import { unknownPass } from './diagnostics/catalogue/values.ts';
 import { BugError, type Diagnostic, DiagnosticError, Sink } from './diagnostics/diagnostic.ts';
 import type { SourceFile } from './diagnostics/source.ts';
 import { nearest } from './diagnostics/suggest.ts';
-import type { ContentMaker, Limits } from './elaborate/context.ts';
+import type { ContentMaker, Limits, NamedMap } from './elaborate/context.ts';
 import { elaborate, isComplete, modelsOf } from './elaborate/elaborate.ts';
 import { type ImportResolver, loadModule } from './elaborate/modules.ts';
 import type { ByteSource } from './io/bytes.ts';
@@ -142,7 +142,7 @@ function resolver(own: ImportResolver | undefined): ImportResolver {
 }
 
 interface Front extends CheckResult {
-  readonly maps: readonly { readonly from: string; readonly to: string | undefined }[];
+  readonly maps: readonly NamedMap[];
 }
 
 function front(source: string | SourceFile, options: CheckOptions, sink = new Sink()): Front {

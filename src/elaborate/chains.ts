@@ -4,7 +4,7 @@ import { noCurrentValue, severalValues } from '../diagnostics/catalogue/structur
 import { unknownArgument, wrongKind } from '../diagnostics/catalogue/values.ts';
 import type { Span } from '../diagnostics/source.ts';
 import type { LangValue } from '../ops/params.ts';
-import type { Arg, Chain, Construct, Label, Labelled, Link, ListExpr, ParenExpr } from '../parser/ast.ts';
+import type { Arg, Chain, Construct, Label, Labelled, Link, ListExpr, ParenExpr, Template } from '../parser/ast.ts';
 import { runCallable } from './callables.ts';
 import type { Context } from './context.ts';
 import { Abandon, live } from './failure.ts';
@@ -105,26 +105,41 @@ export function evaluateList(c: Context, f: Frame, expr: ListExpr): LangValue {
 /** The path segment(s) of a label: computed parts are evaluated. */
 export function labelText(c: Context, f: Frame, label: Label): string {
   return label.segments
-    .map((segment) =>
-      segment.parts
-        .map((part) => {
-          if (typeof part === 'string') return part;
-          const value = live(c.evaluate(f, part));
-          if (value.kind === 'string') return value.value;
-          if (value.kind === 'int' && value.dim.constant !== undefined) return String(value.dim.constant);
-          return c.fail(wrongKind, f, {
-            span: part.span,
-            with: {
-              what: 'a computed label needs a known int or a string',
-              found: describe(value),
-              expected: 'an int such as `{i + 1}`',
-              hint: 'use the index of the repetition: `repeat n as i`',
-            },
-          });
-        })
-        .join(''),
-    )
+    .map((segment) => {
+      const text = templateText(c, f, segment);
+      if (text !== '') return text;
+      return c.fail(wrongKind, f, {
+        span: segment.span,
+        with: {
+          what: 'a label is not empty',
+          found: sourceText(segment.span),
+          expected: 'a name that a checkpoint may hold',
+          hint: 'leave the label out, or name the layer',
+        },
+      });
+    })
     .join('.');
+}
+
+/** The text of a name with computed parts. */
+export function templateText(c: Context, f: Frame, { parts }: Template): string {
+  return parts
+    .map((part) => {
+      if (typeof part === 'string') return part;
+      const value = live(c.evaluate(f, part));
+      if (value.kind === 'string') return value.value;
+      if (value.kind === 'int' && value.dim.constant !== undefined) return String(value.dim.constant);
+      return c.fail(wrongKind, f, {
+        span: part.span,
+        with: {
+          what: 'a computed label needs a known int or a string',
+          found: describe(value),
+          expected: 'an int such as `{i + 1}`',
+          hint: 'use the index of the repetition: `repeat n as i`',
+        },
+      });
+    })
+    .join('');
 }
 
 /** Evaluates the arguments of a call; mistakes in one do not hide those in the next. */

@@ -49,6 +49,12 @@ export interface OwnInit {
   readonly init: InitSpec;
 }
 
+/** A renaming of checkpoint tensors that the source asks for; `to` left out drops them. */
+export interface NamedMap {
+  readonly from: string;
+  readonly to: string | undefined;
+}
+
 export interface Parameter {
   readonly value: Value;
   readonly span: Span;
@@ -99,7 +105,7 @@ export class Context {
   readonly parameters = new Map<string, Parameter>();
   readonly labelled = new Map<string, Labelled>();
   /** Renamings of checkpoint tensors that the source asks for. */
-  readonly maps: { from: string; to: string | undefined }[] = [];
+  readonly maps: NamedMap[] = [];
   /** `assert H % 16 == 0` puts 16·h in the place of H. */
   readonly promises = new Map<string, Dim>();
   readonly symbols = new Map<string, Span>();

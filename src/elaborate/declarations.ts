@@ -7,7 +7,7 @@ import { Dim } from '../ir/dim.ts';
 import { elemTypes, isElemType, type TensorType } from '../ir/types.ts';
 import { type InitSpec, isInit, type LangValue } from '../ops/params.ts';
 import type { Expr, Ident, InputStmt, MapStmt, OutputStmt, ParamStmt, TensorTypeNode } from '../parser/ast.ts';
-import { currentValue, evaluateChain, labelText, one } from './chains.ts';
+import { currentValue, evaluateChain, labelText, one, templateText } from './chains.ts';
 import type { Context } from './context.ts';
 import { attempt, live } from './failure.ts';
 import { declare } from './names.ts';
@@ -22,7 +22,9 @@ export function inputName(stmt: InputStmt): Ident | undefined {
   if (stmt.as) return stmt.as;
   const [segment, ...more] = stmt.label.segments;
   const [part, ...parts] = segment?.parts ?? [];
-  return typeof part === 'string' && parts.length === 0 && more.length === 0 ? { name: part, span: stmt.label.span } : undefined;
+  return typeof part === 'string' && /^[A-Za-z_]\w*$/.test(part) && parts.length === 0 && more.length === 0
+    ? { name: part, span: stmt.label.span }
+    : undefined;
 }
 
 export function runInput(c: Context, f: Frame, stmt: InputStmt): void {
@@ -100,7 +102,10 @@ export function runParam(c: Context, f: Frame, stmt: ParamStmt): void {
 
 export function runMap(c: Context, f: Frame, stmt: MapStmt): void {
   if (!f.model) return c.fail(badMap, f, { span: stmt.span, with: {} });
-  c.maps.push({ from: stmt.from.value, to: stmt.to?.value });
+  const from = templateText(c, f, stmt.from);
+  const to = stmt.to && templateText(c, f, stmt.to);
+  c.spend((from.length + (to?.length ?? 0)) / 256, stmt.span, f);
+  c.maps.push({ from, to });
 }
 
 /** A tensor type as written. In an input, a name that means nothing yet is born as a symbol. */

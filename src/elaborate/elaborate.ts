@@ -17,7 +17,7 @@ import { parseExpression } from '../parser/parse.ts';
 import { fillParams } from './blocks.ts';
 import { executeBody } from './bodies.ts';
 import { evaluateArgs } from './chains.ts';
-import { type ContentMaker, Context, defaultLimits, type Limits } from './context.ts';
+import { type ContentMaker, Context, defaultLimits, type Limits, type NamedMap } from './context.ts';
 import { Abandon, Stop } from './failure.ts';
 import { handlers } from './interpreter.ts';
 import { leastWork } from './least-work.ts';
@@ -39,7 +39,7 @@ export interface Elaborated {
   readonly graph: Graph | undefined;
   readonly model: string | undefined;
   /** `map` statements of the model. */
-  readonly maps: readonly { readonly from: string; readonly to: string | undefined }[];
+  readonly maps: readonly NamedMap[];
 }
 
 const nothing: Elaborated = { graph: undefined, model: undefined, maps: [] };

@@ -11,6 +11,7 @@ import {
   Comma,
   Dot,
   Float,
+  Hyphen,
   IndexBracket,
   Int,
   isOperator,
@@ -42,6 +43,7 @@ import {
   KwShortcut,
   KwTrue,
   LabelBrace,
+  LabelOpen,
   LabelTail,
   LBrace,
   LBracket,
@@ -73,7 +75,7 @@ const primaryStarts: readonly TokenType[] = [
 /** What an `expr` begins with. */
 export const exprStarts = new TokenSet([Minus, ...primaryStarts]);
 /** What a `chain` or an `arg` begins with. */
-export const chainStarts = new TokenSet([...exprStarts, ...vocabulary.filter(isWord)]);
+export const chainStarts = new TokenSet([...exprStarts, LabelOpen, ...vocabulary.filter(isWord)]);
 /** What a statement begins with, but for labels, and the `;` between two. None begins with a minus. */
 export const statementStarts = new TokenSet([
   KwInput,
@@ -105,7 +107,8 @@ export const exprLeafEnds = new TokenSet(
       type !== Dot &&
       type !== CallParen &&
       type !== IndexBracket &&
-      type !== LabelBrace,
+      type !== LabelBrace &&
+      type !== Hyphen,
   ),
 );
 /** What ends a chain of one such token: a colon would make a label of it. */
@@ -115,7 +118,9 @@ export const chainLeafEnds = new TokenSet([...exprLeafEnds].filter((type) => typ
 export function labelAt({ tokens, partner }: Lexed, begin: number): boolean {
   const count = partner.length;
   const first = tokens[begin]?.tokenType;
-  if (begin >= count || first === undefined || !(isWord(first) || first === Int || first === Float)) return false;
+  if (begin >= count || first === undefined) return false;
+  if (first === LabelOpen) return true;
+  if (!(isWord(first) || first === Int || first === Float || first === StringLiteral)) return false;
   let i = begin + 1;
   while (i < count) {
     const type = tokens[i]?.tokenType;
@@ -123,8 +128,11 @@ export function labelAt({ tokens, partner }: Lexed, begin: number): boolean {
     if (type === Dot) {
       i++;
       const next = tokens[i]?.tokenType;
-      if (i < count && (isWord(next) || next === Int || next === Float)) i++;
+      if (i < count && (isWord(next) || next === Int || next === Float || next === StringLiteral)) i++;
       else if (next !== LabelBrace) break;
+    } else if (type === Hyphen) {
+      i++;
+      if (tokens[i]?.tokenType !== LabelBrace) i++;
     } else if (type === LabelBrace) {
       const close = partner[i] ?? -1;
       if (close < 0) break;

@@ -143,9 +143,9 @@ export interface AssertStmt {
 }
 export interface MapStmt {
   readonly kind: 'map';
-  readonly from: StringExpr;
+  readonly from: Template;
   /** Absent for `none`. */
-  readonly to?: StringExpr;
+  readonly to?: Template;
   readonly span: Span;
 }
 export interface IfStmt {
@@ -184,9 +184,13 @@ export interface Label {
   readonly span: Span;
 }
 export interface LabelSegment {
-  readonly parts: readonly (string | Expr)[];
+  readonly parts: readonly Part[];
   readonly span: Span;
 }
+/** A piece of a name: text, or a computed part. */
+export type Part = string | Expr;
+/** A string in which braces hold computed parts: `"layers.{i}.weight"`. */
+export type Template = LabelSegment;
 
 export type Construct = Repeat | Each | Sequential | Ode | Reuse | Residual;
 

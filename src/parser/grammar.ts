@@ -8,7 +8,7 @@
  * One file of more than 600 lines, because it is one thing: the productions need each other in circles, and there is nothing else
  * in it.
  */
-import type { IToken, ParserMethod } from 'chevrotain';
+import type { IToken, ParserMethod, TokenType } from 'chevrotain';
 import type { SourceFile } from '../diagnostics/source.ts';
 import { chainLeafEnds, chainStarts, exprLeafEnds, exprStarts, leafStarts } from './ahead.ts';
 import type * as ast from './ast.ts';
@@ -17,6 +17,7 @@ import { docBefore } from './doc-comments.ts';
 import type { Lexed } from './lexer.ts';
 import { floatAsLabel, labelledValue, noSubscript, notAType, notFrom, notNone } from './mistakes.ts';
 import type { Operand } from './rank.ts';
+import type { PendingTemplate } from './reader.ts';
 import { maxNesting, RecoveringReader } from './recovery.ts';
 import {
   Arrow,
@@ -27,8 +28,10 @@ import {
   Dot,
   DotDot,
   Float,
+  Hyphen,
   IndexBracket,
   Int,
+  isWord,
   KwAs,
   KwAssert,
   KwBlock,
@@ -55,6 +58,7 @@ import {
   KwShortcut,
   LabelBrace,
   LabelClose,
+  LabelOpen,
   LabelTail,
   LBrace,
   LBracket,
@@ -66,8 +70,10 @@ import {
   RBrace,
   RBracket,
   RParen,
+  Size,
   StringLiteral,
   TokenSet,
+  vocabulary,
   Word,
 } from './tokens.ts';
 import * as tree from './tree.ts';
@@ -79,6 +85,8 @@ const parenthesis = new TokenSet([LParen, CallParen]);
 const bracket = new TokenSet([LBracket, IndexBracket]);
 const prefix = new TokenSet([Minus, KwNot]);
 const referenceTail = new TokenSet([CallParen, Dot]);
+const partStarts = new TokenSet([LabelBrace, Hyphen]);
+const hyphenTail = new TokenSet([...vocabulary.filter(isWord), Int, Size]);
 const subStarts = new TokenSet([...exprStarts, Colon]);
 
 export class ResParser extends RecoveringReader {
@@ -89,17 +97,17 @@ export class ResParser extends RecoveringReader {
   }
 
   /** Reads a whole file. Never throws on any text. */
-  readFile(source: SourceFile, lexed: Lexed, sink: CappedSink): ast.Item[] {
+  readFile(source: SourceFile, lexed: Lexed, sink: CappedSink, templates: PendingTemplate[]): ast.Item[] {
     const items: ast.Item[] = [];
     this.#items = items;
-    this.readWith(source, lexed, sink, () => this.file());
+    this.readWith(source, lexed, sink, templates, () => this.file());
     return items;
   }
 
   /** Reads one expression that is the whole text. */
-  readExpression(source: SourceFile, lexed: Lexed, sink: CappedSink): ast.Expr | undefined {
+  readExpression(source: SourceFile, lexed: Lexed, sink: CappedSink, templates: PendingTemplate[]): ast.Expr | undefined {
     this.#lone = undefined;
-    this.readWith(source, lexed, sink, () => this.loneExpression());
+    this.readWith(source, lexed, sink, templates, () => this.loneExpression());
     return this.#lone;
   }
 
@@ -335,15 +343,15 @@ export class ResParser extends RecoveringReader {
     return tree.assertStmt(condition, message, this.spanFrom(start));
   });
 
-  readonly mapStmt: Rule<ast.MapStmt> = this.rule('mapStmt', '"map" stringLiteral "=" ( stringLiteral | "none" )', () => {
+  readonly mapStmt: Rule<ast.MapStmt> = this.rule('mapStmt', '"map" nameTemplate "=" ( nameTemplate | "none" )', () => {
     const start = this.token(KwMap);
-    const from = this.read(this.stringLiteral);
+    const from = this.read(this.nameTemplate);
     this.token(Assign);
     const to = this.#mapTarget();
     return tree.mapStmt(from, to, this.spanFrom(start));
   });
-  readonly #mapTarget = this.choice<ast.StringExpr | undefined>(
-    () => this.read(this.stringLiteral),
+  readonly #mapTarget = this.choice<ast.Template | undefined>(
+    () => this.read(this.nameTemplate),
     () => {
       const word = this.token(Name);
       if (word.image !== 'none') this.fail(word, notNone(word));
@@ -419,55 +427,93 @@ export class ResParser extends RecoveringReader {
     ),
   );
 
-  readonly label: Rule<ast.Label> = this.rule('label', '( wordSegment | Int | Float ) { Dot segment }', () => {
-    const start = this.next();
-    const segments = this.#firstSegments();
-    this.whileAt(Dot, () => segments.push(this.after(Dot, this.segment)));
-    return { segments, span: this.spanFrom(start) };
-  });
+  readonly label: Rule<ast.Label> = this.rule(
+    'label',
+    '( wordSegment | number | Float | String | opening ) { Dot segment }',
+    () => {
+      const start = this.next();
+      const segments = this.#firstSegments();
+      this.whileAt(Dot, () => segments.push(this.after(Dot, this.segment)));
+      return { segments, span: this.spanFrom(start) };
+    },
+  );
   readonly #firstSegments = this.choice<ast.LabelSegment[]>(
     () => [this.wordSegment()],
-    () => [this.#number()],
+    () => [this.number()],
     () => {
       const token = this.token(Float);
       return tree.segmentsOfFloat(token, this.reading.source) ?? this.fail(token, floatAsLabel(token));
     },
+    () => [this.template(this.token(StringLiteral))],
+    () => [this.opening()],
   );
 
   readonly segment: Rule<ast.LabelSegment> = this.rule(
     'segment',
-    'wordSegment | Int | part { part }',
+    'wordSegment | number | String | part { part }',
     this.choice<ast.LabelSegment>(
       () => this.wordSegment(),
-      () => this.#number(),
+      () => this.number(),
+      () => this.template(this.token(StringLiteral)),
       () => {
         const start = this.next();
-        const parts = [...this.part()];
-        this.whileAt(LabelBrace, () => parts.push(...this.part()));
+        const parts: ast.Part[] = [];
+        this.#partInto(parts);
+        this.#moreParts(parts);
         return tree.segment(parts, this.spanFrom(start));
       },
     ),
   );
 
-  readonly wordSegment = this.inline<ast.LabelSegment>('wordSegment', 'Word { part }', () => {
-    const token = this.token(Word);
-    const parts: tree.Part[] = [token.image];
-    this.whileAt(LabelBrace, () => parts.push(...this.part()));
+  readonly wordSegment = this.inline<ast.LabelSegment>('wordSegment', 'Word { part }', () => this.#segmentFrom(Word));
+  readonly number = this.inline<ast.LabelSegment>('number', 'Int { part }', () => this.#segmentFrom(Int));
+  #segmentFrom(type: TokenType): ast.LabelSegment {
+    const token = this.token(type);
+    const parts: ast.Part[] = [token.image];
+    this.#moreParts(parts);
     return tree.segment(parts, this.spanFrom(token));
-  });
-
-  #number(): ast.LabelSegment {
-    const token = this.token(Int);
-    return tree.segment([token.image], this.spanOf(token));
   }
 
-  readonly part = this.inline<readonly tree.Part[]>('part', 'LabelBrace expr LabelClose [ LabelTail ]', () => {
-    this.open(LabelBrace);
+  readonly opening = this.inline<ast.LabelSegment>('opening', 'LabelOpen expr LabelClose [ LabelTail ] { part }', () => {
+    const start = this.next();
+    const parts = this.#computed(LabelOpen);
+    this.#moreParts(parts);
+    return tree.segment(parts, this.spanFrom(start));
+  });
+
+  #moreParts(parts: ast.Part[]): void {
+    this.whileAt(partStarts, () => this.#partInto(parts));
+  }
+  #partInto(parts: ast.Part[]): void {
+    const more = this.read(this.part);
+    // While the grammar is recorded, a rule gives no value.
+    if (!this.RECORDING_PHASE) parts.push(...more);
+  }
+
+  readonly part: Rule<ast.Part[]> = this.rule(
+    'part',
+    'LabelBrace expr LabelClose [ LabelTail ] | Hyphen [ Word | Int | Size ]',
+    this.choice<ast.Part[]>(
+      () => this.#computed(LabelBrace),
+      () => {
+        const hyphen = this.token(Hyphen);
+        const tail = this.maybe(hyphenTail, this.#hyphenTail);
+        return tail ? [hyphen.image, tail.image] : [hyphen.image];
+      },
+    ),
+  );
+  readonly #hyphenTail = this.choice<IToken>(
+    () => this.token(Word),
+    () => this.token(Int),
+    () => this.token(Size),
+  );
+  #computed(open: TokenType): ast.Part[] {
+    this.open(open);
     const value = this.read(this.expr);
     this.close(LabelClose);
     const tail = this.maybe(LabelTail, () => this.token(LabelTail));
     return tail ? [value, tail.image] : [value];
-  });
+  }
 
   // -------------------------------------------------------------------------------------------------------- constructs
 
@@ -776,6 +822,9 @@ export class ResParser extends RecoveringReader {
     const token = this.token(StringLiteral);
     return tree.stringExpr(token, this.spanOf(token), this.reading.sink);
   });
+
+  /** A string with computed parts in braces. */
+  readonly nameTemplate: Rule<ast.Template> = this.rule('nameTemplate', 'String', () => this.template(this.token(StringLiteral)));
 
   /** A name that is given here: no keyword. */
   readonly bindingName: Rule<ast.Ident> = this.rule('bindingName', 'Name', () => {

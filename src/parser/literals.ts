@@ -40,8 +40,8 @@ export function floatValue(image: string, span: Span, sink: Sink): number {
   return vanished ? 0 : Number.MAX_VALUE;
 }
 
-/** The text of a string literal, its escapes resolved. */
-export function stringValue(image: string, start: number, source: SourceFile, sink: Sink): string {
+/** The text of a string literal, its escapes resolved; `more` are characters that a backslash may stand before as well. */
+export function stringValue(image: string, start: number, source: SourceFile, sink: Sink, more = ''): string {
   const closed = image.length > 1 && image.endsWith('"');
   const end = closed ? image.length - 1 : image.length;
   let out = '';
@@ -67,6 +67,10 @@ export function stringValue(image: string, start: number, source: SourceFile, si
       case '':
         break;
       default:
+        if (more.includes(escaped)) {
+          out += escaped;
+          break;
+        }
         sink.report(unknownEscape, {
           span: { file: source, start: start + i - 1, end: start + i + escaped.length },
           with: { found: quoteText(`\\${escaped}`), fix: `\`\\\\${quoteText(escaped).slice(1)} for a backslash` },

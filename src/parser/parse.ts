@@ -6,6 +6,8 @@ import type { Expr, FileNode } from './ast.ts';
 import { CappedSink } from './capped-sink.ts';
 import { ResParser } from './grammar.ts';
 import { lex } from './lexer.ts';
+import type { PendingTemplate } from './reader.ts';
+import { piecesOfTemplate } from './templates.ts';
 
 let cachedParser: ResParser | undefined;
 
@@ -26,7 +28,9 @@ function inOrder(diagnostics: readonly Diagnostic[]): Diagnostic[] {
 export function parse(source: SourceFile): { readonly file: FileNode; readonly diagnostics: readonly Diagnostic[] } {
   const sink = new CappedSink();
   const lexed = lex(source, sink);
-  const items = parser().readFile(source, lexed, sink);
+  const templates: PendingTemplate[] = [];
+  const items = parser().readFile(source, lexed, sink, templates);
+  fillTemplates(templates, source, sink);
   const span = { file: source, start: 0, end: source.text.length };
   return { file: { kind: 'file', source, items, comments: lexed.comments, span }, diagnostics: inOrder(sink.list) };
 }
@@ -35,9 +39,48 @@ export function parse(source: SourceFile): { readonly file: FileNode; readonly d
 export function parseExpression(source: SourceFile): { readonly expr?: Expr; readonly diagnostics: readonly Diagnostic[] } {
   const sink = new CappedSink();
   const lexed = lex(source, sink);
-  const expr = parser().readExpression(source, lexed, sink);
+  const templates: PendingTemplate[] = [];
+  const expr = parser().readExpression(source, lexed, sink, templates);
+  fillTemplates(templates, source, sink);
   const diagnostics = inOrder(sink.list);
   return { ...(expr && !sink.hasErrors && { expr }), diagnostics };
+}
+
+/** Reads the computed parts of strings, now that the parser is free; labels within them may be such strings again. */
+function fillTemplates(templates: PendingTemplate[], source: SourceFile, sink: CappedSink): void {
+  for (let template = templates.pop(); template; template = templates.pop()) {
+    for (const piece of piecesOfTemplate(template.token, source, sink)) {
+      if (typeof piece === 'string') template.parts.push(piece);
+      else {
+        const expr = expressionAt(piece.start, piece.end, source, sink, templates);
+        if (expr) template.parts.push(expr);
+      }
+    }
+  }
+}
+
+/** The expression that stands in a part of a source. */
+function expressionAt(
+  start: number,
+  end: number,
+  source: SourceFile,
+  sink: CappedSink,
+  templates: PendingTemplate[],
+): Expr | undefined {
+  const part = { name: source.name, text: source.text.slice(start, end) };
+  const own = new CappedSink();
+  const lexed = lex(part, own);
+  for (const token of lexed.tokens) {
+    token.startOffset += start;
+    if (token.endOffset !== undefined) token.endOffset += start;
+  }
+  const expr = parser().readExpression(source, { ...lexed, spoiledLines: new Set() }, own, templates);
+  for (const diagnostic of own.list) {
+    const { span } = diagnostic;
+    const at = span?.file === part ? { file: source, start: span.start + start, end: span.end + start } : span;
+    sink.add({ ...diagnostic, ...(at && { span: at }) });
+  }
+  return own.hasErrors ? undefined : expr;
 }
 
 /** Length of the UTF-8 sequence at `at`, or 0 where none is well formed (Unicode 15, table 3-7). */

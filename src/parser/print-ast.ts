@@ -16,6 +16,7 @@ import type {
   Residual,
   Stmt,
   Sub,
+  Template,
   TensorTypeNode,
   TypeRef,
 } from './ast.ts';
@@ -56,8 +57,18 @@ function optional<T>(value: T | undefined, shape: (value: T) => Shape): readonly
 
 function label(node: Label): string {
   return node.segments
-    .map((segment) => segment.parts.map((part) => (typeof part === 'string' ? part : `{${flat(expr(part))}}`)).join(''))
+    .map((segment) =>
+      segment.parts
+        .map((part) =>
+          typeof part === 'string' ? (/^[\w-]*$/.test(part) ? part : JSON.stringify(part)) : `{${flat(expr(part))}}`,
+        )
+        .join(''),
+    )
     .join('.');
+}
+
+function template(node: Template): string {
+  return JSON.stringify(node.parts.map((part) => (typeof part === 'string' ? part : `{${flat(expr(part))}}`)).join(''));
 }
 
 function names(idents: readonly Ident[]): Shape {
@@ -141,7 +152,7 @@ function stmt(node: Stmt): Shape {
     case 'assert':
       return list('assert', expr(node.condition), ...optional(node.message, expr));
     case 'map':
-      return list('map', JSON.stringify(node.from.value), node.to ? JSON.stringify(node.to.value) : 'none');
+      return list('map', template(node.from), node.to ? template(node.to) : 'none');
     case 'if':
       return list(
         'if',

@@ -9,6 +9,7 @@
 import { EmbeddedActionsParser, EOF, type IToken, type ParserMethod, type TokenType } from 'chevrotain';
 import { bug } from '../diagnostics/diagnostic.ts';
 import { cover, type SourceFile, type Span } from '../diagnostics/source.ts';
+import type { Part, Template } from './ast.ts';
 import { CappedSink } from './capped-sink.ts';
 import type { Lexed } from './lexer.ts';
 import { Comma, endOf, indexOf, TokenSet, vocabulary } from './tokens.ts';
@@ -23,21 +24,24 @@ export interface Reading {
   /** Upper bound of the operators on the deepest way into what was read of the current expression. */
   height: number;
   readonly openers: IToken[];
+  readonly templates: PendingTemplate[];
   lastErrorAt: number;
 }
 
-function freshReading(source: SourceFile, sink: CappedSink, lexed: Lexed): Reading {
-  return { source, sink, lexed, depth: 0, height: 0, openers: [], lastErrorAt: -1 };
+/** A string whose computed parts are still to be read, when the parser is free again. */
+export interface PendingTemplate {
+  readonly token: IToken;
+  readonly parts: Part[];
+}
+
+function freshReading(source: SourceFile, sink: CappedSink, lexed: Lexed, templates: PendingTemplate[]): Reading {
+  return { source, sink, lexed, depth: 0, height: 0, openers: [], templates, lastErrorAt: -1 };
 }
 
 /** So that the one parser of the program keeps no file alive. */
 function nothing(): Reading {
-  return freshReading({ name: '', text: '' }, new CappedSink(), {
-    tokens: [],
-    comments: [],
-    partner: new Int32Array(0),
-    spoiledLines: new Set(),
-  });
+  const lexed = { tokens: [], comments: [], partner: new Int32Array(0), spoiledLines: new Set<number>() };
+  return freshReading({ name: '', text: '' }, new CappedSink(), lexed, []);
 }
 
 /** The token that something optional begins with, or several. */
@@ -241,6 +245,13 @@ export class Reader extends EmbeddedActionsParser {
     return this.span(token.startOffset, endOf(token));
   }
 
+  /** A string whose computed parts are read later. */
+  protected template(token: IToken): Template {
+    const parts: Part[] = [];
+    if (!this.RECORDING_PHASE) this.reading.templates.push({ token, parts });
+    return { parts, span: this.spanOf(token) };
+  }
+
   /** From a token to the last one read. */
   protected spanFrom(start: IToken): Span {
     return this.span(start.startOffset, Math.max(endOf(this.LA(0)), start.startOffset));
@@ -252,8 +263,8 @@ export class Reader extends EmbeddedActionsParser {
 
   // ------------------------------------------------------------------------------------------------------------- files
 
-  protected begin(source: SourceFile, lexed: Lexed, sink: CappedSink): void {
-    this.reading = freshReading(source, sink, lexed);
+  protected begin(source: SourceFile, lexed: Lexed, sink: CappedSink, templates: PendingTemplate[]): void {
+    this.reading = freshReading(source, sink, lexed, templates);
     this.input = lexed.tokens;
   }
 

@@ -26,12 +26,13 @@ import {
   unopened,
 } from './mistakes.ts';
 import { type Operand, rank } from './rank.ts';
-import { Reader } from './reader.ts';
+import { type PendingTemplate, Reader } from './reader.ts';
 import {
   Assign,
   Colon,
   Dot,
   endOf,
+  Hyphen,
   indexOf,
   isCloser,
   isOperator,
@@ -62,8 +63,8 @@ class Unwind extends Error {}
 
 export class RecoveringReader extends Reader {
   /** Reads a file with one of the rules, to its end or to where there is no sense in going on. */
-  protected readWith(source: SourceFile, lexed: Lexed, sink: CappedSink, read: () => void): void {
-    this.begin(source, lexed, sink);
+  protected readWith(source: SourceFile, lexed: Lexed, sink: CappedSink, templates: PendingTemplate[], read: () => void): void {
+    this.begin(source, lexed, sink, templates);
     try {
       read();
     } catch (error) {
@@ -242,7 +243,7 @@ export class RecoveringReader extends Reader {
   protected rangeAhead(): boolean {
     if (!this.at(KwIn)) return false;
     const next = this.LA(2).tokenType;
-    return next !== Colon && next !== Dot && next !== LabelBrace;
+    return next !== Colon && next !== Dot && next !== LabelBrace && next !== Hyphen;
   }
 
   /** Whether a word comes that is no keyword and means something here alone. */

@@ -99,6 +99,10 @@ export const CallParen = createToken({ name: 'CallParen', pattern: Lexer.NA, lab
 export const IndexBracket = createToken({ name: 'IndexBracket', pattern: Lexer.NA, label: "touching '['" });
 /** A brace that touches the word, number or dot before it: a computed part of a label. */
 export const LabelBrace = createToken({ name: 'LabelBrace', pattern: Lexer.NA, label: "touching '{'" });
+/** A brace that begins a label: `{2 * i}: conv(8, 3x3)`. */
+export const LabelOpen = createToken({ name: 'LabelOpen', pattern: Lexer.NA, label: "'{' of a label" });
+/** A minus inside a label, that touches what stands on both sides: `block1-0: conv(8, 3x3)`. */
+export const Hyphen = createToken({ name: 'Hyphen', pattern: Lexer.NA, label: "'-' of a label" });
 /** A word that touches the closing brace of a computed part, as in `layer{i}_out`. */
 export const LabelTail = createToken({ name: 'LabelTail', pattern: Lexer.NA, label: 'touching Word' });
 /** The closing brace of a computed part. */
@@ -156,7 +160,18 @@ export const lexed: TokenType[] = [
   RBrace,
 ];
 /** All token types, those that only the second look at the text makes included. */
-export const vocabulary: TokenType[] = [Word, Operator, ...lexed, CallParen, IndexBracket, LabelBrace, LabelTail, LabelClose];
+export const vocabulary: TokenType[] = [
+  Word,
+  Operator,
+  ...lexed,
+  CallParen,
+  IndexBracket,
+  LabelBrace,
+  LabelOpen,
+  LabelTail,
+  LabelClose,
+  Hyphen,
+];
 
 export function endOf(token: IToken): number {
   return token.startOffset + token.image.length;
@@ -210,7 +225,13 @@ export function isOperator(type: TokenType): boolean {
 
 export function isOpener(type: TokenType): boolean {
   return (
-    type === LParen || type === CallParen || type === LBracket || type === IndexBracket || type === LBrace || type === LabelBrace
+    type === LParen ||
+    type === CallParen ||
+    type === LBracket ||
+    type === IndexBracket ||
+    type === LBrace ||
+    type === LabelBrace ||
+    type === LabelOpen
   );
 }
 

@@ -13,6 +13,7 @@ import {
 } from '../diagnostics/catalogue/syntax.ts';
 import type { Sink } from '../diagnostics/diagnostic.ts';
 import type { SourceFile, Span } from '../diagnostics/source.ts';
+import { retagLabel, unusualLabels } from './label-tokens.ts';
 import { quoteText } from './strays.ts';
 import {
   CallParen,
@@ -99,6 +100,7 @@ class Touching {
       else if (isCloser(token.tokenType)) this.#close(i, token.tokenType);
       before = token;
     }
+    for (const label of unusualLabels(this.#tokens, this.partner)) retagLabel(label, this.#tokens, this.partner);
     this.#looseBraces();
   }
 
@@ -307,6 +309,8 @@ function closes(opener: TokenType, closer: TokenType): boolean {
  * stand.
  */
 function isPartOfLabel(tokens: readonly IToken[], open: number, close: number, after: IToken | undefined): boolean {
+  // What stands before was judged already.
+  if (tokens[open - 1]?.tokenType === LabelClose) return true;
   const closer = tokens[close];
   const touchesAfter = after !== undefined && closer !== undefined && endOf(closer) === after.startOffset;
   if (after && (after.tokenType === Colon || (touchesAfter && (after.tokenType === Dot || after.tokenType === LabelBrace))))

@@ -28,10 +28,12 @@ import type {
   OutputStmt,
   Param,
   ParamStmt,
+  Part,
   RangeNode,
   Residual,
   StringExpr,
   Sub,
+  Template,
   TensorTypeNode,
   TypeName,
 } from './ast.ts';
@@ -105,7 +107,7 @@ export function assertStmt(condition: Expr, message: StringExpr | undefined, spa
   return { kind: 'assert', condition, ...(message && { message }), span };
 }
 
-export function mapStmt(from: StringExpr, to: StringExpr | undefined, span: Span): MapStmt {
+export function mapStmt(from: Template, to: Template | undefined, span: Span): MapStmt {
   return { kind: 'map', from, ...(to && { to }), span };
 }
 
@@ -119,8 +121,6 @@ export function chain(links: readonly Link[], span: Span): Chain {
   return { kind: 'chain', links, span };
 }
 
-/** A piece of a label's segment: text, or a computed part. */
-export type Part = string | Expr;
 export function segment(parts: readonly Part[], span: Span): LabelSegment {
   return { parts, span };
 }

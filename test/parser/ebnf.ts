@@ -21,10 +21,13 @@ const texts = new Map<string, readonly string[]>([
   ['CallParen', ['(']],
   ['IndexBracket', ['[']],
   ['LabelBrace', ['{']],
+  ['LabelOpen', ['{']],
   ['LabelClose', ['}']],
+  ['Hyphen', ['-']],
   ['Dot', ['.']],
 ]);
-const touchesBefore = new Set(['CallParen', 'IndexBracket', 'LabelBrace', 'LabelTail', 'Dot']);
+const touchesBefore = new Set(['CallParen', 'IndexBracket', 'LabelBrace', 'LabelTail', 'Dot', 'Hyphen']);
+const touchesBehind = new Set<string | undefined>(['Dot', 'Hyphen']);
 /** Behind a name on its line these would be a call or an index with a gap. */
 const needsNewLine = new Set(['LParen', 'LBracket']);
 
@@ -76,8 +79,8 @@ export function derive(grammar: Grammar, start: string, random: (below: number) 
   let text = '';
   let before: string | undefined;
   for (const { terminal, text: own, newLine: first } of out) {
-    if (first || (before !== undefined && needsNewLine.has(terminal.type) && before !== 'Dot')) text += '\n';
-    else if (before !== undefined && before !== 'Dot' && !touchesBefore.has(terminal.type)) text += ' ';
+    if (first || (before !== undefined && needsNewLine.has(terminal.type) && !touchesBehind.has(before))) text += '\n';
+    else if (before !== undefined && !touchesBehind.has(before) && !touchesBefore.has(terminal.type)) text += ' ';
     text += own;
     before = terminal.type;
   }

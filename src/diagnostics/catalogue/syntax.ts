@@ -243,3 +243,12 @@ export const tupleInRange = defineDiagnostic({
   hint: msg`write \`${'fix'}\``,
   more: 'Lists are written in brackets everywhere in the language: `mean=[0.485, 0.456, 0.406]`. Parentheses group one expression.',
 });
+
+export const badTemplate = defineDiagnostic({
+  code: 'RES0029',
+  title: 'a computed part of this name cannot be read',
+  found: msg`${'found'}`,
+  expected: msg`an expression between braces, as in \`"layers.{i}.weight"\``,
+  hint: msg`write ${'fix'}`,
+  more: 'In the strings of labels and of `map`, braces hold computed parts as they do in labels. A brace of the name itself has a backslash before it.',
+});

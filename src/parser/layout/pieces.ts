@@ -4,7 +4,18 @@ import { Sink } from '../../diagnostics/diagnostic.ts';
 import { positionOf, type SourceFile } from '../../diagnostics/source.ts';
 import type { Comment, FileNode } from '../ast.ts';
 import { lex } from '../lexer.ts';
-import { CallParen, endOf, IndexBracket, isCloser, isOpener, LabelBrace, LBracket, LParen, Semicolon } from '../tokens.ts';
+import {
+  CallParen,
+  endOf,
+  IndexBracket,
+  isCloser,
+  isOpener,
+  LabelBrace,
+  LabelOpen,
+  LBracket,
+  LParen,
+  Semicolon,
+} from '../tokens.ts';
 import { type FrameKind, framesOf, gapBetween, isIdleSemicolon, signsOf } from './signs.ts';
 import type { Starts } from './starts.ts';
 
@@ -93,7 +104,14 @@ function pieceOf(kind: Piece['kind'], text: string, start: number, end: number, 
 }
 
 function opensTightly({ tokenType: type }: IToken): boolean {
-  return type === LParen || type === CallParen || type === LBracket || type === IndexBracket || type === LabelBrace;
+  return (
+    type === LParen ||
+    type === CallParen ||
+    type === LBracket ||
+    type === IndexBracket ||
+    type === LabelBrace ||
+    type === LabelOpen
+  );
 }
 
 /** The author's line breaks, at most two, and at most one inside a bracket at its ends. */

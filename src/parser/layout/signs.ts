@@ -9,6 +9,7 @@ import {
   Dot,
   DotDot,
   endsValue,
+  Hyphen,
   IndexBracket,
   isCloser,
   isOpener,
@@ -24,6 +25,7 @@ import {
   KwShortcut,
   LabelBrace,
   LabelClose,
+  LabelOpen,
   LabelTail,
   LBrace,
   LBracket,
@@ -81,7 +83,7 @@ export function framesOf(tokens: readonly IToken[]): readonly FrameKind[] {
     if (!isOpener(type)) continue;
     const declared = tokens[i - 2]?.tokenType;
     if (type === LBrace) stack.push(tokens[i - 1]?.image === 'import' && stack.length === 1 ? 'import' : 'body');
-    else if (type === LabelBrace) stack.push('label');
+    else if (type === LabelBrace || type === LabelOpen) stack.push('label');
     else if (type === IndexBracket || type === LBracket) stack.push(type === IndexBracket ? 'index' : 'group');
     else if (before === Name && (declared === KwBlock || declared === KwModel)) stack.push('params');
     else if (type === CallParen || before === KwOde || before === KwResidual) stack.push('args');
@@ -150,7 +152,9 @@ export function gapBetween(a: IToken, b: IToken, frame: FrameKind, signs: Signs,
   const right = b.tokenType;
   if (right === Comma || right === Semicolon || right === RParen || right === RBracket || right === LabelClose) return 0;
   if (right === CallParen || right === IndexBracket || right === LabelBrace || right === LabelTail) return 0;
-  if (left === LParen || left === CallParen || left === LBracket || left === IndexBracket || left === LabelBrace) return 0;
+  if (right === Hyphen || left === Hyphen) return 0;
+  if (left === LParen || left === CallParen || left === LBracket || left === IndexBracket) return 0;
+  if (left === LabelBrace || left === LabelOpen) return 0;
   if (left === LBrace) return right === RBrace ? 0 : 1;
   if (right === RBrace) return 1;
   if (left === Dot || right === Dot || left === DotDot || right === DotDot) return 0;
