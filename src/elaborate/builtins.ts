@@ -14,6 +14,7 @@ import { currentValue } from './chains.ts';
 import type { Context } from './context.ts';
 import { live } from './failure.ts';
 import type { Frame } from './scope.ts';
+import { noteRead } from './size-reads.ts';
 import { toTensor } from './tensors.ts';
 import { describe, dimValue, floatValue, type GivenArgs, intValue, listValue, numberOf } from './values.ts';
 
@@ -66,6 +67,8 @@ export function builtinFunction(c: Context, f: Frame, name: string, args: GivenA
         const of = values[0] ?? currentValue(c, f, span);
         const x = toTensor(c, f, of, span);
         const { dims } = x.type;
+        const read = name === 'shape' ? dims : dims.slice(1, 2);
+        if (name !== 'rank' && f.it.kind === 'tensor' && f.it.value === x) noteRead(c, x, span, read);
         if (name === 'shape') return listValue(dims.map(dimValue));
         if (name === 'rank') return intValue(dims.length);
         const channels = dims[1];

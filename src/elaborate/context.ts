@@ -60,6 +60,12 @@ export interface Parameter {
   readonly span: Span;
 }
 
+/** `channels(it)`, `channels()` or `shape(it)`, and what it gave. */
+export interface SizeRead {
+  readonly span: Span;
+  readonly sizes: readonly Dim[];
+}
+
 interface Kinded {
   readonly kind: string;
 }
@@ -109,6 +115,8 @@ export class Context {
   /** `assert H % 16 == 0` puts 16·h in the place of H. */
   readonly promises = new Map<string, Dim>();
   readonly symbols = new Map<string, Span>();
+  /** Sizes that were read of the current value, for messages. */
+  readonly sizeReads = new Map<Value, SizeRead[]>();
   /** How many unlabelled layers of one name a scope has, by `path.name`. */
   counters = new Map<string, number>();
   calls = 0;

@@ -11,9 +11,11 @@ import { type AttrValue, CheckFailure, type Operator } from '../ir/operator.ts';
 import { type ElemType, isFloat, typeText } from '../ir/types.ts';
 import { type ArgumentPlace, AxisFailure } from '../ops/axis-pattern.ts';
 import type { InitSpec } from '../ops/params.ts';
+import { operatorByName } from '../ops/registry.ts';
 import { type Context, nodeCost } from './context.ts';
 import { checkFinite } from './numbers.ts';
 import type { Frame } from './scope.ts';
+import { misread } from './size-reads.ts';
 
 const maxElements = 2 ** 40;
 
@@ -99,14 +101,16 @@ export function guarded<T>(
         ? [{ span: at, text: `gives ${typeText(value.type)}` }]
         : [];
     });
+    const [a, b] = operands;
+    const read = operatorByName(name)?.traits.elementwise && a && b ? misread(c, a, b, false) : undefined;
     return c.fail(layerShape, f, {
       span,
-      notes: notes.slice(-2),
+      notes: [...notes.slice(-2), ...(read?.notes ?? [])],
       with: {
         layer: name,
         found: error.found,
         expected: error.expected,
-        hint: error.hint ?? `rescc explain ${name}`,
+        hint: read?.hint ?? error.hint ?? `rescc explain ${name}`,
       },
     });
   }

@@ -20,6 +20,7 @@ import { makeValue, parameter } from './nodes.ts';
 import { finiteScalar } from './numbers.ts';
 import { Env, type Frame, joinPath, place } from './scope.ts';
 import { optionA, projection } from './shortcuts.ts';
+import { misread } from './size-reads.ts';
 import { toTensor } from './tensors.ts';
 import { describe, type GivenArgs, numberOf, sourceText, targetOf, tensorValue } from './values.ts';
 
@@ -169,9 +170,10 @@ function shapesDiffer(c: Context, f: Frame, construct: Residual, x: Value, body:
   const clause = construct.shortcut;
   const span = clause ? clause.span : { ...construct.span, start: Math.max(construct.span.start, construct.span.end - 1) };
   const striding = stridedNode(x, body);
-  const notes = striding ? [{ span: striding.span, text: striding.text }] : [];
+  const read = misread(c, body, shortcut, true);
+  const notes = [...(striding ? [{ span: striding.span, text: striding.text }] : []), ...(read?.notes ?? [])];
   const stride = striding ? `, stride ${striding.stride}` : '';
-  const fix =
+  const change =
     shortcut !== x
       ? 'make the shortcut end in the shape of the body'
       : clause
@@ -181,7 +183,11 @@ function shapesDiffer(c: Context, f: Frame, construct: Residual, x: Value, body:
     span,
     label: clause ? `the shortcut is ${sourceText(clause.value.span)}` : 'no shortcut clause: the shortcut is identity',
     notes,
-    with: { body: text(body, cells[0] ?? []), shortcut: text(shortcut, cells[1] ?? []), fix },
+    with: {
+      body: text(body, cells[0] ?? []),
+      shortcut: text(shortcut, cells[1] ?? []),
+      fix: read ? `${read.hint}; otherwise ${change}` : change,
+    },
   });
 }
 
