@@ -312,6 +312,9 @@ class Emitter implements OnnxBuilder {
     let results: readonly Key[];
     try {
       const { inRow } = node.op;
+      const since = node.op.since?.(node) ?? 0;
+      if (this.opset < since)
+        this.refuse(`ONNX has ${node.op.onnx.join(', ')} for it from opset ${since} on`, `--opset ${since}`);
       results = terms && inRow ? [this.node(inRow, operands, {}, node.y.type)] : node.op.lower(this, node, operands);
     } catch (error) {
       if (!(error instanceof Refused)) throw error;

@@ -321,6 +321,8 @@ export interface Operator {
   /** The ONNX node that this operator was made for, where the registry has none: see `foreignOperator`. */
   readonly foreign?: ForeignNode;
   readonly form?: OnnxForm;
+  /** The first opset that has the ONNX operator for this use, where the lowest that is written has not: below it is refused. */
+  since?(node: Node): number;
   /** Result types. Throws `CheckFailure`. */
   infer(context: InferContext): readonly TensorType[];
   /** The semantics in float64 (results are not rounded, except for integer and bool results). */

@@ -642,7 +642,7 @@ export const ceil = unary({
 });
 
 /** The integer nearest to x; of two equally near the even one. */
-function roundHalfEven(x: number): number {
+export function roundHalfEven(x: number): number {
   const below = Math.floor(x);
   const part = x - below;
   const up = part === 0.5 ? below % 2 !== 0 : !(part < 0.5);

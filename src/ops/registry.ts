@@ -6,6 +6,7 @@ import { bug } from '../diagnostics/diagnostic.ts';
 import type { Operator } from '../ir/operator.ts';
 import { activationLayers, activationOperators } from './activation.ts';
 import { adaptiveAvgpool, adaptiveAvgpoolLayer, adaptiveMaxpool, adaptiveMaxpoolLayer } from './adaptive-pool.ts';
+import { affineGridLayer } from './affine-grid.ts';
 import { attention } from './attention.ts';
 import { cast, castLayer } from './cast.ts';
 import { concat, concatLayer, split, splitLayer, stackLayer } from './concat.ts';
@@ -16,6 +17,7 @@ import { embeddingLayer } from './embedding.ts';
 import { expand, expandLayer } from './expand.ts';
 import { gather, gatherLayer } from './gather.ts';
 import { dimValue, full, fullLayer, range, rangeLayer, shapeOf, tensorLayer } from './generate.ts';
+import { gridSample, gridSampleLayer } from './grid-sample.ts';
 import { identityLayers, identityOperators } from './identity.ts';
 import { gemm, linear, linearLayer, matmul, matmulLayer } from './linear.ts';
 import {
@@ -74,6 +76,7 @@ export const operators: readonly Operator[] = [
   rnn,
   packGates,
   resize,
+  gridSample,
   pixelShuffle,
   ...activationOperators,
   shrink,
@@ -118,6 +121,8 @@ export const layers: readonly Layer[] = [
   gruLayer,
   rnnLayer,
   resizeLayer,
+  gridSampleLayer,
+  affineGridLayer,
   pixelShuffleLayer,
   pixelUnshuffleLayer,
   ...activationLayers,

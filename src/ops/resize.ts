@@ -180,7 +180,7 @@ function tapsOf(attrs: Attrs, length: number, size: number, scale: number | unde
     const at = mode === 'linear' ? clamp(exact) : exact;
     const left = Math.floor(at);
     const t = at - left;
-    const parts = mode === 'linear' ? [1 - t, t] : [keys(1 + t), keys(t), keys(1 - t), keys(2 - t)];
+    const parts = mode === 'linear' ? [1 - t, t] : cubicWeights(t);
     parts.forEach((part, i) => {
       places[x * width + i] = clamp(left + i - (mode === 'linear' ? 0 : 1));
       weights[x * width + i] = part;
@@ -200,6 +200,11 @@ function nearestPlace(x: number, length: number, size: number, scale: number | u
 function keys(t: number): number {
   if (t <= 1) return ((cubicA + 2) * t - (cubicA + 3)) * t * t + 1;
   return cubicA * (((t - 5) * t + 8) * t - 4);
+}
+
+/** The weights of the elements at −1, 0, 1 and 2 for a place t between 0 and 1. */
+export function cubicWeights(t: number): readonly number[] {
+  return [keys(1 + t), keys(t), keys(1 - t), keys(2 - t)];
 }
 
 function resample(x: HostTensor, axis: number, size: number, taps: Taps): HostTensor {

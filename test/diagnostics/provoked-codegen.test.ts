@@ -57,6 +57,15 @@ describe('a graph', () => {
     keep('RES0601-celu', () =>
       emitOnnx(graphOf('model Net {\n  input x: f64[N, 64]\n  act: celu(alpha=-1.0)\n  output y\n}\n')),
     ));
+  test('has an operator that a later opset has', () =>
+    keep('RES0601-grid', () =>
+      emitOnnx(
+        graphOf('model Net {\n  input x: f32[N, 3, 8, 8]\n  input g: f32[N, 4, 4, 2]\n  x -> grid_sample(g)\n  output y\n}\n'),
+        {
+          opset: 13,
+        },
+      ),
+    ));
   test('has a weight that its element type does not hold', async () => {
     const source =
       'model Net {\n  input x: f16[N, 64, 8, 8]\n  conv1: conv(32, 1x1, bias=false)\n  bn1: batchnorm\n  output y\n}\n';

@@ -82,7 +82,9 @@ describe.each(operators.map((operator) => [operator.name, operator] as const))('
     for (let seed = 1; seed <= samples; seed++) {
       const sample = operator.sample(sampleSource(seed * 1000 + opset));
       const tolerance = Math.max(1e-6, sample.tolerance ?? 0);
-      await roundTrip(concreteNode(operator, sample), opset, tolerance);
+      const known = concreteNode(operator, sample);
+      if (opset < (operator.since?.(known.node) ?? 0)) continue;
+      await roundTrip(known, opset, tolerance);
       for (const symbolic of symbolicNodes(operator, sample).slice(0, 2)) await roundTrip(symbolic, opset, tolerance);
     }
   });

@@ -212,6 +212,18 @@ const rows: Record<string, readonly Row[]> = {
     ['c6', 'f32[N, 3, 8]', { sizes: [16], align_corners: true }],
     ['c6', 'f32[N, 3, 8]', { scales: [2], mode: 'linear', align_corners: true }],
   ],
+  grid_sample: [
+    ['c1', 'f32[N, 3, 8]; f32[N, 8, 1]'],
+    ['c2', 'i32[N, 3, 8, 8]; i32[N, 4, 4, 2]'],
+    ['c2', 'f32[N, 3, 8, 8]; f16[N, 4, 4, 2]'],
+    ['c3', 'f32[N, 3, 8, 8, 8]; f32[N, 4, 4, 4, 3]', { mode: 'bicubic' }],
+    ['c4', 'f32[N, 3, 8, 8]; f32[N, 4, 2]'],
+    ['c5', 'f32[N, 3, 8, 8]; f32[N, 4, 4, 3]'],
+    ['c5', 'f32[N, 3, 8, 8]; f32[N, 4, 4, K]'],
+    ['c6', 'f32[N, 3, 8, 8]; f32[1, 4, 4, 2]'],
+    ['c7', 'f32[N, 3, 0, 8]; f32[N, 4, 4, 2]'],
+    ['c8', 'f32[N, 3, 8, 1]; f32[N, 4, 4, 2]', { padding_mode: 'reflection', align_corners: true }],
+  ],
   pixel_shuffle: [
     ['c1', 'f32[N, 4, 8]', { factor: 2 }],
     ['c2', 'i32[N, 4, 8, 8]', { factor: 2 }],
@@ -390,6 +402,8 @@ const leaned: readonly string[] = [
     'groupnorm c1',
     'layernorm c1',
     'pixel_shuffle c1',
+    'grid_sample c1',
+    'grid_sample c4',
   ],
   ...[
     'pixel_shuffle c3',

@@ -52,7 +52,7 @@ const stays: Readonly<Record<string, readonly string[]>> = {
     ...['LinearAttention', 'RotaryEmbedding', 'SwiGLU', 'TensorScatter'],
   ],
   'detection and sampling of pictures': [
-    ...['AffineGrid', 'CenterCropPad', 'Col2Im', 'DeformConv', 'GridSample', 'LpPool', 'MaxRoiPool', 'MaxUnpool'],
+    ...['AffineGrid', 'CenterCropPad', 'Col2Im', 'DeformConv', 'LpPool', 'MaxRoiPool', 'MaxUnpool'],
     ...['NonMaxSuppression', 'RoiAlign'],
   ],
   signals: ['DFT', 'MelWeightMatrix', 'STFT'],

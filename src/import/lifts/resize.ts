@@ -7,6 +7,7 @@
  */
 import { Dim } from '../../ir/dim.ts';
 import type { Value } from '../../ir/graph.ts';
+import { gridSample, paddingModes, sampleModes } from '../../ops/grid-sample.ts';
 import { pixelShuffle, resize } from '../../ops/resize.ts';
 import type { Lift, LiftBuilder, LiftNode, LiftTable } from '../lift.ts';
 import { axisFrom, isFloat32, leave, numbersAt, rankOf, require } from './common.ts';
@@ -98,4 +99,15 @@ const liftDepthToSpace: Lift = (node, b) => {
   return [b.op(pixelShuffle, [node.need(0)], { factor: node.int('blocksize') })];
 };
 
-export const resizeLifts: LiftTable = { Resize: liftResize, DepthToSpace: liftDepthToSpace };
+/** `linear` and `cubic` are the names of opset 20. */
+const liftGridSample: Lift = (node, b) => {
+  const [x, places] = [node.need(0), node.need(1)];
+  const mode = node.string('mode', b.opset < 20 ? 'bilinear' : 'linear');
+  const own = { linear: 'bilinear', cubic: 'bicubic' }[mode] ?? mode;
+  const padding_mode = node.string('padding_mode', 'zeros');
+  require(sampleModes.some((one) => one === own) &&
+    paddingModes.some((one) => one === padding_mode), `mode ${mode}, padding ${padding_mode}`);
+  return [b.op(gridSample, [x, places], { mode: own, padding_mode, align_corners: node.flag('align_corners', false) })];
+};
+
+export const resizeLifts: LiftTable = { Resize: liftResize, DepthToSpace: liftDepthToSpace, GridSample: liftGridSample };
