@@ -7,6 +7,7 @@ import type { SourceFile } from '../diagnostics/source.ts';
 import type { ImportResolver } from '../elaborate/modules.ts';
 import { openPlain, openStream, readAll, Unreadable } from '../io/node/open-file.ts';
 import { decodeUtf8 } from '../parser/parse.ts';
+import { checkIsModel } from './kinds.ts';
 
 const reasons: Readonly<Record<string, readonly [string, string]>> = {
   ENOENT: ['no such file', 'check the path'],
@@ -50,6 +51,7 @@ export function readBytes(path: string): Uint8Array {
 }
 
 export function readSource(path: string): SourceFile {
+  checkIsModel(path);
   if (extname(path) === '.onnx') {
     const found = 'an ONNX file by its name';
     fail(wrongKind, { with: { path, found, expected: 'a .res file', hint: `rescc optimize ${path} -o optimized.onnx` } });

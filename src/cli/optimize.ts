@@ -26,6 +26,7 @@ import {
   writeArtifact,
 } from './emit.ts';
 import { readBytes } from './files.ts';
+import { checkEnd, checkIsModel } from './kinds.ts';
 import { peakMemory } from './memory.ts';
 import { reportJson, reportText } from './optimize-report.ts';
 import { checkPasses, collect, type OutputFlags, type PassFlags, wholeNumber, withOutput, withPasses } from './options.ts';
@@ -77,6 +78,7 @@ export function addOptimize(program: Command): void {
 async function run(file: string, given: Flags): Promise<void> {
   const started = performance.now();
   const emit = emitOf(given, graphEmits);
+  checkEnd(given.output, emit);
   const flags = { ...given, binary: emit === 'onnx' && given.output === '-' };
   const asked = flags.verify || flags.stats || flags.explain;
   if (emit === 'onnx' && flags.output === undefined && !asked) fail(noTarget, { with: { example: 'optimized.onnx' } });
@@ -144,6 +146,7 @@ export function openFile(path: string): OpenedFile {
     const bytes = readBytes(path);
     return { from: bytes, original: bytes, name: '<stdin>', close: () => undefined };
   }
+  checkIsModel(path);
   if (extname(path) === '.res') {
     const hint = `rescc ${path} -o ${path.replace(/\.res$/, '.onnx')}`;
     fail(wrongKind, { with: { path, found: 'a source of the language by its name', expected: 'an .onnx file', hint } });
@@ -199,7 +202,7 @@ export async function prove(
 ): Promise<EquivalenceReport> {
   const { graph, onnx, unoptimized, report: made } = result;
   if (!graph || !onnx || !unoptimized || !made) return bug('a proof of what was not made');
-  const { eps, absent } = await providersFor(flags.ep);
+  const { eps, absent, warnings } = await providersFor(flags.ep);
   const progress = process.stderr.isTTY && !flags.quiet && !flags.json;
   const proof = await verifyOptimized({
     original: source.original,
@@ -230,5 +233,5 @@ export async function prove(
     ...(progress && { progress: (step: string) => process.stderr.write(`\r\u001b[K${step}`) }),
   });
   if (progress) process.stderr.write('\r\u001b[K');
-  return { ...proof, notes: [...absent, ...(proof.notes ?? [])] };
+  return { ...proof, notes: [...absent, ...(proof.notes ?? [])], diagnostics: [...warnings, ...proof.diagnostics] };
 }

@@ -1,9 +1,11 @@
 /** The command line: one file per command, loaded when it is called; one place that ends the process. */
+import { existsSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { badCall } from '../diagnostics/catalogue/cli.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { nearest } from '../diagnostics/suggest.ts';
 import { version } from '../version.ts';
+import { examples } from './examples.ts';
 import { columns, Exit, ending, err, exitCodes, out } from './output.ts';
 
 const nothing = (): void => undefined;
@@ -50,8 +52,45 @@ async function program(args: readonly string[]): Promise<Command> {
     'after',
     '\nExit codes: 0 done, 1 errors in the input or a verdict of no,\n            2 a call that is not understood, 70 a bug, 130 interrupted',
   );
-  for (const command of root.commands) command.exitOverride().configureOutput(streams);
+  for (const command of root.commands) {
+    command.exitOverride().configureOutput(streams);
+    const shown = examples[command.name()] ?? [];
+    if (shown.length > 0) command.addHelpText('after', `\nExamples:\n${shown.map((line) => `  ${line}`).join('\n')}`);
+  }
   return root;
+}
+
+/** `rescc help [command]`, which commander has as a command that its own help does not know. */
+function printHelp(root: Command, about: string | undefined): void {
+  const command = root.commands.find((one) => one.name() === about);
+  if (command) command.outputHelp();
+  else if (about === undefined || about === 'help') root.outputHelp();
+  else noSuchCommand(about, ['help', about]);
+}
+
+/**
+ * A first word that is no command is a source to compile; where it does not look like a file, and none is there, it is a command
+ * misspelled.
+ */
+function isMisspelled(word: string): boolean {
+  return /^\w[\w-]*$/.test(word) && !Object.hasOwn(commands, word) && word !== 'help' && !existsSync(word);
+}
+
+/** Say how it is printed, not what is meant. */
+const outputWords: ReadonlySet<string> = new Set(['-q', '--quiet', '--json']);
+
+function noSuchCommand(word: string, args: readonly string[]): never {
+  const near = nearest(word, [...names, 'help']);
+  return fail(badCall, {
+    with: {
+      found: `${word}, which is no command, and no file of that name is here`,
+      expected: `one of ${names.join(', ')}, or a file to compile`,
+      hint:
+        near === undefined
+          ? 'rescc --help'
+          : ['rescc', ...args.filter((arg) => !outputWords.has(arg)).map((arg) => (arg === word ? near : arg))].join(' '),
+    },
+  });
 }
 
 function misunderstood(root: Command, args: readonly string[], error: CommanderError): never {
@@ -84,6 +123,9 @@ export async function main(args: readonly string[]): Promise<number> {
       err(root.helpInformation());
       throw new Exit(exitCodes.usage);
     }
+    const [first = '', second] = args;
+    if (first === 'help') return printHelp(root, second);
+    if (isMisspelled(first)) noSuchCommand(first, args);
     try {
       await root.parseAsync([...args], { from: 'user' });
     } catch (error) {

@@ -25,7 +25,7 @@ import {
   withWeights,
 } from './options.ts';
 import { out, report, say, stopOnErrors } from './output.ts';
-import { type PictureFlags, withPictures } from './verify-options.ts';
+import { type PictureFlags, unusedLibrary, withPictures } from './verify-options.ts';
 
 interface Flags extends ModelFlags, WeightFlags, PassFlags, OutputFlags, PictureFlags {
   readonly input: readonly string[];
@@ -82,15 +82,16 @@ async function run(file: string, flags: Flags): Promise<void> {
     resize: flags.resize,
     shapes: shapesOf(flags.inputShape ?? []),
   });
+  const warnings = [...unusedLibrary([ep]), ...result.warnings];
   for (const note of result.notes) say(flags, note);
-  if (!flags.json) report(flags, result.warnings);
+  if (!flags.json) report(flags, warnings);
   for (const spec of flags.output ?? []) await writeOutput(flags, result, spec);
   const labels = flags.labels === undefined ? undefined : await readLabels(flags.labels);
   const [name, scores] = [...result.outputs][0] ?? [];
   if (flags.json) {
     const outputs = Object.fromEntries([...result.outputs].map(([key, tensor]) => [key, tensorJson(tensor)]));
     const top = flags.top !== undefined && scores ? topK(scores, flags.top, labels, name) : undefined;
-    report(flags, result.warnings, { ok: true, outputs, ...(top && { top, files: result.files }) });
+    report(flags, warnings, { ok: true, outputs, ...(top && { top, files: result.files }) });
     return;
   }
   if (flags.output && flags.top === undefined) return;

@@ -1,12 +1,14 @@
 /** What the commands that verify share: providers and inputs that are asked for, and the runs as data. */
 import { type Command, InvalidArgumentError } from 'commander';
 import { badOption } from '../diagnostics/catalogue/cli.ts';
-import { fail } from '../diagnostics/diagnostic.ts';
+import { unusedNative } from '../diagnostics/catalogue/runtime.ts';
+import { type Diagnostic, DiagnosticError, fail, makeDiagnostic } from '../diagnostics/diagnostic.ts';
 import type { Graph } from '../ir/graph.ts';
 import { type HostTensor, typeText } from '../ir/types.ts';
 import { availableProviders } from '../runtime/available.ts';
 import { filesByInput, loadInput, type Noticed, signaturesOf } from '../runtime/load.ts';
-import { isProvider, type Provider, providers } from '../runtime/provider.ts';
+import { namedNative } from '../runtime/native.ts';
+import { isProvider, type Provider, providers, runtimeVersion } from '../runtime/provider.ts';
 import type { VerifyReport } from '../runtime/verify-report.ts';
 import { type OutputFlags, wholeNumber } from './options.ts';
 import { report, say } from './output.ts';
@@ -23,17 +25,35 @@ export function askedProviders(list: string): readonly Provider[] | undefined {
   });
 }
 
+/** A folder that RESCC_ONNXRUNTIME names and that cannot be used, where no provider asks for it and so nobody else says it. */
+export function unusedLibrary(eps: readonly Provider[]): readonly Diagnostic[] {
+  const [ep] = eps;
+  if (ep === undefined || eps.some((one) => one !== 'cpu' && one !== 'webgpu')) return [];
+  try {
+    namedNative(runtimeVersion());
+    return [];
+  } catch (error) {
+    if (!(error instanceof DiagnosticError)) throw error;
+    const folder = process.env.RESCC_ONNXRUNTIME ?? '';
+    return error.diagnostics.map((d) =>
+      makeDiagnostic(unusedNative, { with: { ep: eps.join(' and '), folder, found: d.found ?? d.title } }),
+    );
+  }
+}
+
 /** What `--ep` asks for; of what `auto` looked for and did not find, a line each. */
-export async function providersFor(
-  list: string,
-): Promise<{ readonly eps: readonly Provider[]; readonly absent: readonly string[] }> {
+export async function providersFor(list: string): Promise<{
+  readonly eps: readonly Provider[];
+  readonly absent: readonly string[];
+  readonly warnings: readonly Diagnostic[];
+}> {
   const asked = askedProviders(list);
-  if (asked) return { eps: asked, absent: [] };
+  if (asked) return { eps: asked, absent: [], warnings: unusedLibrary(asked) };
   const absent: string[] = [];
   const eps = await availableProviders(undefined, (ep, why) =>
     absent.push(`--ep auto: ${ep} was looked for and not found (${why})`),
   );
-  return { eps, absent };
+  return { eps, absent, warnings: unusedLibrary(eps) };
 }
 
 export interface PictureFlags {

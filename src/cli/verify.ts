@@ -49,7 +49,7 @@ async function run(file: string, flags: Flags): Promise<void> {
   stopOnErrors(flags, result.diagnostics);
   const { graph, unoptimized } = result;
   if (!graph || !unoptimized) return;
-  const { eps, absent } = await providersFor(flags.ep);
+  const { eps, absent, warnings } = await providersFor(flags.ep);
   const inputs = await readInputs(flags.input ?? [], unoptimized, flags);
   const progress = process.stderr.isTTY && !flags.quiet && !flags.json;
   const found = await verifyModel({
@@ -67,7 +67,11 @@ async function run(file: string, flags: Flags): Promise<void> {
     ...(progress && { progress: (step: string) => process.stderr.write(`\r\u001b[K${step}`) }),
   });
   if (progress) process.stderr.write('\r\u001b[K');
-  const verified = { ...found, notes: [...absent, ...(found.notes ?? [])] };
+  const verified = {
+    ...found,
+    notes: [...absent, ...(found.notes ?? [])],
+    diagnostics: [...warnings, ...found.diagnostics],
+  };
   if (flags.json) report(flags, verified.diagnostics, { ok: verified.ok, ...verifyJson(verified) });
   else {
     if (!flags.quiet) out(verifyTable(verified));

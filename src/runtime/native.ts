@@ -112,7 +112,11 @@ export function namedNative(
   if (!isFolder(asked)) return refuse(existsSync(asked) ? 'this is no folder' : 'no such folder');
   const native = inspectNative(asked);
   if (!native) {
-    const seen = entries(asked).slice(0, 5).join(', ');
+    // A folder that somebody names by mistake holds what is nobody's business.
+    const seen = entries(asked)
+      .filter((name) => name.includes('onnxruntime'))
+      .slice(0, 5)
+      .join(', ');
     return refuse(`no libonnxruntime.so.${version} in it${seen === '' ? '' : `, but ${seen}`}`);
   }
   if (/[\s:;]/.test(native.library)) return refuse('a space, colon or semicolon in its path, which the loader would cut there');

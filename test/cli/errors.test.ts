@@ -41,6 +41,15 @@ describe('errors of the command line itself', () => {
     ['RES0706-no-folder', 1, ['small.res', '--emit', 'ir', '-o', 'missing/small.ir']],
     ['RES0707-option', 2, ['check', '--jsn', 'small.res']],
     ['RES0707-command', 2, ['chek', 'small.res']],
+    ['RES0707-word', 2, ['frobnicate']],
+    ['RES0842-ort', 2, ['small.res', '-o', 'x.ort']],
+    ['RES0842-pt', 2, ['small.res', '-o', 'x.PT']],
+    ['RES0842-emit', 2, ['optimize', 'cut.onnx', '--emit', 'svg', '-o', 'net.onnx']],
+    ['RES0842-unknown', 2, ['small.res', '-o', 'x.model']],
+    ['RES0847-ort', 2, ['summary', 'x.ort']],
+    ['RES0847-tflite', 2, ['optimize', 'x.tflite', '-o', 'x.onnx']],
+    ['RES0847-pt', 2, ['graph', 'hostile.pth']],
+    ['RES0847-run', 2, ['run', 'x.ort', '-i', 'a.npy']],
     ['RES0707-argument', 2, ['summary']],
     ['RES0707-value', 2, [...compiled, '--opset', '12']],
     ['RES0707-level', 2, [...compiled, '-O', '3']],
@@ -56,6 +65,15 @@ describe('errors of the command line itself', () => {
     expect([data.err, data.code]).toEqual(['', code]);
     // --quiet keeps errors.
     expect(run(...args, '--quiet').err).toBe(answer.err);
+  });
+
+  test('what is written may have a name without an end, and texts any end that is not of another format', () => {
+    expect(run('small.res', '-o', 'plain', '-q')).toMatchObject({ code: 0, out: '', err: '' });
+    expect(run('small.res', '-o', '/dev/null', '-q')).toMatchObject({ code: 0 });
+    expect(run('small.res', '--emit', 'ir', '-o', 'graph.text', '-q')).toMatchObject({ code: 0 });
+    expect(run('small.res', '--emit', 'onnx-text', '-o', 'm.onnx', '-q').err).toContain('RES0842');
+    expect(run('small.res', '--emit', 'safetensors', '-o', 'm.onnx', '-q').err).toContain('-o m.safetensors');
+    expect(run('small.res', '-o', 'm.safetensors', '-q').err).toContain('--emit safetensors -o m.safetensors');
   });
 
   test('every code of the command line has a golden file', () => {

@@ -341,6 +341,16 @@ export const noSuchSize = defineDiagnostic({
   more: '`--at N=1,H=224,W=224` says at which sizes multiply-adds, activations and memory are counted; the model and its file stay as they are. Each name is a symbolic size of an input, and a size keeps what the model promises of it.',
 });
 
+export const notWritten = defineDiagnostic({
+  code: 'RES0842',
+  exit: 'usage',
+  title: msg`${'end'} files are not written here`,
+  found: msg`${'found'}`,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
+  more: 'What is written is said by the command and by --emit, never by the name; a name that promises another format would only mislead whoever opens the file. A name without an end is taken as it is.',
+});
+
 export const tooLargeToProve = defineDiagnostic({
   code: 'RES0843',
   title: 'the model is too large for a proof',
@@ -366,6 +376,26 @@ export const nativeVersion = defineDiagnostic({
   expected: msg`${'version'}, the version of onnxruntime-node`,
   hint: msg`pip install onnxruntime-gpu==${'version'}`,
   more: 'The binding of onnxruntime-node is linked with the symbols of one version of the library, and no other one has them.',
+});
+
+export const notAModel = defineDiagnostic({
+  code: 'RES0847',
+  exit: 'usage',
+  title: msg`${'path'} is no model that rescc reads`,
+  found: msg`${'found'}, by its name`,
+  expected: msg`a source of the language (.res) or an ONNX file (.onnx)`,
+  hint: msg`${'hint'}`,
+  more: 'Models come as sources or as ONNX files; checkpoints of PyTorch, NumPy and safetensors have weights for a source, and go to --weights. Other formats are brought to ONNX by the tools of those who made them.',
+});
+
+export const unusedNative = defineDiagnostic({
+  code: 'RES0849',
+  severity: 'warning',
+  title: msg`the folder of RESCC_ONNXRUNTIME is not used on ${'ep'}, and could not be`,
+  found: msg`${'folder'}: ${'found'}`,
+  expected: msg`a folder with a library of onnxruntime, or no such variable`,
+  hint: msg`unset RESCC_ONNXRUNTIME`,
+  more: 'The CPU and WebGPU providers run in the library that the npm package brings, so that a proof on them is of one known version. RESCC_ONNXRUNTIME names the library of the others, such as CUDA. `rescc doctor` says what this machine has.',
 });
 
 export const providerLibraries = defineDiagnostic({

@@ -1,0 +1,21 @@
+/** Calls that `--help` shows, by command. `test/cli/help.test.ts` reads each of them as the command line does. */
+export const examples: Readonly<Record<string, readonly string[]>> = {
+  compile: [
+    'rescc resnet.res --model ResNet50 -o resnet50.onnx',
+    'rescc resnet.res --model ResNet50 --weights resnet50.pth -o resnet50.onnx',
+    'rescc net.res -D classes=10 -O2 --opset 21 --emit onnx-text',
+  ],
+  optimize: ['rescc optimize in.onnx -o out.onnx --verify', 'rescc optimize in.onnx -o in.onnx --input-shape image=1,3,224,224'],
+  verify: ['rescc verify net.res --ep cpu,webgpu', 'rescc verify in.onnx --input image=cat.png'],
+  run: [
+    'rescc run net.res --weights net.safetensors -i image=cat.png --top 5 --labels labels.txt',
+    'rescc run net.onnx -i noisy.png -o clean.png',
+  ],
+  check: ['rescc check net.res', 'rescc check models/a.onnx models/b.onnx --json'],
+  fmt: ['rescc fmt net.res', 'rescc fmt --check net.res'],
+  summary: ['rescc summary net.res --depth 2', 'rescc summary net.onnx --at N=1,H=224,W=224'],
+  graph: ['rescc graph net.res -o net.svg', 'rescc graph net.onnx --depth 2 -o net.mmd'],
+  weights: ['rescc weights resnet50.pth', 'rescc weights ckpt.pth#params_ema --against net.res'],
+  explain: ['rescc explain RES0302', 'rescc explain conv', 'rescc explain fold-batchnorm'],
+  doctor: ['rescc doctor', 'rescc doctor --json'],
+};
