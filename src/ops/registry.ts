@@ -12,6 +12,7 @@ import { cast, castLayer } from './cast.ts';
 import { concat, concatLayer, split, splitLayer, stackLayer } from './concat.ts';
 import { conv, convLayer, convTranspose, convTransposeLayer } from './conv.ts';
 import type { Layer } from './define.ts';
+import { einsumLayer } from './einsum.ts';
 import { elementwiseLayers, elementwiseOperators } from './elementwise.ts';
 import { embeddingLayer } from './embedding.ts';
 import { expand, expandLayer } from './expand.ts';
@@ -143,6 +144,7 @@ export const layers: readonly Layer[] = [
   padLayer,
   expandLayer,
   ...axisLayers,
+  einsumLayer,
   rangeLayer,
   fullLayer,
   tensorLayer,

@@ -1,12 +1,13 @@
 /**
  * Lifts of the operators with weights: Conv-11 (-22), ConvTranspose-11 (-22), Gemm-13, MatMul-13, BatchNormalization-9 (-14,
- * -15), InstanceNormalization-6 (-22), LayerNormalization-17, Attention-23.
+ * -15), InstanceNormalization-6 (-22), LayerNormalization-17, Attention-23, Einsum-12.
  */
 import { outside } from '../../diagnostics/at.ts';
 import { Dim } from '../../ir/dim.ts';
 import type { Value } from '../../ir/graph.ts';
 import { attention } from '../../ops/attention.ts';
 import { conv, convTranspose } from '../../ops/conv.ts';
+import { buildEinsum } from '../../ops/einsum.ts';
 import { gemm, linear, matmul } from '../../ops/linear.ts';
 import { batchnorm, instancenorm, layernorm } from '../../ops/norm.ts';
 import { windowExtent } from '../../ops/window.ts';
@@ -222,6 +223,16 @@ const liftAttention: Lift = (node, b) => {
   return [b.op(attention, mask ? [q, k, v, mask] : [q, k, v], { scale, causal: node.flag('is_causal', false) })];
 };
 
+/** What the layer `einsum` makes. Of axes that an ellipsis hides and the result has not, ONNX says nothing. */
+const liftEinsum: Lift = (node, b) => {
+  const equation = node.string('equation').replace(/\s/g, '');
+  const [left = '', right] = equation.split('->');
+  require(right === undefined || right.includes('.') || !left.includes('.'), 'an ellipsis that the result has not');
+  const xs = node.inputs();
+  for (const x of xs) b.checkWritable(x.type.dims, x);
+  return [buildEinsum(b, equation, xs)];
+};
+
 export const nnLifts: LiftTable = {
   Conv: liftConv,
   ConvTranspose: liftConvTranspose,
@@ -231,4 +242,5 @@ export const nnLifts: LiftTable = {
   InstanceNormalization: liftInstanceNormalization,
   LayerNormalization: liftLayerNormalization,
   Attention: liftAttention,
+  Einsum: liftEinsum,
 };
