@@ -44,7 +44,7 @@ export function runLayer(c: Context, f: Frame, target: LayerTarget, span: Span, 
     layer.operands.max === Number.POSITIVE_INFINITY
       ? operandArgs.map(({ value, span: at }) => ({ value: ran(c, inner, live(value), at), span: at }))
       : operandArgs;
-  const operands = operandsOf(c, inner, layer, given, callSpan);
+  const operands = operandsOf(c, inner, layer, given, layer.needs(params), callSpan);
   const at = layer.owns(params) && label === undefined && !f.sequence ? place(f, autoName(c, f, layer.name)) : place(f, label);
   const listed = given.length === 0 ? f.it : given[0]?.value;
   const builder = layerBuilder(c, at, layer, operands, callSpan, listed !== undefined && listed.kind === 'list');
@@ -119,8 +119,8 @@ function splitOperands(layer: Layer, args: GivenArgs): { operandArgs: readonly G
   return { operandArgs: args.positional.slice(0, count), positional: args.positional.slice(count) };
 }
 
-function operandsOf(c: Context, f: Frame, layer: Layer, given: readonly GivenArg[], span: Span): readonly Value[] {
-  const { min, max, names } = layer.operands;
+function operandsOf(c: Context, f: Frame, layer: Layer, given: readonly GivenArg[], min: number, span: Span): readonly Value[] {
+  const { max, names } = layer.operands;
   const flat: GivenArg[] = [];
   for (const arg of given) {
     const value = live(arg.value);

@@ -72,6 +72,8 @@ export interface Layer {
   readonly weights: readonly { readonly name: string; readonly shape: string; readonly when?: string }[];
   /** Whether this use owns parameters (`instancenorm(affine=false)` does not). */
   owns(params: Readonly<Record<string, unknown>>): boolean;
+  /** How many operands this use needs, where its parameters say it. Given one fewer, `it` is the first. */
+  needs(params: Readonly<Record<string, unknown>>): number;
   /** What it makes; several results are a list in the language. */
   build(builder: LayerBuilder, operands: readonly Value[], params: Readonly<Record<string, unknown>>): Value | readonly Value[];
   /** The one operator that it always makes, where it is that and nothing else. */
@@ -89,6 +91,8 @@ export interface LayerDefinition<S extends ParamSpecs> {
   readonly weights?: readonly { readonly name: string; readonly shape: string; readonly when?: string }[];
   /** Default: whether `weights` is not empty. */
   readonly owns?: (params: ParamsOf<S>) => boolean;
+  /** Default: the least number of `operands`. */
+  readonly needs?: (params: ParamsOf<S>) => number;
   readonly build: (
     builder: LayerBuilder,
     operands: readonly [Value, ...Value[]],
@@ -99,15 +103,17 @@ export interface LayerDefinition<S extends ParamSpecs> {
 export function defineLayer<const S extends ParamSpecs>(definition: LayerDefinition<S>): Layer {
   const weights = definition.weights ?? [];
   const erased = definition as unknown as LayerDefinition<ParamSpecs>;
+  const operands = definition.operands ?? { names: ['it'], min: 1, max: 1 };
   return {
     name: definition.name,
     summary: definition.summary,
     source: definition.source,
     family: definition.family,
-    operands: definition.operands ?? { names: ['it'], min: 1, max: 1 },
+    operands,
     params: definition.params,
     weights,
     owns: (params) => (erased.owns ? erased.owns(params) : weights.length > 0),
+    needs: (params) => (erased.needs ? erased.needs(params) : operands.min),
     build: (builder, operands, params) => erased.build(builder, operands as readonly [Value, ...Value[]], params),
   };
 }

@@ -1,8 +1,8 @@
 /**
  * Sums of products by the names of axes, Einstein's convention: numpy.einsum, torch.einsum, einops.einsum, ONNX Einsum-12. Two
  * tensors at a time, from left to right, become MatMul where an axis of both is summed and Mul where none is, with the transposes
- * and reshapes that this needs, as few as there is a way of doing it with. ONNX's Einsum is not written, because runtimes for GPUs
- * have no kernel for it or fall back to such a row of nodes, and because no pass sees through an equation.
+ * and reshapes that this needs, as few as there is a way of doing it with. ONNX's Einsum is not written, because runtimes for
+ * GPUs have no kernel for it or fall back to such a row of nodes, and because no pass sees through an equation.
  */
 import { at } from '../diagnostics/at.ts';
 import { Dim } from '../ir/dim.ts';
@@ -417,5 +417,6 @@ export const einsumLayer = defineLayer({
       doc: 'the axes of each tensor, `->`, those of the result; letters, or words with blanks between',
     }),
   },
+  needs: ({ pattern }) => (pattern.split('->')[0] ?? '').split(',').length,
   build: (b, xs, p) => buildEinsum(b, p.pattern, xs),
 });

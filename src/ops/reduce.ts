@@ -1,6 +1,7 @@
 /**
  * Reductions over axes, arg max and running sums. ONNX ReduceSum-13, ReduceMean/Max/Min/Prod-13 and -18 (the axes moved from an
- * attribute to an input), ArgMax-13, CumSum-14. Without axes all of them; axes vanish unless `keepdims`, as in PyTorch.
+ * attribute to an input), ReduceL2-13 (-18), ArgMax-13, CumSum-14. Without axes all of them; axes vanish unless `keepdims`, as in
+ * PyTorch.
  */
 import { at as element, outside } from '../diagnostics/at.ts';
 import { bug } from '../diagnostics/diagnostic.ts';
@@ -230,6 +231,18 @@ export const reduceProd = reduction({
   wide: (a, x) => a * x,
 });
 
+/** ONNX ReduceL2-13, -18; torch.linalg.vector_norm of order 2. */
+export const reduceL2 = reduction({
+  name: 'reduce_l2',
+  onnx: 'ReduceL2',
+  summary: 'Euclidean length over axes: the root of the sum of squares',
+  traits: { homogeneous: 'positive', keepsZero: true, sign: 'always', dims: 'unknown', roundsOnce: 'unknown' },
+  floatsOnly: true,
+  start: 0,
+  step: (a, x) => a + x * x,
+  finish: Math.sqrt,
+});
+
 /** The first of several equal maxima. ONNX ArgMax-13; torch.argmax. */
 export const argmax: Operator = defineOperator({
   name: 'argmax',
@@ -409,7 +422,16 @@ const params = {
   keepdims: bool({ default: false, doc: 'whether a reduced axis stays with size 1' }),
 };
 
-export const reduceOperators: readonly Operator[] = [reduceSum, reduceMean, reduceMax, reduceMin, reduceProd, argmax, cumsum];
+export const reduceOperators: readonly Operator[] = [
+  reduceSum,
+  reduceMean,
+  reduceMax,
+  reduceMin,
+  reduceProd,
+  reduceL2,
+  argmax,
+  cumsum,
+];
 
 export const reduceLayers: readonly Layer[] = [
   layerOf(reduceSum, { source: 'torch.sum', family, params }),
@@ -417,6 +439,7 @@ export const reduceLayers: readonly Layer[] = [
   layerOf(reduceMax, { source: 'torch.amax', family, params }),
   layerOf(reduceMin, { source: 'torch.amin', family, params }),
   layerOf(reduceProd, { source: 'torch.prod', family, params }),
+  layerOf(reduceL2, { source: 'torch.linalg.vector_norm', family, params }),
   layerOf(argmax, {
     source: 'torch.argmax',
     family,

@@ -21,6 +21,7 @@ import { dimValue, full, fullLayer, range, rangeLayer, shapeOf, tensorLayer } fr
 import { gridSample, gridSampleLayer } from './grid-sample.ts';
 import { identityLayers, identityOperators } from './identity.ts';
 import { gemm, linear, linearLayer, matmul, matmulLayer } from './linear.ts';
+import { lengthLayers, momentLayers } from './moments.ts';
 import {
   batchnorm,
   batchnormLayer,
@@ -50,10 +51,13 @@ import { gruLayer, lstmLayer, rnnLayer } from './recurrent-layers.ts';
 import { reduceLayers, reduceOperators } from './reduce.ts';
 import { flattenLayer, reshape, reshapeLayer, squeeze, squeezeLayer, unsqueeze, unsqueezeLayer } from './reshape.ts';
 import { pixelShuffle, pixelShuffleLayer, pixelUnshuffleLayer, resize, resizeLayer } from './resize.ts';
+import { flipLayer, rollLayer } from './roll.ts';
 import { hardshrinkLayer, shrink, softshrinkLayer } from './shrink.ts';
 import { cropLayer, slice, sliceLayer } from './slice.ts';
 import { sumLayer } from './sum.ts';
+import { tile, tileLayer } from './tile.ts';
 import { transpose, transposeLayer } from './transpose.ts';
+import { channelShuffleLayer, unfoldLayer } from './unfold.ts';
 
 export const operators: readonly Operator[] = [
   conv,
@@ -91,6 +95,7 @@ export const operators: readonly Operator[] = [
   slice,
   pad,
   expand,
+  tile,
   range,
   full,
   dimValue,
@@ -121,6 +126,7 @@ export const layers: readonly Layer[] = [
   lstmLayer,
   gruLayer,
   rnnLayer,
+  ...lengthLayers,
   resizeLayer,
   gridSampleLayer,
   affineGridLayer,
@@ -143,6 +149,11 @@ export const layers: readonly Layer[] = [
   cropLayer,
   padLayer,
   expandLayer,
+  tileLayer,
+  rollLayer,
+  flipLayer,
+  unfoldLayer,
+  channelShuffleLayer,
   ...axisLayers,
   einsumLayer,
   rangeLayer,
@@ -151,6 +162,7 @@ export const layers: readonly Layer[] = [
   castLayer,
   gatherLayer,
   ...reduceLayers,
+  ...momentLayers,
   ...identityLayers,
 ];
 

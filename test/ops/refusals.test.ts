@@ -304,6 +304,10 @@ const rows: Record<string, readonly Row[]> = {
     ['c2', 'f32[4, 6]', { shape: [5, 6] }],
     ['c2', 'f32[N, 6]', { shape: [5, 6] }],
   ],
+  tile: [
+    ['c1', 'f32[4, 6]', { repeats: [2] }],
+    ['c2', 'f32[4, 6]', { repeats: [2, -1] }],
+  ],
   range: [['c1', '', { start: [0], end: [4], step: 0 }]],
   full: [
     ['c1', '', { shape: [-1], value: 0, elem: 'f32' }],
@@ -339,7 +343,7 @@ alike('softmax log_softmax', [
   ['c1', 'i32[N]'],
   ['c2', 'f32[N]', { axis: 1 }],
 ]);
-alike('reduce_mean', [
+alike('reduce_mean reduce_l2', [
   ['c1', 'i32[4, 6]', { axes: [0] }],
   ['c2', 'f32[4, 6]', { axes: [2] }],
   ['c2', 'f32[4, 6]', { axes: [1, -1] }],

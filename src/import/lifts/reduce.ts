@@ -1,13 +1,13 @@
 /**
- * Lifts of reductions: ReduceSum-13, ReduceMean/Max/Min/Prod-13 (-18, -20), ArgMax-13, CumSum-14; of constants also ReduceL1, L2,
- * LogSum and SumSquare-13 (-18). Others of the family stay foreign.
+ * Lifts of reductions: ReduceSum-13, ReduceMean/Max/Min/Prod-13 (-18, -20), ReduceL2-13 (-18), ArgMax-13, CumSum-14; of constants
+ * also ReduceL1, LogSum and SumSquare-13 (-18). Others of the family stay foreign.
  */
 import { countOf } from '../../ir/graph.ts';
 import type { Operator } from '../../ir/operator.ts';
 import { isFloat } from '../../ir/types.ts';
 import { cast } from '../../ops/cast.ts';
 import { abs, log, mul, sqrt } from '../../ops/elementwise.ts';
-import { argmax, cumsum, reduceMax, reduceMean, reduceMin, reduceProd, reduceSum } from '../../ops/reduce.ts';
+import { argmax, cumsum, reduceL2, reduceMax, reduceMean, reduceMin, reduceProd, reduceSum } from '../../ops/reduce.ts';
 import type { Lift, LiftTable } from '../lift.ts';
 import { axesOf, isFixed, leave, numberAt, rankOf, require } from './common.ts';
 
@@ -47,6 +47,13 @@ const norm =
     return [elem === 'f64' ? y : b.op(cast, [y], { to: elem })];
   };
 
+/** Of weights in float64, as other norms are. */
+const liftL2: Lift = (node, b) => {
+  const x = node.need(0);
+  require(isFloat(x.type.elem), 'integers');
+  return (isFixed(x) ? norm('square', sqrt) : reduction(reduceL2))(node, b);
+};
+
 const liftArgMax: Lift = (node, b) => {
   require(node.int('select_last_index', 0) === 0, 'the last of equal maxima');
   return [b.op(argmax, [node.need(0)], { axis: node.int('axis', 0), keepdims: node.flag('keepdims', true) })];
@@ -64,7 +71,7 @@ export const reduceLifts: LiftTable = {
   ReduceMin: reduction(reduceMin),
   ReduceProd: reduction(reduceProd),
   ReduceL1: norm(abs, undefined),
-  ReduceL2: norm('square', sqrt),
+  ReduceL2: liftL2,
   ReduceSumSquare: norm('square', undefined),
   ReduceLogSum: norm(undefined, log),
   ArgMax: liftArgMax,

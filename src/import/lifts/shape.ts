@@ -1,6 +1,6 @@
 /**
  * Lifts of operators that move, cut, repeat or make elements: Reshape-13 (-14), Flatten-13, Squeeze-13, Unsqueeze-13,
- * Transpose-13, Concat-13, Split-13 (-18), Slice-13, Pad-13 (-18), Expand-13, Tile-13 by ones, Gather-13, Range-11, Shape-13
+ * Transpose-13, Concat-13, Split-13 (-18), Slice-13, Pad-13 (-18), Expand-13, Tile-13, Gather-13, Range-11, Shape-13
  * (-15), ConstantOfShape-9, Dropout-13, Identity-13. Sizes come as dimensions, known or symbolic, where the elements of their
  * operand are (`sizes.ts`).
  */
@@ -16,6 +16,7 @@ import { pad } from '../../ops/pad.ts';
 import { reshape, squeeze, unsqueeze } from '../../ops/reshape.ts';
 import { slice } from '../../ops/slice.ts';
 import { toTheEnd } from '../../ops/slice-axes.ts';
+import { tile } from '../../ops/tile.ts';
 import { transpose } from '../../ops/transpose.ts';
 import type { Lift, LiftBuilder, LiftTable } from '../lift.ts';
 import { axesOf, axisFrom, leave, numberAt, numbersAt, rankOf, require } from './common.ts';
@@ -164,9 +165,11 @@ const liftExpand: Lift = (node, b) => {
 };
 
 const liftTile: Lift = (node, b) => {
+  const x = node.need(0);
   const repeats = b.needSizes(node.need(1), 'repeats');
-  require(repeats.every((d) => d.constant === 1), 'something is repeated');
-  return [node.need(0)];
+  if (repeats.every((d) => d.constant === 1)) return [x];
+  b.checkWritable(repeats, x);
+  return [b.op(tile, [x], { repeats })];
 };
 
 const liftGather: Lift = (node, b) => [b.op(gather, [node.need(0), node.need(1)], { axis: node.int('axis', 0) })];

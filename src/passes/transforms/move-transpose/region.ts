@@ -44,13 +44,14 @@ export function isFree(value: Value, rank: number): boolean {
 function takesPart(node: Node | undefined, place: Perm): node is Node {
   if (!node || node.slots.length === 0 || node.results.some((y) => y.uses.size > readerLimit)) return false;
   const rank = place.length;
-  const how = moved(node, place);
-  if (!how || (!how.same && node.results.some((y) => y.type.dims.length !== rank))) return false;
-  return node.operands.every(
+  const fits = node.operands.every(
     (value) =>
       value !== undefined &&
       (isFree(value, rank) || (value.content ? value.type.dims.length <= rank : value.type.dims.length === rank)),
   );
+  // Of operands of another rank the attributes name axes that have no place.
+  const how = fits ? moved(node, place) : undefined;
+  return how !== undefined && (how.same || node.results.every((y) => y.type.dims.length === rank));
 }
 
 /** The operators around a seed that can run in the other order. */
