@@ -249,7 +249,7 @@ export const layerWords = (): readonly Word[] => [
   {
     torch: 'ChannelShuffle channel_shuffle native_channel_shuffle',
     takes: 'groups',
-    ours: '{ let n, c, h, w = shape(it)  reshape(n, {groups}, c / {groups}, h, w)  transpose(0, 2, 1, 3, 4)  reshape(n, c, h, w) }',
+    ours: 'channel_shuffle({groups})',
   },
   { torch: 'ZeroPad#d', takes: 'padding', ours: 'pad({padding})', fill: padOf(undefined, 'padding') },
   { torch: 'ConstantPad#d', takes: 'padding value', ours: 'pad({padding}, value={value})', fill: padOf(undefined, 'padding') },

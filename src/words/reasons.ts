@@ -119,7 +119,7 @@ export const reasons = (): readonly Reason[] => [
       matrix_rank nuclear_norm linalg_solve cov corrcoef chain_matmul cdist pdist kron vander trace block_diag cross
       renorm norm_except_dim dist tensordot outer ger addr addbmm Bilinear bilinear`,
     why: 'has no layer here: of products there are `@`, `linear` and `conv`',
-    instead: 'compute it before the model, or write it out with `@`, `transpose` and `reduce_sum`',
+    instead: 'compute it before the model, or write it out with `einsum`, `@` and `reduce_sum`',
   },
   {
     title: 'Sizes that only the run knows',
@@ -174,7 +174,7 @@ export const reasons = (): readonly Reason[] => [
   {
     title: 'Windows and patches',
     names: `
-      Fold fold Unfold unfold unfold_copy MaxUnpool#d max_unpool#d FractionalMaxPool2d FractionalMaxPool3d
+      Fold fold unfold_copy MaxUnpool#d max_unpool#d FractionalMaxPool2d FractionalMaxPool3d
       fractional_max_pool2d fractional_max_pool3d LPPool#d lp_pool#d LocalResponseNorm CrossMapLRN2d local_response_norm
       as_strided conv_tbc CircularPad#d max_pool1d_with_indices adaptive_max_pool1d_with_indices
       adaptive_max_pool2d_with_indices adaptive_max_pool3d_with_indices fractional_max_pool2d_with_indices
@@ -184,11 +184,10 @@ export const reasons = (): readonly Reason[] => [
       'write what it is for with `conv`, `maxpool`, `avgpool`, `pad` and `reshape`: patches are `conv` with a stride of its kernel',
   },
   {
-    title: 'Mirrored and shifted axes',
-    names: `
-      flip fliplr flipud roll tile einsum meshgrid repeat`,
+    title: 'Grids of coordinates',
+    names: 'meshgrid',
     why: 'has no layer here yet',
-    instead: 'write it with `slice`, `concat`, `expand`, `transpose`, `reshape` and `@`',
+    instead: 'write it with `range`, `reshape` and `expand`',
   },
   {
     title: 'Other things of the same name',

@@ -8,7 +8,7 @@ import { emitOnnx } from '../../src/codegen/emit.ts';
 import { build } from '../../src/compile.ts';
 import { render } from '../../src/diagnostics/render.ts';
 import type { Graph } from '../../src/ir/graph.ts';
-import { verifyGraph } from '../../src/ir/verify.ts';
+import { verifyGraph } from '../../src/ir/verifier.ts';
 import { onnxBytes } from '../../src/onnx/write.ts';
 import { optimize } from '../../src/passes/pipeline.ts';
 import { evaluate, inputsOf } from '../passes/support.ts';
