@@ -10,7 +10,7 @@ import { render } from '../../src/diagnostics/render.ts';
 import type { Graph } from '../../src/ir/graph.ts';
 import { verifyGraph } from '../../src/ir/verifier.ts';
 import { onnxBytes } from '../../src/onnx/write.ts';
-import { optimize } from '../../src/passes/pipeline.ts';
+import { runPasses } from '../../src/passes/pipeline.ts';
 import { evaluate, inputsOf } from '../passes/support.ts';
 import { relativeError } from './support.ts';
 
@@ -78,7 +78,7 @@ describe('in onnxruntime', () => {
       const { graph, diagnostics } = build(`model M { input x: ${type}\n${text}\noutput y }`);
       expect(render(diagnostics, { color: false })).toBe('');
       if (!graph) continue;
-      if (passes) optimize(graph, { level: 2 });
+      if (passes) runPasses(graph, { level: 2 });
       expect(verifyGraph(graph)).toEqual([]);
       for (const opset of [13, 17, 21]) {
         await compare(graph, opset, (symbol) => ({ N: 2, T: 3, H: 4, W: 5, C: 2 })[symbol] ?? 2);
