@@ -123,6 +123,17 @@ export const layerWords = (): readonly Word[] => [
       note: `sequences are [N, T, features], as with batch_first=True, and it gives several values: \`let y, ${torch.startsWith('LSTM') ? 'h, c' : 'h'} = …\``,
     };
   }),
+  {
+    torch: 'grid_sample',
+    takes: 'input grid mode padding_mode align_corners',
+    ours: 'grid_sample({input|it}, {grid}, mode={mode}, padding_mode={padding_mode}, align_corners={align_corners})',
+  },
+  {
+    torch: 'affine_grid',
+    takes: 'theta size align_corners',
+    ours: 'affine_grid({theta}, {size}, align_corners={align_corners})',
+    note: 'the size is that of the grid alone: `affine_grid(theta, H, W)`',
+  },
   { torch: 'MaxPool#d', takes: window.nn, ours: maxpool, without: { return_indices: noIndices } },
   { torch: 'max_pool#d', takes: window.functional, ours: maxpool, without: { return_indices: noIndices } },
   {

@@ -166,10 +166,10 @@ export const reasons = (): readonly Reason[] => [
   {
     title: 'Sampling of grids',
     names: `
-      grid_sample affine_grid affine_grid_generator grid_sampler grid_sampler_2d grid_sampler_3d
+      affine_grid_generator grid_sampler grid_sampler_2d grid_sampler_3d
       cudnn_affine_grid_generator cudnn_grid_sampler GRID_SAMPLE_INTERPOLATION_MODES GRID_SAMPLE_PADDING_MODES`,
-    why: 'has no layer here yet',
-    instead: 'optimise the exported ONNX file with `rescc optimize`, which keeps it',
+    why: 'is a part of grid_sample or affine_grid',
+    instead: 'write those, `x -> grid_sample(grid)` and `theta -> affine_grid(H, W)`',
   },
   {
     title: 'Windows and patches',
