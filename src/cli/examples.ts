@@ -18,4 +18,5 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
   weights: ['rescc weights resnet50.pth', 'rescc weights ckpt.pth#params_ema --against net.res'],
   explain: ['rescc explain RES0302', 'rescc explain conv', 'rescc explain fold-batchnorm'],
   doctor: ['rescc doctor', 'rescc doctor --json'],
+  completion: ['rescc completion bash >> ~/.bashrc', 'rescc completion fish > ~/.config/fish/completions/rescc.fish'],
 };

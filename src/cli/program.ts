@@ -29,13 +29,14 @@ const commands: Readonly<Record<string, () => Promise<(root: Command) => void>>>
   weights: async () => (await import('./weights.ts')).addWeights,
   explain: async () => (await import('./explain.ts')).addExplain,
   doctor: async () => (await import('./doctor.ts')).addDoctor,
+  completion: async () => (await import('./completion.ts')).addCompletion,
 };
 const names = Object.keys(commands);
 
 /** Which commands must be known to read `args`: the one that is called; all of them for a help or a mistake that lists them. */
 function needed(args: readonly string[]): readonly string[] {
   const [first] = args;
-  if (first === undefined || first === 'help' || first === '-h' || first === '--help') return names;
+  if (first === undefined || first === 'help' || first === 'completion' || first === '-h' || first === '--help') return names;
   return [Object.hasOwn(commands, first) ? first : 'compile'];
 }
 
