@@ -19,7 +19,9 @@ import { Dim } from '../ir/dim.ts';
 import type { Graph, Node, Use, Value } from '../ir/graph.ts';
 import type { OnnxAttr, OnnxBuilder } from '../ir/operator.ts';
 import { defaultOpset, irVersionOf, maxOpset, minOpset } from '../ir/opset.ts';
+import { promiseTexts } from '../ir/promise.ts';
 import type { Schedule } from '../ir/schedule.ts';
+import { affineSize } from '../ir/solve.ts';
 import type { Target } from '../ir/target.ts';
 import type { ElemType, HostTensor, TensorType } from '../ir/types.ts';
 import { elementTexts, namedAtMost, nameOfConstant } from '../onnx/constant-names.ts';
@@ -256,32 +258,57 @@ class Emitter implements OnnxBuilder {
   }
 
   /**
-   * For every input with promised sizes a Reshape to the same sizes, the promised ones rounded up to their multiple. Where they
-   * are multiples it is a view, which costs nothing; elsewhere the numbers of elements differ, and every runtime refuses the
-   * node, whose name is the promise. Mod of ONNX has the sign of its divisor, so that s - s mod -k is the next multiple of k.
+   * For every input with promised sizes a Reshape to the same sizes, the promised ones rounded up to their multiple and to the
+   * least. Where they are that already it is a view, which costs nothing; elsewhere there are more elements, and every runtime
+   * refuses the node, whose name is the promise. Sizes that may not be larger are cut by a second one, so that what one axis
+   * gains makes up for no other's loss. Mod of ONNX has the sign of its divisor: s - (s - d) mod -k is the next k·n + d.
    */
   checkPromises(): void {
-    const told = new Set<string>();
+    const said = new Set<string>();
     const nodes = new Set([...this.#root.graph.nodes()].map((node) => node.origin.name));
     for (const input of this.#root.graph.inputs) {
       const { dims } = input.type;
-      const promises: string[] = [];
-      const divisors = dims.map((dim) => {
-        const [[name, k] = ['', 1], ...more] = dim.multiples();
-        if (k === 1 || more.length > 0 || told.has(name) || dim !== Dim.symbol(name, k).times(k)) return -1;
-        told.add(name);
-        promises.push(`${dim.toString()} % ${k} == 0`);
-        return -k;
+      const kept = dims.map((dim) => {
+        const affine = affineSize(dim);
+        const told = !affine || affine.scale < 0 || said.has(affine.name);
+        const texts = told ? [] : promiseTexts(Dim.symbol(affine.name).toString(), affine.promise);
+        if (affine && texts.length > 0) said.add(affine.name);
+        return { affine, texts, low: dim.lowerBound, high: dim.upperBound };
       });
-      const name = `assert ${promises.join(' and ')}`;
-      // A file that was written with its checks has them as nodes.
-      if (promises.length === 0 || nodes.has(name)) continue;
-      const x = this.#keys.get(input) ?? bug('an input without a key');
-      const sizes = this.#sizes.node('Shape', [x], `${name}.shape`, {}, dims.length);
-      const short = this.#sizes.node('Mod', [sizes, this.i64(divisors)], `${name}.mod`, {}, dims.length);
-      const whole = this.#sizes.node('Sub', [sizes, short], `${name}.sub`, {}, dims.length);
-      const [checked] = this.#write('Reshape', [x, whole], {}, [input.type], name);
-      this.#keys.set(input, checked ?? bug('a node without a result'));
+      const upTo = kept.map(({ texts }) => texts.filter((text) => !text.includes('<=')));
+      const downTo = kept.map(({ texts }) => texts.filter((text) => text.includes('<=')));
+      const bounded = upTo.map((texts) => texts.some((text) => text.includes('>=')));
+      const divided = kept.map(({ affine }, i) => (affine && affine.promise.multiple > 1 && upTo[i]?.[0] ? affine : undefined));
+      const count = dims.length;
+      const refuseOther = (texts: readonly string[], wanted: (sizes: Key, name: string) => Key): void => {
+        const name = `assert ${texts.join(' and ')}`;
+        // A file that was written with its checks has them as nodes.
+        if (texts.length === 0 || nodes.has(name)) return;
+        const x = this.#keys.get(input) ?? bug('an input without a key');
+        const sizes = this.#sizes.node('Shape', [x], `${name}.shape`, {}, count);
+        const [checked] = this.#write('Reshape', [x, wanted(sizes, name)], {}, [input.type], name);
+        this.#keys.set(input, checked ?? bug('a node without a result'));
+      };
+      refuseOther(upTo.flat(), (sizes, name) => {
+        let whole = sizes;
+        if (divided.some((affine) => affine)) {
+          const shifts = divided.map((affine) => affine?.shift ?? 0);
+          const from = shifts.every((n) => n === 0)
+            ? sizes
+            : this.#sizes.node('Sub', [sizes, this.i64(shifts)], `${name}.from`, {}, count);
+          const divisors = this.i64(divided.map((affine) => (affine ? -affine.scale : -1)));
+          const short = this.#sizes.node('Mod', [from, divisors], `${name}.mod`, {}, count);
+          whole = this.#sizes.node('Sub', [sizes, short], `${name}.sub`, {}, count);
+        }
+        if (!bounded.includes(true)) return whole;
+        const least = this.i64(kept.map(({ low }, i) => (bounded[i] ? low : 0)));
+        return this.#sizes.node('Max', [whole, least], `${name}.max`, {}, count);
+      });
+      refuseOther(downTo.flat(), (sizes, name) => {
+        // Min with 0 is 0, which Reshape takes for the size that stands there.
+        const most = this.i64(kept.map(({ high }, i) => (downTo[i]?.[0] ? high : 0)));
+        return this.#sizes.node('Min', [sizes, most], `${name}.min`, {}, count);
+      });
     }
   }
 

@@ -5,6 +5,7 @@
 import { unreachable } from '../diagnostics/diagnostic.ts';
 import { Dim, type DimNode } from '../ir/dim.ts';
 import type { OnnxAttr } from '../ir/operator.ts';
+import { noPromise, type SizePromise } from '../ir/promise.ts';
 import type { TensorType } from '../ir/types.ts';
 import type { Key, Scope } from './unnamed.ts';
 
@@ -80,7 +81,7 @@ export class SizeWriter {
       case 'floordiv': {
         const a = this.#sizeOf(node.a, whole);
         const b = this.#sizeOf(node.b, whole);
-        const promises = whole.multiples();
+        const promises = whole.promises();
         // Div of integers rounds toward zero, which is the floor only where nothing is negative; Mod takes the divisor's sign.
         if (dimOf(node.a, promises).lowerBound >= 0 && dimOf(node.b, promises).lowerBound >= 0)
           return this.node('Div', [a, b], 'dim.floordiv');
@@ -98,8 +99,8 @@ export class SizeWriter {
 
   /** The value of a user's symbol: read from a dimension that is the symbol, or solved from one that is c·symbol + d. */
   #symbol(name: string, whole: Dim): Key {
-    const promise = whole.multiples().get(name) ?? 1;
-    const plain = Dim.symbol(name, promise).times(promise);
+    const promise = whole.promises().get(name) ?? noPromise;
+    const plain = Dim.promised(name, promise);
     const holder = this.#host.holderOf(plain);
     if (holder) return this.#readSize(holder.key, holder.axis, `dim.${name}`);
     for (const [dim, { key, axis }] of [...this.#host.scope().around()].flatMap((scope) => [...scope.holders])) {
@@ -109,8 +110,8 @@ export class SizeWriter {
       const { scale, shift } = affine;
       let size = this.#readSize(key, axis, `dim.${name}.shape`);
       if (shift !== 0) size = this.node('Sub', [size, this.#host.i64([shift])], `dim.${name}.sub`);
-      if (scale !== promise) {
-        if (promise !== 1) size = this.node('Mul', [size, this.#host.i64([promise])], `dim.${name}.mul`);
+      if (scale !== promise.multiple) {
+        if (promise.multiple !== 1) size = this.node('Mul', [size, this.#host.i64([promise.multiple])], `dim.${name}.mul`);
         size = this.node('Div', [size, this.#host.i64([scale])], `dim.${name}`);
       }
       return size;
@@ -144,14 +145,14 @@ function negated(node: DimNode): DimNode | undefined {
   return rest.length === 1 && only ? only : { kind: 'mul', factors: rest };
 }
 
-/** Back to a dimension, for its bounds. `promises` says what divides each symbol. */
-function dimOf(node: DimNode, promises: ReadonlyMap<string, number>): Dim {
+/** Back to a dimension, for its bounds. `promises` says what is promised of each symbol. */
+function dimOf(node: DimNode, promises: ReadonlyMap<string, SizePromise>): Dim {
   switch (node.kind) {
     case 'const':
       return Dim.of(node.value);
     case 'symbol': {
-      const promise = promises.get(node.name) ?? 1;
-      return Dim.symbol(node.name, promise).times(promise / node.multiple);
+      const promise = promises.get(node.name) ?? noPromise;
+      return Dim.symbol(node.name, promise).times(promise.multiple / node.multiple);
     }
     case 'add':
       return node.terms.reduce((sum, term) => sum.plus(dimOf(term, promises)), Dim.zero);

@@ -112,7 +112,7 @@ export class Context {
   readonly labelled = new Map<string, Labelled>();
   /** Renamings of checkpoint tensors that the source asks for. */
   readonly maps: NamedMap[] = [];
-  /** `assert H % 16 == 0` puts 16·h in the place of H. */
+  /** What stands for a symbol: `assert H % 16 == 0` puts 16·h in the place of H, and a size from outside a number. */
   readonly promises = new Map<string, Dim>();
   readonly symbols = new Map<string, Span>();
   /** Sizes that were read of the current value, for messages. */
@@ -281,10 +281,9 @@ export class Context {
     return this.promises.size === 0 || dim.constant !== undefined ? dim : dim.substituteAll(this.promises);
   }
 
-  /** Puts a new promise into every type and attribute of the graph made so far. */
-  promise(name: string, multiple: number): void {
+  /** Puts what a symbol is into every type and attribute of the graph made so far: a number, or itself with a promise. */
+  learn(name: string, by: Dim): void {
     if (this.#at) this.spend(this.nodes, this.#at.span, this.#at.frame);
-    const by = Dim.symbol(name, multiple).times(multiple);
     this.promises.set(name, by);
     const renew = (dim: Dim): Dim => (dim.constant !== undefined ? dim : dim.substituteAll(this.promises));
     const retype = (value: Value): void => {

@@ -10,8 +10,9 @@ import { noOutput } from '../diagnostics/catalogue/structure.ts';
 import type { Sink } from '../diagnostics/diagnostic.ts';
 import type { Span } from '../diagnostics/source.ts';
 import { nearest } from '../diagnostics/suggest.ts';
-import { Dim } from '../ir/dim.ts';
+import type { Dim } from '../ir/dim.ts';
 import type { Graph } from '../ir/graph.ts';
+import { affineSize } from '../ir/solve.ts';
 import type { ModelItem } from '../parser/ast.ts';
 import { parseExpression } from '../parser/parse.ts';
 import { fillParams } from './blocks.ts';
@@ -76,8 +77,9 @@ export function elaborate(module: Module, options: ElaborateOptions, sink: Sink)
     executeBody(c, { ...f, env: body }, model.body);
     if (c.graph.outputs.length === 0 && !sink.hasErrors) c.report(noOutput, f, { span: model.name.span, with: { model: name } });
     for (const [symbol, span] of c.symbols) {
-      const by = c.promises.get(symbol) ?? Dim.symbol(symbol);
-      if (!c.graph.inputs.some((v) => v.type.dims.some((d) => d === by)))
+      const tells = (dim: Dim): boolean => affineSize(dim)?.name === symbol;
+      const fixed = c.promises.get(symbol)?.constant !== undefined;
+      if (!fixed && !c.graph.inputs.some((v) => v.type.dims.some(tells)))
         c.report(symbolPinned, f, { span, with: { name: symbol } });
     }
   } catch (error) {

@@ -59,7 +59,8 @@ function alongSpine(c: Context, f: Frame, expr: BinaryExpr): LangValue {
   return value;
 }
 
-function binary(c: Context, f: Frame, expr: BinaryExpr, left: LangValue, right: LangValue): LangValue {
+/** The operator of an expression on operands that have been evaluated. */
+export function binary(c: Context, f: Frame, expr: BinaryExpr, left: LangValue, right: LangValue): LangValue {
   const { op, span } = expr;
   const tensorLike = (value: LangValue): boolean => value.kind === 'tensor' || (value.kind === 'callable' && isRunnable(value));
   const equality = op === '==' || op === '!=';

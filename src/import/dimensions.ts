@@ -7,6 +7,8 @@ import { bug, fail } from '../diagnostics/diagnostic.ts';
 import { Dim } from '../ir/dim.ts';
 import { parseDim } from '../ir/dim-text.ts';
 import type { Graph } from '../ir/graph.ts';
+import { keepsPromise, noPromise, promiseTexts, type SizePromise } from '../ir/promise.ts';
+import { affineSize } from '../ir/solve.ts';
 import type { OnnxFile } from '../onnx/model.ts';
 import type { Constraints, Place } from './constraints.ts';
 import { dimKey, type Scope, sizeKey } from './scope.ts';
@@ -26,8 +28,8 @@ export class Dimensions {
   readonly #graph: Graph;
   readonly #trail: Trail;
   readonly #constraints: Constraints;
-  /** What the metadata says that sizes are multiples of. */
-  readonly #promises: ReadonlyMap<string, number>;
+  /** What the metadata promises of sizes. */
+  readonly #promises: ReadonlyMap<string, SizePromise>;
   readonly #asked = new Map<string, number>();
   /** Of the file's inputs. */
   readonly #named = new Set<string>();
@@ -41,7 +43,7 @@ export class Dimensions {
     file: OnnxFile,
     graph: Graph,
     asked: SizesAsked,
-    promises: ReadonlyMap<string, number>,
+    promises: ReadonlyMap<string, SizePromise>,
     trail: Trail,
     constraints: Constraints,
   ) {
@@ -60,7 +62,8 @@ export class Dimensions {
 
   /**
    * Gives the dimensions that inputs name their symbols. Texts such as `2*H + 1` mean what they say where H itself is a size of
-   * an input, because the arithmetic on sizes can then be written; others are opaque names.
+   * an input, or where the metadata promises something of it, because the arithmetic on sizes can then be written; others are
+   * opaque names.
    */
   nameInputs(): void {
     const [named, trail] = [this.#named, this.#trail];
@@ -74,16 +77,19 @@ export class Dimensions {
       const parsed = parseDim(name);
       const parts = parsed?.symbols() ?? [];
       const isText = parsed !== undefined && parsed !== Dim.symbol(name) && parts.length > 0;
-      if (isText && parts.every((one) => one !== name && named.has(one) && parseDim(one) === Dim.symbol(one))) continue;
-      const multiple = this.#promises.get(name) ?? 1;
+      const known = (one: string): boolean => named.has(one) || (this.#promises.has(one) && parts.length === 1);
+      if (isText && parts.every((one) => one !== name && known(one) && parseDim(one) === Dim.symbol(one))) continue;
+      const promise = this.#promises.get(name) ?? noPromise;
       this.#places.set(name, { key: dimKey(name), body: this.#graph, mark: trail.mark });
-      trail.put(this.#symbols, name, Dim.symbol(name, multiple).times(multiple));
+      trail.put(this.#symbols, name, Dim.promised(name, promise));
     }
     for (const name of named) {
       if (!isName(name) || this.#symbols.has(name)) continue;
       const text = parseDim(name);
       const sizes = new Map<string, Dim>();
-      for (const one of text?.symbols() ?? []) sizes.set(one, this.#symbols.get(one) ?? Dim.symbol(one));
+      for (const one of text?.symbols() ?? []) {
+        sizes.set(one, this.#symbols.get(one) ?? Dim.promised(one, this.#promises.get(one) ?? noPromise));
+      }
       trail.put(this.#symbols, name, text?.substituteAll(sizes) ?? Dim.symbol(name));
     }
   }
@@ -95,9 +101,9 @@ export class Dimensions {
     if (!Number.isSafeInteger(size) || size < 0)
       fail(wrongSize, { with: { file, found, name: key, asked: size, expected: 'a whole number of at least 0' } });
     const promised = (name: string): void => {
-      const multiple = this.#promises.get(name) ?? 1;
-      if (size % multiple === 0) return;
-      const expected = `a multiple of ${multiple}, as the metadata of the file promises of ${name}`;
+      const promise = this.#promises.get(name);
+      if (!promise || keepsPromise(promise, size)) return;
+      const expected = `${promiseTexts(name, promise).join(' and ')}, as the metadata of the file promises`;
       fail(wrongSize, { with: { file, found, name: key, asked: size, expected } });
     };
     if (named.has(key)) {
@@ -203,7 +209,5 @@ function symbolText(name: string): string {
 
 /** The symbol s where the size is c·s + d, so that the size tells it. */
 export function solvedSymbol(d: Dim): string | undefined {
-  const [symbol, ...more] = d.symbols();
-  if (symbol === undefined || more.length > 0) return undefined;
-  return d.affineIn(Dim.symbol(symbol)) && symbol;
+  return affineSize(d)?.name;
 }

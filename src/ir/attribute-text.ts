@@ -2,6 +2,7 @@
 import type { Dim } from './dim.ts';
 import { parseDim } from './dim-text.ts';
 import type { AttrSpec, AttrValue } from './operator.ts';
+import type { SizePromise } from './promise.ts';
 import type { AttrText } from './statements.ts';
 import { isElemType } from './types.ts';
 
@@ -20,12 +21,13 @@ export const attrWords: Readonly<Record<AttrSpec['kind'], readonly [what: string
 };
 
 /**
- * The value of an attribute as its kind reads it; undefined where it is of another kind. `promises` says what divides a symbol.
+ * The value of an attribute as its kind reads it; undefined where it is of another kind. `promises` says what is promised of a
+ * symbol.
  */
 export function attributeValue(
   spec: AttrSpec,
   { value }: AttrText,
-  promises: ReadonlyMap<string, number>,
+  promises: ReadonlyMap<string, SizePromise>,
 ): AttrValue | undefined {
   if ('kind' in value) {
     if (value.kind === 'number') return ['int', 'float', 'axes', 'pads'].includes(spec.kind) ? value.value : undefined;

@@ -7,11 +7,11 @@ import type { Dim } from './dim.ts';
  * found, which proves nothing. The search is the same on every run.
  */
 export function counterexample(a: Dim, b: Dim): ReadonlyMap<string, number> | undefined {
-  const multiples = new Map<string, number>();
-  for (const dim of [a, b]) for (const [name, k] of dim.multiples()) multiples.set(name, Math.max(k, multiples.get(name) ?? 1));
-  const symbols = [...multiples].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+  const symbols = [...new Map([...a.promises(), ...b.promises()])].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
   const differ = (sizes: readonly number[]): ReadonlyMap<string, number> | undefined => {
-    const bindings = new Map(symbols.map(([name, k], i) => [name, at(sizes, i) * k]));
+    const bindings = new Map(
+      symbols.map(([name, { multiple, least, most }], i) => [name, Math.min(most, least + (at(sizes, i) - 1) * multiple)]),
+    );
     const x = a.evaluate(bindings);
     const y = b.evaluate(bindings);
     return x !== undefined && y !== undefined && x !== y ? bindings : undefined;

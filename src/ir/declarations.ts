@@ -4,21 +4,25 @@
  *
  *   rescc.inputs     {"image": {"range": [0, 1], "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}}
  *   rescc.outputs    {"y": {"range": [0, 255]}}
- *   rescc.promises   {"H": 16, "W": 16}
+ *   rescc.promises   {"H": 16, "W": 16, "L": {"multiple": 4, "least": 104, "most": 512}}
  *
- * The ranges are those of `ranges.ts`. Promises are by the name of the size (`dim_param`) and hold its divisor.
+ * The ranges are those of `ranges.ts`. Promises are by the name of the size (`dim_param`): a number is its divisor, an object has
+ * what is promised of divisor, least and largest size.
  */
 import type { Graph } from './graph.ts';
+import { promiseOf, promiseTexts, type SizePromise } from './promise.ts';
 import type { ValueRange } from './ranges.ts';
 
 /** The keys of the metadata that this file describes. */
 export const declarationKeys = { inputs: 'rescc.inputs', outputs: 'rescc.outputs', promises: 'rescc.promises' } as const;
 
-/** The promised divisor of every size of the graph's inputs that has one, by the name of the size, sorted. */
-export function promisesOf(graph: Graph): ReadonlyMap<string, number> {
-  const out = new Map<string, number>();
+/** What is promised of the sizes of the graph's inputs, by the name of the size, sorted. */
+export function promisesOf(graph: Graph): ReadonlyMap<string, SizePromise> {
+  const out = new Map<string, SizePromise>();
   for (const input of graph.inputs)
-    for (const dim of input.type.dims) for (const [name, k] of dim.multiples()) if (k > 1) out.set(name, k);
+    for (const dim of input.type.dims) {
+      for (const [name, promise] of dim.promises()) if (promiseTexts(name, promise).length > 0) out.set(name, promise);
+    }
   return new Map([...out].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
@@ -43,7 +47,7 @@ export function declarationsOf(
   const out: Record<string, string> = {};
   if (graph.inputRanges.size > 0) out[declarationKeys.inputs] = objectOf(graph.inputRanges);
   if (graph.outputRanges.size > 0) out[declarationKeys.outputs] = objectOf(graph.outputRanges);
-  const promises = [...promisesOf(graph)].map(([name, k]) => [dimName(name), k] as const);
+  const promises = [...promisesOf(graph)].map(([name, promise]) => [dimName(name), promiseEntry(promise)] as const);
   if (promises.length > 0) out[declarationKeys.promises] = JSON.stringify(Object.fromEntries(promises));
   return out;
 }
@@ -52,7 +56,7 @@ export function declarationsOf(
 export interface Declarations {
   readonly inputs: ReadonlyMap<string, ValueRange>;
   readonly outputs: ReadonlyMap<string, ValueRange>;
-  readonly promises: ReadonlyMap<string, number>;
+  readonly promises: ReadonlyMap<string, SizePromise>;
   readonly broken: readonly string[];
 }
 
@@ -97,16 +101,30 @@ function entriesOf<T>(
   return out;
 }
 
+/** A number where only the divisor is promised, which is what files of older versions have. */
+function promiseEntry({ multiple, least, most }: SizePromise): number | Partial<SizePromise> {
+  const bounds = { ...(least > multiple && { least }), ...(Number.isFinite(most) && { most }) };
+  if (Object.keys(bounds).length === 0) return multiple;
+  return { ...(multiple > 1 && { multiple }), ...bounds };
+}
+
+function promiseIn(value: unknown): SizePromise | undefined {
+  const count = (n: unknown): n is number => typeof n === 'number' && Number.isSafeInteger(n) && n > 0;
+  if (count(value)) return promiseOf({ multiple: value });
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+  const given: readonly (readonly [string, unknown])[] = Object.entries(value);
+  const right = given.every(([key, n]) => ['multiple', 'least', 'most'].includes(key) && count(n));
+  return right && given.length > 0 ? promiseOf(Object.fromEntries(given)) : undefined;
+}
+
 /** Reads what `declarationsOf` wrote. Never throws. */
 export function readDeclarations(metadata: ReadonlyMap<string, string>): Declarations {
   const broken: string[] = [];
-  const divisor = (value: unknown): number | undefined =>
-    typeof value === 'number' && Number.isSafeInteger(value) && value > 0 ? value : undefined;
   const { inputs, outputs, promises } = declarationKeys;
   return {
     inputs: entriesOf(metadata.get(inputs), rangeOf, inputs, broken),
     outputs: entriesOf(metadata.get(outputs), rangeOf, outputs, broken),
-    promises: entriesOf(metadata.get(promises), divisor, promises, broken),
+    promises: entriesOf(metadata.get(promises), promiseIn, promises, broken),
     broken,
   };
 }

@@ -1,14 +1,16 @@
 /** Reads dimensions as `Dim.toString` prints them. */
+
 import { Dim, DimOverflow, extreme, lcm, maxDepth } from './dim.ts';
+import type { SizePromise } from './promise.ts';
 
 const token = /\s*(?:(\d+)|("(?:[^"\\]|\\.)*")|(\??[A-Za-z_][\w.]*)|([-+*/(),]))/y;
 
 /**
- * Reads what `toString` prints; undefined for anything else. `promises` says what divides a symbol (`H` → 16): with it, `H` is
- * 16 times the atom and `H/2` is 8 times. A name without a promise takes the least common multiple of what divides it in this
- * text.
+ * Reads what `toString` prints; undefined for anything else. `promises` says what is promised of a symbol: where 16 divides it,
+ * `H` is 16 times the atom and `H/2` is 8 times. A name without a promise takes the least common multiple of what divides it in
+ * this text.
  */
-export function parseDim(text: string, promises?: ReadonlyMap<string, number>): Dim | undefined {
+export function parseDim(text: string, promises?: ReadonlyMap<string, SizePromise>): Dim | undefined {
   const tokens: string[] = [];
   const all = text.trimEnd();
   token.lastIndex = 0;
@@ -27,20 +29,22 @@ export function parseDim(text: string, promises?: ReadonlyMap<string, number>): 
 
 class DimParser {
   readonly #tokens: readonly string[];
-  readonly #promises: Map<string, number>;
+  readonly #promises: ReadonlyMap<string, SizePromise>;
+  /** What divides the symbols of this text of which nothing is promised. */
+  readonly #divisors = new Map<string, number>();
   #at = 0;
   #depth = 0;
 
-  constructor(tokens: readonly string[], promises: ReadonlyMap<string, number>) {
+  constructor(tokens: readonly string[], promises: ReadonlyMap<string, SizePromise>) {
     this.#tokens = tokens;
-    this.#promises = new Map(promises);
+    this.#promises = promises;
     tokens.forEach((word, i) => {
       const divisor = Number(tokens[i + 2]);
       if (tokens[i + 1] !== '/' || !/^[?\w"]/.test(word) || !Number.isSafeInteger(divisor) || divisor < 1) return;
       const name = symbolName(word);
       if (promises.has(name)) return;
-      const old = this.#promises.get(name) ?? 1;
-      this.#promises.set(name, lcm(old, divisor));
+      const old = this.#divisors.get(name) ?? 1;
+      this.#divisors.set(name, lcm(old, divisor));
     });
   }
 
@@ -99,10 +103,11 @@ class DimParser {
     }
     if (!/^[?A-Za-z_"]/.test(word)) throw new SyntaxError();
     const name = symbolName(word);
-    const multiple = this.#promises.get(name) ?? 1;
+    const promise = this.#promises.get(name) ?? this.#divisors.get(name) ?? 1;
+    const multiple = typeof promise === 'number' ? promise : promise.multiple;
     const divisor = this.#take('/') ? Number(this.#tokens[this.#at++]) : 1;
     if (!Number.isSafeInteger(divisor) || divisor < 1 || multiple % divisor !== 0) throw new SyntaxError();
-    return Dim.symbol(name, multiple).times(multiple / divisor);
+    return Dim.symbol(name, promise).times(multiple / divisor);
   }
 }
 

@@ -1,6 +1,7 @@
 /**
  * Symbolic dimensions: interned polynomials with integer coefficients over atoms. An atom is a symbol (`N`, or `H/16` where
- * `assert H % 16 == 0` was promised), a `floordiv`, a `min` or a `max`. Equal polynomials are the same object.
+ * `assert H % 16 == 0` was promised; `L` of at least 101 where that was), a `floordiv`, a `min` or a `max`. Equal polynomials are
+ * the same object.
  *
  * Every symbol is at least 1, because a dimension named in an input's type is; a symbol whose name begins with `?` is a size
  * that only the run knows (of a nonzero, say) and may be 0. Divisors are taken to be other than zero.
@@ -9,6 +10,7 @@
  */
 import { outside } from '../diagnostics/at.ts';
 import { bug } from '../diagnostics/diagnostic.ts';
+import { noPromise, type SizePromise } from './promise.ts';
 
 /** A number beyond 2^53, or an expression too large to be worth carrying; also a division by the constant 0. */
 export class DimOverflow extends Error {
@@ -26,7 +28,15 @@ export type DimNode =
 type Answer = 'yes' | 'no' | 'unknown';
 
 type Atom =
-  | { readonly kind: 'symbol'; readonly key: string; readonly name: string; readonly multiple: number }
+  | {
+      readonly kind: 'symbol';
+      readonly key: string;
+      readonly name: string;
+      readonly multiple: number;
+      /** What the atom itself is at least and at most. */
+      readonly low: number;
+      readonly high: number;
+    }
   | { readonly kind: 'floordiv'; readonly key: string; readonly a: Dim; readonly b: Dim }
   | { readonly kind: 'min' | 'max'; readonly key: string; readonly operands: readonly Dim[] };
 
@@ -96,7 +106,9 @@ function compareAtoms(a: Atom, b: Atom): number {
   if (a === b) return 0;
   if (a.kind === 'symbol') {
     if (b.kind !== 'symbol') return -1;
-    return nameRank(a.name) - nameRank(b.name) || compareText(a.name, b.name) || a.multiple - b.multiple;
+    return (
+      nameRank(a.name) - nameRank(b.name) || compareText(a.name, b.name) || a.multiple - b.multiple || compareText(a.key, b.key)
+    );
   }
   if (b.kind === 'symbol') return 1;
   return compareText(a.key, b.key);
@@ -129,13 +141,28 @@ function nameText(name: string): string {
   return plainName.test(name) ? name : JSON.stringify(name);
 }
 
-function symbolAtom(name: string, multiple: number): Atom {
-  const key = multiple === 1 ? nameText(name) : `${nameText(name)}/${multiple}`;
+function symbolAtom(name: string, { multiple, least, most }: SizePromise): Atom {
+  const low = Math.max(name.startsWith('?') ? 0 : 1, Math.ceil(least / multiple));
+  const high = Math.floor(most / multiple);
+  const bounds = low > 1 || high < Number.POSITIVE_INFINITY ? `{${low},${Number.isFinite(high) ? high : ''}}` : '';
+  const key = `${nameText(name)}${multiple === 1 ? '' : `/${multiple}`}${bounds}`;
   const known = atoms.get(key);
   if (known) return known;
-  const atom: Atom = { kind: 'symbol', key, name, multiple };
+  const atom: Atom = { kind: 'symbol', key, name, multiple, low, high };
   atoms.set(key, atom);
   return atom;
+}
+
+const unbounded = (name: string, multiple: number): SizePromise => ({
+  multiple,
+  least: name.startsWith('?') ? 0 : multiple,
+  most: Number.POSITIVE_INFINITY,
+});
+
+function atomPromise({ multiple, low, high }: Extract<Atom, { readonly kind: 'symbol' }>): SizePromise {
+  return multiple === 1 && low === 1 && high === Number.POSITIVE_INFINITY
+    ? noPromise
+    : { multiple, least: low * multiple, most: high * multiple };
 }
 
 function floordivAtom(a: Dim, b: Dim): Atom {
@@ -323,11 +350,18 @@ export class Dim {
 
   /**
    * The symbol `name`; with a multiple k the atom `name / k`, which is an integer because `assert name % k == 0` was promised.
-   * 16 times `Dim.symbol('H', 16)` is what the user calls H, and prints so.
+   * 16 times `Dim.symbol('H', 16)` is what the user calls H, and prints so. A promise has bounds of the symbol, too.
    */
-  static symbol(name: string, multiple = 1): Dim {
+  static symbol(name: string, promise: number | SizePromise = 1): Dim {
+    const whole = typeof promise === 'number' ? unbounded(name, promise) : promise;
+    const { multiple } = whole;
     if (!Number.isSafeInteger(multiple) || multiple < 1) throw new DimOverflow(`${name} cannot be a multiple of ${multiple}`);
-    return fromAtom(symbolAtom(name, multiple));
+    return fromAtom(symbolAtom(name, whole));
+  }
+
+  /** What the user calls by this name, with what is promised of it. */
+  static promised(name: string, promise: SizePromise): Dim {
+    return Dim.symbol(name, promise).times(promise.multiple);
   }
 
   static min(a: Dim, b: Dim): Dim {
@@ -461,12 +495,15 @@ export class Dim {
     return this.#high === 0 ? 0 : this.#high;
   }
 
-  /** Puts `by` in the place of the symbol of that name (one without a promise), inside floordiv, min and max as well. */
+  /** Puts `by` in the place of the symbol of that name, inside floordiv, min and max as well. */
   substitute(name: string, by: Dim): Dim {
     return this.substituteAll(new Map([[name, by]]));
   }
 
-  /** All at once: what is put in is not searched again. */
+  /**
+   * All at once: what is put in is not searched again. Of a symbol that is promised to be a multiple the part that stands here
+   * is put in, if there is one: 4·h for H/16, where 64·h is put in the place of H.
+   */
   substituteAll(by: ReadonlyMap<string, Dim>): Dim {
     const done = new Map<Dim, Dim>();
     const visit = (dim: Dim): Dim => {
@@ -475,7 +512,7 @@ export class Dim {
       const out = mapAtoms(dim, (atom) => {
         switch (atom.kind) {
           case 'symbol':
-            return (atom.multiple === 1 ? by.get(atom.name) : undefined) ?? fromAtom(atom);
+            return by.get(atom.name)?.divideExactly(atom.multiple) ?? fromAtom(atom);
           case 'floordiv':
             return visit(atom.a).floordiv(visit(atom.b));
           default:
@@ -490,19 +527,33 @@ export class Dim {
 
   /** The names that the user gave, sorted. */
   symbols(): readonly string[] {
-    return [...this.multiples().keys()].sort(compareText);
+    return [...this.promises().keys()].sort(compareText);
   }
 
-  /** For every symbol in it the number that was promised to divide it (1 without a promise). */
-  multiples(): ReadonlyMap<string, number> {
-    const out = new Map<string, number>();
+  /** The symbol that it is, as the user named it, with what is promised of it; undefined for anything else. */
+  get plain(): { readonly name: string; readonly promise: SizePromise } | undefined {
+    const [term, ...more] = this.terms;
+    const [factor, ...others] = term?.factors ?? [];
+    if (!term || !factor || more.length > 0 || others.length > 0 || factor.power !== 1) return undefined;
+    const { atom } = factor;
+    return atom.kind === 'symbol' && atom.multiple === term.coefficient
+      ? { name: atom.name, promise: atomPromise(atom) }
+      : undefined;
+  }
+
+  /** What is promised of every symbol in it. */
+  promises(): ReadonlyMap<string, SizePromise> {
+    const out = new Map<string, SizePromise>();
     const seen = new Set<Dim>();
     const visit = (dim: Dim): void => {
       if (seen.has(dim)) return;
       seen.add(dim);
       for (const term of dim.terms) {
         for (const { atom } of term.factors) {
-          if (atom.kind === 'symbol') out.set(atom.name, Math.max(atom.multiple, out.get(atom.name) ?? 1));
+          if (atom.kind === 'symbol') {
+            const known = out.get(atom.name);
+            if (!known || known.multiple < atom.multiple) out.set(atom.name, atomPromise(atom));
+          }
           for (const child of atomChildren(atom)) visit(child);
         }
       }
@@ -709,7 +760,7 @@ function mergeNested(rest: Dim, d: Dim): { a: Dim; b: Dim } | undefined {
 function atomLow(atom: Atom): number {
   switch (atom.kind) {
     case 'symbol':
-      return atom.name.startsWith('?') ? 0 : 1;
+      return atom.low;
     case 'floordiv': {
       const low = atom.a.lowerBound;
       const k = atom.b.constant;
@@ -726,7 +777,7 @@ function atomLow(atom: Atom): number {
 function atomHigh(atom: Atom): number {
   switch (atom.kind) {
     case 'symbol':
-      return Number.POSITIVE_INFINITY;
+      return atom.high;
     case 'floordiv': {
       const high = atom.a.upperBound;
       const k = atom.b.constant;

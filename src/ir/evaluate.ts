@@ -1,7 +1,8 @@
 /** Numbers in the place of symbols. */
 import { noSuchSize } from '../diagnostics/catalogue/runtime.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
-import { Dim, type DimNode, extreme, unlessOverflow } from './dim.ts';
+import { Dim, unlessOverflow } from './dim.ts';
+import { keepsPromise, keptNear, promiseTexts, type SizePromise } from './promise.ts';
 
 /** Numbers for symbolic sizes: `{ N: 1, H: 224 }`. */
 export type Sizes = Readonly<Record<string, number>>;
@@ -25,7 +26,7 @@ export function evaluate(dim: Dim, sizes: Sizes): number {
       },
     });
   }
-  checkSizes(dim.multiples(), sizes);
+  checkSizes(dim.promises(), sizes);
   const value = dim.evaluate(new Map(Object.entries(sizes)));
   if (value !== undefined) return value;
   return fail(noSuchSize, {
@@ -38,17 +39,24 @@ export function evaluate(dim: Dim, sizes: Sizes): number {
 }
 
 /** Throws RES0841 for sizes of these symbols that are none, or that break a promise. */
-export function checkSizes(multiples: ReadonlyMap<string, number>, sizes: Sizes): void {
+export function checkSizes(promises: ReadonlyMap<string, SizePromise>, sizes: Sizes): void {
   for (const [name, size] of Object.entries(sizes)) {
-    const multiple = multiples.get(name);
-    if (multiple === undefined) continue;
+    const promise = promises.get(name);
+    if (promise === undefined) continue;
+    const { multiple } = promise;
     const whole = Number.isSafeInteger(size) && size >= (name.startsWith('?') ? 0 : 1);
-    if (whole && size % multiple === 0) continue;
+    if (whole && keepsPromise(promise, size)) continue;
+    const bounds = promiseTexts(name, promise).join(' and ');
+    const divided = size % multiple === 0;
     fail(noSuchSize, {
       with: {
         found: `${name}=${size}`,
-        expected: whole ? `a multiple of ${multiple}, which the model promises of ${name}` : 'a whole number from 1 on',
-        hint: `${name}=${whole ? Math.ceil(size / multiple) * multiple : multiple}`,
+        expected: !whole
+          ? 'a whole number from 1 on'
+          : divided
+            ? `${bounds}, which the model promises`
+            : `a multiple of ${multiple}, which the model promises of ${name}`,
+        hint: `${name}=${whole ? keptNear(promise, Math.ceil(size / multiple) * multiple)[0] : promise.least}`,
       },
     });
   }
@@ -72,27 +80,7 @@ export function checkNames(symbols: readonly string[], sizes: Sizes): void {
  * Puts numbers in the place of those symbols that have one; others stay. Undefined beyond 2^53. `checkSizes` has seen the sizes.
  */
 export function atSizes(dim: Dim, sizes: Sizes): Dim | undefined {
-  const multiples = dim.multiples();
-  if (![...multiples.keys()].some((name) => Object.hasOwn(sizes, name))) return dim;
-  const visit = (node: DimNode): Dim => {
-    switch (node.kind) {
-      case 'const':
-        return Dim.of(node.value);
-      case 'symbol': {
-        const size = Object.hasOwn(sizes, node.name) ? sizes[node.name] : undefined;
-        if (size !== undefined) return Dim.of(size / node.multiple);
-        const multiple = multiples.get(node.name) ?? 1;
-        return Dim.symbol(node.name, multiple).times(multiple / node.multiple);
-      }
-      case 'add':
-        return node.terms.map(visit).reduce((a, b) => a.plus(b));
-      case 'mul':
-        return node.factors.map(visit).reduce((a, b) => a.times(b));
-      case 'floordiv':
-        return visit(node.a).floordiv(visit(node.b));
-      default:
-        return extreme(node.kind, [visit(node.a), visit(node.b)]);
-    }
-  };
-  return unlessOverflow(() => visit(dim.structure()));
+  const names = dim.symbols().filter((name) => Object.hasOwn(sizes, name));
+  if (names.length === 0) return dim;
+  return unlessOverflow(() => dim.substituteAll(new Map(names.map((name) => [name, Dim.of(sizes[name] ?? 1)]))));
 }

@@ -26,6 +26,7 @@ import { type ContentTree, numberText, parseContent, pathText, treeText } from '
 import { Dim } from './dim.ts';
 import type { ConstantRole, Graph, Node, ResidualRegion, ResidualTag, Value } from './graph.ts';
 import type { AttrSpec, AttrValue } from './operator.ts';
+import { promiseTexts, type SizePromise } from './promise.ts';
 import { rangeText } from './ranges.ts';
 import { elementCount, typeText } from './types.ts';
 import { walkGraph } from './walk.ts';
@@ -291,15 +292,15 @@ class Printer {
   }
 }
 
-/** `assume H % 16 == 0` for every symbol that is promised to be a multiple. */
+/** `assume H % 16 == 0`, `assume L >= 101` for everything that is promised of a symbol. */
 function promiseLines(root: Graph): readonly string[] {
-  const multiples = new Map<string, number>();
+  const promises = new Map<string, SizePromise>();
   const seen = new Set<Dim>();
   const visit = (dims: readonly Dim[]): void => {
     for (const dim of dims) {
       if (dim.constant !== undefined || seen.has(dim)) continue;
       seen.add(dim);
-      for (const [name, k] of dim.multiples()) if (k > 1) multiples.set(name, k);
+      for (const [name, promise] of dim.promises()) promises.set(name, promise);
     }
   };
   for (const step of walkGraph(root)) {
@@ -310,7 +311,9 @@ function promiseLines(root: Graph): readonly string[] {
       if (spec.kind === 'dims') visit(dimsOf(step.node.attrs[name]));
     }
   }
-  return [...multiples.keys()].sort().map((name) => `assume ${Dim.symbol(name)} % ${multiples.get(name)} == 0`);
+  return [...promises]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .flatMap(([name, promise]) => promiseTexts(Dim.symbol(name).toString(), promise).map((text) => `assume ${text}`));
 }
 
 function dimsOf(value: AttrValue | undefined): readonly Dim[] {

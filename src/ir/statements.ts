@@ -9,6 +9,7 @@ import { type ContentTree, readContent } from './content-text.ts';
 import type { Dim } from './dim.ts';
 import { parseDim } from './dim-text.ts';
 import type { ConstantRole, ResidualTag } from './graph.ts';
+import { promiseOf, type SizePromise } from './promise.ts';
 import type { ValueRange } from './ranges.ts';
 import { Scanner, TextError } from './scanner.ts';
 import { type ElemType, elementCount, foreignTypeOf, isElemType, type TensorType } from './types.ts';
@@ -94,8 +95,8 @@ export type Statement =
 export interface GraphText {
   readonly name: string;
   readonly statements: readonly Statement[];
-  /** What divides a symbol, by its name. */
-  readonly promises: ReadonlyMap<string, number>;
+  /** What is promised of a symbol, by its name. */
+  readonly promises: ReadonlyMap<string, SizePromise>;
   /** Symbols that the text uses and that only the run knows. */
   readonly runSymbols: ReadonlySet<string>;
   /** Names that wrong lines would have defined, so that they are not reported again where they are read. */
@@ -116,7 +117,7 @@ function isPart(word: string): word is ResidualTag['part'] {
 class LineReader {
   readonly #file: SourceFile;
   readonly #sink: Sink;
-  readonly #promises = new Map<string, number>();
+  readonly #promises = new Map<string, SizePromise>();
   readonly #runSymbols = new Set<string>();
   readonly #forgiven = { values: new Set<string>(), expressions: new Set<string>() };
   #name = 'graph';
@@ -204,13 +205,11 @@ class LineReader {
     }
     if (s.keyword('assume')) {
       const name = s.sees('"') ? s.string() : s.matchOr(/\??[A-Za-z_][\w.]*/y, 'a symbol');
-      s.need('%');
       const at = s.at;
-      const multiple = s.integer();
-      if (multiple < 1) throw new TextError(at, 'a positive number');
-      s.need('==');
-      s.need('0');
-      this.#promises.set(name, multiple);
+      const known = this.#promises.get(name) ?? { least: name.startsWith('?') ? 0 : 1 };
+      const promise = promiseOf({ ...known, ...this.#promise(s) });
+      if (!promise) throw new TextError(at, 'a condition that some size of at least 1 keeps');
+      this.#promises.set(name, promise);
       return undefined;
     }
     if (s.keyword('output')) {
@@ -317,6 +316,19 @@ class LineReader {
     const mean = option('mean');
     const std = option('std');
     return { low, high, ...(mean && { mean }), ...(std && { std }) };
+  }
+
+  /** What stands behind the symbol of an `assume`. */
+  #promise(s: Scanner): Partial<SizePromise> {
+    if (s.take('>=')) return { least: s.integer() };
+    if (s.take('<=')) return { most: s.integer() };
+    s.need('%');
+    const at = s.at;
+    const multiple = s.integer();
+    if (multiple < 1) throw new TextError(at, 'a positive number');
+    s.need('==');
+    s.need('0');
+    return { multiple };
   }
 
   #dim(s: Scanner): Dim {

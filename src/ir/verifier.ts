@@ -6,6 +6,7 @@ import { Dim, DimOverflow } from './dim.ts';
 import { completeAttrs, type Graph, inferTypes, type Node, type Use, type Value } from './graph.ts';
 import { matchTypes } from './match-types.ts';
 import { CheckFailure } from './operator.ts';
+import type { SizePromise } from './promise.ts';
 import { typeText } from './types.ts';
 import { graphsIn } from './walk.ts';
 
@@ -22,7 +23,7 @@ class Verifier {
   readonly #seenUses = new Set<Use>();
   readonly #outputCounts = new Map<Value, number>();
   readonly #values = new Set<Value>();
-  readonly #multiples = new Map<string, number>();
+  readonly #promises = new Map<string, SizePromise>();
   readonly #checkedDims = new Set<Dim>();
   readonly #root: Graph;
 
@@ -245,11 +246,13 @@ class Verifier {
     for (const dim of value.type.dims) {
       if (dim.constant !== undefined || this.#checkedDims.has(dim)) continue;
       this.#checkedDims.add(dim);
-      for (const [name, multiple] of dim.multiples()) {
-        const known = this.#multiples.get(name);
-        if (known === undefined) this.#multiples.set(name, multiple);
-        else if (known !== multiple)
-          this.problem(`dimension ${name} is promised to be a multiple of ${known} and of ${multiple}`);
+      for (const [name, promise] of dim.promises()) {
+        const known = this.#promises.get(name);
+        if (known === undefined) this.#promises.set(name, promise);
+        else if (known.multiple !== promise.multiple)
+          this.problem(`dimension ${name} is promised to be a multiple of ${known.multiple} and of ${promise.multiple}`);
+        else if (known.least !== promise.least || known.most !== promise.most)
+          this.problem(`dimension ${name} has other bounds in one place than in another`);
       }
     }
   }

@@ -14,6 +14,7 @@ import { Dim } from '../ir/dim.ts';
 import { elemFacts } from '../ir/elem.ts';
 import type { Node, Value } from '../ir/graph.ts';
 import type { Attrs, Check, InferContext, OnnxBuilder, Operator, SampleSource } from '../ir/operator.ts';
+import { promiseFor } from '../ir/solve.ts';
 import { elementCount, type HostTensor, isFloat, type TensorType, typeText } from '../ir/types.ts';
 import { dimsAttr, given, numbersAttr, onnxInt } from './attrs.ts';
 import { aroundAxis, constantDims, dimsText } from './common.ts';
@@ -213,7 +214,7 @@ function inferAdaptive(context: InferContext, kind: Kind): readonly TensorType[]
   check('c3', size.length === axes, `a grid ${dimsText(size)} for ${typeText(x)}`, `${axes} sizes, one per spatial axis`);
   const small = size.find((d) => d.lowerBound < 1);
   const provably = small?.constant === undefined ? ', for all sizes of the inputs' : '';
-  check('c4', small === undefined, `a grid ${dimsText(size)}`, `sizes of at least 1${provably}`);
+  check('c4', small === undefined, `a grid ${dimsText(size)}`, `sizes of at least 1${provably}`, small && promiseFor(small, 1));
   return [{ elem: x.elem, dims: [...x.dims.slice(0, 2), ...size] }];
 }
 

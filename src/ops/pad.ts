@@ -3,6 +3,7 @@ import { outside } from '../diagnostics/at.ts';
 import { Dim } from '../ir/dim.ts';
 import type { Node } from '../ir/graph.ts';
 import type { Check, InferContext } from '../ir/operator.ts';
+import { promiseFor } from '../ir/solve.ts';
 import { typeText } from '../ir/types.ts';
 import { dimsAttr, given, numberAttr, numbersAttr, stringAttr } from './attrs.ts';
 import { paddedAxes } from './axes.ts';
@@ -25,6 +26,8 @@ function padPlaces(size: number, begin: number, end: number, mode: string): Int3
 const isZero = (d: Dim): boolean => d.constant === 0;
 
 const addsNothing = (node: Node): boolean => dimsAttr(node.attrs, 'pads').every(isZero);
+
+const hintFor = (d: Dim): string | undefined => promiseFor(d, 0) ?? (d.constant === undefined ? `max(0, ${d})` : undefined);
 
 /** Whether the pads are known to cut nothing. */
 export const cutsNothing = (node: Node): boolean => dimsAttr(node.attrs, 'pads').every((d) => d.lowerBound >= 0);
@@ -64,7 +67,13 @@ export const pad = defineOperator({
     );
     const below = mode === 'constant' ? undefined : pads.find((d) => d.lowerBound < 0);
     const provably = below?.constant === undefined && below !== undefined ? ', for all sizes' : '';
-    check('c2', below === undefined, `pads ${dimsText(pads)}`, `pads of at least 0 in mode ${mode}${provably}`);
+    check(
+      'c2',
+      below === undefined,
+      `pads ${dimsText(pads)}`,
+      `pads of at least 0 in mode ${mode}${provably}`,
+      below && hintFor(below),
+    );
     const dims = x.dims.map((size, axis) => {
       const begin = pads[axis] ?? outside();
       const end = pads[axis + rank] ?? outside();

@@ -6,6 +6,7 @@ import { bug } from '../diagnostics/diagnostic.ts';
 import { Dim, DimOverflow } from '../ir/dim.ts';
 import type { Graph, Node, Value } from '../ir/graph.ts';
 import { type Attrs, type AttrValue, CheckFailure } from '../ir/operator.ts';
+import { solvedSize } from '../ir/solve.ts';
 import { type HostTensor, typeText } from '../ir/types.ts';
 import { refusalOf } from './evaluate.ts';
 import { evaluateExactly } from './wide.ts';
@@ -171,7 +172,7 @@ export function bindInputs(graph: Graph, inputs: ReadonlyMap<string, HostTensor>
     });
   }
   for (const { dim, size } of pairs) {
-    const solved = solve(dim, size);
+    const solved = solvedSize(dim, size);
     if (solved && !bindings.has(solved.name)) bindings.set(solved.name, solved.value);
   }
   for (const { dim, size, place } of pairs) {
@@ -182,15 +183,4 @@ export function bindInputs(graph: Graph, inputs: ReadonlyMap<string, HostTensor>
       );
   }
   return bindings;
-}
-
-/** The symbol's value where dim is c · symbol + d. */
-function solve(dim: Dim, size: number): { readonly name: string; readonly value: number } | undefined {
-  const [name, ...more] = dim.symbols();
-  if (name === undefined || more.length > 0) return undefined;
-  const multiple = dim.multiples().get(name) ?? 1;
-  const affine = dim.affineIn(Dim.symbol(name, multiple));
-  if (!affine) return undefined;
-  const value = ((size - affine.shift) / affine.scale) * multiple;
-  return Number.isInteger(value) ? { name, value } : undefined;
 }

@@ -2,6 +2,7 @@
 import { outside } from '../diagnostics/at.ts';
 import { Dim } from '../ir/dim.ts';
 import type { Check, InferContext } from '../ir/operator.ts';
+import { promiseFor } from '../ir/solve.ts';
 import { typeText } from '../ir/types.ts';
 import { dimsAttr, given, numbersAttr } from './attrs.ts';
 import { namedAxes } from './axes.ts';
@@ -23,9 +24,9 @@ export function slicedDim(check: Check, size: Dim, start: Dim, end: Dim, step: n
   if (step > 0 ? far(start) >= toTheEnd || far(end) <= -toTheEnd : far(end) >= toTheEnd) return Dim.zero;
   const signs = 'positions that are provably negative (from the end) or provably not';
   const s = fromBeginning(start, size);
-  check('c4', s !== undefined, `start ${start} on axis ${axis}`, signs);
+  check('c4', s !== undefined, `start ${start} on axis ${axis}`, signs, promiseFor(start, 0));
   const e = fromBeginning(end, size);
-  check('c4', e !== undefined, `end ${end} on axis ${axis}`, signs);
+  check('c4', e !== undefined, `end ${end} on axis ${axis}`, signs, promiseFor(end, 0));
   if (step > 0) {
     const last = end.constant !== undefined && end.constant >= toTheEnd ? size : Dim.min(e, size);
     // From a start in front of the axis one begins at 0: last − max(s, 0) = min(last, last − s).

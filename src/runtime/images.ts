@@ -10,6 +10,7 @@ import * as catalogue from '../diagnostics/catalogue/runtime.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { readAll, Unreadable } from '../io/node/open-file.ts';
 import type { Dim } from '../ir/dim.ts';
+import { keepsPromise, keptNear, promiseTexts } from '../ir/promise.ts';
 import type { ValueRange } from '../ir/ranges.ts';
 import { roundTo } from '../ir/round.ts';
 import { type ElemType, elementCount, type HostTensor, isFloat, type TensorType, typeText } from '../ir/types.ts';
@@ -369,13 +370,18 @@ function promised(image: Image, layout: Layout, wrong: (found: string, hint: str
     [layout.height, image.height],
     [layout.width, image.width],
   ] as const) {
-    const multiples = [...dim.multiples()];
-    const [symbol] = multiples;
-    if (multiples.length !== 1 || !symbol) continue;
-    if (size % symbol[1] !== 0)
+    const { plain } = dim;
+    if (!plain || keepsPromise(plain.promise, size)) continue;
+    const { name, promise } = plain;
+    if (size % promise.multiple === 0)
       wrong(
-        `${image.height} x ${image.width}, where ${symbol[0]} has to be a multiple of ${symbol[1]}`,
-        `--resize ${nearby(image, symbol[1])}`,
+        `${image.height} x ${image.width}, where ${promiseTexts(name, promise).join(' and ')}`,
+        `--resize ${keptNear(promise, size)[0]}`,
+      );
+    else
+      wrong(
+        `${image.height} x ${image.width}, where ${name} has to be a multiple of ${promise.multiple}`,
+        `--resize ${nearby(image, promise.multiple)}`,
       );
   }
   return image;

@@ -10,18 +10,20 @@ import type { Dim } from '../ir/dim.ts';
 import { elemFacts } from '../ir/elem.ts';
 import type { Graph, Node, Value } from '../ir/graph.ts';
 import { keepsNumbers, type NumberRange } from '../ir/operator.ts';
+import { noPromise, promiseTexts, type SizePromise } from '../ir/promise.ts';
 import { channelAxis, type ValueRange } from '../ir/ranges.ts';
 import { roundTo } from '../ir/round.ts';
+import { solvedSize } from '../ir/solve.ts';
 import { type ElemType, elementCount, type HostTensor, isFloat, type TensorType, typeText } from '../ir/types.ts';
 import { numberDemands, type ShapeOperand, shapeOperands, type TableDemand } from '../onnx/operand-numbers.ts';
 
 export type Bindings = ReadonlyMap<string, number>;
 
-/** The symbols of the inputs' types with the number that was promised to divide each, sorted by name. */
-export function symbolsOf(graph: Graph): ReadonlyMap<string, number> {
-  const out = new Map<string, number>();
+/** The symbols of the inputs' types with what was promised of each, sorted by name. */
+export function symbolsOf(graph: Graph): ReadonlyMap<string, SizePromise> {
+  const out = new Map<string, SizePromise>();
   for (const input of graph.inputs) {
-    for (const dim of input.type.dims) for (const [name, k] of dim.multiples()) out.set(name, Math.max(k, out.get(name) ?? 1));
+    for (const dim of input.type.dims) for (const [name, promise] of dim.promises()) out.set(name, promise);
   }
   return new Map([...out].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
@@ -30,7 +32,7 @@ export function symbolsOf(graph: Graph): ReadonlyMap<string, number> {
  * Every dimension of the graph, and what operators need to be one, that depends on its inputs' symbols alone; sizes that only the
  * run knows are not among them.
  */
-function dependentDims(graph: Graph, symbols: ReadonlyMap<string, number>): readonly Dim[] {
+function dependentDims(graph: Graph, symbols: ReadonlyMap<string, SizePromise>): readonly Dim[] {
   const dims = new Set<Dim>();
   const addAll = (list: readonly Dim[]): void => {
     for (const dim of list) if (dim.constant === undefined) dims.add(dim);
@@ -51,6 +53,11 @@ function dependentDims(graph: Graph, symbols: ReadonlyMap<string, number>): read
 /** Doublings before giving up: 2^20 elements per axis are more than any model needs to have one pixel left. */
 const maxDoublings = 20;
 
+/** The n-th size that keeps a promise, or the last one. */
+export function sizeAt({ multiple, least, most }: SizePromise, n: number): number {
+  return Math.min(most, Math.max(least, multiple) + (n - 1) * multiple);
+}
+
 export interface SizesToTry {
   /** For every symbol the smallest size, such that every tensor of the graph has at least one element. */
   readonly smallest: Bindings;
@@ -59,9 +66,9 @@ export interface SizesToTry {
 }
 
 /**
- * The smallest legal and the next odd value of every symbol, promises kept: `H % 32 == 0` gives 32 and 96. All symbols are
- * doubled until every tensor has elements and `enough` is so, then each is made as small as it goes while the others stay; those
- * that are fixed stay so. Throws `DiagnosticError` (RES0812).
+ * The smallest legal and the next odd value of every symbol, promises kept: `H % 32 == 0` gives 32 and 96, `L >= 10` gives 10 and
+ * 11. All symbols are doubled until every tensor has elements and `enough` is so, then each is made as small as it goes while the
+ * others stay; those that are fixed stay so. Throws `DiagnosticError` (RES0812).
  */
 export function smallestBindings(
   graph: Graph,
@@ -71,7 +78,7 @@ export function smallestBindings(
   const symbols = symbolsOf(graph);
   const dims = dependentDims(graph, symbols);
   const sizes = (factors: ReadonlyMap<string, number>): Bindings =>
-    new Map([...symbols].map(([name, k]) => [name, fixed.get(name) ?? k * (factors.get(name) ?? 1)]));
+    new Map([...symbols].map(([name, promise]) => [name, fixed.get(name) ?? sizeAt(promise, factors.get(name) ?? 1)]));
   const firstIllegal = (factors: ReadonlyMap<string, number>): Dim | undefined => {
     const bindings = sizes(factors);
     return dims.find((dim) => !((dim.evaluate(bindings) ?? 0) >= 1));
@@ -100,7 +107,12 @@ export function smallestBindings(
     }
     factors.set(name, high);
   }
-  let odd = new Map([...factors].map(([name, n]) => [name, n % 2 === 0 ? n + 1 : n + 2]));
+  // The next odd number of times the multiple, whichever of its sizes is the least.
+  const before = (name: string): number => {
+    const { multiple, least } = symbols.get(name) ?? noPromise;
+    return Math.max(0, least / multiple - 1);
+  };
+  let odd = new Map([...factors].map(([name, n]) => [name, (n + before(name)) % 2 === 0 ? n + 1 : n + 2]));
   for (let tries = 0; !fits(odd) && tries < 1000; tries++) odd = new Map([...odd].map(([name, n]) => [name, n + 2]));
   return { smallest: sizes(factors), nextOdd: fits(odd) ? sizes(odd) : sizes(factors) };
 }
@@ -142,7 +154,7 @@ export function bindingsOf(graph: Graph, inputs: ReadonlyMap<string, HostTensor>
     });
   }
   const bindings = new Map<string, number>();
-  // Plain symbols first: `2*H` is then checked, and not solved.
+  // Plain symbols first: `2*H` is then checked, and solved only where H stands nowhere alone.
   const later: { readonly input: Value; readonly dim: Dim; readonly size: number }[] = [];
   for (const input of graph.inputs) {
     const tensor = inputs.get(input.name ?? '');
@@ -151,8 +163,8 @@ export function bindingsOf(graph: Graph, inputs: ReadonlyMap<string, HostTensor>
       misfit(input, tensor, typeText(input.type));
     input.type.dims.forEach((dim, axis) => {
       const size = tensor.dims[axis] ?? outside();
-      const [name] = dim.symbols();
-      if (name !== undefined && dim.toString() === name) {
+      const name = dim.plain?.name;
+      if (name !== undefined) {
         const known = bindings.get(name);
         if (known !== undefined && known !== size) misfit(input, tensor, `${typeText(input.type)} with ${name} = ${known}`);
         bindings.set(name, size);
@@ -160,10 +172,17 @@ export function bindingsOf(graph: Graph, inputs: ReadonlyMap<string, HostTensor>
       later.push({ input, dim, size });
     });
   }
+  for (const { dim, size } of later) {
+    const solved = solvedSize(dim, size);
+    if (solved && !bindings.has(solved.name)) bindings.set(solved.name, solved.value);
+  }
   for (const { input, dim, size } of later) {
     const tensor = inputs.get(input.name ?? '');
     if (!tensor || dim.evaluate(bindings) === size) continue;
-    const promises = [...dim.multiples()].filter(([, k]) => k > 1).map(([name, k]) => `${name} a multiple of ${k}`);
+    const promises = [...dim.promises()].flatMap(([name, { multiple, ...bounds }]) => [
+      ...(multiple > 1 ? [`${name} a multiple of ${multiple}`] : []),
+      ...promiseTexts(name, { ...bounds, multiple: 1 }).filter(() => bounds.least > multiple || Number.isFinite(bounds.most)),
+    ]);
     misfit(input, tensor, [typeText(input.type), ...promises].join(', '));
   }
   return bindings;

@@ -5,7 +5,9 @@ import { shapeMisfit } from '../diagnostics/catalogue/cli.ts';
 import { inputMisfit, outsideRange, promiseBroken, sizesContradict } from '../diagnostics/catalogue/runtime.ts';
 import { type Diagnostic, fail, makeDiagnostic } from '../diagnostics/diagnostic.ts';
 import { Dim } from '../ir/dim.ts';
+import { keepsPromise, keptNear, noPromise, promiseTexts } from '../ir/promise.ts';
 import { channelAxis, rangeText, type ValueRange } from '../ir/ranges.ts';
+import { solvedSize } from '../ir/solve.ts';
 import { type HostTensor, isFloat, type TensorType, typeText } from '../ir/types.ts';
 import type { Bindings } from './inputs.ts';
 
@@ -16,21 +18,24 @@ export interface Signature {
   readonly range?: ValueRange | undefined;
 }
 
-const nearest = (size: number, k: number): number => Math.max(1, Math.floor(size / k)) * k;
-
 /** Throws `DiagnosticError` (RES0837) for a tensor with a size that breaks a promise of its type. */
 export function checkPromises({ name, type }: Signature, tensor: HostTensor): void {
   type.dims.forEach((dim, axis) => {
-    const [[symbol, k] = ['', 1], ...more] = dim.multiples();
     const size = tensor.dims[axis];
-    if (k === 1 || more.length > 0 || size === undefined || dim !== Dim.symbol(symbol, k).times(k) || size % k === 0) return;
-    const text = dim.toString();
+    const found = size === undefined ? undefined : solvedSize(dim, size);
+    if (!found || keepsPromise(found.promise, found.value)) return;
+    const { promise, value } = found;
+    const text = Dim.symbol(found.name).toString();
+    const near = keptNear(promise, value);
+    const [least = 1, other = least] = near;
+    const wanted = value < promise.least && promise.least > promise.multiple ? least : other;
+    const conditions = promiseTexts(text, promise);
     fail(promiseBroken, {
       with: {
         name,
-        found: `${text} = ${size} in ${tensor.elem}[${tensor.dims.join(', ')}]`,
-        expected: `${text} % ${k} == 0, such as ${nearest(size, k)} or ${nearest(size, k) + k}`,
-        hint: `--input ${name}=FILE with ${text} = ${nearest(size, k) + k}: pad the array, or cut it`,
+        found: `${text} = ${value} in ${tensor.elem}[${tensor.dims.join(', ')}]`,
+        expected: `${(conditions.length > 0 ? conditions : [`${text} >= 1`]).join(' and ')}, such as ${near.join(' or ')}`,
+        hint: `--input ${name}=FILE with ${text} = ${wanted}: pad the array, or cut it`,
       },
     });
   });
@@ -85,7 +90,8 @@ export type AskedShapes = Readonly<Record<string, number | readonly (number | un
  */
 export function askedSizes(inputs: readonly Signature[], shapes: AskedShapes): Bindings {
   const out = new Map<string, number>();
-  const symbols = new Set(inputs.flatMap(({ type }) => type.dims.flatMap((dim) => dim.symbols())));
+  const promises = new Map(inputs.flatMap(({ type }) => type.dims.flatMap((dim) => [...dim.promises()])));
+  const symbols = new Set(promises.keys());
   const later: { readonly asked: string; readonly input: Signature; readonly dim: Dim; readonly size: number }[] = [];
   const contradict = (asked: string, found: string, expected: string, hint: string): never =>
     fail(sizesContradict, { with: { asked, found, expected, hint } });
@@ -93,17 +99,12 @@ export function askedSizes(inputs: readonly Signature[], shapes: AskedShapes): B
     const before = out.get(symbol);
     if (before !== undefined && before !== size)
       contradict(asked, `${symbol} = ${size}`, `${symbol} = ${before}, as asked before`, `give ${symbol} one size`);
-    const k = Math.max(1, ...inputs.flatMap(({ type }) => type.dims.map((dim) => dim.multiples().get(symbol) ?? 1)));
-    if (size % k !== 0) {
-      const near = nearest(size, k);
-      contradict(
-        asked,
-        `${symbol} = ${size}`,
-        `${symbol} % ${k} == 0, which the model promises`,
-        `--input-shape ${symbol}=${near}`,
-      );
-    }
     if (size < 1) contradict(asked, `${symbol} = ${size}`, 'a size of at least 1', `--input-shape ${symbol}=1`);
+    const promise = promises.get(symbol) ?? noPromise;
+    if (!keepsPromise(promise, size)) {
+      const expected = `${promiseTexts(symbol, promise).join(' and ')}, which the model promises`;
+      contradict(asked, `${symbol} = ${size}`, expected, `--input-shape ${symbol}=${keptNear(promise, size)[0]}`);
+    }
     out.set(symbol, size);
   };
   for (const [name, given] of Object.entries(shapes)) {
@@ -134,9 +135,10 @@ export function askedSizes(inputs: readonly Signature[], shapes: AskedShapes): B
       if (size !== undefined && dim) later.push({ asked, input, dim, size });
     });
   }
+  for (const { asked, dim, size } of later) if (dim.plain) bind(asked, dim.plain.name, size);
   for (const { asked, dim, size } of later) {
-    const [symbol] = dim.symbols();
-    if (symbol !== undefined && dim.toString() === symbol) bind(asked, symbol, size);
+    const solved = solvedSize(dim, size);
+    if (solved && !out.has(solved.name)) bind(asked, solved.name, solved.value);
   }
   for (const { asked, input, dim, size } of later) {
     const known = dim.evaluate(out);
@@ -150,7 +152,7 @@ export function askedSizes(inputs: readonly Signature[], shapes: AskedShapes): B
 
 function exampleOf(input: Signature | undefined, sizes: Bindings = new Map()): string {
   if (!input) return 'leave it out';
-  const least = new Map(input.type.dims.flatMap((dim) => [...dim.multiples()]));
+  const least = input.type.dims.flatMap((dim) => [...dim.promises()].map(([name, promise]) => [name, promise.least] as const));
   const dims = input.type.dims.map((dim) => dim.evaluate(new Map([...least, ...sizes])) ?? 1);
   return `--input-shape ${input.name}=${dims.join(',')}`;
 }

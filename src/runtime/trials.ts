@@ -7,7 +7,7 @@ import { elementCount, type HostTensor, isFloat } from '../ir/types.ts';
 import { coveringSizes } from './covering.ts';
 import type { Inputs } from './equivalence-report.ts';
 import { canBeHeld } from './held.ts';
-import { type Bindings, bindingsText, symbolsOf } from './inputs.ts';
+import { type Bindings, bindingsText, sizeAt, symbolsOf } from './inputs.ts';
 
 /** Elements of all inputs together, when sizes are tried. */
 const mostTriedElements = 2 ** 22;
@@ -28,7 +28,7 @@ export function startingSizes(graph: Graph): readonly [Bindings, Bindings | unde
     return [smallest, bindingsText(smallest) === bindingsText(nextOdd) ? undefined : nextOdd];
   } catch (error) {
     if (!(error instanceof DiagnosticError)) throw error;
-    return [new Map([...symbolsOf(graph)]), undefined];
+    return [new Map([...symbolsOf(graph)].map(([name, promise]) => [name, sizeAt(promise, 1)])), undefined];
   }
 }
 
@@ -50,12 +50,17 @@ const otherSeeds = 4;
  * sizes, of every symbol and of all but those of the first axes. Fewer than 100 in all.
  */
 export function* attempts(graph: Graph, first: Bindings): Generator<Trial> {
-  const multiples = symbolsOf(graph);
+  const symbols = symbolsOf(graph);
   const integers = graph.inputs.some(({ type }) => !isFloat(type.elem) && !type.foreign);
   const batch = new Set(graph.inputs.flatMap(({ type }) => (type.foreign ? [] : (type.dims[0]?.symbols() ?? []))));
   const sizes: Bindings[] = [first];
   for (const size of first.size === 0 ? [] : usualSizes) {
-    const all = new Map([...multiples].map(([name, k]) => [name, k * Math.ceil(size / k)]));
+    const all = new Map(
+      [...symbols].map(([name, { multiple, least, most }]) => [
+        name,
+        Math.min(most, Math.max(least, multiple * Math.ceil(size / multiple))),
+      ]),
+    );
     if (batch.size > 0 && batch.size < all.size)
       sizes.push(new Map([...all].map(([name, n]) => [name, batch.has(name) ? (first.get(name) ?? 1) : n])));
     sizes.push(all);

@@ -7,6 +7,7 @@ import { type Dim, unlessOverflow } from '../ir/dim.ts';
 import { atSizes, checkNames, checkSizes, type Sizes } from '../ir/evaluate.ts';
 import { countOf, type Graph, type Node, type Origin, type Value } from '../ir/graph.ts';
 import { elementsIn, memoryOf, retyped } from '../ir/memory.ts';
+import type { SizePromise } from '../ir/promise.ts';
 import { type Schedule, schedulesIn } from '../ir/schedule.ts';
 import { Tally } from '../ir/tally.ts';
 import { elemBytes, type TensorType, typeText } from '../ir/types.ts';
@@ -161,12 +162,11 @@ export function summarizeAs(graph: Graph, schedule: Schedule, options: SummaryOp
   return { ...resized(general, sizes), peak: memoryOf(there).peak, sizes, general: whole };
 }
 
-/** The symbols of the inputs and of what the run alone knows, each with the number that it is a multiple of. */
-export function symbolsOf(graph: Graph): ReadonlyMap<string, number> {
-  const out = new Map<string, number>();
+/** The symbols of the inputs and of what the run alone knows, each with what is promised of it. */
+export function symbolsOf(graph: Graph): ReadonlyMap<string, SizePromise> {
+  const out = new Map<string, SizePromise>();
   const see = (type: TensorType): void => {
-    for (const dim of type.dims)
-      for (const [name, multiple] of dim.multiples()) out.set(name, Math.max(multiple, out.get(name) ?? 1));
+    for (const dim of type.dims) for (const [name, promise] of dim.promises()) out.set(name, promise);
   };
   for (const input of graph.inputs) see(input.type);
   for (const step of walkGraph(graph)) if (step.kind === 'node') for (const y of step.node.results) see(y.type);

@@ -82,3 +82,59 @@ describe('promises in the graph', () => {
     expect(note).toContain('rescc.outputs');
   });
 });
+
+describe('bounds of sizes', () => {
+  const bounded = `model M {
+  input x: f32[N, 3, L + 100]
+  input y: f32[N, H, W]
+  assert L >= 5 and H % 4 == 0 and H >= 8 and H <= 16 and W <= 9
+  output z = x[:, :, 50:-50]
+  output w = y
+}`;
+  const made = async (options: CompileOptions = {}): Promise<Uint8Array> => (await compile(bounded, options)).bytes();
+  const at = async (bytes: Uint8Array, l: number, h: number, w: number): Promise<string> => {
+    const session = await ort.InferenceSession.create(bytes, { logSeverityLevel: 4 });
+    const tensor = (...dims: readonly number[]) =>
+      new ort.Tensor('float32', new Float32Array(dims.reduce((a, b) => a * b, 1)), dims);
+    try {
+      const result = await session.run({ x: tensor(1, 3, l + 100), y: tensor(1, h, w) });
+      return `${result.z?.dims.join()} ${result.w?.dims.join()}`;
+    } catch (error) {
+      return /assert [^']*/.exec(error instanceof Error ? error.message : '')?.[0] ?? 'another error';
+    }
+  };
+
+  test('stand in the metadata, a divisor alone as a number', async () => {
+    const { onnx } = await compile(bounded);
+    const [, text = ''] = onnx?.metadata.find(([key]) => key === 'rescc.promises') ?? [];
+    expect(JSON.parse(text)).toEqual({ H: { multiple: 4, least: 8, most: 16 }, L: { least: 5 }, W: { most: 9 } });
+  });
+
+  test('are checked in the graph, where what one axis gains makes up for no loss of another', async () => {
+    const bytes = await made({ checkPromises: true });
+    expect(await at(bytes, 5, 8, 9)).toBe('1,3,5 1,8,9');
+    expect(await at(bytes, 9, 16, 1)).toBe('1,3,9 1,16,1');
+    expect(await at(bytes, 4, 8, 9)).toBe('assert L >= 5');
+    expect(await at(bytes, 5, 4, 9)).toBe('assert H % 4 == 0 and H >= 8');
+    expect(await at(bytes, 5, 6, 9)).toBe('assert H % 4 == 0 and H >= 8');
+    expect(await at(bytes, 5, 20, 9)).toBe('assert H <= 16 and W <= 9');
+    expect(await at(bytes, 5, 4, 18)).not.toContain('1,3,5');
+  });
+
+  test('are known to optimize, which keeps them', async () => {
+    const first = await made({ checkPromises: true });
+    const result = await optimizeOnnx(first);
+    expect(result.diagnostics).toEqual([]);
+    const names = (nodes: readonly { readonly opType: string; readonly name: string }[] | undefined) =>
+      nodes?.filter(({ opType }) => opType === 'Reshape').map(({ name }) => name);
+    expect(names(result.onnx?.graph.nodes)?.sort()).toEqual([
+      'assert H % 4 == 0 and H >= 8',
+      'assert H <= 16 and W <= 9',
+      'assert L >= 5',
+    ]);
+    const entry = result.onnx?.metadata.find(([key]) => key === 'rescc.promises')?.[1];
+    expect(JSON.parse(entry ?? '{}')).toEqual({ H: { multiple: 4, least: 8, most: 16 }, L: { least: 5 }, W: { most: 9 } });
+    expect(result.graph?.inputs.map(({ type }) => String(type.dims))).toEqual(['N,3,L + 100', 'N,H,W']);
+    expect((await optimizeOnnx(first, { inputShapes: { W: 10 } })).diagnostics.map((d) => d.code)).toEqual(['RES0676']);
+  });
+});

@@ -163,6 +163,31 @@ describe('brackets', () => {
   });
 });
 
+describe('bounds of symbols', () => {
+  const types = (body: string): readonly string[] => {
+    const { graph, diagnostics } = build(model(body));
+    return [...diagnostics.map((d) => d.code), ...(graph?.outputs.map(({ value }) => String(value.type.dims.slice(2))) ?? [])];
+  };
+
+  test('decide comparisons and the sides of bounds, before and behind the assert', () => {
+    expect(types('  let a = H > 99 ? 1 : 2\n  output y = x')).toEqual(['RES0214']);
+    expect(types('  assert H >= 100\n  let a = H > 99 ? 1 : 2\n  output y = pad(a)')).toEqual(['H + 2,W + 2']);
+    expect(types('  let part = x[:, :, 100:]\n  assert H >= 100\n  output y = part')).toEqual(['H - 100,W']);
+    expect(types('  output y = x[:, :, :H - 4]')).toEqual(['RES0301']);
+    expect(types('  let n = H - 4\n  assert n >= 0\n  output y = x[:, :, :n]')).toEqual(['H - 4,W']);
+    expect(types('  assert 2 * H > 7 and 40 - W >= 8 and W % 8 == 0\n  output y = x[:, :, 4:, :40 - W]')).toEqual([
+      'H - 4,min(40 - W, W)',
+    ]);
+  });
+
+  test('of sizes that stand in sums alone', async () => {
+    const source = 'model M {\n  input x: f32[N, 2, L + 10]\n  assert L >= 3\n  output y = x[:, :, 5:-5]\n}';
+    const x = counted(1, 2, 14);
+    const [found] = await runSource(source, [{ x }]);
+    expect(found?.get('y')).toEqual(tensorOf([1, 2, 4], (i, j, k) => elementOf(x, [i, j, k + 5])));
+  });
+});
+
 describe('adaptive pools', () => {
   const pooled =
     (size: (h: number, w: number) => readonly [number, number], kind: 'mean' | 'max') =>

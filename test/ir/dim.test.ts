@@ -13,7 +13,7 @@ const T = Dim.symbol('T');
 const unknownCount = Dim.symbol('?count');
 
 /** Symbols of the random expressions; `K` is promised to be a multiple of 4. */
-const promises = new Map([['K', 4]]);
+const promises = new Map([['K', { multiple: 4, least: 4, most: Infinity }]]);
 const leaf: fc.Arbitrary<Dim> = fc.oneof(
   fc.integer({ min: -6, max: 6 }).map((n) => Dim.of(n)),
   fc.constantFrom(N, H, W, Dim.symbol('K', 4), Dim.symbol('K', 4).times(4), unknownCount),
@@ -310,6 +310,29 @@ describe('substitution', () => {
   });
 });
 
+describe('bounds that are promised', () => {
+  const L = Dim.promised('L', { multiple: 4, least: 101, most: 512 });
+
+  it('hold of every expression', () => {
+    expect([L.lowerBound, L.upperBound]).toEqual([104, 512]);
+    expect(L.minus(104).lowerBound).toBe(0);
+    expect(Dim.of(100).lessThan(L)).toBe('yes');
+    expect(L.lessThan(104)).toBe('no');
+    expect(L.lessThan(200)).toBe('unknown');
+    expect(Dim.max(L, Dim.of(50))).toBe(L);
+    expect([L.floordiv(8).lowerBound, L.floordiv(8).upperBound]).toEqual([13, 64]);
+    expect(L.plain).toEqual({ name: 'L', promise: { multiple: 4, least: 104, most: 512 } });
+    expect(L.plus(1).plain).toBeUndefined();
+  });
+
+  it('print as the symbol, and come into expressions that are there', () => {
+    expect(`${L.times(2).plus(1)}`).toBe('2*L + 1');
+    const before = Dim.max(Dim.symbol('L').minus(104), Dim.zero);
+    expect(before.substitute('L', L)).toBe(L.minus(104));
+    expect(Dim.symbol('L', 2).plus(1).substitute('L', L)).toBe(L.divideExactly(2)?.plus(1));
+  });
+});
+
 describe('text', () => {
   it('reads back as the same object', () => {
     fc.assert(
@@ -342,7 +365,7 @@ describe('text', () => {
     ]) {
       expect(parseDim(text), text).toBeUndefined();
     }
-    expect(parseDim('H/3', new Map([['H', 16]]))).toBeUndefined();
+    expect(parseDim('H/3', new Map([['H', { multiple: 16, least: 16, most: Infinity }]]))).toBeUndefined();
   });
 
   it('says the same as the tree', () => {

@@ -54,7 +54,7 @@ describe('ranges of inputs and outputs', () => {
     const back = readDeclarations(new Map(Object.entries(metadata)));
     expect(back.inputs).toEqual(declared().inputRanges);
     expect(back.outputs).toEqual(declared().outputRanges);
-    expect(back.promises).toEqual(new Map([['H', 16]]));
+    expect(back.promises).toEqual(new Map([['H', { multiple: 16, least: 16, most: Infinity }]]));
     expect(back.broken).toEqual([]);
     expect(declarationsOf(new Graph('none'))).toEqual({});
   });

@@ -158,6 +158,14 @@ describe('the text form', () => {
     expect(printGraph(other)).toBe(printGraph(plain));
   });
 
+  it('has what is promised of symbols', () => {
+    const text =
+      'graph @g\n  assume H % 4 == 0\n  assume H >= 20\n  assume L <= 512\n  %x = input : f32[H, L + 1]\n  output y = %x\n';
+    expect(printGraph(read(text))).toBe(text);
+    const [h, l] = read(text).inputs[0]?.type.dims ?? [];
+    expect([h?.lowerBound, h?.upperBound, l?.lowerBound, l?.upperBound]).toEqual([20, Infinity, 2, 513]);
+  });
+
   it('shares a parameter that stands in several lines', () => {
     const graph = read('%x = input : f32[2]\n%0 = add(%x, #w[2])\n%1 = add(%0, #w[2])\noutput y = %1\n');
     expect(graph.constants()).toHaveLength(1);

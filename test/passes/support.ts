@@ -157,7 +157,9 @@ export function constantOf(value: Value): HostTensor {
 export function inputsOf(graph: Graph, sizes: (symbol: string) => number, seed: string): Map<string, HostTensor> {
   const out = new Map<string, HostTensor>();
   for (const value of graph.inputs) {
-    const dims = value.type.dims.map((d) => d.evaluate(new Map([...d.multiples()].map(([s, m]) => [s, sizes(s) * m]))) ?? 1);
+    const dims = value.type.dims.map(
+      (d) => d.evaluate(new Map([...d.promises()].map(([s, { multiple }]) => [s, sizes(s) * multiple]))) ?? 1,
+    );
     const { elem } = value.type;
     const tensor = randomTensor(`${seed}:${value.name}`, dims, elem);
     if (elem === 'i64' || elem === 'i32')

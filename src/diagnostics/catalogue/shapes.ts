@@ -69,7 +69,7 @@ export const symbolPinned = defineDiagnostic({
   code: 'RES0309',
   title: msg`the symbol \`${'name'}\` is used before an input defines it`,
   found: msg`${'name'}`,
-  expected: msg`a dimension of an input that is \`${'name'}\` alone`,
+  expected: msg`a dimension of an input that is \`${'name'}\` alone, or tells it as \`2 * ${'name'} + 1\` does`,
   hint: msg`write \`${'name'}\` as a dimension of its own in an input`,
-  more: 'A symbol is born where it stands alone as a dimension of an input; its value is read from there when the model runs.',
+  more: 'A symbol is born where it stands as a dimension of an input, alone or times a number and plus a number; its value is read from there when the model runs.',
 });

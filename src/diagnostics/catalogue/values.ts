@@ -125,9 +125,9 @@ export const assertUnknown = defineDiagnostic({
   code: 'RES0220',
   title: 'this promise cannot be used',
   found: msg`${'condition'}`,
-  expected: msg`a divisibility such as \`H % 32 == 0\`, or something that is already provable`,
+  expected: msg`a divisibility or a bound of one symbol, such as \`H % 32 == 0\` or \`L >= 101\`, or something that is already provable`,
   hint: msg`${'hint'}`,
-  more: 'A promise is substituted into the shapes (H = 32·h), which works for divisibility by a constant alone.',
+  more: 'A promise is substituted into the shapes (H = 32·h, L of at least 101), which works for divisibility by a constant and for bounds alone.',
 });
 
 const unknownPassKind = defineDiagnostic({

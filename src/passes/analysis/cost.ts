@@ -56,12 +56,13 @@ export function measureGraph(graph: Graph): GraphMeasure {
   return { nodes, bytes: weightBytes, madds };
 }
 
-/** A dimension at one sample point: every symbol 48 times what was promised to divide it. */
+/** A dimension at one sample point: every symbol 48 times what was promised to divide it, within its bounds. */
 function probe(dim: Dim | undefined): number {
   if (!dim) return Infinity;
   if (dim.constant !== undefined) return dim.constant;
   const bindings = new Map<string, number>();
-  for (const [symbol, multiple] of dim.multiples()) bindings.set(symbol, 48 * multiple);
+  for (const [symbol, { multiple, least, most }] of dim.promises())
+    bindings.set(symbol, Math.min(most, Math.max(least, 48 * multiple)));
   return unlessOverflow(() => dim.evaluate(bindings) ?? 0) ?? Infinity;
 }
 
