@@ -1,12 +1,15 @@
 /**
- * Bundles the command line and the API into dist/, with the licences of what is bundled; `--types` writes the types too. What only Node can use stays outside and is found in
- * node_modules: onnxruntime-node is native, and the others ask for Node's modules by `require`. So nothing that dist/index.js loads
- * needs Node, and the three entries share one copy of the compiler: a graph made by `rescc` can be handed to `rescc/node`.
+ * Builds dist/: the command line as a bundle, which starts fast, and the API as modules, file by file, of which a bundler takes
+ * those that a program uses (`sideEffects` in package.json); with the licences of what is bundled, and with `--types` the types.
+ * The packages that the API's modules import are bundled each into a file of its own. What only Node can use stays outside and
+ * is found in node_modules: onnxruntime-node is native, and the others ask for Node's modules by `require`. So nothing that
+ * dist/api/index.js loads needs Node. Both entries of the API share one copy of the compiler: a graph made by `rescc` can be
+ * handed to `rescc/node`.
  */
 import { spawnSync } from 'node:child_process';
 import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
-import { build, type Plugin } from 'esbuild';
+import { dirname, join, relative } from 'node:path';
+import { type BuildOptions, build, type Plugin } from 'esbuild';
 
 /** picocolors reads `process` when it loads, which browsers lack. */
 const withoutProcess: Plugin = {
@@ -20,28 +23,91 @@ const withoutProcess: Plugin = {
   },
 };
 
-const result = await build({
-  entryPoints: { rescc: 'src/cli/main.ts', index: 'src/index.ts', node: 'src/node.ts' },
+/** Found in node_modules by whoever installs the package. */
+const installed = ['onnxruntime-node', 'cli-progress', 'commander', 'jpeg-js', 'pngjs'];
+
+const common = {
   bundle: true,
   platform: 'node',
   format: 'esm',
   target: 'node20',
-  splitting: true,
-  outdir: 'dist',
   logLevel: 'warning',
-  external: ['onnxruntime-node', 'cli-progress', 'commander', 'jpeg-js', 'pngjs'],
   // The form of fflate for Node loads `worker_threads`, which the compiler has no use for.
   alias: { fflate: 'fflate/browser' },
-  plugins: [withoutProcess],
   minifySyntax: true,
   minifyWhitespace: true,
   legalComments: 'none',
   metafile: true,
+} as const satisfies BuildOptions;
+
+/** Graphviz is large, so that the command line has it from the API's file. */
+const sharedGraphviz: Plugin = {
+  name: 'shared-graphviz',
+  setup({ onResolve }) {
+    onResolve({ filter: /^@viz-js\/viz$/ }, () => ({ path: './api/vendor/viz-js-viz.js', external: true }));
+  },
+};
+
+const command = await build({
+  ...common,
+  entryPoints: { rescc: 'src/cli/main.ts' },
+  splitting: true,
+  outdir: 'dist',
+  external: installed,
+  plugins: [withoutProcess, sharedGraphviz],
 });
+
+/** The packages that the API imports, by the names of their files. */
+const vendors = new Map<string, string>();
+/** The files of ours that the API is made of. */
+const modules = new Set(['src/index.ts', 'src/node.ts']);
+
+/** Leaves each import as it is: of ours to the module beside, of packages to their bundles. Follows it, so that all are found. */
+const fileByFile: Plugin = {
+  name: 'file-by-file',
+  setup({ onResolve }) {
+    onResolve({ filter: /./ }, ({ path, kind, resolveDir, importer }) => {
+      if (kind === 'entry-point' || path.startsWith('node:') || installed.includes(path)) return undefined;
+      if (path.startsWith('.')) {
+        modules.add(relative('.', join(resolveDir, path)));
+        return { path: path.replace(/\.ts$/, '.js'), external: true };
+      }
+      const name = `vendor/${path.replace(/\W+/g, '-').replace(/^-/, '')}`;
+      vendors.set(name, path);
+      const up = relative(dirname(relative('src', importer)), name);
+      return { path: `${up.startsWith('.') ? up : `./${up}`}.js`, external: true };
+    });
+  },
+};
+
+const outputs = [command.metafile.outputs];
+const done = new Set<string>();
+for (let next = [...modules]; next.length > 0; next = [...modules].filter((path) => !done.has(path))) {
+  for (const path of next) done.add(path);
+  const { alias: _, ...rest } = common;
+  const made = await build({
+    ...rest,
+    entryPoints: next,
+    outbase: 'src',
+    outdir: 'dist/api',
+    external: installed,
+    plugins: [fileByFile],
+  });
+  outputs.push(made.metafile.outputs);
+}
+const bundles = await build({
+  ...common,
+  entryPoints: Object.fromEntries(vendors),
+  outdir: 'dist/api',
+  plugins: [withoutProcess],
+});
+outputs.push(bundles.metafile.outputs);
+
 // Chunks are named by their content. What an earlier build left goes last, so that a program that runs from dist/ meanwhile finds its parts.
-const made = new Set(Object.keys(result.metafile.outputs).map((path) => basename(path)));
-for (const name of readdirSync('dist')) {
-  if (name.endsWith('.js') && !made.has(name)) rmSync(`dist/${name}`);
+const made = new Set(outputs.flatMap((one) => Object.keys(one).map((path) => relative('.', path))));
+for (const name of readdirSync('dist', { recursive: true, encoding: 'utf8' })) {
+  const path = join('dist', name);
+  if (name.endsWith('.js') && !made.has(path)) rmSync(path);
 }
 chmodSync('dist/rescc.js', 0o755);
 
@@ -60,12 +126,14 @@ function noticeOf(name: string): string {
     .join('\n\n');
 }
 
-const bundled = Object.values(result.metafile.outputs).flatMap(({ inputs }) =>
-  Object.entries(inputs).flatMap(([path, { bytesInOutput }]) => {
-    const name = /^node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1];
-    return name !== undefined && bytesInOutput > 0 ? [name] : [];
-  }),
-);
+const bundled = outputs
+  .flatMap((one) => Object.values(one))
+  .flatMap(({ inputs }) =>
+    Object.entries(inputs).flatMap(([path, { bytesInOutput }]) => {
+      const name = /^node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1];
+      return name !== undefined && bytesInOutput > 0 ? [name] : [];
+    }),
+  );
 const notices = [...new Set(bundled)].sort().map(noticeOf);
 if (notices.length === 0) throw new Error('the bundle holds no package: the notices would be empty');
 writeFileSync('dist/THIRD-PARTY-NOTICES.txt', `dist/ holds code of these packages.\n\n${notices.join('\n\n\n')}\n`);

@@ -18,11 +18,19 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
+import { build } from 'esbuild';
+import { publint } from 'publint';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+/** Debian's headless Chromium (README, "WebGPU"). Where it is missing its test is skipped; in CI it must be there. */
+const browser = ['/usr/bin/chromium-headless-shell', '/usr/bin/chromium'].find((path) => existsSync(path));
+if (browser === undefined && process.env['CI']) throw new Error('CI has no chromium-headless-shell: see .ci/run');
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'rescc-installed-'));
 const project = join(folder, 'project');
+let tarball = '';
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 function call(program: string, args: readonly string[], cwd: string, environment: Readonly<Record<string, string>> = {}) {
@@ -44,9 +52,10 @@ beforeAll(() => {
   const packed = npm(['pack', '--json', '--ignore-scripts', '--pack-destination', folder], root);
   if (packed.status !== 0) throw new Error(packed.stderr);
   const [{ filename = '' } = {}] = JSON.parse(packed.stdout) as readonly { readonly filename?: string }[];
+  tarball = join(folder, filename);
   mkdirSync(project);
   writeFileSync(join(project, 'package.json'), '{ "name": "project", "private": true, "type": "module" }');
-  const installed = npm(['install', '--prefer-offline', join(folder, filename)], project);
+  const installed = npm(['install', '--prefer-offline', tarball], project);
   if (installed.status !== 0) throw new Error(installed.stderr);
 });
 
@@ -107,6 +116,18 @@ describe('installed from its tarball', () => {
     expect(done.status).toBe(0);
   });
 
+  test('its entries are right for Node, bundlers and TypeScript: publint and attw find nothing', async () => {
+    const packed = Uint8Array.from(readFileSync(tarball));
+    const { messages } = await publint({ pack: { tarball: packed.buffer }, strict: true, level: 'suggestion' });
+    expect(messages).toEqual([]);
+    const found = await checkPackage(createPackageFromTarballData(packed));
+    if (!found.types) throw new Error('the package has no types');
+    expect(Object.keys(found.entrypoints)).toEqual(expect.arrayContaining(['.', './node']));
+    // The package is ESM alone, and its entries are found by `exports` alone.
+    const modern = found.problems.filter((one) => !('resolutionKind' in one) || /esm|bundler/.test(one.resolutionKind));
+    expect(modern).toEqual([]);
+  });
+
   test('the API type-checks strictly, and compiles', () => {
     writeFileSync(
       join(project, 'use.ts'),
@@ -124,5 +145,34 @@ describe('installed from its tarball', () => {
     const script = readFileSync(join(project, 'use.ts'), 'utf8').replace(': Uint8Array', '');
     writeFileSync(join(project, 'use.js'), script);
     expect(call(process.execPath, ['use.js'], project).stdout).toBe('true function function\n');
+  });
+
+  test('a bundle in a browser writes the bytes that Node writes', { skip: browser === undefined }, async () => {
+    const source = 'model M { input x: f32[N, 3, 8, 8]  conv(4, 3x3)  batchnorm  relu  residual { conv(4, 3x3) }  output y }';
+    const program = (show: string): string =>
+      [
+        "import { check, compile, render } from 'rescc';",
+        `const bytes = await (await compile(${JSON.stringify(source)}, { seed: 7 })).bytes();`,
+        "const hash = [...new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))].join(' ');",
+        "const said = render(check('model M { inpu }').diagnostics, { color: false }).length;",
+        `${show}(JSON.stringify([bytes.length, hash, said > 80]));`,
+      ].join('\n');
+    writeFileSync(join(project, 'node.js'), program('console.log'));
+    const inNode = call(process.execPath, ['node.js'], project);
+    expect(inNode.stderr).toBe('');
+    // `crypto.subtle` is for secure contexts, which files are; a top-level await needs a module, and a module of a file an inline script.
+    const { outputFiles } = await build({
+      stdin: { contents: program('(text => { document.body.textContent = text })'), resolveDir: project },
+      bundle: true,
+      format: 'esm',
+      write: false,
+      logLevel: 'silent',
+    });
+    const code = (outputFiles[0]?.text ?? '').replaceAll('</script', '<\\/script');
+    writeFileSync(join(project, 'page.html'), `<!doctype html><body></body><script type="module">${code}</script>`);
+    const options = ['--no-sandbox', '--disable-gpu', '--virtual-time-budget=60000', '--dump-dom'];
+    const shown = call(browser ?? '', [...options, join(project, 'page.html')], project);
+    expect(/<body>(.*?)<\/body>/s.exec(shown.stdout)?.[1], shown.stderr.slice(-2000)).toBe(inNode.stdout.trim());
+    expect(JSON.parse(inNode.stdout)).toEqual([expect.any(Number), expect.any(String), true]);
   });
 });

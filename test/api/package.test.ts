@@ -1,9 +1,10 @@
 /** What is shipped: the contents of the package, and an API that runs where there is no Node. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createContext, runInContext } from 'node:vm';
+import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { describe, expect, test } from 'vitest';
 
@@ -28,7 +29,7 @@ async function bundled(entry: string): Promise<string> {
 }
 
 describe('the API in browsers', () => {
-  test.each(['src/index.ts', 'dist/index.js'])(
+  test.each(['src/index.ts', 'dist/api/index.js'])(
     '%s bundles without Node, and compiles where nothing of Node exists',
     async (entry) => {
       const code = await bundled(entry);
@@ -50,17 +51,48 @@ describe('the API in browsers', () => {
     },
   );
 
-  test('nothing that dist/index.js loads imports a module of Node', () => {
+  test('nothing that dist/api/index.js loads imports a module of Node', () => {
     const seen = new Set<string>();
-    const visit = (name: string): void => {
-      if (seen.has(name)) return;
-      seen.add(name);
-      const code = readFileSync(join(root, 'dist', name), 'utf8');
-      expect(platform.exec(code)?.[0], name).toBeUndefined();
-      for (const [, other = ''] of code.matchAll(/(?:from|import)\s*\(?\s*"\.\/([\w-]+\.js)"/g)) visit(other);
+    const visit = (path: string): void => {
+      if (seen.has(path)) return;
+      seen.add(path);
+      const code = readFileSync(path, 'utf8');
+      expect(platform.exec(code)?.[0], path).toBeUndefined();
+      for (const [, other = ''] of code.matchAll(/(?:from|import)\s*\(?\s*"(\.[^"]+\.js)"/g)) visit(join(dirname(path), other));
     };
-    visit('index.js');
-    expect(seen.size).toBeGreaterThan(1);
+    visit(join(root, 'dist/api/index.js'));
+    expect(seen.size).toBeGreaterThan(100);
+  });
+
+  test('a program that parses and formats carries no compiler: at most 100 kB, compressed', async () => {
+    const size = async (names: string): Promise<number> => {
+      const { outputFiles, metafile } = await build({
+        absWorkingDir: root,
+        stdin: { contents: `export { ${names} } from './dist/api/index.js'`, resolveDir: root },
+        bundle: true,
+        minify: true,
+        splitting: true,
+        format: 'esm',
+        outdir: 'out',
+        write: false,
+        metafile: true,
+        logLevel: 'silent',
+      });
+      // What is loaded at once: the rest lies in files that are asked for when they are needed.
+      const loaded = new Set<string>();
+      const load = (path: string): void => {
+        if (loaded.has(path)) return;
+        loaded.add(path);
+        for (const one of metafile.outputs[path]?.imports ?? []) if (one.kind === 'import-statement') load(one.path);
+      };
+      load('out/stdin.js');
+      expect(metafile.outputs['out/stdin.js']).toBeDefined();
+      const files = outputFiles.filter(({ path }) => loaded.has(relative(root, path)));
+      return files.reduce((sum, { contents }) => sum + gzipSync(contents).length, 0);
+    };
+    expect(await size('parse, format')).toBeLessThan(100_000);
+    // The measure sees what is there.
+    expect(await size('compile')).toBeGreaterThan(200_000);
   });
 });
 
@@ -73,8 +105,8 @@ describe('the package', () => {
     expect(files).toEqual(
       expect.arrayContaining([
         'dist/rescc.js',
-        'dist/index.js',
-        'dist/node.js',
+        'dist/api/index.js',
+        'dist/api/node.js',
         'LICENSE',
         'README.md',
         'package.json',
@@ -86,8 +118,8 @@ describe('the package', () => {
 
   test('both entries are one compiler: what one makes the other takes', async () => {
     const [core, node] = (await Promise.all([
-      import(join(root, 'dist/index.js')),
-      import(join(root, 'dist/node.js')),
+      import(join(root, 'dist/api/index.js')),
+      import(join(root, 'dist/api/node.js')),
     ])) as readonly [typeof import('../../src/index.ts'), typeof import('../../src/node.ts')];
     expect(node.compile).toBe(core.compile);
     expect(node.DiagnosticError).toBe(core.DiagnosticError);
