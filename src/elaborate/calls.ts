@@ -63,6 +63,17 @@ function withArgs(c: Context, f: Frame, target: Target, args: GivenArgs, span: S
   return { ...target, args: mergeArgs(target.args, args), span };
 }
 
+/** `zeros(2, 3)` of PyTorch is a tensor, and no initialiser. */
+function fullOf({ callee, args }: CallExpr): string {
+  const value = callee.name === 'zeros' ? 0 : callee.name === 'ones' ? 1 : undefined;
+  if (value === undefined || args.length === 0 || args.some((arg) => arg.name)) return '';
+  const sizes = args
+    .map((arg) => sourceText(arg.value.span))
+    .join(', ')
+    .replace(/^\[(.*)\]$/, '$1');
+  return ` where a parameter begins, or \`full([${sizes}], ${value})\` for a tensor`;
+}
+
 function evaluateInit(c: Context, f: Frame, expr: CallExpr): LangValue {
   const args = evaluateArgs(c, f, expr.args);
   const { name } = expr.callee;
@@ -82,7 +93,7 @@ function evaluateInit(c: Context, f: Frame, expr: CallExpr): LangValue {
         what: `wrong arguments for the initialiser \`${name}\``,
         found: sourceText(expr.span),
         expected: wanted ? `${name}(${wanted}=…)` : name.startsWith('kaiming') ? `${name}(mode="fan_in" or "fan_out")` : name,
-        hint: wanted ? `write \`${name}(0.02)\`` : `write \`${name}\``,
+        hint: wanted ? `write \`${name}(0.02)\`` : `write \`${name}\`${fullOf(expr)}`,
       },
     });
   }

@@ -162,7 +162,7 @@ export function argumentAnswer(word: Word, argument: string): ArgumentAnswer | u
 
 /** The layer that a row calls and does nothing else with: `conv`. */
 export function layerOfWord({ ours }: Word): string | undefined {
-  return /^(\w+)(?:\(.*\))?$/s.exec(ours)?.[1];
+  return /^(\w+)(?:\([^()]*\))?$/.exec(ours)?.[1];
 }
 
 /**
@@ -307,13 +307,7 @@ function balanced(text: string): boolean {
 
 function argumentText(part: string, given: FilledCall): readonly string[] {
   const hole = /^(?:(\w+)=)?\{(\*?)(\w+)(?:\|([^}]*))?\}$/.exec(part);
-  if (!hole) {
-    const first = /\{(\w+)\}/.exec(part)?.[1];
-    // `{start} + {length}` without them is left to whoever reads it.
-    return [
-      first !== undefined && given.text(first) === undefined ? part.replaceAll(/[{}]/g, '') : replaceHoles(part, given, true),
-    ];
-  }
+  if (!hole) return [replaceHoles(part, given, true)];
   const [, key, star, argument = '', other] = hole;
   const text = given.text(argument);
   if (text !== undefined) return [`${key === undefined ? '' : `${key}=`}${star ? spread(text) : text}`];
@@ -322,7 +316,10 @@ function argumentText(part: string, given: FilledCall): readonly string[] {
 }
 
 function replaceHoles(template: string, given: FilledCall, guarded: boolean): string {
-  return template.replace(/\{(\*?)(\w+)(?:\|([^}]*))?\}/g, (_, star: string, argument: string, other: string | undefined) => {
+  const present = template.replace(/,\s*\w+=\{(\w+)\}/g, (text, argument: string) =>
+    given.text(argument) === undefined ? '' : text,
+  );
+  return present.replace(/\{(\*?)(\w+)(?:\|([^}]*))?\}/g, (_, star: string, argument: string, other: string | undefined) => {
     const text = given.text(argument);
     if (text === undefined) return other ?? argument;
     if (star) return spread(text);

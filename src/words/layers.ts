@@ -99,6 +99,7 @@ export const layerWords = (): readonly Word[] => [
     torch: 'linear',
     takes: 'input weight bias',
     ours: 'linear({input}, shape({weight})[0], weight={weight}, bias={bias|false})',
+    note: 'without `weight=` the layer owns its weight, and takes it from the checkpoint',
   },
   {
     torch: 'Embedding',
@@ -146,15 +147,8 @@ export const layerWords = (): readonly Word[] => [
   {
     torch: 'AdaptiveMaxPool#d adaptive_max_pool#d',
     takes: 'output_size return_indices',
-    ours: 'global_maxpool',
+    ours: 'adaptive_maxpool({output_size})',
     without: { return_indices: noIndices },
-    fill: (call) =>
-      /^[[(]?1(\s*,\s*1)*[\])]?$|^1(x1)+$/.test(call.text('output_size') ?? '')
-        ? call.text('input') === undefined
-          ? 'global_maxpool'
-          : `global_maxpool(${call.text('input')})`
-        : undefined,
-    note: '`maxpool` with a kernel of the size of the grid divided by the size that is wanted says the others',
   },
   {
     torch: 'BatchNorm#d SyncBatchNorm',

@@ -114,7 +114,7 @@ export const reasons = (): readonly Reason[] => [
   {
     title: 'Linear algebra',
     names: `
-      linalg det logdet slogdet inverse pinverse svd svd_lowrank pca_lowrank qr cholesky cholesky_inverse cholesky_solve
+      linalg inner det logdet slogdet inverse pinverse svd svd_lowrank pca_lowrank qr cholesky cholesky_inverse cholesky_solve
       eig symeig lobpcg lstsq lu lu_solve lu_unpack solve triangular_solve geqrf orgqr ormqr matrix_exp matrix_power
       matrix_rank nuclear_norm linalg_solve cov corrcoef chain_matmul cdist pdist kron vander trace block_diag cross
       renorm norm_except_dim dist tensordot outer ger addr addbmm Bilinear bilinear`,

@@ -172,7 +172,7 @@ export const tensorWords = (): readonly Word[] => [
   { torch: 'logaddexp', takes: 'input other out', ours: 'log(exp({input|it}) + exp({other}))' },
   { torch: 'xlogy', takes: 'input other out', ours: '{input|it} * log({other})' },
   { torch: 'isnan', takes: 'input', ours: '{input|it} != {input|it}' },
-  { torch: 'vdot inner', takes: 'input other out', ours: 'reduce_sum({input|it} * {other}, -1)' },
+  { torch: 'vdot', takes: 'input other out', ours: 'reduce_sum({input|it} * {other}, -1)' },
   { torch: 'dot', takes: 'input tensor out', ours: 'reduce_sum({input|it} * {tensor}, -1)' },
   { torch: 'where', takes: 'condition input other out', ours: 'where({condition|it}, {input}, {other})' },
   { torch: 'masked_fill', takes: 'input mask value', ours: 'where({mask}, {value}, {input|it})' },
@@ -338,10 +338,19 @@ export const tensorWords = (): readonly Word[] => [
   {
     torch: 'unbind',
     takes: 'input dim',
-    ours: 'each range(shape({input|it})[{dim|0}]) as i { gather({input|it}, i, axis={dim|0}) }',
+    ours: 'each ({input|it} -> split(shape({input|it})[{dim|0}], axis={dim|0})) as part { squeeze(part, {dim|0}) }',
     note: 'it gives a list',
   },
-  { torch: 'select', takes: 'input dim index', ours: 'gather({input|it}, {index}, axis={dim})' },
+  {
+    torch: 'select',
+    takes: 'input dim index',
+    ours: 'gather({input|it}, {index}, axis={dim|0})',
+    fill: (call) => {
+      const index = call.text('index');
+      const at = whole(index) === undefined ? index : `tensor(${index}, i64)`;
+      return at === undefined ? undefined : `gather(${call.text('input') ?? 'it'}, ${at}, axis=${call.text('dim') ?? '0'})`;
+    },
+  },
   { torch: 'index_select', takes: 'input dim index out', ours: 'gather({input|it}, {index}, axis={dim})' },
   { torch: 'narrow', takes: 'input dim start length out', ours: 'slice({start}, {start} + {length}, axis={dim})' },
   { torch: 'slice_copy', takes: 'input dim start end step', ours: 'slice({start|0}, {end}, axis={dim|0}, step={step})' },

@@ -83,6 +83,37 @@ describe('the rows', () => {
     expect(listed.filter((name) => folded.has(name.toLowerCase().replace(/_(?=.)|[123]d$/g, '')))).toEqual(['Tensor', 'SUM']);
   });
 
+  test('name the layer that has the letters of a module', () => {
+    const fold = (name: string): string => name.toLowerCase().replaceAll('_', '');
+    const byLetters = new Map(layers.map(({ name }) => [fold(name), name]));
+    const wrong = words.flatMap((word) =>
+      namesOf(word.torch)
+        .filter((name) => /^[A-Z]\w*[a-z]/.test(name))
+        .map((name) => ({ name, layer: byLetters.get(fold(name)) ?? byLetters.get(fold(name).replace(/[123]d$/, '')) }))
+        .filter(({ layer }) => layer !== undefined && layer !== layerOfWord(word)),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  test('call layers, and name arguments, that are there', () => {
+    const missing: string[] = [];
+    for (const word of words) {
+      const layer = layerByName(layerOfWord(word) ?? '');
+      if (!layer) continue;
+      for (const argument of argumentsOf(word)) {
+        const answer = argumentAnswer(word, argument);
+        if (answer?.kind === 'ours' && answer.name !== undefined && !(answer.name in layer.params))
+          missing.push(`${layer.name}(${answer.name}=) for ${argument}= of ${word.torch}`);
+      }
+    }
+    expect(missing).toEqual([]);
+    // What a template calls by name and is no layer is a function of the language.
+    const called = words.map(layerOfWord).filter((name) => name !== undefined && !layerByName(name));
+    expect([...new Set(called)].sort()).toEqual(
+      ['false', 'none', 'rank', 'shape', 'true'].filter((name) => called.includes(name)),
+    );
+  });
+
   test('write out arguments that PyTorch has', () => {
     const unknown = words.flatMap((word) =>
       [...word.ours.matchAll(/\{\*?(\w+)(?:\|[^}]*)?\}/g)]
