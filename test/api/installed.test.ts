@@ -25,7 +25,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 /** Debian's headless Chromium (README, "WebGPU"). Where it is missing its test is skipped; in CI it must be there. */
 const browser = ['/usr/bin/chromium-headless-shell', '/usr/bin/chromium'].find((path) => existsSync(path));
-if (browser === undefined && process.env['CI']) throw new Error('CI has no chromium-headless-shell: see .ci/run');
+if (browser === undefined && process.env.CI) throw new Error('CI has no chromium-headless-shell: see .ci/run');
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'rescc-installed-'));
