@@ -101,7 +101,7 @@ test('every row that has a name of PyTorch alone is tried', () => {
     }),
   );
   const known = (name: string): boolean =>
-    layerByName(name) !== undefined || isElemType(name) || name === 'zeros' || name === 'ones';
+    layerByName(name) !== undefined || isElemType(name) || ['zeros', 'ones', 'repeat'].includes(name);
   const rows = allWords().filter((word) => !namesOf(word.torch).every(known));
   expect(rows.filter((word) => !tried.has(word.torch)).map((word) => word.torch)).toEqual([
     // Run on integers, on the tensors of a checkpoint, or on two tensors that the text can only stand for.
