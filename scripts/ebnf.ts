@@ -188,7 +188,8 @@ function topLevel(text: string): string[] {
 
 /** What the productions cannot say. */
 const notes: Readonly<Record<string, string>> = {
-  statement: 'begins with no operator and no "-"; a word with a colon behind it is a label, keyword or not',
+  statement:
+    'begins with no operator, and with a "-" only where nothing goes on before it; a word with a colon behind it is a label',
   label: 'a Float is two segments here, so it has no exponent',
   range: 'an output has neither mean nor std',
   reference: 'a name, a call, or the path of a parameter: wte.weight',

@@ -6,7 +6,10 @@ import { encodeModel, onnxBytes } from './onnx/write.ts';
 
 /** An ONNX model with the report of how it was made, or the diagnostics that say why there is none. */
 export interface Artifact<Report> {
+  /** What is wrong; empty where there is a model. */
   readonly diagnostics: readonly Diagnostic[];
+  /** What was hardly meant, though the model is there. */
+  readonly warnings: readonly Diagnostic[];
   /** The optimised graph; absent when there are errors. */
   readonly graph: Graph | undefined;
   /** The graph before the passes, when `keepUnoptimized` asked for it. */
@@ -37,17 +40,24 @@ export async function artifactOf<Report>(sink: Sink, make: () => Promise<Made<Re
     const made = await make();
     if (made && !sink.hasErrors) {
       const { onnx } = made;
-      return { ...made, diagnostics: sink.list, bytes: () => onnxBytes(onnx), stream: () => encodeModel(onnx) };
+      return {
+        ...made,
+        diagnostics: sink.errors,
+        warnings: sink.warnings,
+        bytes: () => onnxBytes(onnx),
+        stream: () => encodeModel(onnx),
+      };
     }
   } catch (error) {
     if (!(error instanceof DiagnosticError)) throw error;
     for (const diagnostic of error.diagnostics) sink.add(diagnostic);
   }
   const refuse = (): never => {
-    throw new DiagnosticError(sink.list.filter((diagnostic) => diagnostic.severity === 'error'));
+    throw new DiagnosticError(sink.errors);
   };
   return {
-    diagnostics: sink.list,
+    diagnostics: sink.errors,
+    warnings: sink.warnings,
     graph: undefined,
     unoptimized: undefined,
     report: undefined,

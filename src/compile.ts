@@ -11,6 +11,7 @@ import type { SourceFile } from './diagnostics/source.ts';
 import { nearest } from './diagnostics/suggest.ts';
 import type { ContentMaker, Limits, NamedMap } from './elaborate/context.ts';
 import { elaborate, isComplete, modelsOf } from './elaborate/elaborate.ts';
+import { lint } from './elaborate/lint.ts';
 import { type ImportResolver, loadModule } from './elaborate/modules.ts';
 import type { ByteSource } from './io/bytes.ts';
 import { cloneGraph } from './ir/clone.ts';
@@ -47,6 +48,8 @@ export interface CheckOptions {
   readonly limits?: Partial<Limits> | undefined;
   /** Seed of the initialisers. Default 0. */
   readonly seed?: number | undefined;
+  /** Makes warnings errors. Default false. */
+  readonly denyWarnings?: boolean | undefined;
 }
 
 /** Where a model's weights come from; its initialisers fill what no checkpoint gives. */
@@ -111,7 +114,10 @@ export interface CompileReport {
 
 /** What is wrong with a source, and its graph when nothing is. */
 export interface CheckResult {
+  /** What is wrong; empty where a graph can be made. */
   readonly diagnostics: readonly Diagnostic[];
+  /** What was hardly meant: an unused name, an output beside a `let`. None of them keeps a model from being made. */
+  readonly warnings: readonly Diagnostic[];
   /** The graph as the source says it; absent when there are errors. */
   readonly graph: Graph | undefined;
   readonly model: string | undefined;
@@ -163,8 +169,16 @@ function frontOf({ file, diagnostics }: ReturnType<typeof parseFile>, options: C
     },
     sink,
   );
-  return { diagnostics: sink.list, graph, model, file, maps };
+  // Names of what could not be read would seem unused.
+  if (!sink.hasErrors) lint(module, Object.values(options.defines ?? {}), sink);
+  if (options.denyWarnings) sink.deny();
+  return { ...resultOf(sink), graph: sink.hasErrors ? undefined : graph, model, file, maps };
 }
+
+const resultOf = (sink: Sink): Pick<CheckResult, 'diagnostics' | 'warnings'> => ({
+  diagnostics: sink.errors,
+  warnings: sink.warnings,
+});
 
 /**
  * Parses and elaborates one model: everything that can be wrong with a source shows here. Never throws on account of the source.
@@ -181,9 +195,10 @@ export function check(source: string | SourceFile, options: CheckOptions = {}): 
   const module = loadModule(first.file, resolver(options.resolveImport), sink);
   for (const model of modelsOf(module)) {
     if (!isComplete(module, model)) continue;
-    for (const d of frontOf(parsed, { ...options, model: model.name.name }).diagnostics) sink.add(d);
+    const { diagnostics, warnings } = frontOf(parsed, { ...options, model: model.name.name });
+    for (const d of [...diagnostics, ...warnings]) sink.add(d);
   }
-  return { diagnostics: sink.list, graph: undefined, model: undefined, file: first.file };
+  return { ...resultOf(sink), graph: undefined, model: undefined, file: first.file };
 }
 
 /**
@@ -201,17 +216,18 @@ export async function matchWeights(
   options: CheckOptions & WeightOptions = {},
 ): Promise<{
   readonly diagnostics: readonly Diagnostic[];
+  readonly warnings: readonly Diagnostic[];
   readonly comparison: Comparison | undefined;
   readonly model: string | undefined;
 }> {
-  const { diagnostics, graph, model, maps } = front(source, options);
-  if (!graph) return { diagnostics, comparison: undefined, model };
+  const { diagnostics, warnings, graph, model, maps } = front(source, options);
+  if (!graph) return { diagnostics, warnings, comparison: undefined, model };
   const checkpoint = 'dicts' in weights ? weights : await openCheckpoint(weights);
   const comparison = compareWeights(graph, checkpoint, {
     ...(options.weightsKey !== undefined && { key: options.weightsKey }),
     map: [...(options.map ?? []), ...maps],
   });
-  return { diagnostics: [...diagnostics, ...comparison.diagnostics], comparison, model };
+  return { diagnostics: [...diagnostics, ...comparison.diagnostics], warnings, comparison, model };
 }
 
 /** Names of the complete models of a source, in order. */

@@ -2,13 +2,13 @@
  * A model by the file that has it, be it a source of the language or an ONNX file: what `summary`, `graph` and `check` look at.
  */
 import { extname } from 'node:path';
-import { build, check, optimize } from '../compile.ts';
+import { build, type CheckResult, check, optimize } from '../compile.ts';
 import { type Diagnostic, DiagnosticError } from '../diagnostics/diagnostic.ts';
-import type { Graph } from '../ir/graph.ts';
 import { optimizeOnnx } from '../optimize.ts';
 import { readSource } from './files.ts';
 import { openFile } from './optimize.ts';
 import { checkPasses, compileOptions, type ModelFlags, type PassFlags } from './options.ts';
+import { told } from './output.ts';
 
 export const isOnnx = (file: string): boolean => extname(file).toLowerCase() === '.onnx';
 
@@ -16,12 +16,12 @@ export const isOnnx = (file: string): boolean => extname(file).toLowerCase() ===
 export async function graphOf(
   file: string,
   flags: ModelFlags & PassFlags,
-): Promise<{ readonly diagnostics: readonly Diagnostic[]; readonly graph: Graph | undefined }> {
+): Promise<Pick<CheckResult, 'diagnostics' | 'warnings' | 'graph'>> {
   const passes = flags.O !== undefined || flags.passes !== undefined;
   if (!isOnnx(file)) {
-    const { diagnostics, graph } = build(readSource(file), compileOptions(flags));
-    if (graph && passes) optimize(graph, compileOptions(flags));
-    return { diagnostics, graph };
+    const built = build(readSource(file), compileOptions(flags));
+    if (built.graph && passes) optimize(built.graph, compileOptions(flags));
+    return built;
   }
   checkPasses(flags.passes);
   const source = openFile(file);
@@ -36,8 +36,8 @@ export async function graphOf(
 /** What is wrong with a file. */
 export async function mistakesOf(file: string, flags: ModelFlags): Promise<readonly Diagnostic[]> {
   try {
-    if (!isOnnx(file)) return check(readSource(file), compileOptions(flags)).diagnostics;
-    return (await graphOf(file, flags)).diagnostics;
+    if (!isOnnx(file)) return told(check(readSource(file), compileOptions(flags)));
+    return told(await graphOf(file, flags));
   } catch (error) {
     // The others are looked at all the same.
     if (error instanceof DiagnosticError) return error.diagnostics;

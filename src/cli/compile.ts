@@ -33,7 +33,7 @@ import {
   withPasses,
   withWeights,
 } from './options.ts';
-import { err, out, report, say, stopOnErrors } from './output.ts';
+import { err, out, report, say, stopOnErrors, told } from './output.ts';
 
 interface Flags extends ModelFlags, WeightFlags, PassFlags, PassReportFlags, TargetFlags {
   readonly emit?: string;
@@ -62,8 +62,8 @@ async function run(file: string, given: Flags): Promise<void> {
   const source = readSource(file);
   if (emit === 'ast') {
     const checked = check(source, compileOptions(flags));
-    stopOnErrors(flags, checked.diagnostics);
-    return printOrWrite(flags, checked.diagnostics, astText(checked.file));
+    stopOnErrors(flags, told(checked));
+    return printOrWrite(flags, told(checked), astText(checked.file));
   }
   if (binaries.includes(emit) && flags.output === undefined) {
     fail(noTarget, { with: { example: `${basename(file === '-' ? 'model' : file).replace(/\.res$/, '')}.${emit}` } });
@@ -75,16 +75,16 @@ async function run(file: string, given: Flags): Promise<void> {
     ...(emit === 'safetensors' && flags.O === undefined && flags.passes === undefined && { level: 0 as const }),
     onPass: passPrinter(flags),
   });
-  stopOnErrors(flags, result.diagnostics);
+  stopOnErrors(flags, told(result));
   const { graph, onnx, report: made } = result;
   if (!graph || !onnx || !made) return;
   const text = await emittedText(emit, graph, onnx);
-  if (text !== undefined) return printOrWrite(flags, result.diagnostics, text);
-  if (!flags.json) report(flags, result.diagnostics);
+  if (text !== undefined) return printOrWrite(flags, told(result), text);
+  if (!flags.json) report(flags, told(result));
   const bytes = await writeArtifact(result, emit, flags);
   const seconds = (performance.now() - started) / 1000;
   if (flags.json) {
-    report(flags, result.diagnostics, {
+    report(flags, told(result), {
       ok: true,
       output: flags.output,
       seconds,

@@ -7,7 +7,7 @@ import { toDot, toMermaid, toSvg } from '../view/draw.ts';
 import { graphOf } from './any-model.ts';
 import { writeWhole } from './files.ts';
 import { type ModelFlags, type OutputFlags, type PassFlags, wholeNumber, withModel, withOutput, withPasses } from './options.ts';
-import { printText, report, say, stopOnErrors } from './output.ts';
+import { printText, report, say, stopOnErrors, told } from './output.ts';
 
 interface Flags extends ModelFlags, OutputFlags, PassFlags {
   readonly output?: string;
@@ -27,7 +27,9 @@ export function addGraph(program: Command): void {
       fail(badOption, {
         with: { option: '-o', found: flags.output ?? '', expected: 'a name ending in .svg, .dot or .mmd', hint: '-o net.svg' },
       });
-    const { diagnostics, graph } = await graphOf(file, flags);
+    const result = await graphOf(file, flags);
+    const { graph } = result;
+    const diagnostics = told(result);
     stopOnErrors(flags, diagnostics);
     if (!graph) return;
     const options = flags.depth === undefined ? {} : { depth: flags.depth };

@@ -14,6 +14,7 @@ export interface ModelFlags {
   readonly model?: string;
   readonly define?: Readonly<Record<string, string>>;
   readonly maxSteps?: number;
+  readonly denyWarnings?: boolean;
   readonly seed?: number;
 }
 export interface WeightFlags {
@@ -57,6 +58,7 @@ export function withModel(command: Command): Command {
   return command
     .option('-m, --model <name>', 'the model of the file to compile')
     .option('-D, --define <name=expr>', 'sets a parameter of the model (repeatable)', define)
+    .option('--deny-warnings', 'makes warnings errors')
     .option('--seed <n>', 'seed of the initialisers', wholeNumber(0, Number.MAX_SAFE_INTEGER))
     .option(
       '--max-steps <n>',
@@ -116,6 +118,7 @@ export function compileOptions(flags: ModelFlags & WeightFlags & PassFlags): Com
     model: flags.model,
     defines: flags.define,
     seed: flags.seed,
+    denyWarnings: flags.denyWarnings,
     limits: flags.maxSteps === undefined ? undefined : { steps: flags.maxSteps },
     resolveImport,
     weights: path === undefined ? undefined : fileSource(path),

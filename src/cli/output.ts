@@ -101,6 +101,14 @@ export function say(options: OutputOptions, text: string): void {
   if (!options.quiet && !options.json) err(text);
 }
 
+/** All that is to be said of a source: what is wrong, then the warnings. */
+export function told(result: {
+  readonly diagnostics: readonly Diagnostic[];
+  readonly warnings: readonly Diagnostic[];
+}): readonly Diagnostic[] {
+  return [...result.diagnostics, ...result.warnings];
+}
+
 /** Prints diagnostics; with --json they are part of the one object that `extra` is the rest of. */
 export function report(
   options: OutputOptions,

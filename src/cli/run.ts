@@ -3,7 +3,7 @@ import { extname } from 'node:path';
 import type { Command } from 'commander';
 import { compile } from '../compile.ts';
 import { badOption } from '../diagnostics/catalogue/cli.ts';
-import { fail } from '../diagnostics/diagnostic.ts';
+import { type Diagnostic, fail } from '../diagnostics/diagnostic.ts';
 import type { Graph } from '../ir/graph.ts';
 import { elementCount, type HostTensor } from '../ir/types.ts';
 import { elementText } from '../ir/wide.ts';
@@ -24,7 +24,7 @@ import {
   withPasses,
   withWeights,
 } from './options.ts';
-import { out, report, say, stopOnErrors } from './output.ts';
+import { out, report, say, stopOnErrors, told } from './output.ts';
 import { type PictureFlags, unusedLibrary, withPictures } from './verify-options.ts';
 
 interface Flags extends ModelFlags, WeightFlags, PassFlags, OutputFlags, PictureFlags {
@@ -63,9 +63,11 @@ async function run(file: string, flags: Flags): Promise<void> {
     return fail(badOption, { with: { option: '--ep', found: ep, expected: `one of ${providers.join(', ')}`, hint: '--ep cpu' } });
   let model: Uint8Array | string = file;
   let graph: Graph | undefined;
+  let warnings: readonly Diagnostic[] = [];
   if (extname(file) !== '.onnx') {
     const compiled = await compile(readSource(file), compileOptions(flags));
-    stopOnErrors(flags, compiled.diagnostics);
+    stopOnErrors(flags, told(compiled));
+    warnings = compiled.warnings;
     model = await compiled.bytes();
     graph = compiled.graph;
   }
@@ -82,16 +84,16 @@ async function run(file: string, flags: Flags): Promise<void> {
     resize: flags.resize,
     shapes: shapesOf(flags.inputShape ?? []),
   });
-  const warnings = [...unusedLibrary([ep]), ...result.warnings];
+  const said = [...warnings, ...unusedLibrary([ep]), ...result.warnings];
   for (const note of result.notes) say(flags, note);
-  if (!flags.json) report(flags, warnings);
+  if (!flags.json) report(flags, said);
   for (const spec of flags.output ?? []) await writeOutput(flags, result, spec);
   const labels = flags.labels === undefined ? undefined : await readLabels(flags.labels);
   const [name, scores] = [...result.outputs][0] ?? [];
   if (flags.json) {
     const outputs = Object.fromEntries([...result.outputs].map(([key, tensor]) => [key, tensorJson(tensor)]));
     const top = flags.top !== undefined && scores ? topK(scores, flags.top, labels, name) : undefined;
-    report(flags, warnings, { ok: true, outputs, ...(top && { top, files: result.files }) });
+    report(flags, said, { ok: true, outputs, ...(top && { top, files: result.files }) });
     return;
   }
   if (flags.output && flags.top === undefined) return;

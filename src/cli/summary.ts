@@ -8,7 +8,7 @@ import { summaryText } from '../view/summary-text.ts';
 import { graphOf } from './any-model.ts';
 import { memoryJson } from './figures.ts';
 import { type ModelFlags, type OutputFlags, type PassFlags, wholeNumber, withModel, withOutput, withPasses } from './options.ts';
-import { columns, out, report, stopOnErrors } from './output.ts';
+import { columns, out, report, stopOnErrors, told } from './output.ts';
 
 interface Flags extends ModelFlags, PassFlags, OutputFlags {
   readonly depth?: number;
@@ -28,7 +28,9 @@ export function addSummary(program: Command): void {
 }
 
 async function run(file: string, flags: Flags): Promise<void> {
-  const { diagnostics, graph } = await graphOf(file, flags);
+  const result = await graphOf(file, flags);
+  const { graph } = result;
+  const diagnostics = told(result);
   stopOnErrors(flags, diagnostics);
   if (!graph) return;
   const { depth, at, opset } = flags;

@@ -9,7 +9,7 @@ import { exprOf, materialize } from '../tensor/values.ts';
 import { readSource } from './files.ts';
 import { type FileFlags, openFile, optionsOf, prove, shapesOf, withFile } from './optimize.ts';
 import { compileOptions, type ModelFlags, type WeightFlags, withModel, withOutput, withPasses, withWeights } from './options.ts';
-import { Exit, exitCodes, out, report, stopOnErrors } from './output.ts';
+import { Exit, exitCodes, out, report, stopOnErrors, told } from './output.ts';
 import { askedProviders, providersFor, readInputs, verifyJson } from './verify-options.ts';
 
 interface Flags extends ModelFlags, WeightFlags, FileFlags {}
@@ -30,7 +30,7 @@ async function runFile(file: string, flags: Flags): Promise<void> {
   try {
     const options = { ...optionsOf(flags), keepUnoptimized: true };
     const result = await optimizeOnnx(source.from, options);
-    stopOnErrors(flags, result.diagnostics);
+    stopOnErrors(flags, told(result));
     const proof = await prove(source, result, options, flags);
     if (flags.json) report(flags, proof.diagnostics, { ok: proof.ok, culprit: proof.culprit, ...verifyJson(proof) });
     else {
@@ -70,7 +70,7 @@ async function run(file: string, flags: Flags): Promise<void> {
   const verified = {
     ...found,
     notes: [...absent, ...(found.notes ?? [])],
-    diagnostics: [...warnings, ...found.diagnostics],
+    diagnostics: [...result.warnings, ...warnings, ...found.diagnostics],
   };
   if (flags.json) report(flags, verified.diagnostics, { ok: verified.ok, ...verifyJson(verified) });
   else {

@@ -21,7 +21,7 @@ import {
   withModel,
   withOutput,
 } from './options.ts';
-import { Exit, exitCodes, out, report, stopOnErrors } from './output.ts';
+import { Exit, exitCodes, out, report, stopOnErrors, told } from './output.ts';
 
 interface Flags extends ModelFlags, WeightFlags, OutputFlags {
   readonly against?: string;
@@ -166,10 +166,9 @@ function table(lines: readonly (readonly string[])[]): readonly string[] {
 const order: readonly Match[] = ['matched', 'missing', 'misshapen', 'mistyped', 'unused'];
 
 async function compare(checkpoint: Checkpoint, key: string | undefined, against: string, flags: Flags): Promise<void> {
-  const { diagnostics, comparison, model } = await matchWeights(readSource(against), checkpoint, {
-    ...compileOptions(flags),
-    weightsKey: key,
-  });
+  const result = await matchWeights(readSource(against), checkpoint, { ...compileOptions(flags), weightsKey: key });
+  const { comparison, model } = result;
+  const diagnostics = told(result);
   stopOnErrors(flags, diagnostics);
   if (!comparison) return;
   const counts = new Map<Match, number>();

@@ -146,8 +146,23 @@ export class Sink {
     this.list.push(diagnostic);
   }
 
+  /** Makes errors of the warnings. */
+  deny(): void {
+    this.list.forEach((diagnostic, i) => {
+      this.list[i] = { ...diagnostic, severity: 'error' };
+    });
+  }
+
   report<Holes extends string>(kind: DiagnosticKind<Holes>, report: Report<Holes>): void {
     this.add(makeDiagnostic(kind, report));
+  }
+
+  get errors(): readonly Diagnostic[] {
+    return this.list.filter((d) => d.severity === 'error');
+  }
+
+  get warnings(): readonly Diagnostic[] {
+    return this.list.filter((d) => d.severity === 'warning');
   }
 
   get hasErrors(): boolean {

@@ -3,6 +3,7 @@
  * be either; each function answers at one index of a file's tokens.
  */
 import { EOF, type IToken, type TokenType } from 'chevrotain';
+import type { Stmt } from './ast.ts';
 import type { Lexed } from './lexer.ts';
 import {
   Arrow,
@@ -10,6 +11,7 @@ import {
   Colon,
   Comma,
   Dot,
+  endOf,
   Float,
   Hyphen,
   IndexBracket,
@@ -76,7 +78,7 @@ const primaryStarts: readonly TokenType[] = [
 export const exprStarts = new TokenSet([Minus, ...primaryStarts]);
 /** What a `chain` or an `arg` begins with. */
 export const chainStarts = new TokenSet([...exprStarts, LabelOpen, ...vocabulary.filter(isWord)]);
-/** What a statement begins with, but for labels, and the `;` between two. None begins with a minus. */
+/** What a statement begins with, but for labels, and the `;` between two; for a minus see `negationAt`. */
 export const statementStarts = new TokenSet([
   KwInput,
   KwOutput,
@@ -147,6 +149,30 @@ export function labelAt({ tokens, partner }: Lexed, begin: number): boolean {
 export function statementAt(lexed: Lexed, begin: number): boolean {
   const type = begin < lexed.partner.length ? lexed.tokens[begin]?.tokenType : undefined;
   return type !== undefined && (statementStarts.has(type) || labelAt(lexed, begin));
+}
+
+/**
+ * Whether a minus at the token is a sign and begins a statement: it touches its operand, and what stands before it is no value
+ * that it could be taken from: the brace of the body, a `;`, or with a gap a statement that no operator goes on with.
+ */
+export function negationAt({ tokens, partner }: Lexed, begin: number, before: Stmt | undefined): boolean {
+  const [previous, minus, operand] = [tokens[begin - 1], tokens[begin], tokens[begin + 1]];
+  if (begin + 1 >= partner.length || minus?.tokenType !== Minus || !operand || endOf(minus) !== operand.startOffset) return false;
+  if (!previous || previous.tokenType === LBrace || previous.tokenType === Semicolon) return true;
+  return before !== undefined && endOf(previous) < minus.startOffset && endsItself(before);
+}
+
+function endsItself(stmt: Stmt): boolean {
+  switch (stmt.kind) {
+    case 'input':
+      return stmt.range === undefined || stmt.as !== undefined;
+    case 'output':
+      return stmt.range === undefined && stmt.value === undefined;
+    case 'paramStmt':
+      return stmt.init === undefined;
+    default:
+      return stmt.kind === 'map' || stmt.kind === 'if';
+  }
 }
 
 export function beginsItem(type: TokenType | undefined): boolean {

@@ -6,7 +6,7 @@
 import { EOF, type IToken, isRecognitionException, type TokenType } from 'chevrotain';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { positionOf, type SourceFile, type Span } from '../diagnostics/source.ts';
-import { beginsItem, itemAt, labelAt, nextItem, nextStatement, statementAt, tupleAt } from './ahead.ts';
+import { beginsItem, itemAt, labelAt, negationAt, nextItem, nextStatement, statementAt, tupleAt } from './ahead.ts';
 import type { Expr, Item, Param, Stmt } from './ast.ts';
 import type { CappedSink } from './capped-sink.ts';
 import type { Lexed } from './lexer.ts';
@@ -327,7 +327,10 @@ export class RecoveringReader extends Reader {
     const stmts: Stmt[] = [];
     const one = this.#oneStatement(stmts, open, read);
     do {
-      this.repeatWhile(() => statementAt(this.reading.lexed, this.index()), one);
+      this.repeatWhile(() => {
+        const index = this.index();
+        return statementAt(this.reading.lexed, index) || negationAt(this.reading.lexed, index, stmts.at(-1));
+      }, one);
     } while (!this.RECORDING_PHASE && this.#resumeBody(open));
     return stmts;
   }

@@ -11,7 +11,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { errorsText } from '../../scripts/errors.ts';
 import { passesText } from '../../scripts/passes.ts';
-import { build, check, models } from '../../src/compile.ts';
+import { build, type CheckResult, check, models } from '../../src/compile.ts';
 import { definedKinds } from '../../src/diagnostics/catalogue.ts';
 import { render } from '../../src/diagnostics/render.ts';
 import type { SourceFile } from '../../src/diagnostics/source.ts';
@@ -90,17 +90,19 @@ function claims(text: string, graph: Graph): void {
     ).toBe(parameters);
 }
 
+const codesOf = ({ diagnostics, warnings }: CheckResult): readonly string[] => [...diagnostics, ...warnings].map((d) => d.code);
+
 function checkBlock({ marks, text }: Block, name: string): void {
   const [kind, ...rest] = marks.split(' ');
   const options = { fileName: name, resolveImport };
   if (kind === 'error') {
     const source = isFile(text) ? text : wrapped(text, 'f32[N, 64, 32, 32]');
-    expect([...new Set(check(source, options).diagnostics.map((d) => d.code))]).toEqual(rest);
+    expect([...new Set(codesOf(check(source, options)))]).toEqual(rest);
     return;
   }
   if (kind === 'fragment') {
-    const { graph, diagnostics } = build(wrapped(text, rest.join(' ') || 'f32[N, 64, 32, 32]'), options);
-    expect(render(diagnostics, { color: false })).toBe('');
+    const { graph, diagnostics, warnings } = build(wrapped(text, rest.join(' ') || 'f32[N, 64, 32, 32]'), options);
+    expect(render([...diagnostics, ...warnings], { color: false })).toBe('');
     if (graph) claims(text, graph);
     return;
   }
@@ -111,8 +113,8 @@ function checkBlock({ marks, text }: Block, name: string): void {
   const source = complete.length > 0 ? text : `${text}\nmodel Empty { input x: f32[N]  output y }`;
   expect(render(check(source, options).diagnostics, { color: false })).toBe('');
   for (const model of complete) {
-    const { graph, diagnostics } = build(source, { ...options, model });
-    expect(render(diagnostics, { color: false })).toBe('');
+    const { graph, diagnostics, warnings } = build(source, { ...options, model });
+    expect(render([...diagnostics, ...warnings], { color: false })).toBe('');
     if (graph && complete.length === 1) claims(text, graph);
   }
 }

@@ -41,7 +41,8 @@ function diagnosticsOf(name: string): ReturnType<typeof check>['diagnostics'] {
       return undefined;
     }
   };
-  return (single ? build : check)(text, { fileName: name, resolveImport, ...options }).diagnostics;
+  const { diagnostics, warnings } = (single ? build : check)(text, { fileName: name, resolveImport, ...options });
+  return [...diagnostics, ...warnings];
 }
 
 describe('mistakes', () => {

@@ -129,3 +129,13 @@ export const noCounterpart = defineDiagnostic({
   hint: msg`${'hint'}`,
   more: 'A compiled model is a function of its inputs: what belongs to training, to random numbers, to devices or to Python is no part of the language, and some operators have no layer yet. docs/pytorch.md lists them by their reasons.',
 });
+
+export const unusedName = defineDiagnostic({
+  code: 'RES0117',
+  severity: 'warning',
+  title: msg`${'what'} \`${'name'}\` is never used`,
+  found: msg`no use of \`${'name'}\``,
+  expected: msg`a use, or a name that begins with \`_\``,
+  hint: msg`${'hint'}`,
+  more: 'A name that nothing reads is often a mistake: the layer that it names changes nothing, or another one was meant. A name that begins with `_` may go unused, and `_` alone names nothing. What a file imports, and the constants of a file without a model, are not looked at.',
+});

@@ -137,3 +137,23 @@ export const badMap = defineDiagnostic({
   hint: msg`move it into the model`,
   more: '`map "*.gamma" = "*.weight"` renames tensors of a checkpoint before they are matched; that concerns the model as a whole.',
 });
+
+export const outputBesideLet = defineDiagnostic({
+  code: 'RES0418',
+  severity: 'warning',
+  title: msg`\`output ${'output'}\` gives \`it\`, and not \`${'name'}\``,
+  found: msg`the current value, which \`let ${'name'}\` does not change`,
+  expected: msg`\`output ${'output'} = ${'name'}\`, if that is meant`,
+  hint: msg`write \`output ${'output'} = ${'name'}\`, or the value of \`${'name'}\` without \`let\``,
+  more: 'A `let` names a value and leaves the current one as it was, so an `output` behind it emits what the line before the `let` gave. An output of the name of a `let` emits the current value as well; it is no warning where both are the same value.',
+});
+
+export const minusContinues = defineDiagnostic({
+  code: 'RES0419',
+  severity: 'warning',
+  title: msg`this \`-${'text'}\` goes on with the line above`,
+  found: msg`a line that begins with \`-${'text'}\` and is taken from the value before it`,
+  expected: msg`a blank behind a \`-\` that subtracts, or a \`;\` before one that begins a statement`,
+  hint: msg`write \`- ${'text'}\` to subtract, or \`; -${'text'}\` for a statement of its own`,
+  more: 'A line that begins with an operator continues the line above, and a minus is one wherever there is something to take from. `rescc fmt` puts the blank.',
+});

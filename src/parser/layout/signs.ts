@@ -140,7 +140,8 @@ export function signsOf(tokens: readonly IToken[], frames: readonly FrameKind[],
         questions[questions.length - 1] = open - 1;
       } else if (frame === 'index') slice.add(token.startOffset);
       else pending[pending.length - 1] = undefined;
-    } else if (type === Minus && (before === undefined || !endsValue(before))) prefix.add(token.startOffset);
+    } else if (type === Minus && (before === undefined || !endsValue(before) || starts.statements.has(token.startOffset)))
+      prefix.add(token.startOffset);
     else if (isOperator(type) || type === Arrow) pending[pending.length - 1] = undefined;
   }
   return { tight, ternary, slice, prefix };
