@@ -14,6 +14,7 @@ import { elaborate, isComplete, modelsOf } from './elaborate/elaborate.ts';
 import { lint } from './elaborate/lint.ts';
 import { type ImportResolver, loadModule } from './elaborate/modules.ts';
 import type { ByteSource } from './io/bytes.ts';
+import { type AskedShapes, askedText } from './ir/asked-sizes.ts';
 import { cloneGraph } from './ir/clone.ts';
 import type { Graph } from './ir/graph.ts';
 import { type Memory, memoryOf } from './ir/memory.ts';
@@ -43,6 +44,11 @@ export interface CheckOptions {
   readonly model?: string | undefined;
   /** Parameters of the model as expressions: `{ classes: '10' }`. */
   readonly defines?: Readonly<Record<string, string>> | undefined;
+  /**
+   * Sizes from outside: by symbol (`{ N: 1 }`), by axis (`{ 'image:0': 1 }`) or of a whole input, where `undefined` leaves one
+   * open (`{ image: [1, 3, 224, undefined] }`). `defines` may name symbols too.
+   */
+  readonly inputShapes?: AskedShapes | undefined;
   /** Texts behind relative imports; `std/…` is known. */
   readonly resolveImport?: ImportResolver | undefined;
   readonly limits?: Partial<Limits> | undefined;
@@ -164,6 +170,7 @@ function frontOf({ file, diagnostics }: ReturnType<typeof parseFile>, options: C
     {
       model: options.model,
       defines: options.defines,
+      inputShapes: options.inputShapes,
       content: contentMaker(new Session(), options.seed ?? 0),
       limits: options.limits,
     },
@@ -325,6 +332,7 @@ export async function compile(source: string | SourceFile, options: CompileOptio
         `--target ${options.target ?? 'portable'}`,
         `--seed ${options.seed ?? 0}`,
         ...(options.checkPromises ? ['--check-promises'] : []),
+        ...Object.entries(options.inputShapes ?? {}).map(([key, sizes]) => `--input-shape ${askedText(key, sizes)}`),
       ].join(' '),
       ...options.metadata,
     };

@@ -7,7 +7,7 @@ import { type Diagnostic, DiagnosticError } from '../diagnostics/diagnostic.ts';
 import { optimizeOnnx } from '../optimize.ts';
 import { readSource } from './files.ts';
 import { openFile } from './optimize.ts';
-import { checkPasses, compileOptions, type ModelFlags, type PassFlags } from './options.ts';
+import { checkPasses, compileOptions, type ModelFlags, type PassFlags, shapesOf } from './options.ts';
 import { told } from './output.ts';
 
 export const isOnnx = (file: string): boolean => extname(file).toLowerCase() === '.onnx';
@@ -26,8 +26,9 @@ export async function graphOf(
   checkPasses(flags.passes);
   const source = openFile(file);
   try {
-    const { O = passes ? 1 : 0, target, verifyIr, opset } = flags;
-    return await optimizeOnnx(source.from, { level: O, passes: flags.passes, target, verifyIr, opset });
+    const { O = passes ? 1 : 0, target, verifyIr, opset, inputShape } = flags;
+    const inputShapes = shapesOf(inputShape ?? []);
+    return await optimizeOnnx(source.from, { level: O, passes: flags.passes, target, verifyIr, opset, inputShapes });
   } finally {
     source.close();
   }

@@ -31,6 +31,7 @@ import {
   withModel,
   withOutput,
   withPasses,
+  withShapes,
   withWeights,
 } from './options.ts';
 import { err, out, report, say, stopOnErrors, told } from './output.ts';
@@ -51,7 +52,7 @@ export function addCompile(program: Command): void {
     .option('--check-promises', 'the model itself refuses sizes that break a promise such as assert H % 16 == 0')
     .option('--external-data [name]', 'writes weights to a data file beside the model')
     .option('--force', 'replaces files that rescc did not write');
-  withOutput(withPasses(withWeights(withModel(command)))).action((file: string, flags: Flags) => run(file, flags));
+  withOutput(withPasses(withWeights(withModel(withShapes(command))))).action((file: string, flags: Flags) => run(file, flags));
 }
 
 async function run(file: string, given: Flags): Promise<void> {

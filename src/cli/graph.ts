@@ -6,7 +6,16 @@ import { fail } from '../diagnostics/diagnostic.ts';
 import { toDot, toMermaid, toSvg } from '../view/draw.ts';
 import { graphOf } from './any-model.ts';
 import { writeWhole } from './files.ts';
-import { type ModelFlags, type OutputFlags, type PassFlags, wholeNumber, withModel, withOutput, withPasses } from './options.ts';
+import {
+  type ModelFlags,
+  type OutputFlags,
+  type PassFlags,
+  wholeNumber,
+  withModel,
+  withOutput,
+  withPasses,
+  withShapes,
+} from './options.ts';
 import { printText, report, say, stopOnErrors, told } from './output.ts';
 
 interface Flags extends ModelFlags, OutputFlags, PassFlags {
@@ -21,7 +30,7 @@ export function addGraph(program: Command): void {
     .argument('<file>', 'a .res or .onnx file, or - for a source')
     .option('-o, --output <file>', 'net.svg, net.dot or net.mmd; DOT to standard output without it')
     .option('--depth <n>', 'scopes nested deeper are one box each', wholeNumber(0, 1000));
-  withOutput(withPasses(withModel(command))).action(async (file: string, flags: Flags) => {
+  withOutput(withPasses(withModel(withShapes(command)))).action(async (file: string, flags: Flags) => {
     const kind = flags.output === undefined || flags.output === '-' ? '.dot' : extname(flags.output);
     if (!['.svg', '.dot', '.mmd'].includes(kind))
       fail(badOption, {

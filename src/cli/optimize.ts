@@ -2,7 +2,7 @@
 
 import { extname } from 'node:path';
 import type { Command } from 'commander';
-import { badOption, noTarget, wrongKind } from '../diagnostics/catalogue/cli.ts';
+import { noTarget, wrongKind } from '../diagnostics/catalogue/cli.ts';
 import { bug, DiagnosticError, fail } from '../diagnostics/diagnostic.ts';
 import type { ByteSource } from '../io/bytes.ts';
 import { fileSource } from '../io/node/file-source.ts';
@@ -29,7 +29,17 @@ import { readBytes } from './files.ts';
 import { checkEnd, checkIsModel } from './kinds.ts';
 import { peakMemory } from './memory.ts';
 import { reportJson, reportText } from './optimize-report.ts';
-import { checkPasses, collect, type OutputFlags, type PassFlags, wholeNumber, withOutput, withPasses } from './options.ts';
+import {
+  checkPasses,
+  collect,
+  type OutputFlags,
+  type PassFlags,
+  shapesOf,
+  wholeNumber,
+  withOutput,
+  withPasses,
+  withShapes,
+} from './options.ts';
 import { Exit, err, exitCodes, out, report, say, stopOnErrors } from './output.ts';
 import { type PictureFlags, providersFor, readInputs, verifyJson, withPictures } from './verify-options.ts';
 
@@ -51,9 +61,8 @@ interface Flags extends FileFlags, PassReportFlags, TargetFlags {
 
 /** Options about the file that is imported. */
 export function withFile(command: Command): Command {
-  return withPictures(command)
+  return withShapes(withPictures(command))
     .option('--raise', 'raises the opset where that says the model in fewer nodes')
-    .option('--input-shape <name=size>', 'gives a symbolic size or an input a size: N=1, image=1,3,224,224 (repeatable)', collect)
     .option('--keep-inputs', 'initialisers that are listed as inputs can still be overridden')
     .option('--ep <list>', `execution providers to verify on: a list of ${providers.join(', ')}, or auto`, 'cpu')
     .option('-i, --input <name=file>', 'verifies on this PNG, JPEG or .npy instead of random numbers (repeatable)', collect);
@@ -168,29 +177,6 @@ export function optionsOf(flags: FileFlags): OptimizeOnnxOptions {
     keepInputs: flags.keepInputs,
     inputShapes: shapesOf(flags.inputShape ?? []),
   };
-}
-
-/** `N=1`, `image:0=1`, `image=1,3,224,224`, `image=?,3,224,224`. */
-export function shapesOf(specs: readonly string[]): Readonly<Record<string, number | readonly (number | undefined)[]>> {
-  const shapes: [string, number | readonly (number | undefined)[]][] = [];
-  for (const spec of specs) {
-    const at = spec.lastIndexOf('=');
-    const parts = at < 1 ? [] : spec.slice(at + 1).split(/[,x]/);
-    const sizes = parts.map((part) => (part.trim() === '?' ? undefined : Number(part.trim() === '' ? Number.NaN : part)));
-    if (sizes.length === 0 || sizes.some((size) => size !== undefined && !(Number.isSafeInteger(size) && size >= 0))) {
-      fail(badOption, {
-        with: {
-          option: '--input-shape',
-          found: spec,
-          expected: 'name=size, or name=sizes separated by commas, ? where one stays open',
-          hint: '--input-shape image=1,3,224,224',
-        },
-      });
-    }
-    const [only] = sizes;
-    shapes.push([spec.slice(0, at), sizes.length === 1 && only !== undefined ? only : sizes]);
-  }
-  return Object.fromEntries(shapes);
 }
 
 /** Compares a file with what was made of it; a rewrite that broke something is looked for. */

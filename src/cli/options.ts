@@ -14,6 +14,7 @@ export interface ModelFlags {
   readonly model?: string;
   readonly define?: Readonly<Record<string, string>>;
   readonly maxSteps?: number;
+  readonly inputShape?: readonly string[];
   readonly denyWarnings?: boolean;
   readonly seed?: number;
 }
@@ -67,6 +68,38 @@ export function withModel(command: Command): Command {
     );
 }
 
+/** Sizes from outside. */
+export function withShapes(command: Command): Command {
+  return command.option(
+    '--input-shape <name=size>',
+    'gives a symbolic size or an input a size: N=1, image=1,3,224,224 (repeatable)',
+    collect,
+  );
+}
+
+/** `N=1`, `image:0=1`, `image=1,3,224,224`, `image=?,3,224,224`. */
+export function shapesOf(specs: readonly string[]): Readonly<Record<string, number | readonly (number | undefined)[]>> {
+  const shapes: [string, number | readonly (number | undefined)[]][] = [];
+  for (const spec of specs) {
+    const at = spec.lastIndexOf('=');
+    const parts = at < 1 ? [] : spec.slice(at + 1).split(/[,x]/);
+    const sizes = parts.map((part) => (part.trim() === '?' ? undefined : Number(part.trim() === '' ? Number.NaN : part)));
+    if (sizes.length === 0 || sizes.some((size) => size !== undefined && !(Number.isSafeInteger(size) && size >= 0))) {
+      fail(badOption, {
+        with: {
+          option: '--input-shape',
+          found: spec,
+          expected: 'name=size, or name=sizes separated by commas, ? where one stays open',
+          hint: '--input-shape image=1,3,224,224',
+        },
+      });
+    }
+    const [only] = sizes;
+    shapes.push([spec.slice(0, at), sizes.length === 1 && only !== undefined ? only : sizes]);
+  }
+  return Object.fromEntries(shapes);
+}
+
 export function withWeights(command: Command): Command {
   return withMap(
     command
@@ -117,6 +150,7 @@ export function compileOptions(flags: ModelFlags & WeightFlags & PassFlags): Com
   return {
     model: flags.model,
     defines: flags.define,
+    inputShapes: flags.inputShape && shapesOf(flags.inputShape),
     seed: flags.seed,
     denyWarnings: flags.denyWarnings,
     limits: flags.maxSteps === undefined ? undefined : { steps: flags.maxSteps },

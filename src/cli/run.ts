@@ -11,17 +11,18 @@ import { npyBytes } from '../runtime/npy.ts';
 import { isProvider, providers } from '../runtime/provider.ts';
 import { outputPictures, type RunResult, readLabels, runModel, topK, topText } from '../runtime/run-model.ts';
 import { checkPlain, readSource, writeWhole } from './files.ts';
-import { shapesOf } from './optimize.ts';
 import {
   compileOptions,
   type ModelFlags,
   type OutputFlags,
   type PassFlags,
+  shapesOf,
   type WeightFlags,
   wholeNumber,
   withModel,
   withOutput,
   withPasses,
+  withShapes,
   withWeights,
 } from './options.ts';
 import { out, report, say, stopOnErrors, told } from './output.ts';
@@ -51,10 +52,11 @@ export function addRun(program: Command): void {
     .option('--top <n>', 'prints the n likeliest classes', wholeNumber(1, 1000))
     .option('--labels <file>', 'names of the classes: a line each, or JSON')
     .option('-o, --output <name=file>', 'writes an output as .npy or .png (repeatable)', collect)
-    .option('--input-shape <name=size>', 'sizes that the inputs must have: N=1, image=1,3,224,224 (repeatable)', collect)
     .option('--ep <provider>', `one of ${providers.join(', ')}`, 'cpu')
     .option('--tf32', 'lets CUDA round the operands of f32 products to TF32: faster, and off by 1e-3');
-  withOutput(withPasses(withWeights(withModel(withPictures(command))))).action((file: string, flags: Flags) => run(file, flags));
+  withOutput(withPasses(withWeights(withModel(withShapes(withPictures(command)))))).action((file: string, flags: Flags) =>
+    run(file, flags),
+  );
 }
 
 async function run(file: string, flags: Flags): Promise<void> {
@@ -82,7 +84,8 @@ async function run(file: string, flags: Flags): Promise<void> {
     mean: flags.mean,
     std: flags.std,
     resize: flags.resize,
-    shapes: shapesOf(flags.inputShape ?? []),
+    // A source has been compiled with them.
+    shapes: graph ? {} : shapesOf(flags.inputShape ?? []),
   });
   const said = [...warnings, ...unusedLibrary([ep]), ...result.warnings];
   for (const note of result.notes) say(flags, note);

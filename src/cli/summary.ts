@@ -7,7 +7,16 @@ import type { Summary, SummaryNode } from '../view/summary.ts';
 import { summaryText } from '../view/summary-text.ts';
 import { graphOf } from './any-model.ts';
 import { memoryJson } from './figures.ts';
-import { type ModelFlags, type OutputFlags, type PassFlags, wholeNumber, withModel, withOutput, withPasses } from './options.ts';
+import {
+  type ModelFlags,
+  type OutputFlags,
+  type PassFlags,
+  wholeNumber,
+  withModel,
+  withOutput,
+  withPasses,
+  withShapes,
+} from './options.ts';
 import { columns, out, report, stopOnErrors, told } from './output.ts';
 
 interface Flags extends ModelFlags, PassFlags, OutputFlags {
@@ -24,7 +33,7 @@ export function addSummary(program: Command): void {
     .option('--depth <n>', 'levels of scopes to list', wholeNumber(0, 1000))
     .option('--all', 'lists each of several blocks that are made alike')
     .option('--at <sizes>', 'counts at these sizes: N=1,H=224,W=224 (repeatable)', sizesIn);
-  withOutput(withPasses(withModel(command))).action((file: string, flags: Flags) => run(file, flags));
+  withOutput(withPasses(withModel(withShapes(command)))).action((file: string, flags: Flags) => run(file, flags));
 }
 
 async function run(file: string, flags: Flags): Promise<void> {

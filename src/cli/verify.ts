@@ -7,7 +7,7 @@ import { verifyModel } from '../runtime/verify-model.ts';
 import { verifyTable } from '../runtime/verify-table.ts';
 import { exprOf, materialize } from '../tensor/values.ts';
 import { readSource } from './files.ts';
-import { type FileFlags, openFile, optionsOf, prove, shapesOf, withFile } from './optimize.ts';
+import { type FileFlags, openFile, optionsOf, prove, withFile } from './optimize.ts';
 import { compileOptions, type ModelFlags, type WeightFlags, withModel, withOutput, withPasses, withWeights } from './options.ts';
 import { Exit, exitCodes, out, report, stopOnErrors, told } from './output.ts';
 import { askedProviders, providersFor, readInputs, verifyJson } from './verify-options.ts';
@@ -58,7 +58,6 @@ async function run(file: string, flags: Flags): Promise<void> {
     constants: (value) => materialize(exprOf(value)),
     eps,
     inputs,
-    sizes: shapesOf(flags.inputShape ?? []),
     seed: flags.seed,
     opset: flags.opset,
     target: flags.target,

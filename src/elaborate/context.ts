@@ -6,7 +6,7 @@ import { type Span, spanText } from '../diagnostics/source.ts';
 import type { Content } from '../ir/content.ts';
 import { Dim } from '../ir/dim.ts';
 import { Graph, type Value } from '../ir/graph.ts';
-import type { ElemType, HostTensor } from '../ir/types.ts';
+import type { ElemType, HostTensor, TensorType } from '../ir/types.ts';
 import type { InitSpec, LangValue } from '../ops/params.ts';
 import type { Construct, Expr, Stmt } from '../parser/ast.ts';
 import { Abandon, Stop } from './failure.ts';
@@ -35,6 +35,12 @@ export const defaultLimits: Limits = { steps: 1_000_000, depth: 100, errors: 20 
 
 /** Steps that a node costs: it takes as long as so many statements that make none. */
 export const nodeCost = 6;
+
+/** Numbers for symbols that the caller gives. */
+interface SizesFromOutside {
+  /** Gives the symbols of an input their numbers, before anything else is made of it. */
+  settle(c: Context, name: string, type: TensorType): void;
+}
 
 export interface Labelled {
   readonly span: Span;
@@ -115,6 +121,7 @@ export class Context {
   /** What stands for a symbol: `assert H % 16 == 0` puts 16·h in the place of H, and a size from outside a number. */
   readonly promises = new Map<string, Dim>();
   readonly symbols = new Map<string, Span>();
+  outside: SizesFromOutside | undefined;
   /** Sizes that were read of the current value, for messages. */
   readonly sizeReads = new Map<Value, SizeRead[]>();
   /** How many unlabelled layers of one name a scope has, by `path.name`. */

@@ -34,7 +34,9 @@ export function runInput(c: Context, f: Frame, stmt: InputStmt): void {
       with: { what: 'input', hint: `take it as a parameter: \`${inputName(stmt)?.name ?? 'x'}: tensor\`` },
     });
   const name = labelText(c, f, stmt.label);
-  const type = tensorType(c, f, stmt.type, true);
+  const declared = tensorType(c, f, stmt.type, true);
+  c.outside?.settle(c, name, declared);
+  const type = { elem: declared.elem, dims: declared.dims.map((dim) => c.promised(dim)) };
   c.spend(c.graph.inputs.length / 8, stmt.span, f);
   if (c.graph.inputs.some((v) => v.name === name))
     return c.fail(duplicateOutput, f, { span: stmt.label.span, with: { what: 'input', name } });

@@ -10,6 +10,7 @@ import { noOutput } from '../diagnostics/catalogue/structure.ts';
 import type { Sink } from '../diagnostics/diagnostic.ts';
 import type { Span } from '../diagnostics/source.ts';
 import { nearest } from '../diagnostics/suggest.ts';
+import type { AskedShapes } from '../ir/asked-sizes.ts';
 import type { Dim } from '../ir/dim.ts';
 import type { Graph } from '../ir/graph.ts';
 import { affineSize } from '../ir/solve.ts';
@@ -19,9 +20,10 @@ import { fillParams } from './blocks.ts';
 import { executeBody } from './bodies.ts';
 import { evaluateArgs } from './chains.ts';
 import { type ContentMaker, Context, defaultLimits, type Limits, type NamedMap } from './context.ts';
-import { Abandon, Stop } from './failure.ts';
+import { Abandon, attempt, Stop } from './failure.ts';
 import { handlers } from './interpreter.ts';
 import { leastWork } from './least-work.ts';
+import { type DefinedSize, OutsideSizes } from './outside-sizes.ts';
 import { scaleResiduals } from './residual-init.ts';
 import { Env, type Frame, type Module } from './scope.ts';
 import { type GivenArg, type GivenArgs, noArgs } from './values.ts';
@@ -31,6 +33,8 @@ export interface ElaborateOptions {
   readonly model?: string | undefined;
   /** Parameters of the model as text, by name: `-D classes=10`. */
   readonly defines?: Readonly<Record<string, string>> | undefined;
+  /** Sizes of symbols, axes and inputs from outside. */
+  readonly inputShapes?: AskedShapes | undefined;
   readonly content: ContentMaker;
   readonly limits?: Partial<Limits> | undefined;
 }
@@ -74,7 +78,11 @@ export function elaborate(module: Module, options: ElaborateOptions, sink: Sink)
         `at least ${least.steps.toLocaleString('en-US')} steps`,
         2 * least.steps,
       );
+    const outside = new OutsideSizes(options.inputShapes ?? {}, chosen.sizes);
+    c.outside = outside;
     executeBody(c, { ...f, env: body }, model.body);
+    const parameters = model.params.map((p) => p.name.name);
+    attempt(() => outside.finish(c, parameters, name));
     if (c.graph.outputs.length === 0 && !sink.hasErrors) c.report(noOutput, f, { span: model.name.span, with: { model: name } });
     for (const [symbol, span] of c.symbols) {
       const tells = (dim: Dim): boolean => affineSize(dim)?.name === symbol;
@@ -113,6 +121,8 @@ interface Chosen {
   readonly module: Module;
   readonly args: GivenArgs;
   readonly span: Span;
+  /** What `-D` says of names that are no parameters. */
+  readonly sizes: readonly DefinedSize[];
 }
 
 /** Models that the file itself declares, in order. */
@@ -192,7 +202,7 @@ function choose(c: Context, module: Module, options: ElaborateOptions): Chosen |
   }
   const root = rootOf(c, options.model === undefined ? module : (entry?.module ?? module), model);
   if (!root) return undefined;
-  return withDefines(c, module, { ...root, name: model.name.name, span: model.name.span }, options.defines ?? {});
+  return withDefines(c, module, { ...root, name: model.name.name, span: model.name.span, sizes: [] }, options.defines ?? {});
 }
 
 /** Follows `model B = A(…)` to the model with a body; the arguments of the derived win over those of its base. */
@@ -248,10 +258,16 @@ function withDefines(c: Context, module: Module, chosen: Chosen, defines: Readon
     for (const [i, arg] of positional.entries()) named.set(at(free, i), arg);
     positional = [];
   }
+  const sizes: DefinedSize[] = [];
   let failed = false;
   for (const [name, text] of Object.entries(defines)) {
     const source = { name: `-D ${name}`, text };
     const span = { file: source, start: 0, end: text.length };
+    if (!names.includes(name) && /^\s*\d+\s*$/.test(text)) {
+      // It may be a symbol, which the inputs bear.
+      sizes.push({ name, size: Number(text), text, span });
+      continue;
+    }
     if (!names.includes(name)) {
       const near = nearest(name, names);
       c.report(badDefine, undefined, {
@@ -280,5 +296,5 @@ function withDefines(c: Context, module: Module, chosen: Chosen, defines: Readon
     }
   }
   if (failed) throw new Abandon();
-  return { ...chosen, args: { positional, named } };
+  return { ...chosen, args: { positional, named }, sizes };
 }

@@ -4,6 +4,7 @@
 import { outside } from '../diagnostics/at.ts';
 import { inputMisfit, labelsBroken, notClasses, pictureClipped } from '../diagnostics/catalogue/runtime.ts';
 import { bug, type Diagnostic, fail, makeDiagnostic } from '../diagnostics/diagnostic.ts';
+import { type AskedShapes, askedSizes } from '../ir/asked-sizes.ts';
 import { readDeclarations } from '../ir/declarations.ts';
 import type { Graph } from '../ir/graph.ts';
 import { channelAxis, rangeText, type ValueRange } from '../ir/ranges.ts';
@@ -19,7 +20,7 @@ import {
   signaturesOf,
   signaturesOfPorts,
 } from './load.ts';
-import { type AskedShapes, askedSizes, type Signature, withSizes } from './promises.ts';
+import { type Signature, withSizes } from './promises.ts';
 import { openSession, type Placement, type Provider, portText } from './session.ts';
 
 /** What `runModel` runs, and on what. */

@@ -10,6 +10,7 @@
 import { emitOnnx } from '../codegen/emit.ts';
 import * as catalogue from '../diagnostics/catalogue/runtime.ts';
 import { DiagnosticError, fail, Sink } from '../diagnostics/diagnostic.ts';
+import { type AskedShapes, askedSizes } from '../ir/asked-sizes.ts';
 import { floatFacts, type Tolerance } from '../ir/elem.ts';
 import type { Graph, Value } from '../ir/graph.ts';
 import type { Target } from '../ir/target.ts';
@@ -25,7 +26,7 @@ import { type Bindings, bindingsOf, bindingsText, randomInputs, symbolsOf } from
 import { Judge } from './judge.ts';
 import { signaturesOf } from './load.ts';
 import { allowedOnCpu, companions, type Measured, measure, rank, runOf, type Setup } from './measure.ts';
-import { type AskedShapes, askedSizes, checkAsked, withSizes } from './promises.ts';
+import { checkAsked, withSizes } from './promises.ts';
 import { type Provider, RuntimeProcess } from './provider.ts';
 import { findSuspects, type Suspect } from './suspects.ts';
 import { withThreads } from './threads.ts';

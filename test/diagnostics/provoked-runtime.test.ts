@@ -11,6 +11,7 @@ import { emitOnnx } from '../../src/codegen/emit.ts';
 import { build } from '../../src/compile.ts';
 import { type Diagnostic, DiagnosticError, Sink } from '../../src/diagnostics/diagnostic.ts';
 import { render } from '../../src/diagnostics/render.ts';
+import { askedSizes } from '../../src/ir/asked-sizes.ts';
 import { Dim } from '../../src/ir/dim.ts';
 import { evaluate } from '../../src/ir/evaluate.ts';
 import type { Graph } from '../../src/ir/graph.ts';
@@ -24,7 +25,7 @@ import { decodeImage, type Image, imageInput, pngFiles, readImage } from '../../
 import { smallestBindings } from '../../src/runtime/inputs.ts';
 import { namedNative } from '../../src/runtime/native.ts';
 import { npyBytes, parseNpy } from '../../src/runtime/npy.ts';
-import { askedSizes, checkPromises, rangeWarning } from '../../src/runtime/promises.ts';
+import { checkPromises, rangeWarning } from '../../src/runtime/promises.ts';
 import { adapterHint, type Provider } from '../../src/runtime/provider.ts';
 import { outputPictures, parseLabels, readLabels, runModel, topK } from '../../src/runtime/run-model.ts';
 import { openSession, toOrt } from '../../src/runtime/session.ts';
