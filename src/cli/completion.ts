@@ -1,6 +1,6 @@
 /**
- * `rescc completion bash|zsh|fish|powershell`: a script that completes commands, options and the values of those that have a list.
- * It is made of what the commands say of themselves, so that it knows each; files are left to the shell.
+ * `rescc completion bash|zsh|fish|powershell`: a script that completes commands, options and the values of those that have a
+ * list. It is made of what the commands say of themselves, so that it knows each; files are left to the shell.
  */
 import { Argument, type Command } from 'commander';
 import { passNames } from '../passes/schedule.ts';

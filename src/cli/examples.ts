@@ -16,6 +16,11 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
   summary: ['rescc summary net.res --depth 2', 'rescc summary net.onnx --at N=1,H=224,W=224'],
   graph: ['rescc graph net.res -o net.svg', 'rescc graph net.onnx --depth 2 -o net.mmd'],
   weights: ['rescc weights resnet50.pth', 'rescc weights ckpt.pth#params_ema --against net.res'],
+  diff: [
+    'rescc diff old.onnx new.onnx',
+    'rescc diff net.res net.onnx --weights net.safetensors',
+    'rescc diff epoch1.pth epoch2.pth',
+  ],
   explain: ['rescc explain RES0302', 'rescc explain conv', 'rescc explain fold-batchnorm'],
   doctor: ['rescc doctor', 'rescc doctor --json'],
   completion: ['rescc completion bash >> ~/.bashrc', 'rescc completion fish > ~/.config/fish/completions/rescc.fish'],

@@ -27,6 +27,7 @@ const commands: Readonly<Record<string, () => Promise<(root: Command) => void>>>
   summary: async () => (await import('./summary.ts')).addSummary,
   graph: async () => (await import('./graph.ts')).addGraph,
   weights: async () => (await import('./weights.ts')).addWeights,
+  diff: async () => (await import('./diff.ts')).addDiff,
   explain: async () => (await import('./explain.ts')).addExplain,
   doctor: async () => (await import('./doctor.ts')).addDoctor,
   completion: async () => (await import('./completion.ts')).addCompletion,

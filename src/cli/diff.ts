@@ -1,0 +1,228 @@
+/** `rescc diff a b`: what differs between two models, or two checkpoints, in at most 20 lines; exit 1 where something does. */
+import { extname } from 'node:path';
+import type { Command } from 'commander';
+import { openCheckpoint, type TensorDict } from '../checkpoint/checkpoint.ts';
+import { compile } from '../compile.ts';
+import { wrongKind } from '../diagnostics/catalogue/cli.ts';
+import { DiagnosticError, fail } from '../diagnostics/diagnostic.ts';
+import { type Differences, differenceOf, diffGraphs } from '../diff.ts';
+import { fileSource } from '../io/node/file-source.ts';
+import type { Graph } from '../ir/graph.ts';
+import type { HostTensor } from '../ir/types.ts';
+import { optimizeOnnx } from '../optimize.ts';
+import { compareOutputs, errorText } from '../runtime/compare.ts';
+import { bindingsText, randomInputs, smallestBindings } from '../runtime/inputs.ts';
+import { openSession } from '../runtime/session.ts';
+import { isOnnx } from './any-model.ts';
+import { readSource } from './files.ts';
+import { openFile } from './optimize.ts';
+import {
+  compileOptions,
+  type ModelFlags,
+  type OutputFlags,
+  type PassFlags,
+  splitKey,
+  type WeightFlags,
+  withModel,
+  withOutput,
+  withPasses,
+  withWeights,
+} from './options.ts';
+import { Exit, exitCodes, out, report, say, stopOnErrors } from './output.ts';
+
+interface Flags extends ModelFlags, WeightFlags, PassFlags, OutputFlags {}
+
+export function addDiff(program: Command): void {
+  const command = program
+    .command('diff')
+    .description('says what differs between two models, or two checkpoints')
+    .argument('<a>', 'a .res or .onnx file, or a checkpoint')
+    .argument('<b>', 'another one; two checkpoints, or two models');
+  withOutput(withPasses(withWeights(withModel(command)))).action((a: string, b: string, flags: Flags) => run(a, b, flags));
+}
+
+const isModel = (file: string): boolean => file === '-' || isOnnx(file) || extname(file) === '.res';
+
+async function run(a: string, b: string, flags: Flags): Promise<void> {
+  if (isModel(a) !== isModel(b)) {
+    const [model, other] = isModel(a) ? [a, b] : [b, a];
+    fail(wrongKind, {
+      with: {
+        path: other,
+        found: `a checkpoint, beside the model ${model}`,
+        expected: 'two models (.res, .onnx) or two checkpoints',
+        hint: isOnnx(model) ? `rescc weights ${other}` : `rescc weights ${other} --against ${model}`,
+      },
+    });
+  }
+  const found = isModel(a) ? await diffModels(a, b, flags) : await diffCheckpoints(a, b);
+  if (flags.json) report(flags, [], { ok: found.equal, a, b, verdict: found.verdict, ...found.data });
+  else if (!flags.quiet) out(shown(found.verdict, found.sections).join('\n'));
+  if (!found.equal) throw new Exit(exitCodes.failed);
+}
+
+type Section = readonly [name: string, lines: readonly string[]];
+
+interface Found {
+  readonly equal: boolean;
+  readonly verdict: string;
+  readonly sections: readonly Section[];
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+/** Lines of the whole report. */
+const mostLines = 20;
+
+/** Each kind of difference gets as many lines as fit, and one that counts the others. */
+function shown(verdict: string, sections: readonly Section[]): readonly string[] {
+  const filled = sections.filter(([, lines]) => lines.length > 0);
+  const each = Math.max(1, Math.floor((mostLines - 1) / Math.max(1, filled.length)) - 1);
+  return [
+    verdict,
+    ...filled.flatMap(([name, lines]) => {
+      const cut = lines.length > each + 1 ? [...lines.slice(0, each), `and ${lines.length - each} more: --json`] : lines;
+      return cut.map((line, i) => `  ${(i === 0 ? name : '').padEnd(11)} ${line}`);
+    }),
+  ];
+}
+
+interface Model {
+  readonly graph: Graph;
+  readonly bytes: Uint8Array | string;
+  close(): void;
+}
+
+/** A source is compared as the file that it compiles to. */
+async function modelOf(file: string, flags: Flags): Promise<Model> {
+  if (isOnnx(file)) {
+    const source = openFile(file);
+    const result = await optimizeOnnx(source.from, { level: 0 });
+    stopOnErrors(flags, result.diagnostics);
+    if (!result.graph) throw new DiagnosticError(result.diagnostics);
+    return { graph: result.graph, bytes: source.original, close: source.close };
+  }
+  const compiled = await compile(readSource(file), compileOptions(flags));
+  stopOnErrors(flags, compiled.diagnostics);
+  const bytes = await compiled.bytes();
+  const { graph, diagnostics } = await optimizeOnnx(bytes, { level: 0 });
+  if (!graph) throw new DiagnosticError(diagnostics);
+  return { graph, bytes, close: () => undefined };
+}
+
+async function diffModels(a: string, b: string, flags: Flags): Promise<Found> {
+  const from = await modelOf(a, flags);
+  const to = await modelOf(b, flags);
+  try {
+    const found = await diffGraphs(from.graph, to.graph);
+    const { inputs, outputs, nodes, attributes, connections, shapes, weights, names, pairs } = found;
+    const equal = [inputs, outputs, nodes, attributes, connections, shapes, weights].every((lines) => lines.length === 0);
+    const numbers = inputs.length > 0 || outputs.length > 0 ? undefined : await ran(from, to, flags);
+    const counts = `${pairs.nodes} nodes and ${pairs.weights} stored tensors`;
+    const verdict = !equal
+      ? `${a} and ${b} differ`
+      : `${a} and ${b} are equal${names > 0 ? ' up to names' : ''}: ${counts}${numbers === undefined ? '' : `, ${numbers.join(', ')}`}`;
+    const changed = weights.length > 0 ? [`${weights.length} of ${pairs.weights} tensors`, ...weights] : [];
+    return {
+      equal,
+      verdict,
+      sections: equal ? [] : sectionsOf(found, changed, numbers ?? []),
+      data: { inputs, outputs, nodes, attributes, connections, shapes, weights, names, numbers },
+    };
+  } finally {
+    from.close();
+    to.close();
+  }
+}
+
+function sectionsOf(found: Differences, weights: readonly string[], numbers: readonly string[]): readonly Section[] {
+  return [
+    ['inputs', found.inputs],
+    ['outputs', found.outputs],
+    ['nodes', found.nodes],
+    ['attributes', found.attributes],
+    ['connections', found.connections],
+    ['shapes', found.shapes],
+    ['weights', weights],
+    ['numbers', numbers],
+  ];
+}
+
+/** Both on the same random inputs, in onnxruntime where it is there; outputs and inputs are paired by their order. */
+async function ran(a: Model, b: Model, flags: Flags): Promise<readonly string[] | undefined> {
+  try {
+    const { smallest } = smallestBindings(a.graph);
+    const inputs = randomInputs(a.graph, smallest, flags.seed ?? 0);
+    const renamed = new Map([...inputs.values()].map((tensor, i) => [b.graph.inputs[i]?.name ?? '', tensor]));
+    const results: (readonly (HostTensor | undefined)[])[] = [];
+    for (const [model, given] of [
+      [a, inputs],
+      [b, renamed],
+    ] as const) {
+      const session = await openSession(model.bytes, { ep: 'cpu', optimization: 'off' });
+      try {
+        const made = await session.run(given);
+        results.push(model.graph.outputs.map(({ name }) => made.get(name)));
+      } finally {
+        await session.close();
+      }
+    }
+    const at = bindingsText(smallest);
+    return a.graph.outputs.map(({ name }, i) => {
+      const [x, y] = [results[0]?.[i], results[1]?.[i]];
+      if (!x || !y) return `${name}: not run`;
+      const error = compareOutputs(name, y, x, 0);
+      return `${name} ${error.ok ? 'is the same' : `is off by ${errorText(error)}`} on random inputs${at === '' ? '' : ` at ${at}`}`;
+    });
+  } catch (error) {
+    if (!(error instanceof DiagnosticError)) throw error;
+    say(flags, `not run: ${error.diagnostics[0]?.title ?? 'onnxruntime is not there'}`);
+    return undefined;
+  }
+}
+
+async function diffCheckpoints(a: string, b: string): Promise<Found> {
+  const opened = [a, b].map((file) => {
+    const [path = file, key] = splitKey(file);
+    return { source: fileSource(path), key };
+  });
+  try {
+    const dicts: TensorDict[] = [];
+    for (const { source, key } of opened) {
+      const checkpoint = await openCheckpoint(source);
+      const size = ({ tensors }: TensorDict): number => tensors.size;
+      const asked = checkpoint.dicts.filter((dict) => key === undefined || dict.key === key);
+      const [largest] = [...asked].sort((x, y) => size(y) - size(x));
+      dicts.push(largest ?? { key: '', tensors: new Map() });
+    }
+    const [from, to] = dicts.map((dict) => dict.tensors);
+    const missing: string[] = [];
+    const weights: string[] = [];
+    let shared = 0;
+    for (const [name, x] of from ?? []) {
+      const y = to?.get(name);
+      const typeOf = ({ elem, dims }: { readonly elem: string; readonly dims: readonly number[] }) =>
+        `${elem}[${dims.join(', ')}]`;
+      if (!y) {
+        missing.push(`- ${name}: ${typeOf(x)}`);
+        continue;
+      }
+      shared++;
+      const line = typeOf(x) === typeOf(y) ? await differenceOf(x.expr, y.expr) : `${typeOf(x)} → ${typeOf(y)}`;
+      if (line !== undefined) weights.push(`${name}: ${line}`);
+    }
+    for (const [name, y] of to ?? []) if (!from?.has(name)) missing.push(`+ ${name}: ${y.elem}[${y.dims.join(', ')}]`);
+    const equal = missing.length === 0 && weights.length === 0;
+    const changed = weights.length > 0 ? [`${weights.length} of ${shared} tensors`, ...weights] : [];
+    return {
+      equal,
+      verdict: equal ? `${a} and ${b} have equal tensors: ${shared}` : `${a} and ${b} differ`,
+      sections: [
+        ['tensors', missing],
+        ['weights', changed],
+      ],
+      data: { tensors: missing, weights },
+    };
+  } finally {
+    for (const { source } of opened) source.close();
+  }
+}
