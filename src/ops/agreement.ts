@@ -180,7 +180,7 @@ export const table: readonly Row[] = [
   },
   {
     name: 'reduce-nothing',
-    operators: ['reduce_max', 'reduce_min', 'reduce_mean'],
+    operators: ['reduce_max', 'reduce_min', 'reduce_mean', 'logsumexp'],
     when: 'a maximum, minimum or mean of no elements',
     onnx: '−∞ and ∞ from opset 18 on, undefined before; a mean is undefined',
     onnxruntime: '−∞, ∞, and 0 as the mean',
@@ -258,7 +258,7 @@ export const table: readonly Row[] = [
   },
   {
     name: 'extremum-of-nan',
-    operators: ['reduce_max', 'reduce_min', 'argmax', 'maxpool', 'global_maxpool'],
+    operators: ['reduce_max', 'reduce_min', 'argmax', 'argmin', 'logsumexp', 'maxpool', 'global_maxpool'],
     when: 'a maximum over elements of which one is NaN',
     onnx: 'says nothing of NaN',
     onnxruntime: 'NaN where it comes first, the largest number elsewhere',
@@ -462,6 +462,22 @@ export const table: readonly Row[] = [
     numpy: 'NaN',
     agree: true,
     example: { op: 'Sqrt', inputs: { x: vector('f32', -2.5, -0) }, gives: 'float32[2] NaN -0' },
+  },
+  {
+    name: 'logsumexp-of-infinity',
+    operators: ['logsumexp'],
+    when: 'a logarithm of a sum of exponentials, of which one is infinite',
+    onnx: 'says nothing of it',
+    onnxruntime: '∞',
+    numpy: 'has no such operator',
+    agree: false,
+    applies: ([x]) => some(x, (v) => Math.abs(v) === Infinity),
+    example: {
+      op: 'ReduceLogSumExp',
+      inputs: { x: vector('f32', inf, 4) },
+      attrs: { axes: [0n], keepdims: 0n },
+      gives: 'float32[] Infinity',
+    },
   },
   {
     name: 'argmax-ties',

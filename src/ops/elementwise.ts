@@ -68,7 +68,7 @@ function sampleShapes(source: SampleSource): readonly [readonly number[], readon
   return source.bool() ? [full, part()] : [part(), full];
 }
 
-function binary(spec: BinarySpec): Operator {
+export function binary(spec: BinarySpec): Operator {
   return defineOperator({
     name: spec.name,
     summary: spec.summary,
@@ -123,7 +123,10 @@ function numbers(
   return [source.tensor(p, { elem, ...range }), source.tensor(q, { elem, ...range })];
 }
 
-function bools(source: SampleSource, [p, q]: readonly [readonly number[], readonly number[]]): readonly [HostTensor, HostTensor] {
+export function bools(
+  source: SampleSource,
+  [p, q]: readonly [readonly number[], readonly number[]],
+): readonly [HostTensor, HostTensor] {
   const bits = { elem: 'bool', low: 0, high: 2 } as const;
   return [source.tensor(p, bits), source.tensor(q, bits)];
 }

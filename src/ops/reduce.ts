@@ -37,6 +37,7 @@ import {
 } from './common.ts';
 import { defineOperator, type Layer, layerOf } from './define.ts';
 import { overAll } from './element-dims.ts';
+import { exp, log } from './math.ts';
 import { bool, int, ints } from './params.ts';
 import { gatheringTraits } from './traits.ts';
 import { wideMax, wideMin } from './wide.ts';
@@ -73,6 +74,8 @@ interface ReduceSpec {
   /** The same for 64-bit integers of any size; of no elements, `start`. */
   readonly wide?: (total: bigint, x: bigint) => bigint;
   readonly finish?: (total: number, count: number) => number;
+  /** Of all elements at once, where one after the other does not do. */
+  readonly whole?: (elements: Float64Array) => number;
 }
 
 function reduction(spec: ReduceSpec): Operator {
@@ -111,6 +114,10 @@ function reduction(spec: ReduceSpec): Operator {
       const step = (x.elem === 'i32' || x.elem === 'u32' ? spec.step32 : undefined) ?? spec.step;
       for (let i = 0; i < starts.length; i++) {
         const at = starts[i] ?? outside();
+        if (spec.whole) {
+          data[i] = spec.whole(Float64Array.from(inner, (offset) => x.data[at + offset] ?? outside()));
+          continue;
+        }
         let total = spec.start;
         for (let k = 0; k < inner.length; k++) {
           total = step(total, x.data[at + (inner[k] ?? outside())] ?? outside());
@@ -243,91 +250,126 @@ export const reduceL2 = reduction({
   finish: Math.sqrt,
 });
 
-/** The first of several equal maxima. ONNX ArgMax-13; torch.argmax. */
-export const argmax: Operator = defineOperator({
-  name: 'argmax',
-  summary: 'Index of the largest element along an axis, as i64; the first of equals',
-  onnx: ['ArgMax'],
-  operands: [{ name: 'x', doc: 'the tensor' }],
-  attrs: { axis: { kind: 'int', doc: 'the axis along which to search' }, keepdims: keepSpec },
-  traits: gatheringTraits({
-    homogeneous: 'no',
-    channelwise: false,
-    keepsZero: true,
-    idempotent: 'unknown',
-    sign: 'always',
-    handsOn: 'unknown',
-    axes: reducedAxis,
-    resamples: false,
-    dims: 'unknown',
-    roundsOnce: 'unknown',
-  }),
-  infer(context: InferContext): readonly TensorType[] {
-    const { operands, attrs } = context;
-    const check: Check = context.check;
-    const x = given(operands, 0);
-    checkNumeric(check, 'c1', x);
-    checkAxis(check, 'c2', numberAttr(attrs, 'axis'), x.dims.length);
-    const axis = axisIn(numberAttr(attrs, 'axis'), x.dims.length);
-    return [{ elem: 'i64', dims: reducedDims(x.dims, [axis], boolAttr(attrs, 'keepdims'), Dim.one) }];
-  },
-  evaluate(operands, attrs) {
-    const x = given(operands, 0);
-    const axis = axisIn(numberAttr(attrs, 'axis'), x.dims.length);
-    const { outer, size, inner } = aroundAxis(x.dims, axis);
-    const data = new Float64Array(outer * inner);
-    for (let o = 0; o < outer; o++) {
-      for (let i = 0; i < inner; i++) {
-        let best = 0;
-        let top = x.data[o * size * inner + i] ?? outside();
-        for (let k = 1; k < size; k++) {
-          const v = x.data[(o * size + k) * inner + i] ?? outside();
-          if (v <= top) continue;
-          top = v;
-          best = k;
-        }
-        data[o * inner + i] = best;
-      }
-    }
-    return [{ elem: 'i64', dims: reducedDims(x.dims, [axis], boolAttr(attrs, 'keepdims'), 1), data }];
-  },
-  margin([x], attrs, at, chosen, expected) {
-    const { dims, data } = given([x], 0);
-    const { size, inner } = aroundAxis(dims, axisIn(numberAttr(attrs, 'axis'), dims.length));
-    if (!(chosen >= 0 && chosen < size)) return Infinity;
-    const start = Math.floor(at / inner) * size * inner + (at % inner);
-    return Math.abs(element(data, start + expected * inner) - element(data, start + chosen * inner));
-  },
-  evaluateWide(operands, attrs) {
-    // Of the ranks of the elements, which order them as they are ordered.
-    const x = given(operands, 0);
-    const all = integersOf(x);
-    const order = [...new Set(all)].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
-    const ranks = new Map(order.map((n, i) => [n, i]));
-    const data = Float64Array.from(x.data, (_, i) => ranks.get(all[i] ?? outside()) ?? outside());
-    return argmax.evaluate([{ elem: x.elem, dims: x.dims, data }], attrs);
-  },
-  lower(builder, node, operands) {
-    const axis = axisIn(numberAttr(node.attrs, 'axis'), node.x.type.dims.length);
-    const keepdims = boolAttr(node.attrs, 'keepdims') ? 1 : 0;
-    return [
-      builder.node(
-        'ArgMax',
-        operands,
-        { axis: { kind: 'int', value: axis }, keepdims: { kind: 'int', value: keepdims } },
-        node.y.type,
-      ),
-    ];
-  },
-  sample(source) {
-    const dims = Array.from({ length: source.int(1, 4) }, () => source.int(1, 5));
-    const elem = source.pick(['f32', 'i32'] as const);
-    return {
-      operands: [source.tensor(dims, isFloat(elem) ? { elem } : { elem, low: -2, high: 3 })],
-      attrs: { axis: source.int(-dims.length, dims.length - 1), keepdims: source.bool() },
-    };
-  },
+export const reduceL1 = reduction({
+  name: 'reduce_l1',
+  onnx: 'ReduceL1',
+  summary: 'Sum of absolute values over axes',
+  traits: { homogeneous: 'positive', keepsZero: true, sign: 'always', dims: 'unknown', roundsOnce: 'unknown' },
+  floatsOnly: true,
+  start: 0,
+  step: (a, x) => a + Math.abs(x),
 });
+/** The largest exponent stands outside, so that nothing overflows. */
+function logSumExp(elements: Float64Array): number {
+  let top = -Infinity;
+  for (const x of elements) top = Math.max(top, x);
+  if (!Number.isFinite(top)) return top;
+  let sum = 0;
+  for (const x of elements) sum += exp(x - top);
+  return top + log(sum);
+}
+export const logsumexp = reduction({
+  name: 'logsumexp',
+  onnx: 'ReduceLogSumExp',
+  summary: 'Logarithm of the sum of exponentials over axes',
+  traits: { homogeneous: 'no', keepsZero: false, sign: 'all', dims: 'unknown', roundsOnce: 'unknown' },
+  floatsOnly: true,
+  start: 0,
+  step: (a, x) => a + x,
+  whole: logSumExp,
+});
+
+/** The first of several equal ones. ONNX ArgMax-13, ArgMin-13; torch.argmax, torch.argmin. */
+const extremum = (name: string, onnx: string, word: string, sign: 1 | -1): Operator => {
+  const operator: Operator = defineOperator({
+    name,
+    summary: `Index of the ${word} element along an axis, as i64; the first of equals`,
+    onnx: [onnx],
+    operands: [{ name: 'x', doc: 'the tensor' }],
+    attrs: { axis: { kind: 'int', doc: 'the axis along which to search' }, keepdims: keepSpec },
+    traits: gatheringTraits({
+      homogeneous: 'no',
+      channelwise: false,
+      keepsZero: true,
+      idempotent: 'unknown',
+      sign: 'always',
+      handsOn: 'unknown',
+      axes: reducedAxis,
+      resamples: false,
+      dims: 'unknown',
+      roundsOnce: 'unknown',
+    }),
+    infer(context: InferContext): readonly TensorType[] {
+      const { operands, attrs } = context;
+      const check: Check = context.check;
+      const x = given(operands, 0);
+      checkNumeric(check, 'c1', x);
+      checkAxis(check, 'c2', numberAttr(attrs, 'axis'), x.dims.length);
+      const axis = axisIn(numberAttr(attrs, 'axis'), x.dims.length);
+      return [{ elem: 'i64', dims: reducedDims(x.dims, [axis], boolAttr(attrs, 'keepdims'), Dim.one) }];
+    },
+    evaluate(operands, attrs) {
+      const x = given(operands, 0);
+      const axis = axisIn(numberAttr(attrs, 'axis'), x.dims.length);
+      const { outer, size, inner } = aroundAxis(x.dims, axis);
+      const data = new Float64Array(outer * inner);
+      for (let o = 0; o < outer; o++) {
+        for (let i = 0; i < inner; i++) {
+          let best = 0;
+          let top = x.data[o * size * inner + i] ?? outside();
+          for (let k = 1; k < size; k++) {
+            const v = x.data[(o * size + k) * inner + i] ?? outside();
+            if (sign > 0 ? v <= top : v >= top) continue;
+            top = v;
+            best = k;
+          }
+          data[o * inner + i] = best;
+        }
+      }
+      return [{ elem: 'i64', dims: reducedDims(x.dims, [axis], boolAttr(attrs, 'keepdims'), 1), data }];
+    },
+    margin([x], attrs, at, chosen, expected) {
+      const { dims, data } = given([x], 0);
+      const { size, inner } = aroundAxis(dims, axisIn(numberAttr(attrs, 'axis'), dims.length));
+      if (!(chosen >= 0 && chosen < size)) return Infinity;
+      const start = Math.floor(at / inner) * size * inner + (at % inner);
+      return Math.abs(element(data, start + expected * inner) - element(data, start + chosen * inner));
+    },
+    evaluateWide(operands, attrs) {
+      // Of the ranks of the elements, which order them as they are ordered.
+      const x = given(operands, 0);
+      const all = integersOf(x);
+      const order = [...new Set(all)].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+      const ranks = new Map(order.map((n, i) => [n, i]));
+      const data = Float64Array.from(x.data, (_, i) => ranks.get(all[i] ?? outside()) ?? outside());
+      return operator.evaluate([{ elem: x.elem, dims: x.dims, data }], attrs);
+    },
+    lower(builder, node, operands) {
+      const axis = axisIn(numberAttr(node.attrs, 'axis'), node.x.type.dims.length);
+      const keepdims = boolAttr(node.attrs, 'keepdims') ? 1 : 0;
+      return [
+        builder.node(
+          onnx,
+          operands,
+          { axis: { kind: 'int', value: axis }, keepdims: { kind: 'int', value: keepdims } },
+          node.y.type,
+        ),
+      ];
+    },
+    sample(source) {
+      const dims = Array.from({ length: source.int(1, 4) }, () => source.int(1, 5));
+      const elem = source.pick(['f32', 'i32'] as const);
+      return {
+        operands: [source.tensor(dims, isFloat(elem) ? { elem } : { elem, low: -2, high: 3 })],
+        attrs: { axis: source.int(-dims.length, dims.length - 1), keepdims: source.bool() },
+      };
+    },
+  });
+  return operator;
+};
+
+export const argmax = extremum('argmax', 'ArgMax', 'largest', 1);
+export const argmin = extremum('argmin', 'ArgMin', 'smallest', -1);
 
 /** Where the running sums go, line by line along the axis: the first place of every line has `true`. */
 function* along(dims: readonly number[], axis: number, attrs: Attrs): Generator<readonly [at: number, first: boolean]> {
@@ -429,7 +471,10 @@ export const reduceOperators: readonly Operator[] = [
   reduceMin,
   reduceProd,
   reduceL2,
+  reduceL1,
+  logsumexp,
   argmax,
+  argmin,
   cumsum,
 ];
 
@@ -440,14 +485,18 @@ export const reduceLayers: readonly Layer[] = [
   layerOf(reduceMin, { source: 'torch.amin', family, params }),
   layerOf(reduceProd, { source: 'torch.prod', family, params }),
   layerOf(reduceL2, { source: 'torch.linalg.vector_norm', family, params }),
-  layerOf(argmax, {
-    source: 'torch.argmax',
-    family,
-    params: {
-      axis: int({ positional: true, doc: 'the axis along which to search' }),
-      keepdims: bool({ default: false, doc: 'whether the axis stays with size 1' }),
-    },
-  }),
+  layerOf(reduceL1, { source: 'torch.norm(p=1)', family, params }),
+  layerOf(logsumexp, { source: 'torch.logsumexp', family, params }),
+  ...[argmax, argmin].map((operator) =>
+    layerOf(operator, {
+      source: `torch.${operator.name}`,
+      family,
+      params: {
+        axis: int({ positional: true, doc: 'the axis along which to search' }),
+        keepdims: bool({ default: false, doc: 'whether the axis stays with size 1' }),
+      },
+    }),
+  ),
   layerOf(cumsum, {
     source: 'torch.cumsum',
     family,

@@ -17,6 +17,7 @@ import { elementwiseLayers, elementwiseOperators } from './elementwise.ts';
 import { embeddingLayer } from './embedding.ts';
 import { expand, expandLayer } from './expand.ts';
 import { gather, gatherLayer } from './gather.ts';
+import { gatherElements, gatherElementsLayer } from './gather-elements.ts';
 import { dimValue, full, fullLayer, range, rangeLayer, shapeOf, tensorLayer } from './generate.ts';
 import { gridSample, gridSampleLayer } from './grid-sample.ts';
 import { identityLayers, identityOperators } from './identity.ts';
@@ -33,6 +34,7 @@ import {
   layernormLayer,
   normalizeLayer,
 } from './norm.ts';
+import { oneHotLayer } from './one-hot.ts';
 import { packGates } from './pack-gates.ts';
 import { pad, padLayer } from './pad.ts';
 import {
@@ -45,6 +47,7 @@ import {
   maxpool,
   maxpoolLayer,
 } from './pool.ts';
+import { predicateLayers, predicateOperators } from './predicates.ts';
 import { axisLayers } from './rearrange.ts';
 import { gru, lstm, rnn } from './recurrent.ts';
 import { gruLayer, lstmLayer, rnnLayer } from './recurrent-layers.ts';
@@ -57,6 +60,7 @@ import { cropLayer, slice, sliceLayer } from './slice.ts';
 import { sumLayer } from './sum.ts';
 import { tile, tileLayer } from './tile.ts';
 import { transpose, transposeLayer } from './transpose.ts';
+import { triangleLayers, trilu } from './trilu.ts';
 import { channelShuffleLayer, unfoldLayer } from './unfold.ts';
 
 export const operators: readonly Operator[] = [
@@ -86,6 +90,7 @@ export const operators: readonly Operator[] = [
   ...activationOperators,
   shrink,
   ...elementwiseOperators,
+  ...predicateOperators,
   reshape,
   squeeze,
   unsqueeze,
@@ -102,6 +107,8 @@ export const operators: readonly Operator[] = [
   shapeOf,
   cast,
   gather,
+  gatherElements,
+  trilu,
   ...reduceOperators,
   ...identityOperators,
 ];
@@ -112,6 +119,7 @@ export const layers: readonly Layer[] = [
   linearLayer,
   matmulLayer,
   embeddingLayer,
+  oneHotLayer,
   maxpoolLayer,
   avgpoolLayer,
   globalAvgpoolLayer,
@@ -136,6 +144,7 @@ export const layers: readonly Layer[] = [
   softshrinkLayer,
   hardshrinkLayer,
   ...elementwiseLayers,
+  ...predicateLayers,
   sumLayer,
   reshapeLayer,
   flattenLayer,
@@ -161,6 +170,8 @@ export const layers: readonly Layer[] = [
   tensorLayer,
   castLayer,
   gatherLayer,
+  gatherElementsLayer,
+  ...triangleLayers,
   ...reduceLayers,
   ...momentLayers,
   ...identityLayers,

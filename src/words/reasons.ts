@@ -193,17 +193,16 @@ export const reasons = (): readonly Reason[] => [
     title: 'Other things of the same name',
     names: 'gather resize',
     why: 'means something else in PyTorch than the layer of this name here',
-    instead:
-      'read `rescc explain` of the layer; PyTorch picks element by element, or changes memory, for which there is no layer',
+    instead: 'read `rescc explain` of the layer; `gather_elements` picks element by element, and no layer changes memory',
   },
   {
     title: 'Functions without an ONNX operator here',
     names: `
       acos acosh asin asinh atan atan2 atanh arccos arccosh arcsin arcsinh arctan arctan2 arctanh erfinv lgamma digamma
       polygamma mvlgamma igamma igammac i0 sinc nextafter copysign heaviside signbit ldexp frexp fmod gcd lcm logaddexp2
-      logcumsumexp cumprod cumulative_trapezoid trapezoid trapz nanmean nansum nan_to_num isfinite isinf isneginf isposinf
-      isclose allclose all any special inf nan newaxis std_mean var_mean bit one_hot eye linspace logspace tril triu
-      tril_indices triu_indices diag diag_embed diagflat diagonal take_along_dim broadcast_tensors broadcast_shapes
+      logcumsumexp cumprod cumulative_trapezoid trapezoid trapz nanmean nansum nan_to_num isfinite isneginf isposinf
+      isclose allclose all any special inf nan newaxis std_mean var_mean bit eye linspace logspace
+      tril_indices triu_indices diag diag_embed diagflat diagonal broadcast_tensors broadcast_shapes
       unravel_index cond while_loop numel nelement atleast_1d atleast_2d atleast_3d sum_to_size arange_ is_nonzero
       is_same_size hash_tensor bitwise_and bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift bitwise_and_
       bitwise_left_shift_ bitwise_not_ bitwise_or_ bitwise_right_shift_`,

@@ -249,6 +249,14 @@ const rows: Record<string, readonly Row[]> = {
     ['c1', 'f32[4]; f32[2]'],
     ['c2', 'f32[4]; i64[2]', { axis: 1 }],
   ],
+  gather_elements: [
+    ['c1', 'f32[4]; f32[2]'],
+    ['c2', 'f32[4]; i64[2]', { axis: 1 }],
+    ['c3', 'f32[4, 3]; i64[2]'],
+    ['c4', 'f32[4, 3]; i64[2, 4]'],
+    ['c4', 'f32[4, M]; i64[2, N]'],
+  ],
+  trilu: [['c1', 'f32[4]']],
   reshape: [
     ['c1', 'f32[4, 6]', { shape: [-1, -1] }],
     ['c1', 'f32[4, 6]', { shape: [-2, -12] }],
@@ -328,7 +336,7 @@ alike('equal', [
   ['c1', 'f32[N]; i32[N]'],
   ['c3', 'f32[3]; f32[4]'],
 ]);
-alike('and or', [
+alike('and or xor', [
   ['c1', 'bool[N]; i32[N]'],
   ['c2', 'i32[N]; i32[N]'],
   ['c3', 'bool[3]; bool[4]'],
@@ -336,14 +344,14 @@ alike('and or', [
 alike('not', [['c1', 'i32[N]']]);
 alike('relu neg abs sign', [['c1', 'bool[N]']]);
 alike(
-  'leaky_relu elu selu celu sigmoid hardsigmoid hardswish silu gelu softplus softsign mish shrink exp log sqrt erf reciprocal floor ceil round sin cos tan tanh',
+  'leaky_relu elu selu celu sigmoid hardsigmoid hardswish silu gelu softplus softsign mish shrink exp log sqrt erf reciprocal floor ceil round sin cos tan tanh isnan isinf',
   [['c1', 'i32[N]']],
 );
 alike('softmax log_softmax', [
   ['c1', 'i32[N]'],
   ['c2', 'f32[N]', { axis: 1 }],
 ]);
-alike('reduce_mean reduce_l2', [
+alike('reduce_mean reduce_l2 reduce_l1 logsumexp', [
   ['c1', 'i32[4, 6]', { axes: [0] }],
   ['c2', 'f32[4, 6]', { axes: [2] }],
   ['c2', 'f32[4, 6]', { axes: [1, -1] }],
@@ -353,7 +361,7 @@ alike('reduce_sum reduce_max reduce_min reduce_prod', [
   ['c2', 'f32[4, 6]', { axes: [2] }],
   ['c2', 'f32[4, 6]', { axes: [1, -1] }],
 ]);
-alike('argmax cumsum', [
+alike('argmax argmin cumsum', [
   ['c1', 'bool[4, 6]', { axis: 0 }],
   ['c2', 'f32[4, 6]', { axis: 2 }],
 ]);

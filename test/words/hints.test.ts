@@ -107,6 +107,7 @@ test('every row that has a name of PyTorch alone is tried', () => {
     // Run on integers, on the tensors of a checkpoint, or on two tensors that the text can only stand for.
     'Embedding',
     'batch_norm',
+    'take_along_dim',
     'CosineSimilarity',
     'PairwiseDistance',
     // Rows that ask for the whole shape or order of the axes.

@@ -9,8 +9,9 @@ import type { Operator } from '../../ir/operator.ts';
 import * as act from '../../ops/activation.ts';
 import { cast } from '../../ops/cast.ts';
 import * as ew from '../../ops/elementwise.ts';
+import { isinf, isnan } from '../../ops/predicates.ts';
 import type { Lift, LiftTable } from '../lift.ts';
-import { isFloat32, leave, numberAt, require } from './common.ts';
+import { isFloat32, leave, numberAt, require, same } from './common.ts';
 
 /** One operand is itself, more of them are taken pairwise from the left. */
 function nary(operator: Operator, most: number): Lift {
@@ -55,7 +56,14 @@ const withAxis =
 
 const liftGelu: Lift = (node, b) => [b.op(act.gelu, [node.need(0)], { approximate: node.string('approximate', 'none') })];
 
+const liftIsInf: Lift = (node, b) => {
+  require(node.flag('detect_negative', true) && node.flag('detect_positive', true), 'infinity of one sign');
+  return [b.op(isinf, [node.need(0)])];
+};
+
 export const elementwiseLifts: LiftTable = {
+  IsNaN: same(isnan, 1),
+  IsInf: liftIsInf,
   Sum: nary(ew.add, Infinity),
   Min: nary(ew.min, 2),
   Max: nary(ew.max, 2),

@@ -1,13 +1,25 @@
 /**
- * Lifts of reductions: ReduceSum-13, ReduceMean/Max/Min/Prod-13 (-18, -20), ReduceL2-13 (-18), ArgMax-13, CumSum-14; of constants
- * also ReduceL1, LogSum and SumSquare-13 (-18). Others of the family stay foreign.
+ * Lifts of reductions: ReduceSum-13, ReduceMean/Max/Min/Prod/L1/L2/LogSumExp-13 (-18, -20), ArgMax-13, ArgMin-13, CumSum-14; of
+ * constants also LogSum and SumSquare-13 (-18). Others of the family stay foreign.
  */
 import { countOf } from '../../ir/graph.ts';
 import type { Operator } from '../../ir/operator.ts';
 import { isFloat } from '../../ir/types.ts';
 import { cast } from '../../ops/cast.ts';
 import { abs, log, mul, sqrt } from '../../ops/elementwise.ts';
-import { argmax, cumsum, reduceL2, reduceMax, reduceMean, reduceMin, reduceProd, reduceSum } from '../../ops/reduce.ts';
+import {
+  argmax,
+  argmin,
+  cumsum,
+  logsumexp,
+  reduceL1,
+  reduceL2,
+  reduceMax,
+  reduceMean,
+  reduceMin,
+  reduceProd,
+  reduceSum,
+} from '../../ops/reduce.ts';
 import type { Lift, LiftTable } from '../lift.ts';
 import { axesOf, isFixed, leave, numberAt, rankOf, require } from './common.ts';
 
@@ -47,17 +59,21 @@ const norm =
     return [elem === 'f64' ? y : b.op(cast, [y], { to: elem })];
   };
 
-/** Of weights in float64, as other norms are. */
-const liftL2: Lift = (node, b) => {
-  const x = node.need(0);
-  require(isFloat(x.type.elem), 'integers');
-  return (isFixed(x) ? norm('square', sqrt) : reduction(reduceL2))(node, b);
-};
+/** Over weights by `fixed`. */
+const normOf =
+  (operator: Operator, fixed: Lift): Lift =>
+  (node, b) => {
+    const x = node.need(0);
+    require(isFloat(x.type.elem), 'integers');
+    return (isFixed(x) ? fixed : reduction(operator))(node, b);
+  };
 
-const liftArgMax: Lift = (node, b) => {
-  require(node.int('select_last_index', 0) === 0, 'the last of equal maxima');
-  return [b.op(argmax, [node.need(0)], { axis: node.int('axis', 0), keepdims: node.flag('keepdims', true) })];
-};
+const extremum =
+  (operator: Operator): Lift =>
+  (node, b) => {
+    require(node.int('select_last_index', 0) === 0, 'the last of equals');
+    return [b.op(operator, [node.need(0)], { axis: node.int('axis', 0), keepdims: node.flag('keepdims', true) })];
+  };
 
 const liftCumSum: Lift = (node, b) => {
   const axis = numberAt(node, b, 1, 'axis') ?? leave('no axis');
@@ -70,10 +86,12 @@ export const reduceLifts: LiftTable = {
   ReduceMax: reduction(reduceMax),
   ReduceMin: reduction(reduceMin),
   ReduceProd: reduction(reduceProd),
-  ReduceL1: norm(abs, undefined),
-  ReduceL2: liftL2,
+  ReduceL1: normOf(reduceL1, norm(abs, undefined)),
+  ReduceL2: normOf(reduceL2, norm('square', sqrt)),
+  ReduceLogSumExp: reduction(logsumexp),
   ReduceSumSquare: norm('square', undefined),
   ReduceLogSum: norm(undefined, log),
-  ArgMax: liftArgMax,
+  ArgMax: extremum(argmax),
+  ArgMin: extremum(argmin),
   CumSum: liftCumSum,
 };

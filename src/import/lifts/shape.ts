@@ -11,6 +11,7 @@ import { sizeOf } from '../../ops/common.ts';
 import { concat, split } from '../../ops/concat.ts';
 import { expand } from '../../ops/expand.ts';
 import { gather } from '../../ops/gather.ts';
+import { gatherElements } from '../../ops/gather-elements.ts';
 import { full, range, shapeOf } from '../../ops/generate.ts';
 import { pad } from '../../ops/pad.ts';
 import { reshape, squeeze, unsqueeze } from '../../ops/reshape.ts';
@@ -18,6 +19,7 @@ import { slice } from '../../ops/slice.ts';
 import { toTheEnd } from '../../ops/slice-axes.ts';
 import { tile } from '../../ops/tile.ts';
 import { transpose } from '../../ops/transpose.ts';
+import { trilu } from '../../ops/trilu.ts';
 import type { Lift, LiftBuilder, LiftTable } from '../lift.ts';
 import { axesOf, axisFrom, leave, numberAt, numbersAt, rankOf, require } from './common.ts';
 
@@ -174,6 +176,13 @@ const liftTile: Lift = (node, b) => {
 
 const liftGather: Lift = (node, b) => [b.op(gather, [node.need(0), node.need(1)], { axis: node.int('axis', 0) })];
 
+const liftGatherElements: Lift = (node, b) => [b.op(gatherElements, [node.need(0), node.need(1)], { axis: node.int('axis', 0) })];
+
+const liftTrilu: Lift = (node, b) => {
+  const diagonal = numberAt(node, b, 1, 'k') ?? 0;
+  return [b.op(trilu, [node.need(0)], { upper: node.flag('upper', true), diagonal })];
+};
+
 const liftRange: Lift = (node, b) => {
   const [start, end] = [b.needSizes(node.need(0), 'start'), b.needSizes(node.need(1), 'limit')];
   require(node.need(0).type.elem === 'i64', 'numbers that are not i64');
@@ -224,6 +233,8 @@ export const shapeLifts: LiftTable = {
   Expand: liftExpand,
   Tile: liftTile,
   Gather: liftGather,
+  GatherElements: liftGatherElements,
+  Trilu: liftTrilu,
   Range: liftRange,
   Shape: liftShape,
   ConstantOfShape: liftConstantOfShape,

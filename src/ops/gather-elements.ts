@@ -1,0 +1,81 @@
+/** Picking single elements along an axis: ONNX GatherElements-13; torch.gather. */
+import { outside } from '../diagnostics/at.ts';
+import { type Check, CheckFailure, type InferContext } from '../ir/operator.ts';
+import { elementCount, typeText } from '../ir/types.ts';
+import { given, numberAttr, onnxInt } from './attrs.ts';
+import { alongAxis } from './axes.ts';
+import { axisIn, checkAxis, sampleDims, stridesOf } from './common.ts';
+import { defineOperator, layerOf } from './define.ts';
+import { int } from './params.ts';
+import { movingTraits } from './traits.ts';
+
+export const gatherElements = defineOperator({
+  name: 'gather_elements',
+  summary: 'For every index the element of x at its place, but along the axis where the index says',
+  onnx: ['GatherElements'],
+  operands: [
+    { name: 'x', doc: 'the tensor' },
+    {
+      name: 'indices',
+      doc: 'i64 or i32 of the rank of x, no larger than x on the other axes; −1 is the last',
+      indexes: { operand: 0, axis: 'axis' },
+    },
+  ],
+  attrs: { axis: { kind: 'int', default: 0, doc: 'the axis along which to pick' } },
+  traits: movingTraits({ keepsOrder: false, handsOn: false, axes: alongAxis, idempotent: 'unknown', involution: 'unknown' }),
+  infer(context: InferContext) {
+    const { operands, attrs } = context;
+    const check: Check = context.check;
+    const [x, indices] = [given(operands, 0), given(operands, 1)];
+    const integer = indices.elem === 'i64' || indices.elem === 'i32';
+    check('c1', integer, `indices ${typeText(indices)}`, 'indices of type i64 or i32', 'cast(i64)');
+    checkAxis(check, 'c2', numberAttr(attrs, 'axis'), x.dims.length);
+    const rank = x.dims.length;
+    check('c3', indices.dims.length === rank, `indices ${typeText(indices)}`, `indices of the rank of ${typeText(x)}`);
+    const axis = axisIn(numberAttr(attrs, 'axis'), rank);
+    indices.dims.forEach((d, i) => {
+      const fits = i === axis || d.atMost(given(x.dims, i)) === 'yes';
+      check('c4', fits, `indices ${typeText(indices)}`, `at most ${given(x.dims, i)} at axis ${i}, as ${typeText(x)} has`);
+    });
+    return [{ elem: x.elem, dims: indices.dims }];
+  },
+  evaluate(operands, attrs) {
+    const [x, indices] = [given(operands, 0), given(operands, 1)];
+    const axis = axisIn(numberAttr(attrs, 'axis'), x.dims.length);
+    const size = x.dims[axis] ?? 1;
+    const strides = stridesOf(x.dims);
+    const own = stridesOf(indices.dims);
+    const data = new Float64Array(elementCount(indices.dims));
+    for (let at = 0; at < data.length; at++) {
+      const index = indices.data[at] ?? outside();
+      if (index < -size || index >= size)
+        throw new CheckFailure('indices', `index ${index}`, `an index from ${-size} to ${size - 1} on axis ${axis}`);
+      let from = axisIn(index, size) * (strides[axis] ?? outside());
+      own.forEach((stride, i) => {
+        if (i !== axis) from += (Math.floor(at / stride) % (indices.dims[i] ?? outside())) * (strides[i] ?? outside());
+      });
+      data[at] = x.data[from] ?? outside();
+    }
+    return [{ elem: x.elem, dims: indices.dims, data }];
+  },
+  lower(builder, node, operands) {
+    const axis = axisIn(numberAttr(node.attrs, 'axis'), node.x.type.dims.length);
+    return [builder.node('GatherElements', operands, { axis: onnxInt(axis) }, node.y.type)];
+  },
+  sample(source) {
+    const dims = sampleDims(source, 1, 3);
+    const axis = source.int(-dims.length, dims.length - 1);
+    const at = axisIn(axis, dims.length);
+    const size = dims[at] ?? 1;
+    const shape = dims.map((d, i) => (i === at ? source.int(1, 5) : source.int(1, d)));
+    const indices = source.tensor(shape, { elem: source.pick(['i64', 'i32'] as const), low: -size, high: size });
+    return { operands: [source.tensor(dims, { elem: source.pick(['f32', 'i64'] as const) }), indices], attrs: { axis } };
+  },
+});
+
+export const gatherElementsLayer = layerOf(gatherElements, {
+  source: 'torch.gather; ONNX GatherElements',
+  family: 'Shapes',
+  operands: { names: ['it', 'indices'], min: 2, max: 2 },
+  params: { axis: int({ default: 0, doc: 'the axis along which to pick' }) },
+});
