@@ -42,6 +42,57 @@ const expected: Readonly<Record<string, readonly [string, number, number?]>> = {
   ConvNeXtTiny: ['se_convnext.res', 28_589_128],
   BertForMaskedLM: ['bert.res', 109_514_298],
   GPT2: ['gpt2.res', 124_439_808],
+  // The paper's table 3: 694 K, 703 K and 715 K.
+  IMDN_x2: ['imdn.res', 694_404],
+  IMDN_x3: ['imdn.res', 703_059],
+  IMDN_x4: ['imdn.res', 715_176],
+  // NestedUNet of the repository whose labels it has.
+  UNetPlusPlus: ['unet_plus_plus.res', 9_163_329],
+  // The paper's table 4: 22.6 M and 36.6 M.
+  VoVNet39: ['vovnet.res', 22_600_296],
+  VoVNet57: ['vovnet.res', 36_640_296],
+};
+
+/** Some names of the repositories' own modules, in their order. */
+const names: Readonly<Record<string, readonly [string, readonly string[]]>> = {
+  IMDN_x4: [
+    'imdn.res',
+    [
+      'fea_conv.weight',
+      'IMDB1.c1.weight',
+      'IMDB1.c4.bias',
+      'IMDB1.cca.conv_du.0.weight',
+      'IMDB1.cca.conv_du.2.bias',
+      'IMDB6.c5.weight',
+      'c.0.weight',
+      'LR_conv.bias',
+      'upsampler.0.weight',
+    ],
+  ],
+  UNetPlusPlus: [
+    'unet_plus_plus.res',
+    [
+      'conv0_0.conv1.weight',
+      'conv0_0.bn1.running_var',
+      'conv4_0.conv2.bias',
+      'conv0_1.conv1.weight',
+      'conv3_1.bn2.weight',
+      'conv2_2.conv1.weight',
+      'conv0_4.bn2.bias',
+      'final.weight',
+    ],
+  ],
+  VoVNet39: [
+    'vovnet.res',
+    [
+      'stem.stem_1/conv.weight',
+      'stem.stem_3/norm.running_mean',
+      'stage2.OSA2_1.layers.0.OSA2_1_0/conv.weight',
+      'stage2.OSA2_1.concat.OSA2_1_concat/norm.bias',
+      'stage5.OSA5_2.layers.4.OSA5_2_4/conv.weight',
+      'classifier.weight',
+    ],
+  ],
 };
 
 describe('examples', () => {
@@ -55,6 +106,12 @@ describe('examples', () => {
     expect(stats.parameters).toBe(parameters);
     const one = stats.madds?.evaluate(new Map([['N', 1]]));
     if (madds !== undefined) expect((one ?? 0) / 1e9).toBeCloseTo(madds, 3);
+  });
+
+  test.each(Object.entries(names))('%s has the names of its checkpoints', (model, [file, some]) => {
+    const { graph } = build(readFileSync(new URL(file, root), 'utf8'), { fileName: file, model });
+    const own = graph?.constants().flatMap((v) => v.name ?? []) ?? [];
+    expect(own.filter((name) => some.includes(name))).toEqual(some);
   });
 
   test('each of ResNet20 to ResNet1202 comes with options A, B and C', () => {

@@ -168,6 +168,110 @@ describe('lists of tensors', () => {
   });
 });
 
+/** What loops make of networks that were written by hand before them: the same graph in so many lines less. */
+describe('networks by hand and by loops', () => {
+  const blocks = (text: string, uses: string, input = 'f32[N, 16, 16, 16]'): string =>
+    printGraph(graphOf(`${text}\nmodel M { input x: ${input}  ${uses}  output y }`));
+
+  test('IMDN: 13 lines, now 8', () => {
+    const byHand = `block D(width) {
+      let part = width / 4
+      c1: conv(width, 3x3, bias=true)  leaky_relu(0.05)
+      let k1, it = split(sizes=[part, 3 * part])
+      c2: conv(width, 3x3, bias=true)  leaky_relu(0.05)
+      let k2, it = split(sizes=[part, 3 * part])
+      c3: conv(width, 3x3, bias=true)  leaky_relu(0.05)
+      let k3, it = split(sizes=[part, 3 * part])
+      c4: conv(part, 3x3, bias=true)
+      let k4 = it
+      concat(k1, k2, k3, k4)
+      c5: conv(width, 1x1, bias=true)
+    }`;
+    const looped = `block D(width) {
+      let kept, rest = repeat 3 as i collect {
+        c{i + 1}: conv(width, 3x3, bias=true)  leaky_relu(0.05)
+        let keep, it = split(sizes=[width / 4, 3 * width / 4])
+        return keep, it
+      }
+      concat(kept, rest[-1] -> c4: conv(width / 4, 3x3, bias=true))  c5: conv(width, 1x1, bias=true)
+    }`;
+    expect(blocks(looped, 'D(16)')).toBe(blocks(byHand, 'D(16)'));
+  });
+
+  test('U-Net++ of four levels: 16 lines for each size, now 9 for any', () => {
+    const unit = 'block U(w) { conv(w, 3x3)  relu }\n';
+    const byHand = `${unit}block Net {
+      conv0_0: U(4)
+      let x00 = it
+      maxpool(2x2)  conv1_0: U(8)
+      let x10 = it
+      maxpool(2x2)  conv2_0: U(16)
+      let x20 = it
+      maxpool(2x2)  conv3_0: U(32)
+      let x30 = it
+      let x01 = concat(x00, x10 -> resize(scale=2)) -> conv0_1: U(4)
+      let x11 = concat(x10, x20 -> resize(scale=2)) -> conv1_1: U(8)
+      let x21 = concat(x20, x30 -> resize(scale=2)) -> conv2_1: U(16)
+      let x02 = concat(x00, x01, x11 -> resize(scale=2)) -> conv0_2: U(4)
+      let x12 = concat(x10, x11, x21 -> resize(scale=2)) -> conv1_2: U(8)
+      concat(x00, x01, x02, x12 -> resize(scale=2)) -> conv0_3: U(4)
+    }`;
+    const looped = `${unit}block Net(widths: int[] = [4, 8, 16, 32]) {
+      let down = repeat widths as width, i collect {
+        if i > 0 { maxpool(2x2) }
+        conv{i}_0: U(width)
+      }
+      let rows = repeat len(widths) - 1 as j with rows = each down as x { return [x] } {
+        return each rows[:-1] as row, i { return row + [concat(row, rows[i + 1][-1] -> resize(scale=2)) -> conv{i}_{j + 1}: U(widths[i])] }
+      }
+      rows[0][-1]
+    }`;
+    expect(blocks(looped, 'Net')).toBe(blocks(byHand, 'Net'));
+  });
+
+  test('a one-shot aggregation: 8 lines, now 2', () => {
+    const byHand = `block A { c0: conv(8, 3x3)
+      let a = it
+      c1: conv(8, 3x3)
+      let b = it
+      c2: conv(8, 3x3)
+      let c = it
+      concat(x, a, b, c)
+    }`;
+    const looped = 'block A { let all = repeat 3 as i collect { c{i}: conv(8, 3x3) }\n concat(it, all) }';
+    expect(blocks(looped, 'A')).toBe(
+      blocks(byHand.replace('concat(x,', 'concat(first,').replace('{ c0', '{ let first = it  c0'), 'A'),
+    );
+  });
+
+  test('HRNet: branches are a list that each module hands on, one longer from stage to stage', () => {
+    const exchange = `block Exchange(grids: tensor[], width) {
+      let done = each grids as x, i { x -> branches.{i}: { conv(width * pow(2, i), 3x3)  relu } }
+      return each grids as _, i {
+        return sum(each done as x, j {
+          if j > i { x -> fuse_layers.{i}.{j}: conv(width * pow(2, i), 1x1) -> resize(scale=pow(2, j - i)) }
+          else if j < i { x -> fuse_layers.{i}.{j}: conv(width * pow(2, i), 3x3, stride=pow(2, i - j)) }
+          else { x }
+        }) -> relu
+      }
+    }
+    block Net(width, modules: int[]) {
+      let grids = repeat modules as n, s with grids = [it] {
+        let wider = grids + [grids[-1] -> transition{s + 1}: conv(width * pow(2, s + 1), 3x3, stride=2)]
+        return stage{s + 2}: repeat n with wider { return Exchange(wider, width) }
+      }
+      concat(each grids as x, i { x -> resize(scale=pow(2, i)) })
+    }`;
+    const source = `${exchange}\nmodel M { input x: f32[N, 8, 32, 32]  Net(8, [1, 4, 3])  output y }`;
+    const graph = graphOf(source);
+    expect(output(graph)).toBe('f32[N, 120, 32, 32]');
+    const names = paths(graph);
+    expect(names).toContain('stage4.2.fuse_layers.3.0.weight');
+    // Each module of k branches has k convolutions and k·(k − 1) between them; each stage one more for its new grid.
+    expect(names.length).toBe(1 * (2 + 2) + 4 * (3 + 6) + 3 * (4 + 12) + 3);
+  });
+});
+
 describe('what a loop may cost', () => {
   test('is known before it is unrolled', () => {
     for (const text of [
