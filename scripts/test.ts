@@ -31,7 +31,7 @@ step('types', ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json']);
 step('types of the core, without Node', ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.core.json']);
 step('rules between rooms', [...tsx, 'scripts/rooms.ts']);
 step('nothing unused (knip)', ['node_modules/knip/bin/knip.js']);
-for (const name of ['stdlib', 'reference', 'railroad', 'passes', 'errors', 'defects'])
+for (const name of ['stdlib', 'reference', 'pytorch', 'railroad', 'passes', 'errors', 'defects'])
   step(`generated files: ${name}`, [...tsx, `scripts/${name}.ts`, '--check']);
 
 if (built) {

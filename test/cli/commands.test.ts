@@ -212,6 +212,9 @@ describe('summary, graph and explain', () => {
     const page = run('explain', 'RES0302').out;
     expect(page).toContain('shortcut');
     expect(run('explain', '302').out).toBe(page);
+    expect(run('explain', 'Conv2d').out).toMatch(/a name of PyTorch[\s\S]*pad=padding[\s\S]*Source: torch\.nn\.Conv1d/);
+    expect(run('explain', 'torch.nn.functional.cross_entropy').out).toContain('end the model at what the loss is computed from');
+    expect(run('explain', 'Gemm').out).toMatch(/operator of ONNX[\s\S]*linear\(out/);
     expect(run('explain', 'res0302').out).toBe(page);
     expect(run('explain', 'fold-batchnorm').out).toMatch(/fold-batchnorm\/into-linear[\s\S]*Exact when/);
     expect(run('explain').out.split('\n').length).toBeGreaterThan(80);
