@@ -85,6 +85,17 @@ const extreme =
     return other === undefined ? undefined : `${ours}(${operand(call.text('input'))}, ${other})`;
   };
 
+/** The arguments of a function of two tensors: sums have a factor, quotients a way to round. */
+function ofTwo(name: string, other: string): Pick<Word, 'takes' | 'without'> {
+  const scaled = ['add', 'sub', 'subtract'].includes(name);
+  const rounded = name === 'div' || name === 'divide';
+  return {
+    takes: ['input', other, ...(rounded ? ['rounding_mode'] : []), ...(scaled ? ['alpha'] : []), 'out'].join(' '),
+    ...(scaled && { without: { alpha: 'multiply it in: `x + 2.0 * y`' } }),
+    ...(rounded && { without: { rounding_mode: 'write `floor(a / b)`' } }),
+  };
+}
+
 export const tensorWords = (): readonly Word[] => [
   ...alike.split(' ').map(
     (name): Word => ({
@@ -94,27 +105,12 @@ export const tensorWords = (): readonly Word[] => [
       ...(name === 'round' && { without: { decimals: 'write `round(it * 100.0) / 100.0`' } }),
     }),
   ),
-  ...alikeOfTwo.split(' ').map(
-    (name): Word => ({
-      torch: name,
-      takes:
-        name === 'pow'
-          ? 'input exponent out'
-          : name === 'matmul'
-            ? 'input other out'
-            : `input other ${name === 'div' ? 'rounding_mode ' : ''}alpha out`,
-      ours: `${name}({input|it}, ${name === 'pow' ? '{exponent}' : '{other}'})`,
-      ...(name === 'div' && { without: { rounding_mode: 'write `floor(a / b)`' } }),
-      ...((name === 'add' || name === 'sub') && { without: { alpha: 'multiply it in: `x + 2.0 * y`' } }),
-    }),
-  ),
+  ...alikeOfTwo.split(' ').map((name): Word => {
+    const other = name === 'pow' ? 'exponent' : 'other';
+    return { torch: name, ...ofTwo(name, other), ours: `${name}({input|it}, {${other}})` };
+  }),
   ...Object.entries(compared).map(
-    ([torch, sign]): Word => ({
-      torch,
-      takes: 'input other alpha rounding_mode out',
-      ours: `{input|it} ${sign} {other}`,
-      without: { alpha: 'multiply it in: `x + 2.0 * y`', rounding_mode: 'write `floor(a / b)`' },
-    }),
+    ([torch, sign]): Word => ({ torch, ...ofTwo(torch, 'other'), ours: `{input|it} ${sign} {other}` }),
   ),
   { torch: 'mm bmm', takes: 'input mat2 out', ours: '{input|it} @ {mat2}' },
   { torch: 'mv', takes: 'input vec out', ours: '{input|it} @ {vec}' },
