@@ -1,6 +1,7 @@
 /** `rescc explain` of names of other frameworks. */
 import { describe, expect, test } from 'vitest';
 import { allWords } from '../../src/words/dictionary.ts';
+import { otherWords } from '../../src/words/others.ts';
 import { wordText } from '../../src/words/page.ts';
 import { reasons } from '../../src/words/reasons.ts';
 import { namesOf } from '../../src/words/word.ts';
@@ -19,7 +20,8 @@ describe('the page of a name', () => {
   ])('%s says %s', (name, text) => expect(wordText(name)).toContain(text));
 
   test('is there for every name, with an answer for every argument', () => {
-    const names = [...allWords().map(({ torch }) => torch), ...reasons().map((reason) => reason.names)].flatMap(namesOf);
+    const words = [...allWords(), ...otherWords().flatMap((other) => other.words)];
+    const names = [...words.map(({ torch }) => torch), ...reasons().map((reason) => reason.names)].flatMap(namesOf);
     expect(names.length).toBeGreaterThan(1000);
     for (const name of names) expect(wordText(name), name).not.toMatch(/^undefined|not known|[{|}]\w/m);
   });
