@@ -35,6 +35,7 @@ const depthwise = (call: FilledCall): string => {
 
 const behind = 'write it behind the layer: `conv(8, 3x3)  relu`';
 const number = 'write `pad=` with a number';
+const order = 'channels are axis 1';
 const both = '`affine=false` leaves both out';
 const kept = 'keeps the axes of the grid, with size 1';
 
@@ -50,13 +51,19 @@ const keras: readonly Word[] = [
     takes: 'filters kernel_size strides padding data_format dilation_rate groups activation use_bias',
     ours: 'conv({filters}, {kernel_size}, stride={strides}, pad={padding|0}, dilation={dilation_rate}, groups={groups}, bias={use_bias|true})',
     fill: padded('conv', ['filters', 'kernel_size']),
-    without: { activation: behind },
+    without: { activation: behind, data_format: order },
   },
   {
     torch: 'Conv1DTranspose Conv2DTranspose Conv3DTranspose',
     takes: 'filters kernel_size strides padding output_padding data_format dilation_rate activation use_bias',
     ours: 'conv_transpose({filters}, {kernel_size}, stride={strides}, bias={use_bias|true})',
-    without: { activation: behind, padding: number },
+    without: {
+      activation: behind,
+      padding: number,
+      output_padding: 'write `output_pad=`',
+      dilation_rate: 'write `dilation=`',
+      data_format: order,
+    },
   },
   {
     torch: 'DepthwiseConv1D DepthwiseConv2D',
@@ -82,18 +89,20 @@ const keras: readonly Word[] = [
     takes: 'data_format keepdims',
     ours: 'flatten(global_avgpool)',
     note: `\`global_avgpool\` ${kept}`,
+    without: { data_format: order, keepdims: 'write `global_avgpool` alone' },
   },
   {
     torch: 'GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D GlobalMaxPool1D GlobalMaxPool2D',
     takes: 'data_format keepdims',
     ours: 'flatten(global_maxpool)',
     note: `\`global_maxpool\` ${kept}`,
+    without: { data_format: order, keepdims: 'write `global_maxpool` alone' },
   },
   {
     torch: 'BatchNormalization',
     takes: 'axis momentum epsilon center scale',
     ours: 'batchnorm(eps={epsilon})',
-    without: { axis: 'channels are axis 1', center: both, scale: both },
+    without: { axis: order, center: both, scale: both },
   },
   {
     torch: 'LayerNormalization',
@@ -105,13 +114,14 @@ const keras: readonly Word[] = [
     torch: 'UpSampling1D UpSampling2D UpSampling3D',
     takes: 'size data_format interpolation',
     ours: 'resize(scale={size|2}, mode={interpolation})',
+    without: { data_format: order },
     values: { interpolation: { '"bilinear"': '"linear"', '"bicubic"': '"cubic"' } },
   },
   { torch: 'ZeroPadding1D ZeroPadding2D ZeroPadding3D', takes: 'padding', ours: 'pad({padding|1})' },
   {
     torch: 'Concatenate',
     takes: 'axis',
-    ours: 'concat(a, b)',
+    ours: 'concat(a, b, axis={axis})',
     note: '`a` and `b` stand for the tensors, whose channels it joins, axis 1',
   },
   { torch: 'Permute', takes: '*dims', ours: 'transpose(0, {*dims})' },

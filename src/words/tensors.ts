@@ -435,7 +435,13 @@ export const tensorWords = (): readonly Word[] => [
   ...Object.entries(elements).map(([torch, ours]): Word => ({ torch, takes: 'input', ours: `cast(${ours})`, bare: ours })),
   ...Object.entries(unsigned).map(([torch, ours]): Word => ({ torch, takes: 'input', ours: `cast(${ours})`, bare: ours })),
   { torch: 'to type', takes: 'input dtype non_blocking copy', ours: 'cast({dtype|f32})' },
-  { torch: 'type_as', takes: 'input other', ours: 'cast({input|it}, f32)', note: 'name the element type that is wanted' },
+  {
+    torch: 'type_as',
+    takes: 'input other',
+    ours: 'cast({input|it}, f32)',
+    without: { other: 'its element type is not looked at' },
+    note: 'name the element type that is wanted',
+  },
   { torch: 'pi', ours: '3.141592653589793', bare: '3.141592653589793' },
   { torch: 'e', ours: '2.718281828459045', bare: '2.718281828459045' },
 ];
