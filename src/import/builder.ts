@@ -62,6 +62,8 @@ export class NodeBuilder implements LiftBuilder {
     this.#state.trail.made(node);
     this.#made.push(node);
     if (node.results.some((y) => y.type.dims.length > rankLimit)) throw new NotLifted(`a tensor of more than ${rankLimit} axes`);
+    const since = operator.since?.(node) ?? 0;
+    if (since > this.opset) throw new NotLifted(`a use that ONNX has from opset ${since} on`);
     this.#state.elements.track(node);
     return node.results;
   }

@@ -1,9 +1,11 @@
 /** Places of pictures by hand, as torch.nn.functional.grid_sample and affine_grid have them. */
 import { describe, expect, it } from 'vitest';
+import { importOnnx } from '../../src/import/import.ts';
 import type { HostTensor } from '../../src/ir/types.ts';
 import { typeText } from '../../src/ir/types.ts';
 import { affineGridLayer } from '../../src/ops/affine-grid.ts';
 import { gridSample } from '../../src/ops/grid-sample.ts';
+import { fileOf, node, typed } from '../import/build.ts';
 import { built, evaluated, failure, host, lowered, numbers } from './nn/tools.ts';
 
 /** 0 1 2 / 3 4 5 / 6 7 8 */
@@ -47,6 +49,33 @@ describe('grid_sample', () => {
     expect(lowered(gridSample, operands, {}, 16)).toEqual([rest('bilinear')]);
     expect(lowered(gridSample, operands, { mode: 'bicubic' }, 20)).toEqual([rest('cubic')]);
     expect(lowered(gridSample, operands, { mode: 'nearest' }, 22)).toEqual([rest('nearest')]);
+  });
+});
+
+describe('a file', () => {
+  const sampled = (opset: number, x: readonly (string | number)[], grid: readonly (string | number)[], mode: string) =>
+    importOnnx(
+      fileOf(
+        { inputs: { x: typed('f32', x), g: typed('f32', grid) }, outputs: ['y'] },
+        [node('GridSample', 'x, g -> y', { mode })],
+        opset,
+      ),
+    );
+  it('has the operator by the names of its opset, or a node of its own', () => {
+    const [picture, places] = [
+      ['N', 3, 8, 8],
+      ['N', 4, 'W', 2],
+    ];
+    for (const [opset, mode] of [
+      [16, 'bicubic'],
+      [20, 'cubic'],
+      [22, 'linear'],
+    ] as const)
+      expect(sampled(opset, picture ?? [], places ?? [], mode).graph.first?.op.name).toBe('grid_sample');
+    expect(sampled(20, ['N', 3, 8, 8, 8], ['N', 4, 4, 4, 3], 'linear').foreign).toEqual([]);
+    // Of volumes below opset 20, which could not be written back, and of a mode that ONNX has not.
+    expect(sampled(16, ['N', 3, 8, 8, 8], ['N', 4, 4, 4, 3], 'bilinear').foreign.length).toBe(1);
+    expect(sampled(20, picture ?? [], places ?? [], 'lanczos').foreign.length).toBe(1);
   });
 });
 
