@@ -47,7 +47,7 @@ export function runLayer(c: Context, f: Frame, target: LayerTarget, span: Span, 
   const operands = operandsOf(c, inner, layer, given, layer.needs(params), callSpan);
   const at = layer.owns(params) && label === undefined && !f.sequence ? place(f, autoName(c, f, layer.name)) : place(f, label);
   const listed = given.length === 0 ? f.it : given[0]?.value;
-  const builder = layerBuilder(c, at, layer, operands, callSpan, listed !== undefined && listed.kind === 'list');
+  const builder = layerBuilder(c, at, layer, operands, callSpan, listed?.kind === 'list' && tensorLike(listed));
   const spanOf = (where: ArgumentPlace): Span => argumentSpan(layer, target.args, where) ?? callSpan;
   const results = guarded(c, at, layer.name, operands, callSpan, () => layer.build(builder, operands, params), spanOf);
   if (!Array.isArray(results)) return [tensorValue(results as Value)];

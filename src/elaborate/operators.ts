@@ -24,6 +24,7 @@ import {
   numberOf,
   sourceText,
   type Target,
+  targetOf,
 } from './values.ts';
 
 export function evaluateUnary(c: Context, f: Frame, expr: UnaryExpr): LangValue {
@@ -66,7 +67,7 @@ export function binary(c: Context, f: Frame, expr: BinaryExpr, left: LangValue, 
   const equality = op === '==' || op === '!=';
   const arithmetic = !equality && !(op === '+' && left.kind === 'list' && right.kind === 'list');
   // `via == pad` asks which shortcut it is; nothing runs.
-  const names = equality && left.kind === 'callable' && right.kind === 'callable';
+  const names = equality && isName(left) && isName(right);
   if ((!names && (tensorLike(left) || tensorLike(right))) || (arithmetic && (isNumbers(left) || isNumbers(right))))
     return tensorBinary(c, f, expr, left, right);
   try {
@@ -86,6 +87,16 @@ export function binary(c: Context, f: Frame, expr: BinaryExpr, left: LangValue, 
       hint: mixed ? 'strings can be compared with == only' : `check the two sides of \`${op}\``,
     },
   });
+}
+
+/** A layer, block or shortcut that is handed around; a body, and a layer or tensors with arguments, is what it computes. */
+function isName(value: LangValue): boolean {
+  if (value.kind !== 'callable') return false;
+  const target = targetOf(value);
+  if ('init' in target || target.kind === 'elem' || target.kind === 'poison') return true;
+  if (target.kind === 'body') return false;
+  const given = [...target.args.positional, ...target.args.named.values()];
+  return given.length === 0 || (target.kind !== 'layer' && given.every((arg) => arg.value.kind !== 'tensor'));
 }
 
 function tensorBinary(c: Context, f: Frame, expr: BinaryExpr, left: LangValue, right: LangValue): LangValue {

@@ -40,6 +40,9 @@ const expected: Readonly<Record<string, readonly [string, number, number?]>> = {
   EDSR: ['super_resolution.res', 43_089_947],
   DeepLabV3_ResNet50: ['segmentation.res', 42_004_074],
   ConvNeXtTiny: ['se_convnext.res', 28_589_128],
+  SwinT: ['swin.res', 28_288_354, 4.491],
+  SwinS: ['swin.res', 49_606_258],
+  SwinB: ['swin.res', 87_768_224],
   BertForMaskedLM: ['bert.res', 109_514_298],
   GPT2: ['gpt2.res', 124_439_808],
   // The paper's table 3: 694 K, 703 K and 715 K.

@@ -225,6 +225,15 @@ describe('what was found by trying', () => {
       'RES0216',
     ]);
   });
+  test('two layers with arguments are compared as what they compute, two names as names', () => {
+    const rows = (text: string): readonly string[] => operators(body(text, 'f32[N, 4]'));
+    expect(rows('where(reduce_max(x, 1) == reduce_min(x, 1), 1.0, 0.0)')).toEqual(['reduce_max', 'reduce_min', 'equal', 'where']);
+    expect(rows('where(slice(0, 1) != slice(1, 2), 1.0, 0.0)')).toEqual(['slice', 'slice', 'equal', 'not', 'where']);
+    expect(rows('where({ relu } == { neg }, 1.0, 0.0)')).toEqual(['relu', 'neg', 'equal', 'where']);
+    expect(rows('if relu == relu { relu } else { neg }')).toEqual(['relu']);
+    const block = 'block B(c) { linear(c) }  model M { input x: f32[N, 4]  if B(3) == B { relu } else { neg }  output y }';
+    expect(operators(graphOf(block))).toEqual(['relu']);
+  });
   test('kinds of shortcut and blocks are compared by name', () => {
     const source =
       'block B(via) { conv(via == pad ? 3 : 5, 1x1) }  model M { input x: f32[N, 4, 8, 8]  B(pad)  B(project)  output y }';
