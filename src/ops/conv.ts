@@ -13,14 +13,14 @@ import { elementCount, type HostTensor, type TensorType, typeText } from '../ir/
 import { checkFloats, checkVector, given, numberAttr, numbersAttr } from './attrs.ts';
 import { defineLayer, defineOperator, type LayerBuilder } from './define.ts';
 import { gemm, gemmPacked, type PackColumns } from './gemm.ts';
-import { boolOrTensor, init, int, optional, padding, perAxis, size, tensor } from './params.ts';
+import { boolOrTensor, init, int, optional, perAxis, size, tensor, windowPadding } from './params.ts';
 import { convOfTriples } from './runtime-defects.ts';
+import { transposedPads, windowPads } from './same.ts';
 import { linearTraits } from './traits.ts';
 import {
   sizeText,
   spatialAxes,
   spreadAxes,
-  spreadPads,
   transposedCount,
   type Windows,
   windowExtent,
@@ -418,7 +418,7 @@ export const convLayer = defineLayer({
   family: 'Convolution',
   params: {
     ...convParams,
-    pad: padding({ text: 'half', doc: 'zeros per side; half is (k - 1) * dilation / 2, for odd kernels' }),
+    pad: windowPadding({ text: 'half', doc: 'zeros per side; half is (k - 1) * dilation / 2, for odd kernels' }),
   },
   weights: [
     { name: 'weight', shape: '[out, channels / groups, ...kernel]', when: 'without weight=' },
@@ -430,10 +430,10 @@ export const convLayer = defineLayer({
     const kernel = spreadAxes(b, 'kernel', p.kernel, x);
     const stride = spreadAxes(b, 'stride', p.stride, x);
     const dilation = spreadAxes(b, 'dilation', p.dilation, x);
-    const pads = p.pad ? spreadPads(b, p.pad, x) : halfPads(b, kernel, dilation);
+    const { x: around, pads } = windowPads(b, x, p.pad ?? halfPads(b, kernel, dilation), { kernel, stride, dilation });
     const dims = [p.out, groupedChannels(b, x, p.out, p.groups), ...kernel];
     const weight = weightOf(b, p.weight, dims, () => b.weight('weight', dims, p.init));
-    return b.op(conv, [x, weight, biasOf(b, p.bias, p.out)], { stride, dilation, pads, groups: p.groups });
+    return b.op(conv, [around, weight, biasOf(b, p.bias, p.out)], { stride, dilation, pads, groups: p.groups });
   },
 });
 
@@ -444,7 +444,7 @@ export const convTransposeLayer = defineLayer({
   family: 'Convolution',
   params: {
     ...convParams,
-    pad: padding({ text: '0', doc: 'elements cut off the result per side' }),
+    pad: windowPadding({ text: '0', doc: 'elements cut off the result per side' }),
     output_pad: perAxis({ default: [0], min: 0, doc: 'elements added behind every axis of the result' }),
   },
   weights: [
@@ -457,8 +457,8 @@ export const convTransposeLayer = defineLayer({
     const kernel = spreadAxes(b, 'kernel', p.kernel, x);
     const stride = spreadAxes(b, 'stride', p.stride, x);
     const dilation = spreadAxes(b, 'dilation', p.dilation, x);
-    const output_pad = spreadAxes(b, 'output_pad', p.output_pad, x);
-    const pads = spreadPads(b, p.pad ?? [0], x);
+    const extra = spreadAxes(b, 'output_pad', p.output_pad, x);
+    const { pads, output_pad } = transposedPads(b, x, p.pad ?? [0], { kernel, stride, dilation }, extra);
     groupedChannels(b, x, p.out, p.groups);
     const dims = [given(x.type.dims, 1), p.out / p.groups, ...kernel];
     const weight = weightOf(b, p.weight, dims, () => b.weight('weight', dims, p.init));

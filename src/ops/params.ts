@@ -251,6 +251,27 @@ export function perAxis(options: Options<readonly number[]> & Range): ParamSpec<
   );
 }
 
+const paddingWords = ['same', 'same_lower', 'valid'] as const;
+
+/** `same`: as many windows as steps fit into the axis; `valid`: no padding. */
+export type PaddingWord = (typeof paddingWords)[number];
+export type Padding = readonly number[] | PaddingWord;
+
+/** The same, or a word that says how much follows from the sizes. */
+export function windowPadding(options: { readonly doc: string; readonly text: string }): ParamSpec<Padding | undefined> {
+  const numbers = padding(options);
+  return {
+    ...numbers,
+    type: 'int, one per axis, begins then ends, or "same", "same_lower", "valid"',
+    convert: (value) => {
+      const word = value.kind === 'string' ? paddingWords.find((one) => one === value.value) : undefined;
+      if (word) return good(word);
+      const read = numbers.convert(value);
+      return read.ok ? good(read.value) : bad(`${read.expected}; or "same", "same_lower" or "valid"`);
+    },
+  };
+}
+
 /** Zeros per side: a number, one per axis, or begins then ends; `undefined` is the layer's own rule, named by `text`. */
 export function padding(options: { readonly doc: string; readonly text: string }): ParamSpec<readonly number[] | undefined> {
   return {

@@ -16,9 +16,12 @@ import type { AttrSpec, Attrs, InferContext, OnnxAttr, SampleSource, WindowAttrs
 import { type ElemType, elementCount, type HostTensor, isFloat, type TensorType, typeText } from '../ir/types.ts';
 import { boolAttr, checkFloats, given, numbersAttr } from './attrs.ts';
 import { defineLayer, defineOperator, type LayerBuilder } from './define.ts';
+import { div } from './elementwise.ts';
+import { full } from './generate.ts';
 import { pad } from './pad.ts';
-import { bool, optional, padding, perAxis, size } from './params.ts';
+import { bool, optional, type Padding, perAxis, size, windowPadding } from './params.ts';
 import { padIntoMaxPool } from './runtime-defects.ts';
+import { isWord, knownPads, padded, wordPads } from './same.ts';
 import { gatheringTraits } from './traits.ts';
 import {
   spatialAxes,
@@ -327,7 +330,7 @@ export const globalMaxpool = defineOperator({
 const poolParams = {
   kernel: size({ positional: true, doc: 'window size, as in `2x2`; one number holds for every axis' }),
   stride: optional(perAxis({ min: 1, doc: 'step between windows' }), 'kernel'),
-  pad: padding({ text: '0', doc: 'padding per side' }),
+  pad: windowPadding({ text: '0', doc: 'padding per side; of "same" the average counts no padding' }),
   ceil: bool({ default: false, doc: 'also a last window that only begins inside the input' }),
 };
 
@@ -343,7 +346,7 @@ function layerWindow(
   p: {
     readonly kernel: readonly number[];
     readonly stride: readonly number[] | undefined;
-    readonly pad: readonly number[] | undefined;
+    readonly pad: Padding | undefined;
     readonly ceil: boolean;
   },
   dilations: readonly number[],
@@ -352,7 +355,18 @@ function layerWindow(
   const kernel = spreadAxes(b, 'kernel', p.kernel, x);
   const stride = p.stride ? spreadAxes(b, 'stride', p.stride, x) : kernel;
   const dilation = spreadAxes(b, 'dilation', dilations, x);
-  const pads = spreadPads(b, p.pad ?? [0], x);
+  const { ceil } = p;
+  const word = isWord(p.pad) && p.pad !== 'valid';
+  b.check(
+    'l6',
+    !word || !ceil,
+    `ceil=true with pad="${String(p.pad)}"`,
+    'one of the two',
+    'pad="same", which rounds up by itself',
+  );
+  const pads = isWord(p.pad)
+    ? (knownPads(wordPads(p.pad, x, { kernel, stride, dilation })) ?? [])
+    : spreadPads(b, p.pad ?? [0], x);
   const more = kernel.map((k, axis) => {
     if (!p.ceil) return 0;
     const extent = windowExtent(k, dilation[axis] ?? 1);
@@ -383,6 +397,10 @@ export const maxpoolLayer = defineLayer({
   params: { ...poolParams, dilation: perAxis({ default: [1], min: 1, doc: 'distance between taps' }) },
   build(b, [x], p) {
     const { kernel, stride, dilation, pads, more } = layerWindow(b, x, 'maxpool', p, p.dilation);
+    if (isWord(p.pad) && pads.length === 0) {
+      const around = padded(b, x, wordPads(p.pad, x, { kernel, stride, dilation }), lowest(x.type.elem));
+      return b.op(maxpool, [around], { kernel, stride, dilation });
+    }
     return b.op(maxpool, [x], { kernel, stride, dilation, pads: extended(pads, more) });
   },
 });
@@ -394,9 +412,17 @@ export const avgpoolLayer = defineLayer({
   family: 'Pooling',
   params: { ...poolParams, count_include_pad: bool({ default: true, doc: 'padding counts as zeros in the average' }) },
   build(b, [x], p) {
-    const { kernel, stride, pads, more } = layerWindow(b, x, 'avgpool', p, [1]);
-    const padded = pads.some((n) => n > 0);
-    if (!p.count_include_pad || !padded) return b.op(avgpool, [x], { kernel, stride, pads: extended(pads, more) });
+    const { kernel, stride, dilation, pads, more } = layerWindow(b, x, 'avgpool', p, [1]);
+    if (isWord(p.pad)) {
+      if (pads.length > 0) return b.op(avgpool, [x], { kernel, stride, pads });
+      // The average of zeros and elements, divided by the share of the elements.
+      const around = wordPads(p.pad, x, { kernel, stride, dilation });
+      const one = b.op(full, [], { shape: [Dim.one, Dim.one, ...x.type.dims.slice(2)], value: 1, elem: x.type.elem });
+      const [sums, shares] = [x, one].map((of) => b.op(avgpool, [padded(b, of, around, 0)], { kernel, stride }));
+      return b.op(div, [sums, shares]);
+    }
+    const counts = p.count_include_pad && pads.some((n) => n > 0);
+    if (!counts) return b.op(avgpool, [x], { kernel, stride, pads: extended(pads, more) });
     if (more.every((n) => n === 0)) return b.op(avgpool, [x], { kernel, stride, pads, count_include_pad: true });
     // PyTorch counts the padding that was asked for, but not what lies behind it: so the former becomes real zeros.
     const axes = kernel.length;

@@ -232,6 +232,130 @@ describe('adaptive pools', () => {
   });
 });
 
+describe('pad="same"', () => {
+  /** TensorFlow's numbers for one axis: how many windows there are, and where the first one begins. */
+  const along = (size: number, k: number, s: number, d: number, lower: boolean): { count: number; begin: number } => {
+    const count = Math.ceil(size / s);
+    const total = Math.max((count - 1) * s + (k - 1) * d + 1 - size, 0);
+    return { count, begin: lower ? total - Math.floor(total / 2) : Math.floor(total / 2) };
+  };
+  const windows =
+    (
+      k: number,
+      s: number,
+      d: number,
+      lower: boolean,
+      combine: (taps: readonly (readonly [v: number, t: number])[], c: number) => number,
+    ) =>
+    (x: HostTensor): HostTensor => {
+      const [n = 0, c = 0, h = 0, w = 0] = x.dims;
+      const [rows, columns] = [along(h, k, s, d, lower), along(w, k, s, d, lower)];
+      return tensorOf([n, c, rows.count, columns.count], (i, j, p, q) => {
+        const taps: [number, number][] = [];
+        for (let t = 0; t < k * k; t++) {
+          const r = p * s + Math.floor(t / k) * d - rows.begin;
+          const l = q * s + (t % k) * d - columns.begin;
+          if (r >= 0 && r < h && l >= 0 && l < w) taps.push([elementOf(x, [i, j, r, l]), t]);
+        }
+        return combine(taps, j);
+      });
+    };
+  const body: string[] = [];
+  const expected: Record<string, (x: HostTensor) => HostTensor> = {};
+  for (const [k, s, d] of [
+    [3, 1, 1],
+    [3, 2, 1],
+    [4, 2, 1],
+    [2, 3, 1],
+    [1, 2, 1],
+    [3, 2, 2],
+    [2, 1, 1],
+  ] as const) {
+    for (const word of ['same', 'same_lower'] as const) {
+      const name = `_${k}${s}${d}${word}`;
+      const lower = word === 'same_lower';
+      const weight = `range(${2 * k * k}) -> cast(f32) -> reshape(2, 1, ${k}, ${k})`;
+      body.push(
+        `  output conv${name} = x -> conv(2, ${k}, stride=${s}, dilation=${d}, groups=2, pad="${word}", weight=${weight})`,
+      );
+      expected[`conv${name}`] = windows(k, s, d, lower, (taps, c) => taps.reduce((sum, [v, t]) => sum + v * (c * k * k + t), 0));
+      body.push(`  output max${name} = x -> maxpool(${k}, stride=${s}, dilation=${d}, pad="${word}")`);
+      expected[`max${name}`] = windows(k, s, d, lower, (taps) => Math.max(...taps.map(([v]) => v)));
+      if (d > 1) continue;
+      body.push(`  output avg${name} = x -> avgpool(${k}, stride=${s}, pad="${word}")`);
+      expected[`avg${name}`] = windows(k, s, d, lower, (taps) => taps.reduce((sum, [v]) => sum + v, 0) / taps.length);
+    }
+  }
+
+  test('is what TensorFlow means, of sizes that only the run knows', async () => {
+    await same(body.join('\n'), sizes, expected, 2);
+  });
+
+  test('is a pad of the window where sizes are known', async () => {
+    for (const [n, h, w] of sizes) {
+      const x = counted(n, 2, h, w);
+      const options = { inputShapes: { x: [n, 2, h, w] } };
+      const { graph } = build(model(body.join('\n')), options);
+      expect([...(graph?.nodes() ?? [])].filter(({ op }) => op.name === 'pad')).toEqual([]);
+      const [found] = await runSource(model(body.join('\n')), [{ x }], options);
+      for (const [name, loop] of Object.entries(expected)) {
+        const wanted = loop(x);
+        expect([name, found?.get(name)?.dims]).toEqual([name, wanted.dims]);
+        found?.get(name)?.data.forEach((v, i) => {
+          expect(v).toBeCloseTo(wanted.data[i] ?? Number.NaN, 2);
+        });
+      }
+    }
+  });
+
+  test('needs no pad of its own where a promise says how much it is, or the stride is 1', () => {
+    const nodes = (text: string): string => {
+      const { graph, diagnostics } = build(model(text));
+      if (!graph) return diagnostics.map((d) => d.found).join();
+      return [...graph.nodes()].map(({ op, attrs }) => `${op.name} ${String(attrs.pads)}`).join('; ');
+    };
+    const half = '  assert H % 2 == 0 and W % 2 == 0\n  conv(4, 3x3, stride=2, pad="same")\n  output y';
+    expect(nodes(half)).toBe('conv 0,0,1,1');
+    expect(nodes('  conv(4, 2x2, pad="same")\n  output y')).toBe('conv 0,0,1,1');
+    expect(nodes('  conv(4, 1x1, stride=2, pad="same")\n  output y')).toBe('conv 0,0,0,0');
+    expect(nodes('  maxpool(2x2, pad="valid")\n  output y')).toBe('maxpool 0,0,0,0');
+    const { graph } = build(model('  conv(4, 3x3, stride=2, pad="same")\n  output y'));
+    expect(String(graph?.outputs[0]?.value.type.dims)).toBe('N,4,floordiv(H + 1, 2),floordiv(W + 1, 2)');
+  });
+
+  test('of a transposed convolution gives stride times the size', async () => {
+    const expectedOf =
+      (k: number, s: number) =>
+      (x: HostTensor): HostTensor => {
+        const [n = 0, c = 0, h = 0, w = 0] = x.dims;
+        const begin = Math.floor(Math.max(k - s, 0) / 2);
+        return tensorOf([n, c, h * s, w * s], (i, j, r, l) => {
+          let sum = 0;
+          for (let t = 0; t < k * k; t++) {
+            const [p, q] = [(r + begin - Math.floor(t / k)) / s, (l + begin - (t % k)) / s];
+            if (Number.isInteger(p) && Number.isInteger(q) && p >= 0 && p < h && q >= 0 && q < w)
+              sum += elementOf(x, [i, j, p, q]) * (j * k * k + t);
+          }
+          return sum;
+        });
+      };
+    const up: string[] = [];
+    const wanted: Record<string, (x: HostTensor) => HostTensor> = {};
+    for (const [k, s] of [
+      [3, 2],
+      [4, 2],
+      [2, 2],
+      [1, 3],
+      [5, 2],
+    ] as const) {
+      const weight = `range(${2 * k * k}) -> cast(f32) -> reshape(2, 1, ${k}, ${k})`;
+      up.push(`  output y${k}${s} = x -> conv_transpose(2, ${k}, stride=${s}, groups=2, pad="same", weight=${weight})`);
+      wanted[`y${k}${s}`] = expectedOf(k, s);
+    }
+    await same(up.join('\n'), sizes, wanted, 2);
+  });
+});
+
 describe('numbers while compiling', () => {
   test('exp, log, sin and cos are functions of numbers', async () => {
     const { diagnostics, graph } = build(
