@@ -34,7 +34,7 @@ function rolled(b: LayerBuilder, x: Value, shift: Dim, axis: number): Value {
   const least = by === undefined ? undefined : Math.abs(by);
   const hint =
     size.constant === undefined && least !== undefined
-      ? `assert ${size} % ${least} == 0`
+      ? `assert ${size} >= ${least}`
       : 'a shift such as 1, or floordiv of the size';
   b.check(
     'l1',
