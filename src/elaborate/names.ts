@@ -7,6 +7,7 @@ import { isElemType } from '../ir/types.ts';
 import type { InitSpec, LangValue } from '../ops/params.ts';
 import { layerByName } from '../ops/registry.ts';
 import type { CallExpr, Ident, NameExpr, PathExpr } from '../parser/ast.ts';
+import { answerFor, translate } from '../words/dictionary.ts';
 import { currentValue, labelText } from './chains.ts';
 import type { Context } from './context.ts';
 import { live } from './failure.ts';
@@ -114,6 +115,16 @@ function itemValue(c: Context, f: Frame, name: string, module: Module, span: Spa
   }
 }
 
+/** `x.shape` is `shape(x)`: a property of PyTorch of something that has a name here. */
+function propertyHint(f: Frame, path: string): string | undefined {
+  const [base = '', property, ...more] = path.split('.');
+  if (property === undefined || more.length > 0 || (base !== 'it' && !f.env.get(base))) return undefined;
+  const answer = answerFor(property);
+  if (!answer) return undefined;
+  if (answer.kind === 'reason') return answer.reason.instead;
+  return `write \`${translate(answer.word, property, { positional: [], named: new Map(), on: base })}\``;
+}
+
 /** A parameter by its path, looked up in this scope and outwards. */
 export function parameterAt(c: Context, f: Frame, { label }: PathExpr): LangValue {
   const path = labelText(c, f, label);
@@ -125,6 +136,9 @@ export function parameterAt(c: Context, f: Frame, { label }: PathExpr): LangValu
   const near = nearest(path, c.parameters.keys());
   return c.fail(unknownPath, f, {
     span: label.span,
-    with: { path, hint: near ? `did you mean \`${near}\`?` : 'create the parameter above its first use' },
+    with: {
+      path,
+      hint: propertyHint(f, path) ?? (near ? `did you mean \`${near}\`?` : 'create the parameter above its first use'),
+    },
   });
 }

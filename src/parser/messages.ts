@@ -10,6 +10,8 @@ import {
 } from '../diagnostics/catalogue/syntax.ts';
 import { type Diagnostic, makeDiagnostic } from '../diagnostics/diagnostic.ts';
 import type { SourceFile, Span } from '../diagnostics/source.ts';
+import { isNamespace } from '../words/dictionary.ts';
+import { describeDotted } from './dotted.ts';
 import { quoteText } from './strays.ts';
 import {
   Arrow,
@@ -262,6 +264,8 @@ function closer(around: Surroundings, sign: string, expected: string): Descripti
   }
   if (type === Assign) return unexpected(around, expected, "write `==` to compare, or the argument's name before `=`");
   if (type === Semicolon) return unexpected(around, expected, `write \`,\` between elements`);
+  if (type === Comma && sign === ')' && opener?.tokenType === LParen)
+    return unexpected(around, expected, 'write `3x3` for a size, and `[3, 3]` for a list');
   const separate =
     isWord(type) ||
     type === Int ||
@@ -286,7 +290,14 @@ function missingBody(around: Surroundings, rule: string): Description {
   if (type === Colon && previous) return unexpected(around, 'a body `{ … }`', 'write `{ … }` where other languages indent');
   if (rule === 'repeat' && (type === KwShared || (previous?.tokenType === KwShared && token.image === 'with')))
     return unexpected(around, 'a body `{ … }`', 'write `repeat n as i with a shared collect { … }`, each of them at its place');
-  if (rule === 'importItem') return unexpected(around, 'the names in braces', 'write `import { Name } from "file.res"`');
+  if (rule === 'importItem') {
+    const line = 'take the line away: the layers are there without an import';
+    return unexpected(
+      around,
+      'the names in braces',
+      isNamespace([token.image]) ? line : 'write `import { Name } from "file.res"`',
+    );
+  }
   return unexpected(around, 'a body `{ … }`', 'write `{` before the statements and `}` after them');
 }
 
@@ -424,7 +435,10 @@ export function describeUnreadable(around: Surroundings): Description {
     );
   }
   if (type === IndexBracket) return unexpected(around, 'a statement', 'put parentheses around what is indexed: `(x -> f)[0]`');
-  if (type === CallParen) return unexpected(around, 'a statement', 'write `;` before the `(` of a new statement');
+  if (type === CallParen) {
+    const dotted = describeDotted(around.source, token);
+    return dotted ? { diagnostic: dotted } : unexpected(around, 'a statement', 'write `;` before the `(` of a new statement');
+  }
   if (type === Comma) return unexpected(around, 'a statement; those need no sign between them', 'take the `,` away');
   if (type === KwElse)
     return unexpected(

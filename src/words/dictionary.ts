@@ -53,6 +53,28 @@ function makeDictionary(): Dictionary {
   };
 }
 
+/** `torch.nn.functional.relu` is `relu`; the namespaces of PyTorch and of Keras. */
+const namespaces = new Set([
+  'torch',
+  'nn',
+  'F',
+  'functional',
+  'tf',
+  'keras',
+  'layers',
+  'np',
+  'numpy',
+  'special',
+  'linalg',
+  'ops',
+  'activations',
+]);
+
+/** Whether everything before the last segment is a namespace: `torch.nn` of `torch.nn.ReLU`. */
+export function isNamespace(segments: readonly string[]): boolean {
+  return segments.length > 0 && segments.every((segment) => namespaces.has(segment));
+}
+
 /**
  * The same name as somebody may have varied it: `relu_` works in place, `view_copy` copies, `LazyConv2d` knows the channels
  * from its input. The name itself comes first.
@@ -255,7 +277,7 @@ const simple = /^[\w.]+$|^[\w.]+\([^()]*\)$|^[[(].*[\])]$|^"[^"]*"$/s;
 const spread = (text: string): string => /^[[(](.*?),?\s*[\])]$/s.exec(text)?.[1] ?? text;
 
 /** The parts of a text between commas that stand in no bracket. */
-function atCommas(text: string): readonly string[] {
+export function atCommas(text: string): readonly string[] {
   const parts: string[] = [];
   let depth = 0;
   let part = '';

@@ -93,6 +93,18 @@ describe('what is written for', () => {
   });
 });
 
+describe('through a dot', () => {
+  const methods = calls.filter(({ call }) => /^[a-z]\w*[a-z0-9]\(x[,)]/.test(call) && !layerByName(call.replace(/\(.*/s, '')));
+  test.each(methods.map((call) => [call.call.replace(/^(\w+)\(x(?:, )?/, 'x.$1('), call] as const))('%s', (dotted, call) => {
+    const { diagnostics } = build(model(call, dotted));
+    expect(diagnostics[0]?.code).toBe('RES0121');
+    // The order of all axes hangs on the rank, which is not known before anything has run.
+    const text = /^write `([^`]+)`/.exec(diagnostics[0]?.hint ?? '')?.[1] ?? '';
+    if (!text.includes('…')) expect(text).toBe(hinted(call));
+  });
+  test('has calls to try', () => expect(methods.length).toBeGreaterThan(80));
+});
+
 test('every row that has a name of PyTorch alone is tried', () => {
   const tried = new Set(
     calls.flatMap(({ call }) => {

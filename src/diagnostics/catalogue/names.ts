@@ -139,3 +139,11 @@ export const unusedName = defineDiagnostic({
   hint: msg`${'hint'}`,
   more: 'A name that nothing reads is often a mistake: the layer that it names changes nothing, or another one was meant. A name that begins with `_` may go unused, and `_` alone names nothing. What a file imports, and the constants of a file without a model, are not looked at.',
 });
+export const dottedCall = defineDiagnostic({
+  code: 'RES0121',
+  title: 'nothing is called through a dot',
+  found: msg`\`${'found'}\``,
+  expected: msg`a layer or function with its tensors in the parentheses, or behind \`->\``,
+  hint: msg`${'hint'}`,
+  more: 'Layers are no methods and stand in no module: `x.relu()` of PyTorch is `relu(x)` or `x -> relu`, `nn.ReLU()` is `relu`, and what `self.conv1` would hold is written where it runs, `conv1: conv(64, 3x3)`. A dot stands in labels and in the paths of parameters.',
+});
