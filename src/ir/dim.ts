@@ -77,6 +77,13 @@ function product(a: number, b: number): number {
   return c;
 }
 
+/** ⌊a / b⌋ for b ≠ 0. The remainder of doubles is exact, their quotient is not. */
+function floorOfNumbers(a: number, b: number): number {
+  const rest = a % b;
+  const floor = (a - rest) / b - (rest !== 0 && rest < 0 !== b < 0 ? 1 : 0);
+  return floor === 0 ? 0 : floor;
+}
+
 function gcd(a: number, b: number): number {
   let x = Math.abs(a);
   let y = Math.abs(b);
@@ -128,11 +135,61 @@ function compareTerms(a: Term, b: Term): number {
   return 0;
 }
 
-/** Most dimensions are small numbers, which are found here without making their key. */
-const smallNumbers: Dim[] = [];
-const atoms = new Map<string, Atom>();
-const dims = new Map<string, Dim>();
+/**
+ * What exists of a kind, by its key, for as long as somebody else has it: a process that compiles models of ever other sizes
+ * keeps none of them.
+ */
+class Interned<T extends object> {
+  readonly #known = new Map<string, WeakRef<T>>();
+  readonly #gone = new FinalizationRegistry<string>((key) => {
+    // Another may have been made under the key since.
+    if (this.#known.get(key)?.deref() === undefined) this.#known.delete(key);
+  });
+
+  get size(): number {
+    return this.#known.size;
+  }
+
+  get(key: string): T | undefined {
+    return this.#known.get(key)?.deref();
+  }
+
+  set(key: string, made: T): void {
+    this.#known.set(key, new WeakRef(made));
+    this.#gone.register(made, key);
+  }
+}
+
+const atoms = new Interned<Atom>();
+const dims = new Interned<Dim>();
 let nextId = 0;
+
+/** Numbers met last, each at the place that its lowest bits say: most dimensions are numbers, and are found without their key. */
+const numbers: (Dim | undefined)[] = new Array(4096).fill(undefined);
+
+/** A result of `plus`, `times` or `floordiv`. */
+interface Computed {
+  readonly op: 1 | 2 | 3;
+  readonly a: Dim;
+  readonly b: Dim;
+  readonly result: Dim;
+}
+/** Results met last, likewise: the sizes of a network recur from layer to layer, and a sum of terms costs a table of its own. */
+const computed: (Computed | undefined)[] = new Array(1024).fill(undefined);
+
+function remembered(op: Computed['op'], a: Dim, b: Dim, compute: () => Dim): Dim {
+  const place = (Math.imul(a.id, 0x9e3779b1) ^ Math.imul(b.id, 0x85ebca6b) ^ op) & 1023;
+  const known = computed[place];
+  if (known?.a === a && known.b === b && known.op === op) return known.result;
+  const result = compute();
+  computed[place] = { op, a, b, result };
+  return result;
+}
+
+/** How many dimensions and atoms exist, as far as the collector has told. */
+export function knownDims(): number {
+  return dims.size + atoms.size;
+}
 
 const plainName = /^\??[A-Za-z_][\w.]*$/;
 
@@ -320,6 +377,8 @@ export class Dim {
   readonly terms: readonly Term[];
   readonly size: number;
   readonly depth: number;
+  /** The number, if it is one. */
+  readonly constant: number | undefined;
   #text: string | undefined;
   #low: number | undefined;
   #high: number | undefined;
@@ -331,6 +390,8 @@ export class Dim {
     this.terms = terms;
     this.size = size;
     this.depth = depth;
+    const [first] = terms;
+    this.constant = first === undefined ? 0 : first.factors.length === 0 ? first.coefficient : undefined;
   }
 
   /** @internal */
@@ -341,10 +402,11 @@ export class Dim {
   /** An integer. Throws `DimOverflow` for what is none, or is beyond 2^53. */
   static of(n: number): Dim {
     if (!Number.isInteger(n) || Math.abs(n) > limit) throw new DimOverflow(`${n} is no integer within 2^53`);
-    const known = smallNumbers[n];
-    if (known) return known;
+    const place = n & 4095;
+    const known = numbers[place];
+    if (known?.constant === n) return known;
     const dim = intern(n === 0 ? [] : [makeTerm(n, [])]);
-    if (n >= 0 && n < 4096) smallNumbers[n] = dim;
+    numbers[place] = dim;
     return dim;
   }
 
@@ -380,38 +442,39 @@ export class Dim {
     return Dim.of(1);
   }
 
-  /** The number, if it is one. */
-  get constant(): number | undefined {
-    const first = this.terms[0];
-    if (!first) return 0;
-    return first.factors.length === 0 ? first.coefficient : undefined;
-  }
-
   plus(o: Dim | number): Dim {
     if (o === 0) return this;
-    const out = new Sum();
-    for (const term of this.terms) out.add(term);
-    for (const term of lift(o).terms) out.add(term);
-    return out.done();
+    const other = lift(o);
+    if (this.constant !== undefined && other.constant !== undefined) return Dim.of(sum(this.constant, other.constant));
+    return remembered(1, this, other, () => {
+      const out = new Sum();
+      for (const term of this.terms) out.add(term);
+      for (const term of other.terms) out.add(term);
+      return out.done();
+    });
   }
 
   minus(o: Dim | number): Dim {
-    return this.plus(lift(o).negate());
+    return this.plus(typeof o === 'number' ? -o : o.negate());
   }
 
   negate(): Dim {
+    if (this.constant !== undefined) return Dim.of(-this.constant);
     return intern(this.terms.map((t) => withCoefficient(t, -t.coefficient)));
   }
 
   times(o: Dim | number): Dim {
     if (o === 1) return this;
-    const out = new Sum();
     const other = lift(o);
-    for (const a of this.terms) {
-      for (const b of other.terms)
-        out.add(makeTerm(product(a.coefficient, b.coefficient), multiplyFactors(a.factors, b.factors)));
-    }
-    return out.done();
+    if (this.constant !== undefined && other.constant !== undefined) return Dim.of(product(this.constant, other.constant));
+    return remembered(2, this, other, () => {
+      const out = new Sum();
+      for (const a of this.terms) {
+        for (const b of other.terms)
+          out.add(makeTerm(product(a.coefficient, b.coefficient), multiplyFactors(a.factors, b.factors)));
+      }
+      return out.done();
+    });
   }
 
   /**
@@ -419,7 +482,11 @@ export class Dim {
    * factors cancel; ⌊(⌊x/a⌋ + c)/b⌋ = ⌊(x + a·c)/(a·b)⌋ for b > 0.
    */
   floordiv(o: Dim | number): Dim {
-    return floorOf(this, lift(o));
+    if (o === 1) return this;
+    const other = lift(o);
+    if (this.constant !== undefined && other.constant !== undefined && other.constant !== 0)
+      return Dim.of(floorOfNumbers(this.constant, other.constant));
+    return remembered(3, this, other, () => floorOf(this, other));
   }
 
   /** ⌈this / o⌉ = ⌊(this + o − 1) / o⌋ for o > 0, −⌊−this / o⌋ else. */
@@ -453,6 +520,7 @@ export class Dim {
   equals(o: Dim | number): Answer {
     const other = lift(o);
     if (this === other) return 'yes';
+    if (this.constant !== undefined && other.constant !== undefined) return 'no';
     const difference = this.#difference(other);
     if (!difference) return 'unknown';
     if (difference.lowerBound > 0 || difference.upperBound < 0) return 'no';
@@ -573,12 +641,8 @@ export class Dim {
         return value === undefined || value % atom.multiple !== 0 ? Number.NaN : value / atom.multiple;
       }
       if (atom.kind === 'floordiv') {
-        const a = visit(atom.a);
         const b = visit(atom.b);
-        if (b === 0) return Number.NaN;
-        // The remainder of doubles is exact, their quotient is not.
-        const rest = a % b;
-        return (a - rest) / b - (rest !== 0 && rest < 0 !== b < 0 ? 1 : 0);
+        return b === 0 ? Number.NaN : floorOfNumbers(visit(atom.a), b);
       }
       const values = atom.operands.map(visit);
       return atom.kind === 'min' ? Math.min(...values) : Math.max(...values);
