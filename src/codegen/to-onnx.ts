@@ -83,14 +83,9 @@ export function trimmed(inputs: readonly string[]): readonly string[] {
   return inputs.slice(0, end);
 }
 
-/** Characters of a computed weight's description; merged branches can make it grow with the network. */
-const longestDoc = 1000;
-
 export function storedTensor(expr: WeightExpr, other: ForeignType['tensor']): UnnamedTensor {
   if (other) return { kind: 'other', dataType: other.dataType, dims: other.dims, raw: expr };
-  if (expr.args.length === 0) return { kind: 'tensor', expr };
-  const text = expr.text();
-  return { kind: 'tensor', expr, doc: text.length <= longestDoc ? text : `${text.slice(0, longestDoc)}…` };
+  return expr.args.length === 0 ? { kind: 'tensor', expr } : { kind: 'tensor', expr, isDescribed: true };
 }
 
 /** Tells contents apart, also where the same bytes are of different types. */

@@ -4,13 +4,15 @@
  *
  * Longer than other files, because values, uses, nodes and graphs know each other, and files of their own would too.
  */
-import { bug, unreachable } from '../diagnostics/diagnostic.ts';
+import { bug } from '../diagnostics/diagnostic.ts';
 import type { Span } from '../diagnostics/source.ts';
+import { type Attrs, type AttrValue, CheckFailure, completeAttrs } from './attributes.ts';
 import type { Content } from './content.ts';
-import { Dim } from './dim.ts';
-import { type AttrSpec, type Attrs, type AttrValue, CheckFailure, type Operator } from './operator.ts';
+import { Dim, unlessOverflow } from './dim.ts';
+import type { Operator } from './operator.ts';
 import type { ValueRange } from './ranges.ts';
-import { elementCount, type HostTensor, isElemType, type TensorType } from './types.ts';
+import { Shared } from './shared.ts';
+import { elementCount, type HostTensor, type TensorType } from './types.ts';
 
 /** What a constant is to its user: learned, carried along (running statistics), or just a number of the program. */
 export type ConstantRole = 'parameter' | 'buffer' | 'constant';
@@ -39,48 +41,51 @@ export class Use {
 }
 
 /** The uses of one value, the oldest first. Only the graph changes it. */
-export class UseList implements Iterable<Use> {
+export abstract class UseList implements Iterable<Use> {
   size = 0;
-  #first: Use | undefined;
-  #last: Use | undefined;
-
-  get first(): Use | undefined {
-    return this.#first;
-  }
+  first: Use | undefined = undefined;
+  last: Use | undefined = undefined;
 
   /** As they are when the walk begins, so that a walk may move and remove uses; those that are gone by then are left out. */
-  *[Symbol.iterator](): Iterator<Use> {
+  [Symbol.iterator](): Iterator<Use> {
     const all: Use[] = [];
-    for (let use = this.#first; use; use = use.after) all.push(use);
-    for (const use of all) if (this.has(use)) yield use;
+    for (let use = this.first; use; use = use.after) all.push(use);
+    let at = 0;
+    return {
+      next: (): IteratorResult<Use, undefined> => {
+        for (let use = all[at++]; use; use = all[at++]) if (this.has(use)) return { value: use, done: false };
+        return { value: undefined, done: true };
+      },
+    };
   }
 
   has(use: Use): boolean {
-    return use.value.uses === this && (use.before !== undefined || this.#first === use);
+    return use.value === (this as UseList) && (use.before !== undefined || this.first === use);
   }
 
   /** Puts a use that is in no list at the end. */
   add(use: Use): void {
-    use.before = this.#last;
-    if (this.#last) this.#last.after = use;
-    else this.#first = use;
-    this.#last = use;
+    use.before = this.last;
+    if (this.last) this.last.after = use;
+    else this.first = use;
+    this.last = use;
     this.size++;
   }
 
   delete(use: Use): void {
     if (!this.has(use)) bug('a use is removed from a value that does not have it');
     if (use.before) use.before.after = use.after;
-    else this.#first = use.after;
+    else this.first = use.after;
     if (use.after) use.after.before = use.before;
-    else this.#last = use.before;
+    else this.last = use.before;
     use.before = undefined;
     use.after = undefined;
     this.size--;
   }
 }
 
-export class Value {
+/** A value is the list of its uses itself, because a network of 10,000 blocks has 170,000 of them. */
+export class Value extends UseList {
   readonly id: number;
   readonly graph: Graph;
   readonly def: ValueDef;
@@ -90,18 +95,22 @@ export class Value {
    * names them.
    */
   name: string | undefined;
-  readonly uses = new UseList();
   /** How often the value is an output of its graph, or of a sub-graph that passes it on. */
   outputs = 0;
   /** The graphs that it is an output of; absent where `outputs` is 0. */
-  outputOf: Set<Graph> | undefined;
+  outputOf: Set<Graph> | undefined = undefined;
 
   constructor(graph: Graph, id: number, def: ValueDef, type: TensorType, name: string | undefined) {
+    super();
     this.graph = graph;
     this.id = id;
     this.def = def;
     this.type = type;
     this.name = name;
+  }
+
+  get uses(): UseList {
+    return this;
   }
 
   /** The node that makes it, if one does. */
@@ -115,11 +124,11 @@ export class Value {
 
   /** The only use, when there is exactly one and the value is no output. */
   get soleUse(): Use | undefined {
-    return this.outputs === 0 && this.uses.size === 1 ? this.uses.first : undefined;
+    return this.outputs === 0 && this.size === 1 ? this.first : undefined;
   }
 
   get isDead(): boolean {
-    return this.outputs === 0 && this.uses.size === 0;
+    return this.outputs === 0 && this.size === 0;
   }
 }
 
@@ -165,6 +174,7 @@ export class Node {
   next: Node | undefined;
   /** False once erased. */
   attached = false;
+  #madds: Dim | 'too many' | undefined;
 
   /** The graph puts it into its list and the uses into those of their values. */
   constructor(
@@ -195,6 +205,14 @@ export class Node {
 
   get operands(): readonly (Value | undefined)[] {
     return this.slots.map((use) => use?.value);
+  }
+
+  /**
+   * Multiply-adds, undefined beyond 2^53. Operands are never exchanged for others of another type, so that it is computed once.
+   */
+  get madds(): Dim | undefined {
+    this.#madds ??= unlessOverflow(() => this.op.cost?.(this) ?? Dim.zero) ?? 'too many';
+    return this.#madds === 'too many' ? undefined : this.#madds;
   }
 
   /** The first operand, which every operator but generators has. */
@@ -245,6 +263,10 @@ export class Graph {
   /** Fields of the imported GraphProto that nothing here knows, encoded with their tags; they are written back. */
   rest: Uint8Array | undefined;
   #session: object | undefined;
+  /** That of the outermost graph, like the next one. */
+  readonly #shared: Shared;
+  /** How many nodes of an operator are in the outermost graph and its sub-graphs, or have been in a sub-graph that went. */
+  readonly #operators: Map<string, number>;
   #nextValue = 0;
   #nextNode = 0;
   #nextRegion = 0;
@@ -256,6 +278,8 @@ export class Graph {
   constructor(name: string, outer?: Graph) {
     this.name = name;
     this.outer = outer;
+    this.#shared = outer ? outer.#shared : new Shared();
+    this.#operators = outer ? outer.#operators : new Map();
   }
 
   /** The node that owns this graph, for sub-graphs whose node exists. */
@@ -275,7 +299,7 @@ export class Graph {
   }
 
   input(name: string, type: TensorType): Value {
-    const value = new Value(this, this.#nextValue++, { kind: 'input' }, type, name);
+    const value = new Value(this, this.#nextValue++, { kind: 'input' }, this.#shared.type(type), name);
     this.inputs.push(value);
     return value;
   }
@@ -293,7 +317,7 @@ export class Graph {
 
   constant(content: Content, role: ConstantRole = 'constant', name?: string): Value {
     this.session = content.session;
-    const type = { elem: content.elem, dims: content.dims.map((d) => Dim.of(d)) };
+    const type = this.#shared.typeOf(content.elem, content.dims);
     return new Value(this, this.#nextValue++, { kind: 'constant', role, content }, type, name);
   }
 
@@ -369,11 +393,33 @@ export class Graph {
   infer(
     op: Operator,
     operands: readonly (Value | undefined)[],
-    attrs: Readonly<Record<string, AttrValue>>,
+    given: Readonly<Record<string, AttrValue>>,
     regions: readonly Graph[] = none,
   ): { attrs: Attrs; types: readonly TensorType[] } {
-    const complete = completeAttrs(op, attrs, operands[0]?.type);
-    return { attrs: complete, types: inferTypes(op, operands, complete, regions, (name) => this.freshDim(name)) };
+    const shared = this.#shared;
+    const taken = operands.map((value) => value?.type);
+    // A foreign operator is one of its own for every node.
+    let recurs = regions.length === 0 && op.foreign === undefined;
+    const known = recurs ? shared.inferred(op, given, taken) : undefined;
+    if (known) return known;
+    const attrs = completeAttrs(op, given, taken[0]);
+    const types = op.infer({
+      operands: taken,
+      attrs,
+      check,
+      regions,
+      constant: (i) => {
+        recurs = false;
+        return hostOf(operands[i]);
+      },
+      fresh: (name) => {
+        recurs = false;
+        return this.freshDim(name);
+      },
+    });
+    return recurs
+      ? shared.keep(op, given, taken, attrs, types)
+      : { attrs: shared.attrs(attrs), types: types.map((t) => shared.type(t)) };
   }
 
   /** Makes a node, before `before` or at the end. Throws `CheckFailure` when the operands do not fit. */
@@ -429,8 +475,20 @@ export class Graph {
       this.last = node;
     }
     node.attached = true;
+    this.#count(node, 1);
     this.nodeCount++;
     if (node.regions.length > 0) this.ownerCount++;
+  }
+
+  #count({ op: { name } }: Node, more: number): void {
+    this.#operators.set(name, (this.#operators.get(name) ?? 0) + more);
+  }
+
+  /**
+   * False where neither the outermost graph nor a sub-graph has a node of the operator: a rule that begins at one need not look.
+   */
+  mayHave(operator: string): boolean {
+    return (this.#operators.get(operator) ?? 0) > 0;
   }
 
   /** Moves a node in the list; the caller keeps the order topological. */
@@ -449,6 +507,7 @@ export class Graph {
     node.prev = undefined;
     // `next` stays, so that a walk that is at an erased node finds its way back.
     node.attached = false;
+    this.#count(node, -1);
     this.nodeCount--;
     if (node.regions.length > 0) this.ownerCount--;
   }
@@ -507,14 +566,8 @@ export class Graph {
    * In topological order. While one walks, nodes may be erased, and new ones may be put anywhere: those behind the next node are
    * seen.
    */
-  *nodes(): Generator<Node> {
-    let node = this.first;
-    while (node) {
-      let next: Node | undefined = node.next;
-      yield node;
-      while (next && !next.attached) next = next.next;
-      node = next;
-    }
+  nodes(): IterableIterator<Node> {
+    return new NodeWalk(this.first);
   }
 
   /** Constants that some node or output of this graph reads, in order of first use. */
@@ -525,6 +578,27 @@ export class Graph {
     }
     for (const { value } of this.#outputs) if (value.def.kind === 'constant') seen.add(value);
     return [...seen];
+  }
+}
+
+/** Not a generator, whose steps V8 does not inline: every pass walks the graph several times. */
+class NodeWalk implements IterableIterator<Node> {
+  #next: Node | undefined;
+
+  constructor(first: Node | undefined) {
+    this.#next = first;
+  }
+
+  [Symbol.iterator](): this {
+    return this;
+  }
+
+  next(): IteratorResult<Node, undefined> {
+    let node = this.#next;
+    // Where the next node went meanwhile, what stood behind it then.
+    while (node && !node.attached) node = node.next;
+    this.#next = node?.next;
+    return node ? { value: node, done: false } : { value: undefined, done: true };
   }
 }
 
@@ -551,80 +625,6 @@ export function inferTypes(
   fresh: (name: string) => Dim,
 ): readonly TensorType[] {
   return op.infer({ operands: operands.map((v) => v?.type), attrs, check, regions, constant: (i) => hostOf(operands[i]), fresh });
-}
-
-/** Fills in defaults and spreads single numbers over the axes. Throws `CheckFailure` for what does not fit its spec. */
-export function completeAttrs(op: Operator, given: Readonly<Record<string, AttrValue>>, x: TensorType | undefined): Attrs {
-  const out: Record<string, AttrValue> = {};
-  for (const name of Object.keys(given)) {
-    if (!Object.hasOwn(op.attrs, name))
-      throw new CheckFailure('attrs', `attribute ${name}`, `one of ${Object.keys(op.attrs).join(', ')}`);
-  }
-  for (const [name, spec] of Object.entries(op.attrs)) {
-    const value = given[name] ?? spec.default;
-    if (value === undefined) throw new CheckFailure('attrs', `no attribute ${name}`, `${name} of ${op.name}`);
-    const whole = spread(spec, value, x);
-    checkAttr(name, spec, whole);
-    out[name] = whole;
-  }
-  return out;
-}
-
-const isInteger = (value: unknown): boolean => Number.isSafeInteger(value);
-
-function fits(spec: AttrSpec, value: AttrValue): boolean {
-  switch (spec.kind) {
-    case 'int':
-      return isInteger(value);
-    case 'float':
-      return typeof value === 'number';
-    case 'bool':
-      return typeof value === 'boolean';
-    case 'string':
-      return typeof value === 'string' && (!spec.values || spec.values.includes(value));
-    case 'elem':
-      return typeof value === 'string' && isElemType(value) && (!spec.values || spec.values.includes(value));
-    case 'ints':
-    case 'axes':
-    case 'pads':
-      return Array.isArray(value) && value.every(isInteger);
-    case 'floats':
-      return Array.isArray(value) && value.every((one) => typeof one === 'number');
-    case 'dims':
-      return Array.isArray(value) && value.every((one) => one instanceof Dim || isInteger(one));
-    default:
-      return unreachable(spec.kind);
-  }
-}
-
-function checkAttr(name: string, spec: AttrSpec, value: AttrValue): void {
-  if (!fits(spec, value)) {
-    const found = typeof value === 'object' ? `[${value.join(', ')}]` : String(value);
-    throw new CheckFailure(
-      'attrs',
-      `${name}=${found}`,
-      spec.values ? `one of ${spec.values.join(', ')}` : `a value of kind ${spec.kind}`,
-    );
-  }
-  const { min } = spec;
-  if (min === undefined) return;
-  for (const one of typeof value === 'object' ? value : [value]) {
-    if (typeof one === 'number' && one < min) throw new CheckFailure('attrs', `${name}=${one}`, `at least ${min}`);
-  }
-}
-
-function spread(spec: AttrSpec, value: AttrValue, x: TensorType | undefined): AttrValue {
-  // One spelling of a size, so that equal attributes are equal.
-  if (spec.kind === 'dims' && Array.isArray(value)) return value.map((d) => (isInteger(d) ? Dim.of(d) : d));
-  if (spec.kind !== 'axes' && spec.kind !== 'pads') return value;
-  const count = Math.max(0, (x?.dims.length ?? 2) - 2) * (spec.kind === 'pads' ? 2 : 1);
-  if (typeof value === 'number') return Array.from({ length: count }, () => value);
-  if (!Array.isArray(value)) return value;
-  if (value.length !== count) {
-    const expected = `${count}, ${spec.kind === 'pads' ? 'a begin and an end' : 'one'} per spatial axis`;
-    throw new CheckFailure('attrs', `${value.length} numbers`, expected);
-  }
-  return value;
 }
 
 /** Number of elements of a value's type, when its dimensions are known. */

@@ -2,33 +2,14 @@
  * What the graph, the passes and the code generator know of an operator. Definitions are in `src/ops/`, with the facts that
  * passes rely on: a pass names an operator only where it is about that one.
  */
+import type { AttrSpec, Attrs, AttrValue, Check } from './attributes.ts';
 import type { Dim } from './dim.ts';
 import type { ForeignNode } from './foreign.ts';
 import type { Graph, Node, Value } from './graph.ts';
 import type { Target } from './target.ts';
 import type { ElemType, HostTensor, TensorType } from './types.ts';
 
-/** Attribute values are plain data. `dims` attributes hold `Dim`s, because a shape may be symbolic. */
-export type AttrValue = number | boolean | string | readonly number[] | readonly Dim[];
-export type Attrs = Readonly<Record<string, AttrValue>>;
-
-/**
- * The kinds of attribute. `axes` is one number per spatial axis (rank of operand 0 less 2), `pads` begins then ends of every
- * spatial axis; a single number in their place holds for all. `elem` is an element type's name.
- */
-export type AttrKind = 'int' | 'float' | 'bool' | 'string' | 'elem' | 'ints' | 'floats' | 'dims' | 'axes' | 'pads';
-
-export interface AttrSpec {
-  readonly kind: AttrKind;
-  /** Attributes without a default must be given. For `axes` and `pads` the default is the number that holds for every axis. */
-  readonly default?: AttrValue;
-  /** Sizes that summaries print, because the shape of the result does not show them. */
-  readonly inSummary?: boolean;
-  /** Allowed strings. */
-  readonly values?: readonly string[];
-  readonly min?: number;
-  readonly doc: string;
-}
+export { type AttrKind, type AttrSpec, type Attrs, type AttrValue, type Check, CheckFailure } from './attributes.ts';
 
 export interface OperandSpec {
   readonly name: string;
@@ -61,28 +42,6 @@ export interface WindowAttrs {
   readonly dilation: readonly number[];
   readonly pads: readonly number[];
 }
-
-/** Thrown by a shape rule; the caller knows the span and turns it into a diagnostic, or drops the rewrite. */
-export class CheckFailure extends Error {
-  readonly label: string;
-  readonly found: string;
-  readonly expected: string;
-  readonly hint: string | undefined;
-  constructor(label: string, found: string, expected: string, hint?: string) {
-    super(`${label}: found ${found}, expected ${expected}`);
-    this.name = 'CheckFailure';
-    this.label = label;
-    this.found = found;
-    this.expected = expected;
-    this.hint = hint;
-  }
-}
-
-/**
- * A labelled constraint of a shape rule: `check('c2', cond, '30 input channels', 'a multiple of groups=4', hint)`. Throws
- * `CheckFailure`.
- */
-export type Check = (label: string, holds: boolean, found: string, expected: string, hint?: string) => asserts holds;
 
 export interface InferContext {
   /** One per operand slot; undefined where an optional operand is left out. */

@@ -19,12 +19,13 @@ import {
 import { BugError, type Sink, unreachable } from '../diagnostics/diagnostic.ts';
 import type { SourceFile, Span } from '../diagnostics/source.ts';
 import { attributeValue, attrWords } from './attribute-text.ts';
+import { type AttrValue, CheckFailure, completeAttrs } from './attributes.ts';
 import type { Content } from './content.ts';
 import { type ContentTree, leafText } from './content-text.ts';
 import { Dim, DimOverflow } from './dim.ts';
-import { completeAttrs, Graph, inferTypes, type Origin, type ResidualRegion, type ResidualTag, type Value } from './graph.ts';
+import { Graph, inferTypes, type Origin, type ResidualRegion, type ResidualTag, type Value } from './graph.ts';
 import { matchTypes } from './match-types.ts';
-import { type AttrValue, CheckFailure, type Operator } from './operator.ts';
+import type { Operator } from './operator.ts';
 import { rangeProblem, type ValueRange } from './ranges.ts';
 import { type GraphText, type NodeText, type OperandText, readStatements, type Statement } from './statements.ts';
 import { type ElemType, type TensorType, typeText } from './types.ts';

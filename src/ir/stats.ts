@@ -34,8 +34,8 @@ export function statsOf(graph: Graph): GraphStats {
     const { node } = step;
     nodes++;
     counts.set(node.op.name, (counts.get(node.op.name) ?? 0) + 1);
-    const cost = node.op.cost && unlessOverflow(() => node.op.cost?.(node) ?? Dim.zero);
-    tooMany ||= node.op.cost !== undefined && cost === undefined;
+    const cost = node.madds;
+    tooMany ||= cost === undefined;
     if (cost) costs.set(cost, (costs.get(cost) ?? 0) + 1);
     for (const use of node.slots) if (use) see(use.value);
   }

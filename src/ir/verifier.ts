@@ -2,10 +2,10 @@
  * Checks that a graph is sound. Every sentence it returns is a mistake of the compiler, of a pass most likely; what a user may
  * get wrong never comes so far. Runs after every pass in tests and under `--verify-ir`; linear in the size of the graph.
  */
+import { CheckFailure, completeAttrs } from './attributes.ts';
 import { Dim, DimOverflow } from './dim.ts';
-import { completeAttrs, type Graph, inferTypes, type Node, type Use, type Value } from './graph.ts';
+import { type Graph, inferTypes, type Node, type Use, type Value } from './graph.ts';
 import { matchTypes } from './match-types.ts';
-import { CheckFailure } from './operator.ts';
 import type { SizePromise } from './promise.ts';
 import { typeText } from './types.ts';
 import { graphsIn } from './walk.ts';

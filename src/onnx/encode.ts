@@ -163,13 +163,24 @@ export function tensorHead(writer: WireWriter, name: string, dataType: number, d
   if (name !== '') writer.stringField(TensorProto.name, name);
 }
 
+/** Characters of a computed weight's description; merged branches can make it grow with the network. */
+const longestDoc = 1000;
+
+/** The doc_string of a tensor: what its file says, or how it is computed. */
+export function docOf(tensor: OnnxTensor): string | undefined {
+  if (tensor.kind !== 'tensor' || !tensor.isDescribed) return tensor.doc;
+  const text = tensor.expr.text();
+  return text.length <= longestDoc ? text : `${text.slice(0, longestDoc)}…`;
+}
+
 function writeTensor(writer: WireWriter, field: ProtoField<'message'>, tensor: OnnxTensor): void {
   if (tensor.kind === 'proto') return writer.lazyField(field, tensor.bytes);
   const said = declared(tensor);
   writer.message(field, () => {
     tensorHead(writer, tensor.name, said.dataType, said.dims);
     writer.lazyField(TensorProto.raw_data, elementBytes(said.elements));
-    if (tensor.doc !== undefined) writer.stringField(TensorProto.doc_string, tensor.doc);
+    const doc = docOf(tensor);
+    if (doc !== undefined) writer.stringField(TensorProto.doc_string, doc);
   });
 }
 

@@ -38,7 +38,12 @@ export type OnnxTensor = {
   readonly name: string;
   readonly doc?: string | undefined;
 } & (
-  | { readonly kind: 'tensor'; readonly expr: WeightExpr }
+  | {
+      readonly kind: 'tensor';
+      readonly expr: WeightExpr;
+      /** Its doc_string is the text of the expression (`docOf`), made when it is written: a deep network has 100,000 of them. */
+      readonly isDescribed?: boolean | undefined;
+    }
   /** fp8, int4, complex: `raw` is the content of raw_data or of the external file, as a u8 vector. */
   | { readonly kind: 'other'; readonly dataType: number; readonly dims: readonly number[]; readonly raw: WeightExpr }
   /** Strings, and what has no raw form: the whole TensorProto verbatim. */

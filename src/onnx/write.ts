@@ -12,7 +12,7 @@ import { sourcesOf } from '../tensor/algebra.ts';
 import { fillFloats, type WeightExpr } from '../tensor/expr.ts';
 import { encode, encodeIntegers } from '../tensor/round.ts';
 import { floatsFinite, giveRoom, roomFloats, takeRoom } from '../tensor/simd.ts';
-import { declared, type MadeTensor, tensorHead, writeAttribute, writeNode, writeValue } from './encode.ts';
+import { declared, docOf, type MadeTensor, tensorHead, writeAttribute, writeNode, writeValue } from './encode.ts';
 import type { OnnxFunction, OnnxGraph, OnnxModel, OnnxTensor } from './model.ts';
 import {
   externalLocation,
@@ -302,7 +302,8 @@ function writeEntry(writer: WireWriter, key: string, value: string): void {
 
 /** Bytes of a TensorProto, elements included. */
 function tensorSize(initializer: MadeTensor, external: ExternalLayout | undefined): number {
-  const { name, doc } = initializer;
+  const { name } = initializer;
+  const doc = docOf(initializer);
   const { dataType, dims } = declared(initializer);
   let size = intFieldSize(TensorProto.data_type, dataType) + (name === '' ? 0 : stringFieldSize(TensorProto.name, name));
   for (const dim of dims) size += intFieldSize(TensorProto.dims, dim);
@@ -317,7 +318,8 @@ function tensorSize(initializer: MadeTensor, external: ExternalLayout | undefine
 
 /** What stands behind raw_data, or in its place. */
 function tensorTail(writer: WireWriter, initializer: OnnxTensor, external: ExternalLayout | undefined): void {
-  if (initializer.doc !== undefined) writer.stringField(TensorProto.doc_string, initializer.doc);
+  const doc = docOf(initializer);
+  if (doc !== undefined) writer.stringField(TensorProto.doc_string, doc);
   if (!external?.entries.has(initializer)) return;
   for (const [key, value] of externalEntries(initializer, external))
     writer.message(TensorProto.external_data, () => writeEntry(writer, key, value));

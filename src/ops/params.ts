@@ -393,6 +393,11 @@ export function init(options: { readonly doc: string; readonly default: InitSpec
   };
 }
 
+/** Whether both make the same numbers of the same tensor. */
+export function sameInit(a: InitSpec, b: InitSpec): boolean {
+  return a.kind === b.kind && a.mode === b.mode && Object.is(a.value, b.value) && Object.is(a.scale, b.scale);
+}
+
 export function isInit(target: unknown): target is InitSpec {
   return typeof target === 'object' && target !== null && 'init' in target;
 }

@@ -104,42 +104,39 @@ function fillSpread(x: Expr, spread: Spread, start: number, out: Float64Array, l
 }
 
 class Binary extends Expr {
-  readonly op: BinaryName;
-  readonly #a: Expr;
-  readonly #b: Expr;
-  readonly #spreadA: Spread;
-  readonly #spreadB: Spread;
+  declare readonly kind: BinaryName;
   constructor(op: BinaryName, a: Expr, b: Expr, dims: readonly number[]) {
     super(a.session, op, a.elem, dims, [a, b]);
-    this.op = op;
-    this.#a = a;
-    this.#b = b;
-    this.#spreadA = spreadOf(a, dims);
-    this.#spreadB = spreadOf(b, dims);
+  }
+  get #a(): Expr {
+    return at(this.args, 0);
+  }
+  get #b(): Expr {
+    return at(this.args, 1);
   }
   override copyIn(_session: Session, args: readonly WeightExpr[]): WeightExpr {
-    return binary(this.op, at(args, 0), at(args, 1));
+    return binary(this.kind, at(args, 0), at(args, 1));
   }
   protected override write(): string {
-    return `${this.op}(${this.#a.text()}, ${this.#b.text()})`;
+    return `${this.kind}(${this.#a.text()}, ${this.#b.text()})`;
   }
   override fill32(start: number, out: Float32Array): boolean {
     // An operand that is rounded itself would be rounded twice.
-    if (this.op !== 'mul' || !this.sync || this.#spreadA.kind !== 'same' || !this.#a.exact32) return false;
+    if (this.kind !== 'mul' || !this.sync || !this.#a.exact32 || spreadOf(this.#a, this.dims).kind !== 'same') return false;
     if (!this.#a.fill32(start, out)) return false;
-    const spread = this.#spreadB;
+    const spread = spreadOf(this.#b, this.dims);
     const last = start + out.length === this.count;
     const done =
       spread.kind === 'walk' && spread.walk.strides.at(-1) === 0
         ? withHeld(this.#b, last, (data) => scaleRuns(data, spread.walk, start, out))
-        : this.#scale(start, out);
+        : this.#scale(spread, start, out);
     if (done instanceof Promise) bug(`${this.#b.kind} calls itself synchronous and is not`);
     return true;
   }
-  #scale(start: number, out: Float32Array): Pending {
+  #scale(spread: Spread, start: number, out: Float32Array): Pending {
     return chunked(out.length, (from, to) => {
       const b = this.session.borrow(to - from);
-      return after(fillSpread(this.#b, this.#spreadB, start + from, b, start + to === this.count), () => {
+      return after(fillSpread(this.#b, spread, start + from, b, start + to === this.count), () => {
         for (let i = from; i < to; i++) out[i] = (out[i] ?? outside()) * (b[i - from] ?? outside());
         this.session.giveBack(b);
       });
@@ -148,10 +145,10 @@ class Binary extends Expr {
   protected override compute(start: number, out: Float64Array): Pending {
     const last = start + out.length === this.count;
     const b = this.session.borrow(out.length);
-    return after(fillSpread(this.#a, this.#spreadA, start, out, last), () =>
-      after(fillSpread(this.#b, this.#spreadB, start, b, last), () => {
+    return after(fillSpread(this.#a, spreadOf(this.#a, this.dims), start, out, last), () =>
+      after(fillSpread(this.#b, spreadOf(this.#b, this.dims), start, b, last), () => {
         const n = out.length;
-        switch (this.op) {
+        switch (this.kind) {
           case 'add':
             for (let i = 0; i < n; i++) out[i] = (out[i] ?? outside()) + (b[i] ?? outside());
             break;
@@ -165,11 +162,11 @@ class Binary extends Expr {
             for (let i = 0; i < n; i++) out[i] = apply('div', out[i] ?? outside(), b[i] ?? outside(), this.elem);
             break;
           default:
-            unreachable(this.op);
+            unreachable(this.kind);
         }
         this.session.giveBack(b);
         if (isWideElem(this.elem) && !out.every(holdsExactly))
-          throw new CheckFailure('integers', `${this.op} beyond 2^53`, 'integers within 2^53');
+          throw new CheckFailure('integers', `${this.kind} beyond 2^53`, 'integers within 2^53');
       }),
     );
   }
@@ -199,7 +196,7 @@ function binary(op: BinaryName, left: WeightExpr, right: WeightExpr): WeightExpr
   const operands = [operandOf(a), operandOf(b)] as const;
   return a.session.intern(
     structureHash(op, [a.id, b.id]),
-    (found): found is Binary => found instanceof Binary && found.op === op && found.isOf(operands),
+    (found): found is Binary => found instanceof Binary && found.kind === op && found.isOf(operands),
     () => new Binary(op, ...operands, dims),
   );
 }
@@ -221,22 +218,22 @@ const unaryFunctions: Readonly<Record<UnaryName, (x: number) => number>> = {
 };
 
 class Unary extends Expr {
-  readonly op: UnaryName;
-  readonly x: Expr;
+  declare readonly kind: UnaryName;
   constructor(op: UnaryName, x: Expr) {
     super(x.session, op, x.elem, x.dims, [x], { exact32: op === 'neg' && x.exact32 });
-    this.op = op;
-    this.x = x;
+  }
+  get x(): Expr {
+    return at(this.args, 0);
   }
   override copyIn(_session: Session, args: readonly WeightExpr[]): WeightExpr {
-    return unary(this.op, at(args, 0));
+    return unary(this.kind, at(args, 0));
   }
   protected override write(): string {
-    return `${this.op}(${this.x.text()})`;
+    return `${this.kind}(${this.x.text()})`;
   }
   protected override compute(start: number, out: Float64Array): Pending {
     return after(this.x.fill(start, out), () => {
-      const f = unaryFunctions[this.op];
+      const f = unaryFunctions[this.kind];
       for (let i = 0; i < out.length; i++) out[i] = f(out[i] ?? outside());
     });
   }
@@ -246,11 +243,11 @@ function unary(op: UnaryName, operand: WeightExpr): WeightExpr {
   if (op !== 'neg' && !isFloat(x.elem)) bug(`${op} of a weight of type ${x.elem}`);
   const value = uniformOf(x);
   if (value !== undefined) return full(x.session, x.elem, x.dims, unaryFunctions[op](value));
-  if (op === 'neg' && x instanceof Unary && x.op === 'neg') return x.x;
+  if (op === 'neg' && x instanceof Unary && x.kind === 'neg') return x.x;
   const below = operandOf(x);
   return x.session.intern(
     structureHash(op, [x.id]),
-    (found): found is Unary => found instanceof Unary && found.op === op && found.x === below,
+    (found): found is Unary => found instanceof Unary && found.kind === op && found.x === below,
     () => new Unary(op, below),
   );
 }

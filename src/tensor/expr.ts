@@ -7,11 +7,11 @@
  */
 import { bug } from '../diagnostics/diagnostic.ts';
 import type { Content } from '../ir/content.ts';
-import { type ElemType, elementCount, type WideIntegers } from '../ir/types.ts';
+import type { ElemType, WideIntegers } from '../ir/types.ts';
 import { isWideElem, tensorOfIntegers, wideArray } from '../ir/wide.ts';
 import { Hasher } from './hash.ts';
 import type { Pending } from './pieces.ts';
-import type { Session } from './session.ts';
+import type { Layout, Session } from './session.ts';
 
 /** A lazy tensor, row-major. */
 export interface WeightExpr extends Content {
@@ -34,24 +34,34 @@ export const residentLimit = 16384;
 /** What has more nodes is printed by its hash; the reader of graphs allows as many levels. */
 const textNodesLimit = 400;
 
-/** Base of all expressions. Subclasses outside of this file are leaves. */
+/** What is found out of an expression when somebody asks. */
+interface Known {
+  /** Its elements. */
+  numbers?: Float64Array;
+  /** Of integers beyond 2^53, which `numbers` has as NaN. */
+  wide?: WideIntegers | undefined;
+  hash?: string;
+}
+
+const none: readonly Expr[] = [];
+
+/** `sync` and `exact32` as bits, and the depth above them. */
+const [syncBit, exactBit, depthShift] = [1, 2, 2];
+
+/**
+ * Base of all expressions. A deep network has 25 of them a layer, so that what they have alike is one object (the layout), and
+ * what few have lies beside.
+ */
 export abstract class Expr implements WeightExpr {
   readonly session: Session;
   readonly id: number;
   readonly kind: string;
-  readonly elem: ElemType;
-  readonly dims: readonly number[];
-  readonly count: number;
+  readonly layout: Layout;
   readonly args: readonly Expr[];
-  readonly sync: boolean;
-  /** Every element is a float32 number (or a NaN), so that a copy may be kept in four bytes each. */
-  readonly exact32: boolean;
-  readonly depth: number;
   readonly size: number;
   // Fields with # are slow in a base of many classes: V8 defines them by a call into its runtime for every object.
-  private known: Float64Array | undefined;
-  private beyond: WideIntegers | undefined;
-  private hashed: string | undefined;
+  private readonly bits: number;
+  private known: Known | undefined;
 
   constructor(
     session: Session,
@@ -65,31 +75,49 @@ export abstract class Expr implements WeightExpr {
     this.session = session;
     this.id = session.newId();
     this.kind = kind;
-    this.elem = elem;
-    this.dims = dims;
-    this.count = elementCount(dims);
-    if (!Number.isSafeInteger(this.count) || dims.some((d) => !Number.isSafeInteger(d) || d < 0))
-      bug(`a tensor of shape [${dims.join(', ')}]`);
-    this.args = args;
-    this.sync = options.sync ?? args.every((a) => a.sync);
-    this.exact32 = options.exact32 ?? false;
-    this.depth = args.reduce((depth, a) => Math.max(depth, a.depth + 1), 0);
-    this.size = Math.min(
-      Number.MAX_SAFE_INTEGER,
-      args.reduce((size, a) => size + a.size, options.size ?? 1),
-    );
+    this.layout = session.layout(elem, dims);
+    this.args = args.length === 0 ? none : args;
+    let sync = true;
+    let depth = 0;
+    let size = options.size ?? 1;
+    for (const a of args) {
+      sync &&= a.sync;
+      depth = Math.max(depth, a.depth + 1);
+      size += a.size;
+    }
+    this.size = Math.min(Number.MAX_SAFE_INTEGER, size);
+    this.bits = ((options.sync ?? sync) ? syncBit : 0) | (options.exact32 ? exactBit : 0) | (depth << depthShift);
     this.known = undefined;
-    this.beyond = undefined;
-    this.hashed = undefined;
+  }
+
+  get elem(): ElemType {
+    return this.layout.elem;
+  }
+  get dims(): readonly number[] {
+    return this.layout.dims;
+  }
+  get count(): number {
+    return this.layout.count;
+  }
+  get sync(): boolean {
+    return (this.bits & syncBit) !== 0;
+  }
+  /** Every element is a float32 number (or a NaN), so that a copy may be kept in four bytes each. */
+  get exact32(): boolean {
+    return (this.bits & exactBit) !== 0;
+  }
+  get depth(): number {
+    return this.bits >>> depthShift;
   }
 
   /** Names the structure in texts. Made when asked for; barriers ask, which bounds the recursion. */
   get hash(): string {
-    if (this.hashed !== undefined) return this.hashed;
+    this.known ??= {};
+    if (this.known.hash !== undefined) return this.known.hash;
     const hasher = new Hasher().string(this.kind).string(this.elem).string(this.dims.join()).string(this.identity());
     for (const a of this.args) hasher.string(a.hash);
-    this.hashed = hasher.hex();
-    return this.hashed;
+    this.known.hash = hasher.hex();
+    return this.known.hash;
   }
 
   /** What the structure hangs on besides kind, element type, sizes and operands, as a text. */
@@ -130,10 +158,10 @@ export abstract class Expr implements WeightExpr {
     if (start < 0 || start + out.length > this.count)
       bug(`elements ${start} to ${start + out.length} of ${this.count} of ${this.kind}`);
     if (out.length === 0) return undefined;
-    const { known } = this;
-    // Where `known` has no numbers for integers beyond 2^53, computing says so.
-    if (!known || this.beyond) return this.compute(start, out);
-    out.set(start === 0 && out.length === known.length ? known : known.subarray(start, start + out.length));
+    const numbers = this.known?.numbers;
+    // Where they are none, for integers beyond 2^53, computing says so.
+    if (!numbers || this.known?.wide) return this.compute(start, out);
+    out.set(start === 0 && out.length === numbers.length ? numbers : numbers.subarray(start, start + out.length));
     return undefined;
   }
 
@@ -150,12 +178,17 @@ export abstract class Expr implements WeightExpr {
     return false;
   }
 
+  /** Drops what was found out, which is found again where somebody asks. */
+  forget(): void {
+    this.known = undefined;
+  }
+
   get wide(): WideIntegers | undefined {
-    return this.resident && this.beyond;
+    return this.resident && this.known?.wide;
   }
 
   get resident(): Float64Array | undefined {
-    if (this.known) return this.known;
+    if (this.known?.numbers) return this.known.numbers;
     if (!this.sync || this.count > residentLimit) return undefined;
     if (isWideElem(this.elem)) {
       const integers = wideArray(this.elem, this.count);
@@ -163,14 +196,13 @@ export abstract class Expr implements WeightExpr {
       if (pending instanceof Promise) bug(`${this.kind} calls itself synchronous and is not`);
       if (pending !== false) {
         const { data, wide } = tensorOfIntegers(this.elem, this.dims, integers);
-        this.beyond = wide;
-        this.known = data;
+        this.known = { ...this.known, numbers: data, wide };
         return data;
       }
     }
     const data = new Float64Array(this.count);
     if (this.fill(0, data) instanceof Promise) bug(`${this.kind} calls itself synchronous and is not`);
-    this.known = data;
+    this.known = { ...this.known, numbers: data };
     return data;
   }
 }

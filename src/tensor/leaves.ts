@@ -12,15 +12,17 @@ import { isLossless } from '../ir/elem.ts';
 import { roundTo } from '../ir/round.ts';
 import { type ElemType, elementCount, type HostTensor, type WideIntegers } from '../ir/types.ts';
 import { holdsExactly } from '../ir/wide.ts';
-import type { InitSpec } from '../ops/params.ts';
+import { type InitSpec, sameInit } from '../ops/params.ts';
 import { Expr, residentLimit, type WeightExpr } from './expr.ts';
 import { hashOfNumbers, structureHash } from './hash.ts';
 import { initializer, largestOf } from './init.ts';
 import type { Pending } from './pieces.ts';
-import type { Session } from './session.ts';
+import type { Session, Start } from './session.ts';
 import { sameDims } from './walk.ts';
 
 const literalTextLimit = 16;
+
+const noOperands: readonly Expr[] = [];
 
 class Leaf extends Expr {
   readonly path: string;
@@ -53,31 +55,25 @@ export function leaf(session: Session, path: string, dims: readonly number[], el
 
 export class Initial extends Expr {
   readonly path: string;
-  readonly #init: InitSpec;
-  readonly #seed: number;
-  /** Made on first use: a parameter that is folded away or read from a checkpoint never is. */
-  #run: ((start: number, out: Float64Array) => void) | undefined;
+  private readonly begins: Start;
   constructor(session: Session, path: string, dims: readonly number[], elem: ElemType, init: InitSpec, seed: number) {
-    super(session, 'initial', elem, dims, [], { sync: true, exact32: isLossless(elem, 'f32') });
+    super(session, 'initial', elem, dims, noOperands, { sync: true, exact32: isLossless(elem, 'f32') });
     this.path = path;
-    this.#init = init;
-    this.#seed = seed;
+    this.begins = session.start(init, seed);
   }
   protected override identity(): string {
-    const { kind, value, mode, scale } = this.#init;
-    return `${this.path}|${kind}|${value ?? ''}|${mode ?? ''}|${scale ?? ''}|${this.#seed}`;
+    const { kind, value, mode, scale } = this.begins.init;
+    return `${this.path}|${kind}|${value ?? ''}|${mode ?? ''}|${scale ?? ''}|${this.begins.seed}`;
   }
   startsAs(init: InitSpec, seed: number): boolean {
-    const own = this.#init;
-    if (this.#seed !== seed || own.kind !== init.kind || own.mode !== init.mode) return false;
-    return Object.is(own.value, init.value) && Object.is(own.scale, init.scale);
+    return this.begins.seed === seed && sameInit(this.begins.init, init);
   }
   override copyIn(session: Session): WeightExpr {
-    return initial(session, this.path, this.dims, this.elem, this.#init, this.#seed);
+    return initial(session, this.path, this.dims, this.elem, this.begins.init, this.begins.seed);
   }
   /** No number that the generator can give is larger in magnitude; infinite where the element type holds none so large. */
   get bound(): number {
-    const extreme = Float64Array.of(largestOf(this.#init, this.dims));
+    const extreme = Float64Array.of(largestOf(this.begins.init, this.dims));
     roundTo(this.elem, extreme);
     return extreme[0] ?? outside();
   }
@@ -85,10 +81,7 @@ export class Initial extends Expr {
     return leafText(this.path, this.dims, this.elem);
   }
   protected override compute(start: number, out: Float64Array): Pending {
-    const run = this.#run ?? initializer(this.#init, this.path, this.dims, this.#seed);
-    // What is small is kept as numbers by whoever asks.
-    if (this.count > residentLimit) this.#run = run;
-    run(start, out);
+    initializer(this.begins.init, this.path, this.dims, this.begins.seed)(start, out);
     // A parameter is a tensor of its type: what is folded into it sees the numbers that would be written without folding.
     roundTo(this.elem, out);
   }
@@ -107,7 +100,7 @@ export function initial(
     structureHash('initial', dims, path),
     (x): x is Initial =>
       x instanceof Initial && x.path === path && x.elem === elem && sameDims(x.dims, dims) && x.startsAs(init, seed),
-    () => new Initial(session, path, [...dims], elem, init, seed),
+    () => new Initial(session, path, dims, elem, init, seed),
   );
 }
 

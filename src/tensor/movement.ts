@@ -15,10 +15,11 @@ import type { Session } from './session.ts';
 import { gather, placeOf, sameDims, type Walk, walkOf } from './walk.ts';
 
 class Reshape extends Expr {
-  readonly x: Expr;
   constructor(x: Expr, dims: readonly number[]) {
     super(x.session, 'reshape', x.elem, dims, [x], { exact32: x.exact32 });
-    this.x = x;
+  }
+  get x(): Expr {
+    return at(this.args, 0);
   }
   override copyIn(_session: Session, args: readonly WeightExpr[]): WeightExpr {
     return reshape(at(args, 0), this.dims);
@@ -50,7 +51,7 @@ export function reshape(operand: WeightExpr, dims: readonly number[]): WeightExp
   return x.session.intern(
     structureHash('reshape', [x.id, ...dims]),
     (found): found is Reshape => found instanceof Reshape && found.x === below && sameDims(found.dims, dims),
-    () => new Reshape(below, [...dims]),
+    () => new Reshape(below, dims),
   );
 }
 

@@ -8,9 +8,25 @@ import { bug } from '../diagnostics/diagnostic.ts';
 import type { ByteSource } from '../io/bytes.ts';
 import type { Content } from '../ir/content.ts';
 import type { Graph } from '../ir/graph.ts';
+import { mixed, Recent } from '../ir/recent.ts';
+import { type ElemType, elementCount } from '../ir/types.ts';
+import { type InitSpec, sameInit } from '../ops/params.ts';
+import { InternTable } from './intern-table.ts';
 import { chunkElements, type Held } from './pieces.ts';
+import { sameDims } from './walk.ts';
 
-const isList = (entry: Content | readonly Content[]): entry is readonly Content[] => Array.isArray(entry);
+/** An element type, sizes, and how many elements that is. */
+export interface Layout {
+  readonly elem: ElemType;
+  readonly dims: readonly number[];
+  readonly count: number;
+}
+
+/** How parameters begin: `init` as their layer says it, and the seed of the compilation. */
+export interface Start {
+  readonly init: InitSpec;
+  readonly seed: number;
+}
 
 export class Session {
   #nextId = 0;
@@ -19,7 +35,12 @@ export class Session {
    * the expression. Not weak references: what a running job made or looked up through one lives until the job ends, and passes
    * are one job.
    */
-  readonly #interned = new Map<number, Content | readonly Content[]>();
+  readonly #interned = new InternTable<Content>();
+  readonly #layouts = new Recent<Layout>(1024);
+  readonly #starts = new Recent<Start>(256);
+  /** A bound on the magnitude of what was computed, and its largest magnitude, while passes run. */
+  readonly bounds = new Map<Content, number>();
+  readonly magnitudes = new Map<Content, number>();
   /** What was printed by its hash, for reading the text back. */
   readonly #byHash = new Map<string, Content>();
   /** Arrays that were given back, by power of two: a 1 GB model asks for 30,000 of them. */
@@ -43,22 +64,45 @@ export class Session {
    * @param same Compares the whole structure.
    */
   intern<E extends Content>(hash: number, same: (found: Content) => found is E, make: () => E): E {
-    const entry = this.#interned.get(hash);
-    const others = entry === undefined ? [] : isList(entry) ? entry : [entry];
-    for (const other of others) if (same(other)) return other;
+    const known = this.#interned.find(hash, same);
+    if (known) return known;
     const made = make();
-    this.#interned.set(hash, entry === undefined ? made : [...others, made]);
+    this.#interned.add(hash, made);
     return made;
   }
 
-  /** Forgets what was built, but for these. */
+  /** Forgets what was built, but for these, and what was found out on the way. */
   keep(live: ReadonlySet<Content>): void {
-    for (const [hash, entry] of this.#interned) {
-      const kept = (isList(entry) ? entry : [entry]).filter((one) => live.has(one));
-      const [only] = kept;
-      if (only === undefined) this.#interned.delete(hash);
-      else this.#interned.set(hash, kept.length === 1 ? only : kept);
-    }
+    this.#interned.keep((one) => live.has(one));
+    this.bounds.clear();
+    this.magnitudes.clear();
+  }
+
+  /** This layout, or an equal one: tensors of a network have few. */
+  layout(elem: ElemType, dims: readonly number[]): Layout {
+    let hash = mixed(dims.length, elem.charCodeAt(0) * 31 + elem.charCodeAt(elem.length - 1));
+    for (const size of dims) hash = mixed(hash, size);
+    const known = this.#layouts.get(hash);
+    if (known && known.elem === elem && sameDims(known.dims, dims)) return known;
+    const count = elementCount(dims);
+    if (!Number.isSafeInteger(count) || dims.some((d) => !Number.isSafeInteger(d) || d < 0))
+      bug(`a tensor of shape [${dims.join(', ')}]`);
+    const made = { elem, dims: [...dims], count };
+    this.#layouts.set(hash, made);
+    return made;
+  }
+
+  /** This way to begin, or an equal one. */
+  start(init: InitSpec, seed: number): Start {
+    const hash = mixed(
+      mixed(seed, init.kind.length * 31 + init.kind.charCodeAt(0)),
+      (init.value ?? 0) * 1009 + (init.scale ?? 1),
+    );
+    const known = this.#starts.get(hash);
+    if (known && known.seed === seed && sameInit(known.init, init)) return known;
+    const made = { init, seed };
+    this.#starts.set(hash, made);
+    return made;
   }
 
   /** Keeps an expression findable by its hash, because that is what was printed of it. */

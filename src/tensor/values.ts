@@ -94,5 +94,8 @@ export function uniformValue(expr: WeightExpr): number | undefined {
  */
 export function forgetUnused(graph: Graph): void {
   const contents = graphsIn(graph).flatMap((one) => [...one.constants().map(({ content }) => content), ...one.defaults.values()]);
-  sessionOf(graph).keep(partsOf(contents.filter((content) => content instanceof Expr)));
+  const live = partsOf(contents.filter((content) => content instanceof Expr));
+  sessionOf(graph).keep(live);
+  // Numbers that rules have looked at take more room than all else, and few of them are asked for again.
+  for (const part of live) part.forget();
 }

@@ -19,15 +19,17 @@ export function sameConstant(a: Value | undefined, b: Value | undefined): boolea
 }
 
 function isExpression(x: object): x is WeightExpr {
-  return 'fill' in x && 'sync' in x && 'count' in x;
+  return 'fill' in x;
 }
 
 /** The first element, without keeping the others in memory. */
 function firstElement(x: object): number | undefined {
   if (!isExpression(x) || !x.sync || x.count === 0) return undefined;
-  const one = new Float64Array(1);
+  const one = x.session.borrow(1);
   x.fill(0, one);
-  return one[0];
+  const [first] = one;
+  x.session.giveBack(one);
+  return first;
 }
 
 /** Every element is known and equals `value`. */

@@ -14,21 +14,6 @@ export interface GraphMeasure {
   readonly madds: Dim | undefined;
 }
 
-const costs = new WeakMap<Node, Dim | 'too many'>();
-
-/**
- * Multiply-adds of one node, undefined beyond 2^53. A node's operands are never exchanged for others of another type, so that its
- * cost is kept.
- */
-export function costOf(node: Node): Dim | undefined {
-  let cost = costs.get(node);
-  if (cost === undefined) {
-    cost = unlessOverflow(() => node.op.cost?.(node) ?? Dim.zero) ?? 'too many';
-    costs.set(node, cost);
-  }
-  return cost === 'too many' ? undefined : cost;
-}
-
 export function bytesOf(content: Content): number {
   return elementCount(content.dims) * elemBytes[content.elem];
 }
@@ -41,7 +26,7 @@ export function measureGraph(graph: Graph): GraphMeasure {
   for (const one of graphsIn(graph)) {
     nodes += one.nodeCount;
     for (const node of one.nodes()) {
-      const cost = costOf(node);
+      const cost = node.madds;
       byCost.set(cost, (byCost.get(cost) ?? 0) + 1);
     }
     for (const value of one.constants()) if (value.content) contents.set(value.content.id, value.content);
@@ -77,7 +62,7 @@ function weigh(nodes: Iterable<Node>): readonly [madds: number, elements: number
   let elements = 0;
   let count = 0;
   for (const node of nodes) {
-    madds += probe(costOf(node));
+    madds += probe(node.madds);
     for (const y of node.results) elements += elementsOf(y);
     count++;
   }

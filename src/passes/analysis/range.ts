@@ -62,49 +62,55 @@ function awaitedRoom(float: FloatFacts): readonly [low: number, high: number] {
 const largestIsSmall = ({ largest }: FloatFacts): boolean => largest < 2 ** 16;
 
 /**
- * The elements from `start` up to `end` in chunks, of which the first has `first` elements at most. Every walk has a buffer of
- * its own, in which a chunk gives way to the next.
+ * Visits the elements from `start` up to `end` in chunks, of which the first has `first` elements at most, until one says `true`,
+ * which is enough. A chunk is gone when its visit ends.
  */
-function* chunksOf(x: WeightExpr, start: number, end: number, first = chunkElements): Generator<Float64Array> {
-  let buffer = new Float64Array(Math.min(end - start, first));
+function inChunks(
+  x: WeightExpr,
+  start: number,
+  end: number,
+  visit: (chunk: Float64Array) => unknown,
+  first = chunkElements,
+): void {
+  let most = first;
   for (let from = start; from < end; ) {
-    const chunk = buffer.subarray(0, end - from);
+    const chunk = x.session.borrow(Math.min(end - from, most));
     x.fill(from, chunk);
-    yield chunk;
+    const enough = visit(chunk) === true;
     from += chunk.length;
-    const wanted = Math.min(end - from, chunkElements);
-    if (buffer.length < wanted) buffer = new Float64Array(wanted);
+    x.session.giveBack(chunk);
+    if (enough) return;
+    most = chunkElements;
   }
 }
 
-/** Magnitudes of weights, so that a file is read once. NaN is a magnitude of infinity. */
-const magnitudes = new WeakMap<WeightExpr, number>();
-
+/** The largest magnitude, which the session keeps, so that a file is read once. NaN is a magnitude of infinity. */
 function scanned(x: WeightExpr): number {
+  const { magnitudes } = x.session;
   const known = magnitudes.get(x);
   if (known !== undefined) return known;
   let largest = 0;
-  for (const chunk of chunksOf(x, 0, x.count)) {
+  inChunks(x, 0, x.count, (chunk) => {
     for (const element of chunk) {
       const size = Math.abs(element);
       if (!(size <= largest)) largest = Number.isNaN(size) ? Number.POSITIVE_INFINITY : size;
     }
-  }
+  });
   magnitudes.set(x, largest);
   return largest;
 }
-
-const bounds = new WeakMap<WeightExpr, number>();
 
 /**
  * No element is larger than this in magnitude. The expression must be one that need not be awaited; `depthLimit` of the weights
  * bounds the recursion.
  */
 function bound(x: WeightExpr): number {
+  const { bounds } = x.session;
   const known = bounds.get(x);
   if (known !== undefined) return known;
   const found = boundOf(x);
-  bounds.set(x, found);
+  // Of an initialiser it is found again as fast.
+  if (x.args.length > 0) bounds.set(x, found);
   return found;
 }
 
@@ -168,17 +174,19 @@ function seenRows(x: WeightExpr, { groups, before, channels, behind }: Rows, sma
       const base = (group * before + at) * slab;
       if (behind <= firstLook) {
         let place = group * channels * behind;
-        for (const chunk of chunksOf(x, base, base + slab))
+        inChunks(x, base, base + slab, (chunk) => {
           for (const element of chunk) note(Math.floor(place++ / behind), element);
+        });
         continue;
       }
       for (let channel = 0; channel < channels; channel++) {
         const row = group * channels + channel;
         const start = base + channel * behind;
-        for (const chunk of chunksOf(x, start, start + behind, firstLook)) {
+        const see = (chunk: Float64Array): boolean => {
           for (const element of chunk) note(row, element);
-          if (seen.normal[row] === 1) break;
-        }
+          return seen.normal[row] === 1;
+        };
+        inChunks(x, start, start + behind, see, firstLook);
       }
     }
   }

@@ -16,7 +16,6 @@ import { refusalOf } from '../../ops/evaluate.ts';
 import { lowered } from '../analysis/cost.ts';
 import { Fuel, nodeText } from './fuel.ts';
 import type { NameTable } from './names.ts';
-import { rootsOf } from './pattern.ts';
 import type { RemovedShortcut } from './rewriter.ts';
 import type { Rule, Sweep } from './rule.ts';
 import { eraseDead, Transaction } from './transaction.ts';
@@ -47,7 +46,7 @@ const nearby = 16;
 function rulesByRoot(rules: readonly Rule[]): ReadonlyMap<string, readonly Rule[]> {
   const byRoot = new Map<string, Rule[]>();
   for (const one of rules) {
-    for (const root of rootsOf(one.match)) {
+    for (const root of one.roots) {
       const list = byRoot.get(root);
       if (list) list.push(one);
       else byRoot.set(root, [one]);
@@ -56,8 +55,11 @@ function rulesByRoot(rules: readonly Rule[]): ReadonlyMap<string, readonly Rule[
   return byRoot;
 }
 
+const nothingDone: RunReport = { fired: new Map(), refused: [], removedShortcuts: [] };
+
 /** Runs the rules to a fixed point. */
 export function runRules(graph: Graph, rules: readonly Rule[], names: NameTable, options: DriverOptions = {}): RunReport {
+  if (!rules.some((one) => one.roots.some((name) => graph.mayHave(name)))) return nothingDone;
   const byRoot = rulesByRoot(rules);
   const fired = new Map<string, number>();
   const removedShortcuts: RemovedShortcut[] = [];
@@ -75,31 +77,32 @@ export function runRules(graph: Graph, rules: readonly Rule[], names: NameTable,
   const around = (value: Value | undefined): void => {
     if (!value) return;
     enqueue(value.producer);
-    if (value.uses.size <= nearby) for (const use of value.uses) enqueue(use.user);
+    if (value.uses.size <= nearby) for (let use = value.uses.first; use; use = use.after) enqueue(use.user);
+  };
+
+  const refuse = (one: Rule, root: Node, condition: string): false => {
+    refused.push({ rule: one.name, condition, scope: root.origin.scope });
+    return false;
   };
 
   /** Whether the rule fired at this node. */
   const attempt = (one: Rule, root: Node): boolean => {
-    const refuse = (condition: string): false => {
-      refused.push({ rule: one.name, condition, scope: root.origin.scope });
-      return false;
-    };
     let work: Transaction | undefined;
     try {
       const found = one.attempt(root);
       if (found.kind === 'none') return false;
-      if (found.kind === 'refused') return refuse(found.condition);
+      if (found.kind === 'refused') return refuse(one, root, found.condition);
       work = new Transaction(root);
       found.rewrite(work);
     } catch (error) {
       // The one place where a failed check or an overflow under a rule becomes a refusal.
       work?.undo();
-      return refuse(refusalOf(error));
+      return refuse(one, root, refusalOf(error));
     }
     if (work.replacements.length === 0) bug(`${one.name} replaced nothing`);
     if (!work.replacements.every(({ old, by }) => sameType(old.type, by.type))) {
       work.undo();
-      return refuse('same-type');
+      return refuse(one, root, 'same-type');
     }
     const old: Node[] = [];
     for (const { old: from, by } of work.replacements) {

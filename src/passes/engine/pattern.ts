@@ -55,7 +55,12 @@ function fitsNode(tree: OpTree, node: Node, bound: Bound): boolean {
   if (!tree.ops.names.has(node.op.name)) return false;
   bound[tree.name] = node;
   if (tree.closed && node.slots.some((use) => use !== undefined && !isConstant(use.value))) return false;
-  return tree.operands.every((operand, i) => fitsValue(operand, node.operand(i), node, bound));
+  const { operands } = tree;
+  for (let i = 0; i < operands.length; i++) {
+    const operand = operands[i];
+    if (operand && !fitsValue(operand, node.operand(i), node, bound)) return false;
+  }
+  return true;
 }
 
 /** What a rule begins with: a pattern, or a pattern with code behind it. */
@@ -70,6 +75,8 @@ export interface Matcher<M> {
   matches(root: Node): Iterable<M>;
 }
 
+const nothing: readonly never[] = [];
+
 /** Nodes and values under the names that the pattern gives them. */
 export class Pattern<M> implements Matcher<M> {
   readonly trees: readonly OpTree[];
@@ -81,7 +88,7 @@ export class Pattern<M> implements Matcher<M> {
     this.texts = texts;
   }
 
-  matches(root: Node): Iterable<M> {
+  matches(root: Node): readonly M[] {
     let first: M | undefined;
     let all: M[] | undefined;
     for (const tree of this.trees) {
@@ -97,19 +104,19 @@ export class Pattern<M> implements Matcher<M> {
         else all = [first, m];
       }
     }
-    return all ?? (first === undefined ? [] : [first]);
+    return all ?? (first === undefined ? nothing : [first]);
   }
 
   /** Matches of which this is so. */
   where(holds: (m: M) => boolean): Matcher<M> {
-    return this.#behind(holds, (m) => (holds(m) ? [m] : []));
+    return this.#behind(holds, (m) => (holds(m) ? [m] : nothing));
   }
 
   /** What the rule sees of a match: a linear operator, sizes that are known; no match where there is none. */
   view<V>(see: (m: M) => V | undefined): Matcher<V> {
     return this.#behind(see, (m) => {
       const seen = see(m);
-      return seen === undefined ? [] : [seen];
+      return seen === undefined ? nothing : [seen];
     });
   }
 
@@ -124,11 +131,10 @@ export class Pattern<M> implements Matcher<M> {
   }
 }
 
-function found<M, V>(matches: Iterable<M>, find: (m: M) => Iterable<V>): Iterable<V> {
-  const list = [...matches];
-  const [only] = list;
-  if (only === undefined) return [];
-  return list.length === 1 ? find(only) : everyOf(list, find);
+function found<M, V>(matches: readonly M[], find: (m: M) => Iterable<V>): Iterable<V> {
+  const [only] = matches;
+  if (only === undefined) return nothing;
+  return matches.length === 1 ? find(only) : everyOf(matches, find);
 }
 
 function* everyOf<M, V>(matches: readonly M[], find: (m: M) => Iterable<V>): Generator<V> {

@@ -6,7 +6,7 @@
 
 import type { Graph, Node } from '../../ir/graph.ts';
 import type { Fuel } from './fuel.ts';
-import type { Matcher } from './pattern.ts';
+import { type Matcher, rootsOf } from './pattern.ts';
 import type { Rewriter } from './rewriter.ts';
 
 interface RuleDefinition<M> {
@@ -38,6 +38,8 @@ export interface Rule {
   readonly doc: string;
   /** The pattern, without the types of what it binds. */
   readonly match: Matcher<unknown>;
+  /** The names of the operators that a match can begin at. */
+  readonly roots: readonly string[];
   readonly lowers: boolean;
   readonly conditions: readonly string[];
   /** The conditions, to be told apart: two rules that ask the same share the function. */
@@ -52,23 +54,34 @@ export type Exchange = <M>(name: string, holds: (m: M) => boolean) => (m: M) => 
 
 const none: Attempt = { kind: 'none' };
 
+/** The first condition that does not hold. */
+function failingOf<M>(conditions: readonly (readonly [string, (m: M) => boolean])[], m: M): string | undefined {
+  for (const [name, holds] of conditions) if (!holds(m)) return name;
+  return undefined;
+}
+
 /** Declares a rule and erases the type of its match. */
 export function rule<M>(definition: RuleDefinition<M>): Rule {
   const conditions = Object.entries(definition.exact);
+  let roots: readonly string[] | undefined;
   return {
     name: definition.name,
     pass: definition.name.split('/')[0] ?? definition.name,
     doc: definition.doc,
     match: definition.match,
+    get roots() {
+      roots ??= rootsOf(definition.match);
+      return roots;
+    },
     lowers: definition.lowers ?? true,
     conditions: conditions.map(([name]) => name),
     exact: definition.exact,
     attempt(root) {
       let first: string | undefined;
       for (const m of definition.match.matches(root)) {
-        const failing = conditions.find(([, holds]) => !holds(m));
-        if (!failing) return { kind: 'fires', rewrite: (g) => definition.rewrite(m, g) };
-        first ??= failing[0];
+        const failing = failingOf(conditions, m);
+        if (failing === undefined) return { kind: 'fires', rewrite: (g) => definition.rewrite(m, g) };
+        first ??= failing;
       }
       return first === undefined ? none : { kind: 'refused', condition: first };
     },

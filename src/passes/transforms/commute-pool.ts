@@ -7,7 +7,6 @@
 import { Dim, productOf } from '../../ir/dim.ts';
 import type { Node } from '../../ir/graph.ts';
 import { boolAttr, numbersAttr } from '../../ops/attrs.ts';
-import { costOf } from '../analysis/cost.ts';
 import { hasStrideOne, isPointwise, isUnpadded, type LinearView, linearView } from '../analysis/linear.ts';
 import { soleReader } from '../analysis/uses.ts';
 import { op } from '../engine/pattern.ts';
@@ -60,7 +59,7 @@ Source: linearity; Huang et al. 2017, DenseNet, arXiv:1608.06993 (transition lay
 
 /** Fewer multiply-adds than the node for all sizes. */
 function costsLess(after: Dim, node: Node): boolean {
-  const before = costOf(node);
+  const before = node.madds;
   return before !== undefined && after !== before && after.atMost(before) === 'yes';
 }
 

@@ -15,7 +15,7 @@ import { sessionOf } from '../../../tensor/session.ts';
 import { exprOf, materializeSync } from '../../../tensor/values.ts';
 import { contentOf, foldLimit, isStatic, lazyResult } from '../../analysis/constant-values.ts';
 import { isConstant } from '../../analysis/constants.ts';
-import { bytesOf, costOf } from '../../analysis/cost.ts';
+import { bytesOf } from '../../analysis/cost.ts';
 import { nodeText } from '../../engine/fuel.ts';
 import type { Sweep } from '../../engine/rule.ts';
 
@@ -157,7 +157,7 @@ class Values {
 
   #numbers(node: Node, operands: readonly (WeightExpr | undefined)[]): readonly WeightExpr[] | undefined {
     const sizes = [...operands.map((x) => x?.count ?? 0), ...node.results.map(countOfResult)];
-    const work = costOf(node)?.constant;
+    const work = node.madds?.constant;
     if (sizes.some((count) => count > elementLimit) || work === undefined || work > workLimit) return undefined;
     const tensors = operands.map((x) => x && materializeSync(x));
     if (tensors.some((tensor, i) => operands[i] && !tensor)) return undefined;

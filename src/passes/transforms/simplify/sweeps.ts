@@ -3,7 +3,7 @@
 import type { Graph, Node, Value } from '../../../ir/graph.ts';
 import { sameType } from '../../../ir/types.ts';
 import { graphsIn } from '../../../ir/walk.ts';
-import { attrsText } from '../../analysis/attributes.ts';
+import { AttrsTexts } from '../../analysis/attributes.ts';
 import { type Fuel, nodeText } from '../../engine/fuel.ts';
 import type { Sweep } from '../../engine/rule.ts';
 
@@ -27,12 +27,14 @@ nor the owner of a sub-graph. The first in the graph's order stays, because it c
   run(graph, fuel) {
     let merged = 0;
     const numbers = new Map<Value, number>();
+    const attrs = new AttrsTexts();
     for (const one of graphsIn(graph)) {
       const seen = new Map<string, Node>();
       for (const node of one.nodes()) {
         if (fuel.empty) return merged;
         if (node.op.traits.random || node.regions.length > 0) continue;
-        const key = `${node.op.name}|${attrsText(node)}|${node.operands.map((value) => operandText(value, numbers)).join(' ')}`;
+        let key = `${node.op.name}|${attrs.of(node)}|`;
+        for (const use of node.slots) key += `${operandText(use?.value, numbers)} `;
         const first = seen.get(key);
         if (!first) {
           seen.set(key, node);
