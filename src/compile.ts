@@ -3,7 +3,7 @@
 import { type Artifact, artifactOf } from './artifact.ts';
 import { bindWeights, type Comparison, compareWeights } from './checkpoint/bind.ts';
 import { type Checkpoint, openCheckpoint } from './checkpoint/checkpoint.ts';
-import { emitScheduled, lowerGraph } from './codegen/emit.ts';
+import { emitOnnx, lowerGraph, nodesToWrite } from './codegen/emit.ts';
 import { chooseModel } from './diagnostics/catalogue/names.ts';
 import { unknownPass } from './diagnostics/catalogue/values.ts';
 import { BugError, type Diagnostic, DiagnosticError, Sink } from './diagnostics/diagnostic.ts';
@@ -19,7 +19,6 @@ import { cloneGraph } from './ir/clone.ts';
 import type { Graph } from './ir/graph.ts';
 import { type Memory, memoryOf } from './ir/memory.ts';
 import { defaultOpset } from './ir/opset.ts';
-import { nodesIn } from './ir/schedule.ts';
 import { type GraphStats, statsOf } from './ir/stats.ts';
 import { verifyGraph } from './ir/verifier.ts';
 import { type FileFigures, fileFigures } from './onnx/figures.ts';
@@ -283,16 +282,6 @@ function hashText(text: string): string {
   return [a, b].map((h) => (h >>> 0).toString(16).padStart(8, '0')).join('');
 }
 
-/** ONNX nodes of a graph as it is; undefined where it cannot be said, which may be what a pass is for. */
-function loweredNodes(graph: Graph, options: Parameters<typeof lowerGraph>[1]): number | undefined {
-  try {
-    return nodesIn(lowerGraph(graph, options));
-  } catch (error) {
-    if (error instanceof DiagnosticError) return undefined;
-    throw error;
-  }
-}
-
 /**
  * Compiles one model of a source to ONNX.
  *
@@ -321,7 +310,8 @@ export async function compile(source: string | SourceFile, options: CompileOptio
     const unoptimized = options.keepUnoptimized ? cloneGraph(graph) : undefined;
     const before = statsOf(graph);
     const opset = options.opset ?? defaultOpset;
-    const nodesBefore = loweredNodes(graph, { opset, target: options.target, checkPromises: options.checkPromises });
+    const how = { opset, target: options.target, checkPromises: options.checkPromises };
+    const nodesBefore = nodesToWrite(graph, how);
     const passes = optimize(graph, options);
     const level = options.level ?? 1;
     const metadata: Record<string, string> = {
@@ -336,17 +326,18 @@ export async function compile(source: string | SourceFile, options: CompileOptio
       ].join(' '),
       ...options.metadata,
     };
-    const { onnx, schedule } = emitScheduled(graph, {
-      opset,
-      target: options.target,
-      producerVersion: version,
-      metadata,
-      checkPromises: options.checkPromises,
-    });
+    const onnx = emitOnnx(graph, { ...how, producerVersion: version, metadata });
     const written = fileFigures(onnx);
-    const memory = memoryOf(schedule);
     const after = statsOf(graph);
-    const report = { model, opset, level, before, after, written, nodesBefore, memory, passes, notes };
+    let memory: Memory | undefined;
+    const report = {
+      ...{ model, opset, level, before, after, written, nodesBefore, passes, notes },
+      // Who runs what reads what takes as much room as the file's nodes, and few ask for it.
+      get memory() {
+        memory ??= memoryOf(lowerGraph(graph, how));
+        return memory;
+      },
+    };
     return { graph, unoptimized, report, onnx };
   });
 }

@@ -250,7 +250,7 @@ async function atOpset(file: OnnxFile, wanted: number, options: OptimizeOnnxOpti
     checkPromises: / --check-promises\b/.test(graph.metadata['rescc.options'] ?? ''),
     ...(options.metadata && { metadata: options.metadata }),
   });
-  return { imported, graph, unoptimized, before, passes, equalWeights, onnx, memory: memoryOf(schedule), notes };
+  return { imported, graph, unoptimized, before, passes, equalWeights, onnx, memory: memoryOf(schedule()), notes };
 }
 
 function functionsNote({ functions }: OnnxFile): string {

@@ -33,7 +33,7 @@ import { type Session, sessionOf } from '../tensor/session.ts';
 import { asExpr, exprOf } from '../tensor/values.ts';
 import { baseName, ScopedNames, UniqueNames } from './names.ts';
 import { type SizeHost, SizeWriter } from './sizes.ts';
-import { carriedAttribute, contentKey, onnxAttribute, onnxValue, storedTensor, trimmed } from './to-onnx.ts';
+import { type ContentKey, carriedAttribute, contentKey, onnxAttribute, onnxValue, storedTensor, trimmed } from './to-onnx.ts';
 import { type Key, Refused, Scope, type Slot, type UnnamedAttr } from './unnamed.ts';
 
 /** What goes back of an imported file besides its graph. */
@@ -78,11 +78,11 @@ export function emitOnnx(graph: Graph, options: EmitOptions = {}): OnnxModel {
   return emitScheduled(graph, options).onnx;
 }
 
-/** The same, with what each node of the file reads and makes, in the types of the graph. */
+/** The same, with what each node of the file reads and makes, in the types of the graph, for who asks. */
 export function emitScheduled(
   graph: Graph,
   options: EmitOptions = {},
-): { readonly onnx: OnnxModel; readonly schedule: Schedule } {
+): { readonly onnx: OnnxModel; schedule(): Schedule } {
   const sink = new Sink();
   const opset = options.opset ?? defaultOpset;
   const { source = {} } = options;
@@ -114,7 +114,7 @@ export function emitScheduled(
     functions: [],
     ...(source.rest && source.rest.length > 0 && { rest: source.rest }),
   };
-  return { onnx, schedule: emitter.schedule() };
+  return { onnx, schedule: () => emitter.schedule() };
 }
 
 /**
@@ -134,6 +134,21 @@ export function lowerGraph(
   if (options.checkPromises) emitter.checkPromises();
   emitter.lowerAll();
   return sink.hasErrors ? giveUp(sink, undefined) : emitter.schedule();
+}
+
+/**
+ * How many nodes the file would have, without keeping them; undefined where the opset cannot say one, which may be what a pass is
+ * for.
+ */
+export function nodesToWrite(
+  graph: Graph,
+  options: Pick<EmitOptions, 'opset' | 'target' | 'checkPromises'> = {},
+): number | undefined {
+  const sink = new Sink();
+  const emitter = new Emitter(graph, options.opset ?? defaultOpset, options.target ?? 'portable', sink, { counts: true });
+  if (options.checkPromises) emitter.checkPromises();
+  emitter.lowerAll();
+  return sink.hasErrors ? undefined : emitter.written;
 }
 
 function giveUp(found: Sink, given: Sink | undefined): never {
@@ -162,6 +177,14 @@ function termsOf(node: Node): readonly (Use | undefined)[] | undefined {
   return at === node ? undefined : [...at.slots, ...later];
 }
 
+/** Tells attributes of one kind apart. */
+function attributeText({ value }: Exclude<OnnxAttr, { readonly kind: 'tensor' }>): string {
+  return typeof value === 'object' || typeof value === 'string' ? JSON.stringify(value) : String(value);
+}
+
+const isFinished = (attrs: readonly UnnamedAttr[]): attrs is readonly OnnxAttribute[] =>
+  attrs.every((attr) => attr.kind !== 'scopes');
+
 class Emitter implements OnnxBuilder {
   readonly opset: number;
   readonly target: Target;
@@ -169,12 +192,12 @@ class Emitter implements OnnxBuilder {
   readonly domains = new Set<string>();
   readonly #sink: Sink;
   readonly #session: Session;
-  readonly #slots = new Map<Key, Slot>();
+  readonly #slots: Slot[] = [];
   readonly #keys = new Map<Value, Key>();
-  readonly #byContent = new Map<string, Key>();
-  readonly #named = new Map<string, { readonly content: string; readonly key: Key }>();
+  readonly #byContent = new Map<ContentKey, Key>();
+  readonly #named = new Map<string, { readonly content: ContentKey; readonly key: Key }>();
   readonly #literals = new Map<string, Key>();
-  readonly #attributes = new Map<string, OnnxAttribute>();
+  readonly #attributes = new Map<string, readonly OnnxAttribute[]>();
   readonly #numbers = new Map<Value, number>();
   /** Outer graphs before those inside. */
   readonly #scopes: Scope[] = [];
@@ -182,10 +205,16 @@ class Emitter implements OnnxBuilder {
   #scope: Scope;
   #current: Node | undefined;
   #base = '';
-  #nextKey = 0;
+  /** Whether nodes are only counted: then none is kept, and no tensor. */
+  readonly #counts: boolean;
+  /** Where nodes are counted, what stands for every constant. */
+  #anyStored: Key | undefined;
+  /** Nodes that were written. */
+  written = 0;
   readonly #sizes: SizeWriter;
 
-  constructor(graph: Graph, opset: number, target: Target, sink: Sink) {
+  constructor(graph: Graph, opset: number, target: Target, sink: Sink, how: { readonly counts: boolean } = { counts: false }) {
+    this.#counts = how.counts;
     this.opset = opset;
     this.target = target;
     this.#sink = sink;
@@ -225,8 +254,8 @@ class Emitter implements OnnxBuilder {
   }
 
   #slot(slot: Omit<Slot, 'key'>): Slot {
-    const made = { ...slot, key: `%${this.#nextKey++}` };
-    this.#slots.set(made.key, made);
+    const made = { ...slot, key: `%${this.#slots.length}` };
+    this.#slots.push(made);
     return made;
   }
 
@@ -240,7 +269,7 @@ class Emitter implements OnnxBuilder {
   }
 
   #slotOf(key: Key): Slot {
-    return this.#slots.get(key) ?? bug(`a lowering used ${key}, which the builder did not make`);
+    return this.#slots[Number(key.slice(1))] ?? bug(`a lowering used ${key}, which the builder did not make`);
   }
 
   #hold(slot: Slot): void {
@@ -349,7 +378,8 @@ class Emitter implements OnnxBuilder {
     }
     if (results.length < node.results.length)
       bug(`the lowering of ${node.op.name} gave ${results.length} of ${node.results.length} values`);
-    this.#nameDrafts(from, results[0]);
+    if (this.#counts) this.#scope.drafts.length = from;
+    else this.#nameDrafts(from, results[0]);
     node.results.forEach((y, i) => {
       const key = results[i] ?? bug(`the lowering of ${node.op.name} left out result ${i}`);
       this.#keys.set(y, key);
@@ -377,6 +407,10 @@ class Emitter implements OnnxBuilder {
     if (known !== undefined) return known;
     const content = value.content;
     if (!content) return bug(`${node.op.name} at ${node.origin.scope} reads a value that is not made yet`);
+    if (this.#counts) {
+      this.#anyStored ??= this.#slot({ type: value.type, kind: 'initializer', scope: this.#root, name: undefined }).key;
+      return this.#anyStored;
+    }
     const key = value.name === undefined ? this.#anonymous(value, node, index) : this.#parameter(value, value.name);
     this.#keys.set(value, key);
     return key;
@@ -440,8 +474,11 @@ class Emitter implements OnnxBuilder {
     for (const key of inputs) if (key !== undefined) this.#slotOf(key);
     const all = types.map((type) => (type ? this.#result(type) : this.#leftOut()));
     const outputs = all.slice(0, all.findLastIndex((slot) => slot.leftOut !== true) + 1);
-    const sorted = Object.entries(attrs).sort(([a], [b]) => (a < b ? -1 : 1));
-    this.#scope.drafts.push({ op, inputs, outputs, attrs: sorted, origin: this.#current?.origin, base, name: '' });
+    this.written++;
+    if (!this.#counts) {
+      const made = this.#attributesOf(attrs);
+      this.#scope.drafts.push({ op, inputs, outputs, attrs: made, origin: this.#current?.origin, base, name: '' });
+    }
     return all.map((slot) => slot.key);
   }
 
@@ -449,13 +486,13 @@ class Emitter implements OnnxBuilder {
     const foreign = node.op.foreign ?? bug(`${node.op.name} is no foreign operator`);
     const { domain, opType, rest } = foreign;
     if (domain !== '') this.domains.add(domain);
-    const attrs = foreign.attributes.map((attr): readonly [string, UnnamedAttr] => {
+    const attrs = foreign.attributes.map((attr): UnnamedAttr => {
       switch (attr.kind) {
         case 'bytes':
-          return [attr.name, { kind: 'carried', attribute: carriedAttribute(attr) }];
+          return carriedAttribute(attr);
         case 'graphs': {
           const regions = attr.regions.map((i) => node.regions[i] ?? bug(`${node.op.name} has no sub-graph ${i}`));
-          return [attr.name, { kind: 'scopes', plural: attr.plural, scopes: regions.map((graph) => this.#inner(graph)) }];
+          return { name: attr.name, kind: 'scopes', plural: attr.plural, scopes: regions.map((graph) => this.#inner(graph)) };
         }
         default:
           return unreachable(attr);
@@ -465,6 +502,7 @@ class Emitter implements OnnxBuilder {
       const leftOut = foreign.outputs[i] === false;
       return this.#slot({ type: y.type, kind: 'result', scope: this.#scope, name: undefined, leftOut });
     });
+    this.written++;
     this.#scope.drafts.push({
       op: opType,
       ...(domain !== '' && { domain }),
@@ -664,7 +702,7 @@ class Emitter implements OnnxBuilder {
         nodes: scope.drafts.map(({ inputs, outputs, attrs, origin }) => ({
           reads: inputs.filter((key) => key !== undefined),
           makes: outputs.filter((slot) => slot.leftOut !== true),
-          inner: attrs.flatMap(([, attr]) =>
+          inner: attrs.flatMap((attr) =>
             attr.kind === 'scopes' ? attr.scopes.map((inner) => made.get(inner) ?? bug('a sub-graph before its owner')) : [],
           ),
           origin,
@@ -711,7 +749,7 @@ class Emitter implements OnnxBuilder {
     }
     for (const scope of this.#scopes) for (const slot of scope.inputs) slot.name ??= names.unique(slot.kept ?? 'input');
     const stored: Slot[] = [];
-    for (const slot of this.#slots.values()) if (slot.kind === 'initializer' && used.has(slot.key)) stored.push(slot);
+    for (const slot of this.#slots) if (slot.kind === 'initializer' && used.has(slot.key)) stored.push(slot);
     for (const slot of stored) slot.name ??= names.unique(slot.wish ?? 'constant');
     return stored;
   }
@@ -729,15 +767,18 @@ class Emitter implements OnnxBuilder {
     }
   }
 
-  /** Most nodes have the same few kernels, strides and axes. */
-  #attribute(name: string, attr: OnnxAttr): OnnxAttribute {
-    if (attr.kind === 'tensor') return onnxAttribute(this.#session, name, attr);
-    const text = `${name} ${attr.kind} ${JSON.stringify(attr.value)}`;
-    let made = this.#attributes.get(text);
-    if (!made) {
-      made = onnxAttribute(this.#session, name, attr);
-      this.#attributes.set(text, made);
+  /** Sorted by name. Most nodes have the same few kernels, strides and axes, and share the list. */
+  #attributesOf(attrs: Readonly<Record<string, OnnxAttr>>): readonly OnnxAttribute[] {
+    let text = '';
+    for (const [name, attr] of Object.entries(attrs)) {
+      text += attr.kind === 'tensor' ? '' : `${name} ${attr.kind} ${attributeText(attr)} `;
     }
+    const recurs = Object.values(attrs).every((attr) => attr.kind !== 'tensor');
+    const known = recurs ? this.#attributes.get(text) : undefined;
+    if (known) return known;
+    const sorted = Object.entries(attrs).sort(([a], [b]) => (a < b ? -1 : 1));
+    const made = sorted.map(([name, attr]) => onnxAttribute(this.#session, name, attr));
+    if (recurs) this.#attributes.set(text, made);
     return made;
   }
 
@@ -745,12 +786,12 @@ class Emitter implements OnnxBuilder {
     const nameOf = (key: Key | undefined): string =>
       key === undefined ? '' : (this.#slotOf(key).name ?? bug(`${key} is read before it is named`));
     const graphOf = (inner: Scope): OnnxGraph => made.get(inner) ?? bug('a sub-graph was not assembled before its owner');
-    const attributeOf = (name: string, attr: UnnamedAttr): OnnxAttribute => {
-      if (attr.kind === 'carried') return attr.attribute;
-      if (attr.kind !== 'scopes') return this.#attribute(name, attr);
+    const attributeOf = (attr: UnnamedAttr): OnnxAttribute => {
+      if (attr.kind !== 'scopes') return attr;
+      const { name, plural } = attr;
       const graphs = attr.scopes.map(graphOf);
       const only = graphs[0];
-      return attr.plural || !only ? { name, kind: 'graphs', value: graphs } : { name, kind: 'graph', value: only };
+      return plural || !only ? { name, kind: 'graphs', value: graphs } : { name, kind: 'graph', value: only };
     };
     const nodes: OnnxNode[] = [];
     const valueInfo: OnnxValue[] = [];
@@ -766,7 +807,7 @@ class Emitter implements OnnxBuilder {
         overload: '',
         inputs: trimmed(draft.inputs.map(nameOf)),
         outputs: draft.outputs.map((slot) => slot.name ?? ''),
-        attributes: draft.attrs.map(([name, attr]) => attributeOf(name, attr)),
+        attributes: isFinished(draft.attrs) ? draft.attrs : draft.attrs.map(attributeOf),
         ...(draft.rest && { rest: draft.rest }),
         ...(draft.origin && { origin: draft.origin }),
       });

@@ -1,5 +1,6 @@
 /** Attributes, types and weights of a graph as the model of an ONNX file has them. */
 import { bug, unreachable } from '../diagnostics/diagnostic.ts';
+import type { Content } from '../ir/content.ts';
 import type { Dim } from '../ir/dim.ts';
 import type { ForeignAttribute } from '../ir/foreign.ts';
 import type { Value } from '../ir/graph.ts';
@@ -89,7 +90,9 @@ export function storedTensor(expr: WeightExpr, other: ForeignType['tensor']): Un
 }
 
 /** Tells contents apart, also where the same bytes are of different types. */
-export function contentKey(value: Value): string {
+export type ContentKey = Content | string;
+
+export function contentKey(value: Value): ContentKey {
   const content = value.content ?? bug('a constant without content');
-  return value.type.foreign ? `${content.id} ${value.type.foreign.text}` : String(content.id);
+  return value.type.foreign ? `${content.id} ${value.type.foreign.text}` : content;
 }

@@ -1,7 +1,6 @@
 /** What is written while names are open: values are keys, and nodes and tensors have the names that they would like. */
 import type { Dim } from '../ir/dim.ts';
 import type { Graph, Origin } from '../ir/graph.ts';
-import type { OnnxAttr } from '../ir/operator.ts';
 import type { TensorType } from '../ir/types.ts';
 import type { OnnxAttribute, OnnxTensor } from '../onnx/model.ts';
 
@@ -27,11 +26,10 @@ export interface Slot {
   readonly tensor?: UnnamedTensor;
 }
 
+/** An attribute, or sub-graphs that are none yet. */
 export type UnnamedAttr =
-  | OnnxAttr
-  /** Of an imported node. */
-  | { readonly kind: 'carried'; readonly attribute: OnnxAttribute }
-  | { readonly kind: 'scopes'; readonly plural: boolean; readonly scopes: readonly Scope[] };
+  | OnnxAttribute
+  | { readonly name: string; readonly kind: 'scopes'; readonly plural: boolean; readonly scopes: readonly Scope[] };
 
 /** A node whose names are open. */
 export interface UnnamedNode {
@@ -39,7 +37,7 @@ export interface UnnamedNode {
   readonly domain?: string;
   readonly inputs: readonly (Key | undefined)[];
   readonly outputs: readonly Slot[];
-  readonly attrs: readonly (readonly [string, UnnamedAttr])[];
+  readonly attrs: readonly UnnamedAttr[];
   readonly rest?: Uint8Array;
   readonly origin: Origin | undefined;
   base: string;

@@ -9,7 +9,7 @@ import type { Graph, Node, Value } from './graph.ts';
 import type { Target } from './target.ts';
 import type { ElemType, HostTensor, TensorType } from './types.ts';
 
-export { type AttrKind, type AttrSpec, type Attrs, type AttrValue, type Check, CheckFailure } from './attributes.ts';
+export { type AttrSpec, type Attrs, type AttrValue, type Check, CheckFailure } from './attributes.ts';
 
 export interface OperandSpec {
   readonly name: string;

@@ -32,10 +32,3 @@ export function* schedulesIn(schedule: Schedule): Generator<Schedule> {
     for (const node of one.nodes) open.push(...node.inner);
   }
 }
-
-/** Nodes, those of sub-graphs included. */
-export function nodesIn(schedule: Schedule): number {
-  let count = 0;
-  for (const { nodes } of schedulesIn(schedule)) count += nodes.length;
-  return count;
-}

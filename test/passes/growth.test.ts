@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { build } from '../../src/compile.ts';
 import type { Graph } from '../../src/ir/graph.ts';
-import { optimize } from '../../src/passes/pipeline.ts';
+import { runPasses } from '../../src/passes/pipeline.ts';
 import { sessionOf } from '../../src/tensor/session.ts';
 
 function network(blocks: number): Graph {
@@ -40,7 +40,7 @@ function counts(blocks: number): {
   const graph = network(blocks);
   const before = distinct(graph);
   let attempts = 0;
-  optimize(graph, {
+  runPasses(graph, {
     ruleFor: (one) => ({
       ...one,
       attempt: (root) => {
