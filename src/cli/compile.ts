@@ -21,6 +21,7 @@ import {
 } from './emit.ts';
 import { costRows, memoryJson, passesJson, statsJson } from './figures.ts';
 import { readSource } from './files.ts';
+import { widenNursery } from './heap.ts';
 import { checkEnd } from './kinds.ts';
 import { peakMemory } from './memory.ts';
 import {
@@ -57,6 +58,7 @@ export function addCompile(program: Command): void {
 
 async function run(file: string, given: Flags): Promise<void> {
   const started = performance.now();
+  widenNursery();
   const emit = emitOf(given, sourceEmits);
   checkEnd(given.output, emit);
   const flags = { ...given, binary: binaries.includes(emit) && given.output === '-' };

@@ -26,6 +26,7 @@ import {
   writeArtifact,
 } from './emit.ts';
 import { readBytes } from './files.ts';
+import { widenNursery } from './heap.ts';
 import { checkEnd, checkIsModel } from './kinds.ts';
 import { peakMemory } from './memory.ts';
 import { reportJson, reportText } from './optimize-report.ts';
@@ -86,6 +87,7 @@ export function addOptimize(program: Command): void {
 
 async function run(file: string, given: Flags): Promise<void> {
   const started = performance.now();
+  widenNursery();
   const emit = emitOf(given, graphEmits);
   checkEnd(given.output, emit);
   const flags = { ...given, binary: emit === 'onnx' && given.output === '-' };

@@ -79,10 +79,7 @@ export function emitOnnx(graph: Graph, options: EmitOptions = {}): OnnxModel {
 }
 
 /** The same, with what each node of the file reads and makes, in the types of the graph, for who asks. */
-export function emitScheduled(
-  graph: Graph,
-  options: EmitOptions = {},
-): { readonly onnx: OnnxModel; schedule(): Schedule } {
+export function emitScheduled(graph: Graph, options: EmitOptions = {}): { readonly onnx: OnnxModel; schedule(): Schedule } {
   const sink = new Sink();
   const opset = options.opset ?? defaultOpset;
   const { source = {} } = options;

@@ -180,6 +180,10 @@ function convertParams(
 ): Readonly<Record<string, unknown>> {
   const out: Record<string, unknown> = {};
   const specs = Object.entries(layer.params);
+  if (positional.length === 0 && args.named.size === 0 && specs.every(([, spec]) => spec.default)) {
+    for (const [name, spec] of specs) out[name] = spec.default?.value;
+    return out;
+  }
   const given = new Map<string, GivenArg>();
   /** Given by another name, which was reported. */
   const answered = new Set<string>();

@@ -116,7 +116,8 @@ async function* modelPieces(
       continue;
     }
     const { dataType, dims, elements } = declared(initializer);
-    writer.bytesHeader(GraphProto.initializer, tensorSize(initializer, external));
+    const doc = docOf(initializer);
+    writer.bytesHeader(GraphProto.initializer, tensorSize(initializer, external, doc));
     tensorHead(writer, initializer.name, dataType, dims);
     if (!external?.entries.has(initializer)) {
       const bytes = tensorBytes(initializer);
@@ -133,7 +134,7 @@ async function* modelPieces(
         yield* chunks.of(initializer.name, elements, signal);
       }
     }
-    tensorTail(writer, initializer, external);
+    tensorTail(writer, initializer, external, doc);
     if (writer.length < flushAt) continue;
     yield writer.view();
     writer.reset();
@@ -301,9 +302,12 @@ function writeEntry(writer: WireWriter, key: string, value: string): void {
 }
 
 /** Bytes of a TensorProto, elements included. */
-function tensorSize(initializer: MadeTensor, external: ExternalLayout | undefined): number {
+function tensorSize(
+  initializer: MadeTensor,
+  external: ExternalLayout | undefined,
+  doc: string | undefined = docOf(initializer),
+): number {
   const { name } = initializer;
-  const doc = docOf(initializer);
   const { dataType, dims } = declared(initializer);
   let size = intFieldSize(TensorProto.data_type, dataType) + (name === '' ? 0 : stringFieldSize(TensorProto.name, name));
   for (const dim of dims) size += intFieldSize(TensorProto.dims, dim);
@@ -317,8 +321,12 @@ function tensorSize(initializer: MadeTensor, external: ExternalLayout | undefine
 }
 
 /** What stands behind raw_data, or in its place. */
-function tensorTail(writer: WireWriter, initializer: OnnxTensor, external: ExternalLayout | undefined): void {
-  const doc = docOf(initializer);
+function tensorTail(
+  writer: WireWriter,
+  initializer: OnnxTensor,
+  external: ExternalLayout | undefined,
+  doc: string | undefined,
+): void {
   if (doc !== undefined) writer.stringField(TensorProto.doc_string, doc);
   if (!external?.entries.has(initializer)) return;
   for (const [key, value] of externalEntries(initializer, external))

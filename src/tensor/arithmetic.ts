@@ -5,7 +5,7 @@ import { bug, unreachable } from '../diagnostics/diagnostic.ts';
 import { isLossless } from '../ir/elem.ts';
 import { CheckFailure } from '../ir/operator.ts';
 import { roundTo } from '../ir/round.ts';
-import { type ElemType, elementCount, isFloat } from '../ir/types.ts';
+import { type ElemType, isFloat } from '../ir/types.ts';
 import { holdsExactly, isWideElem } from '../ir/wide.ts';
 import { stridesOf } from '../ops/common.ts';
 import { Barrier, operandOf } from './barrier.ts';
@@ -14,7 +14,7 @@ import { structureHash } from './hash.ts';
 import { withHeld } from './held.ts';
 import { Full, full, uniformOf } from './leaves.ts';
 import { after, chunked, type Held, type Pending } from './pieces.ts';
-import type { Session } from './session.ts';
+import type { Layout, Session, Spread } from './session.ts';
 import { scaleFloats } from './simd.ts';
 import { gather, sameDims, type Walk, walkOf } from './walk.ts';
 
@@ -68,13 +68,19 @@ function broadcast(a: readonly number[], b: readonly number[]): readonly number[
   return dims;
 }
 
-/** How an operand is read at the shape of the result. */
-type Spread = { readonly kind: 'same' } | { readonly kind: 'scalar' } | { readonly kind: 'walk'; readonly walk: Walk };
 const asItIs: Spread = { kind: 'same' };
 const everywhere: Spread = { kind: 'scalar' };
-function spreadOf(x: Expr, dims: readonly number[]): Spread {
-  if (x.count === elementCount(dims)) return asItIs;
+function spreadOf(x: Expr, result: Layout): Spread {
+  if (x.count === result.count) return asItIs;
   if (x.count === 1) return everywhere;
+  const known = x.layout.spreads.get(result);
+  if (known) return known;
+  const made = walkTo(x, result.dims);
+  x.layout.spreads.set(result, made);
+  return made;
+}
+
+function walkTo(x: Expr, dims: readonly number[]): Spread {
   const inner = stridesOf(x.dims);
   const lead = dims.length - x.dims.length;
   return {
@@ -122,9 +128,9 @@ class Binary extends Expr {
   }
   override fill32(start: number, out: Float32Array): boolean {
     // An operand that is rounded itself would be rounded twice.
-    if (this.kind !== 'mul' || !this.sync || !this.#a.exact32 || spreadOf(this.#a, this.dims).kind !== 'same') return false;
+    if (this.kind !== 'mul' || !this.sync || !this.#a.exact32 || spreadOf(this.#a, this.layout).kind !== 'same') return false;
     if (!this.#a.fill32(start, out)) return false;
-    const spread = spreadOf(this.#b, this.dims);
+    const spread = spreadOf(this.#b, this.layout);
     const last = start + out.length === this.count;
     const done =
       spread.kind === 'walk' && spread.walk.strides.at(-1) === 0
@@ -145,8 +151,8 @@ class Binary extends Expr {
   protected override compute(start: number, out: Float64Array): Pending {
     const last = start + out.length === this.count;
     const b = this.session.borrow(out.length);
-    return after(fillSpread(this.#a, spreadOf(this.#a, this.dims), start, out, last), () =>
-      after(fillSpread(this.#b, spreadOf(this.#b, this.dims), start, b, last), () => {
+    return after(fillSpread(this.#a, spreadOf(this.#a, this.layout), start, out, last), () =>
+      after(fillSpread(this.#b, spreadOf(this.#b, this.layout), start, b, last), () => {
         const n = out.length;
         switch (this.kind) {
           case 'add':

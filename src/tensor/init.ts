@@ -265,25 +265,16 @@ export function largestOf(init: InitSpec, dims: readonly number[]): number {
   }
 }
 
-/** A function that computes elements [start, start + out.length) of the tensor at `path`, in float64. */
-export function initializer(
-  init: InitSpec,
-  path: string,
-  dims: readonly number[],
-  seed: number,
-): (start: number, out: Float64Array) => void {
-  const distribution = distributionOf(init, dims);
+/** Elements [start, start + out.length) of the tensor at `path`, in float64. */
+export function fillInitial(distribution: Distribution, seed: number, path: string, start: number, out: Float64Array): void {
   switch (distribution.kind) {
     case 'constant':
-      return (_start, out) => void out.fill(distribution.value);
-    case 'normal': {
-      const key = keyOf(seed, path);
-      return (start, out) => fillNormal(key, distribution.std, start, out);
-    }
-    case 'uniform': {
-      const key = keyOf(seed, path);
-      return (start, out) => fillUniform(key, distribution.bound, start, out);
-    }
+      out.fill(distribution.value);
+      return;
+    case 'normal':
+      return fillNormal(keyOf(seed, path), distribution.std, start, out);
+    case 'uniform':
+      return fillUniform(keyOf(seed, path), distribution.bound, start, out);
     default:
       return unreachable(distribution);
   }

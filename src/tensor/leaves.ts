@@ -15,7 +15,7 @@ import { holdsExactly } from '../ir/wide.ts';
 import { type InitSpec, sameInit } from '../ops/params.ts';
 import { Expr, residentLimit, type WeightExpr } from './expr.ts';
 import { hashOfNumbers, structureHash } from './hash.ts';
-import { initializer, largestOf } from './init.ts';
+import { distributionOf, fillInitial, largestOf } from './init.ts';
 import type { Pending } from './pieces.ts';
 import type { Session, Start } from './session.ts';
 import { sameDims } from './walk.ts';
@@ -81,7 +81,13 @@ export class Initial extends Expr {
     return leafText(this.path, this.dims, this.elem);
   }
   protected override compute(start: number, out: Float64Array): Pending {
-    initializer(this.begins.init, this.path, this.dims, this.begins.seed)(start, out);
+    const { init, seed, distributions } = this.begins;
+    let distribution = distributions.get(this.layout);
+    if (!distribution) {
+      distribution = distributionOf(init, this.dims);
+      distributions.set(this.layout, distribution);
+    }
+    fillInitial(distribution, seed, this.path, start, out);
     // A parameter is a tensor of its type: what is folded into it sees the numbers that would be written without folding.
     roundTo(this.elem, out);
   }

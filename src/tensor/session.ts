@@ -11,21 +11,29 @@ import type { Graph } from '../ir/graph.ts';
 import { mixed, Recent } from '../ir/recent.ts';
 import { type ElemType, elementCount } from '../ir/types.ts';
 import { type InitSpec, sameInit } from '../ops/params.ts';
+import type { Distribution } from './init.ts';
 import { InternTable } from './intern-table.ts';
 import { chunkElements, type Held } from './pieces.ts';
-import { sameDims } from './walk.ts';
+import { sameDims, type Walk } from './walk.ts';
 
 /** An element type, sizes, and how many elements that is. */
 export interface Layout {
   readonly elem: ElemType;
   readonly dims: readonly number[];
   readonly count: number;
+  /** How a tensor of this layout is read at the shape of another. */
+  readonly spreads: Map<Layout, Spread>;
 }
+
+/** How an operand is read at the shape of a result that it broadcasts to. */
+export type Spread = { readonly kind: 'same' } | { readonly kind: 'scalar' } | { readonly kind: 'walk'; readonly walk: Walk };
 
 /** How parameters begin: `init` as their layer says it, and the seed of the compilation. */
 export interface Start {
   readonly init: InitSpec;
   readonly seed: number;
+  /** What that means for tensors of a layout. */
+  readonly distributions: Map<Layout, Distribution>;
 }
 
 export class Session {
@@ -87,7 +95,7 @@ export class Session {
     const count = elementCount(dims);
     if (!Number.isSafeInteger(count) || dims.some((d) => !Number.isSafeInteger(d) || d < 0))
       bug(`a tensor of shape [${dims.join(', ')}]`);
-    const made = { elem, dims: [...dims], count };
+    const made = { elem, dims: [...dims], count, spreads: new Map<Layout, Spread>() };
     this.#layouts.set(hash, made);
     return made;
   }
@@ -100,7 +108,7 @@ export class Session {
     );
     const known = this.#starts.get(hash);
     if (known && known.seed === seed && sameInit(known.init, init)) return known;
-    const made = { init, seed };
+    const made = { init, seed, distributions: new Map<Layout, Distribution>() };
     this.#starts.set(hash, made);
     return made;
   }

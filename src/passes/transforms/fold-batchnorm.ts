@@ -27,22 +27,29 @@ import { op } from '../engine/pattern.ts';
 import { rule } from '../engine/rule.ts';
 import { rebuild } from './rebuild.ts';
 
-interface Into {
-  readonly bn: Node;
-  readonly linear: LinearView;
-}
-
-function foldedInto({ bn, linear }: Into): {
+interface IntoWeights {
   readonly weight: w.WeightExpr;
   readonly bias: w.WeightExpr;
   readonly factors: readonly w.WeightExpr[];
-} {
+}
+
+interface Into {
+  readonly bn: Node;
+  readonly linear: LinearView;
+  /** What a condition has made, for the rewrite. */
+  folded?: IntoWeights;
+}
+
+function foldedInto(m: Into): IntoWeights {
+  const { bn, linear } = m;
+  if (m.folded) return m.folded;
   const { scale, shift } = batchnormAffine(bn);
-  return {
+  m.folded = {
     weight: scaleOutputs(linear, weightOf(linear), scale),
     bias: linear.bias ? w.add(w.mul(scale, biasOf(linear)), shift) : shift,
     factors: [scale],
   };
+  return m.folded;
 }
 
 /** Another reader of the same weights that is followed by the same batchnorm, and so folds into an equal expression. */
