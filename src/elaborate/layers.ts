@@ -189,7 +189,7 @@ function convertParams(
   const answered = new Set<string>();
   let failed = false;
   const wrong = (name: string, arg: GivenArg, expected: string): true => {
-    const hint = convertHint(layer.name, arg, expected, name);
+    const hint = otherParameter(layer, arg, given) ?? convertHint(layer.name, arg, expected, name);
     c.report(wrongArgument, f, {
       span: arg.span,
       with: { name, callee: layer.name, found: describe(arg.value), expected, hint },
@@ -267,6 +267,16 @@ function convertParams(
   }
   if (failed) throw new Abandon();
   return out;
+}
+
+/** The one parameter that takes a list which was given without a name in another's place: the parts of `split([4, 12])`. */
+function otherParameter(layer: Layer, arg: GivenArg, given: ReadonlyMap<string, GivenArg>): string | undefined {
+  const value = live(arg.value);
+  const text = sourceText(arg.span);
+  if (value.kind !== 'list' || !text.startsWith('[')) return undefined;
+  const others = Object.entries(layer.params).filter(([name, spec]) => !given.has(name) && spec.convert(value).ok);
+  const [one] = others;
+  return one && others.length === 1 ? `write \`${one[0]}=${text}\`` : undefined;
 }
 
 function convertHint(layer: string, { value, span }: GivenArg, expected: string, name: string): string {

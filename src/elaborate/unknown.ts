@@ -1,4 +1,5 @@
 /** Names and arguments that are not known here: what was meant, what PyTorch, Keras or ONNX call so, and what to write. */
+import { at } from '../diagnostics/at.ts';
 import { foreignWord, noCounterpart, refusedOperator, unknownName } from '../diagnostics/catalogue/names.ts';
 import {
   argumentWithoutCounterpart,
@@ -27,7 +28,7 @@ import type { WrittenCall } from '../words/word.ts';
 import { builtinNames } from './builtins.ts';
 import type { Context } from './context.ts';
 import { discard, type Frame } from './scope.ts';
-import { type GivenArg, type GivenArgs, shortcutNames } from './values.ts';
+import { type GivenArg, type GivenArgs, shortcutNames, tensorLike } from './values.ts';
 
 /** Operators of the language that this version does not have: those of detection, whose sizes only the run knows. */
 const notBuilt: ReadonlySet<string> = new Set(['topk', 'nonzero', 'nms', 'multiclass_nms', 'scatter', 'roi_align']);
@@ -198,8 +199,22 @@ function parameterOf(
   return place === undefined ? undefined : (slots[place] ?? slots.at(-1))?.[0];
 }
 
-/** What to write instead of too many arguments: those of PyTorch's module may be one more, `conv(3, 64, 3x3)`. */
+/**
+ * What to write instead of too many arguments: tensors stand first, where PyTorch's `einsum` has them last; and its modules may
+ * have one more, `conv(3, 64, 3x3)`.
+ */
 export function fewerArguments(layer: Layer, args: GivenArgs): string {
+  const tensors = args.positional.filter(({ value }) => tensorLike(value));
+  const rest = args.positional.filter(({ value }) => !tensorLike(value));
+  if (
+    tensors.length > 0 &&
+    rest.length > 0 &&
+    tensors.length <= layer.operands.max &&
+    !tensorLike(at(args.positional, 0).value)
+  ) {
+    const texts = [...tensors, ...rest, ...args.named.values()].map(({ span }) => textOf(span));
+    return `write \`${layer.name}(${texts.join(', ')})\`: tensors stand first`;
+  }
   const named = [...args.named].map(([key, arg]) => [key, valueText(arg)] as const);
   const text = translatedCall(layer.name, {
     positional: args.positional.map((arg) => textOf(arg.span)),
