@@ -6,7 +6,7 @@ import type { Span } from '../diagnostics/source.ts';
 import { Dim } from '../ir/dim.ts';
 import type { Value } from '../ir/graph.ts';
 import { CheckFailure } from '../ir/operator.ts';
-import { type ElemType, type HostTensor, isFloat } from '../ir/types.ts';
+import { type HostTensor, isFloat } from '../ir/types.ts';
 import type { ArgumentPlace } from '../ops/axis-pattern.ts';
 import type { Layer, LayerBuilder } from '../ops/define.ts';
 import { dimValue as dimValueOperator } from '../ops/generate.ts';
@@ -138,36 +138,48 @@ function operandsOf(c: Context, f: Frame, layer: Layer, given: readonly GivenArg
   }
   if (flat.length < min || flat.length > max) {
     const wanted = names.join(', ');
+    const several = given.length === 0 && flat.length > max;
     return c.fail(missingOperand, f, {
       span,
       with: {
         callee: layer.name,
         count: min === max ? `${min} tensor${min === 1 ? '' : 's'}` : `at least ${min} tensors`,
-        found: `${flat.length}`,
+        found: several ? `${flat.length}: \`it\` is a list of them` : `${flat.length}`,
         expected: wanted,
-        hint: `write \`${layer.name}(${names.slice(1).join(', ')}${names.length > 1 ? ', ' : ''}…)\``,
+        hint: several ? apart(flat) : `write \`${layer.name}(${names.slice(1).join(', ')}${names.length > 1 ? ', ' : ''}…)\``,
       },
     });
   }
-  // Literals take the element type of the first real tensor.
-  const first = flat.find((arg) => arg.value.kind === 'tensor' || arg.value.kind === 'callable');
-  const known = first ? toTensor(c, f, first.value, first.span) : undefined;
+  // A layer or body among the operands runs once, however often its tensor is asked for.
+  const made = new Map<GivenArg, Value>();
+  const tensorOf = (arg: GivenArg): Value => {
+    const value = made.get(arg) ?? toTensor(c, f, arg.value, arg.span);
+    made.set(arg, value);
+    return value;
+  };
+  const computed = flat.filter(({ value }) => value.kind === 'tensor' || value.kind === 'callable');
+  // Literals take the element type of the first real tensor; in `where(condition, x, 0.0)` of the other branch.
+  const [first, second] = computed;
+  const known = first && tensorOf(first);
   return flat.map((arg) => {
-    if (known && arg === first) return known;
     const literal = arg.value.kind === 'float' || (arg.value.kind === 'int' && arg.value.dim.constant !== undefined);
-    const elem = known && known.type.elem === 'bool' ? literalElem(flat, known, c, f) : known?.type.elem;
-    return toTensor(c, f, arg.value, arg.span, literal ? elem : undefined);
+    if (!literal) return tensorOf(arg);
+    const model = known?.type.elem === 'bool' ? second && tensorOf(second) : known;
+    return toTensor(c, f, arg.value, arg.span, model?.type.elem);
   });
 }
 
-/** `where(condition, x, 0.0)`: the literal's type is that of the other branch, not of the condition. */
-function literalElem(flat: readonly GivenArg[], condition: Value, c: Context, f: Frame): ElemType | undefined {
-  for (const arg of flat) {
-    if (arg.value.kind !== 'tensor' && arg.value.kind !== 'callable') continue;
-    const value = toTensor(c, f, arg.value, arg.span);
-    if (value !== condition) return value.type.elem;
-  }
-  return undefined;
+/** What to do with several values where one is wanted. */
+function apart(values: readonly GivenArg[]): string {
+  const ranks = new Set(values.map(({ value }) => (value.kind === 'tensor' ? value.value.type.dims.length : undefined)));
+  const alike = ranks.size === 1;
+  // Values of several kinds, such as the result and the states of `lstm`, are not all wanted.
+  const names = (alike ? ['it', 'b', 'c', 'd'] : ['it', '_', '_', '_']).slice(0, values.length);
+  const one =
+    values.length > names.length
+      ? 'go on with one of them: `it[0]`'
+      : `name them where they are made: \`let ${names.join(', ')} = …\``;
+  return alike ? `${one}; or join them: \`concat\`` : one;
 }
 
 function convertParams(

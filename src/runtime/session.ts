@@ -304,7 +304,7 @@ export function portText(port: Port): string {
 /** Reads onnxruntime's profile: `[{ cat: 'Node', name: '…_kernel_time', args: { provider, op_name, node_index } }, …]`. */
 async function placementOf(folder: string, ep: Provider, adapter: string | undefined): Promise<Placement> {
   const file = (await readdir(folder)).find((name) => name.startsWith('profile'));
-  const events: unknown = file ? JSON.parse(await readFile(join(folder, file), 'utf8')) : [];
+  const events: unknown = file ? parsedProfile(await readFile(join(folder, file), 'utf8')) : [];
   const nodes = new Map<string, LeftNode>();
   for (const event of Array.isArray(events) ? (events as readonly unknown[]) : []) {
     const { cat, name, args } = record(event);
@@ -316,6 +316,16 @@ async function placementOf(folder: string, ep: Provider, adapter: string | undef
   }
   const left = [...nodes.values()].filter((node) => node.provider !== providerNames[ep]);
   return { provider: ep, adapter: adapter ?? platformAdapter(ep), nodes: nodes.size, left };
+}
+
+/** onnxruntime writes names of nodes as they are: quotes, backslashes and line ends in them make the profile no JSON. */
+function parsedProfile(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    const name = /("name"\s*:\s*)"([\s\S]*?)"(?=\s*,\s*"args"\s*:)/g;
+    return JSON.parse(text.replace(name, (_, key: string, written: string) => `${key}${JSON.stringify(written)}`));
+  }
 }
 
 function record(value: unknown): Readonly<Record<string, unknown>> {

@@ -46,6 +46,20 @@ const reluModel = (elem: ElemType = 'f32', opset = 17): OnnxModel =>
     opset,
   );
 
+describe('the profile', () => {
+  it.each([String.raw`a "b" c`, String.raw`back\slash`, 'two\nlines', '"name" :"x"', '日本'])(
+    'is read where a node is called %j',
+    async (name) => {
+      const model = reluModel();
+      const nodes = model.graph.nodes.map((node) => ({ ...node, name }));
+      const bytes = await onnxBytes({ ...model, graph: { ...model.graph, nodes } });
+      const session = await openSession(bytes, { ep: 'cpu', optimization: 'off', profile: true });
+      await session.run(new Map([['x', tensor('f32', [1, 3], [1, -1, 0])]]));
+      expect(await session.close()).toMatchObject({ nodes: 1, left: [] });
+    },
+  );
+});
+
 async function diagnosticsOf(run: () => unknown): Promise<readonly Diagnostic[]> {
   try {
     await run();
