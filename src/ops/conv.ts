@@ -13,7 +13,7 @@ import { elementCount, type HostTensor, type TensorType, typeText } from '../ir/
 import { checkFloats, checkVector, given, numberAttr, numbersAttr } from './attrs.ts';
 import { defineLayer, defineOperator, type LayerBuilder } from './define.ts';
 import { gemm, gemmPacked, type PackColumns } from './gemm.ts';
-import { boolOrTensor, init, int, optional, perAxis, size, tensor, windowPadding } from './params.ts';
+import { boolOrTensor, init, int, openPadding, optional, perAxis, size, tensor, windowPadding } from './params.ts';
 import { convOfTriples } from './runtime-defects.ts';
 import { transposedPads, windowPads } from './same.ts';
 import { linearTraits } from './traits.ts';
@@ -418,7 +418,7 @@ export const convLayer = defineLayer({
   family: 'Convolution',
   params: {
     ...convParams,
-    pad: windowPadding({ text: 'half', doc: 'zeros per side; half is (k - 1) * dilation / 2, for odd kernels' }),
+    pad: openPadding({ text: 'half', doc: 'zeros per side; half is (k - 1) * dilation / 2, for odd kernels' }),
   },
   weights: [
     { name: 'weight', shape: '[out, channels / groups, ...kernel]', when: 'without weight=' },

@@ -267,7 +267,33 @@ export function windowPadding(options: { readonly doc: string; readonly text: st
       const word = value.kind === 'string' ? paddingWords.find((one) => one === value.value) : undefined;
       if (word) return good(word);
       const read = numbers.convert(value);
-      return read.ok ? good(read.value) : bad(`${read.expected}; or "same", "same_lower" or "valid"`);
+      if (read.ok) return good(read.value);
+      const open = axisDims(value)?.some((d) => d.constant === undefined);
+      return bad(
+        open
+          ? 'numbers that are known while compiling: others go into a layer `pad(…)` before it'
+          : `${read.expected}; or "same", "same_lower" or "valid"`,
+      );
+    },
+  };
+}
+
+/** Padding of which some is known to the run alone. */
+export interface OpenPadding {
+  readonly amounts: readonly Dim[];
+}
+
+/** The same, and sizes that only the run knows. */
+export function openPadding(options: {
+  readonly doc: string;
+  readonly text: string;
+}): ParamSpec<Padding | OpenPadding | undefined> {
+  const known = windowPadding(options);
+  return {
+    ...known,
+    convert: (value) => {
+      const amounts = axisDims(value);
+      return amounts?.some((d) => d.constant === undefined) ? good({ amounts }) : known.convert(value);
     },
   };
 }
@@ -297,6 +323,14 @@ function axisNumbers(value: LangValue): readonly number[] | undefined {
     out.push(item.dim.constant);
   }
   return out;
+}
+
+/** A size or a list of sizes, symbolic ones among them. */
+function axisDims(value: LangValue): readonly Dim[] | undefined {
+  if (value.kind === 'int') return [value.dim];
+  if (value.kind !== 'list') return undefined;
+  const dims = value.items.flatMap((item) => (item.kind === 'int' ? [item.dim] : []));
+  return dims.length === value.items.length ? dims : undefined;
 }
 
 /** A tensor of the graph, such as `weight=wte.weight` or `like=c4`. */

@@ -9,7 +9,7 @@ import { Dim } from '../ir/dim.ts';
 import type { Value } from '../ir/graph.ts';
 import type { LayerBuilder } from './define.ts';
 import { pad } from './pad.ts';
-import type { Padding, PaddingWord } from './params.ts';
+import type { OpenPadding, Padding, PaddingWord } from './params.ts';
 import { spreadPads, windowExtent } from './window.ts';
 
 interface Stepping {
@@ -46,6 +46,10 @@ export function isWord(given: Padding | undefined): given is PaddingWord {
   return typeof given === 'string';
 }
 
+function isOpen(given: Padding | OpenPadding): given is OpenPadding {
+  return typeof given === 'object' && 'amounts' in given;
+}
+
 /** The numbers of pads that are all known. */
 export function knownPads(pads: readonly Dim[]): readonly number[] | undefined {
   const numbers = pads.map((d) => d.constant);
@@ -63,10 +67,14 @@ export function padded(b: LayerBuilder, x: Value, pads: readonly Dim[], value: n
 export function windowPads(
   b: LayerBuilder,
   x: Value,
-  given: Padding,
+  given: Padding | OpenPadding,
   window: Stepping,
   value = 0,
 ): { readonly x: Value; readonly pads: readonly number[] } {
+  if (isOpen(given)) {
+    const amounts = spreadPads(b, given.amounts, x);
+    return { x: padded(b, x, amounts, value), pads: amounts.map(() => 0) };
+  }
   if (!isWord(given)) return { x, pads: spreadPads(b, given, x) };
   const pads = wordPads(given, x, window);
   const known = knownPads(pads);

@@ -133,13 +133,12 @@ export function spreadAxes(b: LayerBuilder, name: string, given: readonly number
 }
 
 /** A number, one per axis, or begins then ends, as begins then ends. */
-export function spreadPads(b: LayerBuilder, given: readonly number[], x: Value): readonly number[] {
+export function spreadPads<T extends number | Dim>(b: LayerBuilder, given: readonly T[], x: Value): readonly T[] {
   const axes = x.type.dims.length - 2;
   if (given.length === 2 * axes) return given;
-  if (given.length === 1 || given.length === axes) {
-    const one = spreadAxes(b, 'pad', given, x);
-    return [...one, ...one];
-  }
+  const [first] = given;
+  if (given.length === axes) return [...given, ...given];
+  if (given.length === 1 && first !== undefined) return Array.from({ length: 2 * axes }, () => first);
   const expected = `one number, ${axes} (one per spatial axis) or ${2 * axes} (begins, then ends) for ${typeText(x.type)}`;
   b.check('l3', false, `pad=[${given.join(', ')}]`, expected);
   return given;

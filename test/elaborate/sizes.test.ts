@@ -79,6 +79,36 @@ describe('pad', () => {
     );
   });
 
+  test('of a convolution takes them too, as zeros around the grid', async () => {
+    const sums =
+      (bottom: (h: number) => number, right: (w: number) => number) =>
+      (x: HostTensor): HostTensor => {
+        const [n = 0, , h = 0, w = 0] = x.dims;
+        const at = outside('zero');
+        const dims = [n, 1, Math.floor((h + bottom(h)) / 2), w + right(w) - 1];
+        return tensorOf(dims, (i, _, k, l) => {
+          let sum = 0;
+          for (const c of [0, 1]) for (const p of [0, 1]) for (const q of [0, 1]) sum += at(x, i, c, 2 * k + p, l + q);
+          return sum;
+        });
+      };
+    await same(
+      `  output ends = x -> conv(1, 2x2, stride=[2, 1], pad=[0, 0, (4 - H % 4) % 4, W], init=ones)
+  output all = x -> conv(1, 2x2, stride=[2, 1], pad=[0, 0, H % 2, 1], init=ones)`,
+      sizes,
+      {
+        ends: sums(
+          (h) => missing(h, 4),
+          (w) => w,
+        ),
+        all: sums(
+          (h) => h % 2,
+          () => 1,
+        ),
+      },
+    );
+  });
+
   test('what is padded to a multiple is one, and two pads in a row are one', () => {
     const { diagnostics } = build(
       model(
