@@ -20,7 +20,7 @@ import { create, guarded, parameter } from './nodes.ts';
 import { finiteScalar, scalar } from './numbers.ts';
 import { type Frame, joinPath, place } from './scope.ts';
 import { toTensor } from './tensors.ts';
-import { fewerArguments, unknownArgumentOf } from './unknown.ts';
+import { fewerArguments, namesake, unknownArgumentOf } from './unknown.ts';
 import {
   describe,
   type GivenArg,
@@ -228,15 +228,19 @@ function convertParams(
   const extra = positional[next];
   if (extra) {
     const names = slots.map(([name]) => name);
-    c.report(tooManyArguments, f, {
+    const other = namesake(layer, args);
+    const report = {
       span: extra.span,
       with: {
         callee: layer.name,
         found: describe(extra.value),
         expected: names.length > 0 ? `at most ${names.join(', ')} without a name` : 'no arguments without a name',
-        hint: fewerArguments(layer, args),
+        hint: other ?? fewerArguments(layer, args),
       },
-    });
+    };
+    // What another layer would lack is no use to know.
+    if (other === undefined) c.report(tooManyArguments, f, report);
+    else c.fail(tooManyArguments, f, report);
     failed = true;
   }
   const others = specs.find(([, spec]) => spec.others);
@@ -252,7 +256,7 @@ function convertParams(
       else for (const [key, one] of converted.value as ReadonlyMap<string, unknown>) further.set(key, one);
       continue;
     }
-    const meant = unknownArgumentOf(c, f, layer, name, arg);
+    const meant = unknownArgumentOf(c, f, layer, name, arg, args);
     if (meant !== undefined) answered.add(meant);
     failed = true;
   }

@@ -16,9 +16,10 @@ import { layerByName, layers, refusedLayers } from '../ops/registry.ts';
 import type { CallExpr } from '../parser/ast.ts';
 import {
   answerFor,
-  argumentAnswer,
   argumentOfLayer,
   argumentsOf,
+  layerOfWord,
+  lostArguments,
   shown,
   translate,
   translatedCall,
@@ -99,12 +100,7 @@ function answerForeign(
     const text = written
       ? translate(word, name, written)
       : (word.bare ?? translate(word, name, { positional: [], named: new Map() }));
-    const lost = written
-      ? argumentsOf(word).flatMap((argument) => {
-          const said = argumentAnswer(word, argument);
-          return written.named.has(argument) && said?.kind === 'none' ? [`\`${argument}=\` has no counterpart: ${said.why}`] : [];
-        })
-      : [];
+    const lost = written ? lostArguments(word, name, written) : [];
     c.fail(foreignWord, f, {
       span,
       with: {
@@ -147,7 +143,14 @@ function writtenCall(call: CallExpr, f: Frame): WrittenCall {
  * Reports an argument that a layer does not have: another name for one of its own, which it gives back, one that is needless, or
  * a slip.
  */
-export function unknownArgumentOf(c: Context, f: Frame, layer: Layer, name: string, arg: GivenArg): string | undefined {
+export function unknownArgumentOf(
+  c: Context,
+  f: Frame,
+  layer: Layer,
+  name: string,
+  arg: GivenArg,
+  args: GivenArgs,
+): string | undefined {
   const params = Object.keys(layer.params);
   const text = valueText(arg);
   const answer = argumentOfLayer(layer.name, name);
@@ -163,7 +166,7 @@ export function unknownArgumentOf(c: Context, f: Frame, layer: Layer, name: stri
         name,
         ours: renamed,
         expected: spec ? `${spec.type}: ${spec.doc}` : renamed,
-        hint: spec?.rest ? `write \`${value}\` without a name` : `write \`${renamed}=${value}\``,
+        hint: otherUse(layer, args) ?? (spec?.rest ? `write \`${value}\` without a name` : `write \`${renamed}=${value}\``),
       },
     });
     return renamed;
@@ -176,17 +179,44 @@ export function unknownArgumentOf(c: Context, f: Frame, layer: Layer, name: stri
     c.report(argumentWithoutCounterpart, f, { span: arg.span, with: { callee, name, hint: answer.why } });
     return undefined;
   }
+  const expected = params.length > 0 ? `one of ${params.join(', ')}` : 'no named arguments';
+  const other = namesake(layer, args, name);
+  if (other !== undefined) c.fail(unknownArgument, f, { span: arg.span, with: { callee, name, expected, hint: other } });
   const near = nearest(name, params);
   c.report(unknownArgument, f, {
     span: arg.span,
-    with: {
-      callee,
-      name,
-      expected: params.length > 0 ? `one of ${params.join(', ')}` : 'no named arguments',
-      hint: near ? `did you mean \`${near}=\`?` : `remove \`${name}=\``,
-    },
+    with: { callee, name, expected, hint: near ? `did you mean \`${near}=\`?` : `remove \`${name}=\`` },
   });
   return undefined;
+}
+
+/**
+ * What to write where PyTorch means another layer by the same name, and the call is one of PyTorch's: `reduce_sum(1)` for
+ * `sum(dim=1)`. Undefined where both mean one layer, or where PyTorch's function takes no such argument either.
+ */
+export function namesake(layer: Layer, args: GivenArgs, argument?: string): string | undefined {
+  const answer = answerFor(layer.name);
+  if (answer?.kind !== 'word') return undefined;
+  const { of, word } = answer;
+  const ours = layerOfWord(word);
+  if (ours === undefined || ours === layer.name) return undefined;
+  if (argument !== undefined && !argumentsOf(word).includes(argument)) return undefined;
+  const call = callOf(args);
+  const write = `${of} means another layer by this name: write \`${translate(word, layer.name, call)}\``;
+  return [write, ...lostArguments(word, layer.name, call)].join('; ');
+}
+
+/** The whole call, where PyTorch's function of this name takes its arguments otherwise: `split(16, dim=1)` has parts of 16. */
+function otherUse(layer: Layer, args: GivenArgs): string | undefined {
+  const answer = answerFor(layer.name);
+  if (answer?.kind !== 'word' || answer.word.note === undefined || layerOfWord(answer.word) !== layer.name) return undefined;
+  const text = answer.word.fill && translate(answer.word, layer.name, callOf(args));
+  return text && `write \`${text}\`: ${answer.word.note}`;
+}
+
+function callOf(args: GivenArgs): WrittenCall {
+  const named = new Map([...args.named].map(([key, arg]) => [key, valueText(arg)] as const));
+  return { positional: args.positional.map((arg) => textOf(arg.span)), named };
 }
 
 /** The parameter of ours, by its name or by its place among those that need no name. */
@@ -215,11 +245,7 @@ export function fewerArguments(layer: Layer, args: GivenArgs): string {
     const texts = [...tensors, ...rest, ...args.named.values()].map(({ span }) => textOf(span));
     return `write \`${layer.name}(${texts.join(', ')})\`: tensors stand first`;
   }
-  const named = [...args.named].map(([key, arg]) => [key, valueText(arg)] as const);
-  const text = translatedCall(layer.name, {
-    positional: args.positional.map((arg) => textOf(arg.span)),
-    named: new Map(named),
-  });
+  const text = translatedCall(layer.name, callOf(args));
   // A size in the place of the channels shows that another argument is too many.
   return text === undefined || /\(\d+x\d/.test(text)
     ? 'remove an argument, or name it'

@@ -3,7 +3,7 @@ import type { IToken } from 'chevrotain';
 import { dottedCall } from '../diagnostics/catalogue/names.ts';
 import { type Diagnostic, makeDiagnostic } from '../diagnostics/diagnostic.ts';
 import type { SourceFile } from '../diagnostics/source.ts';
-import { answerFor, atCommas, isNamespace, translate } from '../words/dictionary.ts';
+import { answerFor, atCommas, isNamespace, lostArguments, translate } from '../words/dictionary.ts';
 import type { WrittenCall } from '../words/word.ts';
 
 /** Characters in which the bracket that closes a call is looked for. */
@@ -35,8 +35,10 @@ function hintFor(base: readonly string[], name: string, call: WrittenCall): stri
   if (answer?.kind === 'reason') return answer.reason.instead;
   const on = method ? base.join('.') : undefined;
   if (answer) {
-    const note = answer.word.note === undefined ? '' : `; ${answer.word.note}`;
-    return `write \`${translate(answer.word, name, { ...call, on })}\`${note}`;
+    const { word } = answer;
+    const given = { ...call, on };
+    const notes = word.note === undefined ? [] : [word.note];
+    return [`write \`${translate(word, name, given)}\``, ...notes, ...lostArguments(word, name, given)].join('; ');
   }
   const named = [...call.named].map(([key, text]) => `${key}=${text}`);
   return `write \`${name}(${[...(on === undefined ? [] : [on]), ...call.positional, ...named].join(', ')})\``;

@@ -248,7 +248,7 @@ function filled(word: Word, name: string, call: WrittenCall): FilledCall | undef
   const tensor = takes.includes('input') ? 'input' : (takes[0] ?? 'input');
   if (call.on !== undefined) texts.set(tensor, call.on);
   // `chunk(2)` is a layer on `it`, as one writes it here, though PyTorch's function takes the tensor first.
-  const onIt = tensor === 'input' && call.on === undefined && literal.test(call.positional[0] ?? '');
+  const onIt = (tensor === 'input' || tensor === 'tensor') && call.on === undefined && literal.test(call.positional[0] ?? '');
   const places = takes.filter((place) => (call.on === undefined && !onIt) || place !== tensor);
   for (const [at, text] of call.positional.entries()) {
     const place = places.shift();
@@ -299,6 +299,26 @@ export function translate(word: Word, name: string, call: WrittenCall): string {
   const given = filled(word, name, call);
   if (!given) return shown(word);
   return word.fill?.(given) ?? fillIn(word, given);
+}
+
+/** What a translation leaves out of a call, and why: arguments that were given, have no counterpart and went into nothing. */
+export function lostArguments(word: Word, name: string, call: WrittenCall): readonly string[] {
+  const given = filled(word, name, call);
+  if (!given) return [];
+  const used = new Set<string>();
+  const watched: FilledCall = {
+    rank: given.rank,
+    text: (argument) => {
+      used.add(argument);
+      return given.text(argument);
+    },
+  };
+  if (word.fill?.(watched) === undefined) fillIn(word, watched);
+  const byReason = new Map<string, string[]>();
+  for (const [argument, why] of Object.entries(word.without ?? {}))
+    if (!used.has(argument) && given.text(argument) !== undefined)
+      byReason.set(why, [...(byReason.get(why) ?? []), `\`${argument}=\``]);
+  return [...byReason].map(([why, names]) => `${names.join(', ')} has no counterpart: ${why}`);
 }
 
 function fillIn(word: Word, given: FilledCall): string {

@@ -96,6 +96,19 @@ function ofTwo(name: string, other: string): Pick<Word, 'takes' | 'without'> {
   };
 }
 
+const unbiased = '`unbiased=False`, the name of old, is `correction=0`, and `unbiased=True` is `correction=1`, the default';
+
+const deviation =
+  (ours: 'var' | 'std') =>
+  (call: FilledCall): string | undefined => {
+    if (call.text('unbiased') === undefined) return undefined;
+    const [input, dim, keepdim] = ['input', 'dim', 'keepdim'].map((name) => call.text(name));
+    const correction = `correction=${call.text('unbiased') === 'false' ? 0 : 1}`;
+    const named = keepdim === undefined ? [correction] : [correction, `keepdims=${keepdim}`];
+    const all = [input, dim?.replace(/^[[(]|[\])]$/g, ''), ...named].filter((part) => part !== undefined);
+    return `${ours}(${all.join(', ')})`;
+  };
+
 export const tensorWords = (): readonly Word[] => [
   ...alike.split(' ').map(
     (name): Word => ({
@@ -250,8 +263,20 @@ export const tensorWords = (): readonly Word[] => [
     fill: reduced('reduce_l2'),
   },
   { torch: 'cumsum', takes: 'input dim dtype out', ours: 'cumsum({dim|1})' },
-  { torch: 'var', takes: 'input dim correction keepdim out', ours: 'var({dim}, correction={correction}, keepdims={keepdim})' },
-  { torch: 'std', takes: 'input dim correction keepdim out', ours: 'std({dim}, correction={correction}, keepdims={keepdim})' },
+  {
+    torch: 'var',
+    takes: 'input dim correction keepdim unbiased out',
+    ours: 'var({dim}, correction={correction}, keepdims={keepdim})',
+    fill: deviation('var'),
+    without: { unbiased },
+  },
+  {
+    torch: 'std',
+    takes: 'input dim correction keepdim unbiased out',
+    ours: 'std({dim}, correction={correction}, keepdims={keepdim})',
+    fill: deviation('std'),
+    without: { unbiased },
+  },
 
   // -------------------------------------------------------------------------------------------------------------- shapes
   { torch: 'view reshape', takes: 'input *shape', ours: 'reshape({*shape})' },
