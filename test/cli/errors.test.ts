@@ -13,6 +13,7 @@ const here = folder({
   'two.res': `${small}${small.replace('Small', 'Other')}`,
   'latin1.res': Uint8Array.of(0x2f, 0x2f, 0x20, 0xe9, 0x0a),
   'notes.txt': 'no model',
+  'notes.onnx': 'no model',
   'cut.onnx': Uint8Array.of(8, 8, 18, 5, 114),
   // A pickle that calls os.system: protocol 2, GLOBAL os system, a string, TUPLE1, REDUCE, STOP.
   'hostile.pth': Buffer.concat([
@@ -96,7 +97,7 @@ describe('errors of files', () => {
     ['an unknown model', ['two.res', '-m', 'Smal', '-o', 'x.onnx'], /RES0111[\s\S]*Small/],
     ['an unknown parameter', ['small.res', '-D', 'clases=3', '-o', 'x.onnx'], /RES0112/],
     ['a folder as a target', ['small.res', '-o', '.'], /RES0607/],
-    ['another file as a target', ['small.res', '-o', 'notes.txt'], /RES0607/],
+    ['another file as a target', ['small.res', '-o', 'notes.onnx'], /RES0607/],
     ['no folder for the target', ['small.res', '-o', 'no/x.onnx'], /RES0604/],
     ['a hostile pickle', [...compiled, '-w', 'hostile.pth'], /RES05\d\d/],
     ['a checkpoint without the tensors', [...compiled, '-w', 'other.safetensors'], /RES05\d\d[\s\S]*missing/],

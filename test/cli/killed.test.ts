@@ -194,8 +194,8 @@ test('parameters are written with the same promise', async () => {
   for (const name of leftovers()) rmSync(at(name));
   expect(await ended(words(1, 'w.safetensors', ...emit))).toBe(0);
   expect(await digest(at('w.safetensors'))).toBe(old);
-  writeFileSync(at('notes.txt'), 'mine');
-  expect(await ended(words(1, 'notes.txt', ...emit))).toBe(1);
-  expect(readFileSync(at('notes.txt'), 'utf8')).toBe('mine');
+  writeFileSync(at('notes.safetensors'), 'mine');
+  expect(await ended(words(1, 'notes.safetensors', ...emit))).toBe(1);
+  expect(readFileSync(at('notes.safetensors'), 'utf8')).toBe('mine');
   expect(existsSync(at('w.safetensors'))).toBe(true);
 });

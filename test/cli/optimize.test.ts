@@ -165,7 +165,7 @@ describe('errors', () => {
     ['an unknown pass', 2, ['optimize', 'in.onnx', '-o', 'x.onnx', '--passes', 'nope'], /RES0702/],
     ['an unknown size', 1, ['optimize', 'in.onnx', '-o', 'x.onnx', '--input-shape', 'M=1'], /RES0675/],
     ['an unknown provider', 2, ['optimize', 'in.onnx', '--verify', '--ep', 'npu'], /RES0702/],
-    ['another file as a target', 1, ['optimize', 'in.onnx', '-o', 'small.res'], /RES0607/],
+    ['another file as a target', 1, ['optimize', 'in.onnx', '-o', 'notes.onnx'], /RES0607/],
   ] as const)('%s', (_, code, args, expected) => {
     const before = readdirSync(here.path);
     const answer = run(...args);
