@@ -50,6 +50,8 @@ function computedAhead(
   const bare = { domain: '', opType: file.opType, attributes: [], outputs: [], rest: new Uint8Array() };
   const found = evaluateConstant(foreignOperator(bare, [], evaluate), operands, {});
   if (found.kind === 'refused' || !isWorthKnowing(inferred, found.results)) return undefined;
+  // A broken node may name more results than its operator has.
+  if (file.outputs.some((name, i) => name !== '' && !found.results[i])) return undefined;
   return found.results.map(rounded);
 }
 
