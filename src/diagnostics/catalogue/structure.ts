@@ -38,8 +38,8 @@ export const severalValues = defineDiagnostic({
   title: msg`this gives ${'count'} values where one is wanted`,
   found: msg`${'count'} values`,
   expected: msg`one value`,
-  hint: msg`take them apart: \`let ${'names'} = …\``,
-  more: 'A block may return several values; only `let` takes several.',
+  hint: msg`take them apart: \`let ${'names'} = …\`; at the end of a body \`return …\` hands all of them on`,
+  more: 'A block may return several values; only `let` and `return` take several.',
 });
 export const wrongCount = defineDiagnostic({
   code: 'RES0406',
