@@ -223,7 +223,7 @@ function intBinary(c: Context, f: Frame, expr: BinaryExpr, a: Dim, b: Dim): Lang
   }
 }
 
-function undecided(c: Context, f: Frame, span: Span, a: Dim, b: Dim): never {
+function undecided(c: Context, f: Frame, span: Span, a: Dim, b: Dim, hint?: string): never {
   const example = counterexample(a, b);
   const values = example ? [...example].map(([k, v]) => `${k} = ${v}`).join(', ') : '';
   const symbol = a.symbols()[0] ?? b.symbols()[0] ?? 'H';
@@ -232,16 +232,23 @@ function undecided(c: Context, f: Frame, span: Span, a: Dim, b: Dim): never {
     with: {
       condition: `${sourceText(span)}, a comparison of ${a.toString()} and ${b.toString()}`,
       example: values ? ` (they differ at ${values})` : '',
-      hint: `write a number in the place of \`${symbol}\` in the input type`,
+      hint: hint ?? `write a number in the place of \`${symbol}\` in the input type`,
     },
   });
+}
+
+/** How two sizes are made equal: one name for both, or the number in the place of the name. */
+function equated(a: Dim, b: Dim): string | undefined {
+  const [from, to] = b.plain ? [b, a] : [a, b];
+  if (!from.plain || !(to.plain || to.constant !== undefined)) return undefined;
+  return `write \`${to.toString()}\` in the place of \`${from.toString()}\`, in the input type and below`;
 }
 
 /** Equality of plain values; undefined when they cannot be compared. */
 function equalValues(c: Context, f: Frame, a: LangValue, b: LangValue, span: Span): boolean | undefined {
   if (a.kind === 'int' && b.kind === 'int') {
     const same = a.dim.equals(b.dim);
-    return same === 'unknown' ? undecided(c, f, span, a.dim, b.dim) : same === 'yes';
+    return same === 'unknown' ? undecided(c, f, span, a.dim, b.dim, equated(a.dim, b.dim)) : same === 'yes';
   }
   const x = numberOf(a);
   const y = numberOf(b);

@@ -88,8 +88,9 @@ function answerForeign(
 ): void {
   // A name alone may be one that somebody forgot to declare.
   const declare = /^[a-z]/.test(name) ? `, or declare it: \`let ${name} = …\`` : '';
-  const or = call ? '' : own !== undefined ? `; did you mean \`${own}\`?` : declare;
   const answer = answerFor(name);
+  const python = answer?.kind === 'word' && answer.of === 'Python';
+  const or = call || python ? '' : own !== undefined ? `; did you mean \`${own}\`?` : declare;
   if (answer?.kind === 'reason') {
     const { why, instead } = answer.reason;
     c.fail(noCounterpart, f, { span, with: { name, why, hint: `${instead}${or}` } });

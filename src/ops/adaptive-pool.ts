@@ -42,9 +42,10 @@ interface Plain {
 /** The pool of one axis, where all parts are as long and as far apart; undefined where they are not, or nobody knows. */
 function plainWindow(length: Dim, parts: Dim): Plain | undefined {
   const share = length.divideExactly(parts)?.constant;
-  if (share !== undefined) return { kernel: share, stride: share };
+  if (share !== undefined && share > 0) return { kernel: share, stride: share };
   const [size, count] = [length.constant, parts.constant];
-  if (size === undefined || count === undefined) return undefined;
+  // Of more parts than elements some begin at the same one.
+  if (size === undefined || count === undefined || count < 1 || count > Math.min(size, maxParts)) return undefined;
   const all = partsOf(size, count);
   const kernel = (all[0]?.end ?? 0) - (all[0]?.start ?? 0);
   const stride = all[1]?.start ?? size;
@@ -56,6 +57,10 @@ type Kind = 'average' | 'maximum';
 
 /** Larger matrices are not written into a file: a part of a long axis has few elements. */
 const maxMatrix = 2 ** 15;
+/** Places that are written into the file; those of more are worked out when it runs. */
+const maxListed = 2 ** 22;
+/** Parts that are looked at one by one. */
+const maxParts = 2 ** 20;
 
 /** [L, M]: column i averages part i. */
 function averaging(elem: TensorType['elem'], length: number, parts: number): HostTensor {
@@ -128,7 +133,8 @@ class Lowering {
       this.#x = this.#b.node('MatMul', [left, this.#x], {}, this.#type);
       return undefined;
     }
-    const { places, weights, longest } = known ? this.#knownParts(size, count) : this.#computedParts(length, parts);
+    const listed = known && count * (Math.ceil(size / count) + 1) <= maxListed;
+    const { places, weights, longest } = listed ? this.#knownParts(size, count) : this.#computedParts(length, parts);
     const beside = [...result.slice(0, axis + 1), longest, ...result.slice(axis + 1)];
     this.#write('Gather', [places], { axis: onnxInt(axis) }, beside);
     if (weights !== undefined) this.#write('Mul', [this.#trailing(weights, parts, longest, axis)], {}, beside);

@@ -211,7 +211,9 @@ export const rearrangeLayer = defineLayer({
           axis,
           'left',
           'it on the right too',
-          axis.kind === 'number' ? '`reduce` takes it away' : `\`reduce\` takes \`${axis.text}\` away`,
+          axis.kind === 'number'
+            ? 'give the axis a name; a number on the left is an axis that `reduce` takes away'
+            : `\`reduce\` takes \`${axis.text}\` away`,
         );
       const dots = axis.kind === 'ellipsis' && !axesOf(right).some((one) => one.kind === 'ellipsis');
       if (dots) missing(axis, 'left', '`...` on the right too', 'write `...` on the right');

@@ -30,6 +30,7 @@ import {
   KwBlock,
   KwElse,
   KwFalse,
+  KwIn,
   KwModel,
   KwShared,
   KwShortcut,
@@ -264,6 +265,8 @@ function closer(around: Surroundings, sign: string, expected: string): Descripti
   }
   if (type === Assign) return unexpected(around, expected, "write `==` to compare, or the argument's name before `=`");
   if (type === Semicolon) return unexpected(around, expected, `write \`,\` between elements`);
+  if (type === Comma && sign === ')' && opener && /\brepeat\s*$/.test(around.source.text.slice(0, opener.startOffset)))
+    return unexpected(around, 'a count or a list, and a body `{ … }`', einopsRepeat);
   if (type === Comma && sign === ')' && opener?.tokenType === LParen)
     return unexpected(around, expected, 'write `3x3` for a size, and `[3, 3]` for a list');
   const separate =
@@ -275,6 +278,8 @@ function closer(around: Surroundings, sign: string, expected: string): Descripti
     type === LParen ||
     type === LBrace;
   const later = (around.previous?.endLine ?? 0) < (token.startLine ?? 0);
+  if (token.image === 'for' && sign === ']')
+    return unexpected(around, expected, 'write a list that is computed as a loop: `each list as x { … }`');
   if (separate && later) return unexpected(around, expected, `write \`${sign}\`, or \`,\` before the next element`);
   return unexpected(
     around,
@@ -283,11 +288,22 @@ function closer(around: Surroundings, sign: string, expected: string): Descripti
   );
 }
 
+const einopsRepeat = "write `rearrange`, which is einops' `repeat` as well: `repeat` is a loop here";
+
+/** Whether what stands before is einops' `repeat("b c -> b c r", …)` up to its end. */
+function patternBefore({ source, previous }: Surroundings): boolean {
+  return (
+    previous !== undefined &&
+    /\brepeat\s*\(\s*"[^"\n]*"\s*\)$/.test(source.text.slice(Math.max(0, endOf(previous) - 300), endOf(previous)))
+  );
+}
+
 function missingBody(around: Surroundings, rule: string): Description {
   const { token, previous } = around;
   const type = token.tokenType;
   if (type === Arrow) return unexpected(around, 'a body `{ … }`', 'put parentheses around the chain: `(a -> b)`');
   if (type === Colon && previous) return unexpected(around, 'a body `{ … }`', 'write `{ … }` where other languages indent');
+  if (patternBefore(around)) return unexpected(around, 'a count or a list, and a body `{ … }`', einopsRepeat);
   if (rule === 'repeat' && (type === KwShared || (previous?.tokenType === KwShared && token.image === 'with')))
     return unexpected(around, 'a body `{ … }`', 'write `repeat n as i with a shared collect { … }`, each of them at its place');
   if (rule === 'importItem') {
@@ -467,6 +483,12 @@ export function describeUnreadable(around: Surroundings): Description {
   if (type === Dot) return unexpected(around, 'a statement', 'write the whole path before `:`, as in `a.0.b: layer`');
   if (type === LabelBrace)
     return unexpected(around, 'a label with its `:`', 'write `layer{i}: …`, or a blank before the `{` of a body');
+  if (type === KwIn && beforePrevious?.image === 'for' && previous)
+    return unexpected(
+      { ...around, previous: undefined },
+      '`repeat` or `each`, the loops',
+      `write \`repeat list as ${previous.image} { … }\` where each turn goes on from the one before, and \`each list as ${previous.image} { … }\` where all begin alike`,
+    );
   if (isWord(type))
     return unexpected(
       { ...around, previous: undefined },

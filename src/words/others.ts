@@ -130,6 +130,7 @@ const keras: readonly Word[] = [
 const python: readonly Word[] = [
   { torch: 'True', ours: 'true', bare: 'true' },
   { torch: 'False', ours: 'false', bare: 'false' },
+  { torch: 'elif', ours: 'else if condition { … }', bare: 'else if' },
   { torch: 'None', ours: 'none', bare: 'none', note: 'an argument that is not wanted is left out' },
 ];
 

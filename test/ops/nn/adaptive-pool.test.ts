@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { compile } from '../../../src/index.ts';
 import type { Operator } from '../../../src/ir/operator.ts';
 import { adaptiveAvgpool, adaptiveAvgpoolLayer, adaptiveMaxpool, adaptiveMaxpoolLayer } from '../../../src/ops/adaptive-pool.ts';
 import { built, lowered, numbers } from './tools.ts';
@@ -29,6 +30,11 @@ describe('what the layers make', () => {
     expect(names('f32[N, 512, H, W]', 7)).toBe('adaptive_avgpool undefined N,512,7,7');
   });
 
+  test('needs no time or memory for more parts than there are elements', () => {
+    expect(names('f32[N, 8, 32]', 100_000_000)).toBe('adaptive_avgpool undefined N,8,100000000');
+    expect(names('f32[N, 8, 1000000000]', 999_999_999, adaptiveMaxpoolLayer)).toBe('adaptive_maxpool undefined N,8,999999999');
+  });
+
   test('averages equal parts', () => {
     const { run } = built(adaptiveAvgpoolLayer, ['f32[1, 1, 6]'], { size: 2 });
     expect([...run([numbers([1, 1, 6], [1, 2, 3, 10, 20, 30])]).data]).toEqual([2, 20]);
@@ -48,6 +54,12 @@ describe('lowering', () => {
 
   test('of long axes the parts are gathered, because a matrix would be mostly zeros', () => {
     expect(ops(adaptiveAvgpool, 'f32[N, 8, 1000]', [300])).toEqual(['Gather', 'Mul', 'ReduceSum']);
+  });
+
+  test('places of very many parts are worked out when it runs', async () => {
+    const source = 'model M { input x: f32[N, 8, 32, 32]  adaptive_maxpool([100000000, 1])  output y }';
+    const { bytes } = await compile(source);
+    expect((await bytes()).length).toBeLessThan(10_000);
   });
 
   test('maxima are gathered and reduced', () => {
