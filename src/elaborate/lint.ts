@@ -51,6 +51,9 @@ interface Entry {
   readonly alias: number | undefined;
 }
 
+const plain: ReadonlySet<string> = new Set(['int', 'float', 'size', 'string', 'bool']);
+const isPlain = ({ links }: Chain): boolean => links.every(({ kind }) => plain.has(kind));
+
 type Scope = { readonly names: Map<string, Entry>; readonly outer: Scope | undefined };
 
 class Linter {
@@ -167,7 +170,9 @@ class Linter {
     for (const stmt of body.stmts) {
       const made = this.#statement(stmt, scope);
       if (stmt.kind === 'output' && !stmt.value && lets.length > 0) this.#suspects.push({ output: stmt, lets });
-      lets = stmt.kind === 'let' && !stmt.names.some(({ name }) => name === 'it') ? [...lets, ...made] : [];
+      // A number or a string was never meant as an output.
+      const meant = stmt.kind === 'let' && !isPlain(stmt.value) ? made : [];
+      lets = stmt.kind === 'let' && !stmt.names.some(({ name }) => name === 'it') ? [...lets, ...meant] : [];
     }
     this.#it = before;
   }

@@ -15,14 +15,21 @@ import { discard, Env, type Frame, joinPath, type Module } from './scope.ts';
 import { unknown } from './unknown.ts';
 import { callable, dimValue, listValue, noArgs, poison, type ShortcutName, shortcutNames, tensorValue } from './values.ts';
 
+/** What to do with a name that is there already. */
+export const renamed = (name: string): string => `rename it, for example \`${name}2\``;
+
 /** Binds a name that nothing around it has. */
-export function declare(c: Context, f: Frame, name: Ident, value: LangValue): void {
+export function declare(c: Context, f: Frame, name: Ident, value: LangValue, hint = renamed(name.name)): void {
   if (name.name === discard) return;
   const before = f.env.get(name.name);
   const item = before ? undefined : f.env.module.items.get(name.name);
   const span = before?.span ?? item?.item.name.span;
   if (span)
-    return c.fail(shadowing, f, { span: name.span, notes: [{ span, text: 'the first one is here' }], with: { name: name.name } });
+    return c.fail(shadowing, f, {
+      span: name.span,
+      notes: [{ span, text: 'the first one is here' }],
+      with: { name: name.name, hint },
+    });
   f.env.set(name.name, value, name.span);
 }
 

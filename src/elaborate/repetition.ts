@@ -8,7 +8,7 @@ import type { Body, Each, Ident, Ode, Repeat, Reuse, Sequential } from '../parse
 import { runBody } from './bodies.ts';
 import { evaluateChain, labelText, one } from './chains.ts';
 import type { Context } from './context.ts';
-import { declare, lookUp } from './names.ts';
+import { declare, lookUp, renamed } from './names.ts';
 import { discard, Env, type Frame, joinPath, place } from './scope.ts';
 import { describe, intValue, listValue, numberOf, poison } from './values.ts';
 
@@ -76,7 +76,7 @@ function bindInner(c: Context, f: Frame, env: Env, name: Ident, value: LangValue
     c.fail(shadowing, f, {
       span: name.span,
       notes: [{ span: before.span, text: 'the first one is here' }],
-      with: { name: name.name },
+      with: { name: name.name, hint: renamed(name.name) },
     });
   env.set(name.name, value, name.span);
 }

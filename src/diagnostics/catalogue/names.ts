@@ -22,7 +22,7 @@ export const shadowing = defineDiagnostic({
   title: msg`\`${'name'}\` is already defined here`,
   found: msg`a second \`${'name'}\``,
   expected: msg`a new name, because shadowing hides mistakes`,
-  hint: msg`rename it, for example \`${'name'}2\``,
+  hint: msg`${'hint'}`,
   more: 'Within one body and the bodies inside it a name means one thing. `let it = …` is the one exception: it sets the current value.',
 });
 export const duplicateItem = defineDiagnostic({
