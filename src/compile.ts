@@ -17,6 +17,7 @@ import type { ByteSource } from './io/bytes.ts';
 import { type AskedShapes, askedText } from './ir/asked-sizes.ts';
 import { cloneGraph } from './ir/clone.ts';
 import type { Graph } from './ir/graph.ts';
+import { TextHash } from './ir/hash.ts';
 import { type Memory, memoryOf } from './ir/memory.ts';
 import { defaultOpset } from './ir/opset.ts';
 import { type GraphStats, statsOf } from './ir/stats.ts';
@@ -271,17 +272,6 @@ export function optimize(graph: Graph, options: OptimizeOptions = {}): PassRepor
   return report;
 }
 
-/** FNV-1a of the text, 64 bits as two halves: names a source in the metadata, no more. */
-function hashText(text: string): string {
-  let a = 0x811c9dc5;
-  let b = 0xcbf29ce4;
-  for (let i = 0; i < text.length; i++) {
-    a = Math.imul(a ^ text.charCodeAt(i), 0x01000193);
-    b = Math.imul(b ^ text.charCodeAt(i), 0x01000197);
-  }
-  return [a, b].map((h) => (h >>> 0).toString(16).padStart(8, '0')).join('');
-}
-
 /**
  * Compiles one model of a source to ONNX.
  *
@@ -316,7 +306,7 @@ export async function compile(source: string | SourceFile, options: CompileOptio
     const level = options.level ?? 1;
     const metadata: Record<string, string> = {
       'rescc.model': model,
-      'rescc.source': hashText(file.source.text),
+      'rescc.source': new TextHash().add(file.source.text).hex(),
       'rescc.options': [
         `-O${level}`,
         `--target ${options.target ?? 'portable'}`,

@@ -20,9 +20,3 @@ export class Recent<T> {
     this.#known.set(hash, made);
   }
 }
-
-/** Puts a number into a 32-bit hash. */
-export function mixed(hash: number, word: number): number {
-  const h = Math.imul(hash ^ word, 0x9e3779b1);
-  return h ^ (h >>> 15);
-}

@@ -4,7 +4,8 @@
  */
 import type { Attrs, AttrValue } from './attributes.ts';
 import { Dim } from './dim.ts';
-import { mixed, Recent } from './recent.ts';
+import { mixed } from './hash.ts';
+import { Recent } from './recent.ts';
 import type { ElemType, TensorType } from './types.ts';
 
 type Given = Readonly<Record<string, AttrValue>>;

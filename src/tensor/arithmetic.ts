@@ -3,6 +3,7 @@
 import { at, outside } from '../diagnostics/at.ts';
 import { bug, unreachable } from '../diagnostics/diagnostic.ts';
 import { isLossless } from '../ir/elem.ts';
+import { structureHash } from '../ir/hash.ts';
 import { CheckFailure } from '../ir/operator.ts';
 import { roundTo } from '../ir/round.ts';
 import { type ElemType, isFloat } from '../ir/types.ts';
@@ -10,7 +11,6 @@ import { holdsExactly, isWideElem } from '../ir/wide.ts';
 import { stridesOf } from '../ops/common.ts';
 import { Barrier, operandOf } from './barrier.ts';
 import { Expr, own, type WeightExpr } from './expr.ts';
-import { structureHash } from './hash.ts';
 import { withHeld } from './held.ts';
 import { Full, full, uniformOf } from './leaves.ts';
 import { after, chunked, type Held, type Pending } from './pieces.ts';

@@ -1,8 +1,8 @@
 /** Expressions of any depth, though filling one recurses into its operands. */
 import { at } from '../diagnostics/at.ts';
 import { bug } from '../diagnostics/diagnostic.ts';
+import { structureHash } from '../ir/hash.ts';
 import { Expr, own, residentLimit, type WeightExpr } from './expr.ts';
-import { structureHash } from './hash.ts';
 import { hold } from './held.ts';
 import { after, type Held, type Pending } from './pieces.ts';
 import type { Session } from './session.ts';

@@ -3,10 +3,10 @@
 import { at, outside } from '../diagnostics/at.ts';
 import { bug } from '../diagnostics/diagnostic.ts';
 import { listText } from '../ir/content-text.ts';
+import { structureHash } from '../ir/hash.ts';
 import { stridesOf } from '../ops/common.ts';
 import { operandOf } from './barrier.ts';
 import { Expr, own, type WeightExpr } from './expr.ts';
-import { structureHash } from './hash.ts';
 import { withHeld } from './held.ts';
 import { full } from './leaves.ts';
 import { reshape } from './movement.ts';

@@ -7,9 +7,9 @@
  */
 import { bug } from '../diagnostics/diagnostic.ts';
 import type { Content } from '../ir/content.ts';
+import { Hasher } from '../ir/hash.ts';
 import type { ElemType, WideIntegers } from '../ir/types.ts';
 import { isWideElem, tensorOfIntegers, wideArray } from '../ir/wide.ts';
-import { Hasher } from './hash.ts';
 import type { Pending } from './pieces.ts';
 import type { Layout, Session } from './session.ts';
 

@@ -1,5 +1,7 @@
 /** A table of objects by a hash of their structure, at a third of the room that a `Map` takes. */
 
+import { outside } from '../diagnostics/at.ts';
+
 const firstPlaces = 64;
 
 export class InternTable<T extends object> {
@@ -50,7 +52,7 @@ export class InternTable<T extends object> {
     this.#hashes = new Int32Array(places);
     for (let at = 0; at < objects.length; at++) {
       const one = objects[at];
-      if (one !== undefined && wanted(one)) this.#put(hashes[at] ?? 0, one);
+      if (one !== undefined && wanted(one)) this.#put(hashes[at] ?? outside(), one);
     }
   }
 }

@@ -3,11 +3,11 @@
 import { at, outside } from '../diagnostics/at.ts';
 import { bug } from '../diagnostics/diagnostic.ts';
 import { listText, numberText } from '../ir/content-text.ts';
+import { structureHash } from '../ir/hash.ts';
 import { elementCount, type WideIntegers } from '../ir/types.ts';
 import { stridesOf } from '../ops/common.ts';
 import { Barrier, operandOf } from './barrier.ts';
 import { Expr, own, type WeightExpr } from './expr.ts';
-import { structureHash } from './hash.ts';
 import { withHeld } from './held.ts';
 import { Full, full, Integers, Literal, literalOf, uniformOf, wideLiteral } from './leaves.ts';
 import { after, type Pending } from './pieces.ts';

@@ -8,7 +8,8 @@ import { bug } from '../diagnostics/diagnostic.ts';
 import type { ByteSource } from '../io/bytes.ts';
 import type { Content } from '../ir/content.ts';
 import type { Graph } from '../ir/graph.ts';
-import { mixed, Recent } from '../ir/recent.ts';
+import { structureHash } from '../ir/hash.ts';
+import { Recent } from '../ir/recent.ts';
 import { type ElemType, elementCount } from '../ir/types.ts';
 import { type InitSpec, sameInit } from '../ops/params.ts';
 import type { Distribution } from './init.ts';
@@ -88,8 +89,7 @@ export class Session {
 
   /** This layout, or an equal one: tensors of a network have few. */
   layout(elem: ElemType, dims: readonly number[]): Layout {
-    let hash = mixed(dims.length, elem.charCodeAt(0) * 31 + elem.charCodeAt(elem.length - 1));
-    for (const size of dims) hash = mixed(hash, size);
+    const hash = structureHash(elem, dims);
     const known = this.#layouts.get(hash);
     if (known && known.elem === elem && sameDims(known.dims, dims)) return known;
     const count = elementCount(dims);
@@ -102,10 +102,7 @@ export class Session {
 
   /** This way to begin, or an equal one. */
   start(init: InitSpec, seed: number): Start {
-    const hash = mixed(
-      mixed(seed, init.kind.length * 31 + init.kind.charCodeAt(0)),
-      (init.value ?? 0) * 1009 + (init.scale ?? 1),
-    );
+    const hash = structureHash(init.kind, [seed, (init.value ?? 0) * 1009, (init.scale ?? 1) * 1009]);
     const known = this.#starts.get(hash);
     if (known && known.seed === seed && sameInit(known.init, init)) return known;
     const made = { init, seed, distributions: new Map<Layout, Distribution>() };

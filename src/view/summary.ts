@@ -6,6 +6,7 @@
 import { type Dim, unlessOverflow } from '../ir/dim.ts';
 import { atSizes, checkNames, checkSizes, type Sizes } from '../ir/evaluate.ts';
 import { countOf, type Graph, type Node, type Origin, type Value } from '../ir/graph.ts';
+import { TextHash } from '../ir/hash.ts';
 import { elementsIn, memoryOf, retyped } from '../ir/memory.ts';
 import type { SizePromise } from '../ir/promise.ts';
 import { type Schedule, schedulesIn } from '../ir/schedule.ts';
@@ -60,7 +61,8 @@ class Building {
   unknownCosts = 0;
   readonly cost = new Tally();
   readonly written = new Tally();
-  readonly structure = new Fingerprint();
+  /** Of what the nodes within are: tells blocks apart without keeping it at every level. */
+  readonly structure = new TextHash();
   readonly children: Building[] = [];
   readonly scopes = new Map<string, Building>();
 
@@ -74,7 +76,7 @@ class Building {
   finish(children: readonly SummaryNode[]): SummaryNode {
     const { path, name, operator, details, output, parameters, buffers, bytes, unknownCosts } = this;
     const unknown = unknownCosts > 0 ? { unknownCosts } : {};
-    const structure = `${operator} ${details} ${parameters} ${buffers} ${bytes} ${this.structure.text}`;
+    const structure = `${operator} ${details} ${parameters} ${buffers} ${bytes} ${this.structure.hex()}`;
     const [madds, activations] = [this.cost.total, this.written.total];
     return {
       path,
@@ -91,25 +93,6 @@ class Building {
       ...unknown,
       children,
     };
-  }
-}
-
-/** Two FNV-1a hashes of texts: tells blocks apart without keeping what they are made of at every level. */
-class Fingerprint {
-  #a = 0x811c9dc5;
-  #b = 0xcbf29ce4;
-  #length = 0;
-
-  add(text: string): void {
-    for (let i = 0; i < text.length; i++) {
-      this.#a = Math.imul(this.#a ^ text.charCodeAt(i), 0x01000193);
-      this.#b = Math.imul(this.#b ^ text.charCodeAt(i), 0x01000197);
-    }
-    this.#length++;
-  }
-
-  get text(): string {
-    return `${this.#length} ${this.#a >>> 0} ${this.#b >>> 0}`;
   }
 }
 
@@ -255,7 +238,7 @@ function treeOf(graph: Graph, schedule: Schedule, options: SummaryOptions): Summ
     const text = `${node.op.name} ${detailsOf(node)} ${node.results.map((y) => typeText(y.type)).join()}`;
     for (const [i, level] of around.entries()) {
       for (const elements of made) level.written.add(elements);
-      level.structure.add(`${within.slice(i).join('.')} ${text}`);
+      level.structure.add(`${within.slice(i).join('.')} ${text}\n`);
     }
     account(node, around, counted);
   }

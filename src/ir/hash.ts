@@ -1,4 +1,4 @@
-/** Hashes of structures and numbers. */
+/** Hashes of structures, numbers and texts. Nothing is equal because its hash is: who finds by one compares. */
 import { outside } from '../diagnostics/at.ts';
 
 /**
@@ -20,8 +20,7 @@ export class Hasher {
     return this.word(s.length);
   }
   hex(): string {
-    const hex = (x: number): string => (x >>> 0).toString(16).padStart(8, '0');
-    return hex(Math.imul(this.#a, 0xc2b2ae35) ^ this.#b) + hex(this.#b);
+    return hexOf(Math.imul(this.#a, 0xc2b2ae35) ^ this.#b) + hexOf(this.#b);
   }
 }
 
@@ -41,3 +40,30 @@ export function structureHash(kind: string, numbers: readonly number[], text = '
   hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
   return hash ^ (hash >>> 13);
 }
+
+/** Puts a number into a 32-bit hash. */
+export function mixed(hash: number, word: number): number {
+  const h = Math.imul(hash ^ word, 0x9e3779b1);
+  return h ^ (h >>> 15);
+}
+
+/** FNV-1a of texts one behind the other, 64 bits as two halves: names a text, no more. */
+export class TextHash {
+  #a = 0x811c9dc5;
+  #b = 0xcbf29ce4;
+
+  add(text: string): this {
+    for (let i = 0; i < text.length; i++) {
+      this.#a = Math.imul(this.#a ^ text.charCodeAt(i), 0x01000193);
+      this.#b = Math.imul(this.#b ^ text.charCodeAt(i), 0x01000197);
+    }
+    return this;
+  }
+
+  /** 16 hex digits. */
+  hex(): string {
+    return hexOf(this.#a) + hexOf(this.#b);
+  }
+}
+
+const hexOf = (x: number): string => (x >>> 0).toString(16).padStart(8, '0');
