@@ -18,7 +18,7 @@ import {
   type GivenArg,
   type GivenArgs,
   listValue,
-  sourceText,
+  wholeText,
 } from './values.ts';
 
 export function runBlock(
@@ -187,14 +187,14 @@ function coerce(c: Context, f: Frame, param: Param, arg: GivenArg, callee: strin
       fallback.kind !== value.kind &&
       !(fallback.kind === 'float' && value.kind === 'int')
     ) {
-      return wrong(`${article(fallback.kind)}, as its default`, `write a value like \`${sourceText(fallback.span)}\``);
+      return wrong(`${article(fallback.kind)}, as its default`, `write a value like \`${wholeText(fallback.span)}\``);
     }
     return value;
   }
   const list = (given: LangValue, depth: number): LangValue => {
     if (depth === 0) return single(given);
     if (given.kind === 'size' && type.name === 'int') return listValue(given.dims.map((d) => ({ kind: 'int', dim: Dim.of(d) })));
-    if (given.kind !== 'list') return wrong(`a list (${typeRefText(type)})`, `write \`[${sourceText(arg.span)}]\``);
+    if (given.kind !== 'list') return wrong(`a list (${typeRefText(type)})`, `write \`[${wholeText(arg.span)}]\``);
     return listValue(given.items.map((item) => list(live(item), depth - 1)));
   };
   const single = (given: LangValue): LangValue => {

@@ -13,7 +13,17 @@ import type { Context } from './context.ts';
 import { initialiser, initNames, lookUp } from './names.ts';
 import type { Frame } from './scope.ts';
 import { unknown } from './unknown.ts';
-import { callable, describe, type GivenArgs, mergeArgs, numberOf, sourceText, type Target, targetOf } from './values.ts';
+import {
+  callable,
+  describe,
+  type GivenArgs,
+  mergeArgs,
+  numberOf,
+  sourceText,
+  type Target,
+  targetOf,
+  wholeText,
+} from './values.ts';
 
 export function evaluateCall(c: Context, f: Frame, expr: CallExpr): LangValue {
   return c.nest(expr.span, f, () => callOf(c, f, expr));
@@ -68,7 +78,7 @@ function fullOf({ callee, args }: CallExpr): string {
   const value = callee.name === 'zeros' ? 0 : callee.name === 'ones' ? 1 : undefined;
   if (value === undefined || args.length === 0 || args.some((arg) => arg.name)) return '';
   const sizes = args
-    .map((arg) => sourceText(arg.value.span))
+    .map((arg) => wholeText(arg.value.span))
     .join(', ')
     .replace(/^\[(.*)\]$/, '$1');
   return ` where a parameter begins, or \`full([${sizes}], ${value})\` for a tensor`;

@@ -10,7 +10,7 @@ import type { Context } from './context.ts';
 import { Abandon, live } from './failure.ts';
 import { itInArguments } from './it.ts';
 import { type Frame, joinPath } from './scope.ts';
-import { describe, type GivenArg, type GivenArgs, sourceText } from './values.ts';
+import { describe, type GivenArg, type GivenArgs, sourceText, wholeText } from './values.ts';
 
 /** The current value. */
 export function currentValue(c: Context, f: Frame, span: Span): LangValue {
@@ -47,11 +47,10 @@ export function evaluateChain(c: Context, f: Frame, chain: Chain, run: boolean):
 }
 
 function refuseIt(c: Context, f: Frame, left: Link, link: Link, at: Span): never {
-  const text = sourceText(link.span);
   return c.fail(itRightOfArrow, f, {
     span: at,
     notes: [{ span: left.span, text: '`it` would be what comes from here' }],
-    with: { found: `\`it\` in \`${text}\``, again: text.endsWith('...') ? '…' : text },
+    with: { found: `\`it\` in \`${sourceText(link.span)}\``, again: wholeText(link.span) },
   });
 }
 

@@ -11,7 +11,7 @@ import type { Context } from './context.ts';
 import { live } from './failure.ts';
 import { binary } from './operators.ts';
 import { Env, type Frame } from './scope.ts';
-import { describe, sourceText } from './values.ts';
+import { describe, sourceText, wholeText } from './values.ts';
 
 /** A condition, which must be decided now. */
 export function decide(c: Context, f: Frame, given: LangValue, span: Span): boolean {
@@ -23,7 +23,7 @@ export function decide(c: Context, f: Frame, given: LangValue, span: Span): bool
       found: describe(value),
       hint:
         value.kind === 'int'
-          ? `compare it: \`${sourceText(span)} > 0\``
+          ? `compare it: \`${wholeText(span)} > 0\``
           : value.kind === 'tensor'
             ? 'conditions on tensors choose by `where(condition, a, b)`'
             : 'compare it with something',

@@ -11,7 +11,7 @@ import type { InitSpec, LangValue } from '../ops/params.ts';
 import type { Construct, Expr, Stmt } from '../parser/ast.ts';
 import { Abandon, Stop } from './failure.ts';
 import type { Frame, Module, UseSite } from './scope.ts';
-import type { BlockTarget, BodyTarget, LayerTarget, ShortcutTarget } from './values.ts';
+import { type BlockTarget, type BodyTarget, type LayerTarget, type ShortcutTarget, sourceText } from './values.ts';
 
 /** Makes the contents of constants; `src/tensor` implements it. */
 export interface ContentMaker {
@@ -314,10 +314,8 @@ export class Context {
 export function withinText(use: UseSite | undefined): readonly string[] {
   const out: string[] = [];
   for (let site = use; site && out.length < 4; site = site.outer) {
-    const text = site.span.file.text.slice(site.span.start, site.span.end).replace(/\s+/g, ' ');
-    const short = text.length > 60 ? `${text.slice(0, 57)}...` : text;
     const loops = site.loops.length > 0 ? `, ${site.loops.join(', ')}` : '';
-    out.push(`${site.path === '' ? '' : `${site.path}, `}from \`${short}\` at ${spanText(site.span)}${loops}`);
+    out.push(`${site.path === '' ? '' : `${site.path}, `}from \`${sourceText(site.span)}\` at ${spanText(site.span)}${loops}`);
   }
   return out;
 }

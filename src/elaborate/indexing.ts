@@ -16,7 +16,7 @@ import { live } from './failure.ts';
 import { makeValue } from './nodes.ts';
 import type { Frame } from './scope.ts';
 import { toTensor } from './tensors.ts';
-import { describe, intValue, sourceText } from './values.ts';
+import { describe, intValue, wholeText } from './values.ts';
 
 export function evaluateIndex(c: Context, f: Frame, expr: IndexExpr): LangValue {
   return c.nest(expr.span, f, () => elementsOf(c, f, expr));
@@ -62,7 +62,7 @@ function elementsOf(c: Context, f: Frame, expr: IndexExpr): LangValue {
       what: 'only lists, sizes and tensors have elements',
       found: describe(base),
       expected: 'a list, a size or a tensor',
-      hint: `write \`${sourceText(expr.base.span)}\` without an index`,
+      hint: `write \`${wholeText(expr.base.span)}\` without an index`,
     },
   });
 }

@@ -22,15 +22,16 @@ import { type Frame, joinPath, place } from './scope.ts';
 import { toTensor } from './tensors.ts';
 import { fewerArguments, namesake, unknownArgumentOf } from './unknown.ts';
 import {
+  argumentText,
   describe,
   type GivenArg,
   type GivenArgs,
   type LayerTarget,
   listValue,
   type ShortcutTarget,
-  sourceText,
   tensorLike,
   tensorValue,
+  wholeText,
 } from './values.ts';
 
 export function runLayer(c: Context, f: Frame, target: LayerTarget, span: Span, label: string | undefined): readonly LangValue[] {
@@ -288,15 +289,16 @@ function convertParams(
 /** The one parameter that takes a list which was given without a name in another's place: the parts of `split([4, 12])`. */
 function otherParameter(layer: Layer, arg: GivenArg, given: ReadonlyMap<string, GivenArg>): string | undefined {
   const value = live(arg.value);
-  const text = sourceText(arg.span);
+  const text = wholeText(arg.span);
   if (value.kind !== 'list' || !text.startsWith('[')) return undefined;
   const others = Object.entries(layer.params).filter(([name, spec]) => !given.has(name) && spec.convert(value).ok);
   const [one] = others;
   return one && others.length === 1 ? `write \`${one[0]}=${text}\`` : undefined;
 }
 
-function convertHint(layer: string, { value, span }: GivenArg, expected: string, name: string): string {
-  const text = sourceText(span).replace(/^\w+\s*=\s*/, '');
+function convertHint(layer: string, arg: GivenArg, expected: string, name: string): string {
+  const { value } = arg;
+  const text = argumentText(arg);
   const meant = valueForLayer(layer, name, text);
   if (meant !== text) return `write \`${name}=${meant}\``;
   if (value.kind === 'float' && expected.includes('int'))

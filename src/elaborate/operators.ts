@@ -25,6 +25,7 @@ import {
   sourceText,
   type Target,
   targetOf,
+  wholeText,
 } from './values.ts';
 
 export function evaluateUnary(c: Context, f: Frame, expr: UnaryExpr): LangValue {
@@ -202,8 +203,8 @@ function intBinary(c: Context, f: Frame, expr: BinaryExpr, a: Dim, b: Dim): Lang
         with: {
           left: a.toString(),
           right: b.toString(),
-          leftText: sourceText(expr.left.span),
-          rightText: sourceText(expr.right.span),
+          leftText: wholeText(expr.left.span),
+          rightText: wholeText(expr.right.span),
         },
       });
     }

@@ -8,7 +8,7 @@ import type { Dim } from '../ir/dim.ts';
 import type { Value } from '../ir/graph.ts';
 import { typeText } from '../ir/types.ts';
 import type { Context, SizeRead } from './context.ts';
-import { sourceText } from './values.ts';
+import { wholeText } from './values.ts';
 
 export interface Misread {
   readonly notes: readonly Note[];
@@ -71,7 +71,7 @@ export function misread(c: Context, a: Value, b: Value, strict: boolean): Misrea
 }
 
 function explained({ span }: SizeRead, value: Value, size: Dim | undefined): Misread {
-  const text = sourceText(span);
+  const text = wholeText(span);
   const name = text.startsWith('channels') ? 'c' : 'sizes';
   const maker = sourceOfSize(value, size);
   const told = text.startsWith('channels') ? `${size} here` : `${typeText(value.type).replace(/^\w+/, '')} here`;

@@ -29,16 +29,10 @@ import type { WrittenCall } from '../words/word.ts';
 import { builtinNames } from './builtins.ts';
 import type { Context } from './context.ts';
 import { discard, type Frame } from './scope.ts';
-import { type GivenArg, type GivenArgs, shortcutNames, tensorLike } from './values.ts';
+import { argumentText, type GivenArg, type GivenArgs, shortcutNames, tensorLike, wholeText } from './values.ts';
 
 /** Operators of the language that this version does not have: those of detection, whose sizes only the run knows. */
 const notBuilt: ReadonlySet<string> = new Set(['topk', 'nonzero', 'nms', 'multiclass_nms', 'scatter', 'roi_align']);
-
-/** The whole text of a piece of source, on one line. */
-const textOf = (span: Span): string => span.file.text.slice(span.start, span.end).replace(/\s+/g, ' ');
-
-/** The text of a named argument behind its `=`. */
-const valueText = (arg: GivenArg): string => textOf(arg.span).replace(/^\w+\s*=\s*/, '');
 
 /** A name that nothing has; `call` where it is called. */
 export function unknown(c: Context, f: Frame, name: string, span: Span, call?: CallExpr): never {
@@ -107,7 +101,7 @@ function answerForeign(
       with: {
         name,
         of: answer.of,
-        found: textOf(span),
+        found: wholeText(span),
         expected: [`\`${shown(word)}\``, word.note].filter((part) => part !== undefined).join('; '),
         hint: [`write \`${text}\`${or}`, ...lost].join('; '),
       },
@@ -120,7 +114,7 @@ function answerForeign(
       with: {
         name,
         of: 'ONNX',
-        found: textOf(span),
+        found: wholeText(span),
         expected: `\`${layerSignature(layer)}\``,
         hint: `write \`${layer.name}\`: \`rescc explain ${layer.name}\` has its arguments${or}`,
       },
@@ -132,7 +126,7 @@ function writtenCall(call: CallExpr, f: Frame): WrittenCall {
   const named = new Map<string, string>();
   const positional: string[] = [];
   for (const arg of call.args) {
-    const text = textOf(arg.value.span);
+    const text = wholeText(arg.value.span);
     if (arg.name) named.set(arg.name.name, text);
     else positional.push(text);
   }
@@ -153,7 +147,7 @@ export function unknownArgumentOf(
   args: GivenArgs,
 ): string | undefined {
   const params = Object.keys(layer.params);
-  const text = valueText(arg);
+  const text = argumentText(arg);
   const answer = argumentOfLayer(layer.name, name);
   const callee = layer.name;
   const renamed = answer?.kind === 'ours' ? parameterOf(layer, answer) : undefined;
@@ -216,8 +210,8 @@ function otherUse(layer: Layer, args: GivenArgs): string | undefined {
 }
 
 function callOf(args: GivenArgs): WrittenCall {
-  const named = new Map([...args.named].map(([key, arg]) => [key, valueText(arg)] as const));
-  return { positional: args.positional.map((arg) => textOf(arg.span)), named };
+  const named = new Map([...args.named].map(([key, arg]) => [key, argumentText(arg)] as const));
+  return { positional: args.positional.map((arg) => wholeText(arg.span)), named };
 }
 
 /** The parameter of ours, by its name or by its place among those that need no name. */
@@ -243,7 +237,7 @@ export function fewerArguments(layer: Layer, args: GivenArgs): string {
     tensors.length <= layer.operands.max &&
     !tensorLike(at(args.positional, 0).value)
   ) {
-    const texts = [...tensors, ...rest, ...args.named.values()].map(({ span }) => textOf(span));
+    const texts = [...tensors, ...rest, ...args.named.values()].map(({ span }) => wholeText(span));
     return `write \`${layer.name}(${texts.join(', ')})\`: tensors stand first`;
   }
   const text = translatedCall(layer.name, callOf(args));

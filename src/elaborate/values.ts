@@ -139,9 +139,19 @@ export function tensorLike(value: LangValue): boolean {
 
 // ── Texts for messages ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** The text of a piece of source, shortened, for messages. */
+/** The whole text of a piece of source on one line, for hints: what is to be typed in cannot be shortened. */
+export function wholeText(span: Span): string {
+  return span.file.text.slice(span.start, span.end).replace(/\s+/g, ' ');
+}
+
+/** The text of an argument without its name. */
+export function argumentText(arg: GivenArg): string {
+  return wholeText(arg.span).replace(/^\w+\s*=\s*/, '');
+}
+
+/** The text of a piece of source, shortened, for what a message tells of. */
 export function sourceText(span: Span): string {
-  const text = span.file.text.slice(span.start, span.end).replace(/\s+/g, ' ');
+  const text = wholeText(span);
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }
 

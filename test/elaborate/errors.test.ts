@@ -70,3 +70,27 @@ describe('mistakes', () => {
     }
   });
 });
+
+describe('a hint is to be typed in, so it is whole', () => {
+  const sum = Array.from({ length: 40 }, (_, i) => i + 1).join(' + ');
+  const list = `[${Array.from({ length: 40 }, (_, i) => i + 1).join(', ')}]`;
+  test.each([
+    [`split(${list})`, `write \`sizes=${list}\``],
+    [`conv(out_channels=${sum}, kernel=3)`, `write \`out=${sum}\``],
+    [sum, `name it: \`let n = ${sum}\``],
+    [`assert ${sum}`, `compare it: \`${sum} > 0\``],
+    [`let a = (${sum})[0]`, `write \`(${sum})\` without an index`],
+    [`let a = (${sum}) / 7`, `write \`floordiv((${sum}), 7)\` to round down, or \`1.0 * (${sum}) / 7\` for a float`],
+    [
+      `let a = tanh  repeat 2 { let a = (a + ${sum})  it }`,
+      'hand it on from turn to turn: `let a2 = repeat … with a { … return … }`',
+    ],
+    [
+      `let a = tanh  repeat 2 { let a = (${sum} + a)  it }`,
+      'hand it on from turn to turn: `let a2 = repeat … with a { … return … }`',
+    ],
+  ])('%s', (text, hint) => {
+    const { diagnostics } = build(`model M { input x: f32[N, 820, 8, 8]  ${text}  output y }`);
+    expect(diagnostics.map((d) => d.hint)).toContain(hint);
+  });
+});
