@@ -16,7 +16,7 @@ import { unknown } from './unknown.ts';
 import { callable, dimValue, listValue, noArgs, poison, type ShortcutName, shortcutNames, tensorValue } from './values.ts';
 
 /** What to do with a name that is there already. */
-export const renamed = (name: string): string => `rename it, for example \`${name}2\``;
+const renamed = (name: string): string => `rename it, for example \`${name}2\``;
 
 /** Binds a name that nothing around it has. */
 export function declare(c: Context, f: Frame, name: Ident, value: LangValue, hint = renamed(name.name)): void {
@@ -24,13 +24,20 @@ export function declare(c: Context, f: Frame, name: Ident, value: LangValue, hin
   const before = f.env.get(name.name);
   const item = before ? undefined : f.env.module.items.get(name.name);
   const span = before?.span ?? item?.item.name.span;
-  if (span)
-    return c.fail(shadowing, f, {
-      span: name.span,
-      notes: [{ span, text: 'the first one is here' }],
-      with: { name: name.name, hint },
-    });
+  if (span) refuseSecond(c, f, name, span, hint);
   f.env.set(name.name, value, name.span);
+}
+
+/** A name behind `with`: inside it means this, whatever it means outside, because it often begins as that. */
+export function declareInner(c: Context, f: Frame, env: Env, name: Ident, value: LangValue): void {
+  if (name.name === discard) return;
+  const before = env.own(name.name);
+  if (before) refuseSecond(c, f, name, before.span, renamed(name.name));
+  env.set(name.name, value, name.span);
+}
+
+function refuseSecond(c: Context, f: Frame, { name, span }: Ident, first: Span, hint: string): never {
+  return c.fail(shadowing, f, { span, notes: [{ span: first, text: 'the first one is here' }], with: { name, hint } });
 }
 
 export const initNames = [

@@ -1,15 +1,15 @@
 /** Bodies that run several times, one by one in positions, or once more: `repeat`, `each`, `sequential`, `reuse`. */
-import { shadowing, unknownLabel } from '../diagnostics/catalogue/names.ts';
+import { unknownLabel } from '../diagnostics/catalogue/names.ts';
 import { carriedCount, odeNotYet } from '../diagnostics/catalogue/structure.ts';
 import { badCount } from '../diagnostics/catalogue/values.ts';
 import { nearest } from '../diagnostics/suggest.ts';
 import type { LangValue } from '../ops/params.ts';
-import type { Body, Each, Ident, Ode, Repeat, Reuse, Sequential } from '../parser/ast.ts';
+import type { Body, Each, Ode, Repeat, Reuse, Sequential } from '../parser/ast.ts';
 import { runBody } from './bodies.ts';
 import { evaluateChain, labelText, one } from './chains.ts';
 import type { Context } from './context.ts';
-import { declare, lookUp, renamed } from './names.ts';
-import { discard, Env, type Frame, joinPath, place } from './scope.ts';
+import { declare, declareInner, lookUp } from './names.ts';
+import { Env, type Frame, joinPath, place } from './scope.ts';
 import { describe, intValue, listValue, numberOf, poison } from './values.ts';
 
 interface Turn {
@@ -68,19 +68,6 @@ function turnFrame(c: Context, f: Frame, construct: Repeat | Each, turn: Turn, l
   };
 }
 
-/** A name behind `with`: inside it means this, whatever it means outside, because it often begins as that. */
-function bindInner(c: Context, f: Frame, env: Env, name: Ident, value: LangValue): void {
-  if (name.name === discard) return;
-  const before = env.own(name.name);
-  if (before)
-    c.fail(shadowing, f, {
-      span: name.span,
-      notes: [{ span: before.span, text: 'the first one is here' }],
-      with: { name: name.name, hint: renamed(name.name) },
-    });
-  env.set(name.name, value, name.span);
-}
-
 /** Runs `work` for every turn, where turns that share their weights begin again at the same names. */
 function takeTurns(
   c: Context,
@@ -130,7 +117,7 @@ function handOn(c: Context, f: Frame, construct: Repeat, label: string | undefin
     const seen = new Set<string>();
     carried.forEach(({ name }, i) => {
       const value = state[i] ?? poison;
-      if (name.name !== 'it' || seen.has('it')) bindInner(c, f, inner.env, name, value);
+      if (name.name !== 'it' || seen.has('it')) declareInner(c, f, inner.env, name, value);
       else inner.it = value;
       seen.add(name.name);
     });
