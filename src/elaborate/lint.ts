@@ -51,8 +51,12 @@ interface Entry {
   readonly alias: number | undefined;
 }
 
-const plain: ReadonlySet<string> = new Set(['int', 'float', 'size', 'string', 'bool']);
-const isPlain = ({ links }: Chain): boolean => links.every(({ kind }) => plain.has(kind));
+/** What its text shows to be no tensor, so that no output of it was meant. */
+const noTensor: ReadonlySet<string> = new Set(['int', 'float', 'size', 'string', 'bool', 'list', 'each']);
+const isNoTensor = ({ links }: Chain): boolean => {
+  const last = links.at(-1);
+  return last !== undefined && (noTensor.has(last.kind) || (last.kind === 'repeat' && last.collect));
+};
 
 type Scope = { readonly names: Map<string, Entry>; readonly outer: Scope | undefined };
 
@@ -170,8 +174,7 @@ class Linter {
     for (const stmt of body.stmts) {
       const made = this.#statement(stmt, scope);
       if (stmt.kind === 'output' && !stmt.value && lets.length > 0) this.#suspects.push({ output: stmt, lets });
-      // A number or a string was never meant as an output.
-      const meant = stmt.kind === 'let' && !isPlain(stmt.value) ? made : [];
+      const meant = stmt.kind === 'let' && !isNoTensor(stmt.value) ? made : [];
       lets = stmt.kind === 'let' && !stmt.names.some(({ name }) => name === 'it') ? [...lets, ...meant] : [];
     }
     this.#it = before;

@@ -93,6 +93,10 @@ describe('an output beside a let', () => {
   test.each([
     ['let y = relu  output z', ['RES0418 y']],
     ['let a = relu  let b = tanh  output z', ['RES0418 a']],
+    ['let y = [relu(x), tanh(x)]  output z', ['RES0117 y']],
+    ['let y = each 2 as i { linear(4) }  output z', ['RES0117 y']],
+    ['let y = repeat 2 collect { linear(4) }  output z', ['RES0117 y']],
+    ['let y = repeat 2 { linear(4) }  output z', ['RES0418 y']],
     ['let y = relu  tanh  output y', ['RES0418 y']],
     ['let y = relu  output y', ['RES0418 y']],
     ['relu  let y = it  output y', []],
