@@ -271,10 +271,13 @@ function sampleAdaptive(source: SampleSource) {
 
 const facts = { channelwise: true, keepsZero: true, idempotent: true, sign: 'first', handsOn: true, axes: 'unknown' } as const;
 
+/** What works out the places of parts when the model runs. */
+const computedPlaces = ['Range', 'Squeeze', 'Unsqueeze', 'Mul', 'Add', 'Sub', 'Div', 'Min'];
+
 export const adaptiveAvgpool = defineOperator({
   name: 'adaptive_avgpool',
   summary: 'Average over as many parts of the grid as asked for',
-  onnx: ['AveragePool', 'MatMul', 'ReduceMean', 'Gather', 'Mul', 'ReduceSum', 'Range', 'Squeeze', 'Unsqueeze', 'Div'],
+  onnx: ['AveragePool', 'MatMul', 'ReduceMean', 'Gather', 'ReduceSum', ...computedPlaces, 'LessOrEqual', 'Cast'],
   operands: [{ name: 'x', doc: '[N, C, ...grid]' }],
   attrs: { size: sizeAttr },
   traits: gatheringTraits({ ...facts, homogeneous: 'any', resamples: true, dims: 'unknown', roundsOnce: 'unknown' }),
@@ -287,7 +290,7 @@ export const adaptiveAvgpool = defineOperator({
 export const adaptiveMaxpool = defineOperator({
   name: 'adaptive_maxpool',
   summary: 'Maximum over as many parts of the grid as asked for',
-  onnx: ['MaxPool', 'ReduceMax', 'Gather', 'Range', 'Squeeze', 'Unsqueeze', 'Div'],
+  onnx: ['MaxPool', 'ReduceMax', 'Gather', ...computedPlaces],
   operands: [{ name: 'x', doc: '[N, C, ...grid]' }],
   attrs: { size: sizeAttr },
   traits: gatheringTraits({ ...facts, homogeneous: 'positive', resamples: true, dims: 'unknown', roundsOnce: true }),

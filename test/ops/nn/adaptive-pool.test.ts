@@ -62,6 +62,17 @@ describe('lowering', () => {
     expect((await bytes()).length).toBeLessThan(10_000);
   });
 
+  test('every operator that works out the places of unknown sizes is declared', () => {
+    for (const operator of [adaptiveAvgpool, adaptiveMaxpool]) {
+      const written = ops(operator, 'f32[N, 8, H, 5]', [3, 5]);
+      expect(written).toEqual(
+        expect.arrayContaining(['Gather', 'Range', 'Squeeze', 'Unsqueeze', 'Mul', 'Add', 'Sub', 'Div', 'Min']),
+      );
+      expect(operator.onnx).toEqual(expect.arrayContaining([...written]));
+    }
+    expect(ops(adaptiveAvgpool, 'f32[N, 8, H, 5]', [3, 5])).toEqual(expect.arrayContaining(['LessOrEqual', 'Cast']));
+  });
+
   test('maxima are gathered and reduced', () => {
     expect(ops(adaptiveMaxpool, 'f32[N, 8, 5, 8]', [3, 4])).toEqual(['MaxPool', 'Gather', 'ReduceMax']);
   });
