@@ -410,10 +410,13 @@ export const avgpoolLayer = defineLayer({
   summary: avgpool.summary,
   source: 'torch.nn.AvgPool1d, AvgPool2d, AvgPool3d; ONNX AveragePool',
   family: 'Pooling',
-  params: { ...poolParams, count_include_pad: bool({ default: true, doc: 'padding counts as zeros in the average' }) },
-  build(b, [x], p) {
+  params: { ...poolParams, count_include_pad: optional(bool({ doc: 'padding counts as zeros in the average' }), 'true') },
+  build(b: LayerBuilder, [x], p) {
     const { kernel, stride, dilation, pads, more } = layerWindow(b, x, 'avgpool', p, [1]);
     if (isWord(p.pad)) {
+      const ignored = p.count_include_pad === true && p.pad !== 'valid';
+      const hint = 'count_include_pad=false, or the padding in numbers';
+      b.check('l8', !ignored, `count_include_pad=true with pad="${p.pad}"`, 'an average that counts no padding', hint);
       if (pads.length > 0) return b.op(avgpool, [x], { kernel, stride, pads });
       // The average of zeros and elements, divided by the share of the elements.
       const around = wordPads(p.pad, x, { kernel, stride, dilation });
@@ -421,7 +424,7 @@ export const avgpoolLayer = defineLayer({
       const [sums, shares] = [x, one].map((of) => b.op(avgpool, [padded(b, of, around, 0)], { kernel, stride }));
       return b.op(div, [sums, shares]);
     }
-    const counts = p.count_include_pad && pads.some((n) => n > 0);
+    const counts = (p.count_include_pad ?? true) && pads.some((n) => n > 0);
     if (!counts) return b.op(avgpool, [x], { kernel, stride, pads: extended(pads, more) });
     if (more.every((n) => n === 0)) return b.op(avgpool, [x], { kernel, stride, pads, count_include_pad: true });
     // PyTorch counts the padding that was asked for, but not what lies behind it: so the former becomes real zeros.
