@@ -97,6 +97,8 @@ export interface CompileOptions extends CheckOptions, WeightOptions, OptimizeOpt
   readonly checkPromises?: boolean | undefined;
   /** Keeps a copy of the graph as the source says it, for verify. */
   readonly keepUnoptimized?: boolean | undefined;
+  /** Finds `nodesBefore` of the report, which takes as long as lowering the graph once more. Default false. */
+  readonly countNodes?: boolean | undefined;
 }
 
 /** What the compiler did, as numbers. */
@@ -109,7 +111,10 @@ export interface CompileReport {
   readonly after: GraphStats;
   /** What is in the file. */
   readonly written: FileFigures;
-  /** ONNX nodes of a file without passes; undefined where the opset cannot say one. `written.nodes` are those that there are. */
+  /**
+   * ONNX nodes of a file without passes, when `countNodes` asked for them; undefined also where the opset cannot say one.
+   * `written.nodes` are those that there are.
+   */
   readonly nodesBefore: number | undefined;
   /** What a run of the file writes, and holds at once. */
   readonly memory: Memory;
@@ -301,7 +306,7 @@ export async function compile(source: string | SourceFile, options: CompileOptio
     const before = statsOf(graph);
     const opset = options.opset ?? defaultOpset;
     const how = { opset, target: options.target, checkPromises: options.checkPromises };
-    const nodesBefore = nodesToWrite(graph, how);
+    const nodesBefore = options.countNodes ? nodesToWrite(graph, how) : undefined;
     const passes = optimize(graph, options);
     const level = options.level ?? 1;
     const metadata: Record<string, string> = {

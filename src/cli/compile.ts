@@ -74,6 +74,8 @@ async function run(file: string, given: Flags): Promise<void> {
   const result = await compile(source, {
     ...compileOptions(flags),
     checkPromises: flags.checkPromises,
+    // Only the summary and the report of a file have it.
+    countNodes: binaries.includes(emit) && (flags.json || !flags.quiet),
     // Parameters go out as the source names them, so that they load again, unless folding is asked for.
     ...(emit === 'safetensors' && flags.O === undefined && flags.passes === undefined && { level: 0 as const }),
     onPass: passPrinter(flags),

@@ -51,13 +51,19 @@ describe.each(readdirSync(examples).filter((name) => name.endsWith('.res')))('%s
   // The first is the smallest of its kind in every file.
   const [model] = models(source, { resolveImport });
   test.each([0, 1] as const)('at -O%i the report counts what is in the file', async (level) => {
-    const { onnx, report } = await compile(source, { model, level, resolveImport });
+    const { onnx, report } = await compile(source, { model, level, resolveImport, countNodes: true });
     if (!onnx || !report) throw new Error(`${name} does not compile`);
     const { nodes, elements } = counted(await decoded(onnx));
     expect(report.written).toMatchObject({ nodes, elements });
     if (level === 0) expect(report.nodesBefore).toBe(nodes);
     else expect(report.nodesBefore).toBe((await compile(source, { model, level: 0, resolveImport })).report?.written.nodes);
   });
+});
+
+test('nodes of a file without passes are counted only when that is asked for', async () => {
+  const source = 'model M { input x: f32[N, 4]  relu  output y }';
+  expect((await compile(source)).report?.nodesBefore).toBeUndefined();
+  expect((await compile(source, { countNodes: true })).report?.nodesBefore).toBe(1);
 });
 
 test('what lowering adds counts: silu is two nodes', async () => {
