@@ -75,17 +75,20 @@ const namesOf = (flags: readonly Flag[]): readonly string[] =>
   flags.flatMap(({ long, short }) => [long, ...(short ? [short] : [])]);
 const anyName = (entries: readonly Entry[], by: string): string => entries.map(({ name }) => name).join(by);
 
-function bash(entries: readonly Entry[]): string {
-  const values = new Map(
+/** Values of options, by the option. */
+const valuesOf = (entries: readonly Entry[]): ReadonlyMap<string, readonly string[]> =>
+  new Map(
     entries.flatMap(({ flags }) => flags.flatMap((flag) => (flag.values.length > 0 ? [[flag.long, flag.values] as const] : []))),
   );
+
+function bash(entries: readonly Entry[]): string {
   return `# rescc: eval "$(rescc completion bash)" in ~/.bashrc
 _rescc() {
   local cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD-1]} command=compile words=
   COMPREPLY=()
   case \${COMP_WORDS[1]} in ${anyName(entries, '|')}) command=\${COMP_WORDS[1]} ;; esac
   case $prev in
-${[...values].map(([long, list]) => `    ${long}) words='${list.join(' ')}' ;;`).join('\n')}
+${[...valuesOf(entries)].map(([long, list]) => `    ${long}) words='${list.join(' ')}' ;;`).join('\n')}
   esac
   if [[ -z $words && $cur == -* ]]; then
     case $command in
@@ -168,9 +171,6 @@ function fish(entries: readonly Entry[]): string {
 function powershell(entries: readonly Entry[]): string {
   const escaped = (text: string): string => `'${text.replaceAll("'", "''")}'`;
   const list = (names: readonly string[]): string => `@(${names.map(escaped).join(', ')})`;
-  const values = new Map(
-    entries.flatMap(({ flags }) => flags.flatMap((flag) => (flag.values.length > 0 ? [[flag.long, flag.values] as const] : []))),
-  );
   return `# rescc: rescc completion powershell | Out-String | Invoke-Expression, in $PROFILE
 Register-ArgumentCompleter -Native -CommandName rescc -ScriptBlock {
   param($wordToComplete, $commandAst, $cursorPosition)
@@ -184,7 +184,7 @@ ${entries
   .join('\n')}
   }
   $values = @{
-${[...values].map(([long, of]) => `    ${escaped(long)} = ${list(of)}`).join('\n')}
+${[...valuesOf(entries)].map(([long, of]) => `    ${escaped(long)} = ${list(of)}`).join('\n')}
   }
   $typed = @($commandAst.CommandElements | ForEach-Object { $_.ToString() })
   $before = if ($wordToComplete -eq '') { $typed.Count } else { $typed.Count - 1 }
