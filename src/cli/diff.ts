@@ -1,7 +1,8 @@
 /** `rescc diff a b`: what differs between two models, or two checkpoints, in at most 20 lines; exit 1 where something does. */
 import { extname } from 'node:path';
 import type { Command } from 'commander';
-import { openCheckpoint, type TensorDict } from '../checkpoint/checkpoint.ts';
+import { openCheckpoint, type TensorDict, type TensorEntry } from '../checkpoint/checkpoint.ts';
+import { shapeText } from '../checkpoint/fit.ts';
 import { compile } from '../compile.ts';
 import { wrongKind } from '../diagnostics/catalogue/cli.ts';
 import { DiagnosticError, fail } from '../diagnostics/diagnostic.ts';
@@ -121,11 +122,10 @@ async function diffModels(a: string, b: string, flags: Flags): Promise<Found> {
     const verdict = !equal
       ? `${a} and ${b} differ`
       : `${a} and ${b} are equal${names > 0 ? ' up to names' : ''}: ${counts}${numbers === undefined ? '' : `, ${numbers.join(', ')}`}`;
-    const changed = weights.length > 0 ? [`${weights.length} of ${pairs.weights} tensors`, ...weights] : [];
     return {
       equal,
       verdict,
-      sections: equal ? [] : sectionsOf(found, changed, numbers ?? []),
+      sections: equal ? [] : sectionsOf(found, numbers ?? []),
       data: { inputs, outputs, nodes, attributes, connections, shapes, weights, names, numbers },
     };
   } finally {
@@ -134,7 +134,11 @@ async function diffModels(a: string, b: string, flags: Flags): Promise<Found> {
   }
 }
 
-function sectionsOf(found: Differences, weights: readonly string[], numbers: readonly string[]): readonly Section[] {
+/** Tensors that differ, behind how many they are of those that both have. */
+const counted = (weights: readonly string[], pairs: number): readonly string[] =>
+  weights.length > 0 ? [`${weights.length} of ${pairs} tensors`, ...weights] : [];
+
+function sectionsOf(found: Differences, numbers: readonly string[]): readonly Section[] {
   return [
     ['inputs', found.inputs],
     ['outputs', found.outputs],
@@ -142,7 +146,7 @@ function sectionsOf(found: Differences, weights: readonly string[], numbers: rea
     ['attributes', found.attributes],
     ['connections', found.connections],
     ['shapes', found.shapes],
-    ['weights', weights],
+    ['weights', counted(found.weights, found.pairs.weights)],
     ['numbers', numbers],
   ];
 }
@@ -180,6 +184,8 @@ async function ran(a: Model, b: Model, flags: Flags): Promise<readonly string[] 
   }
 }
 
+const typeOf = ({ elem, dims }: TensorEntry): string => `${elem}${shapeText(dims)}`;
+
 async function diffCheckpoints(a: string, b: string): Promise<Found> {
   const opened = [a, b].map((file) => {
     const [path = file, key] = splitKey(file);
@@ -200,8 +206,6 @@ async function diffCheckpoints(a: string, b: string): Promise<Found> {
     let shared = 0;
     for (const [name, x] of from ?? []) {
       const y = to?.get(name);
-      const typeOf = ({ elem, dims }: { readonly elem: string; readonly dims: readonly number[] }) =>
-        `${elem}[${dims.join(', ')}]`;
       if (!y) {
         missing.push(`- ${name}: ${typeOf(x)}`);
         continue;
@@ -210,15 +214,14 @@ async function diffCheckpoints(a: string, b: string): Promise<Found> {
       const line = typeOf(x) === typeOf(y) ? await differenceOf(x.expr, y.expr) : `${typeOf(x)} → ${typeOf(y)}`;
       if (line !== undefined) weights.push(`${name}: ${line}`);
     }
-    for (const [name, y] of to ?? []) if (!from?.has(name)) missing.push(`+ ${name}: ${y.elem}[${y.dims.join(', ')}]`);
+    for (const [name, y] of to ?? []) if (!from?.has(name)) missing.push(`+ ${name}: ${typeOf(y)}`);
     const equal = missing.length === 0 && weights.length === 0;
-    const changed = weights.length > 0 ? [`${weights.length} of ${shared} tensors`, ...weights] : [];
     return {
       equal,
       verdict: equal ? `${a} and ${b} have equal tensors: ${shared}` : `${a} and ${b} differ`,
       sections: [
         ['tensors', missing],
-        ['weights', changed],
+        ['weights', counted(weights, shared)],
       ],
       data: { tensors: missing, weights },
     };
