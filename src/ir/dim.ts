@@ -1004,6 +1004,16 @@ export function knownSize(dim: Dim): number {
   return dim.constant ?? bug(`the size ${dim} is not known`);
 }
 
+/** Sizes as numbers; undefined where one is not known. */
+export function knownSizes(dims: readonly Dim[]): readonly number[] | undefined {
+  const out: number[] = [];
+  for (const d of dims) {
+    if (d.constant === undefined) return undefined;
+    out.push(d.constant);
+  }
+  return out;
+}
+
 /** The product of all; 1 for none. */
 export function productOf(list: readonly Dim[]): Dim {
   return list.reduce((a, b) => a.times(b), Dim.one);

@@ -1,5 +1,5 @@
 /** Element types, tensor types with symbolic dimensions, and tensors that are held in memory. */
-import type { Dim } from './dim.ts';
+import { type Dim, knownSizes } from './dim.ts';
 import { type ElemType, factOf } from './elem.ts';
 
 export { type ElemType, elemTypes, isElemType, isFloat } from './elem.ts';
@@ -46,13 +46,7 @@ export function sameType(a: TensorType, b: TensorType): boolean {
 
 /** The dimensions as numbers, or undefined when one of them is symbolic. */
 export function staticDims(type: TensorType): readonly number[] | undefined {
-  const out: number[] = [];
-  for (const d of type.dims) {
-    const n = d.constant;
-    if (n === undefined) return undefined;
-    out.push(n);
-  }
-  return out;
+  return knownSizes(type.dims);
 }
 
 export function elementCount(dims: readonly number[]): number {

@@ -89,7 +89,16 @@ const shapes: readonly (readonly [Token['kind'], RegExp])[] = [
   ['number', /[0-9]+(?![A-Za-z_])/y],
 ];
 
-function refuse(at: { readonly start: number; readonly end: number }, found: string, expected: string, hint: string): never {
+/** How a pattern and its messages write an axis. */
+export const axisName = ({ kind, text }: Axis): string => (kind === 'ellipsis' ? '...' : text);
+
+/** Points into the pattern. */
+export function refuse(
+  at: { readonly start: number; readonly end: number },
+  found: string,
+  expected: string,
+  hint: string,
+): never {
   throw new AxisFailure('pattern', inPattern(at), '', found, expected, hint);
 }
 
@@ -141,7 +150,7 @@ function sideOf(tokens: readonly Token[], start: number, end: number): Side {
       open = undefined;
     } else {
       const axis: Axis = { kind, text, start: token.start, end: token.end };
-      const name = kind === 'ellipsis' ? '...' : text;
+      const name = axisName(axis);
       if (kind !== 'number') {
         const how = kind === 'ellipsis' ? 'one `...` on each side' : 'each name once on each side';
         const hint = kind === 'ellipsis' ? 'leave one of them out' : 'give one of them another name';

@@ -8,7 +8,7 @@ import { at } from '../diagnostics/at.ts';
 import { Dim } from '../ir/dim.ts';
 import type { Value } from '../ir/graph.ts';
 import { isFloat, typeText } from '../ir/types.ts';
-import { type Axis, AxisFailure, inPattern, patternTokens } from './axis-pattern.ts';
+import { type Axis, AxisFailure, axisName, inPattern, patternTokens, refuse } from './axis-pattern.ts';
 import { sameDim } from './common.ts';
 import { defineLayer } from './define.ts';
 import { mul } from './elementwise.ts';
@@ -25,10 +25,6 @@ interface Equation {
   readonly terms: readonly Term[];
   /** Undefined where the equation has no arrow. */
   readonly out: Term | undefined;
-}
-
-function refuse(at: { readonly start: number; readonly end: number }, found: string, expected: string, hint: string): never {
-  throw new AxisFailure('pattern', inPattern(at), '', found, expected, hint);
 }
 
 /**
@@ -81,8 +77,6 @@ function parseEquation(text: string): Equation {
   return { terms, out };
 }
 
-const nameOf = (axis: Axis): string => (axis.kind === 'ellipsis' ? '...' : axis.text);
-
 /** A tensor on the way, an axis for each group; one of size 1 has no atom. */
 interface Labelled {
   readonly value: Value;
@@ -99,7 +93,7 @@ function axesNamed(term: Term, { type }: Value, operand: number): readonly { rea
     const place = first && last ? { start: first.start, end: last.end } : { start: 0, end: 1 };
     const count = `${term.length} ${term.length === 1 ? 'axis' : 'axes'}`;
     const found = `tensor ${operand + 1} is ${typeText(type)}, of ${rank}`;
-    const joined = term.map(nameOf).join('');
+    const joined = term.map(axisName).join('');
     const hint =
       rank < term.length && term.every((axis, i) => i === 0 || axis.start === at(term, i - 1).end)
         ? `for names of several letters write blanks between axes, as in \`"${joined} k, …"\``
@@ -126,7 +120,7 @@ function atomsOf(terms: readonly Term[], xs: readonly Value[]): ReadonlyMap<stri
       else if (dim.constant !== 1 && !sameDim(dim, before.atom.dim)) {
         const text = `${before.atom.dim} at ${before.where}\n${dim} at ${where}`;
         const hint = 'check the order of the axes, or give them two names';
-        throw new AxisFailure('size', inPattern(axis), nameOf(axis), text, `one size for \`${nameOf(axis)}\``, hint);
+        throw new AxisFailure('size', inPattern(axis), axisName(axis), text, `one size for \`${axisName(axis)}\``, hint);
       }
     }
   }
@@ -360,7 +354,7 @@ function resultNames({ terms, out }: Equation, xs: readonly Value[], atoms: Read
   }
   const seen = new Set<string>();
   return out.flatMap((axis) => {
-    const name = nameOf(axis);
+    const name = axisName(axis);
     if (seen.has(name)) refuse(axis, `\`${name}\` twice`, 'each axis of the result once', 'leave one of them out');
     seen.add(name);
     if (axis.kind === 'ellipsis') return dots;

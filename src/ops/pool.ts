@@ -9,7 +9,7 @@
  */
 
 import { outside } from '../diagnostics/at.ts';
-import { Dim } from '../ir/dim.ts';
+import { Dim, knownSizes } from '../ir/dim.ts';
 import { elemFacts } from '../ir/elem.ts';
 import type { Node, Value } from '../ir/graph.ts';
 import type { AttrSpec, Attrs, InferContext, OnnxAttr, SampleSource, WindowAttrs } from '../ir/operator.ts';
@@ -18,10 +18,9 @@ import { boolAttr, checkFloats, given, numbersAttr } from './attrs.ts';
 import { defineLayer, defineOperator, type LayerBuilder } from './define.ts';
 import { div } from './elementwise.ts';
 import { full } from './generate.ts';
-import { pad } from './pad.ts';
 import { bool, optional, type Padding, perAxis, size, windowPadding } from './params.ts';
 import { padIntoMaxPool } from './runtime-defects.ts';
-import { isWord, knownPads, padded, wordPads } from './same.ts';
+import { isWord, padded, wordPads } from './same.ts';
 import { gatheringTraits } from './traits.ts';
 import {
   spatialAxes,
@@ -365,7 +364,7 @@ function layerWindow(
     'pad="same", which rounds up by itself',
   );
   const pads = isWord(p.pad)
-    ? (knownPads(wordPads(p.pad, x, { kernel, stride, dilation })) ?? [])
+    ? (knownSizes(wordPads(p.pad, x, { kernel, stride, dilation })) ?? [])
     : spreadPads(b, p.pad ?? [0], x);
   const more = kernel.map((k, axis) => {
     if (!p.ceil) return 0;
@@ -428,10 +427,7 @@ export const avgpoolLayer = defineLayer({
     if (!counts) return b.op(avgpool, [x], { kernel, stride, pads: extended(pads, more) });
     if (more.every((n) => n === 0)) return b.op(avgpool, [x], { kernel, stride, pads, count_include_pad: true });
     // PyTorch counts the padding that was asked for, but not what lies behind it: so the former becomes real zeros.
-    const axes = kernel.length;
-    const all = [0, 0, ...pads.slice(0, axes), 0, 0, ...pads.slice(axes)];
-    const zeros = b.op(pad, [x], { pads: all, value: 0, mode: 'constant' });
-    return b.op(avgpool, [zeros], { kernel, stride, pads: [...more.map(() => 0), ...more] });
+    return b.op(avgpool, [padded(b, x, pads, 0)], { kernel, stride, pads: [...more.map(() => 0), ...more] });
   },
 });
 

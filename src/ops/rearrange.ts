@@ -11,6 +11,7 @@ import {
   type Axis,
   AxisFailure,
   axesOf,
+  axisName,
   checkSizesNamed,
   type Group,
   inPattern,
@@ -95,7 +96,7 @@ function bindGroup(group: Group, dim: Dim, place: string, sizes: Sizes): readonl
 }
 
 const textOf = (group: Group): string => {
-  const inner = group.axes.map((axis) => (axis.kind === 'ellipsis' ? '...' : axis.text)).join(' ');
+  const inner = group.axes.map(axisName).join(' ');
   return group.joined ? `(${inner})` : inner;
 };
 
@@ -141,7 +142,7 @@ function targetGroups(right: Side, { named }: Bound, fresh: (axis: Axis) => Atom
     const [only] = group.axes;
     // Outside parentheses every axis of an ellipsis stays an axis.
     if (only?.kind === 'ellipsis' && !group.joined) return (named.get('...') ?? []).map((atom) => [atom]);
-    return [group.axes.flatMap((axis) => named.get(axis.kind === 'ellipsis' ? '...' : axis.text) ?? [fresh(axis)])];
+    return [group.axes.flatMap((axis) => named.get(axisName(axis)) ?? [fresh(axis)])];
   });
 }
 
@@ -153,7 +154,7 @@ function oneTensor(b: LayerBuilder, xs: readonly [Value, ...Value[]]): Value {
 }
 
 function missing(axis: Axis, side: 'left' | 'right', expected: string, hint: string): never {
-  const name = axis.kind === 'ellipsis' ? '...' : axis.text;
+  const name = axisName(axis);
   throw new AxisFailure('missing', inPattern(axis), name, `\`${name}\` on the ${side} alone`, expected, hint);
 }
 

@@ -5,7 +5,7 @@
  * A transposed convolution goes back from ⌈L / s⌉ to L = s·⌈L / s⌉: it cuts max(e − s, 0) in all, and adds max(s − e, 0) behind.
  */
 import { outside } from '../diagnostics/at.ts';
-import { Dim } from '../ir/dim.ts';
+import { Dim, knownSizes } from '../ir/dim.ts';
 import type { Value } from '../ir/graph.ts';
 import type { LayerBuilder } from './define.ts';
 import { pad } from './pad.ts';
@@ -50,35 +50,32 @@ function isOpen(given: Padding | OpenPadding): given is OpenPadding {
   return typeof given === 'object' && 'amounts' in given;
 }
 
-/** The numbers of pads that are all known. */
-export function knownPads(pads: readonly Dim[]): readonly number[] | undefined {
-  const numbers = pads.map((d) => d.constant);
-  return numbers.every((n) => n !== undefined) ? numbers : undefined;
-}
-
 /** x with `value` around its grid, as much as only the run may know. */
-export function padded(b: LayerBuilder, x: Value, pads: readonly Dim[], value: number): Value {
+export function padded(b: LayerBuilder, x: Value, pads: readonly (Dim | number)[], value: number): Value {
   const axes = pads.length / 2;
-  const none = [Dim.zero, Dim.zero];
-  return b.op(pad, [x], { pads: [...none, ...pads.slice(0, axes), ...none, ...pads.slice(axes)], value, mode: 'constant' });
+  const none = [0, 0];
+  return b.op(pad, [x], {
+    pads: [...none, ...pads.slice(0, axes), ...none, ...pads.slice(axes)].map((d) => (typeof d === 'number' ? Dim.of(d) : d)),
+    value,
+    mode: 'constant',
+  });
 }
 
-/** x and the pads of a window over it: those that are not known now are put around x. */
+/** x and the pads of a window over it: those that are not known now are put around x, as zeros. */
 export function windowPads(
   b: LayerBuilder,
   x: Value,
   given: Padding | OpenPadding,
   window: Stepping,
-  value = 0,
 ): { readonly x: Value; readonly pads: readonly number[] } {
   if (isOpen(given)) {
     const amounts = spreadPads(b, given.amounts, x);
-    return { x: padded(b, x, amounts, value), pads: amounts.map(() => 0) };
+    return { x: padded(b, x, amounts, 0), pads: amounts.map(() => 0) };
   }
   if (!isWord(given)) return { x, pads: spreadPads(b, given, x) };
   const pads = wordPads(given, x, window);
-  const known = knownPads(pads);
-  return known ? { x, pads: known } : { x: padded(b, x, pads, value), pads: pads.map(() => 0) };
+  const known = knownSizes(pads);
+  return known ? { x, pads: known } : { x: padded(b, x, pads, 0), pads: pads.map(() => 0) };
 }
 
 /** The pads and the output padding of a transposed convolution. */
@@ -95,5 +92,5 @@ export function transposedPads(
   b.check('l7', own, `output_pad=[${extra.join(', ')}] with pad="${given}"`, 'one of the two', 'pad=, and output_pad= as it is');
   const spare = kernel.map((k, axis) => windowExtent(k, dilation[axis] ?? 1) - (stride[axis] ?? 1));
   const totals = spare.map((n) => Dim.of(Math.max(n, 0)));
-  return { pads: knownPads(halves(given, totals)) ?? [], output_pad: spare.map((n) => Math.max(-n, 0)) };
+  return { pads: knownSizes(halves(given, totals)) ?? [], output_pad: spare.map((n) => Math.max(-n, 0)) };
 }

@@ -6,9 +6,9 @@ import { defineLayer, type LayerBuilder } from './define.ts';
 import { add } from './elementwise.ts';
 import { gather } from './gather.ts';
 import { range } from './generate.ts';
-import { pad } from './pad.ts';
 import { int, padding, perAxis, size } from './params.ts';
 import { type Atom, type AtomGroup, relayout } from './relayout.ts';
+import { padded } from './same.ts';
 import { spatialAxes, spreadAxes, spreadPads, windowGrid } from './window.ts';
 
 /** The largest table of places that is written out. */
@@ -47,8 +47,7 @@ export const unfoldLayer = defineLayer({
     ];
     const pads = spreadPads(b, p.pad ?? [0], x);
     const windows = windowGrid(x.type, { kernel, stride, dilation, pads }, b.check, 'l4');
-    const around = [0, 0, ...pads.slice(0, axes), 0, 0, ...pads.slice(axes)];
-    let whole = pads.every((n) => n === 0) ? x : b.op(pad, [x], { pads: around, value: 0, mode: 'constant' });
+    let whole = pads.every((n) => n === 0) ? x : padded(b, x, pads, 0);
     const [batch, channels] = [0, 1].map((i): Atom => ({ name: `${i}`, dim: given(x.type.dims, i) }));
     const groups: AtomGroup[] = [batch ? [batch] : [], channels ? [channels] : []];
     const [taps, steps]: [Atom[], Atom[]] = [[], []];

@@ -2,6 +2,7 @@
  * What rules need to know of pads, and of slices and pools that only choose places. Every answer is one that the types show; else
  * undefined.
  */
+import { knownSizes } from '../../ir/dim.ts';
 import type { Node } from '../../ir/graph.ts';
 import { dimsAttr, numberAttr, numbersAttr, stringAttr } from '../../ops/attrs.ts';
 import { sliceAxes } from '../../ops/slice-axes.ts';
@@ -33,8 +34,7 @@ export function subsampleOf(node: Node): readonly number[] | undefined {
 export function zeroPads(node: Node): readonly number[] | undefined {
   if (node.op.name !== 'pad' || stringAttr(node.attrs, 'mode') !== 'constant' || numberAttr(node.attrs, 'value') !== 0)
     return undefined;
-  const pads = dimsAttr(node.attrs, 'pads').map((d) => d.constant);
-  return pads.every((n) => n !== undefined) ? pads : undefined;
+  return knownSizes(dimsAttr(node.attrs, 'pads'));
 }
 
 /** Gives the elements other places, and leaves none out: a reshape of any kind, or a transpose. */

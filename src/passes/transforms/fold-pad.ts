@@ -5,6 +5,7 @@
  */
 
 import { outside } from '../../diagnostics/at.ts';
+import { knownSizes } from '../../ir/dim.ts';
 import { elemFacts } from '../../ir/elem.ts';
 import type { Node } from '../../ir/graph.ts';
 import { boolAttr, dimsAttr, numberAttr, numbersAttr, stringAttr } from '../../ops/attrs.ts';
@@ -27,8 +28,7 @@ const ownPads = (node: Node): readonly number[] => numbersAttr(node.attrs, 'pads
 
 /** How much a pad adds, begins then ends; undefined where a number is only known when it runs. */
 function knownPads(pad: Node): readonly number[] | undefined {
-  const numbers = dimsAttr(pad.attrs, 'pads').map((d) => d.constant);
-  return numbers.every((n) => n !== undefined) ? numbers : undefined;
+  return knownSizes(dimsAttr(pad.attrs, 'pads'));
 }
 
 /** Begins, then ends of the spatial axes. */
