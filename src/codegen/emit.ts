@@ -19,7 +19,7 @@ import { Dim } from '../ir/dim.ts';
 import type { Graph, Node, Use, Value } from '../ir/graph.ts';
 import type { OnnxAttr, OnnxBuilder } from '../ir/operator.ts';
 import { defaultOpset, irVersionOf, maxOpset, minOpset } from '../ir/opset.ts';
-import { promiseTexts } from '../ir/promise.ts';
+import { noPromise, promiseTexts, type SizePromise } from '../ir/promise.ts';
 import type { Schedule } from '../ir/schedule.ts';
 import { affineSize } from '../ir/solve.ts';
 import type { Target } from '../ir/target.ts';
@@ -297,14 +297,15 @@ class Emitter implements OnnxBuilder {
       const kept = dims.map((dim) => {
         const affine = affineSize(dim);
         const told = !affine || affine.scale < 0 || said.has(affine.name);
-        const texts = told ? [] : promiseTexts(Dim.symbol(affine.name).toString(), affine.promise);
-        if (affine && texts.length > 0) said.add(affine.name);
-        return { affine, texts, low: dim.lowerBound, high: dim.upperBound };
+        const promise = told ? noPromise : affine.promise;
+        const textsOf = (of: SizePromise): readonly string[] =>
+          told ? [] : promiseTexts(Dim.symbol(affine.name).toString(), of);
+        const upTo = textsOf({ ...promise, most: noPromise.most });
+        const downTo = textsOf({ ...noPromise, most: promise.most });
+        if (affine && upTo.length + downTo.length > 0) said.add(affine.name);
+        const divided = promise.multiple > 1 ? affine : undefined;
+        return { upTo, downTo, divided, bounded: promise.least > promise.multiple, low: dim.lowerBound, high: dim.upperBound };
       });
-      const upTo = kept.map(({ texts }) => texts.filter((text) => !text.includes('<=')));
-      const downTo = kept.map(({ texts }) => texts.filter((text) => text.includes('<=')));
-      const bounded = upTo.map((texts) => texts.some((text) => text.includes('>=')));
-      const divided = kept.map(({ affine }, i) => (affine && affine.promise.multiple > 1 && upTo[i]?.[0] ? affine : undefined));
       const count = dims.length;
       const refuseOther = (texts: readonly string[], wanted: (sizes: Key, name: string) => Key): void => {
         const name = `assert ${texts.join(' and ')}`;
@@ -315,26 +316,32 @@ class Emitter implements OnnxBuilder {
         const [checked] = this.#write('Reshape', [x, wanted(sizes, name)], {}, [input.type], name);
         this.#keys.set(input, checked ?? bug('a node without a result'));
       };
-      refuseOther(upTo.flat(), (sizes, name) => {
-        let whole = sizes;
-        if (divided.some((affine) => affine)) {
-          const shifts = divided.map((affine) => affine?.shift ?? 0);
-          const from = shifts.every((n) => n === 0)
-            ? sizes
-            : this.#sizes.node('Sub', [sizes, this.i64(shifts)], `${name}.from`, {}, count);
-          const divisors = this.i64(divided.map((affine) => (affine ? -affine.scale : -1)));
-          const short = this.#sizes.node('Mod', [from, divisors], `${name}.mod`, {}, count);
-          whole = this.#sizes.node('Sub', [sizes, short], `${name}.sub`, {}, count);
-        }
-        if (!bounded.includes(true)) return whole;
-        const least = this.i64(kept.map(({ low }, i) => (bounded[i] ? low : 0)));
-        return this.#sizes.node('Max', [whole, least], `${name}.max`, {}, count);
-      });
-      refuseOther(downTo.flat(), (sizes, name) => {
-        // Min with 0 is 0, which Reshape takes for the size that stands there.
-        const most = this.i64(kept.map(({ high }, i) => (downTo[i]?.[0] ? high : 0)));
-        return this.#sizes.node('Min', [sizes, most], `${name}.min`, {}, count);
-      });
+      refuseOther(
+        kept.flatMap(({ upTo }) => upTo),
+        (sizes, name) => {
+          let whole = sizes;
+          if (kept.some(({ divided }) => divided)) {
+            const shifts = kept.map(({ divided }) => divided?.shift ?? 0);
+            const from = shifts.every((n) => n === 0)
+              ? sizes
+              : this.#sizes.node('Sub', [sizes, this.i64(shifts)], `${name}.from`, {}, count);
+            const divisors = this.i64(kept.map(({ divided }) => (divided ? -divided.scale : -1)));
+            const short = this.#sizes.node('Mod', [from, divisors], `${name}.mod`, {}, count);
+            whole = this.#sizes.node('Sub', [sizes, short], `${name}.sub`, {}, count);
+          }
+          if (!kept.some(({ bounded }) => bounded)) return whole;
+          const least = this.i64(kept.map(({ bounded, low }) => (bounded ? low : 0)));
+          return this.#sizes.node('Max', [whole, least], `${name}.max`, {}, count);
+        },
+      );
+      refuseOther(
+        kept.flatMap(({ downTo }) => downTo),
+        (sizes, name) => {
+          // Min with 0 is 0, which Reshape takes for the size that stands there.
+          const most = this.i64(kept.map(({ downTo, high }) => (downTo.length > 0 ? high : 0)));
+          return this.#sizes.node('Min', [sizes, most], `${name}.min`, {}, count);
+        },
+      );
     }
   }
 
