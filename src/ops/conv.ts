@@ -444,7 +444,7 @@ export const convTransposeLayer = defineLayer({
   family: 'Convolution',
   params: {
     ...convParams,
-    pad: windowPadding({ text: '0', doc: 'elements cut off the result per side' }),
+    pad: windowPadding({ text: '0', doc: 'elements cut off the result per side', open: 'a slice behind it' }),
     output_pad: perAxis({ default: [0], min: 0, doc: 'elements added behind every axis of the result' }),
   },
   weights: [

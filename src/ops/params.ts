@@ -258,7 +258,12 @@ export type PaddingWord = (typeof paddingWords)[number];
 export type Padding = readonly number[] | PaddingWord;
 
 /** The same, or a word that says how much follows from the sizes. */
-export function windowPadding(options: { readonly doc: string; readonly text: string }): ParamSpec<Padding | undefined> {
+export function windowPadding(options: {
+  readonly doc: string;
+  readonly text: string;
+  /** What to write for sizes that only the run knows. */
+  readonly open?: string;
+}): ParamSpec<Padding | undefined> {
   const numbers = padding(options);
   return {
     ...numbers,
@@ -271,7 +276,7 @@ export function windowPadding(options: { readonly doc: string; readonly text: st
       const open = axisDims(value)?.some((d) => d.constant === undefined);
       return bad(
         open
-          ? 'numbers that are known while compiling: others go into a layer `pad(…)` before it'
+          ? `numbers that are known while compiling: others go into ${options.open ?? 'a layer `pad(…)` before it'}`
           : `${read.expected}; or "same", "same_lower" or "valid"`,
       );
     },
