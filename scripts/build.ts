@@ -24,7 +24,9 @@ const withoutProcess: Plugin = {
 };
 
 /** Found in node_modules by whoever installs the package. */
-const installed = ['onnxruntime-node', 'cli-progress', 'commander', 'jpeg-js', 'pngjs'];
+const installed = ['onnxruntime-node', '@jsquash/jpeg/*', 'cli-progress', 'commander'];
+const isInstalled = (path: string): boolean =>
+  installed.some((one) => path === one || (one.endsWith('/*') && path.startsWith(one.slice(0, -1))));
 
 const common = {
   bundle: true,
@@ -67,7 +69,7 @@ const fileByFile: Plugin = {
   name: 'file-by-file',
   setup({ onResolve }) {
     onResolve({ filter: /./ }, ({ path, kind, resolveDir, importer }) => {
-      if (kind === 'entry-point' || path.startsWith('node:') || installed.includes(path)) return undefined;
+      if (kind === 'entry-point' || path.startsWith('node:') || isInstalled(path)) return undefined;
       if (path.startsWith('.')) {
         modules.add(relative('.', join(resolveDir, path)));
         return { path: path.replace(/\.ts$/, '.js'), external: true };

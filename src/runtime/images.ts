@@ -1,9 +1,9 @@
 /**
- * Pictures in and out: PNG (pngjs) and JPEG (jpeg-js) to bytes of red, green and blue, and from there to a model's input.
+ * Pictures in and out: PNG and JPEG to bytes of red, green and blue, and from there to a model's input.
  *
  * As Pillow's `convert('RGB')` does it: grey becomes three equal channels, a palette its colours, alpha is dropped without
  * compositing, 16 bits per sample become 8. The orientation that a camera writes into a JPEG is applied, as browsers and OpenCV
- * do it, and said. JPEG decoders differ among themselves by one or two of 255 (inverse DCT, up-sampling of chroma); PNG is exact.
+ * do it, and said. PNG is exact, and JPEG what Pillow makes of it, to the byte.
  */
 import { outside } from '../diagnostics/at.ts';
 import * as catalogue from '../diagnostics/catalogue/runtime.ts';
@@ -14,7 +14,8 @@ import { keepsPromise, keptNear, promiseTexts } from '../ir/promise.ts';
 import type { ValueRange } from '../ir/ranges.ts';
 import { roundTo } from '../ir/round.ts';
 import { type ElemType, elementCount, type HostTensor, isFloat, type TensorType, typeText } from '../ir/types.ts';
-import { jpegOrientation, jpegProblem, orient, orientationTexts, pngEnd } from './picture-files.ts';
+import { decodeJpeg, decodePng, encodePng } from './picture-codecs.ts';
+import { jpegOrientation, jpegProblem, jpegSize, orient, orientationTexts, pngEnd } from './picture-files.ts';
 
 /** Rows from the top, three bytes per pixel. */
 export interface Image {
@@ -76,46 +77,20 @@ export async function decodeImage(bytes: Uint8Array, name: string): Promise<Imag
       return broken(`${view.getUint32(16)} x ${view.getUint32(20)} pixels`, `convert ${name} -resize 4096x4096 smaller.png`);
     const end = pngEnd(bytes);
     if (typeof end === 'string') return broken(end);
-    const { PNG } = (await import('pngjs')).default;
-    let read: { readonly width: number; readonly height: number; readonly data: Uint8Array } | undefined;
-    try {
-      read = PNG.sync.read(Buffer.from(bytes.buffer, bytes.byteOffset, end));
-    } catch {
-      return broken('its compressed pixels are damaged');
-    }
-    return rgb(name, read);
+    const read = await decodePng(bytes.subarray(0, end));
+    return read ? { name, ...read } : broken('its compressed pixels are damaged');
   }
   const problem = jpegProblem(bytes);
   if (problem !== undefined) return broken(problem, /not decoded$/.test(problem) ? `convert ${name} picture.png` : undefined);
-  const { decode } = (await import('jpeg-js')).default;
-  try {
-    const read = decode(bytes, {
-      useTArray: true,
-      formatAsRGBA: true,
-      tolerantDecoding: false,
-      maxResolutionInMP: maxPixels / 1e6,
-      maxMemoryUsageInMB: 4096,
-    });
-    const { width, height, data } = rgb(name, read);
-    const orientation = jpegOrientation(bytes);
-    const turned = orientation > 1 ? orientationTexts[orientation] : undefined;
-    return { name, ...orient(width, height, data, orientation), ...(turned !== undefined && { turned }) };
-  } catch (error) {
-    if (error instanceof Error && /maxResolutionInMP|maxMemoryUsage/.test(error.message))
-      return broken(`more than ${maxPixels / 1e6} megapixels`, `convert ${name} -resize 4096x4096 smaller.png`);
-    return broken('the data of the picture is damaged');
-  }
-}
-
-function rgb(name: string, rgba: { readonly width: number; readonly height: number; readonly data: Uint8Array }): Image {
-  const { width, height } = rgba;
-  const data = new Uint8Array(width * height * 3);
-  for (let i = 0, j = 0; j < data.length; i += 4, j += 3) {
-    data[j] = rgba.data[i] ?? outside();
-    data[j + 1] = rgba.data[i + 1] ?? outside();
-    data[j + 2] = rgba.data[i + 2] ?? outside();
-  }
-  return { name, width, height, data };
+  const size = jpegSize(bytes);
+  if (size.width * size.height > maxPixels)
+    return broken(`${size.width} x ${size.height} pixels`, `convert ${name} -resize 4096x4096 smaller.png`);
+  const read = await decodeJpeg(bytes);
+  if (!read) return broken('the data of the picture is damaged');
+  const orientation = jpegOrientation(bytes);
+  const turned = orientation > 1 ? orientationTexts[orientation] : undefined;
+  const { width, height, data } = read;
+  return { name, ...orient(width, height, data, orientation), ...(turned !== undefined && { turned }) };
 }
 
 /** Bits of the fixed-point weights of Pillow's resampling of bytes: 32 less 8 of the sample less 2 of head-room. */
@@ -404,29 +379,22 @@ export async function pngFiles(
   if (dims.length < 2 || dims.length > 4 || elementCount(dims) === 0) return refuse();
   const [a = 1, b = 1, c = 1] = dims.length === 2 ? [1, ...dims] : dims.slice(dims.length - 3);
   const batch = dims.length === 4 ? (dims[0] ?? 1) : 1;
-  const drawable = (n: number): boolean => n === 1 || n === 3 || n === 4;
+  const drawable = (n: number): n is 1 | 3 | 4 => n === 1 || n === 3 || n === 4;
   const first = drawable(a) && !(drawable(c) && c > a);
-  if (!first && !drawable(c)) return refuse();
-  const [channels, height, width] = first ? [a, b, c] : [c, a, b];
-  const { PNG } = (await import('pngjs')).default;
+  const [count, height, width] = first ? [a, b, c] : [c, a, b];
+  const channels = drawable(count) ? count : refuse();
   const { low, high } = range;
   const files: Uint8Array[] = [];
   for (let n = 0; n < batch; n++) {
-    const png = new PNG({ width, height });
+    const pixels = new Uint8Array(height * width * channels);
     for (let i = 0; i < height * width; i++) {
-      const sample = (channel: number): number => {
+      for (let channel = 0; channel < channels; channel++) {
         const at = first ? channel * height * width + i : i * channels + channel;
         const value = (((data[n * channels * height * width + at] ?? outside()) - low) / (high - low)) * 255;
-        return Math.min(255, Math.max(0, Math.round(Number.isNaN(value) ? 0 : value)));
-      };
-      png.data[i * 4] = sample(0);
-      png.data[i * 4 + 1] = sample(channels === 1 ? 0 : 1);
-      png.data[i * 4 + 2] = sample(channels === 1 ? 0 : 2);
-      png.data[i * 4 + 3] = channels === 4 ? sample(3) : 255;
+        pixels[i * channels + channel] = Math.min(255, Math.max(0, Math.round(Number.isNaN(value) ? 0 : value)));
+      }
     }
-    files.push(
-      new Uint8Array(PNG.sync.write(png, { colorType: channels === 4 ? 6 : channels === 1 ? 0 : 2, inputColorType: 6 })),
-    );
+    files.push(await encodePng({ width, height, channels, data: pixels }));
   }
   return files;
 }

@@ -121,11 +121,29 @@ export function jpegProblem(bytes: Uint8Array): string | undefined {
     if (marker >= 0xc0 && marker <= 0xc2) {
       frames++;
       if (bytes[start] !== 8) return `a JPEG of ${bytes[start] ?? 0} bits per sample, a kind that is not decoded`;
+      const components = bytes[start + 5];
+      if (components !== 1 && components !== 3) {
+        return components === 4
+          ? 'a JPEG in four inks (CMYK), a kind that is not decoded'
+          : `a JPEG of ${components ?? 0} components, a kind that is not decoded`;
+      }
     }
     if (marker === SOS && frames === 0) return `the scan at byte ${at} stands before the size of the picture`;
     if (marker === SOS) scans++;
   }
   return scans === 0 ? 'a JPEG without a picture in it' : undefined;
+}
+
+/** The size of a JPEG as it is stored, of which `jpegProblem` found nothing wrong. */
+export function jpegSize(bytes: Uint8Array): { readonly width: number; readonly height: number } {
+  for (const segment of segmentsOf(bytes)) {
+    if (typeof segment === 'string') break;
+    const { marker, start } = segment;
+    if (marker < 0xc0 || marker > 0xc2) continue;
+    const view = viewOf(bytes);
+    return { height: view.getUint16(start + 1), width: view.getUint16(start + 3) };
+  }
+  return { width: 0, height: 0 };
 }
 
 /** The orientation that a JPEG's Exif says, 1 to 8; 1 where it says none, or something else. */

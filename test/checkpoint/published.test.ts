@@ -1,7 +1,7 @@
 /** Checkpoints as others published them, through examples of their own: what PyTorch or the original network computes comes out. */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { PNG } from 'pngjs';
+import { decode } from 'fast-png';
 import { describe, expect, it, test } from 'vitest';
 import { openCheckpoint } from '../../src/checkpoint/checkpoint.ts';
 import { compile } from '../../src/compile.ts';
@@ -43,7 +43,7 @@ async function npy(path: string): Promise<HostTensor> {
 describe('projections with a bias and without batchnorm', () => {
   /** Row i of the sheet is picture i, as its authors normalise it. */
   function pictures(): HostTensor {
-    const sheet = PNG.sync.read(readFileSync(fixture('cifar10/test-000-499.png')));
+    const sheet = decode(readFileSync(fixture('cifar10/test-000-499.png')));
     const mean = [0.4914, 0.4822, 0.4465];
     const std = [0.2471, 0.2435, 0.2616];
     const data = new Float64Array(500 * 3 * 1024);
@@ -51,7 +51,8 @@ describe('projections with a bias and without batchnorm', () => {
       for (let channel = 0; channel < 3; channel++)
         for (let pixel = 0; pixel < 1024; pixel++)
           data[(picture * 3 + channel) * 1024 + pixel] = Math.fround(
-            ((sheet.data[(picture * 1024 + pixel) * 4 + channel] ?? 0) / 255 - (mean[channel] ?? 0)) / (std[channel] ?? 1),
+            ((sheet.data[(picture * 1024 + pixel) * sheet.channels + channel] ?? 0) / 255 - (mean[channel] ?? 0)) /
+              (std[channel] ?? 1),
           );
     return { elem: 'f32', dims: [500, 3, 32, 32], data };
   }

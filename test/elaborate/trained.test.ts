@@ -1,7 +1,7 @@
 /** A trained ResNet-20 on 500 real test images: exactly as many right as PyTorch has, and the same ones, at every level. */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { PNG } from 'pngjs';
+import { decode } from 'fast-png';
 import { expect, test } from 'vitest';
 import { compile } from '../../src/compile.ts';
 import { fileSource } from '../../src/io/node/file-source.ts';
@@ -18,14 +18,14 @@ const labels = JSON.parse(readFileSync(new URL('labels.json', fixtures), 'utf8')
 
 /** Row i of the sheet is image i; RGB / 255, minus the mean, over the deviation, as it was trained. */
 function images(): Float64Array {
-  const sheet = PNG.sync.read(readFileSync(new URL('test-000-499.png', fixtures)));
+  const sheet = decode(readFileSync(new URL('test-000-499.png', fixtures)));
   const mean = [0.485, 0.456, 0.406];
   const std = [0.229, 0.224, 0.225];
   const out = new Float64Array(500 * 3 * 1024);
   for (let image = 0; image < 500; image++) {
     for (let channel = 0; channel < 3; channel++) {
       for (let pixel = 0; pixel < 1024; pixel++) {
-        const value = (sheet.data[(image * 1024 + pixel) * 4 + channel] ?? 0) / 255;
+        const value = (sheet.data[(image * 1024 + pixel) * sheet.channels + channel] ?? 0) / 255;
         out[(image * 3 + channel) * 1024 + pixel] = Math.fround((value - (mean[channel] ?? 0)) / (std[channel] ?? 1));
       }
     }

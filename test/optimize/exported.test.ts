@@ -1,7 +1,7 @@
 /** What exporters and onnxruntime's own tests wrote, optimised: which operators are left, and that a trained network still knows its pictures. */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { PNG } from 'pngjs';
+import { decode } from 'fast-png';
 import { describe, expect, it } from 'vitest';
 import { openCheckpoint } from '../../src/checkpoint/checkpoint.ts';
 import type { OptimizationLevel } from '../../src/compile.ts';
@@ -94,12 +94,12 @@ describe('a trained ResNet-20 as PyTorch exports it', () => {
   }
 
   function firstImages(count: number): Float64Array {
-    const sheet = PNG.sync.read(readFileSync(path(`${folder}test-000-499.png`)));
+    const sheet = decode(readFileSync(path(`${folder}test-000-499.png`)));
     const mean = [0.485, 0.456, 0.406];
     const deviation = [0.229, 0.224, 0.225];
     return Float64Array.from({ length: count * 3072 }, (_, i) => {
       const channel = Math.floor(i / 1024) % 3;
-      const at = (Math.floor(i / 3072) * 1024 + (i % 1024)) * 4 + channel;
+      const at = (Math.floor(i / 3072) * 1024 + (i % 1024)) * sheet.channels + channel;
       return Math.fround(((sheet.data[at] ?? 0) / 255 - (mean[channel] ?? 0)) / (deviation[channel] ?? 1));
     });
   }

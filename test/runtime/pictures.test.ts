@@ -144,6 +144,19 @@ describe('damage is told in our words', () => {
     expect((await foundOf(() => decodeImage(deep, 'a.jpg')))[0]).toContain('12 bits per sample');
   });
 
+  it('says of a picture in printing inks that it is not decoded', async () => {
+    expect(await foundOf(() => decodeImage(bytesOf('inks.jpg'), 'a.jpg'))).toEqual([
+      'RES0823: a JPEG in four inks (CMYK), a kind that is not decoded',
+    ]);
+  });
+
+  it('says the size of a JPEG that is too large, without decoding it', async () => {
+    const jpeg = bytesOf('picture.jpg').slice();
+    const frame = jpeg.findIndex((b, i) => b === 0xff && jpeg[i + 1] === 0xc0);
+    jpeg.set([0xff, 0xff, 0xff, 0xfe], frame + 5);
+    expect(await foundOf(() => decodeImage(jpeg, 'a.jpg'))).toEqual(['RES0823: 65534 x 65535 pixels']);
+  });
+
   it('bytes behind the picture do no harm', async () => {
     for (const name of ['picture.png', 'picture.jpg']) {
       const image = await decodeImage(concat(bytesOf(name), [1, 2, 3]), name);
