@@ -1,4 +1,6 @@
 /** Writes docs/reference.md, the layers of the language, from the registry. `--check` compares instead, and exits with 1 where they differ. */
+
+import { controlFlow } from '../src/ops/control-flow.ts';
 import type { Layer } from '../src/ops/define.ts';
 import { layerSignature, operandSentence, parameterNotes } from '../src/ops/layer-text.ts';
 import type { ParamSpec } from '../src/ops/params.ts';
@@ -37,7 +39,7 @@ export function referenceText(): string {
     ...layers.filter((layer) => layer.family === family).map(layerSection),
   ]);
   const refused = [...refusedLayers].map(([name, hint]) => `- ${code(name)}: ${hint}`);
-  const operatorRows = operators.map(
+  const operatorRows = [...operators, ...controlFlow].map(
     ({ name, onnx, summary }) => `| ${name} | ${onnx.join(', ')} | ${summary.replaceAll('|', '\\|')} |`,
   );
   return `${[

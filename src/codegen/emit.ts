@@ -486,6 +486,19 @@ class Emitter implements OnnxBuilder {
     return all.map((slot) => slot.key);
   }
 
+  owner(op: string, node: Node, inputs: readonly (Key | undefined)[]): readonly Key[] {
+    const names = node.op.regions ?? [];
+    const attrs = names.map((name, i): UnnamedAttr => {
+      const region = node.regions[i] ?? bug(`${node.op.name} has no sub-graph ${i}`);
+      return { name, kind: 'scopes', plural: false, scopes: [this.#inner(region)] };
+    });
+    const outputs = node.results.map((y) => this.#result(y.type));
+    this.written++;
+    attrs.sort((a, b) => (a.name < b.name ? -1 : 1));
+    this.#scope.drafts.push({ op, inputs, outputs, attrs, origin: node.origin, base: '', name: '' });
+    return outputs.map((slot) => slot.key);
+  }
+
   foreign(node: Node, inputs: readonly (Key | undefined)[]): readonly Key[] {
     const foreign = node.op.foreign ?? bug(`${node.op.name} is no foreign operator`);
     const { domain, opType, rest } = foreign;

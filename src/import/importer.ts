@@ -12,7 +12,7 @@ import { Dim } from '../ir/dim.ts';
 import { parseDim } from '../ir/dim-text.ts';
 import type { ForeignAttribute } from '../ir/foreign.ts';
 import { Graph, hostOf, type Node, type Value } from '../ir/graph.ts';
-import { holds } from '../ir/operator.ts';
+import { holds, type Operator } from '../ir/operator.ts';
 import { rangeProblem, type ValueRange } from '../ir/ranges.ts';
 import { foreignTypeOf, type TensorType } from '../ir/types.ts';
 import { attributeBytes } from '../onnx/encode.ts';
@@ -33,6 +33,7 @@ import { NotLifted } from './lift.ts';
 import { lifts } from './lifts/table.ts';
 import { type NarrowedInput, narrowedInputs } from './narrowed.ts';
 import { NodeView } from './node-view.ts';
+import { innerTypes, ownerNode, ownerOf } from './owners.ts';
 import { dimKey, innerPath, isLive, madeTwice, namesUsed, nodeText, openScope, rankKey, type Scope, sizeKey } from './scope.ts';
 import { KnownElements } from './sizes.ts';
 import { GoBack, Trail } from './trail.ts';
@@ -57,6 +58,8 @@ export class Importer implements ImportState {
   readonly #used: ReadonlySet<string>;
   readonly #notes: string[];
   readonly #foreign: LeftForeign[] = [];
+  /** Owners of sub-graphs that no operator says, with the reason. */
+  readonly #notSaid = new Map<OnnxNode, string>();
   /** What the metadata says of inputs, outputs and sizes. */
   readonly #declared: Declarations;
   /** Steps that were taken, and those that were taken once more, which are bounded. */
@@ -252,6 +255,7 @@ export class Importer implements ImportState {
       }
       seen.add(name);
       scope.graph.output(name, this.#find(scope, name) ?? this.#noOutput(scope.file, name));
+      if (scope.outer) this.trail.output(scope.graph);
     }
   }
 
@@ -316,6 +320,8 @@ export class Importer implements ImportState {
       this.#leave(view, this.#options.asItIs);
       return undefined;
     }
+    const owner = ownerOf(view);
+    if (owner) return this.#owner(scope, view, owner);
     if (!lifts.has(opType)) {
       this.#leave(view, 'no operator here says it');
       return undefined;
@@ -338,6 +344,37 @@ export class Importer implements ImportState {
       builder.undo();
       if (!(error instanceof NotLifted || error instanceof AttributeError)) refusalOf(error);
       this.#leave(view, error instanceof Error ? error.message : String(error));
+      return undefined;
+    }
+  }
+
+  /**
+   * With its sub-graphs imported for that; where it cannot be said they are imported once more, and no third time, so that the
+   * work grows with how deep sub-graphs nest and no more.
+   */
+  #owner(scope: Scope, view: NodeView, owner: Operator): readonly Value[] | undefined {
+    const known = this.#notSaid.get(view.file);
+    if (known !== undefined) {
+      this.#leave(view, known);
+      return undefined;
+    }
+    const { mark } = this.trail;
+    const symbols = this.graph.freshDims;
+    try {
+      const assumed = innerTypes(view);
+      const regions = (owner.regions ?? []).flatMap((name, i) => {
+        const body = view.attribute(name);
+        return body?.kind === 'graph' ? [this.#region(scope, view, body.value, i, assumed)] : [];
+      });
+      return ownerNode(this, scope, view, owner, regions);
+    } catch (error) {
+      if (error instanceof GoBack) throw error;
+      if (!(error instanceof NotLifted || error instanceof AttributeError)) refusalOf(error);
+      this.trail.undoTo(mark);
+      this.graph.forgetDims(symbols);
+      const why = error instanceof Error ? error.message : String(error);
+      this.#notSaid.set(view.file, why);
+      this.#leave(view, why);
       return undefined;
     }
   }
@@ -388,6 +425,7 @@ export class Importer implements ImportState {
    */
   #followSaturated(node: Node): void {
     const { traits } = node.op;
+    if (node.regions.length > 0) return;
     if (traits.moves === 'all' && node.y.type.dims.length === 1) this.constants.joinSaturated(node.operands, node.y);
     else if (
       node.slots.length > 0 &&
@@ -396,7 +434,14 @@ export class Importer implements ImportState {
       this.constants.joinSaturated([node.x], node.y);
   }
 
-  #region(scope: Scope, view: NodeView, file: OnnxGraph, index: number): Graph {
+  /** `assumed` has the types of the inputs, where they follow from the operands of the node. */
+  #region(
+    scope: Scope,
+    view: NodeView,
+    file: OnnxGraph,
+    index: number,
+    assumed: readonly (TensorType | undefined)[] = [],
+  ): Graph {
     const graph = new Graph(file.name, scope.graph);
     const inner = openScope(this.#file.file, graph, file, scope, innerPath(scope, view.file, String(index)));
     this.#body(inner, () => {
@@ -407,7 +452,7 @@ export class Importer implements ImportState {
         if (inner.made.has(name)) madeTwice(this.#file.file, name, 'an input, and a node makes it');
         const { mark } = this.trail;
         const known = this.#innerInput(view, i, type);
-        this.#input(inner, name, this.types.typeOf(inner, name, known), known, mark);
+        this.#input(inner, name, assumed[i] ?? this.types.typeOf(inner, name, known), known, mark);
       });
     });
     this.#outputs(inner);

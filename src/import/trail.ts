@@ -2,7 +2,7 @@
  * What an import changed, in order, so that it can go back to before a node (solvers of constraints call it a trail). Collections
  * that grow are changed through it; what is keyed by a value or a node of the graph need not be, because those are made anew.
  */
-import type { Graph, Node } from '../ir/graph.ts';
+import { Graph, type Node } from '../ir/graph.ts';
 
 /** Thrown where the import has to go on from an earlier place, because a later node says more of a value that is made there. */
 export class GoBack extends Error {
@@ -49,6 +49,11 @@ export class Trail {
     this.#entries.push(node, undefined, undefined);
   }
 
+  /** A sub-graph got an output. */
+  output(graph: Graph): void {
+    this.#entries.push(graph, undefined, undefined);
+  }
+
   undoTo(mark: number): void {
     const gone = new Set<Graph>();
     while (this.#entries.length > mark) {
@@ -56,6 +61,8 @@ export class Trail {
       if (from instanceof Map) {
         if (before === undefined) from.delete(key);
         else from.set(key, before);
+      } else if (from instanceof Graph) {
+        if (!gone.has(from)) from.dropOutput();
       } else if (from instanceof Set) from.delete(key);
       else if (Array.isArray(from)) from.pop();
       else this.#erase(from as Node, gone);

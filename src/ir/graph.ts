@@ -211,6 +211,8 @@ export class Node {
    * Multiply-adds, undefined beyond 2^53. Operands are never exchanged for others of another type, so that it is computed once.
    */
   get madds(): Dim | undefined {
+    // What is in a sub-graph changes.
+    if (this.regions.length > 0) this.#madds = undefined;
     this.#madds ??= unlessOverflow(() => this.op.cost?.(this) ?? Dim.zero) ?? 'too many';
     return this.#madds === 'too many' ? undefined : this.#madds;
   }
@@ -333,6 +335,13 @@ export class Graph {
     countOutput(value, this);
   }
 
+  /** Takes back the last output. */
+  dropOutput(): void {
+    const last = this.#outputs.pop() ?? bug('a graph without an output to take back');
+    last.value.outputs--;
+    if (!this.#outputs.some(({ value }) => value === last.value)) last.value.outputOf?.delete(this);
+  }
+
   newRegion(scope: string, outer?: ResidualTag): ResidualRegion {
     return { id: this.root.#nextRegion++, scope, ...(outer && { outer }) };
   }
@@ -403,6 +412,7 @@ export class Graph {
     const known = recurs ? shared.inferred(op, given, taken) : undefined;
     if (known) return known;
     const attrs = completeAttrs(op, given, taken[0]);
+    checkRegions(op, regions);
     const types = op.infer({
       operands: taken,
       attrs,
@@ -616,6 +626,13 @@ function countOutput(value: Value, graph: Graph): void {
   value.outputOf.add(graph);
 }
 
+function checkRegions(op: Operator, regions: readonly Graph[]): void {
+  const wanted = op.regions?.length ?? 0;
+  const text = (n: number): string => `${n} sub-graph${n === 1 ? '' : 's'}`;
+  if (!op.foreign && regions.length !== wanted)
+    throw new CheckFailure('regions', text(regions.length), `${text(wanted)} of ${op.name}`);
+}
+
 /** Runs an operator's shape rule over complete attributes. Throws `CheckFailure`. */
 export function inferTypes(
   op: Operator,
@@ -624,6 +641,7 @@ export function inferTypes(
   regions: readonly Graph[],
   fresh: (name: string) => Dim,
 ): readonly TensorType[] {
+  checkRegions(op, regions);
   return op.infer({ operands: operands.map((v) => v?.type), attrs, check, regions, constant: (i) => hostOf(operands[i]), fresh });
 }
 

@@ -80,6 +80,8 @@ export interface OnnxBuilder {
     attrs: Readonly<Record<string, OnnxAttr>>,
     types: readonly (TensorType | undefined)[],
   ): readonly string[];
+  /** One node with the sub-graphs of `node`, by the names that its operator has for them; a name per result. */
+  owner(op: string, node: Node, inputs: readonly (string | undefined)[]): readonly string[];
   /** A foreign node as it was, with its sub-graphs; a name per result, also for those that the source leaves out. */
   foreign(node: Node, inputs: readonly (string | undefined)[]): readonly string[];
   /** A small constant as an initializer; equal ones are written once. */
@@ -268,6 +270,9 @@ export interface Movements<T> {
   concat(xs: readonly T[], axis: number): T;
 }
 
+/** Runs a sub-graph of a node, by its position, on its inputs: what its outputs are. */
+export type RunRegion = (region: number, inputs: readonly HostTensor[]) => readonly HostTensor[];
+
 /** The graph-facing facet of an operator. */
 export interface Operator {
   readonly name: string;
@@ -276,6 +281,8 @@ export interface Operator {
   readonly onnx: readonly string[];
   readonly operands: readonly OperandSpec[];
   readonly attrs: Readonly<Record<string, AttrSpec>>;
+  /** The sub-graphs that its nodes own, by the names of their attributes in ONNX; left out where they own none. */
+  readonly regions?: readonly string[];
   readonly traits: Traits;
   /** The ONNX node that this operator was made for, where the registry has none: see `foreignOperator`. */
   readonly foreign?: ForeignNode;
@@ -286,6 +293,8 @@ export interface Operator {
   infer(context: InferContext): readonly TensorType[];
   /** The semantics in float64 (results are not rounded, except for integer and bool results). */
   evaluate(operands: readonly (HostTensor | undefined)[], attrs: Attrs): readonly HostTensor[];
+  /** In the place of `evaluate` for operators that own sub-graphs. */
+  evaluateRegions?(operands: readonly (HostTensor | undefined)[], node: Node, run: RunRegion): readonly HostTensor[];
   /**
    * The same for 64-bit integers that float64 does not hold. Without it such an operator is not computed here, unless it only
    * moves elements. Called where an operand has such a number, or where `evaluate` met one (a `CheckFailure` labelled
@@ -313,8 +322,10 @@ export interface Operator {
   readonly inRow?: string;
   /** Sizes that have to be at least 1 when it runs, besides those of its operands and results. */
   needs?(node: Node): readonly Dim[];
-  /** Multiply-adds of one evaluation; absent means none worth counting. */
+  /** Multiply-adds of one evaluation, besides those of the nodes of its sub-graphs; absent means none worth counting. */
   cost?(node: Node): Dim;
+  /** Of operators whose sub-graph runs again and again: how often, where it is known. */
+  turns?(node: Node): Dim | undefined;
   /** Writes the node as ONNX; returns a value name per result. */
   lower(builder: OnnxBuilder, node: Node, operands: readonly (string | undefined)[]): readonly string[];
   /** A random legal use, small; the property test runs each against onnxruntime. */

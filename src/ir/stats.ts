@@ -12,7 +12,7 @@ export interface GraphStats {
   readonly buffers: number;
   /** Of distinct contents: equal ones are stored once. */
   readonly bytes: number;
-  /** Multiply-adds of one evaluation, undefined beyond 2^53; the body of a loop counts as if it ran once. */
+  /** Multiply-adds of one evaluation, undefined beyond 2^53; the body of a loop counts as often as it is known to run. */
   readonly madds: Dim | undefined;
   /** Sorted by name. */
   readonly byOperator: ReadonlyMap<string, number>;

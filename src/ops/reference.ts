@@ -5,9 +5,10 @@
 import { bug } from '../diagnostics/diagnostic.ts';
 import { Dim, DimOverflow } from '../ir/dim.ts';
 import type { Graph, Node, Value } from '../ir/graph.ts';
-import { type Attrs, type AttrValue, CheckFailure } from '../ir/operator.ts';
+import { type Attrs, type AttrValue, CheckFailure, type RunRegion } from '../ir/operator.ts';
 import { solvedSize } from '../ir/solve.ts';
 import { type HostTensor, typeText } from '../ir/types.ts';
+import { graphsIn } from '../ir/walk.ts';
 import { refusalOf } from './evaluate.ts';
 import { evaluateExactly } from './wide.ts';
 
@@ -37,43 +38,96 @@ export function evaluateGraph(
   options: EvaluateOptions = {},
 ): Map<string, HostTensor> {
   const bindings = bindInputs(graph, inputs);
-  const held = new Map<Value, HostTensor>();
-  for (const input of graph.inputs) held.set(input, inputs.get(input.name ?? '') ?? bug('an input without a tensor'));
-  const lastReader = lastReaders(graph);
-  const outputs = new Map<string, HostTensor>();
-  const read = (value: Value): HostTensor => {
-    if (value.def.kind === 'constant') return constants(value);
-    return held.get(value) ?? bug('a value is read before it is made');
-  };
-  let index = 0;
-  for (const node of graph.nodes()) {
-    if (node.regions.length > 0) throw new EvaluationError(`${placeOf(node)}: sub-graphs are not evaluated`);
-    const operands = node.slots.map((use) => use && read(use.value));
-    checkSizes(node, bindings);
-    const results = (options.evaluate ?? evaluateNode)(node, operands, bindings);
-    node.results.forEach((y, i) => {
-      const tensor = results[i] ?? bug(`${node.op.name} left out result ${i}`);
-      checkResult(node, y, tensor, bindings);
-      if (!y.isDead) held.set(y, tensor);
-      if (options.taps) outputs.set(`${node.origin.scope}:${node.op.name}#${index}${i === 0 ? '' : `.${i}`}`, tensor);
-    });
-    for (const use of node.slots)
-      if (use && lastReader.get(use.value) === node && use.value.outputs === 0) held.delete(use.value);
-    index++;
-  }
-  for (const { name, value } of graph.outputs) outputs.set(name, read(value));
-  return outputs;
+  const given = graph.inputs.map((input) => inputs.get(input.name ?? '') ?? bug('an input without a tensor'));
+  const run = new Run(bindings, constants, options);
+  const results = run.graph(graph, given, undefined);
+  return new Map([...run.taps, ...results.map((tensor, i) => [graph.outputs[i]?.name ?? '', tensor] as const)]);
 }
 
-/** One node on tensors, with the symbols of its attributes bound. */
+/** The tensors of a graph that runs; a sub-graph sees those of the graphs around it. */
+interface Held {
+  readonly own: Map<Value, HostTensor>;
+  readonly outer: Held | undefined;
+}
+
+class Run {
+  /** Of the outermost graph's nodes. */
+  readonly taps = new Map<string, HostTensor>();
+  readonly #bindings: ReadonlyMap<string, number>;
+  readonly #constants: (value: Value) => HostTensor;
+  readonly #options: EvaluateOptions;
+  readonly #lastReaders = new Map<Graph, ReadonlyMap<Value, Node>>();
+
+  constructor(bindings: ReadonlyMap<string, number>, constants: (value: Value) => HostTensor, options: EvaluateOptions) {
+    this.#bindings = bindings;
+    this.#constants = constants;
+    this.#options = options;
+  }
+
+  /** The outputs of a graph on its inputs. Calls itself for sub-graphs, which nest less deeply than JavaScript's stack. */
+  graph(graph: Graph, inputs: readonly HostTensor[], outer: Held | undefined): readonly HostTensor[] {
+    const held: Held = { own: new Map(), outer };
+    graph.inputs.forEach((input, i) => {
+      held.own.set(input, inputs[i] ?? bug('an input without a tensor'));
+    });
+    const read = (value: Value): HostTensor => {
+      if (value.def.kind === 'constant') return this.#constants(value);
+      for (let at: Held | undefined = held; at; at = at.outer) {
+        const tensor = at.own.get(value);
+        if (tensor) return tensor;
+      }
+      return bug('a value is read before it is made');
+    };
+    const lastReader = this.#lastReadersOf(graph);
+    let index = 0;
+    for (const node of graph.nodes()) {
+      const operands = node.slots.map((use) => use && read(use.value));
+      checkSizes(node, this.#bindings);
+      const results = this.#node(node, operands, held);
+      node.results.forEach((y, i) => {
+        const tensor = results[i] ?? bug(`${node.op.name} left out result ${i}`);
+        checkResult(node, y, tensor, this.#bindings);
+        if (!y.isDead) held.own.set(y, tensor);
+        if (this.#options.taps && !outer)
+          this.taps.set(`${node.origin.scope}:${node.op.name}#${index}${i === 0 ? '' : `.${i}`}`, tensor);
+      });
+      for (const use of node.slots)
+        if (use && lastReader.get(use.value) === node && use.value.outputs === 0) held.own.delete(use.value);
+      index++;
+    }
+    return graph.outputs.map(({ value }) => read(value));
+  }
+
+  #node(node: Node, operands: readonly (HostTensor | undefined)[], held: Held): readonly HostTensor[] {
+    const evaluate = this.#options.evaluate ?? evaluateNode;
+    if (node.regions.length === 0) return evaluate(node, operands, this.#bindings);
+    return evaluate(node, operands, this.#bindings, (i, inputs) =>
+      this.graph(node.regions[i] ?? bug(`${node.op.name} has no sub-graph ${i}`), inputs, held),
+    );
+  }
+
+  #lastReadersOf(graph: Graph): ReadonlyMap<Value, Node> {
+    const known = this.#lastReaders.get(graph) ?? lastReaders(graph);
+    this.#lastReaders.set(graph, known);
+    return known;
+  }
+}
+
+/** One node on tensors, with the symbols of its attributes bound; `run` runs its sub-graphs. */
 export function evaluateNode(
   node: Node,
   operands: readonly (HostTensor | undefined)[],
   bindings: ReadonlyMap<string, number>,
+  run?: RunRegion,
 ): readonly HostTensor[] {
   try {
+    if (node.regions.length > 0) {
+      if (!run || !node.op.evaluateRegions) throw new EvaluationError(`${placeOf(node)}: its sub-graphs are not evaluated`);
+      return node.op.evaluateRegions(operands, node, run);
+    }
     return evaluateExactly(node.op, operands, boundAttrs(node.attrs, bindings));
   } catch (error) {
+    if (error instanceof EvaluationError) throw error;
     if (error instanceof CheckFailure)
       throw new EvaluationError(`${placeOf(node)}: found ${error.found}, expected ${error.expected}`);
     throw new EvaluationError(`${placeOf(node)}: ${refusalOf(error)}`);
@@ -136,7 +190,12 @@ export function placeOf(node: Node): string {
 
 function lastReaders(graph: Graph): ReadonlyMap<Value, Node> {
   const out = new Map<Value, Node>();
-  for (const node of graph.nodes()) for (const use of node.slots) if (use) out.set(use.value, node);
+  for (const node of graph.nodes()) {
+    for (const use of node.slots) if (use) out.set(use.value, node);
+    // What its sub-graphs read is needed until it is done.
+    for (const inner of node.regions.flatMap((region) => graphsIn(region)))
+      for (const one of inner.nodes()) for (const use of one.slots) if (use) out.set(use.value, node);
+  }
   return out;
 }
 

@@ -10,6 +10,7 @@ import { affineGridLayer } from './affine-grid.ts';
 import { attention } from './attention.ts';
 import { cast, castLayer } from './cast.ts';
 import { concat, concatLayer, split, splitLayer, stackLayer } from './concat.ts';
+import { controlFlow } from './control-flow.ts';
 import { conv, convLayer, convTranspose, convTransposeLayer } from './conv.ts';
 import type { Layer } from './define.ts';
 import { einsumLayer } from './einsum.ts';
@@ -207,7 +208,7 @@ function byName<T extends { readonly name: string }>(all: readonly T[], what: st
   return out;
 }
 
-const operatorTable = byName(operators, 'operator');
+const operatorTable = byName([...operators, ...controlFlow], 'operator');
 const layerTable = byName(layers, 'layer');
 
 export function operatorByName(name: string): Operator | undefined {

@@ -42,6 +42,7 @@ import {
 } from './transforms/simplify/chains.ts';
 import { foldConstantRegions } from './transforms/simplify/constant-regions.ts';
 import { foldConstants } from './transforms/simplify/constants.ts';
+import { knownControlFlow } from './transforms/simplify/control-flow.ts';
 import {
   joinPieces,
   mergeConcats,
@@ -128,7 +129,7 @@ const simplifyRules = [
 const simplify: Stage = {
   pass: 'simplify',
   rules: simplifyRules,
-  sweeps: [deadCode, commonSubexpressions, foldConstantRegions],
+  sweeps: [knownControlFlow, deadCode, commonSubexpressions, foldConstantRegions],
 };
 /**
  * Operators that are spelled out, each from the opset on that says it in one node: below it the lowering would spell it again.
@@ -191,7 +192,7 @@ const once: readonly Stage[] = [
   { pass: 'move-transpose', rules: [gatherParts], sweeps: [], level: 2 },
   // Last, because nothing folds into a gemm that is no linear.
   { pass: 'fuse-gemm', rules: [gemmOperand, gemmResult, gemmSum], sweeps: [] },
-  { ...simplify, sweeps: [deadCode, commonSubexpressions, foldConstantRegions, equalWeights] },
+  { ...simplify, sweeps: [knownControlFlow, deadCode, commonSubexpressions, foldConstantRegions, equalWeights] },
   // Behind all that moves slices one by one.
   { pass: 'simplify', rules: [splitAtOnce], sweeps: [] },
 ];

@@ -126,8 +126,8 @@ export class Judge {
     for (const node of this.#deciding.values()) for (const value of node.operands) if (value) wanted.add(value);
     const out = new Map<Value, HostTensor>();
     if (wanted.size > 0) {
-      const keep: typeof evaluateNode = (node, operands, bindings) => {
-        const results = evaluateNode(node, operands, bindings);
+      const keep: typeof evaluateNode = (node, operands, bindings, run) => {
+        const results = evaluateNode(node, operands, bindings, run);
         node.results.forEach((y, i) => {
           const tensor = results[i];
           if (tensor && wanted.has(y)) out.set(y, tensor);
@@ -172,8 +172,8 @@ export class Judge {
 /** What a pass folds: results of constants alone, rounded to their type. */
 function roundingConstants(): typeof evaluateNode {
   const folded = new Set<Value>();
-  return (node, operands, bindings) => {
-    const results = evaluateNode(node, operands, bindings);
+  return (node, operands, bindings, run) => {
+    const results = evaluateNode(node, operands, bindings, run);
     if (!node.operands.every((value) => !value || value.def.kind === 'constant' || folded.has(value))) return results;
     for (const y of node.results) folded.add(y);
     return results.map((y) => {

@@ -52,14 +52,22 @@ export function roundedRuns(
   const typed = (elem: ElemType): ElemType => (options.as && isFloat(elem) ? options.as : elem);
   const rounded = (tensor: HostTensor): HostTensor => nearest(tensor, typed(tensor.elem));
   const exact = new Set<Node>();
+  const inexact = new Set<Node>();
   for (let toss = 0; toss <= (options.tosses ?? 3); toss++) {
     const coin = toss === 0 ? undefined : coins(options.seed * 31 + toss);
     const watched = new Map<Value, HostTensor>();
-    const rounding = (node: Node, operands: readonly (HostTensor | undefined)[], bindings: ReadonlyMap<string, number>) => {
+    const rounding: typeof evaluateNode = (node, operands, bindings, run) => {
       const inside = coin && node.op.traits.elementwise !== true && !exact.has(node);
       const given = inside ? operands.map((x) => x && moved(x, typed(x.elem), coin)) : operands;
-      const plain = evaluateNode(node, given, bindings);
-      if (!coin && plain.every(isRepresentable)) exact.add(node);
+      const plain = evaluateNode(node, given, bindings, run);
+      // The nodes of a loop run several times.
+      if (!coin && !inexact.has(node)) {
+        if (plain.every(isRepresentable)) exact.add(node);
+        else {
+          exact.delete(node);
+          inexact.add(node);
+        }
+      }
       const results = plain.map((y) => {
         const elem = typed(y.elem);
         if (!isFloat(elem)) return y;

@@ -424,8 +424,8 @@ function referenceOf(
 
 /** Evaluates a node and shows it to the coverage. */
 export function watched(coverage: Coverage): typeof evaluateNode {
-  return (node, operands, bindings) => {
-    const results = evaluateNode(node, operands, bindings);
+  return (node, operands, bindings, run) => {
+    const results = evaluateNode(node, operands, bindings, run);
     coverage.node(node, operands, results);
     return results;
   };

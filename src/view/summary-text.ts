@@ -69,7 +69,7 @@ export function summaryText(root: Summary, options: SummaryTextOptions = {}): st
     ['trainable parameters', grouped(root.parameters)],
     ['buffers', grouped(root.buffers)],
     ['bytes of weights', grouped(root.bytes)],
-    ['multiply-adds', `${beside(root, 'madds', names)}${unknownText(root.unknownCosts)}`],
+    ['multiply-adds', `${beside(root, 'madds', names)}${unknownText(root.unknownCosts)}${turnsText(root.unknownTurns)}`],
     ['activations', beside(root, 'activations', names)],
     ['peak memory', beside(root, 'peak', names, bytesText)],
     ...names.explained(),
@@ -109,6 +109,10 @@ function exampleSizes(root: SummaryNode): string {
 
 function unknownText(count = 0): string {
   return count === 0 ? '' : `, without ${count} imported operator${count === 1 ? '' : 's'} whose cost is not known`;
+}
+
+function turnsText(count = 0): string {
+  return count === 0 ? '' : `, with one turn of ${count} loop${count === 1 ? '' : 's'} whose number of turns only the run knows`;
 }
 
 /**

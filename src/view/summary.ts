@@ -37,6 +37,8 @@ export interface SummaryNode {
   readonly structure: string;
   /** Imported operators whose cost nobody knows; they count as nothing. Left out where there are none. */
   readonly unknownCosts?: number;
+  /** Loops of which nobody knows how often they run; their bodies count once. Left out where there are none. */
+  readonly unknownTurns?: number;
   readonly children: readonly SummaryNode[];
 }
 
@@ -59,6 +61,7 @@ class Building {
   buffers = 0;
   bytes = 0;
   unknownCosts = 0;
+  unknownTurns = 0;
   readonly cost = new Tally();
   readonly written = new Tally();
   /** Of what the nodes within are: tells blocks apart without keeping it at every level. */
@@ -74,8 +77,8 @@ class Building {
   }
 
   finish(children: readonly SummaryNode[]): SummaryNode {
-    const { path, name, operator, details, output, parameters, buffers, bytes, unknownCosts } = this;
-    const unknown = unknownCosts > 0 ? { unknownCosts } : {};
+    const { path, name, operator, details, output, parameters, buffers, bytes, unknownCosts, unknownTurns } = this;
+    const unknown = { ...(unknownCosts > 0 && { unknownCosts }), ...(unknownTurns > 0 && { unknownTurns }) };
     const structure = `${operator} ${details} ${parameters} ${buffers} ${bytes} ${this.structure.hex()}`;
     const [madds, activations] = [this.cost.total, this.written.total];
     return {
@@ -129,8 +132,9 @@ class Written {
 }
 
 /**
- * Walks the graph once, sub-graphs included, and adds every node to each scope around it; the body of a loop counts as if it ran
- * once. `schedule` is what the graph is lowered to. Throws RES0841 for sizes that the graph does not have.
+ * Walks the graph once, sub-graphs included, and adds every node to each scope around it; the body of a loop counts as
+ * often as it is known to run, and once where it is not; both branches of an `if` count. `schedule` is what the graph is lowered
+ * to. Throws RES0841 for sizes that the graph does not have.
  */
 export function summarizeAs(graph: Graph, schedule: Schedule, options: SummaryOptions = {}): Summary {
   const { sizes = {} } = options;
@@ -319,6 +323,7 @@ function account(node: Node, around: readonly Building[], counted: Set<Value>): 
   for (const level of around) {
     if (cost) level.cost.add(madds);
     if (node.op.foreign) level.unknownCosts++;
+    if (node.op.turns && !node.op.turns(node)) level.unknownTurns++;
     level.output = output;
   }
   for (const use of node.slots) if (use) countConstant(use.value, around, counted);

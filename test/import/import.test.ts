@@ -179,13 +179,30 @@ describe('sub-graphs', () => {
       [node('Loop', 'loop:n,, x -> y, all', { body })],
     );
     const [loop] = [...graph.nodes()];
+    expect(loop?.regions[0]?.inputs.map((value) => typeText(value.type))).toEqual(['i64[]', 'bool[]', 'f32[N, 4]']);
+    expect(loop?.regions[0] && ops(loop.regions[0])).toEqual(['add', 'relu']);
+    expect(loop?.results.map((y) => typeText(y.type))).toEqual(['f32[N, 4]', 'f32[3, N, 4]']);
+  });
+
+  it('of a Loop that changes what it carries are those of a foreign node', () => {
+    const body = graphOf(
+      { inputs: { i: undefined, cond: undefined, past: undefined }, outputs: ['keep', 'more'] },
+      [node('Identity', 'cond -> keep'), node('Concat', 'past, x -> more', { axis: 0 })],
+      'body',
+    );
+    const { graph, foreign } = load(
+      { inputs: { x: typed('f32', ['N', 4]) }, outputs: ['y'], initializers: [tensor('n', 'i64', [], [3])] },
+      [node('Loop', 'loop:n,, x -> y', { body })],
+    );
+    const [loop] = [...graph.nodes()];
+    expect(loop?.op.name).toBe('onnx.Loop');
     expect(loop?.regions[0]?.inputs.map((value) => typeText(value.type))).toEqual([
       'i64[]',
       'bool[]',
       'foreign("tensor(float)")',
     ]);
-    expect(loop?.regions[0] && ops(loop.regions[0])).toEqual(['onnx.Add', 'relu']);
-    expect(loop?.results.map((y) => typeText(y.type))).toEqual(['foreign("tensor(float)")', 'f32[?all.0, ?all.1, 4]']);
+    expect(foreign[0]).toMatchObject({ opType: 'Loop', why: expect.stringContaining('f32[2*N, 4] after a turn') });
+    expect(graph.inputs[0]?.uses.size).toBe(2);
   });
 
   it('are refused where an output is nobody’s', () => {
@@ -370,7 +387,7 @@ describe('the order of nodes', () => {
       node('Abs', 'x -> other'),
     ];
     const model = load({ inputs: { ...x, c: typed('bool', []) }, outputs: ['y', 'other'] }, nodes);
-    expect(ops(model.graph)).toEqual(['exp', 'relu', 'onnx.If', 'abs']);
+    expect(ops(model.graph)).toEqual(['exp', 'relu', 'if', 'abs']);
     expect(model.notes).toEqual(['the nodes of graph main were not in order and are sorted']);
   });
 

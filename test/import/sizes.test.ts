@@ -149,7 +149,7 @@ describe('what sizes decide', () => {
     const initializers = [scalar('one', 1), scalar('three', 3)];
     expect(imported({ x: typed('f32', ['N', 3]) }, nodes, initializers).ops).toEqual(['relu']);
     expect(imported({ x: typed('f32', ['N', 4]) }, nodes, initializers).ops).toEqual(['exp']);
-    expect(imported({ x: typed('f32', ['N', 'C']) }, nodes, initializers).ops).toEqual(['shape', 'gather', 'equal', 'onnx.If']);
+    expect(imported({ x: typed('f32', ['N', 'C']) }, nodes, initializers).ops).toEqual(['shape', 'gather', 'equal', 'if']);
   });
 
   it('resizes by sizes computed in floats', () => {

@@ -12,7 +12,7 @@ import { unknownTraits } from '../../src/ops/traits.ts';
 import type { WeightExpr } from '../../src/tensor/expr.ts';
 import { buildExpr, leaf } from '../support/tensors.ts';
 
-type Small = Pick<Operator, 'name' | 'operands' | 'infer'> & Partial<Pick<Operator, 'attrs' | 'cost'>>;
+type Small = Pick<Operator, 'name' | 'operands' | 'infer'> & Partial<Pick<Operator, 'attrs' | 'cost' | 'regions'>>;
 
 function small(parts: Small): Operator {
   const unused = (): never => bug('not needed here');
@@ -123,6 +123,7 @@ export const settings = small({
 export const loop = small({
   name: 'loop',
   operands: [x],
+  regions: ['body'],
   attrs: { steps: { kind: 'int', default: 1, doc: 'times' } },
   infer: (c) => c.regions?.[0]?.outputs.map((output) => output.value.type) ?? [],
 });
@@ -130,6 +131,7 @@ export const loop = small({
 export const branch = small({
   name: 'branch',
   operands: [x],
+  regions: ['then', 'else'],
   infer(c: InferContext) {
     const types = (c.regions ?? []).map((region) => region.outputs[0]?.value.type ?? first(c));
     const [one, two] = types;

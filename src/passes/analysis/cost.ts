@@ -18,7 +18,7 @@ export function bytesOf(content: Content): number {
   return elementCount(content.dims) * elemBytes[content.elem];
 }
 
-/** Constants of equal content are stored once, so they count once. A loop's body counts as if it ran once. */
+/** Constants of equal content are stored once, so they count once. A loop's body counts as often as it is known to run. */
 export function measureGraph(graph: Graph): GraphMeasure {
   const byCost = new Map<Dim | undefined, number>();
   const contents = new Map<number, Content>();

@@ -223,6 +223,9 @@ export function lowered(
     nodes: () => {
       throw new Error('no operator of this folder has several results');
     },
+    owner: () => {
+      throw new Error('no operator of this folder owns sub-graphs');
+    },
     foreign: () => {
       throw new Error('no operator of this folder is foreign');
     },
