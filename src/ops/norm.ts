@@ -6,18 +6,20 @@
  * `batchnorm` takes μ and σ² of every channel from training (Ioffe and Szegedy 2015; ONNX BatchNormalization-9/14/15),
  * `instancenorm` from each picture and channel (ONNX InstanceNormalization-6), `groupnorm` from each picture and group of
  * channels (Wu and He 2018; torch.nn.GroupNorm), `layernorm` from the last axes (Ba et al. 2016; ONNX LayerNormalization-17).
+ * `rmsnorm` leaves μ and the bias out (Zhang and Sennrich 2019, arXiv:1910.07467; ONNX RMSNormalization-23).
  */
 import { outside } from '../diagnostics/at.ts';
 import { Dim, productOf } from '../ir/dim.ts';
 import type { Value } from '../ir/graph.ts';
-import type { AttrSpec, InferContext, OnnxBuilder } from '../ir/operator.ts';
+import type { AttrSpec, Check, InferContext, OnnxBuilder, Sample, SampleSource } from '../ir/operator.ts';
 import { type ElemType, elementCount, type HostTensor, staticDims, type TensorType, typeText } from '../ir/types.ts';
 import { checkFloats, checkVector, given, numberAttr } from './attrs.ts';
-import { sampleDims } from './common.ts';
+import { axisIn, checkAxes, sampleDims } from './common.ts';
 import { defineLayer, defineOperator, type LayerBuilder } from './define.ts';
 import { div, sub } from './elementwise.ts';
-import { bool, boolOrTensor, float, floats, int, optional, tensor } from './params.ts';
+import { bool, boolOrTensor, float, floats, int, ints, optional, tensor } from './params.ts';
 import { normTraits } from './traits.ts';
+import { transpose } from './transpose.ts';
 
 const epsAttr = { kind: 'float', default: 1e-5, min: 0, doc: 'added to the variance' } as const satisfies AttrSpec;
 
@@ -212,6 +214,64 @@ function ungroupedShape(b: OnnxBuilder, type: TensorType): string {
   return sizes.filter((n) => n === -1).length <= 1 ? b.i64(sizes) : b.dims(type.dims);
 }
 
+/** Normalised over the axes from `axis` on, with parameters of their shape. */
+function inferOverLast(context: InferContext, parameters: readonly string[]): void {
+  const { operands, attrs } = context;
+  const check: Check = context.check;
+  const x = given(operands, 0);
+  const rank = x.dims.length;
+  const axis = numberAttr(attrs, 'axis');
+  check('c1', rank >= 1, typeText(x), 'a tensor with at least one axis');
+  const legal = Number.isInteger(axis) && axis >= -rank && axis < rank;
+  check('c2', legal, `axis=${axis} for ${typeText(x)}`, `an axis from ${-rank} to ${rank - 1}`);
+  checkFloats(check, 'c3', operands);
+  const normal = x.dims.slice(axis);
+  parameters.forEach((name, i) => {
+    const type = operands[i + 1];
+    if (!type) return;
+    const fits = type.dims.length === normal.length && type.dims.every((d, j) => d.equals(given(normal, j)) === 'yes');
+    const expected = `${name} ${typeText({ elem: type.elem, dims: normal })}`;
+    check('c4', fits, `${name} ${typeText(type)} for ${typeText(x)}`, expected);
+  });
+}
+
+interface LastAxes {
+  /** Counted from the first. */
+  readonly axis: number;
+  readonly axes: readonly number[];
+  /** Their sizes, where all are known. */
+  readonly normal: readonly number[] | undefined;
+  /** What a mean over them has. */
+  readonly reduced: TensorType;
+}
+
+function lastAxes(type: TensorType, first: number): LastAxes {
+  const rank = type.dims.length;
+  const axis = axisIn(first, rank);
+  return {
+    axis,
+    axes: Array.from({ length: rank - axis }, (_, i) => axis + i),
+    normal: staticDims({ elem: type.elem, dims: type.dims.slice(axis) }),
+    reduced: { elem: type.elem, dims: type.dims.map((d, i) => (i < axis ? d : Dim.one)) },
+  };
+}
+
+function ones(b: OnnxBuilder, elem: ElemType, dims: readonly number[]): string {
+  return b.constant({ elem, dims, data: new Float64Array(elementCount(dims)).fill(1) });
+}
+
+function sampleOverLast(source: SampleSource): Sample {
+  const lead = Array.from({ length: source.int(0, 2) }, () => source.int(1, 3));
+  const normal = Array.from({ length: source.int(1, 2) }, () => source.int(2, 5));
+  const axis = source.bool() ? -normal.length : lead.length;
+  const weight = source.bool() ? source.tensor(normal) : undefined;
+  const bias = source.bool() ? source.tensor(normal) : undefined;
+  return {
+    operands: [source.tensor([...lead, ...normal]), weight, bias],
+    attrs: { axis, eps: source.pick([1e-5, 1e-12, 1e-3]) },
+  };
+}
+
 export const layernorm = defineOperator({
   name: 'layernorm',
   summary: 'Normalises over the last axes',
@@ -224,23 +284,8 @@ export const layernorm = defineOperator({
   attrs: { axis: { kind: 'int', default: -1, doc: 'the first axis of those normalised together' }, eps: epsAttr },
   traits: normTraits,
   infer(context: InferContext) {
-    const { operands, attrs } = context;
-    const x = given(operands, 0);
-    const rank = x.dims.length;
-    const axis = numberAttr(attrs, 'axis');
-    context.check('c1', rank >= 1, typeText(x), 'a tensor with at least one axis');
-    const legal = Number.isInteger(axis) && axis >= -rank && axis < rank;
-    context.check('c2', legal, `axis=${axis} for ${typeText(x)}`, `an axis from ${-rank} to ${rank - 1}`);
-    checkFloats(context.check, 'c3', operands);
-    const normal = x.dims.slice(axis);
-    ['weight', 'bias'].forEach((name, i) => {
-      const type = operands[i + 1];
-      if (!type) return;
-      const fits = type.dims.length === normal.length && type.dims.every((d, j) => d.equals(given(normal, j)) === 'yes');
-      const expected = `${name} ${typeText({ elem: type.elem, dims: normal })}`;
-      context.check('c4', fits, `${name} ${typeText(type)} for ${typeText(x)}`, expected);
-    });
-    return [x];
+    inferOverLast(context, ['weight', 'bias']);
+    return [given(context.operands, 0)];
   },
   evaluate(operands, attrs) {
     const x = given(operands, 0);
@@ -260,44 +305,77 @@ export const layernorm = defineOperator({
     const { type } = node.y;
     const x = given(operands, 0);
     const [, weight, bias] = operands;
-    const rank = type.dims.length;
-    const axis = (numberAttr(node.attrs, 'axis') + rank) % rank;
+    const { axis, normal, axes, reduced } = lastAxes(type, numberAttr(node.attrs, 'axis'));
     const eps = numberAttr(node.attrs, 'eps');
-    const normal = staticDims({ elem: type.elem, dims: type.dims.slice(axis) });
     // The weight is no optional input of LayerNormalization, and ones can be written only where the sizes are known.
     if (b.opset >= 17 && (weight !== undefined || normal)) {
-      const dims = normal ?? [];
-      const scale = weight ?? b.constant({ elem: type.elem, dims, data: new Float64Array(elementCount(dims)).fill(1) });
       const attrs = { axis: { kind: 'int', value: axis }, epsilon: { kind: 'float', value: eps } } as const;
-      return [b.node('LayerNormalization', [x, scale, bias], attrs, type)];
+      return [b.node('LayerNormalization', [x, weight ?? ones(b, type.elem, normal ?? []), bias], attrs, type)];
     }
-    const axes = Array.from({ length: rank - axis }, (_, i) => axis + i);
-    const reduced: TensorType = { elem: type.elem, dims: type.dims.map((d, i) => (i < axis ? d : Dim.one)) };
-    const mean = reduceMean(b, x, axes, reduced);
+    const mean = meanOver(b, x, axes, reduced);
     const centred = b.node('Sub', [x, mean], {}, type);
     const squares = b.node('Mul', [centred, centred], {}, type);
-    const variance = reduceMean(b, squares, axes, reduced);
+    const variance = meanOver(b, squares, axes, reduced);
     const shifted = b.node('Add', [variance, b.scalar(type.elem, eps)], {}, reduced);
     let y = b.node('Div', [centred, b.node('Sqrt', [shifted], {}, reduced)], {}, type);
     if (weight !== undefined) y = b.node('Mul', [y, weight], {}, type);
     if (bias !== undefined) y = b.node('Add', [y, bias], {}, type);
     return [y];
   },
+  sample: sampleOverLast,
+});
+
+export const rmsnorm = defineOperator({
+  name: 'rmsnorm',
+  summary: 'Divides by the root of the mean square over the last axes',
+  onnx: ['RMSNormalization', 'Pow', 'ReduceMean', 'Add', 'Sqrt', 'Div', 'Mul'],
+  operands: [
+    { name: 'x', doc: '[...lead, ...normal]' },
+    { name: 'weight', doc: '[...normal]', optional: true },
+  ],
+  attrs: { axis: { kind: 'int', default: -1, doc: 'the first axis of those normalised together' }, eps: epsAttr },
+  traits: { ...normTraits, keepsZero: true, sign: 'all' },
+  infer(context: InferContext) {
+    inferOverLast(context, ['weight']);
+    return [given(context.operands, 0)];
+  },
+  evaluate(operands, attrs) {
+    const [x, weight] = [given(operands, 0), operands[1]];
+    const eps = numberAttr(attrs, 'eps');
+    const run = elementCount(x.dims.slice(numberAttr(attrs, 'axis')));
+    const data = new Float64Array(x.data.length);
+    for (let from = 0; from < data.length; from += run) {
+      let squares = 0;
+      for (let i = from; i < from + run; i++) squares += (x.data[i] ?? outside()) ** 2;
+      const scale = 1 / Math.sqrt(squares / run + eps);
+      for (let i = 0; i < run; i++) data[from + i] = (x.data[from + i] ?? outside()) * scale * (weight?.data[i] ?? 1);
+    }
+    return [{ elem: x.elem, dims: x.dims, data }];
+  },
+  lower(b, node, operands) {
+    const { type } = node.y;
+    const [x, weight] = [given(operands, 0), operands[1]];
+    const { axis, normal, axes, reduced } = lastAxes(type, numberAttr(node.attrs, 'axis'));
+    const eps = numberAttr(node.attrs, 'eps');
+    // The weight is no optional input, and ones can be written only where the sizes are known.
+    if (b.opset >= 23 && (weight !== undefined || normal)) {
+      const attrs = { axis: { kind: 'int', value: axis }, epsilon: { kind: 'float', value: eps } } as const;
+      return [b.node('RMSNormalization', [x, weight ?? ones(b, type.elem, normal ?? [])], attrs, type)];
+    }
+    const squares = b.node('Pow', [x, b.scalar(type.elem, 2)], {}, type);
+    const mean = meanOver(b, squares, axes, reduced);
+    const root = b.node('Sqrt', [b.node('Add', [mean, b.scalar(type.elem, eps)], {}, reduced)], {}, reduced);
+    const y = b.node('Div', [x, root], {}, type);
+    return [weight === undefined ? y : b.node('Mul', [y, weight], {}, type)];
+  },
   sample(source) {
-    const lead = Array.from({ length: source.int(0, 2) }, () => source.int(1, 3));
-    const normal = Array.from({ length: source.int(1, 2) }, () => source.int(2, 5));
-    const axis = source.bool() ? -normal.length : lead.length;
-    const weight = source.bool() ? source.tensor(normal) : undefined;
-    const bias = source.bool() ? source.tensor(normal) : undefined;
-    return {
-      operands: [source.tensor([...lead, ...normal]), weight, bias],
-      attrs: { axis, eps: source.pick([1e-5, 1e-12, 1e-3]) },
-    };
+    const { operands, attrs } = sampleOverLast(source);
+    return { operands: operands.slice(0, 2), attrs };
   },
 });
 
 /** From opset 18 on the axes are an operand. */
-function reduceMean(b: OnnxBuilder, x: string, axes: readonly number[], type: TensorType): string {
+function meanOver(b: OnnxBuilder, x: string, axes: readonly number[], type: TensorType): string {
   const keepdims = { kind: 'int', value: 1 } as const;
   if (b.opset >= 18) return b.node('ReduceMean', [x, b.i64(axes)], { keepdims }, type);
   return b.node('ReduceMean', [x], { axes: { kind: 'ints', value: axes }, keepdims }, type);
@@ -396,7 +474,10 @@ export const layernormLayer = defineLayer({
   source: 'torch.nn.LayerNorm; ONNX LayerNormalization',
   family: 'Normalisation',
   params: {
-    axis: int({ default: -1, doc: 'the first axis of those normalised together; -3 for the last three' }),
+    axis: ints({
+      default: [-1],
+      doc: 'the axis whose elements are normalised together, or a list of them: 1 for the channels of a picture',
+    }),
     eps: epsParam,
     affine: bool({ default: true, doc: 'a learned weight and bias' }),
     weight: optional(tensor({ doc: 'an existing tensor to take as the weight' })),
@@ -408,18 +489,53 @@ export const layernormLayer = defineLayer({
   ],
   owns: (p) => p.affine && (p.weight === undefined || p.bias === true),
   build(b: LayerBuilder, [x], p) {
-    const rank = x.type.dims.length;
-    const legal = p.axis >= -rank && p.axis < rank;
-    b.check('l3', legal, `axis=${p.axis} for ${typeText(x.type)}`, `an axis from ${-rank} to ${rank - 1}`);
-    const axis = p.axis < 0 ? p.axis : p.axis - rank;
-    const dims = x.type.dims.slice(axis);
+    const normal = axesNormalised(b, 'l3', x, p.axis);
+    const dims = normal.map((axis) => given(x.type.dims, axis));
     const learned = (name: string, kind: 'ones' | 'zeros'): Value | undefined =>
       p.affine ? b.weight(name, dims, { init: true, kind }) : undefined;
     const weight = p.weight ?? learned('weight', 'ones');
     const bias = p.bias === true ? learned('bias', 'zeros') : p.bias === false ? undefined : p.bias;
-    return b.op(layernorm, [x, weight, bias], { axis, eps: p.eps });
+    return withAxesLast(b, x, normal, (last) => b.op(layernorm, [last, weight, bias], { axis: -normal.length, eps: p.eps }));
   },
 });
+
+export const rmsnormLayer = defineLayer({
+  name: 'rmsnorm',
+  summary: 'Divides by the root of the mean square: weight · x / √(mean(x²) + eps)',
+  source: 'torch.nn.RMSNorm; ONNX RMSNormalization; Zhang and Sennrich 2019',
+  family: 'Normalisation',
+  params: {
+    axis: ints({ default: [-1], doc: 'the axis whose elements are normalised together, or a list of them' }),
+    eps: float({ default: 1e-6, min: 0, doc: 'added to the mean square' }),
+    affine: bool({ default: true, doc: 'a learned weight' }),
+    weight: optional(tensor({ doc: 'an existing tensor to take as the weight' })),
+  },
+  weights: [{ name: 'weight', shape: '[...normal]', when: 'affine=true, without weight=' }],
+  owns: (p) => p.affine && p.weight === undefined,
+  build(b: LayerBuilder, [x], p) {
+    const normal = axesNormalised(b, 'l3', x, p.axis);
+    const dims = normal.map((axis) => given(x.type.dims, axis));
+    const weight = p.weight ?? (p.affine ? b.weight('weight', dims, { init: true, kind: 'ones' }) : undefined);
+    return withAxesLast(b, x, normal, (last) => b.op(rmsnorm, [last, weight], { axis: -normal.length, eps: p.eps }));
+  },
+});
+
+/** The axes in rising order, each counted from the first. */
+function axesNormalised(b: LayerBuilder, label: string, x: Value, axes: readonly number[]): readonly number[] {
+  const rank = x.type.dims.length;
+  b.check(label, axes.length > 0, 'axis=[]', `at least one axis of ${typeText(x.type)}`, 'axis=-1');
+  checkAxes(b.check, label, axes, rank);
+  return axes.map((axis) => axisIn(axis, rank)).sort((one, other) => one - other);
+}
+
+/** Moves axes behind all others, and what becomes of that back. */
+function withAxesLast(b: LayerBuilder, x: Value, axes: readonly number[], build: (last: Value) => Value): Value {
+  const rank = x.type.dims.length;
+  const perm = [...Array.from({ length: rank }, (_, i) => i).filter((axis) => !axes.includes(axis)), ...axes];
+  if (perm.every((axis, i) => axis === i)) return build(x);
+  const back = perm.map((_, i) => perm.indexOf(i));
+  return b.op(transpose, [build(b.op(transpose, [x], { perm }))], { perm: back });
+}
 
 export const normalizeLayer = defineLayer({
   name: 'normalize',

@@ -343,6 +343,16 @@ export function tensor(options: { readonly doc: string; readonly positional?: bo
   return spec<Value>('tensor', options, (value) => (value.kind === 'tensor' ? good(value.value) : bad('a tensor')));
 }
 
+/** A tensor, or known integers to be one: of known numbers, `range` is a list. */
+export function tensorOrInts(options: { readonly doc: string }): ParamSpec<Value | readonly number[]> {
+  const list = ints({ doc: options.doc });
+  return spec<Value | readonly number[]>('tensor or int[]', options, (value) => {
+    if (value.kind === 'tensor') return good(value.value);
+    const read = list.convert(value);
+    return value.kind === 'list' && read.ok ? read : bad('a tensor, or a list of known ints');
+  });
+}
+
 /** A learned tensor that may be left out (`bias=false`), created (`bias=true`) or tied to another (`bias=decoder.bias`). */
 export function boolOrTensor(options: { readonly doc: string; readonly default: boolean }): ParamSpec<boolean | Value> {
   return spec<boolean | Value>('bool or tensor', options, (value) => {

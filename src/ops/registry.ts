@@ -8,6 +8,7 @@ import { activationLayers, activationOperators } from './activation.ts';
 import { adaptiveAvgpool, adaptiveAvgpoolLayer, adaptiveMaxpool, adaptiveMaxpoolLayer } from './adaptive-pool.ts';
 import { affineGridLayer } from './affine-grid.ts';
 import { attention } from './attention.ts';
+import { attentionLayer } from './attention-layer.ts';
 import { cast, castLayer } from './cast.ts';
 import { concat, concatLayer, split, splitLayer, stackLayer } from './concat.ts';
 import { controlFlow } from './control-flow.ts';
@@ -34,6 +35,8 @@ import {
   layernorm,
   layernormLayer,
   normalizeLayer,
+  rmsnorm,
+  rmsnormLayer,
 } from './norm.ts';
 import { oneHotLayer } from './one-hot.ts';
 import { packGates } from './pack-gates.ts';
@@ -56,6 +59,7 @@ import { reduceLayers, reduceOperators } from './reduce.ts';
 import { flattenLayer, reshape, reshapeLayer, squeeze, squeezeLayer, unsqueeze, unsqueezeLayer } from './reshape.ts';
 import { pixelShuffle, pixelShuffleLayer, pixelUnshuffleLayer, resize, resizeLayer } from './resize.ts';
 import { flipLayer, rollLayer } from './roll.ts';
+import { ropeLayer, rotaryEmbedding } from './rotary.ts';
 import { hardshrinkLayer, shrink, softshrinkLayer } from './shrink.ts';
 import { cropLayer, slice, sliceLayer } from './slice.ts';
 import { sumLayer } from './sum.ts';
@@ -80,7 +84,9 @@ export const operators: readonly Operator[] = [
   instancenorm,
   groupnorm,
   layernorm,
+  rmsnorm,
   attention,
+  rotaryEmbedding,
   lstm,
   gru,
   rnn,
@@ -131,7 +137,10 @@ export const layers: readonly Layer[] = [
   instancenormLayer,
   groupnormLayer,
   layernormLayer,
+  rmsnormLayer,
   normalizeLayer,
+  attentionLayer,
+  ropeLayer,
   lstmLayer,
   gruLayer,
   rnnLayer,

@@ -71,18 +71,8 @@ export const activationWords = (): readonly Word[] => [
   {
     torch: 'scaled_dot_product_attention',
     takes: 'query key value attn_mask dropout_p is_causal scale enable_gqa',
-    ours: 'softmax({query} @ transpose({key}, 0, 1, 3, 2) / sqrt(shape({query})[-1])) @ {value}',
-    fill: (call) => {
-      const [q = 'query', k = 'key', v = 'value'] = ['query', 'key', 'value'].map((name) => call.text(name));
-      const scale = call.text('scale');
-      const mask = call.text('attn_mask');
-      const scores = `${q} @ transpose(${k}, 0, 1, 3, 2)${scale ? ` * ${scale}` : ` / sqrt(shape(${q})[-1])`}`;
-      return `softmax(${scores}${mask ? ` + ${mask}` : ''}) @ ${v}`;
-    },
-    without: {
-      is_causal: 'write the mask, as examples/gpt2.res does: `where((range(T) -> reshape(T, 1)) >= range(T), scores, -1e9)`',
-      enable_gqa: 'repeat the keys and values over the groups with `expand`',
-    },
-    note: 'a mask of bools is written `where(mask, scores, -1e9)`',
+    ours: 'attention({query}, {key}, {value}, bias={attn_mask}, causal={is_causal}, scale={scale})',
+    without: { enable_gqa: 'fewer heads of keys than of queries are seen by their sizes' },
+    note: 'a mask of bools is `mask=`, one that is added `bias=`; of more keys than queries, `causal=true` counts from the last ones',
   },
 ];

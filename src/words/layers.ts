@@ -42,11 +42,11 @@ const padOf =
     return `pad(${input === undefined ? '' : `${input}, `}${pads}${rest})`;
   };
 
-/** An axis of its own for the last `n` axes, `[64]` or `[8, 8]`. */
+/** Nothing for the last axis, `[64]`; the last two for `[8, 8]`. */
 function lastAxes(text: string | undefined): string {
   const count =
     text?.startsWith('[') || text?.startsWith('(') ? text.split(',').filter((part) => /[^\s[\]()]/.test(part)).length : 1;
-  return count > 1 ? `axis=-${count}` : '';
+  return count > 1 ? `axis=[${Array.from({ length: count }, (_, i) => i - count).join(', ')}]` : '';
 }
 
 const layernorm = (call: FilledCall): string => {
@@ -64,6 +64,19 @@ const layernorm = (call: FilledCall): string => {
     shift && `bias=${shift}`,
   ].filter((part) => part !== undefined && part !== '');
   return parts.length === 0 ? 'layernorm' : `layernorm(${parts.join(', ')})`;
+};
+
+const rmsnorm = (call: FilledCall): string => {
+  const input = call.text('input');
+  const [eps, affine, weight] = ['eps', 'elementwise_affine', 'weight'].map((name) => call.text(name));
+  const parts = [
+    input,
+    lastAxes(call.text('normalized_shape')),
+    eps && eps !== 'none' && `eps=${eps}`,
+    affine && `affine=${affine}`,
+    input !== undefined && weight === undefined ? 'affine=false' : weight && `weight=${weight}`,
+  ].filter((part) => part !== undefined && part !== '' && part !== false);
+  return parts.length === 0 ? 'rmsnorm' : `rmsnorm(${parts.join(', ')})`;
 };
 
 export const layerWords = (): readonly Word[] => [
@@ -196,7 +209,7 @@ export const layerWords = (): readonly Word[] => [
     takes: 'normalized_shape eps elementwise_affine bias',
     ours: 'layernorm(eps={eps}, affine={elementwise_affine}, bias={bias})',
     fill: layernorm,
-    note: 'it normalises the last axis; `axis=-2` the last two',
+    note: 'it normalises the last axis; `axis=[-2, -1]` the last two, `axis=1` the channels of a picture',
   },
   {
     torch: 'layer_norm',
@@ -207,19 +220,15 @@ export const layerWords = (): readonly Word[] => [
   {
     torch: 'RMSNorm',
     takes: 'normalized_shape eps elementwise_affine',
-    ours: '{ param weight: f32[{normalized_shape|64}] = ones  it * rsqrt(reduce_mean(square(it), -1, keepdims=true) + {eps|1e-6}) * weight }',
-    note: 'label it, as in `norm: { … }`, so that its weight has the path `norm.weight`',
-    without: { elementwise_affine: 'leave the weight out of the body' },
+    ours: 'rmsnorm(eps={eps}, affine={elementwise_affine})',
+    fill: rmsnorm,
+    note: "`eps` is 1e-6 unless it says otherwise, as LLaMA has it; torch's is 1.1920929e-7",
   },
   {
     torch: 'rms_norm',
     takes: 'input normalized_shape weight eps',
-    ours: '{input} * rsqrt(reduce_mean(square({input}), -1, keepdims=true) + {eps|1e-6})',
-    fill: (call) => {
-      const x = call.text('input') ?? 'it';
-      const weight = call.text('weight');
-      return `${x} * rsqrt(reduce_mean(square(${x}), -1, keepdims=true) + ${call.text('eps') ?? '1e-6'})${weight ? ` * ${weight}` : ''}`;
-    },
+    ours: 'rmsnorm(weight={weight}, eps={eps})',
+    fill: rmsnorm,
     note: 'it normalises the last axis',
   },
   {

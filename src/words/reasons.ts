@@ -159,9 +159,9 @@ export const reasons = (): readonly Reason[] => [
     title: 'Attention and transformers',
     names: `
       MultiheadAttention multi_head_attention_forward Transformer TransformerEncoder TransformerEncoderLayer
-      TransformerDecoder TransformerDecoderLayer attention`,
+      TransformerDecoder TransformerDecoderLayer`,
     why: 'is a block of several layers',
-    instead: `${block} of \`linear\`, \`softmax\` and \`@\`, as examples/bert.res and examples/gpt2.res do`,
+    instead: `${block} of \`linear\` and \`attention\`, as examples/bert.res and examples/gpt2.res do`,
   },
   {
     title: 'Sampling of grids',

@@ -1,12 +1,17 @@
-/** Attention at the opset that has it as one node, against onnxruntime's kernel and against what torch computes. */
+/** Attention, and what it is used with, at the opset that has each as one node, against onnxruntime's kernels. */
 import * as ort from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import { emitOnnx } from '../../src/codegen/emit.ts';
-import { CheckFailure } from '../../src/ir/operator.ts';
+import { importOnnx } from '../../src/import/import.ts';
+import { CheckFailure, type Operator } from '../../src/ir/operator.ts';
 import { type ElemType, elementCount, type HostTensor } from '../../src/ir/types.ts';
 import { onnxBytes } from '../../src/onnx/write.ts';
 import { attention } from '../../src/ops/attention.ts';
+import { expand } from '../../src/ops/expand.ts';
+import { rmsnorm } from '../../src/ops/norm.ts';
 import { evaluateGraph } from '../../src/ops/reference.ts';
+import { rotaryEmbedding } from '../../src/ops/rotary.ts';
+import { opened } from '../import/onnx-bytes.ts';
 import { concreteNode, type OneNode, relativeError, sampleSource, symbolicNodes } from './support.ts';
 
 async function compare({ graph, inputs }: OneNode): Promise<void> {
@@ -23,15 +28,24 @@ async function compare({ graph, inputs }: OneNode): Promise<void> {
   await session.release();
 }
 
-describe('at opset 23', () => {
+const kernels: readonly (readonly [name: string, operator: Operator])[] = [
+  ['Attention', attention],
+  ['RotaryEmbedding', rotaryEmbedding],
+  ['RMSNormalization', rmsnorm],
+];
+
+describe.each(kernels)('%s at opset 23', (name, operator) => {
   it.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])('is one node that onnxruntime computes as we do, sample %i', async (seed) => {
-    const sample = attention.sample(sampleSource(seed));
-    const known = concreteNode(attention, sample);
+    const sample = operator.sample(sampleSource(seed));
+    const known = concreteNode(operator, sample);
     const written = emitOnnx(known.graph, { opset: 23 }).graph.nodes.map((node) => node.opType);
-    expect(written.filter((op) => op !== 'Expand')).toEqual(['Attention']);
+    expect(written.filter((op) => op !== 'Expand')).toEqual([name]);
     await compare(known);
-    const [symbolic] = symbolicNodes(attention, sample);
+    const [symbolic] = symbolicNodes(operator, sample);
     if (symbolic) await compare(symbolic);
+    // Read back, it is the operator that it was.
+    const { graph } = importOnnx(await opened(await onnxBytes(emitOnnx(known.graph, { opset: 23 }))));
+    expect([...graph.nodes()].filter(({ op }) => op !== expand).map(({ op }) => op)).toEqual([operator]);
   });
 });
 

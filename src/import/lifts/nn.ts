@@ -1,15 +1,17 @@
 /**
  * Lifts of the operators with weights: Conv-11 (-22), ConvTranspose-11 (-22), Gemm-13, MatMul-13, BatchNormalization-9 (-14,
- * -15), InstanceNormalization-6 (-22), LayerNormalization-17, Attention-23, Einsum-12.
+ * -15), InstanceNormalization-6 (-22), LayerNormalization-17, RMSNormalization-23, RotaryEmbedding-23, Attention-23, Einsum-12.
  */
 import { outside } from '../../diagnostics/at.ts';
 import { Dim } from '../../ir/dim.ts';
 import type { Value } from '../../ir/graph.ts';
 import { attention } from '../../ops/attention.ts';
+import { sameDim } from '../../ops/common.ts';
 import { conv, convTranspose } from '../../ops/conv.ts';
 import { buildEinsum } from '../../ops/einsum.ts';
 import { gemm, linear, matmul } from '../../ops/linear.ts';
-import { batchnorm, instancenorm, layernorm } from '../../ops/norm.ts';
+import { batchnorm, instancenorm, layernorm, rmsnorm } from '../../ops/norm.ts';
+import { rotaryEmbedding } from '../../ops/rotary.ts';
 import { windowExtent } from '../../ops/window.ts';
 import * as w from '../../tensor/algebra.ts';
 import type { Lift, LiftBuilder, LiftNode, LiftTable } from '../lift.ts';
@@ -207,6 +209,31 @@ const liftLayerNormalization: Lift = (node, b) => {
   return [b.op(layernorm, [x, weight, node.input(2)], { axis, eps: node.float('epsilon', 1e-5) })];
 };
 
+const liftRmsNormalization: Lift = (node, b) => {
+  require(node.int('stash_type', 1) === 1, 'another type for the squares');
+  const [x, weight] = [node.need(0), node.need(1)];
+  const axis = axisFrom(node.int('axis', -1), rankOf(x));
+  require(rankOf(weight) === rankOf(x) - axis, 'a scale of another rank');
+  // A scale of size 1 is broadcast, to whatever size x has.
+  weight.type.dims.forEach((d, i) => {
+    if (d.constant !== 1) b.constrainSize(x, axis + i, d);
+  });
+  return [b.op(rmsnorm, [x, weight], { axis, eps: node.float('epsilon', 1e-5) })];
+};
+
+const liftRotaryEmbedding: Lift = (node, b) => {
+  const [x, cos, sin] = [node.need(0), node.need(1), node.need(2)];
+  require(!node.input(3), 'positions that pick rows of tables');
+  require(rankOf(x) === 4, 'heads that are not split');
+  const turned = node.int('rotary_embedding_dim', 0);
+  const pairs = cos.type.dims[2]?.constant;
+  const all = x.type.dims[3];
+  const fits =
+    turned === 0 ? all !== undefined && pairs !== undefined && sameDim(all, Dim.of(2 * pairs)) : turned === 2 * (pairs ?? 0);
+  require(fits, 'tables of another width');
+  return [b.op(rotaryEmbedding, [x, cos, sin], { interleaved: node.flag('interleaved', false) })];
+};
+
 const liftAttention: Lift = (node, b) => {
   const [q, k, v, mask] = [node.need(0), node.need(1), node.need(2), node.input(3)];
   require(!node.input(4) && !node.input(5), 'a cache of earlier keys');
@@ -241,6 +268,8 @@ export const nnLifts: LiftTable = {
   BatchNormalization: liftBatchNormalization,
   InstanceNormalization: liftInstanceNormalization,
   LayerNormalization: liftLayerNormalization,
+  RMSNormalization: liftRmsNormalization,
+  RotaryEmbedding: liftRotaryEmbedding,
   Attention: liftAttention,
   Einsum: liftEinsum,
 };

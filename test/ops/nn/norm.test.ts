@@ -11,6 +11,8 @@ import {
   layernorm,
   layernormLayer,
   normalizeLayer,
+  rmsnorm,
+  rmsnormLayer,
 } from '../../../src/ops/norm.ts';
 import { built, difference, evaluated, failure, host, indices, inferred, lowered, numbers, sampler } from './tools.ts';
 
@@ -49,6 +51,26 @@ describe('evaluation is the definition', () => {
         return normal * (w?.[c] ?? 0) + (b?.[c] ?? 0);
       });
       expect(difference(evaluated(batchnorm, operands, attrs), numbers(x.dims, values))).toBeLessThan(1e-13);
+    }
+  });
+
+  test('rmsnorm', () => {
+    for (let seed = 0; seed < 30; seed++) {
+      const { operands, attrs } = rmsnorm.sample(sampler(seed));
+      const x = given(operands, 0);
+      const axis = Number(attrs.axis) < 0 ? Number(attrs.axis) + x.dims.length : Number(attrs.axis);
+      const rows = new Map<string, number>();
+      const all = [...indices(x.dims)];
+      const count = x.dims.slice(axis).reduce((a, b) => a * b, 1);
+      const key = (index: readonly number[]) => index.slice(0, axis).join();
+      all.forEach((index, i) => {
+        rows.set(key(index), (rows.get(key(index)) ?? 0) + (x.data[i] ?? 0) ** 2 / count);
+      });
+      const values = all.map((index, i) => {
+        const root = Math.sqrt((rows.get(key(index)) ?? 0) + Number(attrs.eps));
+        return ((x.data[i] ?? 0) / root) * (operands[1]?.data[i % count] ?? 1);
+      });
+      expect(difference(evaluated(rmsnorm, operands, attrs), numbers(x.dims, values))).toBeLessThan(1e-13);
     }
   });
 
@@ -153,6 +175,9 @@ describe('layers', () => {
       'bias f32[768] zeros parameter',
     ]);
     expect(built(layernormLayer, ['f32[N, 3, 4, 5]'], { axis: 1, bias: false }).weights).toEqual([
+      'weight f32[3] ones parameter',
+    ]);
+    expect(built(layernormLayer, ['f32[N, 3, 4, 5]'], { axis: [-1, -3, 2], bias: false }).weights).toEqual([
       'weight f32[3, 4, 5] ones parameter',
     ]);
     expect(built(layernormLayer, ['f32[N, T, 768]'], { affine: false }).weights).toEqual([]);
@@ -161,6 +186,14 @@ describe('layers', () => {
     const { nodes, inputs, weights } = built(layernormLayer, ['f32[N, 4]', 'f32[4]', 'f32[4]'], tied);
     expect(weights).toEqual([]);
     expect(given(nodes, 0).operands).toEqual(inputs.slice(0, 3));
+  });
+
+  test('rmsnorm', () => {
+    expect(built(rmsnormLayer, ['f32[N, T, 768]']).weights).toEqual(['weight f32[768] ones parameter']);
+    expect(built(rmsnormLayer, ['f32[N, 3, 4, 5]'], { axis: 1 }).weights).toEqual(['weight f32[3] ones parameter']);
+    expect(built(rmsnormLayer, ['f32[N, T, 768]'], { affine: false }).weights).toEqual([]);
+    expect(failure(() => built(rmsnormLayer, ['f32[N, 4]'], { axis: 2 })).label).toBe('l3');
+    expect(failure(() => built(rmsnormLayer, ['f32[N, 4]'], { axis: [1, -1] })).label).toBe('l3');
   });
 
   test('normalize: numbers per channel', () => {

@@ -1,0 +1,27 @@
+/** Heads of attention: parts of the features that stand beside each other, [N, T, heads · features] ⇄ [N, heads, T, features]. */
+import { Dim } from '../ir/dim.ts';
+import type { Value } from '../ir/graph.ts';
+import { typeText } from '../ir/types.ts';
+import { given } from './attrs.ts';
+import type { LayerBuilder } from './define.ts';
+import { reshapedTo } from './relayout.ts';
+import { transpose } from './transpose.ts';
+
+const exchange = [0, 2, 1, 3];
+
+/** [N, T, heads · features] as [N, heads, T, features]. Fails under `label` where the width is no multiple of the heads. */
+export function splitHeads(b: LayerBuilder, label: string, x: Value, heads: number, name = 'heads'): Value {
+  const { dims } = x.type;
+  b.check(label, dims.length === 3, typeText(x.type), `a tensor [N, T, width] for ${name}=${heads}`);
+  const [batch, tokens, width] = [given(dims, 0), given(dims, 1), given(dims, 2)];
+  const features = width.divideExactly(heads);
+  b.check(label, features !== undefined, `${name}=${heads} for a width of ${width}`, `a divisor of ${width}`);
+  return b.op(transpose, [reshapedTo(b, x, [batch, tokens, Dim.of(heads), features])], { perm: exchange });
+}
+
+/** [N, heads, T, features] as [N, T, heads · features]. */
+export function mergeHeads(b: LayerBuilder, x: Value): Value {
+  const joined = b.op(transpose, [x], { perm: exchange });
+  const { dims } = joined.type;
+  return reshapedTo(b, joined, [given(dims, 0), given(dims, 1), given(dims, 2).times(given(dims, 3))]);
+}
