@@ -42,21 +42,13 @@ const common = {
   metafile: true,
 } as const satisfies BuildOptions;
 
-/** Graphviz is large, so that the command line has it from the API's file. */
-const sharedGraphviz: Plugin = {
-  name: 'shared-graphviz',
-  setup({ onResolve }) {
-    onResolve({ filter: /^@viz-js\/viz$/ }, () => ({ path: './api/vendor/viz-js-viz.js', external: true }));
-  },
-};
-
 const command = await build({
   ...common,
   entryPoints: { rescc: 'src/cli/main.ts' },
   splitting: true,
   outdir: 'dist',
   external: installed,
-  plugins: [withoutProcess, sharedGraphviz],
+  plugins: [withoutProcess],
 });
 
 /** The packages that the API imports, by the names of their files. */
@@ -115,7 +107,8 @@ chmodSync('dist/rescc.js', 0o755);
 
 /** What a package's own licence file does not say of what lies inside it. */
 const inside: Readonly<Record<string, string>> = {
-  '@viz-js/viz': 'Contains Graphviz (Eclipse Public License 2.0, https://graphviz.org) and Expat (MIT), compiled to WebAssembly.',
+  elkjs: 'The Eclipse Layout Kernel (Eclipse Public License 2.0, https://eclipse.dev/elk), compiled to JavaScript.',
+  '@fontsource/arimo': 'Letters of pictures, as src/view/figure/font-data.ts has them.',
 };
 
 function noticeOf(name: string): string {
@@ -136,7 +129,9 @@ const bundled = outputs
       return name !== undefined && bytesInOutput > 0 ? [name] : [];
     }),
   );
-const notices = [...new Set(bundled)].sort().map(noticeOf);
+/** Copied into a file of ours. */
+const copied = ['@fontsource/arimo'];
+const notices = [...new Set([...bundled, ...copied])].sort().map(noticeOf);
 if (notices.length === 0) throw new Error('the bundle holds no package: the notices would be empty');
 writeFileSync('dist/THIRD-PARTY-NOTICES.txt', `dist/ holds code of these packages.\n\n${notices.join('\n\n\n')}\n`);
 

@@ -14,7 +14,8 @@ import { explainRule } from '../passes/explain.ts';
 import type { PassReport } from '../passes/pipeline.ts';
 import { passNames } from '../passes/schedule.ts';
 import { bytesText } from '../view/count-text.ts';
-import { toDot, toSvg } from '../view/draw.ts';
+import { toDot } from '../view/draw.ts';
+import { drawSvg } from './drawing.ts';
 import { writeWhole } from './files.ts';
 import type { OutputFlags } from './options.ts';
 import { columns, Exit, err, exitCodes, type OutputOptions, outBytes, printText, report, say } from './output.ts';
@@ -89,7 +90,7 @@ export async function emittedText(emit: Emit, graph: Graph, onnx: OnnxModel): Pr
     case 'dot':
       return toDot(graph);
     case 'svg':
-      return await toSvg(toDot(graph));
+      return await drawSvg(graph);
     default:
       return undefined;
   }

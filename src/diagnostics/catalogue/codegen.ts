@@ -102,11 +102,11 @@ export const sizeOnlyTheRunKnows = defineDiagnostic({
 
 export const cannotDraw = defineDiagnostic({
   code: 'RES0611',
-  title: 'Graphviz could not lay the drawing out',
-  found: msg`${'reason'}`,
-  expected: msg`a drawing that Graphviz can lay out within its memory`,
-  hint: msg`--depth 1, or -o net.dot for a native Graphviz`,
-  more: 'SVG is made by Graphviz compiled to WebAssembly, whose memory is limited. A drawing of fewer boxes, with --depth, or a native Graphviz goes further.',
+  title: msg`a drawing of ${'boxes'} boxes is too large to be laid out`,
+  found: msg`${'boxes'} boxes`,
+  expected: msg`at most ${'most'} boxes`,
+  hint: msg`--depth 0, or -o net.dot for a native Graphviz`,
+  more: 'Finding places for boxes and ways for lines takes time and memory that grow faster than their number, and nobody reads a picture of thousands of boxes. With --depth, scopes below a level are one box each.',
 });
 
 export const badDataName = defineDiagnostic({

@@ -1,0 +1,177 @@
+/**
+ * The form of a network, found from what reads what and not from names: a chain of layers and of bubbles, which are what lies
+ * between two places that everything passes; which of them are alike; and what repeats in a row.
+ */
+import type { Unit } from './units.ts';
+
+/** A layer, or all that lies between two places that everything passes through. */
+export interface Item {
+  /** In order; the last is the one that everything passes. */
+  readonly units: readonly Unit[];
+  readonly exit: Unit;
+  /** What it all begins at; undefined at the start of a chain. */
+  readonly entry: Unit | undefined;
+  readonly isBubble: boolean;
+  /** Equal where operators, attributes, widths and wiring are. */
+  readonly exact: string;
+  /** Equal where they are but for widths and steps. */
+  readonly plain: string;
+  /** The units of a lighter branch that is a shortcut beside the others: empty for one without a layer. */
+  readonly shortcut: readonly Unit[] | undefined;
+}
+
+export interface Chain {
+  readonly items: readonly Item[];
+  /** Units that do not hang on the first input and that several items read: masks, conditions. */
+  readonly taps: ReadonlySet<Unit>;
+}
+
+/** Items that stand in a row `times` times, drawn once. */
+export interface Run {
+  /** One entry per repetition, each with the same number of items. */
+  readonly repeats: readonly (readonly Item[])[];
+}
+
+/** Whether a unit hangs on the input from which the longest way leads through the network. */
+function mainUnits(units: readonly Unit[]): ReadonlySet<Unit> {
+  const deep = new Map<number, number>();
+  for (const unit of [...units].reverse())
+    deep.set(unit.index, unit.to.reduce((most, to) => Math.max(most, deep.get(to) ?? 0), 0) + 1);
+  const roots = units.filter(({ from }) => from.length === 0);
+  const longest = roots.reduce((most, { index }) => Math.max(most, deep.get(index) ?? 0), 0);
+  const root = roots.find(({ index }) => deep.get(index) === longest);
+  const main = new Set<Unit>();
+  for (const unit of units) {
+    if (unit === root || unit.from.some((index) => main.has(units[index] ?? unit))) main.add(unit);
+  }
+  return main;
+}
+
+export function chainOf(units: readonly Unit[]): Chain {
+  const main = mainUnits(units);
+  const isEnd = (unit: Unit): boolean => unit.kind === 'output';
+  const ordered = units.filter((unit) => main.has(unit) && !isEnd(unit));
+  const lastReader = new Map<number, number>();
+  ordered.forEach((unit, at) => {
+    for (const index of unit.from) lastReader.set(index, at);
+  });
+  const groups: Unit[][] = [];
+  let group: Unit[] = [];
+  const live = new Set<number>();
+  ordered.forEach((unit, at) => {
+    for (const index of unit.from) if (lastReader.get(index) === at) live.delete(index);
+    if (lastReader.has(unit.index)) live.add(unit.index);
+    group.push(unit);
+    if (live.size === 0 || (live.size === 1 && live.has(unit.index))) {
+      groups.push(group);
+      group = [];
+    }
+  });
+  if (group.length > 0) groups.push(group);
+  const groupOf = new Map<Unit, number>();
+  groups.forEach((one, at) => {
+    for (const unit of one) groupOf.set(unit, at);
+  });
+  // Side units go to the only group that reads them; from the last, so that chains of them follow.
+  const taps = new Set<Unit>();
+  const added = new Map<number, Unit[]>();
+  for (const unit of [...units].reverse()) {
+    if (main.has(unit) || isEnd(unit)) continue;
+    const readers = new Set(
+      unit.to.map((index) => units[index]).map((reader) => (reader && !isEnd(reader) ? (groupOf.get(reader) ?? -1) : -1)),
+    );
+    const [only = -1] = readers;
+    if (readers.size === 1 && only >= 0) {
+      groupOf.set(unit, only);
+      added.set(only, [unit, ...(added.get(only) ?? [])]);
+    } else taps.add(unit);
+  }
+  let entry: Unit | undefined;
+  const items: Item[] = [];
+  const final: Unit[] = [];
+  groups.forEach((own, at) => {
+    const exit = own.at(-1);
+    if (!exit) return;
+    const outs = own
+      .flatMap((unit) => unit.to.map((index) => units[index]))
+      .filter((one): one is Unit => one !== undefined && isEnd(one));
+    const isLast = at === groups.length - 1;
+    if (isLast) final.push(...outs);
+    const members = [...(added.get(at) ?? []), ...own.slice(0, -1), ...(isLast ? [] : outs), exit];
+    items.push(itemOf(members, exit, entry, units));
+    entry = exit;
+  });
+  for (const out of final) items.push(itemOf([out], out, entry, units));
+  return { items, taps };
+}
+
+const indexed = (text: string): string => text.replace(/\d+/g, 'i');
+
+function itemOf(members: readonly Unit[], exit: Unit, entry: Unit | undefined, units: readonly Unit[]): Item {
+  const place = new Map(members.map((unit, at) => [unit.index, at]));
+  const wiring = ({ from }: Unit): string =>
+    from.map((index) => (index === entry?.index ? 'e' : (place.get(index) ?? 't'))).join(',');
+  const said = (unit: Unit, what: string): string =>
+    `${unit.kind === 'layer' ? what : indexed(unit.captions.join())}(${wiring(unit)})`;
+  return {
+    units: members,
+    exit,
+    entry,
+    isBubble: members.length > 1,
+    exact: members.map((unit) => said(unit, unit.exact)).join(' '),
+    plain: members.map((unit) => said(unit, unit.plain.join(' '))).join(' '),
+    shortcut: members.length > 1 && entry ? shortcutOf(members, exit, entry, units) : undefined,
+  };
+}
+
+/** The lighter one of the branches that end in `exit`, where there are two and they share nothing. */
+function shortcutOf(members: readonly Unit[], exit: Unit, entry: Unit, units: readonly Unit[]): readonly Unit[] | undefined {
+  if (exit.from.includes(entry.index)) return [];
+  const inside = new Set(members);
+  const branches = exit.from.map((index) => {
+    const cone = new Set<Unit>();
+    const open = [units[index]];
+    for (let unit = open.pop(); unit; unit = open.pop()) {
+      if (!inside.has(unit) || cone.has(unit)) continue;
+      cone.add(unit);
+      open.push(...unit.from.map((from) => units[from]));
+    }
+    return { cone, marked: exit.shortcuts.has(index) };
+  });
+  if (branches.length !== 2 || exit.nodes[0]?.op.traits.elementwise !== true) return undefined;
+  const [a, b] = branches;
+  if (!a || !b || [...a.cone].some((unit) => b.cone.has(unit))) return undefined;
+  const light = a.marked !== b.marked ? (a.marked ? a : b) : a.cone.size < b.cone.size ? a : b;
+  if (a.cone.size === b.cone.size && a.marked === b.marked) return undefined;
+  return members.filter((unit) => light.cone.has(unit));
+}
+
+/** Longest period that is looked for. */
+const longestPeriod = 16;
+
+/**
+ * Items in rows: what repeats at once behind itself is one run. Of several periods the one that covers most, the shortest of
+ * those.
+ */
+export function runsIn(items: readonly Item[]): readonly Run[] {
+  const runs: Run[] = [];
+  for (let at = 0; at < items.length; ) {
+    let best = { period: 1, times: 1 };
+    for (let period = 1; period <= longestPeriod && at + 2 * period <= items.length; period++) {
+      let times = 1;
+      while (alike(items, at, at + times * period, period)) times++;
+      const gain = (times - 1) * period;
+      if (gain > (best.times - 1) * best.period) best = { period, times };
+    }
+    const { period, times } = best;
+    runs.push({ repeats: Array.from({ length: times }, (_, k) => items.slice(at + k * period, at + (k + 1) * period)) });
+    at += period * times;
+  }
+  return runs;
+}
+
+function alike(items: readonly Item[], a: number, b: number, length: number): boolean {
+  if (b + length > items.length) return false;
+  for (let i = 0; i < length; i++) if (items[a + i]?.exact !== items[b + i]?.exact) return false;
+  return true;
+}
