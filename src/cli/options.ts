@@ -143,6 +143,30 @@ export function checkPasses(passes: readonly string[] | undefined): void {
   }
 }
 
+/** Options that say how a source becomes a model; throws RES0702 where one is given beside a file that is a model already. */
+export function refuseSourceFlags(file: string, flags: ModelFlags & WeightFlags): void {
+  const given = [
+    flags.model !== undefined && '--model',
+    flags.define !== undefined && '--define',
+    flags.seed !== undefined && '--seed',
+    flags.maxSteps !== undefined && '--max-steps',
+    flags.weights !== undefined && '--weights',
+    flags.allowMissing && '--allow-missing',
+    flags.allowUnused && '--allow-unused',
+    flags.map !== undefined && '--map',
+    flags.mapFile !== undefined && '--map-file',
+  ].find((one) => one);
+  if (!given) return;
+  fail(badOption, {
+    with: {
+      option: given,
+      found: `${file}, which has its weights and sizes`,
+      expected: 'a source of the language (.res)',
+      hint: `leave ${given} out`,
+    },
+  });
+}
+
 /** The API's options for the flags given. */
 export function compileOptions(flags: ModelFlags & WeightFlags & PassFlags): CompileOptions {
   checkPasses(flags.passes);

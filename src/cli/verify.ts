@@ -1,14 +1,23 @@
 /** `rescc verify`: runs the model with and without passes on the providers named, and compares with the float64 reference. */
-import { extname } from 'node:path';
 import type { Command } from 'commander';
 import { compile } from '../compile.ts';
 import { optimizeOnnx } from '../optimize.ts';
 import { verifyModel } from '../runtime/verify-model.ts';
 import { verifyTable } from '../runtime/verify-table.ts';
 import { exprOf, materialize } from '../tensor/values.ts';
+import { isOnnx } from './any-model.ts';
 import { readSource } from './files.ts';
 import { type FileFlags, openFile, optionsOf, prove, withFile } from './optimize.ts';
-import { compileOptions, type ModelFlags, type WeightFlags, withModel, withOutput, withPasses, withWeights } from './options.ts';
+import {
+  compileOptions,
+  type ModelFlags,
+  refuseSourceFlags,
+  type WeightFlags,
+  withModel,
+  withOutput,
+  withPasses,
+  withWeights,
+} from './options.ts';
 import { Exit, exitCodes, out, report, stopOnErrors, told } from './output.ts';
 import { askedProviders, providersFor, readInputs, verifyJson } from './verify-options.ts';
 
@@ -20,12 +29,15 @@ export function addVerify(program: Command): void {
     .description('proves in onnxruntime that passes change nothing: of a source, or of an ONNX file')
     .argument('<file>', 'a .res or .onnx file, or - for a source');
   withOutput(withPasses(withWeights(withModel(withFile(command))))).action((file: string, flags: Flags) =>
-    extname(file) === '.onnx' ? runFile(file, flags) : run(file, flags),
+    isOnnx(file) ? runFile(file, flags) : run(file, flags),
   );
 }
 
 /** The file as it is against what `rescc optimize` would make of it; nothing is written. */
 async function runFile(file: string, flags: Flags): Promise<void> {
+  // The seed is that of the inputs, too.
+  const { seed: _, ...sourceFlags } = flags;
+  refuseSourceFlags(file, sourceFlags);
   const source = openFile(file);
   try {
     const options = { ...optionsOf(flags), keepUnoptimized: true };

@@ -27,6 +27,22 @@ export interface Image {
   readonly turned?: string;
 }
 
+/** Where pixels of a model's input lie on the picture that they come from: at (x + left) / scaleX, (y + top) / scaleY. */
+export interface Placement {
+  readonly left: number;
+  readonly top: number;
+  readonly scaleX: number;
+  readonly scaleY: number;
+}
+
+/** A picture as it was read, and the size and place of what the model got of it. */
+export interface Seen {
+  readonly picture: Image;
+  readonly height: number;
+  readonly width: number;
+  readonly placed: Placement;
+}
+
 /** Decoders take some ten bytes per pixel; a small file may claim any size. */
 const maxPixels = 100e6;
 
@@ -163,14 +179,17 @@ export function resizeShorterSide(image: Image, side: number): Image {
  * here.
  */
 export function centerCrop(image: Image, width: number, height: number): Image {
-  const top = roundHalfEven((image.height - height) / 2);
-  const left = roundHalfEven((image.width - width) / 2);
+  const [left, top] = cropStart(image, width, height);
   const data = new Uint8Array(width * height * 3);
   for (let y = 0; y < height; y++) {
     const from = ((top + y) * image.width + left) * 3;
     data.set(image.data.subarray(from, from + width * 3), y * width * 3);
   }
   return { name: image.name, width, height, data };
+}
+
+function cropStart(image: Image, width: number, height: number): readonly [left: number, top: number] {
+  return [roundHalfEven((image.width - width) / 2), roundHalfEven((image.height - height) / 2)];
 }
 
 function roundHalfEven(x: number): number {
@@ -188,9 +207,13 @@ export interface ImageOptions {
   readonly std?: readonly number[] | undefined;
   /**
    * Length of the shorter side before the middle is cut out; `true` is 256/224 of the model's height or width, whichever is
-   * larger.
+   * larger. `stretch` scales each side to the model's by itself, so that nothing is cut off.
    */
-  readonly resize?: number | boolean | undefined;
+  readonly resize?: number | boolean | 'stretch' | undefined;
+  /** The model takes blue, green and red, as OpenCV reads pictures. */
+  readonly bgr?: boolean | undefined;
+  /** Told of each picture of the batch once it fits. */
+  readonly seen?: ((seen: Seen) => void) | undefined;
   /** The input's name, for messages. */
   readonly name?: string | undefined;
 }
@@ -232,7 +255,7 @@ export function takesImages(type: TensorType, range?: ValueRange): boolean {
 export function imageInput(images: Image | readonly Image[], type: TensorType, options: ImageOptions = {}): HostTensor {
   const list: readonly Image[] = 'data' in images ? [images] : images;
   const name = options.name ?? 'input';
-  const { range } = options;
+  const { range, bgr } = options;
   const layout = layoutOf(type, range);
   if (!layout)
     return fail(catalogue.notAnImageInput, { with: { name, found: typeText(type), hint: `--input ${name}=tensor.npy` } });
@@ -250,7 +273,11 @@ export function imageInput(images: Image | readonly Image[], type: TensorType, o
   }
   const { mean, std } = normalization(options, channels, isFloat(type.elem), name);
   const fitted: Image[] = [];
-  for (const image of list) fitted.push(sizedFor(image, layout, options, name, fitted[0]));
+  for (const image of list) {
+    const { image: fit, placed } = sizedFor(image, layout, options, name, fitted[0]);
+    fitted.push(fit);
+    options.seen?.({ picture: image, height: fit.height, width: fit.width, placed });
+  }
   const height = fitted[0]?.height ?? 0;
   const width = fitted[0]?.width ?? 0;
   const plane = height * width;
@@ -263,7 +290,7 @@ export function imageInput(images: Image | readonly Image[], type: TensorType, o
       const shift = mean[c] ?? 0;
       const scale = std[c] ?? 1;
       for (let i = 0; i < plane; i++) {
-        const byte = channels === 3 ? (image.data[i * 3 + c] ?? outside()) : luma(image.data, i * 3);
+        const byte = channels === 3 ? (image.data[i * 3 + (bgr ? 2 - c : c)] ?? outside()) : luma(image.data, i * 3);
         const value = low + byte * step;
         data[n * channels * plane + (first ? c * plane + i : i * channels + c)] = float
           ? (value - shift) / scale
@@ -307,8 +334,15 @@ function normalization(
   return { mean: spread('--mean', options.mean ?? range?.mean, 0), std: spread('--std', options.std ?? range?.std, 1) };
 }
 
+const inPlace: Placement = { left: 0, top: 0, scaleX: 1, scaleY: 1 };
+
+interface Fit {
+  readonly image: Image;
+  readonly placed: Placement;
+}
+
 /** The picture in the size that the model wants, or in the size of the batch's first where the model leaves it open. */
-function sizedFor(image: Image, layout: Layout, options: ImageOptions, name: string, like: Image | undefined): Image {
+function sizedFor(image: Image, layout: Layout, options: ImageOptions, name: string, like: Image | undefined): Fit {
   const height = layout.height.constant ?? like?.height;
   const width = layout.width.constant ?? like?.width;
   const wrong = (found: string, hint: string): never =>
@@ -325,14 +359,22 @@ function sizedFor(image: Image, layout: Layout, options: ImageOptions, name: str
   if (resize === undefined || resize === false) {
     if ((height ?? image.height) !== image.height || (width ?? image.width) !== image.width)
       wrong(`${image.height} x ${image.width}`, '--resize');
-    return promised(image, layout, wrong);
+    return { image: promised(image, layout, wrong), placed: inPlace };
+  }
+  if (resize === 'stretch') {
+    const stretched = resizeImage(image, width ?? image.width, height ?? image.height);
+    const placed = { left: 0, top: 0, scaleX: stretched.width / image.width, scaleY: stretched.height / image.height };
+    return { image: promised(stretched, layout, wrong), placed };
   }
   const target = Math.max(height ?? 0, width ?? 0);
   const side = resize === true ? (target === 0 ? Math.min(image.width, image.height) : Math.round((target * 256) / 224)) : resize;
   const scaled = resizeShorterSide(image, side);
   if ((height ?? 0) > scaled.height || (width ?? 0) > scaled.width)
     wrong(`${scaled.height} x ${scaled.width} after --resize ${side}`, `--resize ${target}`);
-  return promised(centerCrop(scaled, width ?? scaled.width, height ?? scaled.height), layout, wrong);
+  const [cutHeight, cutWidth] = [height ?? scaled.height, width ?? scaled.width];
+  const [left, top] = cropStart(scaled, cutWidth, cutHeight);
+  const placed = { left, top, scaleX: scaled.width / image.width, scaleY: scaled.height / image.height };
+  return { image: promised(centerCrop(scaled, cutWidth, cutHeight), layout, wrong), placed };
 }
 
 /** The largest multiple that the shorter side still has, or the first. */
@@ -404,22 +446,41 @@ export function usualRange(elem: ElemType): ValueRange {
   return { low: 0, high: isFloat(elem) || elem === 'bool' ? 1 : 255 };
 }
 
+/** Three bytes per pixel as a PNG file. */
+export async function rgbPng(width: number, height: number, data: Uint8Array): Promise<Uint8Array> {
+  const tensor: HostTensor = { elem: 'u8', dims: [height, width, 3], data: Float64Array.from(data) };
+  const [file] = await pngFiles(tensor, 'picture');
+  return file ?? outside();
+}
+
 /**
  * A share of the samples beyond which a picture is said to be clipped, and what of the range's width is no overshoot any more.
  */
 const fewSamples = 0.1;
 const overshoot = 0.1;
 
-/** The least and the largest element, where so many lie so far outside of the range that it is hardly the right one. */
-export function clippedBy({ data }: HostTensor, range: ValueRange): { readonly low: number; readonly high: number } | undefined {
-  const margin = overshoot * (range.high - range.low);
-  let outside = 0;
+/** The numbers outside of a range. */
+export interface Clipped {
+  /** Of all elements. */
+  readonly share: number;
+  readonly low: number;
+  readonly high: number;
+  /** So many so far outside that the range is hardly the right one. */
+  readonly much: boolean;
+}
+
+/** What of a tensor a picture in this range cannot show; undefined where it is all within, but for half a step of a byte. */
+export function clippedBy({ data }: HostTensor, range: ValueRange): Clipped | undefined {
+  const width = range.high - range.low;
+  let some = 0;
+  let far = 0;
   let low = Infinity;
   let high = -Infinity;
   for (const v of data) {
-    if (v < range.low - margin || v > range.high + margin) outside++;
-    low = Math.min(low, v);
-    high = Math.max(high, v);
+    if (!(v >= range.low - width / 510 && v <= range.high + width / 510)) some++;
+    if (!(v >= range.low - overshoot * width && v <= range.high + overshoot * width)) far++;
+    if (v < low) low = v;
+    if (v > high) high = v;
   }
-  return outside > fewSamples * data.length ? { low, high } : undefined;
+  return some > 0 ? { share: some / data.length, low, high, much: far > fewSamples * data.length } : undefined;
 }

@@ -1,4 +1,8 @@
-/** Files as inputs of a model: PNG, JPEG and .npy, told apart by content, and what is to be said of them. */
+/**
+ * Inputs of a model: files (PNG, JPEG, .npy and lists of numbers, told apart by content) and numbers that are typed, and what is
+ * to be said of them.
+ */
+import { existsSync } from 'node:fs';
 import { imageFormat, inputMisfit, inputNames } from '../diagnostics/catalogue/runtime.ts';
 import { type Diagnostic, fail } from '../diagnostics/diagnostic.ts';
 import { memorySource } from '../io/bytes.ts';
@@ -7,22 +11,40 @@ import { type Declarations, readDeclarations } from '../ir/declarations.ts';
 import { Dim } from '../ir/dim.ts';
 import { parseDim } from '../ir/dim-text.ts';
 import type { Graph } from '../ir/graph.ts';
-import { rangeProblem } from '../ir/ranges.ts';
+import { rangeProblem, type ValueRange } from '../ir/ranges.ts';
 import type { HostTensor, TensorType } from '../ir/types.ts';
 import { readOnnxMetadata } from '../onnx/metadata.ts';
-import { decodeImage, type ImageOptions, imageFormatOf, imageInput, readBytes, takesImages } from './images.ts';
+import { decodeImage, type ImageOptions, imageFormatOf, imageInput, readBytes, type Seen, takesImages } from './images.ts';
+import { isTyped, tensorOfNumbers } from './literals.ts';
 import { isNpy, parseNpy } from './npy.ts';
 import { checkAsked, checkPromises, rangeWarning, type Signature } from './promises.ts';
 import type { Port } from './session.ts';
 
-/** How pictures become tensors, where the model does not say it. */
-export type PictureOptions = Pick<ImageOptions, 'mean' | 'std' | 'resize'>;
+/** How pictures become tensors, where the model does not say it, or says it wrongly. */
+export interface PictureOptions extends Pick<ImageOptions, 'mean' | 'std' | 'resize' | 'bgr'> {
+  /** What the numbers of inputs that take pictures, and of outputs that are written as pictures, lie in. */
+  readonly range?: ValueRange | undefined;
+  /** The same of single inputs and outputs, by name. */
+  readonly ranges?: Readonly<Record<string, ValueRange>> | undefined;
+}
+
+/** What a port's numbers lie in: what is asked for, else what the model declares. */
+export function askedRange(options: PictureOptions, name: string, declared: ValueRange | undefined): ValueRange | undefined {
+  const own = options.ranges && Object.hasOwn(options.ranges, name) ? options.ranges[name] : undefined;
+  return own ?? options.range ?? declared;
+}
 
 /** What was noticed while files were read. */
 export interface Noticed {
   /** `cat.jpg is turned by 90° to the right, as its Exif says` */
   readonly notes: string[];
   readonly warnings: Diagnostic[];
+  /** Pictures by the input that they went to, in order. */
+  readonly seen: Map<string, Seen[]>;
+}
+
+export function nothingNoticed(): Noticed {
+  return { notes: [], warnings: [], seen: new Map() };
 }
 
 /** Splits `image=a.png` at its first `=`, unless what stands before it is no name of an input. */
@@ -80,20 +102,45 @@ export function signaturesOfPorts(ports: readonly Port[], declared: Declarations
   });
 }
 
-/** Makes the tensor of some of an input's files: one .npy file, or any number of pictures. */
+/** `@x.npy` names a file in so many words; a file whose name begins so is there under its own. */
+const pathOf = (spec: string): string => (spec.startsWith('@') && !existsSync(spec) ? spec.slice(1) : spec);
+
+/** Whether a word is numbers and not the name of a file. */
+export const isLiteral = (spec: string): boolean => isTyped(spec) && !existsSync(spec);
+
+/** A list of numbers in a file, as JSON writes it. */
+function listIn(bytes: Uint8Array): string | undefined {
+  let at = 0;
+  while (at < bytes.length && [9, 10, 13, 32].includes(bytes[at] ?? 0)) at++;
+  return bytes[at] === 0x5b ? new TextDecoder().decode(bytes) : undefined;
+}
+
+/** Makes the tensor of some of an input's files: one .npy file, numbers, or any number of pictures. */
 export async function loadInput(
-  input: Signature,
+  declared: Signature,
   files: readonly string[],
   options: PictureOptions,
   noticed: Noticed,
   asked = false,
 ): Promise<HostTensor> {
-  const { name, type, range } = input;
+  const { name, type } = declared;
+  const range = askedRange(options, name, declared.range);
+  const input: Signature = { ...declared, range };
+  const checked = (tensor: HostTensor): HostTensor => {
+    checkPromises(input, tensor);
+    if (asked) checkAsked(input, tensor);
+    const warning = rangeWarning(input, tensor);
+    if (warning) noticed.warnings.push(warning);
+    return tensor;
+  };
+  const [only] = files;
+  if (only !== undefined && files.length === 1 && isLiteral(only)) return checked(tensorOfNumbers(only, input));
   const parts: { readonly file: string; readonly bytes: Uint8Array }[] = [];
-  for (const file of files) parts.push({ file, bytes: await readBytes(file) });
-  const arrays = parts.filter((part) => isNpy(part.bytes));
+  for (const spec of files) parts.push({ file: pathOf(spec), bytes: await readBytes(pathOf(spec)) });
   const [first] = parts;
-  if (arrays.length === 0) {
+  const list = first && parts.length === 1 ? listIn(first.bytes) : undefined;
+  if (first && list !== undefined) return checked(tensorOfNumbers(list, input, first.file));
+  if (!parts.some((part) => isNpy(part.bytes))) {
     for (const { file, bytes } of parts) {
       if (!imageFormatOf(bytes) && !takesImages(type, range)) {
         const head = [...bytes.subarray(0, 8)].map((b) => b.toString(16).padStart(2, '0')).join(' ');
@@ -108,8 +155,10 @@ export async function loadInput(
       if (image.turned !== undefined) noticed.notes.push(`${file} is ${image.turned}, as its Exif says`);
       images.push(image);
     }
-    const { mean, std, resize } = options;
-    return imageInput(images, type, { range, mean, std, resize, name });
+    const { mean, std, resize, bgr } = options;
+    const seen: Seen[] = [];
+    noticed.seen.set(name, seen);
+    return imageInput(images, type, { range, mean, std, resize, bgr, name, seen: (one) => seen.push(one) });
   }
   if (!first || parts.length !== 1) {
     return fail(inputMisfit, {
@@ -121,10 +170,5 @@ export async function loadInput(
       },
     });
   }
-  const tensor = parseNpy(first.bytes, first.file);
-  checkPromises(input, tensor);
-  if (asked) checkAsked(input, tensor);
-  const warning = rangeWarning(input, tensor);
-  if (warning) noticed.warnings.push(warning);
-  return tensor;
+  return checked(parseNpy(first.bytes, first.file));
 }

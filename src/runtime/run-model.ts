@@ -1,25 +1,32 @@
 /**
- * `rescc run`: a model, files as inputs (PNG, JPEG, .npy, told apart by content), tensors or classes as outputs.
+ * `rescc run`: a model, files as inputs (PNG, JPEG, .npy, told apart by content) or folders of them, tensors or classes as outputs.
  */
+import { readFileSync } from 'node:fs';
 import { outside } from '../diagnostics/at.ts';
-import { inputMisfit, labelsBroken, notClasses, pictureClipped } from '../diagnostics/catalogue/runtime.ts';
+import { badOption } from '../diagnostics/catalogue/cli.ts';
+import { imageSize, inputMisfit, labelsBroken, notClasses, pictureClipped } from '../diagnostics/catalogue/runtime.ts';
 import { bug, type Diagnostic, fail, makeDiagnostic } from '../diagnostics/diagnostic.ts';
+import { nearest } from '../diagnostics/suggest.ts';
 import { type AskedShapes, askedSizes } from '../ir/asked-sizes.ts';
 import { readDeclarations } from '../ir/declarations.ts';
 import type { Graph } from '../ir/graph.ts';
 import { channelAxis, rangeText, type ValueRange } from '../ir/ranges.ts';
 import { type HostTensor, isFloat, typeText } from '../ir/types.ts';
 import { integersOf, isWideElem, tensorOfIntegers } from '../ir/wide.ts';
-import { clippedBy, pngFiles, readBytes, takesImages, usualRange } from './images.ts';
+import { isFolder, picturesIn } from './folder.ts';
+import { clippedBy, pngFiles, readBytes, type Seen, takesImages, usualRange } from './images.ts';
 import {
+  askedRange,
   declarationsOfFile,
   filesByInput,
+  isLiteral,
   loadInput,
-  type Noticed,
+  nothingNoticed,
   type PictureOptions,
   signaturesOf,
   signaturesOfPorts,
 } from './load.ts';
+import { pictureSize } from './picture-files.ts';
 import { type Signature, withSizes } from './promises.ts';
 import { openSession, type Placement, type Provider, portText } from './session.ts';
 
@@ -28,8 +35,8 @@ export interface RunOptions extends PictureOptions {
   /** Bytes of an ONNX model, or the path of one. */
   readonly model: Uint8Array | string;
   /**
-   * `image=cat.png`, `x=a.npy`; for a model with one input the path alone. A name given several times makes a batch, in this
-   * order.
+   * `image=cat.png`, `x=a.npy`, `ids=464,2068`; for a model with one input the path alone. A name given several times makes a
+   * batch, in this order, and a folder is a batch of its pictures.
    */
   readonly inputs: readonly string[];
   readonly ep?: Provider | undefined;
@@ -44,10 +51,31 @@ export interface RunOptions extends PictureOptions {
   /** Sizes that the inputs must have: `{ image: [1, 3, 256, 256] }`, `{ N: 1 }`. */
   readonly shapes?: AskedShapes | undefined;
   readonly environment?: Readonly<Record<string, string>> | undefined;
-  /** Most pictures per run of the model; more are run in turns and joined. Default 64. */
+  /** Most pictures per run of the model; more are run in turns and joined. Default 64, and fewer where they are large. */
   readonly batch?: number | undefined;
   /** Called after each turn. */
   readonly progress?: ((done: number, total: number) => void) | undefined;
+  /** Given each turn before the next is run, so that a batch of any length can be written as it goes. */
+  readonly each?: ((turn: Turn) => Promise<void> | void) | undefined;
+  /** Which outputs are kept and joined over the turns; all of them where it is left out. */
+  readonly keep?: ((output: string) => boolean) | undefined;
+  /** Runs the first turn so many times more, and measures it. */
+  readonly repeat?: number | undefined;
+}
+
+/** One run of the model within a batch. */
+export interface Turn {
+  readonly outputs: ReadonlyMap<string, HostTensor>;
+  /** As `RunResult` has them. */
+  readonly ranges: ReadonlyMap<string, DeclaredRange>;
+  /** The files of this turn, and where they stand among all. */
+  readonly files: readonly string[];
+  readonly from: number;
+  readonly total: number;
+  /** The files of all turns. */
+  readonly all: readonly string[];
+  /** The pictures that were read for it, by input. */
+  readonly pictures: ReadonlyMap<string, readonly Seen[]>;
 }
 
 /** A range and whose declaration it is: `output y`, `input image`. */
@@ -69,6 +97,8 @@ export interface RunResult {
   readonly ranges: ReadonlyMap<string, DeclaredRange>;
   readonly runMs: number;
   readonly createMs: number;
+  /** Milliseconds of each run that `repeat` asked for. */
+  readonly times: readonly number[];
   readonly placement: Placement | undefined;
 }
 
@@ -77,12 +107,26 @@ interface Source extends Signature {
 }
 
 /** Joins the outputs of several turns along their first axis. */
-function joined(turns: readonly ReadonlyMap<string, HostTensor>[]): Map<string, HostTensor> {
+function joined(turns: readonly Turn[], keep: (output: string) => boolean): Map<string, HostTensor> {
   const [first] = turns;
-  if (!first || turns.length === 1) return new Map(first ?? []);
+  if (!first) return new Map();
+  const kept = [...first.outputs].filter(([name]) => keep(name));
+  if (turns.length === 1) return new Map(kept);
   return new Map(
-    [...first].map(([name, like]) => {
-      const parts = turns.map((turn) => turn.get(name) ?? like);
+    kept.map(([name, like]) => {
+      const parts = turns.map((turn) => turn.outputs.get(name) ?? like);
+      const other = parts.findIndex((part) => part.dims.slice(1).join() !== like.dims.slice(1).join());
+      if (other > 0) {
+        fail(imageSize, {
+          with: {
+            file: turns[other]?.files[0] ?? name,
+            name,
+            found: `${name}: [${parts[other]?.dims.join(', ')}]`,
+            expected: `[${like.dims.join(', ')}], as ${first.files[0]} gives`,
+            hint: '--resize',
+          },
+        });
+      }
       const data = new Float64Array(parts.reduce((n, part) => n + part.data.length, 0));
       let at = 0;
       for (const part of parts) {
@@ -107,6 +151,38 @@ function joined(turns: readonly ReadonlyMap<string, HostTensor>[]): Map<string, 
   );
 }
 
+/** Elements of an input beyond which a turn has fewer pictures than it might: 64 of ImageNet's size, one of a camera's. */
+const turnElements = 2 ** 24;
+
+/** How many of the files from here on go into one run: as many as the model takes, and of one size where that is open. */
+function turnEnd(sources: readonly Source[], from: number, total: number, most: number, asked: boolean): number {
+  let end = Math.min(total, from + most);
+  for (const { type, range, files } of sources) {
+    if (files.length !== total || total === 1 || type.dims.length < 3 || !takesImages(type, range)) continue;
+    const open = type.dims.slice(-3).some((dim) => dim.constant === undefined);
+    let size = open ? sizeOf(files[from]) : undefined;
+    const one = type.dims.slice(-3).reduce((n, dim) => n * (dim.constant ?? 1), 1) * (size ? size[0] * size[1] : 1);
+    if (!asked) end = Math.min(end, from + Math.max(1, Math.floor(turnElements / one)));
+    if (!open) continue;
+    for (let i = from + 1; i < end; i++) {
+      const next = sizeOf(files[i]);
+      if (next?.join() === size?.join()) continue;
+      end = i;
+      size = undefined;
+    }
+  }
+  return end;
+}
+
+/** Width and height; what cannot be read is told of where it is decoded. */
+function sizeOf(file: string | undefined): readonly [number, number] | undefined {
+  try {
+    return file === undefined ? undefined : pictureSize(readFileSync(file));
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * Runs a model on files. Pictures of one input are a batch: in one run where the model leaves its batch open, in turns of the
  * model's own batch size where it does not. Throws `DiagnosticError`.
@@ -124,10 +200,12 @@ export async function runModel(options: RunOptions): Promise<RunResult> {
   });
   let placement: Placement | undefined;
   let runMs = 0;
-  const turns: Map<string, HostTensor>[] = [];
+  const turns: Turn[] = [];
+  const times: number[] = [];
   let files: readonly string[] = [];
-  let inputs: readonly Signature[] = [];
-  const noticed: Noticed = { notes: [], warnings: [] };
+  const noticed = nothingNoticed();
+  const ranges = new Map<string, DeclaredRange>();
+  const keep = options.keep ?? (() => true);
   let declared = readDeclarations(new Map());
   try {
     // Behind onnxruntime, which says better what is wrong with a file.
@@ -140,52 +218,109 @@ export async function runModel(options: RunOptions): Promise<RunResult> {
     const plain = signaturesOfPorts(session.inputs, declared).map((one) => graph?.get(one.name) ?? one);
     const asked = Object.keys(options.shapes ?? {}).length > 0;
     const signatures = asked ? withSizes(plain, askedSizes(plain, options.shapes ?? {})) : plain;
-    const sources: Source[] = signatures.map((one) => ({ ...one, files: given.get(one.name) ?? [] }));
-    inputs = plain;
+    const sources: Source[] = signatures.map((one) => ({
+      ...one,
+      range: askedRange(options, one.name, one.range),
+      files: withFolders(given.get(one.name) ?? [], noticed.notes),
+    }));
+    checkRangeNames(
+      options,
+      [...session.inputs, ...session.outputs].map(({ name }) => name),
+    );
     files = sources.reduce<readonly string[]>((most, source) => (source.files.length > most.length ? source.files : most), []);
     const total = files.length;
-    const step = turnSize(sources, total, options);
-    for (let from = 0; from < total; from += step) {
+    const { fixed, most } = turnSize(sources, total, options);
+    for (let from = 0; from < total; ) {
+      const end = fixed ? Math.min(total, from + most) : turnEnd(sources, from, total, most, options.batch !== undefined);
       const tensors = new Map<string, HostTensor>();
+      noticed.seen.clear();
       for (const source of sources) {
-        const part = source.files.length === total ? source.files.slice(from, from + step) : source.files;
+        const part = source.files.length === total ? source.files.slice(from, end) : source.files;
         tensors.set(source.name, await loadInput(source, part, options, noticed, asked));
       }
-      turns.push(await session.run(tensors));
+      const outputs = await session.run(tensors);
       runMs += session.runMs;
-      options.progress?.(Math.min(total, from + step), total);
+      for (let i = 0; from === 0 && i < (options.repeat ?? 0); i++) {
+        await session.run(tensors);
+        times.push(session.runMs);
+      }
+      const declaredOutputs = options.graph?.outputRanges ?? declared.outputs;
+      for (const [name, tensor] of outputs) {
+        const range = rangeOfOutput(name, tensor, options, declaredOutputs, plain);
+        if (range) ranges.set(name, range);
+      }
+      const turn: Turn = {
+        outputs,
+        ranges,
+        files: files.slice(from, end),
+        from,
+        total,
+        all: files,
+        pictures: new Map(noticed.seen),
+      };
+      await options.each?.(turn);
+      // What is not kept is forgotten, so that a batch may have any length.
+      const kept = new Map([...outputs].filter(([name]) => keep(name)));
+      turns.push({ ...turn, outputs: kept, pictures: new Map() });
+      from = end;
+      options.progress?.(end, total);
     }
   } finally {
     placement = await session.close();
   }
-  const outputs = joined(turns);
-  const declaredOutputs = options.graph?.outputRanges ?? declared.outputs;
-  const ranges = new Map<string, DeclaredRange>();
-  for (const [name, tensor] of outputs) {
-    const range = rangeOfOutput(name, tensor, declaredOutputs, inputs);
-    if (range) ranges.set(name, range);
-  }
   const { notes, warnings } = noticed;
-  return { outputs, files, notes, warnings, ranges, runMs, createMs: session.createMs, placement };
+  return { outputs: joined(turns, keep), files, notes, warnings, ranges, runMs, createMs: session.createMs, times, placement };
+}
+
+/** Files as they are, and folders as the pictures in them. */
+function withFolders(specs: readonly string[], notes: string[]): readonly string[] {
+  return specs.flatMap((spec) => {
+    if (isLiteral(spec) || !isFolder(spec)) return [spec];
+    const { files, others } = picturesIn(spec);
+    if (others > 0)
+      notes.push(`${spec} has ${others === 1 ? '1 file that is no picture' : `${others} files that are no pictures`}`);
+    return files;
+  });
+}
+
+/** Throws `DiagnosticError` (RES0702) for a range of what the model has not. */
+function checkRangeNames({ ranges = {} }: PictureOptions, names: readonly string[]): void {
+  for (const name of Object.keys(ranges)) {
+    if (names.includes(name)) continue;
+    const near = nearest(name, names) ?? names[0] ?? 'NAME';
+    fail(badOption, {
+      with: {
+        option: '--range',
+        found: name,
+        expected: `one of ${names.join(', ')}, or no name`,
+        hint: `--range ${near}=0..255`,
+      },
+    });
+  }
 }
 
 /** Its own declared range, or that of the inputs that take pictures with as many channels, where they agree. */
 function rangeOfOutput(
   name: string,
   { dims }: HostTensor,
+  options: PictureOptions,
   declared: ReadonlyMap<string, ValueRange>,
   inputs: readonly Signature[],
 ): DeclaredRange | undefined {
+  const asked = askedRange(options, name, undefined);
+  if (asked) return { range: asked, by: '--range' };
   const own = declared.get(name);
   if (own) return { range: own, by: `output ${name}` };
   let found: DeclaredRange | undefined;
   for (const input of inputs) {
-    const { range, type } = input;
+    const { type } = input;
+    const range = askedRange(options, input.name, input.range);
     if (!range || type.dims.length !== dims.length || !takesImages(type, range)) continue;
     const axis = channelAxis(type);
     if (type.dims[axis]?.constant !== dims[axis]) continue;
     if (found && (found.range.low !== range.low || found.range.high !== range.high)) return undefined;
-    found ??= { range: { low: range.low, high: range.high }, by: `input ${input.name}` };
+    const by = range === input.range ? `input ${input.name}` : `--range ${input.name}`;
+    found ??= { range: { low: range.low, high: range.high }, by };
   }
   return found;
 }
@@ -201,26 +336,46 @@ export async function outputPictures(
   const files = await pngFiles(tensor, name, range);
   const clipped = clippedBy(tensor, range);
   const ends = rangeText({ low: range.low, high: range.high });
-  const by = declared ? `as ${declared.by} declares` : 'as nothing else is declared';
+  const by = !declared
+    ? 'as nothing else is declared'
+    : `as ${declared.by} ${declared.by.startsWith('--') ? 'says' : 'declares'}`;
   const shown = (x: number): string => (Number.isInteger(x) ? String(x) : x.toPrecision(4));
   const wide = clipped && clipped.high > 16 && clipped.low > -64;
   const warning =
-    clipped &&
+    clipped?.much &&
     makeDiagnostic(pictureClipped, {
       with: {
         name,
         found: `numbers from ${shown(clipped.low)} to ${shown(clipped.high)}`,
         expected: `${ends}, ${by}`,
-        hint: `declare \`output ${name} in ${wide ? '0..255' : clipped.low < 0 ? '-1..1' : '0..1'}\`, or -o ${name}.npy`,
+        hint: `--range ${name}=${wide ? '0..255' : clipped.low < 0 ? '-1..1' : '0..1'}, or -o ${name}.npy`,
       },
     });
-  return { files, text: `black is ${shown(range.low)} and white ${shown(range.high)}, ${by}`, warning };
+  // Never cut off without a word, be it little.
+  const cut = clipped
+    ? `; ${shareText(clipped.share)} % of the numbers lie outside, ${shown(clipped.low)} to ${shown(clipped.high)}`
+    : '';
+  return {
+    files,
+    text: `black is ${shown(range.low)} and white ${shown(range.high)}, ${by}${cut}`,
+    warning: warning || undefined,
+  };
+}
+
+/** A share in percent with two digits that say something: 0.031, 12. */
+export function shareText(share: number): string {
+  const percent = share * 100;
+  return percent >= 9.95 || percent === 0 ? percent.toFixed(0) : percent.toPrecision(2);
 }
 
 /**
  * How many files one run of the model takes. Inputs with several files have equally many; the model's own batch must divide them.
  */
-function turnSize(sources: readonly Source[], total: number, options: RunOptions): number {
+function turnSize(
+  sources: readonly Source[],
+  total: number,
+  options: RunOptions,
+): { readonly fixed: boolean; readonly most: number } {
   let fixed: number | undefined;
   for (const { name, type, range, files } of sources) {
     if (files.length !== total && files.length !== 1) {
@@ -248,7 +403,7 @@ function turnSize(sources: readonly Source[], total: number, options: RunOptions
       });
     }
   }
-  return fixed ?? Math.max(1, options.batch ?? 64);
+  return { fixed: fixed !== undefined, most: fixed ?? Math.max(1, options.batch ?? 64) };
 }
 
 /** One class with its place in the ranking of a row. */

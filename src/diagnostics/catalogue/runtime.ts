@@ -225,7 +225,7 @@ export const imageFormat = defineDiagnostic({
   code: 'RES0822',
   title: msg`${'file'} is neither a picture nor a tensor that rescc reads`,
   found: msg`${'found'}`,
-  expected: msg`PNG, JPEG or .npy, told apart by content`,
+  expected: msg`PNG, JPEG, .npy or a list of numbers, told apart by content`,
   hint: msg`${'hint'}`,
   more: 'The first bytes of a file say what it is; its extension does not matter.',
 });
@@ -319,7 +319,7 @@ export const pictureClipped = defineDiagnostic({
   found: msg`${'found'}`,
   expected: msg`${'expected'}`,
   hint: msg`${'hint'}`,
-  more: 'More than a tenth of the numbers lie far outside of what is taken for black and white. Declare what the output lies in, `output y in 0..255`, or that of the input that it is made from.',
+  more: 'More than a tenth of the numbers lie far outside of what is taken for black and white. `--range y=0..255` says what the output lies in, where the source does not declare it: `output y in 0..255`, or that of the input that it is made from.',
 });
 
 export const sizesContradict = defineDiagnostic({
@@ -405,4 +405,14 @@ export const providerLibraries = defineDiagnostic({
   expected: msg`the provider's library and all that it needs`,
   hint: msg`${'hint'}`,
   more: 'A provider that the npm package does not bring is a library of its own, with needs of its own. `rescc doctor` lists what is missing. rescc never runs on another provider instead.',
+});
+
+export const randomWeights = defineDiagnostic({
+  code: 'RES0848',
+  severity: 'warning',
+  title: 'the weights are random numbers',
+  found: msg`${'found'}`,
+  expected: msg`weights that were trained`,
+  hint: msg`--weights FILE`,
+  more: 'Parameters without a checkpoint hold the initial values that training begins with, so that what the model says of an input means nothing. Its shapes, times and memory are the real ones. An ONNX file does not tell where its weights come from.',
 });
