@@ -29,6 +29,7 @@ interface Entry {
 
 /** Values of options that commander takes as any text, because they may be lists. */
 const lists: Readonly<Record<string, readonly string[]>> = {
+  '--as': ['picture', 'mask', 'boxes'],
   '--emit': sourceEmits,
   '--ep': [...providers, 'auto'],
   '--passes': passNames,

@@ -9,7 +9,10 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
   verify: ['rescc verify net.res --ep cpu,webgpu', 'rescc verify in.onnx --input image=cat.png'],
   run: [
     'rescc run net.res --weights net.safetensors -i image=cat.png --top 5 --labels labels.txt',
-    'rescc run net.onnx -i noisy.png -o clean.png',
+    'rescc run net.onnx -i noisy.png -o clean.png --range 0..255',
+    'rescc run detector.onnx -i street.jpg --resize stretch -o boxes.svg --labels labels.txt',
+    'rescc run net.onnx -i photos/ --top 3 --csv classes.csv',
+    'rescc run bert.onnx -i input_ids=101,2068,102 --time',
   ],
   check: ['rescc check net.res', 'rescc check models/a.onnx models/b.onnx --json'],
   fmt: ['rescc fmt net.res', 'rescc fmt --check net.res'],

@@ -8,9 +8,10 @@ import type { HostTensor } from '../ir/types.ts';
 import { type Box, boxesOf, boxLines, boxOutputs } from '../runtime/boxes.ts';
 import { boxesSvg, drawBoxes } from '../runtime/draw-boxes.ts';
 import { isFolder } from '../runtime/folder.ts';
-import { rgbPng, type Seen } from '../runtime/images.ts';
+import type { Seen } from '../runtime/images.ts';
 import { isMask, legendOf, type Mask, maskPng, masksOf } from '../runtime/masks.ts';
 import { npyBytes } from '../runtime/npy.ts';
+import { encodePng } from '../runtime/picture-codecs.ts';
 import { outputPictures, shareText, type Turn } from '../runtime/run-model.ts';
 import { writeWhole } from './files.ts';
 import { colored, type OutputOptions, out, report, say } from './output.ts';
@@ -91,7 +92,7 @@ export class OutputWriter {
       else if (end === '.json')
         this.refuse(`${asked.path}, of ${name}, which holds no boxes`, `-o ${name}=${name}.npy, or --json for all outputs`);
       else if (end !== '.png' && end !== '') this.refuse(asked.path, `--output ${name}=${name}.npy`);
-      else if (form === 'mask') this.writeMasks(turn, name, asked.path, rows);
+      else if (form === 'mask') await this.writeMasks(turn, name, asked.path, rows);
       else await this.writePictures(turn, name, asked.path, rows);
     }
     return rows;
@@ -147,7 +148,7 @@ export class OutputWriter {
     this.writeEach(turn, name, path, files, '.png', rows);
   }
 
-  private writeMasks(turn: Turn, name: string, path: string, rows: RowWritten[]): void {
+  private async writeMasks(turn: Turn, name: string, path: string, rows: RowWritten[]): Promise<void> {
     const tensor = turn.outputs.get(name);
     const found = tensor && masksOf(tensor, this.flags.threshold, gridOf(turn));
     if (!found) {
@@ -162,7 +163,7 @@ export class OutputWriter {
     }
     this.sayOnce(`${name}: ${found.how}`);
     const { labels } = this.drawing;
-    this.writeEach(turn, name, path, found.masks.map(maskPng), '.png', rows);
+    this.writeEach(turn, name, path, await Promise.all(found.masks.map(maskPng)), '.png', rows);
     found.masks.forEach((mask, i) => {
       const row = rows[Math.min(i, rows.length - 1)];
       if (row) row.mask = mask;
@@ -204,9 +205,10 @@ export class OutputWriter {
       this.sayOnce(`${which.boxes}: ${how.join(', ')}`);
       const file = this.pathFor(name, path, turn, i, pictures.length, '.png');
       const kind = extname(file);
-      if (kind === '.png') writeWhole(file, await rgbPng(picture.width, picture.height, drawBoxes(picture, boxes)));
-      else if (kind === '.svg')
-        writeWhole(file, boxesSvg(picture, await rgbPng(picture.width, picture.height, picture.data), boxes, labels));
+      const png = (data: Uint8Array): Promise<Uint8Array> =>
+        encodePng({ width: picture.width, height: picture.height, channels: 3, data });
+      if (kind === '.png') writeWhole(file, await png(drawBoxes(picture, boxes)));
+      else if (kind === '.svg') writeWhole(file, boxesSvg(picture, await png(picture.data), boxes, labels));
       else if (kind === '.json') writeWhole(file, `${JSON.stringify(boxesJson(seen, boxes, labels), null, 2)}\n`);
       else this.refuse(path, `--output ${name}=boxes.svg`);
       if (row) row.written[which.boxes] = file;

@@ -1,8 +1,8 @@
 /** A picture with boxes on it: as pixels, with a number at each, or as SVG, with names. */
 import { outside } from '../diagnostics/at.ts';
 import { type Box, boxName } from './boxes.ts';
+import type { Colour } from './class-colour.ts';
 import type { Image } from './images.ts';
-import type { Colour } from './palette-png.ts';
 
 /** Digits of three by five dots; five rows of three bits each. */
 const glyphs: readonly (readonly number[])[] = [

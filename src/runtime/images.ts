@@ -446,13 +446,6 @@ export function usualRange(elem: ElemType): ValueRange {
   return { low: 0, high: isFloat(elem) || elem === 'bool' ? 1 : 255 };
 }
 
-/** Three bytes per pixel as a PNG file. */
-export async function rgbPng(width: number, height: number, data: Uint8Array): Promise<Uint8Array> {
-  const tensor: HostTensor = { elem: 'u8', dims: [height, width, 3], data: Float64Array.from(data) };
-  const [file] = await pngFiles(tensor, 'picture');
-  return file ?? outside();
-}
-
 /**
  * A share of the samples beyond which a picture is said to be clipped, and what of the range's width is no overshoot any more.
  */

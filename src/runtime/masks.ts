@@ -4,7 +4,8 @@
  */
 import { at, outside } from '../diagnostics/at.ts';
 import { elementCount, type HostTensor, isFloat } from '../ir/types.ts';
-import { classColour, palettePng } from './palette-png.ts';
+import { type Colour, classColour } from './class-colour.ts';
+import { encodePng } from './picture-codecs.ts';
 
 /** A class per pixel, rows from the top. */
 export interface Mask {
@@ -106,11 +107,13 @@ export function masksOf(tensor: HostTensor, threshold?: number, like?: Grid): Ma
   return { masks, how };
 }
 
-/** The mask as a PNG whose palette has a colour for each class. */
-export function maskPng({ width, height, classes, counts }: Mask): Uint8Array {
-  // One class beside the background is white: the second colour of the devkit is a dark red.
-  const palette = counts.map((_, i) => (counts.length === 2 && i === 1 ? ([255, 255, 255] as const) : classColour(i)));
-  return palettePng(width, height, classes, palette);
+/** One class beside the background is white: the second colour of the devkit is a dark red. */
+const colourOf = (index: number, classes: number): Colour =>
+  classes === 2 && index === 1 ? [255, 255, 255] : classColour(index);
+
+/** The mask as a PNG with a palette: a byte per pixel, which is the number of its class, so that it is both a picture and data. */
+export function maskPng({ width, height, classes, counts }: Mask): Promise<Uint8Array> {
+  return encodePng({ width, height, channels: 1, data: classes, palette: counts.map((_, i) => colourOf(i, counts.length)) });
 }
 
 /** The classes that a mask has, those of most pixels first, and the colours that they are drawn in. */
@@ -125,6 +128,6 @@ export function legendOf({
     .map((index) => ({
       index,
       share: at(counts, index) / all,
-      colour: counts.length === 2 && index === 1 ? [255, 255, 255] : classColour(index),
+      colour: colourOf(index, counts.length),
     }));
 }

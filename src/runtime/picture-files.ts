@@ -6,7 +6,7 @@
 
 /** CRC-32 of PNG's chunks (ISO 3309), reflected polynomial EDB88320. */
 let crcTable: Uint32Array | undefined;
-export function crc32(bytes: Uint8Array, start: number, end: number): number {
+function crc32(bytes: Uint8Array, start: number, end: number): number {
   crcTable ??= Uint32Array.from({ length: 256 }, (_, n) => {
     let c = n;
     for (let k = 0; k < 8; k++) c = c & 1 ? 0xedb88320 ^ (c >>> 1) : c >>> 1;
@@ -182,16 +182,13 @@ function exifOrientation(bytes: Uint8Array): number | undefined {
 
 /** Width and height as a PNG or JPEG says them in its head, turned as its Exif says; undefined where it does not. */
 export function pictureSize(bytes: Uint8Array): readonly [width: number, height: number] | undefined {
-  const view = viewOf(bytes);
-  if (bytes[0] === 0x89) return bytes.length < 24 ? undefined : [view.getUint32(16), view.getUint32(20)];
-  for (const segment of segmentsOf(bytes)) {
-    if (typeof segment === 'string') return undefined;
-    const { marker, start, end } = segment;
-    if (!(marker >= 0xc0 && marker <= 0xc2) || start + 5 > end) continue;
-    const [height, width] = [view.getUint16(start + 1), view.getUint16(start + 3)];
-    return jpegOrientation(bytes) >= 5 ? [height, width] : [width, height];
+  if (bytes[0] === 0x89) {
+    const view = viewOf(bytes);
+    return bytes.length < 24 ? undefined : [view.getUint32(16), view.getUint32(20)];
   }
-  return undefined;
+  if (jpegProblem(bytes) !== undefined) return undefined;
+  const { width, height } = jpegSize(bytes);
+  return jpegOrientation(bytes) >= 5 ? [height, width] : [width, height];
 }
 
 /** What is done to show a picture that was stored with this orientation. */

@@ -107,7 +107,7 @@ interface Source extends Signature {
 }
 
 /** Joins the outputs of several turns along their first axis. */
-function joined(turns: readonly Turn[], keep: (output: string) => boolean): Map<string, HostTensor> {
+function joined(turns: readonly Turn[], keep: (output: string) => boolean, input: string): Map<string, HostTensor> {
   const [first] = turns;
   if (!first) return new Map();
   const kept = [...first.outputs].filter(([name]) => keep(name));
@@ -120,7 +120,7 @@ function joined(turns: readonly Turn[], keep: (output: string) => boolean): Map<
         fail(imageSize, {
           with: {
             file: turns[other]?.files[0] ?? name,
-            name,
+            name: input,
             found: `${name}: [${parts[other]?.dims.join(', ')}]`,
             expected: `[${like.dims.join(', ')}], as ${first.files[0]} gives`,
             hint: '--resize',
@@ -207,6 +207,7 @@ export async function runModel(options: RunOptions): Promise<RunResult> {
   const ranges = new Map<string, DeclaredRange>();
   const keep = options.keep ?? (() => true);
   let declared = readDeclarations(new Map());
+  let batched = '';
   try {
     // Behind onnxruntime, which says better what is wrong with a file.
     if (!options.graph) declared = await declarationsOfFile(options.model);
@@ -228,6 +229,7 @@ export async function runModel(options: RunOptions): Promise<RunResult> {
       [...session.inputs, ...session.outputs].map(({ name }) => name),
     );
     files = sources.reduce<readonly string[]>((most, source) => (source.files.length > most.length ? source.files : most), []);
+    batched = sources.find((source) => source.files === files)?.name ?? '';
     const total = files.length;
     const { fixed, most } = turnSize(sources, total, options);
     for (let from = 0; from < total; ) {
@@ -269,7 +271,7 @@ export async function runModel(options: RunOptions): Promise<RunResult> {
     placement = await session.close();
   }
   const { notes, warnings } = noticed;
-  return { outputs: joined(turns, keep), files, notes, warnings, ranges, runMs, createMs: session.createMs, times, placement };
+  return { outputs: joined(turns, keep, batched), files, notes, warnings, ranges, runMs, createMs: session.createMs, times, placement };
 }
 
 /** Files as they are, and folders as the pictures in them. */
@@ -415,15 +417,15 @@ export interface Ranked {
   readonly probability: number;
 }
 
-/** [classes] or [N, classes, 1…] as rows. */
+/** [classes], [N, classes, 1…] or [N, T, classes] as rows. */
 function rowsOf(scores: HostTensor, name: string): readonly Float64Array[] {
   const { dims } = scores;
-  const rest = dims.slice(2);
-  if (!isFloat(scores.elem) || dims.length === 0 || rest.some((d) => d !== 1)) {
+  const last = dims.length === 3 && dims[2] !== 1;
+  if (!isFloat(scores.elem) || dims.length === 0 || (!last && dims.slice(2).some((d) => d !== 1))) {
     return fail(notClasses, { with: { name, found: `${scores.elem}[${dims.join(', ')}]`, hint: `-o ${name}.npy` } });
   }
-  const classes = dims.length === 1 ? (dims[0] ?? 0) : (dims[1] ?? 0);
-  const count = dims.length === 1 ? 1 : (dims[0] ?? 0);
+  const classes = (dims.length === 1 ? dims[0] : last ? dims[2] : dims[1]) ?? 0;
+  const count = dims.length === 1 ? 1 : (dims[0] ?? 0) * (last ? (dims[1] ?? 0) : 1);
   return Array.from({ length: count }, (_, n) => scores.data.subarray(n * classes, (n + 1) * classes));
 }
 

@@ -281,7 +281,7 @@ describe('verify and run', () => {
     expect(run('run', 'twice.res', '-i', 'x.npy', '-o', 'y=y.npy', '-o', 'y.png')).toMatchObject({
       code: 0,
       out: '',
-      err: 'wrote y.npy\ny: black is 0 and white 1, as nothing else is declared\nwrote y.png\n',
+      err: 'y: black is 0 and white 1, as nothing else is declared\nwrote y.png\nwrote y.npy\n',
     });
     const y = parseNpy(readFileSync(at('y.npy')), 'y.npy');
     expect([y.dims, [...y.data]]).toEqual([[1, 3, 2, 2], [...data].map((v) => 2 * v)]);

@@ -145,7 +145,7 @@ describe('classes', () => {
   });
 
   it('are refused where an output holds none', async () => {
-    expect(await codesOf(() => topK({ elem: 'f32', dims: [1, 3, 2], data: new Float64Array(6) }, 1))).toEqual(['RES0829']);
+    expect(await codesOf(() => topK({ elem: 'f32', dims: [1, 3, 2, 2], data: new Float64Array(12) }, 1))).toEqual(['RES0829']);
     expect(await codesOf(() => topK({ elem: 'i64', dims: [3], data: new Float64Array(3) }, 1))).toEqual(['RES0829']);
     expect(await codesOf(() => topK(logits, 1, ['cat']))).toEqual(['RES0828']);
   });

@@ -288,9 +288,9 @@ export const notClasses = defineDiagnostic({
   code: 'RES0829',
   title: msg`output ${'name'} holds no scores of classes`,
   found: msg`${'found'}`,
-  expected: msg`a float tensor of shape [classes] or [N, classes], where further dimensions are 1`,
+  expected: msg`a float tensor of shape [classes] or [N, classes], where further dimensions are 1, or [N, T, classes]`,
   hint: msg`${'hint'}`,
-  more: '`--top K` turns scores into probabilities (softmax over the classes) and prints the K largest of every picture.',
+  more: '`--top K` turns scores into probabilities (softmax over the classes) and prints the K largest of every picture, or of every position of a sequence; `--top NAME=K` names the output.',
 });
 
 export const promiseBroken = defineDiagnostic({
