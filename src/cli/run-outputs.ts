@@ -1,4 +1,7 @@
-/** What `run` writes of the outputs of a turn: arrays, pictures, masks, and boxes on pictures, one file per picture or one for all. */
+/**
+ * What `run` writes of the outputs of a turn: arrays, pictures, masks, and boxes on pictures, one file per picture or one for
+ * all.
+ */
 import { mkdirSync } from 'node:fs';
 import { basename, extname, join } from 'node:path';
 import { badOption } from '../diagnostics/catalogue/cli.ts';

@@ -1,4 +1,6 @@
-/** `rescc run model.res|model.onnx --input image=cat.png`: prints classes, or writes outputs as arrays, pictures, masks and boxes. */
+/**
+ * `rescc run model.res|model.onnx --input image=cat.png`: prints classes, or writes outputs as arrays, pictures, masks and boxes.
+ */
 import { type Command, InvalidArgumentError } from 'commander';
 import { compile } from '../compile.ts';
 import { badOption } from '../diagnostics/catalogue/cli.ts';

@@ -1,4 +1,6 @@
-/** Colours by which the classes of a mask are told apart: those of the PASCAL VOC devkit (VOClabelcolormap), in which 0 is black. */
+/**
+ * Colours by which the classes of a mask are told apart: those of the PASCAL VOC devkit (VOClabelcolormap), in which 0 is black.
+ */
 
 export type Colour = readonly [red: number, green: number, blue: number];
 

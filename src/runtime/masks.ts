@@ -111,7 +111,9 @@ export function masksOf(tensor: HostTensor, threshold?: number, like?: Grid): Ma
 const colourOf = (index: number, classes: number): Colour =>
   classes === 2 && index === 1 ? [255, 255, 255] : classColour(index);
 
-/** The mask as a PNG with a palette: a byte per pixel, which is the number of its class, so that it is both a picture and data. */
+/**
+ * The mask as a PNG with a palette: a byte per pixel, which is the number of its class, so that it is both a picture and data.
+ */
 export function maskPng({ width, height, classes, counts }: Mask): Promise<Uint8Array> {
   return encodePng({ width, height, channels: 1, data: classes, palette: counts.map((_, i) => colourOf(i, counts.length)) });
 }

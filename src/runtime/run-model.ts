@@ -1,5 +1,6 @@
 /**
- * `rescc run`: a model, files as inputs (PNG, JPEG, .npy, told apart by content) or folders of them, tensors or classes as outputs.
+ * `rescc run`: a model, files as inputs (PNG, JPEG, .npy, told apart by content) or folders of them, tensors or classes as
+ * outputs.
  */
 import { readFileSync } from 'node:fs';
 import { outside } from '../diagnostics/at.ts';
@@ -271,7 +272,17 @@ export async function runModel(options: RunOptions): Promise<RunResult> {
     placement = await session.close();
   }
   const { notes, warnings } = noticed;
-  return { outputs: joined(turns, keep, batched), files, notes, warnings, ranges, runMs, createMs: session.createMs, times, placement };
+  return {
+    outputs: joined(turns, keep, batched),
+    files,
+    notes,
+    warnings,
+    ranges,
+    runMs,
+    createMs: session.createMs,
+    times,
+    placement,
+  };
 }
 
 /** Files as they are, and folders as the pictures in them. */

@@ -48,11 +48,35 @@ test.each([
   for (const text of expected) expect(script).toMatch(text);
   for (const command of ['compile', 'optimize', 'weights', 'completion']) expect(script).toContain(command);
   // Quotes and brackets are in pairs, whatever the descriptions hold.
-  const found = spawnSync(shell, shell === 'powershell' ? ['-NoProfile', '-Command', script] : ['-n'], {
-    input: script,
-    encoding: 'utf8',
-  });
+  const { path, remove } = folder({ script });
+  const file = `${path}/script`;
+  const found = spawnSync(
+    shell === 'powershell' ? 'pwsh' : shell,
+    shell === 'powershell' ? ['-NoProfile', '-File', file] : ['-n', file],
+    {
+      encoding: 'utf8',
+    },
+  );
   if (!found.error) expect(found).toMatchObject({ status: 0, stderr: '' });
+  remove();
+});
+
+test('what fish offers, where it is installed', () => {
+  const { path, remove } = folder({ script: scriptOf('fish') });
+  const offered = (line: string): readonly string[] => {
+    const done = spawnSync('fish', ['--no-config', '-c', `source ${path}/script; complete -C '${line}'`], {
+      encoding: 'utf8',
+      cwd: path,
+    });
+    return done.error ? [] : done.stdout.split('\n').map((one) => one.split('\t')[0] ?? '');
+  };
+  if (offered('rescc ').length > 0) {
+    expect(offered('rescc summ')).toContain('summary');
+    expect(offered('rescc run x.onnx --as ')).toEqual(expect.arrayContaining(['picture', 'mask', 'boxes']));
+    expect(offered('rescc verify x.res --ep w')).toContain('webgpu');
+    expect(offered('rescc check --dep')).not.toContain('--depth');
+  }
+  remove();
 });
 
 test('another shell is refused by name', () => {

@@ -3,7 +3,7 @@
  * and print what stands below them. A line `…` stands for any lines, and times may differ.
  */
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { openCheckpoint } from '../../src/checkpoint/checkpoint.ts';
@@ -45,6 +45,8 @@ function callsOf(page: string): readonly Call[] {
 const here = folder();
 afterAll(here.remove);
 symlinkSync(join(root, 'examples'), join(here.path, 'examples'));
+mkdirSync(join(here.path, 'test'));
+symlinkSync(join(root, 'test/fixtures'), join(here.path, 'test/fixtures'));
 
 /** PyTorch's export of the trained ResNet-20 as a file: its data file is put together from the checkpoint. */
 async function exported(): Promise<void> {
