@@ -77,7 +77,7 @@ export interface OptimizeOptions {
   /** Runs these passes in this order instead of a level's. */
   readonly passes?: readonly string[] | undefined;
   readonly target?: Target | undefined;
-  /** The opset of the file, 13 to 26; default 17. What it says in one node is recognised where the source spells it. */
+  /** The opset of the file, 13 to 26; default 17. */
   readonly opset?: number | undefined;
   /** Checks the graph after every pass; a bug shows at once. */
   readonly verifyIr?: boolean | undefined;

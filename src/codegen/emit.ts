@@ -26,6 +26,7 @@ import type { Target } from '../ir/target.ts';
 import type { ElemType, HostTensor, TensorType } from '../ir/types.ts';
 import { elementTexts, namedAtMost, nameOfConstant } from '../onnx/constant-names.ts';
 import type { OnnxAttribute, OnnxGraph, OnnxModel, OnnxNode, OnnxValue } from '../onnx/model.ts';
+import { operatorExists } from '../onnx/versions.ts';
 import type { WeightExpr } from '../tensor/expr.ts';
 import { literal } from '../tensor/leaves.ts';
 import { concat, pad, reshape, slice, transpose } from '../tensor/movement.ts';
@@ -373,7 +374,7 @@ class Emitter implements OnnxBuilder {
     try {
       const { inRow } = node.op;
       const since = node.op.since?.(node) ?? 0;
-      if (this.opset < since)
+      if (this.opset < since && !node.op.onnx.some((opType) => this.#root.graph.ahead.has(opType)))
         this.refuse(`ONNX has ${node.op.onnx.join(', ')} for it from opset ${since} on`, `--opset ${since}`);
       results = terms && inRow ? [this.node(inRow, operands, {}, node.y.type)] : node.op.lower(this, node, operands);
     } catch (error) {
@@ -454,6 +455,10 @@ class Emitter implements OnnxBuilder {
   }
 
   // What a lowering calls.
+
+  has(opType: string): boolean {
+    return operatorExists(opType, this.opset) || this.#root.graph.ahead.has(opType);
+  }
 
   node(op: string, inputs: readonly (Key | undefined)[], attrs: Readonly<Record<string, OnnxAttr>>, type: TensorType): Key {
     return this.#write(op, inputs, attrs, [type], '')[0] ?? bug('a node without a result');

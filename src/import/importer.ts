@@ -21,6 +21,7 @@ import type { OnnxFile, OnnxGraph, OnnxNode, OnnxTensor, OnnxType } from '../onn
 import { AttributeError } from '../onnx/node-attributes.ts';
 import { inOrder } from '../onnx/order.ts';
 import { protoOf } from '../onnx/types.ts';
+import { comesLater } from '../onnx/versions.ts';
 import { refusalOf } from '../ops/evaluate.ts';
 import { ConstantNumbers } from './ahead.ts';
 import { type ImportState, NodeBuilder } from './builder.ts';
@@ -307,6 +308,7 @@ export class Importer implements ImportState {
   /** Constants, what hands its operand on, and what a lift can say. */
   #simple(scope: Scope, view: NodeView): readonly (Value | undefined)[] | undefined {
     const { opType } = view;
+    if (comesLater(opType, this.opset)) this.graph.ahead.add(opType);
     if (opType === 'Constant') {
       const value = view.outputCount === 1 ? this.constants.ofNode(scope, view.file) : undefined;
       return value && [value];

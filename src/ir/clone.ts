@@ -13,6 +13,7 @@ export function cloneGraph(graph: Graph): Graph {
   const root = new Graph(graph.name, graph.outer);
   root.claimAllOf(graph);
   if (graph.session) root.session = graph.session;
+  for (const opType of graph.ahead) root.ahead.add(opType);
 
   const copyOf = (value: Value): Value => {
     const known = values.get(value);

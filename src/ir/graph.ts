@@ -264,6 +264,11 @@ export class Graph {
   readonly defaults = new Map<Value, Content>();
   /** Fields of the imported GraphProto that nothing here knows, encoded with their tags; they are written back. */
   rest: Uint8Array | undefined;
+  /**
+   * Operators that nodes of the imported file had though ONNX has them from a later opset on, such as LayerNormalization below
+   * 17: who runs the file knows them, so that they are written again. Of the outermost graph.
+   */
+  readonly ahead = new Set<string>();
   #session: object | undefined;
   /** That of the outermost graph, like the next one. */
   readonly #shared: Shared;

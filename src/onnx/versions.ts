@@ -284,6 +284,11 @@ export function operatorExists(opType: string, opset: number): boolean {
   return history !== undefined && (history.since[0] ?? Number.POSITIVE_INFINITY) <= opset && opset < history.gone;
 }
 
+/** Whether ONNX has the operator only at opsets above this one. Some runtimes run LayerNormalization and others long before. */
+export function comesLater(opType: string, opset: number): boolean {
+  return (historyOf(opType)?.since[0] ?? 0) > opset;
+}
+
 /** The versions after opset `from` up to `to` that changed an operator in whatever way. */
 export function versionsBetween(opType: string, from: number, to: number): readonly number[] {
   return historyOf(opType)?.since.filter((v) => v > from && v <= to) ?? [];

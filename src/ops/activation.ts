@@ -197,7 +197,7 @@ export const hardswish = activation({
   },
   f: always((x) => x * hardLogistic(x)),
   lower(builder, x, type) {
-    if (builder.opset >= 14) return builder.node('HardSwish', [x], {}, type);
+    if (builder.has('HardSwish')) return builder.node('HardSwish', [x], {}, type);
     return builder.node('Mul', [x, builder.node('HardSigmoid', [x], hardLogisticAttrs, type)], {}, type);
   },
 });
@@ -244,16 +244,18 @@ export const gelu = activation({
   },
   lower(builder, x, type, attrs) {
     const approximate = stringAttr(attrs, 'approximate');
-    if (builder.opset >= 20) return builder.node('Gelu', [x], { approximate: { kind: 'string', value: approximate } }, type);
+    if (builder.has('Gelu')) return builder.node('Gelu', [x], { approximate: { kind: 'string', value: approximate } }, type);
+    // Below, in the two spellings that runtimes fuse (onnxruntime's GeluFusion and FastGeluFusion, OpenVINO, TensorRT).
     const number = (value: number): string => builder.scalar(type.elem, value);
     const op = (name: string, ...inputs: readonly string[]): string => builder.node(name, inputs, {}, type);
     if (approximate === 'none') {
       const inner = op('Add', op('Erf', op('Div', x, number(Math.SQRT2))), number(1));
       return op('Mul', op('Mul', x, inner), number(0.5));
     }
+    const half = op('Mul', x, number(0.5));
     const cube = op('Mul', op('Pow', x, number(3)), number(0.044715));
     const inner = op('Tanh', op('Mul', op('Add', x, cube), number(geluScale)));
-    return op('Mul', op('Mul', x, op('Add', inner, number(1))), number(0.5));
+    return op('Mul', half, op('Add', inner, number(1)));
   },
   low: -1.5,
   sampleAttrs: (source) => ({ approximate: source.pick(['none', 'tanh']) }),
@@ -310,7 +312,7 @@ export const mish = activation({
   },
   f: always((x) => x * portableTanh(softplusOf(x))),
   lower(builder, x, type) {
-    if (builder.opset >= 18) return builder.node('Mish', [x], {}, type);
+    if (builder.has('Mish')) return builder.node('Mish', [x], {}, type);
     const inner = builder.node('Tanh', [builder.node('Softplus', [x], {}, type)], {}, type);
     return builder.node('Mul', [x, inner], {}, type);
   },

@@ -149,7 +149,7 @@ export const attention = defineOperator({
     return productOf([batch, heads, queries, keys, features.plus(wide)]);
   },
   lower(b, node, operands) {
-    if (b.opset < 23) return [spelledOut(b, node, operands)];
+    if (!b.has('Attention')) return [spelledOut(b, node, operands)];
     const scale: OnnxAttr = { kind: 'float', value: numberAttr(node.attrs, 'scale') };
     const causal = boolAttr(node.attrs, 'causal') ? { is_causal: { kind: 'int', value: 1 } as const } : {};
     const [q, k, v, mask] = operands;

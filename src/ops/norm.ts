@@ -10,6 +10,7 @@
  */
 import { outside } from '../diagnostics/at.ts';
 import { Dim, productOf } from '../ir/dim.ts';
+import { elemFacts } from '../ir/elem.ts';
 import type { Value } from '../ir/graph.ts';
 import type { AttrSpec, Check, InferContext, OnnxBuilder, Sample, SampleSource } from '../ir/operator.ts';
 import { type ElemType, elementCount, type HostTensor, staticDims, type TensorType, typeText } from '../ir/types.ts';
@@ -275,7 +276,7 @@ function sampleOverLast(source: SampleSource): Sample {
 export const layernorm = defineOperator({
   name: 'layernorm',
   summary: 'Normalises over the last axes',
-  onnx: ['LayerNormalization', 'ReduceMean', 'Sub', 'Mul', 'Add', 'Sqrt', 'Div'],
+  onnx: ['LayerNormalization', 'ReduceMean', 'Sub', 'Pow', 'Mul', 'Add', 'Sqrt', 'Div', 'Cast'],
   operands: [
     { name: 'x', doc: '[...lead, ...normal]' },
     { name: 'weight', doc: '[...normal]', optional: true },
@@ -305,19 +306,15 @@ export const layernorm = defineOperator({
     const { type } = node.y;
     const x = given(operands, 0);
     const [, weight, bias] = operands;
-    const { axis, normal, axes, reduced } = lastAxes(type, numberAttr(node.attrs, 'axis'));
+    const last = lastAxes(type, numberAttr(node.attrs, 'axis'));
+    const { axis, normal } = last;
     const eps = numberAttr(node.attrs, 'eps');
     // The weight is no optional input of LayerNormalization, and ones can be written only where the sizes are known.
-    if (b.opset >= 17 && (weight !== undefined || normal)) {
+    if (b.has('LayerNormalization') && (weight !== undefined || normal)) {
       const attrs = { axis: { kind: 'int', value: axis }, epsilon: { kind: 'float', value: eps } } as const;
       return [b.node('LayerNormalization', [x, weight ?? ones(b, type.elem, normal ?? []), bias], attrs, type)];
     }
-    const mean = meanOver(b, x, axes, reduced);
-    const centred = b.node('Sub', [x, mean], {}, type);
-    const squares = b.node('Mul', [centred, centred], {}, type);
-    const variance = meanOver(b, squares, axes, reduced);
-    const shifted = b.node('Add', [variance, b.scalar(type.elem, eps)], {}, reduced);
-    let y = b.node('Div', [centred, b.node('Sqrt', [shifted], {}, reduced)], {}, type);
+    let y = normalized(b, x, type, last, eps, 'centred');
     if (weight !== undefined) y = b.node('Mul', [y, weight], {}, type);
     if (bias !== undefined) y = b.node('Add', [y, bias], {}, type);
     return [y];
@@ -328,7 +325,7 @@ export const layernorm = defineOperator({
 export const rmsnorm = defineOperator({
   name: 'rmsnorm',
   summary: 'Divides by the root of the mean square over the last axes',
-  onnx: ['RMSNormalization', 'Pow', 'ReduceMean', 'Add', 'Sqrt', 'Div', 'Mul'],
+  onnx: ['RMSNormalization', 'Pow', 'ReduceMean', 'Add', 'Sqrt', 'Div', 'Mul', 'Cast'],
   operands: [
     { name: 'x', doc: '[...lead, ...normal]' },
     { name: 'weight', doc: '[...normal]', optional: true },
@@ -355,17 +352,15 @@ export const rmsnorm = defineOperator({
   lower(b, node, operands) {
     const { type } = node.y;
     const [x, weight] = [given(operands, 0), operands[1]];
-    const { axis, normal, axes, reduced } = lastAxes(type, numberAttr(node.attrs, 'axis'));
+    const last = lastAxes(type, numberAttr(node.attrs, 'axis'));
+    const { axis, normal } = last;
     const eps = numberAttr(node.attrs, 'eps');
     // The weight is no optional input, and ones can be written only where the sizes are known.
-    if (b.opset >= 23 && (weight !== undefined || normal)) {
+    if (b.has('RMSNormalization') && (weight !== undefined || normal)) {
       const attrs = { axis: { kind: 'int', value: axis }, epsilon: { kind: 'float', value: eps } } as const;
       return [b.node('RMSNormalization', [x, weight ?? ones(b, type.elem, normal ?? [])], attrs, type)];
     }
-    const squares = b.node('Pow', [x, b.scalar(type.elem, 2)], {}, type);
-    const mean = meanOver(b, squares, axes, reduced);
-    const root = b.node('Sqrt', [b.node('Add', [mean, b.scalar(type.elem, eps)], {}, reduced)], {}, reduced);
-    const y = b.node('Div', [x, root], {}, type);
+    const y = normalized(b, x, type, last, eps, 'as it is');
     return [weight === undefined ? y : b.node('Mul', [y, weight], {}, type)];
   },
   sample(source) {
@@ -373,6 +368,33 @@ export const rmsnorm = defineOperator({
     return { operands: operands.slice(0, 2), attrs };
   },
 });
+
+/**
+ * (x − μ) / √(σ² + ε), or x / √(mean(x²) + ε) where nothing is centred, over the axes from `axis` on, node by node as runtimes
+ * fuse it (onnxruntime's LayerNormFusion and SimplifiedLayerNormFusion). The operators compute in f32 what is coarser.
+ */
+function normalized(
+  b: OnnxBuilder,
+  x: string,
+  type: TensorType,
+  { axes, reduced: { dims } }: LastAxes,
+  eps: number,
+  how: 'centred' | 'as it is',
+): string {
+  const elem = type.elem === 'f16' || type.elem === 'bf16' ? 'f32' : type.elem;
+  const [wide, reduced]: readonly [TensorType, TensorType] = [
+    { elem, dims: type.dims },
+    { elem, dims },
+  ];
+  const cast = (value: string, to: TensorType): string =>
+    b.node('Cast', [value], { to: { kind: 'int', value: elemFacts[to.elem].onnx } }, to);
+  const own = elem === type.elem ? x : cast(x, wide);
+  const centred = how === 'centred' ? b.node('Sub', [own, meanOver(b, own, axes, reduced)], {}, wide) : own;
+  const squares = b.node('Pow', [centred, b.scalar(elem, 2)], {}, wide);
+  const shifted = b.node('Add', [meanOver(b, squares, axes, reduced), b.scalar(elem, eps)], {}, reduced);
+  const y = b.node('Div', [centred, b.node('Sqrt', [shifted], {}, reduced)], {}, wide);
+  return elem === type.elem ? y : cast(y, type);
+}
 
 /** From opset 18 on the axes are an operand. */
 function meanOver(b: OnnxBuilder, x: string, axes: readonly number[], type: TensorType): string {

@@ -37,10 +37,7 @@ export interface PipelineOptions {
   readonly level?: 0 | 1 | 2 | undefined;
   /** Default portable. */
   readonly target?: Target | undefined;
-  /**
-   * The opset of the file that will be written, 13 to 26; default 17. An operator that it lacks is not recognised in its
-   * spelling.
-   */
+  /** The opset of the file that will be written, 13 to 26; default 17. Below 23, which has it, attention is not recognised. */
   readonly opset?: number | undefined;
   /**
    * Runs these, in this order, each to its fixed point, instead of the pipeline of the level; names of `passNames`. Stages of a

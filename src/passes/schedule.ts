@@ -72,7 +72,7 @@ const purposes = {
   simplify:
     'Removes what does nothing, folds what is constant, merges chains of views, shares equal parts, and erases what nobody reads.',
   recognize:
-    'Operators that are spelled out become the one node that the opset of the file has for them: LayerNorm, GELU, attention and the like.',
+    'Operators that are spelled out become one again, which folds do not cut into: LayerNorm, GELU, attention and the like.',
   'move-transpose':
     'Transposes go where fewer of them are left: against each other, behind what makes a tensor small, into weights.',
   'fold-pad': 'A pad of zeros in front of a window is padding of the window.',
@@ -103,6 +103,8 @@ export interface Stage {
   readonly again?: boolean;
   /** From which opset on; any where nothing is said. */
   readonly opset?: number;
+  /** From which opset on ONNX says in one node what its rules make. */
+  readonly since?: number;
 }
 
 const simplifyRules = [
@@ -132,17 +134,18 @@ const simplify: Stage = {
   sweeps: [knownControlFlow, deadCode, commonSubexpressions, foldConstantRegions],
 };
 /**
- * Operators that are spelled out, each from the opset on that says it in one node: below it the lowering would spell it again.
- * Before the folds, which would draw the constants of a spelling into its neighbours. Hardswish before hardsigmoid, which is a
- * part of it.
+ * Operators that are spelled out, at every opset: before the folds, which would draw the constants of a spelling into its
+ * neighbours, and leave runtimes without the operator that they make of the whole. Below the opset that has it in one node the
+ * lowering spells it as they know it. But not attention, whose scale and transposes are better off in its neighbours where it
+ * stays spelled out. Hardswish before hardsigmoid, which is a part of it.
  */
 const recognition: readonly Stage[] = [
-  { pass: 'recognize', rules: [recognizeHardswish], sweeps: [], opset: 14 },
+  { pass: 'recognize', rules: [recognizeHardswish], sweeps: [], since: 14 },
   { pass: 'recognize', rules: [recognizeHardsigmoid, recognizeSoftplus, recognizeSigmoid], sweeps: [] },
-  { pass: 'recognize', rules: [recognizeLayernorm], sweeps: [], opset: 17 },
-  { pass: 'recognize', rules: [recognizeMish], sweeps: [], opset: 18 },
-  { pass: 'recognize', rules: [recognizeGelu], sweeps: [], opset: 20 },
-  { pass: 'recognize', rules: [recognizeAttention], sweeps: [], opset: 23 },
+  { pass: 'recognize', rules: [recognizeLayernorm], sweeps: [], since: 17 },
+  { pass: 'recognize', rules: [recognizeMish], sweeps: [], since: 18 },
+  { pass: 'recognize', rules: [recognizeGelu], sweeps: [], since: 20 },
+  { pass: 'recognize', rules: [recognizeAttention], sweeps: [], opset: 23, since: 23 },
 ];
 const zero: Stage = { pass: 'fuse-shortcut', rules: [removeZeroTerm, removeIdentityTerm], sweeps: [] };
 const pads: Stage = { pass: 'fold-pad', rules: [foldPad], sweeps: [] };
@@ -219,8 +222,8 @@ export const allStages: readonly Stage[] = schedule.flatMap(({ stages }) => stag
 /** What `--passes` takes, in the order in which the passes run first. */
 export const passNames: readonly string[] = [...new Set(allStages.map((stage) => stage.pass))];
 
-/** The opsets from which on a stage runs that does not run below: where a file says more in one node. */
-export const stageOpsets: readonly number[] = [...new Set(allStages.flatMap(({ opset }) => opset ?? []))].sort((a, b) => a - b);
+/** The opsets from which on a file says more in one node. */
+export const stageOpsets: readonly number[] = [...new Set(allStages.flatMap(({ since }) => since ?? []))].sort((a, b) => a - b);
 
 /** The targets that want a rule; undefined where all do. */
 export const targetsOf = (one: Rule): readonly Target[] | undefined => onlyFor.get(one);

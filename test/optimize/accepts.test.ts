@@ -139,6 +139,51 @@ describe('opsets', () => {
   });
 });
 
+describe('an operator that ONNX has from a later opset on', () => {
+  const weights = [floats('w', [4], [1, 2, 0.5, -1]), floats('b', [4], [0.5, 0, -1, 2])];
+  const norm = node('LayerNormalization', 'x, w, b -> n', { axis: -1, epsilon: { float: 0.01 } });
+  const spelled = [
+    node('ReduceMean', 'n -> mean', { axes: [-1] }),
+    node('Sub', 'n, mean -> d'),
+    node('Mul', 'd, d -> dd'),
+    node('ReduceMean', 'dd -> v', { axes: [-1] }),
+    node('Add', 'v, e -> ve'),
+    node('Sqrt', 've -> s'),
+    node('Div', 'd, s -> ds'),
+    node('Mul', 'ds, w -> dw'),
+    node('Add', 'dw, b -> y'),
+  ];
+  const epsilon = floats('e', [], [0.01]);
+
+  it.each([9, 11, 13, 16])('stays what it is in a file of opset %i, which onnxruntime runs', async (opset) => {
+    const parts = picture([norm, node('Relu', 'n -> y')], opset, weights);
+    const made = await optimizeOnnx(modelBytes(parts));
+    expect(operators(made)).toBe('LayerNormalization 1, Relu 1');
+    await same(parts, [x]);
+  });
+
+  it('is written for one that is spelled out beside it, and not in a file that had none', async () => {
+    const beside = picture([norm, ...spelled], 13, [...weights, epsilon]);
+    expect(operators(await optimizeOnnx(modelBytes(beside)))).toBe('LayerNormalization 2');
+    await same(beside, [x]);
+    const alone = picture([node('Relu', 'x -> n'), ...spelled], 13, [...weights, epsilon]);
+    expect(operators(await optimizeOnnx(modelBytes(alone)))).toBe(
+      'Add 2, Div 1, Mul 1, Pow 1, ReduceMean 2, Relu 1, Sqrt 1, Sub 1',
+    );
+    await same(alone, [x]);
+  });
+
+  it('stays it in a branch', async () => {
+    const inner = [node('LayerNormalization', 'x, w, b -> o', { epsilon: { float: 0.01 } })];
+    const branch = { graph: { name: 'b', output: [value('o')], node: inner } };
+    const asked = [node('ReduceMax', 'x -> most', { keepdims: 0 }), node('Greater', 'most, e -> c')];
+    const nodes = [...asked, node('If', 'c -> y', { then_branch: branch, else_branch: branch })];
+    const parts = picture(nodes, 13, [...weights, epsilon]);
+    expect(operators(await optimizeOnnx(modelBytes(parts)))).toContain('LayerNormalization 2');
+    await same(parts, [x]);
+  });
+});
+
 describe('a Sum', () => {
   it.each([0, 1, 2] as const)('of four stays one node at -O%i', async (level) => {
     expect(operators(await optimizeOnnx(fault('sum-of-four'), { level }))).toBe('Sum 1');

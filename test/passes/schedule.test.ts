@@ -9,11 +9,14 @@ test('ARCHITECTURE names the passes in the order of their first run', () => {
   expect(page('ARCHITECTURE.md')).toContain(`\n    ${passNames.join(' · ')}\n`);
 });
 
-describe.each(allStages.flatMap(({ rules, opset, level }) => rules.map((one) => [one.name, { one, opset, level }] as const)))(
+describe.each(allStages.flatMap(({ rules, ...stage }) => rules.map((one) => [one.name, { one, ...stage }] as const)))(
   '%s says where it runs',
-  (_name, { one, opset, level }) => {
+  (_name, { one, opset, since, level }) => {
     it('its opset', () => {
       expect(/\bat opset (\d+) and above/.exec(one.doc)?.[1]).toBe(opset === undefined ? undefined : String(opset));
+    });
+    it('the opset that says in one node what it makes', () => {
+      expect(/\bone node from opset (\d+) on/.exec(one.doc)?.[1]).toBe(since === undefined ? undefined : String(since));
     });
     it('its level', () => {
       expect(/\(-O(\d)\)/.exec(one.doc)?.[1]).toBe(level === undefined ? undefined : String(level));
@@ -26,12 +29,12 @@ describe.each(allStages.flatMap(({ rules, opset, level }) => rules.map((one) => 
 
 test('the opsets of docs/optimize.md are those of the stages that recognise the operators', () => {
   const opsetOf = (rule: string): number | undefined =>
-    allStages.find(({ rules }) => rules.some(({ name }) => name === rule))?.opset;
+    allStages.find(({ rules }) => rules.some(({ name }) => name === rule))?.since;
   const said = /LayerNormalization is one node from (\d+) on, Gelu from (\d+), Attention from (\d+)/.exec(
     page('docs/optimize.md'),
   );
   expect(said?.slice(1).map(Number)).toEqual(['layernorm', 'gelu', 'attention'].map((name) => opsetOf(`recognize/${name}`)));
-  expect(stageOpsets).toEqual([...new Set(allStages.flatMap(({ opset }) => opset ?? []))].sort((a, b) => a - b));
+  expect(stageOpsets).toEqual([...new Set(allStages.flatMap(({ since }) => since ?? []))].sort((a, b) => a - b));
 });
 
 test('every pass that a page or an option gives as an example is one', () => {

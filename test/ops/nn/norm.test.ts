@@ -225,7 +225,7 @@ describe('lowering', () => {
     expect(lowered(layernorm, operands, {}, 16).map((line) => line.split('(')[0])).toEqual([
       'ReduceMean',
       'Sub',
-      'Mul',
+      'Pow',
       'ReduceMean',
       'Add',
       'Sqrt',
@@ -233,6 +233,10 @@ describe('lowering', () => {
       'Mul',
       'Add',
     ]);
+    // As the operator does, the statistics of coarser numbers are computed in f32.
+    const half = lowered(layernorm, ['f16[N, 8]', 'f16[8]'], {}, 16);
+    expect(half[0]).toBe('Cast(x0){to=1}');
+    expect(half.slice(-2)).toEqual(['Cast(v8){to=10}', 'Mul(v9 x1)']);
     expect(lowered(layernorm, ['f32[N, T]'], {}, 16)[0]).toBe('ReduceMean(x0){axes=[1] keepdims=1}');
     expect(lowered(layernorm, ['f32[N, T]'], {}, 18)[0]).toBe('ReduceMean(x0 [1]){keepdims=1}');
   });

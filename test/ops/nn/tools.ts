@@ -4,6 +4,7 @@ import { parseDim } from '../../../src/ir/dim-text.ts';
 import { Graph, type Node, type Value } from '../../../src/ir/graph.ts';
 import { type AttrValue, CheckFailure, type OnnxBuilder, type Operator, type SampleSource } from '../../../src/ir/operator.ts';
 import { elementCount, type HostTensor, isElemType, type TensorType, typeText } from '../../../src/ir/types.ts';
+import { operatorExists } from '../../../src/onnx/versions.ts';
 import { given } from '../../../src/ops/attrs.ts';
 import type { Layer, LayerBuilder } from '../../../src/ops/define.ts';
 import type { InitSpec, LangValue } from '../../../src/ops/params.ts';
@@ -212,6 +213,7 @@ export function lowered(
   const builder: OnnxBuilder = {
     opset,
     target: 'portable',
+    has: (opType) => operatorExists(opType, opset),
     node(name, inputs, onnxAttrs) {
       if (!op.onnx.includes(name)) throw new Error(`${op.name} does not declare ${name}`);
       const text = Object.entries(onnxAttrs).map(

@@ -97,7 +97,7 @@ export const recognizeGelu = rule({
   ½x(1 + erf(x/√2))  →  gelu(x)      ½x(1 + tanh(√(2/π)(x + 0.044715x³)))  →  gelu(x; tanh)
 
 In every order and grouping of the products and sums, which are compared as polynomials in x and in the function's value, and with casts between
-floats. It fires at opset 20 and above, which has Gelu.
+floats. It is one node from opset 20 on, which has Gelu; below it is written in the one spelling of each form that runtimes fuse.
 Exact when
   constants   every number is the definition's after rounding: √2 or 1/√2 of an f32 graph is the f32 nearest to it, and a product of two
               constants was rounded twice. Half-precision constants in an f32 graph are not
@@ -140,7 +140,7 @@ export const recognizeMish = rule({
 
   x · tanh(softplus(x))  →  mish(x)
 
-It fires at opset 18 and above, which has Mish.
+It is one node from opset 18 on, which has Mish.
 Exact when
   inside   nobody else reads what is computed between x and the result
 Rounding: that of every step.
@@ -176,7 +176,7 @@ export const recognizeHardswish = rule({
 
   x · clamp(x + 3; 0, 6) / 6  →  hardswish(x)      x · hardsigmoid(x)  →  hardswish(x)
 
-In every order of the products. It fires at opset 14 and above, which has HardSwish.
+In every order of the products. It is one node from opset 14 on, which has HardSwish.
 Exact when
   constants   every number is the definition's after rounding
   inside      nobody else reads what is computed between x and the result

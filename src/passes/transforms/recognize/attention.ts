@@ -150,7 +150,7 @@ export const recognizeAttention = rule({
   softmax(s · (q · kᵀ) + mask) · v  →  attention(q, k, v, mask; s)
 
 s is the product of all numbers by which q, k or their product are multiplied or divided, and kᵀ may be the result of any transpose of four axes.
-The mask may be missing. It fires at opset 23 and above, which has Attention, and not for WebGPU, which has no kernel for it.
+The mask may be missing. It fires at opset 23 and above, being one node from opset 23 on, which has Attention, and not for WebGPU, which has no kernel for it.
 Exact when
   four-axes   q, k and v are [batch, heads, tokens, features], and neither batch nor heads broadcast
   keys-last   the softmax is along the keys

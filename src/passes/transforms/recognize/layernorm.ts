@@ -194,7 +194,7 @@ export const recognizeLayernorm = rule({
 
 The spelling does not matter: what is compared are polynomials in x, μ, mean(x²) and √(v + ε), so that v = mean(x²) − μ², reciprocals, powers
 of ½ and −½, x·s + (bias − μ·s) with s = weight / √(v + ε), two equal subtractions, and casts between floats are all one. weight and bias may be
-missing. It fires at opset 17 and above, which has LayerNormalization.
+missing. It is one node from opset 17 on, which has LayerNormalization, and where the file had that below; else it is written as runtimes fuse it.
 Exact when
   last-axes    the means are over the last axes of x, all the same ones
   epsilon      ε is not negative, and an f32 number, because the attribute is one: of another type than f64 it always is
