@@ -42,7 +42,7 @@ describe('a terminal of 80 columns', () => {
     for (const line of plain(text).split('\n')) expect(line.split('\r').at(-1)?.length, line).toBeLessThanOrEqual(80);
   });
   test('a narrow one cuts names and not columns', () => {
-    const { text } = inTerminal(['summary', 'examples/bert.res'], 70);
+    const { text } = inTerminal(['summary', 'examples/bert.res', '--model', 'BertForMaskedLM'], 70);
     for (const line of text.split('\n').slice(0, 20)) expect(line.length, line).toBeLessThanOrEqual(70);
     expect(text).toContain('parameters');
   });
