@@ -19,8 +19,9 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   passes: ['diagnostics', 'ir', 'ops', 'tensor'],
   import: ['diagnostics', 'io', 'ir', 'ops', 'tensor', 'onnx'],
   codegen: ['diagnostics', 'io', 'ir', 'ops', 'tensor', 'onnx', 'checkpoint'],
+  edit: ['diagnostics', 'io', 'ir', 'ops', 'tensor', 'onnx', 'checkpoint', 'import', 'codegen'],
   view: ['diagnostics', 'ir'],
-  runtime: ['diagnostics', 'io', 'ir', 'ops', 'tensor', 'onnx', 'codegen'],
+  runtime: ['diagnostics', 'io', 'ir', 'ops', 'tensor', 'onnx', 'codegen', 'edit'],
   stdlib: [],
 };
 

@@ -22,6 +22,10 @@ export {
 export { type Code, type Diagnostic, DiagnosticError, type Note, type Severity } from './diagnostics/diagnostic.ts';
 export { explain, render, toJson } from './diagnostics/render.ts';
 export { type Position, positionOf, type SourceFile, type Span } from './diagnostics/source.ts';
+export { type Extracted, type ExtractOptions, extractModel } from './edit/extract.ts';
+export { type ClassesOptions, type NewHead, replaceClasses } from './edit/head.ts';
+export { type NamedKind, type Renamed, type RenameOptions, type RenameRule, renameModel } from './edit/rename.ts';
+export { type NewSize, type Resized, type ResizeOptions, resizeModel } from './edit/sizes.ts';
 export { type ByteSource, memorySource } from './io/bytes.ts';
 export type { Dim } from './ir/dim.ts';
 export { evaluate, type Sizes } from './ir/evaluate.ts';
@@ -31,8 +35,10 @@ export { printGraph } from './ir/print.ts';
 export type { GraphStats } from './ir/stats.ts';
 export type { ElemType, HostTensor, TensorType } from './ir/types.ts';
 export type { FileFigures } from './onnx/figures.ts';
-export type { OnnxModel } from './onnx/model.ts';
+export type { OnnxFile, OnnxModel } from './onnx/model.ts';
+export { readOnnxFile } from './onnx/read.ts';
 export { onnxText } from './onnx/text.ts';
+export { encodeModel, onnxBytes } from './onnx/write.ts';
 export {
   type ForeignGroup,
   type OperatorChange,

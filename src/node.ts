@@ -11,6 +11,14 @@ export type { EquivalenceOptions, EquivalenceReport, Rewrite } from './runtime/e
 export { npyBytes, parseNpy } from './runtime/npy.ts';
 export type { Provider } from './runtime/provider.ts';
 export { type Ranked, type RunOptions, type RunResult, runModel, topK } from './runtime/run-model.ts';
+export {
+  type ProofOptions,
+  proveHead,
+  provePart,
+  proveRenamed,
+  proveResized,
+  type SurgeryProof,
+} from './runtime/surgery.ts';
 export { type VerifyOptions, verifyModel } from './runtime/verify-model.ts';
 export type { VerifyReport } from './runtime/verify-report.ts';
 export { verifyTable } from './runtime/verify-table.ts';

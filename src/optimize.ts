@@ -4,23 +4,21 @@ import { type Artifact, artifactOf } from './artifact.ts';
 import { emitScheduled } from './codegen/emit.ts';
 import { type OptimizationLevel, type OptimizeOptions, optimize } from './compile.ts';
 import { opsetTooLow, shapeMisfit } from './diagnostics/catalogue/cli.ts';
-import { cannotUpgrade } from './diagnostics/catalogue/import.ts';
 import { DiagnosticError, fail, Sink } from './diagnostics/diagnostic.ts';
-import { importOnnx } from './import/import.ts';
+import { importedAt, ownOpset } from './import/at-opset.ts';
 import type { ImportedModel, ImportOptions, LeftForeign } from './import/imported-model.ts';
 import type { NarrowedInput } from './import/narrowed.ts';
 import { type ByteSource, memorySource } from './io/bytes.ts';
 import { cloneGraph } from './ir/clone.ts';
 import type { Graph } from './ir/graph.ts';
 import { type Memory, memoryOf } from './ir/memory.ts';
-import { maxOpset, minOpset, oldestOpset } from './ir/opset.ts';
+import { maxOpset, minOpset } from './ir/opset.ts';
 import { type GraphStats, statsOf } from './ir/stats.ts';
 import { type FileFigures, fileFigures } from './onnx/figures.ts';
 import { inlineFunctions } from './onnx/functions.ts';
-import { type OnnxDim, type OnnxFile, type OnnxModel, type OnnxValue, opsetOf } from './onnx/model.ts';
+import type { OnnxDim, OnnxFile, OnnxModel, OnnxValue } from './onnx/model.ts';
 import { readOnnxFile } from './onnx/read.ts';
 import { typeText } from './onnx/types.ts';
-import { upgradeFile } from './onnx/upgrade.ts';
 import type { PassReport } from './passes/pipeline.ts';
 import { stageOpsets } from './passes/schedule.ts';
 import { mergeEqualWeights } from './passes/transforms/simplify/equal-weights.ts';
@@ -164,10 +162,6 @@ class CountedSource implements ByteSource {
   }
 }
 
-function ownOpset(file: OnnxFile): number {
-  return opsetOf(file) ?? oldestOpset;
-}
-
 /** The opset to write. Throws RES0710 for one below the file's. */
 function opsetFor(file: OnnxFile, options: OptimizeOnnxOptions): number {
   const least = Math.max(minOpset, ownOpset(file));
@@ -199,26 +193,6 @@ interface Made {
   readonly notes: readonly string[];
 }
 
-/**
- * The graph of a file at an opset. Where nobody asked for it, a file of which a node has no newer form stays at its own, as it
- * is; `kept` says why.
- */
-function brought(
-  file: OnnxFile,
-  opset: number,
-  must: boolean,
-  options: ImportOptions,
-): { readonly imported: ImportedModel; readonly kept?: string } {
-  try {
-    return { imported: importOnnx(upgradeFile(file, opset), options) };
-  } catch (error) {
-    const [first] = error instanceof DiagnosticError ? error.diagnostics : [];
-    if (must || first?.code !== cannotUpgrade.code) throw error;
-    const kept = `${first.title}: ${(first.found ?? '').replace(`${file.file}, `, '')}`;
-    return { imported: importOnnx(file, { ...options, asItIs: `its opset ${ownOpset(file)} stays` }), kept };
-  }
-}
-
 async function atOpset(file: OnnxFile, wanted: number, options: OptimizeOnnxOptions): Promise<Made> {
   const notes: string[] = [];
   const own = ownOpset(file);
@@ -229,7 +203,7 @@ async function atOpset(file: OnnxFile, wanted: number, options: OptimizeOnnxOpti
     ...(options.keepInputs !== undefined && { keepInputs: options.keepInputs }),
     ...(sizes.size > 0 && { inputShapes: sizes }),
   };
-  const { imported, kept } = brought(shaped, wanted, options.opset !== undefined || wanted > minOpset, asked);
+  const { imported, kept } = importedAt(shaped, wanted, options.opset !== undefined || wanted > minOpset, asked);
   const { opset } = imported;
   if (kept !== undefined) notes.push(`kept at opset ${opset}, whose forms no pass knows, because ${kept}`);
   else if (own < minOpset) notes.push(`opset ${own} brought up to ${opset}`);

@@ -24,6 +24,19 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
     'rescc diff net.res net.onnx --weights net.safetensors',
     'rescc diff epoch1.pth epoch2.pth',
   ],
+  extract: [
+    'rescc extract net.onnx --to layer4.out -o trunk.onnx',
+    'rescc extract net.res --weights net.pth --from layer1.out --to layer2.out -o part.onnx',
+  ],
+  rename: [
+    'rescc rename net.onnx input.1=image 497=logits -o named.onnx',
+    'rescc rename net.onnx "backbone.*=*" --only weights,nodes -o named.onnx',
+  ],
+  adapt: [
+    'rescc adapt net.onnx --batch free -o any.onnx',
+    'rescc adapt net.onnx --classes 10 --seed 1 -o ten.onnx',
+    'rescc adapt net.onnx --keep-classes 281,282,285 --batch 8 -o cats.onnx',
+  ],
   explain: ['rescc explain RES0302', 'rescc explain conv', 'rescc explain fold-batchnorm'],
   doctor: ['rescc doctor', 'rescc doctor --json'],
   completion: ['rescc completion bash >> ~/.bashrc', 'rescc completion fish > ~/.config/fish/completions/rescc.fish'],

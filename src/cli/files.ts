@@ -56,8 +56,12 @@ export function readSource(path: string): SourceFile {
     const found = 'an ONNX file by its name';
     fail(wrongKind, { with: { path, found, expected: 'a .res file', hint: `rescc optimize ${path} -o optimized.onnx` } });
   }
-  const name = path === '-' ? '<stdin>' : path;
-  const { source, diagnostics } = decodeUtf8(readBytes(path), name);
+  return sourceOf(readBytes(path), path === '-' ? '<stdin>' : path);
+}
+
+/** Bytes as a source of the language. Throws where they are no text. */
+export function sourceOf(bytes: Uint8Array, name: string): SourceFile {
+  const { source, diagnostics } = decodeUtf8(bytes, name);
   if (!source) throw new DiagnosticError(diagnostics);
   return source;
 }

@@ -200,7 +200,11 @@ export function splitKey(weights: string | undefined): readonly [string | undefi
 }
 
 /** The renamings of `--map`, then those of `--map-file`: the first that matches a name is followed. */
-export function mapsOf(flags: WeightFlags): readonly { readonly from: string; readonly to: string | undefined }[] {
+export function mapsOf(
+  flags: Pick<WeightFlags, 'map' | 'mapFile'>,
+  option = '--map',
+  fileOption = '--map-file',
+): readonly { readonly from: string; readonly to: string | undefined }[] {
   const path = flags.mapFile;
   const lines = path === undefined ? [] : readSource(path).text.split(/\r?\n/);
   const fromFile = lines.flatMap((line, i) => {
@@ -210,22 +214,29 @@ export function mapsOf(flags: WeightFlags): readonly { readonly from: string; re
     if (at < 1) {
       return fail(badOption, {
         with: {
-          option: '--map-file',
+          option: fileOption,
           found: `${path}:${i + 1}: ${text}`,
           expected: 'from=to in every line',
           hint: '*.gamma=*.weight',
         },
       });
     }
-    return [mapping(`${text.slice(0, at).trim()}=${text.slice(at + 1).trim()}`)];
+    return [mapping(`${text.slice(0, at).trim()}=${text.slice(at + 1).trim()}`, option)];
   });
-  return [...(flags.map ?? []).map(mapping), ...fromFile];
+  return [...(flags.map ?? []).map((text) => mapping(text, option)), ...fromFile];
 }
 
-function mapping(text: string): { from: string; to: string | undefined } {
+function mapping(text: string, option: string): { from: string; to: string | undefined } {
   const at = text.indexOf('=');
   if (at < 1)
-    return fail(badOption, { with: { option: '--map', found: text, expected: 'from=to', hint: '--map "*.gamma=*.weight"' } });
+    return fail(badOption, {
+      with: {
+        option,
+        found: text,
+        expected: 'from=to',
+        hint: option === '--map' ? '--map "*.gamma=*.weight"' : '"*.gamma=*.weight"',
+      },
+    });
   const to = text.slice(at + 1);
   return { from: text.slice(0, at), to: to === 'none' ? undefined : to };
 }

@@ -1,5 +1,5 @@
 /** What an import is asked for, and what it gives. */
-import type { Graph } from '../ir/graph.ts';
+import type { Graph, Value } from '../ir/graph.ts';
 import type { NarrowedInput } from './narrowed.ts';
 
 export interface ImportOptions {
@@ -9,6 +9,10 @@ export interface ImportOptions {
   readonly inputShapes?: ReadonlyMap<string, number>;
   /** Every node stays as it is, for a file of an opset whose forms are not known here. The reason, for `--explain`. */
   readonly asItIs?: string;
+  /** Open sizes stay open, whatever nodes ask for: for looking at a file that is about to change. */
+  readonly keepsOpen?: boolean;
+  /** Sees at the end what every name of the outermost graph stands for: several names may stand for one value. */
+  readonly onValues?: (values: ReadonlyMap<string, Value>) => void;
 }
 
 /** A node that no lift could say, for `--explain`. */

@@ -75,6 +75,7 @@ export class Importer implements ImportState {
     this.#used = namesUsed(file.graph);
     this.#notes = [...file.notes];
     if (file.training) this.#notes.push('training_info is left out: the model is optimised for inference');
+    if (options.keepsOpen) this.#constraints.closed = true;
     this.graph = new Graph(file.graph.name);
     this.graph.session = file.session;
     this.opset = file.opsets.get('') ?? 1;
@@ -92,6 +93,7 @@ export class Importer implements ImportState {
       this.#inputs(scope);
     });
     this.#outputs(scope);
+    this.#options.onValues?.(scope.values);
     this.#declare();
     this.#sweep();
     this.constants.nameDerived();

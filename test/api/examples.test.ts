@@ -9,6 +9,12 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const promised: Readonly<Record<string, readonly RegExp[]>> = {
   'check.ts': [/^error RES0302: body and shortcut/, /^4:45 RES0302 /m, /^models: Net$/m],
   'compile.ts': [/^Small: 13 nodes became 10$/m, /^5221 parameters, \d+ bytes$/m],
+  'edit.ts': [
+    /^3 of 5 nodes \{ sizes: \[\], values: 1,/,
+    /^Map\(2\) \{ 'fc\.weight' => 'head\.weight', 'fc\.bias' => 'head\.bias' \} 0$/m,
+    /^\[ 'N', 3, 8, 8 \] \[ 'N = 5' \]$/m,
+    /^\[ 'fc\.weight f32\[4, 8\]', 'fc\.bias f32\[4\]' \] 2$/m,
+  ],
   'format.ts': [/^model Net \{ input x: f32\[N, 4\]\n {2}linear\(8\)/],
   'optimize.ts': [/^fold-batchnorm: 3 -> 2 nodes/m, /^graph @Net$/m],
   'stream.ts': [/^(\d+) bytes, many pieces, none above 4 MiB\n1 file of \1 bytes, 100 % written$/m],

@@ -96,3 +96,11 @@ export const opsetTooLow = defineDiagnostic({
   hint: msg`${'hint'}`,
   more: 'A file keeps its opset, unless it is below 13, or a higher one is asked for. It is never lowered: operators may mean something else, or may not be there yet.',
 });
+export const changedNumbers = defineDiagnostic({
+  code: 'RES0712',
+  title: msg`${'what'} does not give the numbers of the original`,
+  found: msg`${'found'}`,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
+  more: 'What is cut out of a model, renamed or given other sizes is run in onnxruntime against the original before it is written. Nothing was written, because the numbers differ: the model draws random numbers, or mixes the samples of a batch.',
+});

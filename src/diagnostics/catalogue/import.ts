@@ -156,3 +156,40 @@ export const wrongSize = defineDiagnostic({
   hint: msg`leave it out, or give the size that the file has`,
   more: 'The file says the size itself, or the number is no size.',
 });
+
+export const openPart = defineDiagnostic({
+  code: 'RES0665',
+  exit: 'usage',
+  title: msg`the part from ${'from'} to ${'to'} is no model of its own`,
+  found: msg`${'found'}`,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
+  more: 'A part has what lies between its beginnings and its ends. Whatever the ends are computed from must come from the beginnings or be a weight, each beginning must be read on the way, and an end is what a node makes.',
+});
+
+export const untypedValue = defineDiagnostic({
+  code: 'RES0666',
+  title: msg`nothing says the type of ${'name'}`,
+  found: msg`${'found'}`,
+  expected: msg`an element type, which every input of a model has`,
+  hint: msg`${'hint'}`,
+  more: 'The types of values come from the file and from shape inference. What an operator of another domain makes is known only where the file has it in its value_info.',
+});
+
+export const fixedSize = defineDiagnostic({
+  code: 'RES0667',
+  title: msg`the network fixes ${'size'}`,
+  found: msg`${'found'}`,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
+  more: 'A size that a file has as a number may also stand within the network: in the target of a reshape, in an expand, in a tensor that was made for one batch. Reshapes are brought along where their first size is the batch; what else hangs on the number is named here and left as it is.',
+});
+
+export const noHead = defineDiagnostic({
+  code: 'RES0668',
+  title: msg`the classes of ${'file'} cannot be replaced`,
+  found: msg`${'found'}`,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
+  more: 'The head is the last Gemm, MatMul or Conv with stored weights before an output; what stands behind it may be a bias, an activation, a pool or another operator that takes any number of classes. Its weights are drawn anew, or taken over class by class.',
+});
