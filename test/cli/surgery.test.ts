@@ -151,7 +151,7 @@ describe('adapt', () => {
 
 /** A node of another domain, whose results nobody knows. */
 writeFileSync(
-  join(here.path, 'other.onnx'),
+  join(here.path, 'thing.onnx'),
   await onnxBytes({
     irVersion: 8,
     opsets: new Map([
@@ -187,7 +187,7 @@ describe('mistakes', () => {
     ['RES0665-inputs', 2, ['extract', 'two.onnx', '--from', 'a', '-o', 'x.onnx']],
     ['RES0665-idle', 2, ['extract', 'net.onnx', '--from', 'body.1.relu', '--to', 'relu', '-o', 'x.onnx']],
     ['RES0665-end', 2, ['extract', 'net.onnx', '--to', 'image', '-o', 'x.onnx']],
-    ['RES0666-domain', 1, ['extract', 'other.onnx', '--from', 'm', '-o', 'x.onnx']],
+    ['RES0666-domain', 1, ['extract', 'thing.onnx', '--from', 'm', '-o', 'x.onnx']],
     ['RES0667-squeeze', 1, ['adapt', 'bert1.onnx', '--batch', 'free', '-o', 'x.onnx']],
     ['RES0668-outputs', 1, ['adapt', 'heads.onnx', '--classes', '4', '-o', 'x.onnx']],
     ['RES0668-joined', 1, ['adapt', 'two.onnx', '--classes', '4', '-o', 'x.onnx']],
