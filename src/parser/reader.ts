@@ -6,7 +6,15 @@
  *
  * Deciding takes one token, or a look at the text by a function of `ahead.ts`.
  */
-import { EmbeddedActionsParser, EOF, type IToken, type ParserMethod, type TokenType } from 'chevrotain';
+import {
+  EmbeddedActionsParser,
+  EOF,
+  type ILookaheadStrategy,
+  type IToken,
+  LLkLookaheadStrategy,
+  type ParserMethod,
+  type TokenType,
+} from 'chevrotain';
 import { bug } from '../diagnostics/diagnostic.ts';
 import { cover, type SourceFile, type Span } from '../diagnostics/source.ts';
 import type { Part, Template } from './ast.ts';
@@ -44,6 +52,25 @@ function nothing(): Reading {
   return freshReading({ name: '', text: '' }, new CappedSink(), lexed, []);
 }
 
+/**
+ * Chevrotain's tables for choices, each made when a text first comes to its choice: a file comes to few, and making all of them
+ * takes longer than reading it. What is optional is decided by the words below, and has none.
+ */
+function tablesWhenAsked(maxLookahead: number): ILookaheadStrategy {
+  const tables = new LLkLookaheadStrategy({ maxLookahead });
+  return {
+    validate: (grammar) => tables.validate(grammar),
+    buildLookaheadForOptional: () => () => bug('Chevrotain was asked for what is optional'),
+    buildLookaheadForAlternation(place) {
+      let decide: ReturnType<ILookaheadStrategy['buildLookaheadForAlternation']> | undefined;
+      return function (this: Reader, alternatives) {
+        decide ??= tables.buildLookaheadForAlternation(place);
+        return decide.call(this, alternatives);
+      };
+    },
+  };
+}
+
 /** The token that something optional begins with, or several. */
 export type Start = TokenType | TokenSet;
 
@@ -60,6 +87,7 @@ export class Reader extends EmbeddedActionsParser {
   constructor(validate: boolean) {
     super(vocabulary, {
       maxLookahead: 1,
+      lookaheadStrategy: tablesWhenAsked(1),
       recoveryEnabled: false,
       skipValidations: !validate,
       errorMessageProvider: {
