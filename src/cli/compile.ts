@@ -102,7 +102,7 @@ async function run(file: string, given: Flags): Promise<void> {
   }
   // Tables are asked for, but beside a model on standard output they would spoil it.
   printTables(flags, made.passes, flags.binary ? err : out);
-  say(flags, summaryLines(made, flags.binary ? 'standard output' : (flags.output ?? ''), bytes.bytes, seconds));
+  say(flags, () => summaryLines(made, flags.binary ? 'standard output' : (flags.output ?? ''), bytes.bytes, seconds));
 }
 
 function summaryLines(made: CompileReport, path: string, bytes: number, seconds: number): string {

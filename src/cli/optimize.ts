@@ -137,7 +137,7 @@ async function run(file: string, given: Flags): Promise<void> {
     printTables(flags, made.passes, table);
     const target =
       flags.output === undefined ? undefined : { path: flags.binary ? 'standard output' : flags.output, bytes: written.bytes };
-    say(flags, reportText(made, target, seconds, { verbose: flags.verbose ?? false }));
+    say(flags, () => reportText(made, target, seconds, { verbose: flags.verbose ?? false }));
   } finally {
     source.close();
   }

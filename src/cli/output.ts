@@ -96,9 +96,12 @@ export const out = (text: string): void => put(1, text.endsWith('\n') ? text : `
 export const outBytes = (bytes: Uint8Array): void => put(1, bytes);
 export const err = (text: string): void => put(2, text.endsWith('\n') ? text : `${text}\n`);
 
-/** A line for people: standard error, so that pipes carry data alone. Nothing with --quiet or --json. */
-export function say(options: OutputOptions, text: string): void {
-  if (!options.quiet && !options.json) err(text);
+/**
+ * A line for people: standard error, so that pipes carry data alone. Nothing with --quiet or --json, where a text that takes work
+ * is not made either.
+ */
+export function say(options: OutputOptions, text: string | (() => string)): void {
+  if (!options.quiet && !options.json) err(typeof text === 'string' ? text : text());
 }
 
 /** All that is to be said of a source: what is wrong, then the warnings. */
