@@ -3,7 +3,7 @@
 import { type Artifact, artifactOf } from './artifact.ts';
 import { bindWeights, type Comparison, compareWeights } from './checkpoint/bind.ts';
 import { type Checkpoint, openCheckpoint } from './checkpoint/checkpoint.ts';
-import { emitOnnx, lowerGraph, nodesToWrite } from './codegen/emit.ts';
+import { emitScheduled, lowerGraph, nodesToWrite } from './codegen/emit.ts';
 import { chooseModel } from './diagnostics/catalogue/names.ts';
 import { unknownPass } from './diagnostics/catalogue/values.ts';
 import { BugError, type Diagnostic, DiagnosticError, Sink } from './diagnostics/diagnostic.ts';
@@ -97,7 +97,10 @@ export interface CompileOptions extends CheckOptions, WeightOptions, OptimizeOpt
   readonly checkPromises?: boolean | undefined;
   /** Keeps a copy of the graph as the source says it, for verify. */
   readonly keepUnoptimized?: boolean | undefined;
-  /** Finds `nodesBefore` of the report, which takes as long as lowering the graph once more. Default false. */
+  /**
+   * Finds `nodesBefore` of the report, which takes as long as lowering the graph once more where passes run; `memory` of the
+   * report is found at once then. Default false.
+   */
   readonly countNodes?: boolean | undefined;
 }
 
@@ -306,7 +309,8 @@ export async function compile(source: string | SourceFile, options: CompileOptio
     const before = statsOf(graph);
     const opset = options.opset ?? defaultOpset;
     const how = { opset, target: options.target, checkPromises: options.checkPromises };
-    const nodesBefore = options.countNodes ? nodesToWrite(graph, how) : undefined;
+    const runsPasses = options.passes ? options.passes.length > 0 : options.level !== 0;
+    const counted = options.countNodes && runsPasses ? nodesToWrite(graph, how) : undefined;
     const passes = optimize(graph, options);
     const level = options.level ?? 1;
     const metadata: Record<string, string> = {
@@ -321,13 +325,14 @@ export async function compile(source: string | SourceFile, options: CompileOptio
       ].join(' '),
       ...options.metadata,
     };
-    const onnx = emitOnnx(graph, { ...how, producerVersion: version, metadata });
+    const { onnx, schedule } = emitScheduled(graph, { ...how, producerVersion: version, metadata });
     const written = fileFigures(onnx);
+    const nodesBefore = options.countNodes && !runsPasses ? written.nodes : counted;
     const after = statsOf(graph);
-    let memory: Memory | undefined;
+    // Who runs what reads what takes as much room as the file's nodes, and few ask for it.
+    let memory = options.countNodes ? memoryOf(schedule()) : undefined;
     const report = {
       ...{ model, opset, level, before, after, written, nodesBefore, passes, notes },
-      // Who runs what reads what takes as much room as the file's nodes, and few ask for it.
       get memory() {
         memory ??= memoryOf(lowerGraph(graph, how));
         return memory;

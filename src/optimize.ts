@@ -189,7 +189,7 @@ interface Made {
   readonly passes: PassReport;
   readonly equalWeights: number;
   readonly onnx: OnnxModel;
-  readonly memory: Memory;
+  memory(): Memory;
   readonly notes: readonly string[];
 }
 
@@ -224,7 +224,7 @@ async function atOpset(file: OnnxFile, wanted: number, options: OptimizeOnnxOpti
     checkPromises: / --check-promises\b/.test(graph.metadata['rescc.options'] ?? ''),
     ...(options.metadata && { metadata: options.metadata }),
   });
-  return { imported, graph, unoptimized, before, passes, equalWeights, onnx, memory: memoryOf(schedule()), notes };
+  return { imported, graph, unoptimized, before, passes, equalWeights, onnx, memory: () => memoryOf(schedule()), notes };
 }
 
 function functionsNote({ functions }: OnnxFile): string {
@@ -327,6 +327,7 @@ function reportOf(file: OnnxFile, fileBytes: number, made: Made, options: Optimi
   const after = fileFigures(made.onnx);
   const names = [...new Set([...before.operators.keys(), ...after.operators.keys()])].sort();
   const stored = ({ elements, bytes }: FileFigures): Stored => ({ elements, bytes });
+  let memory: Memory | undefined;
   return {
     file: file.file,
     opset: { before: ownOpset(file), after: made.imported.opset },
@@ -340,7 +341,10 @@ function reportOf(file: OnnxFile, fileBytes: number, made: Made, options: Optimi
     stored: { before: stored(before), after: stored(after) },
     before: made.before,
     after: statsOf(made.graph),
-    memory: made.memory,
+    get memory() {
+      memory ??= made.memory();
+      return memory;
+    },
     fileBytes,
     passes: made.passes,
     refused: refusedOf(made.passes),

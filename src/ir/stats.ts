@@ -2,7 +2,7 @@
 import { Dim, unlessOverflow } from './dim.ts';
 import type { Graph, Value } from './graph.ts';
 import { elemBytes, elementCount } from './types.ts';
-import { walkGraph } from './walk.ts';
+import { graphsIn } from './walk.ts';
 
 /** What a graph costs: operators, elements and bytes of its weights, multiply-adds of one evaluation. */
 export interface GraphStats {
@@ -25,19 +25,15 @@ export function statsOf(graph: Graph): GraphStats {
   let tooMany = false;
   const constants = new Set<Value>();
   let nodes = 0;
-  const see = (value: Value): void => {
-    if (value.def.kind === 'constant') constants.add(value);
-  };
-  for (const step of walkGraph(graph)) {
-    if (step.kind === 'end') for (const { value } of step.graph.outputs) see(value);
-    if (step.kind !== 'node') continue;
-    const { node } = step;
-    nodes++;
-    counts.set(node.op.name, (counts.get(node.op.name) ?? 0) + 1);
-    const cost = node.madds;
-    tooMany ||= cost === undefined;
-    if (cost) costs.set(cost, (costs.get(cost) ?? 0) + 1);
-    for (const use of node.slots) if (use) see(use.value);
+  for (const one of graphsIn(graph)) {
+    nodes += one.nodeCount;
+    for (const value of one.constants()) constants.add(value);
+    for (const node of one.nodes()) {
+      counts.set(node.op.name, (counts.get(node.op.name) ?? 0) + 1);
+      const cost = node.madds;
+      tooMany ||= cost === undefined;
+      if (cost) costs.set(cost, (costs.get(cost) ?? 0) + 1);
+    }
   }
   const madds = tooMany
     ? undefined

@@ -443,20 +443,23 @@ export class WireWriter {
   /** UTF-8 alone, without tag and length. */
   text(text: string): void {
     this.#reserve(text.length * 3);
+    const bytes = this.#bytes;
+    let at = this.#length;
     for (let i = 0; i < text.length; i++) {
+      const unit = text.charCodeAt(i);
+      if (unit < 0x80) {
+        bytes[at++] = unit;
+        continue;
+      }
       let code = text.codePointAt(i) ?? 0;
       if (code > 0xffff) i++;
       else if (code >= 0xd800 && code < 0xe000) code = 0xfffd;
-      if (code < 0x80) this.#bytes[this.#length++] = code;
-      else if (code < 0x800) this.#put(0xc0 | (code >> 6), code & 63);
-      else if (code < 0x10000) this.#put(0xe0 | (code >> 12), (code >> 6) & 63, code & 63);
-      else this.#put(0xf0 | (code >> 18), (code >> 12) & 63, (code >> 6) & 63, code & 63);
+      const following = code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
+      // A one for each byte of the character, a zero, and its highest bits.
+      bytes[at++] = ((0xff00 >> (following + 1)) & 0xff) | (code >> (6 * following));
+      for (let six = following - 1; six >= 0; six--) bytes[at++] = 0x80 | ((code >> (6 * six)) & 63);
     }
-  }
-
-  #put(first: number, ...rest: readonly number[]): void {
-    this.#bytes[this.#length++] = first;
-    for (const six of rest) this.#bytes[this.#length++] = 0x80 | six;
+    this.#length = at;
   }
 
   /** A nested message. Its length is known only after it is written, so that it moves up by the length's own bytes. */

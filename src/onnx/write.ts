@@ -97,7 +97,7 @@ async function* modelPieces(
   { external, signal }: EncodeOptions,
   chunks: Chunks,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const { graphBytes } = plan(model, external);
+  const { graphBytes, initializerBytes } = plan(model, external);
   const writer = new WireWriter(2 * flushAt);
   const { graph } = model;
   modelHead(writer, model);
@@ -109,15 +109,14 @@ async function* modelPieces(
     yield* drained(writer, signal);
   }
   writer.stringField(GraphProto.name, graph.name);
-  for (const initializer of graph.initializers) {
+  for (const [i, initializer] of graph.initializers.entries()) {
     if (initializer.kind === 'proto') {
       writer.lazyField(GraphProto.initializer, initializer.bytes);
       yield* drained(writer, signal);
       continue;
     }
     const { dataType, dims, elements } = declared(initializer);
-    const doc = docOf(initializer);
-    writer.bytesHeader(GraphProto.initializer, tensorSize(initializer, external, doc));
+    writer.bytesHeader(GraphProto.initializer, initializerBytes[i] ?? bug('an initializer that was not planned'));
     tensorHead(writer, initializer.name, dataType, dims);
     if (!external?.entries.has(initializer)) {
       const bytes = tensorBytes(initializer);
@@ -134,7 +133,7 @@ async function* modelPieces(
         yield* chunks.of(initializer.name, elements, signal);
       }
     }
-    tensorTail(writer, initializer, external, doc);
+    tensorTail(writer, initializer, external);
     if (writer.length < flushAt) continue;
     yield writer.view();
     writer.reset();
@@ -217,6 +216,8 @@ export async function onnxBytes(model: OnnxModel): Promise<Uint8Array> {
 interface Plan {
   readonly bytes: number;
   readonly graphBytes: number;
+  /** Of the message of each, tag and length not counted. */
+  readonly initializerBytes: readonly number[];
 }
 /** Of models without a data file, whose size is asked for before they are encoded. */
 const plans = new WeakMap<OnnxModel, Plan>();
@@ -241,8 +242,8 @@ function newPlan(model: OnnxModel, external: ExternalLayout | undefined): Plan {
   const { graph } = model;
   let graphBytes = stringFieldSize(GraphProto.name, graph.name);
   for (const node of graph.nodes) graphBytes += measure(() => writer.message(GraphProto.node, () => writeNode(writer, node)));
-  for (const one of graph.initializers)
-    graphBytes += bytesFieldSize(GraphProto.initializer, one.kind === 'proto' ? one.bytes.size : tensorSize(one, external));
+  const initializerBytes = graph.initializers.map((one) => (one.kind === 'proto' ? one.bytes.size : tensorSize(one, external)));
+  for (const bytes of initializerBytes) graphBytes += bytesFieldSize(GraphProto.initializer, bytes);
   for (const [field, values] of valueLists(graph))
     for (const value of values) graphBytes += measure(() => writeValue(writer, field, value));
   graphBytes += graph.rest?.length ?? 0;
@@ -250,7 +251,7 @@ function newPlan(model: OnnxModel, external: ExternalLayout | undefined): Plan {
     modelHead(writer, model);
     modelTail(writer, model);
   });
-  return { bytes: around + bytesFieldSize(ModelProto.graph, graphBytes), graphBytes };
+  return { bytes: around + bytesFieldSize(ModelProto.graph, graphBytes), graphBytes, initializerBytes };
 }
 
 const valueLists = (graph: OnnxGraph) =>
@@ -302,13 +303,10 @@ function writeEntry(writer: WireWriter, key: string, value: string): void {
 }
 
 /** Bytes of a TensorProto, elements included. */
-function tensorSize(
-  initializer: MadeTensor,
-  external: ExternalLayout | undefined,
-  doc: string | undefined = docOf(initializer),
-): number {
+function tensorSize(initializer: MadeTensor, external: ExternalLayout | undefined): number {
   const { name } = initializer;
   const { dataType, dims } = declared(initializer);
+  const doc = docOf(initializer);
   let size = intFieldSize(TensorProto.data_type, dataType) + (name === '' ? 0 : stringFieldSize(TensorProto.name, name));
   for (const dim of dims) size += intFieldSize(TensorProto.dims, dim);
   if (doc !== undefined) size += stringFieldSize(TensorProto.doc_string, doc);
@@ -321,12 +319,8 @@ function tensorSize(
 }
 
 /** What stands behind raw_data, or in its place. */
-function tensorTail(
-  writer: WireWriter,
-  initializer: OnnxTensor,
-  external: ExternalLayout | undefined,
-  doc: string | undefined,
-): void {
+function tensorTail(writer: WireWriter, initializer: OnnxTensor, external: ExternalLayout | undefined): void {
+  const doc = docOf(initializer);
   if (doc !== undefined) writer.stringField(TensorProto.doc_string, doc);
   if (!external?.entries.has(initializer)) return;
   for (const [key, value] of externalEntries(initializer, external))

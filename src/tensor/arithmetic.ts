@@ -96,6 +96,11 @@ function fillSpread(x: Expr, spread: Spread, start: number, out: Float64Array, l
     case 'same':
       return x.fill(start, out);
     case 'scalar': {
+      const value = uniformOf(x);
+      if (value !== undefined) {
+        out.fill(value);
+        return undefined;
+      }
       const one = x.session.borrow(1);
       return after(x.fill(0, one), () => {
         out.fill(one[0] ?? outside());
@@ -148,33 +153,41 @@ class Binary extends Expr {
       });
     });
   }
+  // Without closures where nothing is awaited: passes ask for the few elements of a bias many thousand times.
   protected override compute(start: number, out: Float64Array): Pending {
     const last = start + out.length === this.count;
+    const pending = fillSpread(this.#a, spreadOf(this.#a, this.layout), start, out, last);
+    return pending instanceof Promise
+      ? pending.then(() => this.#withSecond(start, out, last))
+      : this.#withSecond(start, out, last);
+  }
+  /** `out` holds the first operand. */
+  #withSecond(start: number, out: Float64Array, last: boolean): Pending {
     const b = this.session.borrow(out.length);
-    return after(fillSpread(this.#a, spreadOf(this.#a, this.layout), start, out, last), () =>
-      after(fillSpread(this.#b, spreadOf(this.#b, this.layout), start, b, last), () => {
-        const n = out.length;
-        switch (this.kind) {
-          case 'add':
-            for (let i = 0; i < n; i++) out[i] = (out[i] ?? outside()) + (b[i] ?? outside());
-            break;
-          case 'sub':
-            for (let i = 0; i < n; i++) out[i] = (out[i] ?? outside()) - (b[i] ?? outside());
-            break;
-          case 'mul':
-            for (let i = 0; i < n; i++) out[i] = (out[i] ?? outside()) * (b[i] ?? outside());
-            break;
-          case 'div':
-            for (let i = 0; i < n; i++) out[i] = apply('div', out[i] ?? outside(), b[i] ?? outside(), this.elem);
-            break;
-          default:
-            unreachable(this.kind);
-        }
-        this.session.giveBack(b);
-        if (isWideElem(this.elem) && !out.every(holdsExactly))
-          throw new CheckFailure('integers', `${this.kind} beyond 2^53`, 'integers within 2^53');
-      }),
-    );
+    const pending = fillSpread(this.#b, spreadOf(this.#b, this.layout), start, b, last);
+    return pending instanceof Promise ? pending.then(() => this.#combine(out, b)) : this.#combine(out, b);
+  }
+  #combine(out: Float64Array, b: Float64Array): undefined {
+    const n = out.length;
+    switch (this.kind) {
+      case 'add':
+        for (let i = 0; i < n; i++) out[i] = (out[i] ?? outside()) + (b[i] ?? outside());
+        break;
+      case 'sub':
+        for (let i = 0; i < n; i++) out[i] = (out[i] ?? outside()) - (b[i] ?? outside());
+        break;
+      case 'mul':
+        for (let i = 0; i < n; i++) out[i] = (out[i] ?? outside()) * (b[i] ?? outside());
+        break;
+      case 'div':
+        for (let i = 0; i < n; i++) out[i] = apply('div', out[i] ?? outside(), b[i] ?? outside(), this.elem);
+        break;
+      default:
+        unreachable(this.kind);
+    }
+    this.session.giveBack(b);
+    if (isWideElem(this.elem) && !out.every(holdsExactly))
+      throw new CheckFailure('integers', `${this.kind} beyond 2^53`, 'integers within 2^53');
   }
 }
 

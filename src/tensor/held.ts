@@ -35,11 +35,13 @@ export function hold(x: Expr): Held | Promise<Held> {
  * Gives `use` every element of x. `done` says that the caller has reached its own end, so that x need not be kept for it.
  */
 export function withHeld(x: Expr, done: boolean, use: (data: Held) => Pending): Pending {
-  const finish = (data: Held): Pending => {
-    const pending = use(data);
-    if (done) x.session.held.delete(x);
-    return pending;
-  };
   const data = hold(x);
-  return data instanceof Promise ? data.then(finish) : finish(data);
+  if (data instanceof Promise) return data.then((whole) => useHeld(x, whole, done, use));
+  return useHeld(x, data, done, use);
+}
+
+function useHeld(x: Expr, data: Held, done: boolean, use: (data: Held) => Pending): Pending {
+  const pending = use(data);
+  if (done) x.session.held.delete(x);
+  return pending;
 }

@@ -80,9 +80,14 @@ export class Session {
     return made;
   }
 
+  /** How many expressions were made; their ids are less. */
+  get expressions(): number {
+    return this.#nextId;
+  }
+
   /** Forgets what was built, but for these, and what was found out on the way. */
-  keep(live: ReadonlySet<Content>): void {
-    this.#interned.keep((one) => live.has(one));
+  keep(live: (one: Content) => boolean): void {
+    this.#interned.keep(live);
     this.bounds.clear();
     this.magnitudes.clear();
   }

@@ -93,9 +93,21 @@ export function uniformValue(expr: WeightExpr): number | undefined {
  * made once more is a new expression then, where another graph of the session still holds the old one.
  */
 export function forgetUnused(graph: Graph): void {
-  const contents = graphsIn(graph).flatMap((one) => [...one.constants().map(({ content }) => content), ...one.defaults.values()]);
-  const live = partsOf(contents.filter((content) => content instanceof Expr));
-  sessionOf(graph).keep(live);
-  // Numbers that rules have looked at take more room than all else, and few of them are asked for again.
-  for (const part of live) part.forget();
+  const session = sessionOf(graph);
+  // By number, not as a set: a deep network has millions of parts.
+  const live = new Uint8Array(session.expressions);
+  const stack: Expr[] = [];
+  const see = (content: Content | undefined): void => {
+    if (!(content instanceof Expr) || live[content.id] === 1) return;
+    live[content.id] = 1;
+    // Numbers that rules have looked at take more room than all else, and few of them are asked for again.
+    content.forget();
+    stack.push(content);
+  };
+  for (const one of graphsIn(graph)) {
+    for (const { content } of one.constants()) see(content);
+    for (const content of one.defaults.values()) see(content);
+  }
+  for (let x = stack.pop(); x; x = stack.pop()) x.below.forEach(see);
+  session.keep((one) => live[one.id] === 1);
 }

@@ -42,7 +42,9 @@ export function linearView(node: Node | undefined): LinearView | undefined {
   const x = node.operand(0);
   const weight = node.operand(1);
   if (!x || !weight) return undefined;
-  const [first, second] = weight.type.dims.map((d) => d.constant);
+  const { dims } = weight.type;
+  const first = dims[0]?.constant;
+  const second = dims[1]?.constant;
   if (first === undefined || second === undefined) return undefined;
   const bias = node.operand(2);
   switch (node.op.name) {
@@ -57,7 +59,7 @@ export function linearView(node: Node | undefined): LinearView | undefined {
     case 'linear':
       return { node, kind: 'linear', x, weight, bias, groups: 1, inputs: second, outputs: first };
     case 'matmul':
-      if (!isConstant(weight) || weight.type.dims.length !== 2) return undefined;
+      if (!isConstant(weight) || dims.length !== 2) return undefined;
       return { node, kind: 'matmul', x, weight, bias: undefined, groups: 1, inputs: first, outputs: second };
     default:
       return undefined;
