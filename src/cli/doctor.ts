@@ -1,7 +1,10 @@
 /** `rescc doctor`: what this machine has to run models with, and what to type for what is missing. */
 import type { Command } from 'commander';
+import { DiagnosticError } from '../diagnostics/diagnostic.ts';
+import { spanText } from '../diagnostics/source.ts';
 import { examine, type Finding } from '../runtime/doctor.ts';
 import { version } from '../version.ts';
+import { configLines, findConfig } from './config.ts';
 import { type OutputFlags, withOutput } from './options.ts';
 import { Exit, exitCodes, out, report } from './output.ts';
 
@@ -23,6 +26,21 @@ export function findingsText(findings: readonly Finding[]): string {
     .join('\n');
 }
 
+/** Where defaults of options come from, and what they are. */
+function configFinding(): readonly Finding[] {
+  const what = 'configuration';
+  try {
+    const config = findConfig(process.cwd());
+    if (!config) return [{ state: 'info', what, found: 'none: no rescc.config.json here or above' }];
+    return [{ state: 'ok', what, found: [config.path, ...configLines(config)].join('\n') }];
+  } catch (error) {
+    if (!(error instanceof DiagnosticError)) throw error;
+    const [said] = error.diagnostics;
+    const where = said?.span ? `${spanText(said.span)}: ` : '';
+    return [{ state: 'no', what, found: `${where}${said?.title}`, ...(said?.expected && { hint: `write ${said.expected}` }) }];
+  }
+}
+
 export function addDoctor(program: Command): void {
   const command = program
     .command('doctor')
@@ -30,7 +48,7 @@ export function addDoctor(program: Command): void {
       'says what this machine has to run models with: onnxruntime, GPUs, libraries, and what to type for what is missing',
     );
   withOutput(command).action(async (flags: OutputFlags) => {
-    const findings = [{ state: 'ok', what: 'rescc', found: version } as const, ...(await examine())];
+    const findings = [{ state: 'ok', what: 'rescc', found: version } as const, ...configFinding(), ...(await examine())];
     const ok = findings.every(({ state }) => state !== 'no');
     if (flags.json) report(flags, [], { ok, findings });
     else out(findingsText(findings));

@@ -5,6 +5,7 @@ import { badCall } from '../diagnostics/catalogue/cli.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { nearest } from '../diagnostics/suggest.ts';
 import { version } from '../version.ts';
+import { configured, findConfig } from './config.ts';
 import { examples } from './examples.ts';
 import { columns, Exit, ending, err, exitCodes, out } from './output.ts';
 
@@ -55,7 +56,7 @@ async function program(args: readonly string[]): Promise<Command> {
   for (const name of needed(args)) (await commands[name]?.())?.(root);
   root.addHelpText(
     'after',
-    '\nExit codes: 0 done, 1 errors in the input or a verdict of no,\n            2 a call that is not understood, 70 a bug, 130 interrupted',
+    '\nExit codes: 0 done, 1 errors in the input or a verdict of no,\n            2 a call that is not understood, 70 a bug, 130 interrupted\n\nDefaults: rescc.config.json here or above, { "run": { "ep": "webgpu" } }; --no-config leaves it out',
   );
   for (const command of root.commands) {
     command.exitOverride().configureOutput(streams);
@@ -79,6 +80,19 @@ function printHelp(root: Command, about: string | undefined): void {
  */
 function isMisspelled(word: string): boolean {
   return /^\w[\w-]*$/.test(word) && !Object.hasOwn(commands, word) && word !== 'help' && !existsSync(word);
+}
+
+const noConfig = '--no-config';
+
+/** What a configuration adds to the call; nothing for a help, and for commands that say what there is. */
+function defaultsFor(root: Command, args: readonly string[]): readonly string[] {
+  const [first = ''] = args;
+  const asksHelp = args.some((arg) => ['-h', '--help', '-V', '--version'].includes(arg));
+  if (asksHelp || ['help', 'completion', 'doctor', 'explain'].includes(first)) return [];
+  const config = findConfig(process.cwd());
+  const name = Object.hasOwn(commands, first) ? first : 'compile';
+  const command = root.commands.find((one) => one.name() === name);
+  return config && command ? configured(config, command, names, args) : [];
 }
 
 /** Say how it is printed, not what is meant. */
@@ -117,11 +131,12 @@ function misunderstood(root: Command, args: readonly string[], error: CommanderE
 }
 
 /** Runs one command. @returns the exit code. */
-export async function main(args: readonly string[]): Promise<number> {
+export async function main(words: readonly string[]): Promise<number> {
   // Read before anything is parsed, because what cannot be parsed is reported in the same form. What follows -- is a file.
-  const before = args.includes('--') ? args.slice(0, args.indexOf('--')) : args;
+  const before = words.includes('--') ? words.slice(0, words.indexOf('--')) : words;
   const flags = { json: before.includes('--json'), quiet: before.includes('--quiet') || before.includes('-q') };
   return ending(flags, async () => {
+    const args = words.filter((word, i) => word !== noConfig || i > before.length);
     const root = await program(args);
     if (args.length === 0) {
       // As programs of clap and Go do: help, and an exit code that a script notices.
@@ -132,7 +147,12 @@ export async function main(args: readonly string[]): Promise<number> {
     if (first === 'help') return printHelp(root, second);
     if (isMisspelled(first)) noSuchCommand(first, args);
     try {
-      await root.parseAsync([...args], { from: 'user' });
+      const more = before.includes(noConfig) ? [] : defaultsFor(root, args);
+      flags.json ||= more.includes('--json');
+      flags.quiet ||= more.includes('--quiet');
+      // Before `--`, behind which there are files alone.
+      const end = args.includes('--') ? args.indexOf('--') : args.length;
+      await root.parseAsync([...args.slice(0, end), ...more, ...args.slice(end)], { from: 'user' });
     } catch (error) {
       if (!(error instanceof CommanderError)) throw error;
       // Help and version end well.

@@ -104,3 +104,21 @@ export const changedNumbers = defineDiagnostic({
   hint: msg`${'hint'}`,
   more: 'What is cut out of a model, renamed or given other sizes is run in onnxruntime against the original before it is written. Nothing was written, because the numbers differ: the model draws random numbers, or mixes the samples of a batch.',
 });
+export const configKey = defineDiagnostic({
+  code: 'RES0716',
+  exit: 'usage',
+  title: msg`the configuration has a key "${'key'}" that nothing reads`,
+  found: msg`${'found'}`,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
+  more: '`rescc.config.json`, or the field `rescc` of package.json, in the working folder or above it, has an object per command, and in it its options by their long names; "*" is for all commands. Where something is written, and what is read, is said by the call alone. `--no-config` leaves the file out.',
+});
+export const configValue = defineDiagnostic({
+  code: 'RES0717',
+  exit: 'usage',
+  title: msg`the configuration cannot be read at "${'key'}"`,
+  found: msg`${'found'}`,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
+  more: 'A configuration is JSON: { "run": { "ep": "webgpu", "top": 5 } }. An option that takes nothing is true or false, one that may be repeated also a list, and one of the form name=value also an object. What is typed wins over what the file says.',
+});
