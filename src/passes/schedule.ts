@@ -31,6 +31,7 @@ import {
 } from './transforms/recognize/activation.ts';
 import { recognizeAttention } from './transforms/recognize/attention.ts';
 import { recognizeLayernorm } from './transforms/recognize/layernorm.ts';
+import { recognizeRmsnorm } from './transforms/recognize/rmsnorm.ts';
 import { addNegated, divideAtOnce } from './transforms/simplify/arithmetic.ts';
 import {
   mergeCasts,
@@ -72,7 +73,7 @@ const purposes = {
   simplify:
     'Removes what does nothing, folds what is constant, merges chains of views, shares equal parts, and erases what nobody reads.',
   recognize:
-    'Operators that are spelled out become one again, which folds do not cut into: LayerNorm, GELU, attention and the like.',
+    'Operators that are spelled out become one again, which folds do not cut into: LayerNorm, RMSNorm, GELU, attention and the like.',
   'move-transpose':
     'Transposes go where fewer of them are left: against each other, behind what makes a tensor small, into weights.',
   'fold-pad': 'A pad of zeros in front of a window is padding of the window.',
@@ -143,6 +144,7 @@ const recognition: readonly Stage[] = [
   { pass: 'recognize', rules: [recognizeHardswish], sweeps: [], since: 14 },
   { pass: 'recognize', rules: [recognizeHardsigmoid, recognizeSoftplus, recognizeSigmoid], sweeps: [] },
   { pass: 'recognize', rules: [recognizeLayernorm], sweeps: [], since: 17 },
+  { pass: 'recognize', rules: [recognizeRmsnorm], sweeps: [], since: 23 },
   { pass: 'recognize', rules: [recognizeMish], sweeps: [], since: 18 },
   { pass: 'recognize', rules: [recognizeGelu], sweeps: [], since: 20 },
   { pass: 'recognize', rules: [recognizeAttention], sweeps: [], opset: 23, since: 23 },

@@ -75,6 +75,7 @@ const heldByTypes: readonly string[] = [
   'simplify/concats: same-axis',
   'simplify/round-trip: same-shape',
   'recognize/attention: mask',
+  'recognize/rmsnorm: parameters',
   'fuse-shortcut/zero: shape',
   'fuse-shortcut/join: same-grid',
   'fuse-shortcut/concat: same-grid',

@@ -1,61 +1,13 @@
 /** LayerNorm out of the operators that exporters spell it with. */
 
 import type { Node, Value } from '../../../ir/graph.ts';
-import { roundFloat } from '../../../ir/round.ts';
-import { isFloat, type TensorType } from '../../../ir/types.ts';
-import { boolAttr, numbersAttr } from '../../../ops/attrs.ts';
-import { axesOrAll, sameDim } from '../../../ops/common.ts';
-import * as w from '../../../tensor/algebra.ts';
-import { isConstant } from '../../analysis/constants.ts';
+import { isFloat } from '../../../ir/types.ts';
+import { boolAttr } from '../../../ops/attrs.ts';
 import { sameNumbers } from '../../analysis/numbers.ts';
-import {
-  above,
-  arithmetic,
-  belowCasts,
-  Expansion,
-  isInside,
-  numberOf,
-  type Polynomial,
-  variable,
-} from '../../analysis/polynomial.ts';
+import { above, belowCasts, Expansion, type Polynomial, variable } from '../../analysis/polynomial.ts';
 import { op } from '../../engine/pattern.ts';
-import type { Rewriter } from '../../engine/rewriter.ts';
 import { rule } from '../../engine/rule.ts';
-
-interface Spelled {
-  /** The last node of it. */
-  readonly last: Node;
-  readonly x: Value;
-  readonly axes: readonly number[];
-  readonly eps: number;
-  readonly weight: Value | undefined;
-  readonly bias: Value | undefined;
-  readonly nodes: ReadonlySet<Node>;
-}
-
-const axesOf = (mean: Node): readonly number[] => axesOrAll(numbersAttr(mean.attrs, 'axes'), mean.x.type.dims.length);
-
-/** √v, or v to the power of ½ or −½: which power of the standard deviation the root computes. */
-function powerOf(root: Node): 1 | -1 | undefined {
-  if (root.op.name === 'sqrt') return 1;
-  const exponent = numberOf(root.operand(1));
-  return exponent === 0.5 ? 1 : exponent === -0.5 ? -1 : undefined;
-}
-
-/** The means that arithmetic and means below a value begin with. */
-function meansBelow(value: Value): readonly Node[] {
-  const means: Node[] = [];
-  const seen = [value];
-  for (let i = 0; i < seen.length && seen.length < 24; i++) {
-    const node = seen[i]?.producer;
-    if (!node || node.graph !== value.graph) continue;
-    const isMean = node.op.name === 'reduce_mean';
-    if (isMean) means.push(node);
-    if (!isMean && !arithmetic.includes(node.op.name)) continue;
-    for (const operand of node.operands) if (operand && !isConstant(operand) && !seen.includes(operand)) seen.push(operand);
-  }
-  return means;
-}
+import { axesOf, meansBelow, normConditions, parameter, powerOf, type SpelledNorm, withElem } from './norm-parts.ts';
 
 /**
  * Names for what a LayerNorm of the operand of `mean` consists of: X itself, M its mean, Q the mean of X², S the standard
@@ -134,13 +86,7 @@ function affineOf(
   return y.size === (bias === undefined ? 2 : 3) ? { weight: weights[0], bias } : undefined;
 }
 
-/** The operand with the element type of the result: x itself, or what the arithmetic made of it by casts. */
-function withElem(mean: Node, elem: TensorType['elem']): Value {
-  const below = belowCasts(mean.x);
-  return mean.x.type.elem === elem || below.type.elem !== elem ? mean.x : below;
-}
-
-function* spelledAt(root: Node): Generator<Spelled> {
+function* spelledAt(root: Node): Generator<SpelledNorm> {
   if (powerOf(root) === undefined || !isFloat(root.y.type.elem)) return;
   for (const mean of meansBelow(root.x)) {
     if (!boolAttr(mean.attrs, 'keepdims')) continue;
@@ -154,7 +100,7 @@ function* spelledAt(root: Node): Generator<Spelled> {
       const leaf = (name: string | undefined): Value | undefined => (name === undefined ? undefined : whole.leaves.get(name));
       yield {
         last: y.producer,
-        x: withElem(mean, y.type.elem),
+        x: withElem(mean.x, y.type.elem),
         axes: axesOf(mean),
         eps,
         weight: leaf(affine.weight),
@@ -163,27 +109,6 @@ function* spelledAt(root: Node): Generator<Spelled> {
       };
     }
   }
-}
-
-const normalOf = (m: Spelled): TensorType['dims'] => m.x.type.dims.slice(m.axes[0] ?? 0);
-
-/** A parameter has the normalised axes, and where it is a constant perhaps axes of one element before them. */
-function fits(parameter: Value | undefined, m: Spelled): boolean {
-  if (!parameter) return true;
-  const normal = normalOf(m);
-  const { dims, elem } = parameter.type;
-  const lead = dims.length - normal.length;
-  if (elem !== m.x.type.elem || lead < 0 || (lead > 0 && !isConstant(parameter))) return false;
-  return dims.every((d, i) => {
-    const own = normal[i - lead];
-    return own ? sameDim(d, own) : d.constant === 1;
-  });
-}
-
-function parameter(g: Rewriter, value: Value | undefined, m: Spelled): Value | undefined {
-  if (!value || value.type.dims.length === normalOf(m).length || value.def.kind !== 'constant') return value;
-  const expr = w.exprOf(value);
-  return g.constant(w.reshape(expr, expr.dims.slice(-normalOf(m).length)), value.def.role, value.name);
 }
 
 export const recognizeLayernorm = rule({
@@ -205,13 +130,7 @@ A spelling that fails with weight and bias is tried with less of them.
 Rounding: that of every step goes; f16 and bf16 are computed in f32 inside.
 Source: Ba et al. 2016, arXiv:1607.06450; ONNX LayerNormalization-17.`,
   match: op(['sqrt', 'pow'], 'root').each(({ root }) => spelledAt(root)),
-  exact: {
-    'last-axes': (m) => m.axes.length > 0 && m.axes.every((axis, i) => axis === m.x.type.dims.length - m.axes.length + i),
-    epsilon: ({ eps, x }) => eps >= 0 && (x.type.elem !== 'f64' || roundFloat('f32', eps) === eps),
-    parameters: (m) => fits(m.weight, m) && fits(m.bias, m),
-    'known-size': (m) => m.weight !== undefined || normalOf(m).every((d) => d.constant !== undefined),
-    inside: ({ nodes, last }) => isInside(nodes, last.y),
-  },
+  exact: normConditions,
   rewrite(m, g) {
     const { last, x, axes, eps } = m;
     const operands = [x, parameter(g, m.weight, m), parameter(g, m.bias, m)];
