@@ -612,6 +612,27 @@ class Emitter implements OnnxBuilder {
     });
   }
 
+  reshaped(operand: Value, dims: readonly Dim[]): Key {
+    const { dims: own } = operand.type;
+    if (own.length === dims.length && own.every((d, axis) => d === dims[axis]))
+      return this.#operand(operand, this.#current ?? bug('reshaped outside a lowering'), 0);
+    return this.#derived(operand, {
+      text: `reshaped ${dims.map((d) => d.id).join()}`,
+      suffix: 'reshaped',
+      dims,
+      stored: (expr) =>
+        reshape(
+          expr,
+          dims.map((d) => d.constant ?? bug('a constant of unknown size')),
+        ),
+      computed: (x, type) => {
+        const sizes = dims.map((d) => d.constant ?? -1);
+        const shape = sizes.filter((n) => n === -1).length > 1 || sizes.includes(0) ? this.dims(dims) : this.i64(sizes);
+        return this.#write('Reshape', [x, shape], {}, [type], '');
+      },
+    });
+  }
+
   moved(node: Node, suffix: string): Key | undefined {
     const { byMoves } = node.op;
     const operands: Value[] = [];

@@ -96,6 +96,8 @@ export interface OnnxBuilder {
   dims(dims: readonly Dim[]): string;
   /** The operand with its axes permuted: at compile time when it is a constant, by a Transpose node otherwise. */
   transposed(operand: Value, perm: readonly number[]): string;
+  /** The operand with other axes, as many elements: at compile time when it is a constant, by a Reshape node otherwise. */
+  reshaped(operand: Value, dims: readonly Dim[]): string;
   /**
    * The result of a node that moves constants (`Operator.byMoves`) as a constant; undefined where an operand is computed, or has
    * other readers that want it stored as it is.

@@ -189,13 +189,9 @@ export const groupnorm = defineOperator({
     const normal = b.node('InstanceNormalization', [runs, b.constant(ones), b.constant(zeros)], { epsilon }, grouped);
     let y = b.node('Reshape', [normal, ungroupedShape(b, type)], {}, type);
     const column = [given(type.dims, 1), ...type.dims.slice(2).map(() => Dim.one)];
-    const perChannel = (name: string): string => {
-      if (column.length === 1) return name;
-      return b.node('Reshape', [name, b.i64([-1, ...column.slice(1).map(() => 1)])], {}, { elem: type.elem, dims: column });
-    };
-    const [, weight, bias] = operands;
-    if (weight !== undefined) y = b.node('Mul', [y, perChannel(weight)], {}, type);
-    if (bias !== undefined) y = b.node('Add', [y, perChannel(bias)], {}, type);
+    const [, weight, bias] = node.operands;
+    if (weight) y = b.node('Mul', [y, b.reshaped(weight, column)], {}, type);
+    if (bias) y = b.node('Add', [y, b.reshaped(bias, column)], {}, type);
     return [y];
   },
   sample(source) {

@@ -236,6 +236,7 @@ export function lowered(
     scalar: (_, value) => String(value),
     dims: (dims) => `dims[${dims.join(',')}]`,
     transposed: (operand, perm) => `${operand.name}^[${perm.join(',')}]`,
+    reshaped: (operand, dims) => `${operand.name}~[${dims.join(',')}]`,
     moved: () => undefined,
     padded: (operand, pads) => `${operand.name}+[${pads.join(',')}]`,
     refuse: (why) => {
