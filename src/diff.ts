@@ -28,6 +28,17 @@ export interface Differences {
   readonly names: number;
   /** Pairs of nodes and of weights that were compared. */
   readonly pairs: { readonly nodes: number; readonly weights: number };
+  /** Every line with its kind and the nodes of both graphs that it is about, and the nodes that stand in each other's place. */
+  readonly marks: readonly DifferenceMark[];
+  readonly matched: readonly (readonly [Node, Node])[];
+}
+
+type DifferenceKind = 'inputs' | 'outputs' | 'nodes' | 'attributes' | 'connections' | 'shapes' | 'weights';
+
+export interface DifferenceMark {
+  readonly kind: DifferenceKind;
+  readonly text: string;
+  readonly nodes: readonly [Node | undefined, Node | undefined];
 }
 
 /** Symbols are told apart by their order in the inputs: two numbers for each, which no formula has by chance. */
@@ -93,24 +104,33 @@ class Comparison implements Differences {
   readonly weights: string[] = [];
   names = 0;
   readonly pairs = { nodes: 0, weights: 0 };
+  readonly marks: DifferenceMark[] = [];
+  readonly matched: (readonly [Node, Node])[] = [];
   readonly #a: Probe;
   readonly #b: Probe;
   /** Values of `a` with those of `b` that stand in their place. */
   readonly #values = new Map<Value, Value>();
-  readonly #constants = new Map<Value, Value>();
-  readonly #foreign: (readonly [ForeignNode, ForeignNode, string])[] = [];
+  /** With the nodes that read them first. */
+  readonly #constants = new Map<Value, readonly [Value, DifferenceMark['nodes']]>();
+  readonly #foreign: (readonly [ForeignNode, ForeignNode, string, DifferenceMark['nodes']])[] = [];
 
   constructor(a: Probe, b: Probe) {
     this.#a = a;
     this.#b = b;
   }
 
+  #say(kind: DifferenceKind, text: string, ...[a, b]: Partial<DifferenceMark['nodes']>): void {
+    this[kind].push(text);
+    this.marks.push({ kind, text, nodes: [a, b] });
+  }
+
   graphs(a: Graph, b: Graph): void {
-    this.#ports(a.inputs, b.inputs, this.inputs);
+    this.#ports(a.inputs, b.inputs, 'inputs');
     const [from, to] = [[...a.nodes()], [...b.nodes()]];
     const pairs = this.#paired(from, to);
     const [left, right] = [new Set(from), new Set(to)];
     for (const [x, y] of pairs) {
+      this.matched.push([x, y]);
       left.delete(x);
       right.delete(y);
       x.results.forEach((value, i) => {
@@ -118,37 +138,39 @@ class Comparison implements Differences {
         if (other) this.#values.set(value, other);
       });
     }
-    for (const node of left) this.nodes.push(`- ${placeOf(node)}`);
-    for (const node of right) this.nodes.push(`+ ${placeOf(node)}`);
+    for (const node of left) this.#say('nodes', `- ${placeOf(node)}`, node);
+    for (const node of right) this.#say('nodes', `+ ${placeOf(node)}`, undefined, node);
     for (const [x, y] of pairs) this.#nodes(x, y);
     const outputs = (graph: Graph): readonly Value[] => graph.outputs.map(({ value }) => value);
-    this.#ports(outputs(a), outputs(b), this.outputs);
+    this.#ports(outputs(a), outputs(b), 'outputs');
     a.outputs.forEach(({ name, value }, i) => {
       const other = b.outputs[i];
       if (!other) return;
       if (name !== other.name) this.names++;
-      if (!this.#stands(value, other.value)) this.connections.push(`output ${name} is another value`);
+      if (!this.#stands(value, other.value))
+        this.#say('connections', `output ${name} is another value`, value.producer, other.value.producer);
     });
   }
 
-  #ports(a: readonly Value[], b: readonly Value[], into: string[]): void {
+  #ports(a: readonly Value[], b: readonly Value[], kind: 'inputs' | 'outputs'): void {
     for (let i = 0; i < Math.max(a.length, b.length); i++) {
       const [x, y] = [a[i], b[i]];
       if (x && y) {
-        if (into === this.inputs) {
+        if (kind === 'inputs') {
           this.#values.set(x, y);
           if (x.name !== y.name) this.names++;
         }
-        if (this.#a.type(x.type) !== this.#b.type(y.type)) into.push(`${x.name ?? i}: ${typeText(x.type)} → ${typeText(y.type)}`);
-      } else if (x) into.push(`- ${x.name ?? i}: ${typeText(x.type)}`);
-      else if (y) into.push(`+ ${y.name ?? i}: ${typeText(y.type)}`);
+        if (this.#a.type(x.type) !== this.#b.type(y.type))
+          this.#say(kind, `${x.name ?? i}: ${typeText(x.type)} → ${typeText(y.type)}`, x.producer, y.producer);
+      } else if (x) this.#say(kind, `- ${x.name ?? i}: ${typeText(x.type)}`, x.producer);
+      else if (y) this.#say(kind, `+ ${y.name ?? i}: ${typeText(y.type)}`, undefined, y.producer);
     }
   }
 
   /** Whether the one is in the place of the other. Constants are compared later. */
-  #stands(x: Value, y: Value): boolean {
+  #stands(x: Value, y: Value, ...readers: Partial<DifferenceMark['nodes']>): boolean {
     if (x.content && y.content) {
-      this.#constants.set(x, y);
+      this.#constants.set(x, [y, this.#constants.get(x)?.[1] ?? [readers[0], readers[1]]]);
       return true;
     }
     return this.#values.get(x) === y;
@@ -160,20 +182,21 @@ class Comparison implements Differences {
     if ((x.origin.name ?? x.origin.scope) !== (y.origin.name ?? y.origin.scope)) this.names++;
     for (const name of new Set([...Object.keys(x.attrs), ...Object.keys(y.attrs)])) {
       const [p, q] = [x.attrs[name], y.attrs[name]];
-      if (this.#a.attribute(p) !== this.#b.attribute(q)) this.attributes.push(`${place}: ${name} ${String(p)} → ${String(q)}`);
+      if (this.#a.attribute(p) !== this.#b.attribute(q))
+        this.#say('attributes', `${place}: ${name} ${String(p)} → ${String(q)}`, x, y);
     }
-    if (x.op.foreign && y.op.foreign) this.#foreign.push([x.op.foreign, y.op.foreign, place]);
+    if (x.op.foreign && y.op.foreign) this.#foreign.push([x.op.foreign, y.op.foreign, place, [x, y]]);
     for (let i = 0; i < Math.max(x.slots.length, y.slots.length); i++) {
       const [p, q] = [x.operand(i), y.operand(i)];
-      if (p && q ? !this.#stands(p, q) : p !== q)
-        this.connections.push(`${place}: operand ${i + 1} is ${p && q ? 'another value' : p ? 'gone' : 'new'}`);
+      if (p && q ? !this.#stands(p, q, x, y) : p !== q)
+        this.#say('connections', `${place}: operand ${i + 1} is ${p && q ? 'another value' : p ? 'gone' : 'new'}`, x, y);
     }
     for (const [i, value] of x.results.entries()) {
       const other = y.results[i];
       if (other && this.#a.type(value.type) !== this.#b.type(other.type))
-        this.shapes.push(`${place}: ${typeText(value.type)} → ${typeText(other.type)}`);
+        this.#say('shapes', `${place}: ${typeText(value.type)} → ${typeText(other.type)}`, x, y);
     }
-    if (x.regions.length !== y.regions.length) this.connections.push(`${place}: other sub-graphs`);
+    if (x.regions.length !== y.regions.length) this.#say('connections', `${place}: other sub-graphs`, x, y);
     // Importers bound how deep sub-graphs nest.
     for (const [i, inner] of x.regions.entries()) {
       const other = y.regions[i];
@@ -206,23 +229,23 @@ class Comparison implements Differences {
 
   /** Reads what lies in files. */
   async finish(): Promise<void> {
-    for (const [x, y, place] of this.#foreign) {
+    for (const [x, y, place, nodes] of this.#foreign) {
       const bytesOf = ({ attributes }: ForeignNode) =>
         new Map(attributes.flatMap((one) => (one.kind === 'bytes' ? [[one.name, one.bytes] as const] : [])));
       const [p, q] = [bytesOf(x), bytesOf(y)];
       for (const name of new Set([...p.keys(), ...q.keys()])) {
         const [from, to] = [p.get(name), q.get(name)];
         const same = from && to && from.size === to.size && sameBytes(await from.read(0, from.size), await to.read(0, to.size));
-        if (!same) this.attributes.push(`${place}: ${name}`);
+        if (!same) this.#say('attributes', `${place}: ${name}`, ...nodes);
       }
     }
-    for (const [x, y] of this.#constants) {
+    for (const [x, [y, nodes]] of this.#constants) {
       this.pairs.weights++;
       const name = x.name ?? 'a constant';
       if (x.name !== y.name) this.names++;
       const [p, q] = [this.#a.type(x.type), this.#b.type(y.type)];
       const line = p === q ? await differenceOf(exprOf(x), exprOf(y)) : `${typeText(x.type)} → ${typeText(y.type)}`;
-      if (line !== undefined) this.weights.push(`${name}: ${line}`);
+      if (line !== undefined) this.#say('weights', `${name}: ${line}`, ...nodes);
     }
   }
 }

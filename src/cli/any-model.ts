@@ -46,23 +46,27 @@ export function openModel(path: string): AnyModel {
   return { file: { from: bytes, original: bytes, name: '<stdin>', close: () => undefined } };
 }
 
+type Found = Pick<CheckResult, 'diagnostics' | 'warnings' | 'graph'>;
+
 /** The graph as the file says it, unless a level or passes are asked for; with what is wrong with it. */
-export async function graphOf(
-  path: string,
-  flags: ModelFlags & PassFlags,
-): Promise<Pick<CheckResult, 'diagnostics' | 'warnings' | 'graph'>> {
+export function graphOf(path: string, flags: ModelFlags & PassFlags): Promise<Found> {
+  return withGraph(path, flags, async (found) => found);
+}
+
+/** The same for those that read weights, which lie in the file: it is open until `use` is done. */
+export async function withGraph<T>(path: string, flags: ModelFlags & PassFlags, use: (found: Found) => Promise<T>): Promise<T> {
   const passes = flags.O !== undefined || flags.passes !== undefined;
   checkPasses(flags.passes);
   const { source, file } = openModel(path);
   if (source) {
     const built = build(source, compileOptions(flags));
     if (built.graph && passes) optimize(built.graph, compileOptions(flags));
-    return built;
+    return await use(built);
   }
   try {
     const { O = passes ? 1 : 0, target, verifyIr, opset, inputShape } = flags;
     const inputShapes = shapesOf(inputShape ?? []);
-    return await optimizeOnnx(file.from, {
+    const found = await optimizeOnnx(file.from, {
       level: O,
       passes: flags.passes,
       target,
@@ -71,6 +75,7 @@ export async function graphOf(
       inputShapes,
       fileName: file.name,
     });
+    return await use(found);
   } finally {
     file.close();
   }

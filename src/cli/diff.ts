@@ -1,10 +1,10 @@
 /** `rescc diff a b`: what differs between two models, or two checkpoints, in at most 20 lines; exit 1 where something does. */
-import { extname } from 'node:path';
+import { basename, extname } from 'node:path';
 import type { Command } from 'commander';
 import { openCheckpoint, type TensorDict, type TensorEntry } from '../checkpoint/checkpoint.ts';
 import { shapeText } from '../checkpoint/fit.ts';
 import { compile } from '../compile.ts';
-import { wrongKind } from '../diagnostics/catalogue/cli.ts';
+import { badOption, wrongKind } from '../diagnostics/catalogue/cli.ts';
 import { DiagnosticError, fail } from '../diagnostics/diagnostic.ts';
 import { type Differences, differenceOf, diffGraphs } from '../diff.ts';
 import { fileSource } from '../io/node/file-source.ts';
@@ -15,7 +15,7 @@ import { compareOutputs, errorText } from '../runtime/compare.ts';
 import { bindingsText, randomInputs, smallestBindings } from '../runtime/inputs.ts';
 import { openSession } from '../runtime/session.ts';
 import { isOnnx } from './any-model.ts';
-import { readSource } from './files.ts';
+import { readSource, writeWhole } from './files.ts';
 import { openFile } from './optimize.ts';
 import {
   compileOptions,
@@ -31,20 +31,24 @@ import {
 } from './options.ts';
 import { Exit, exitCodes, out, report, say, stopOnErrors } from './output.ts';
 
-interface Flags extends ModelFlags, WeightFlags, PassFlags, OutputFlags {}
+interface Flags extends ModelFlags, WeightFlags, PassFlags, OutputFlags {
+  readonly output?: string;
+}
 
 export function addDiff(program: Command): void {
   const command = program
     .command('diff')
     .description('says what differs between two models, or two checkpoints')
     .argument('<a>', 'a .res or .onnx file, or a checkpoint')
-    .argument('<b>', 'another one; two checkpoints, or two models');
+    .argument('<b>', 'another one; two checkpoints, or two models')
+    .option('-o, --output <file>', 'diff.html: a page with both models beside each other');
   withOutput(withPasses(withWeights(withModel(command)))).action((a: string, b: string, flags: Flags) => run(a, b, flags));
 }
 
 const isModel = (file: string): boolean => file === '-' || isOnnx(file) || extname(file) === '.res';
 
 async function run(a: string, b: string, flags: Flags): Promise<void> {
+  checkOutput(a, b, flags.output);
   if (isModel(a) !== isModel(b)) {
     const [model, other] = isModel(a) ? [a, b] : [b, a];
     fail(wrongKind, {
@@ -60,6 +64,18 @@ async function run(a: string, b: string, flags: Flags): Promise<void> {
   if (flags.json) report(flags, [], { ok: found.equal, a, b, verdict: found.verdict, ...found.data });
   else if (!flags.quiet) out(shown(found.verdict, found.sections).join('\n'));
   if (!found.equal) throw new Exit(exitCodes.failed);
+}
+
+/** A page shows two models, and is written into a file. */
+function checkOutput(a: string, b: string, output: string | undefined): void {
+  if (output === undefined) return;
+  const html = extname(output) === '.html';
+  if (html && isModel(a) && isModel(b)) return;
+  fail(badOption, {
+    with: html
+      ? { option: '-o', found: `${output}, for two checkpoints`, expected: 'two models', hint: `rescc diff ${a} ${b}` }
+      : { option: '-o', found: output, expected: 'a name ending in .html', hint: '-o diff.html' },
+  });
 }
 
 type Section = readonly [name: string, lines: readonly string[]];
@@ -118,6 +134,11 @@ async function diffModels(a: string, b: string, flags: Flags): Promise<Found> {
     const { inputs, outputs, nodes, attributes, connections, shapes, weights, names, pairs } = found;
     const equal = [inputs, outputs, nodes, attributes, connections, shapes, weights].every((lines) => lines.length === 0);
     const numbers = inputs.length > 0 || outputs.length > 0 ? undefined : await ran(from, to, flags);
+    if (flags.output !== undefined) {
+      const { diffPage } = await import('../model-page.ts');
+      writeWhole(flags.output, await diffPage([from.graph, to.graph], [basename(a), basename(b)], found));
+      say(flags, `wrote ${flags.output}`);
+    }
     const counts = `${pairs.nodes} nodes and ${pairs.weights} stored tensors`;
     const verdict = !equal
       ? `${a} and ${b} differ`

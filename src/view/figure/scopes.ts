@@ -5,6 +5,7 @@
  */
 
 import type { Graph } from '../../ir/graph.ts';
+import { type ScopeRun, scopeRuns } from '../scope-runs.ts';
 import type { Box, Drawing, Edge, Frame } from './drawing.ts';
 import { shapeText, type Unit, type UnitGraph, unitsOf } from './units.ts';
 
@@ -20,71 +21,6 @@ export function drawScopes(graph: Graph, depth: number | undefined): Drawing {
   for (let at = deepest - 1; at >= 0 && (drawing.panels[0]?.boxes.length ?? 0) > mostBoxes; at--)
     drawing = drawAt(graph.name, of, at);
   return drawing;
-}
-
-/** A part of a scope, or a unit that is in none at this level. */
-interface Part {
-  readonly units: readonly Unit[];
-  readonly scope: string | undefined;
-}
-
-/**
- * Cuts units into runs of equal scope at one level, in an order in which each reads only what stands before it: a run goes on for
- * as long as anything of its scope can be computed, and the next scope is one that waits for nothing from outside, if there is
- * one.
- */
-export function runsOf(units: readonly Unit[], level: number): readonly Part[] {
-  const inside = new Map(units.map((unit) => [unit.index, unit]));
-  const keyOf = (unit: Unit): string | undefined => unit.scopes[level];
-  const waits = new Map<number, number>();
-  /** How many operands of a scope are yet to be made outside of it. */
-  const outside = new Map<string, number>();
-  for (const unit of units) {
-    const from = unit.from.filter((index) => inside.has(index));
-    waits.set(unit.index, from.length);
-    const key = keyOf(unit);
-    if (key === undefined) continue;
-    const foreign = from.filter((index) => keyOf(inside.get(index) ?? unit) !== key).length;
-    outside.set(key, (outside.get(key) ?? 0) + foreign);
-  }
-  const ready = new Map<string | undefined, Unit[]>();
-  const offer = (unit: Unit): void => {
-    const key = keyOf(unit);
-    const list = ready.get(key);
-    if (list) list.push(unit);
-    else ready.set(key, [unit]);
-  };
-  for (const unit of units) if (waits.get(unit.index) === 0) offer(unit);
-  const parts: Part[] = [];
-  let run: { scope: string | undefined; units: Unit[] } | undefined;
-  while (ready.size > 0) {
-    let scope = run?.scope;
-    if (scope === undefined || !ready.has(scope)) {
-      const keys = [...ready.keys()];
-      scope = ready.has(undefined) ? undefined : (keys.find((key) => key !== undefined && outside.get(key) === 0) ?? keys[0]);
-      run = undefined;
-    }
-    const list = ready.get(scope) ?? [];
-    const unit = list.shift();
-    if (list.length === 0) ready.delete(scope);
-    if (!unit) break;
-    if (scope === undefined) parts.push({ units: [unit], scope });
-    else if (run) run.units.push(unit);
-    else {
-      run = { scope, units: [unit] };
-      parts.push(run);
-    }
-    for (const index of unit.to) {
-      const reader = inside.get(index);
-      if (!reader) continue;
-      const key = keyOf(reader);
-      if (key !== undefined && key !== keyOf(unit)) outside.set(key, (outside.get(key) ?? 0) - 1);
-      const left = (waits.get(index) ?? 0) - 1;
-      waits.set(index, left);
-      if (left === 0) offer(reader);
-    }
-  }
-  return parts;
 }
 
 function drawAt(name: string, { units }: UnitGraph, depth: number): Drawing {
@@ -112,9 +48,12 @@ function drawAt(name: string, { units }: UnitGraph, depth: number): Drawing {
     );
   };
   // A stack of its own, because the nesting of scopes is the user's.
-  const stack: { readonly parts: readonly Part[]; next: number; readonly level: number; readonly frame: string | undefined }[] = [
-    { parts: runsOf(units, 0), next: 0, level: 0, frame: undefined },
-  ];
+  const stack: {
+    readonly parts: readonly ScopeRun<Unit>[];
+    next: number;
+    readonly level: number;
+    readonly frame: string | undefined;
+  }[] = [{ parts: scopeRuns(units, 0), next: 0, level: 0, frame: undefined }];
   for (let top = stack.at(-1); top; top = stack.at(-1)) {
     const part = top.parts[top.next++];
     if (!part) {
@@ -140,7 +79,7 @@ function drawAt(name: string, { units }: UnitGraph, depth: number): Drawing {
     }
     const frame = { id: `f${frames.length}`, parent: top.frame, title: path };
     frames.push(frame);
-    stack.push({ parts: runsOf(part.units, top.level + 1), next: 0, level: top.level + 1, frame: frame.id });
+    stack.push({ parts: scopeRuns(part.units, top.level + 1), next: 0, level: top.level + 1, frame: frame.id });
   }
   return { name, panels: [{ id: '', title: '', boxes, frames, edges: edgesOf(units, boxOf) }] };
 }

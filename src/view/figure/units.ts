@@ -230,7 +230,7 @@ function same(numbers: readonly number[]): string {
 }
 
 /** The value comes to this node by a shortcut: the node belongs to one, or is the sum and the value was made outside the body. */
-function isShortcut(node: Node, value: Value): boolean {
+export function isShortcut(node: Node, value: Value): boolean {
   const tag = node.origin.residual;
   if (!tag) return false;
   if (tag.part === 'shortcut') return true;
