@@ -29,9 +29,10 @@ step('comments wrapped', [...tsx, 'scripts/comments.ts', '--check']);
 const built = step('build', [...tsx, 'scripts/build.ts', '--types']);
 step('types', ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json']);
 step('types of the core, without Node', ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.core.json']);
+step('types of the page, in a browser', ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.page.json']);
 step('rules between rooms', [...tsx, 'scripts/rooms.ts']);
 step('nothing unused (knip)', ['node_modules/knip/bin/knip.js']);
-for (const name of ['stdlib', 'reference', 'pytorch', 'railroad', 'passes', 'errors', 'defects'])
+for (const name of ['stdlib', 'page', 'reference', 'pytorch', 'railroad', 'passes', 'errors', 'defects'])
   step(`generated files: ${name}`, [...tsx, `scripts/${name}.ts`, '--check']);
 
 if (built) {

@@ -25,6 +25,8 @@ export interface ModelPageOptions {
 const mostTensors = 1000;
 /** Elements that are read in all, and of one tensor where they are more. */
 const [mostElements, mostOfOne] = [2 ** 27, 2 ** 20];
+/** Random numbers that an initialiser draws look alike everywhere, and take longer than those of a file. */
+const mostDrawn = 2 ** 16;
 
 /**
  * One page for a graph: zoom, search, attributes, weights, costs. Reads the weights, whose file must still be open.
@@ -79,7 +81,9 @@ async function allStatistics(graph: Graph): Promise<ReadonlyMap<Value, TensorSta
   for (const value of largest) {
     if (value.type.foreign || countIn(value) === 0) continue;
     try {
-      const found = await statisticsOf(exprOf(value), total <= mostElements ? Number.POSITIVE_INFINITY : mostOfOne);
+      const expr = exprOf(value);
+      const most = expr.kind === 'initial' ? mostDrawn : total <= mostElements ? Number.POSITIVE_INFINITY : mostOfOne;
+      const found = await statisticsOf(expr, most);
       const digits = (x: number): number => Number(x.toPrecision(6));
       out.set(value, {
         ...found,

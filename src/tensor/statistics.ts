@@ -1,4 +1,6 @@
-/** Numbers about the elements of a tensor: range, mean, deviation and a histogram, of all elements or of pieces spread over it. */
+/**
+ * Numbers about the elements of a tensor: range, mean, deviation and a histogram, of all elements or of pieces spread over it.
+ */
 import { outside } from '../diagnostics/at.ts';
 import { roundTo } from '../ir/round.ts';
 import type { WeightExpr } from './expr.ts';
@@ -22,8 +24,8 @@ const piece = 32_768;
 const binCount = 32;
 
 /**
- * Statistics of at most so many elements: all of them, or pieces at equal distances. Elements are rounded to the type, as they are
- * written. Throws RES0530 for an integer beyond 2^53.
+ * Statistics of at most so many elements: all of them, or pieces at equal distances. Elements are rounded to the type, as they
+ * are written. Throws RES0530 for an integer beyond 2^53.
  */
 export async function statisticsOf(expr: WeightExpr, mostElements: number): Promise<Statistics> {
   const pieces = Math.max(1, Math.ceil(Math.min(expr.count, mostElements) / piece));

@@ -8,8 +8,9 @@ import { symbolsOf } from './summary.ts';
 const [usualSide, usualLength] = [224, 128];
 
 /**
- * The sizes given, and for every other symbol a usual one that keeps what is promised of it: 1 for the first axis of the first input,
- * 224 for the axes behind the second of an input of rank 4, 128 elsewhere. Throws RES0841 for sizes that the graph does not have.
+ * The sizes given, and for every other symbol a usual one that keeps what is promised of it: 1 for the first axis of the first
+ * input, 224 for the axes behind the second of an input of rank 4, 128 elsewhere. Throws RES0841 for sizes that the graph does
+ * not have.
  */
 export function chosenSizes(graph: Graph, given: Sizes = {}): Sizes {
   const symbols = symbolsOf(graph);

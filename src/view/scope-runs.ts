@@ -15,9 +15,9 @@ export interface ScopeRun<T> {
 }
 
 /**
- * Runs of equal scope at one level, in an order in which each reads only what stands before it, so that no picture has a cycle that
- * the graph has not: a scope that is left and entered again is several runs. A run goes on for as long as anything of its scope can be
- * computed, and the next scope is one that waits for nothing from outside, if there is one.
+ * Runs of equal scope at one level, in an order in which each reads only what stands before it, so that no picture has a cycle
+ * that the graph has not: a scope that is left and entered again is several runs. A run goes on for as long as anything of its
+ * scope can be computed, and the next scope is one that waits for nothing from outside, if there is one.
  */
 export function scopeRuns<T extends Scoped>(units: readonly T[], level: number): readonly ScopeRun<T>[] {
   const inside = new Map(units.map((unit) => [unit.index, unit]));

@@ -203,6 +203,7 @@ describe('summary, graph and explain', () => {
     ['net.svg', /<svg/],
     ['net.dot', /^digraph/],
     ['net.mmd', /^(flowchart|graph)/m],
+    ['net.html', /^<!doctype html>[\s\S]*counted at|<\/html>/],
   ])('graph -o %s', (name, expected) => {
     expect(run('graph', 'small.res', '-o', name)).toMatchObject({ code: 0, out: '', err: `wrote ${name}\n` });
     expect(readFileSync(at(name), 'utf8')).toMatch(expected);

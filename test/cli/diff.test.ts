@@ -89,6 +89,16 @@ describe('models', () => {
     expect(text).toContain('+ batchnorm at body.0.bn');
     expect(Number(/y is off by (\S+)/.exec(text)?.[1])).toBeLessThan(1e-5);
   });
+  test('as a page: the same report and exit code, and every line of it in the file', () => {
+    const other = made('stride2.onnx', '-D', 'stride=2');
+    const answer = run('diff', base, other, '-o', 'diff.html');
+    expect(answer).toMatchObject({ code: 1, out: run('diff', base, other).out });
+    expect(answer.err).toContain('wrote diff.html');
+    const page = readFileSync(join(here.path, 'diff.html'), 'utf8');
+    expect(page).toContain('conv at conv1: stride 1,1 → 2,2');
+    expect(run('diff', base, base, '-o', 'same.html').code).toBe(0);
+    expect(readFileSync(join(here.path, 'same.html'), 'utf8')).toContain('"differences":[]');
+  });
 });
 
 describe('checkpoints', () => {

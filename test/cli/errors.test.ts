@@ -36,6 +36,8 @@ describe('errors of the command line itself', () => {
     ['RES0702-passes', 2, [...compiled, '--passes', 'simplify,nope']],
     ['RES0702-provider', 2, ['verify', 'small.res', '--ep', 'npu']],
     ['RES0702-graph', 2, ['graph', 'small.res', '-o', 'net.txt']],
+    ['RES0702-diff-end', 2, ['diff', 'small.res', 'small.res', '-o', 'diff.svg']],
+    ['RES0702-diff-checkpoints', 2, ['diff', 'hostile.pth', 'hostile.pth', '-o', 'diff.html']],
     ['RES0703-no-target', 2, ['small.res']],
     ['RES0704-check', 1, ['fmt', '--check', 'loose.res']],
     ['RES0705-unknown', 2, ['explain', 'RES9999']],

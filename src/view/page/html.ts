@@ -2,8 +2,8 @@
 import type { PageData } from './model.ts';
 
 /**
- * JSON that ends no element and opens no comment, whatever names the model has: `<` and the two line ends that JavaScript knows and
- * JSON does not are written as escapes.
+ * JSON that ends no element and opens no comment, whatever names the model has: `<` and the two line ends that JavaScript knows
+ * and JSON does not are written as escapes.
  */
 export function embeddedJson(data: unknown): string {
   return JSON.stringify(data).replace(/[<>&\u2028\u2029]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
@@ -14,7 +14,8 @@ export function escapedText(text: string): string {
 }
 
 /**
- * The page, which forbids itself the network: its policy lets nothing load or connect. `script` and `style` are those of `asset.ts`.
+ * The page, which forbids itself the network: its policy lets nothing load or connect. `script` and `style` are those of
+ * `asset.ts`.
  */
 export function pageHtml(data: PageData, { script, style }: { readonly script: string; readonly style: string }): string {
   const title = data.models.map(({ name, file }) => name || file).join(' and ');

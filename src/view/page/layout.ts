@@ -1,7 +1,7 @@
 /**
- * Where boxes and lines of one level lie: a layered drawing from top to bottom (Sugiyama, Tagawa, Toda 1981). Layers by the longest
- * way from the start, orders by barycentres, places by least squares under the order (pool adjacent violators). Lines that pass
- * layers have a place in each of them, so that none goes through a box. Runs in the page, whenever a scope is opened.
+ * Where boxes and lines of one level lie: a layered drawing from top to bottom (Sugiyama, Tagawa, Toda 1981). Layers by the
+ * longest way from the start, orders by barycentres, places by least squares under the order (pool adjacent violators). Lines
+ * that pass layers have a place in each of them, so that none goes through a box. Runs in the page, whenever a scope is opened.
  */
 
 export interface LayoutItem {
@@ -267,7 +267,7 @@ function settle(layer: readonly Vertex[], wantedOf: (vertex: Vertex) => number):
     offset += before ? gapBetween(before, vertex) : 0;
     offsets.push(offset);
     const pull = vertex.above.reduce((most, link) => Math.max(most, link.weight), 0.1);
-    const weight = vertex.item === undefined ? 0.01 : pull;
+    const weight = vertex.item === undefined ? 0.0005 : pull;
     let block: Block = { sum: (wantedOf(vertex) - offset) * weight, weight, members: [vertex] };
     for (let last = blocks.at(-1); last && last.sum / last.weight >= block.sum / block.weight; last = blocks.at(-1)) {
       blocks.pop();
@@ -278,6 +278,10 @@ function settle(layer: readonly Vertex[], wantedOf: (vertex: Vertex) => number):
   });
   let i = 0;
   for (const { sum, weight, members } of blocks) for (const vertex of members) vertex.x = sum / weight + (offsets[i++] ?? 0);
+}
+
+function isPorts(layer: readonly Vertex[], items: readonly LayoutItem[]): boolean {
+  return layer.length > 0 && layer.every(({ item }) => item !== undefined && items[item]?.port !== undefined);
 }
 
 function assembled(
@@ -298,7 +302,7 @@ function assembled(
   const tops: number[] = [];
   const bottoms: number[] = [];
   let y = 0;
-  for (const layer of layers) {
+  for (const [rank, layer] of layers.entries()) {
     const height = layer.reduce((most, { item }) => Math.max(most, item === undefined ? 0 : (items[item]?.height ?? 0)), 0);
     tops.push(y);
     bottoms.push(y + height);
@@ -307,7 +311,8 @@ function assembled(
       (most, { x, below }) => below.reduce((n, { to, shift }) => Math.max(n, Math.abs(to.x + shift - x)), most),
       0,
     );
-    const ports = layer.length > 0 && layer.every(({ item }) => item !== undefined && items[item]?.port !== undefined);
+    const next = layers[rank + 1] ?? [];
+    const ports = isPorts(layer, items) || isPorts(next, items);
     y += height + (ports ? portGap : layerGap) + Math.min(40, far / 14);
   }
   const lines = edges.map((edge, i): readonly Point[] | undefined => {

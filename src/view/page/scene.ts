@@ -1,6 +1,6 @@
 /**
- * What of a model is on the page, and where: boxes for nodes and closed scopes, frames around open ones, lines between. Laid out scope
- * by scope from the inside, so that opening one costs its own size and that of those around it.
+ * What of a model is on the page, and where: boxes for nodes and closed scopes, frames around open ones, lines between. Laid out
+ * scope by scope from the inside, so that opening one costs its own size and that of those around it.
  */
 import { type Layout, type LayoutItem, layoutLevel, type Point } from './layout.ts';
 import type { PageModel, PageNode, PagePart } from './model.ts';
