@@ -58,7 +58,7 @@ export function runLayer(c: Context, f: Frame, target: LayerTarget, span: Span, 
 /** Where an argument was written; the characters of a string where it is written there, and not a name for it. */
 function argumentSpan(layer: Layer, args: GivenArgs, { argument, start, end }: ArgumentPlace): Span | undefined {
   const { positional } = splitOperands(layer, args);
-  const slots = Object.entries(layer.params).filter(([name, spec]) => spec.positional && !args.named.has(name));
+  const slots = layer.specs.filter(([name, spec]) => spec.positional && !args.named.has(name));
   const span = (args.named.get(argument) ?? positional[slots.findIndex(([name]) => name === argument)])?.span;
   if (!span || start === undefined || end === undefined) return span;
   const text = span.file.text.slice(span.start, span.end);
@@ -96,11 +96,11 @@ function autoName(c: Context, f: Frame, name: string): string {
 
 /** Leading tensors are operands, and so is as much of what follows as the positional parameters cannot take. */
 function splitOperands(layer: Layer, args: GivenArgs): { operandArgs: readonly GivenArg[]; positional: readonly GivenArg[] } {
-  const specs = Object.values(layer.params).filter((s) => s.positional);
+  const specs = layer.specs.filter(([, spec]) => spec.positional);
   // A list at the end fills a rest parameter alone: `expand(0, [n])` has an operand before it.
   const last = args.positional.at(-1)?.value;
   const filled = args.positional.length > 1 && last?.kind === 'list' && !tensorLike(last);
-  const capacity = specs.some((s) => s.rest) && !filled ? Number.POSITIVE_INFINITY : specs.length;
+  const capacity = specs.some(([, spec]) => spec.rest) && !filled ? Number.POSITIVE_INFINITY : specs.length;
   let leading = 0;
   while (
     leading < args.positional.length &&
@@ -192,7 +192,7 @@ function convertParams(
   span: Span,
 ): Readonly<Record<string, unknown>> {
   const out: Record<string, unknown> = {};
-  const specs = Object.entries(layer.params);
+  const { specs } = layer;
   if (positional.length === 0 && args.named.size === 0 && specs.every(([, spec]) => spec.default)) {
     for (const [name, spec] of specs) out[name] = spec.default?.value;
     return out;
@@ -291,7 +291,7 @@ function otherParameter(layer: Layer, arg: GivenArg, given: ReadonlyMap<string, 
   const value = live(arg.value);
   const text = wholeText(arg.span);
   if (value.kind !== 'list' || !text.startsWith('[')) return undefined;
-  const others = Object.entries(layer.params).filter(([name, spec]) => !given.has(name) && spec.convert(value).ok);
+  const others = layer.specs.filter(([name, spec]) => !given.has(name) && spec.convert(value).ok);
   const [one] = others;
   return one && others.length === 1 ? `write \`${one[0]}=${text}\`` : undefined;
 }

@@ -220,7 +220,7 @@ function parameterOf(
   { name, place }: { readonly name: string | undefined; readonly place?: number },
 ): string | undefined {
   if (name !== undefined) return name in layer.params ? name : undefined;
-  const slots = Object.entries(layer.params).filter(([, spec]) => spec.positional);
+  const slots = layer.specs.filter(([, spec]) => spec.positional);
   return place === undefined ? undefined : (slots[place] ?? slots.at(-1))?.[0];
 }
 

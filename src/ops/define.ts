@@ -8,7 +8,7 @@ import type { Dim } from '../ir/dim.ts';
 import type { ConstantRole, Value } from '../ir/graph.ts';
 import type { AttrValue, Check, Operator } from '../ir/operator.ts';
 import type { ElemType, HostTensor } from '../ir/types.ts';
-import type { InitSpec, ParamSpecs, ParamsOf } from './params.ts';
+import type { InitSpec, ParamSpec, ParamSpecs, ParamsOf } from './params.ts';
 
 export function defineOperator<const O extends Operator>(operator: O): O {
   return operator;
@@ -65,6 +65,8 @@ export interface Layer {
   readonly family: string;
   readonly operands: LayerOperands;
   readonly params: ParamSpecs;
+  /** The same as a list, in order: a deep network calls a layer many thousand times. */
+  readonly specs: readonly (readonly [name: string, spec: ParamSpec])[];
   /**
    * The parameters it creates, for the reference and for naming: a layer that owns parameters takes its name as a label when it
    * has none.
@@ -111,6 +113,7 @@ export function defineLayer<const S extends ParamSpecs>(definition: LayerDefinit
     family: definition.family,
     operands,
     params: definition.params,
+    specs: Object.entries(definition.params),
     weights,
     owns: (params) => (erased.owns ? erased.owns(params) : weights.length > 0),
     needs: (params) => (erased.needs ? erased.needs(params) : operands.min),

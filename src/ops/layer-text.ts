@@ -7,7 +7,7 @@ import type { ParamSpec } from './params.ts';
  * `conv(out, kernel, stride=1, …)`: operands beyond `it`, then parameters with their defaults; `name=` where one must be named.
  */
 export function layerSignature(layer: Layer): string {
-  const params = Object.entries(layer.params).map(([name, spec]) => {
+  const params = layer.specs.map(([name, spec]) => {
     if (spec.rest) return `${name}...`;
     if (spec.others) return `${name}=...`;
     if (spec.default) return `${name}=${spec.default.text}`;
@@ -60,9 +60,7 @@ function table(rows: readonly (readonly [name: string, text: string])[]): string
  * The whole entry of one layer, for a terminal: signature, meaning, source, operands, parameters, and the tensors that it owns.
  */
 export function layerText(layer: Layer): string {
-  const params = Object.entries(layer.params).map(
-    ([name, spec]) => [name, `${spec.doc} (${parameterNotes(spec).join('; ')})`] as const,
-  );
+  const params = layer.specs.map(([name, spec]) => [name, `${spec.doc} (${parameterNotes(spec).join('; ')})`] as const);
   const weights = layer.weights.map(({ name, shape, when }) => [name, when === undefined ? shape : `${shape}, ${when}`] as const);
   return [
     paragraph(layerSignature(layer), '     '),

@@ -7,16 +7,22 @@ import { AttrsTexts } from '../../analysis/attributes.ts';
 import { type Fuel, nodeText } from '../../engine/fuel.ts';
 import type { Sweep } from '../../engine/rule.ts';
 
-/**
- * Two operands are equal when they are one value, or constants of one content. A body reads values of graphs around it, whose ids
- * are its own too.
- */
-function operandText(value: Value | undefined, numbers: Map<Value, number>): string {
+/** Two operands are equal when they are one value, or constants of one content. */
+function operandText(value: Value | undefined, numberOf: (value: Value) => number): string {
   if (!value) return '-';
   if (value.content) return `c${value.content.id}:${value.type.foreign?.text ?? value.type.elem}`;
-  const number = numbers.get(value) ?? numbers.size;
-  numbers.set(value, number);
-  return `v${number}`;
+  return `v${numberOf(value)}`;
+}
+
+/** Numbers that tell values apart. Ids do within one graph; a body reads values of graphs around it, whose ids are its own too. */
+function numbering(graphs: readonly Graph[]): (value: Value) => number {
+  if (graphs.length === 1) return ({ id }) => id;
+  const numbers = new Map<Value, number>();
+  return (value) => {
+    const number = numbers.get(value) ?? numbers.size;
+    numbers.set(value, number);
+    return number;
+  };
 }
 
 /** Merges nodes that compute the same: one operator, equal attributes, equal operands, no randomness, no sub-graph. */
@@ -26,15 +32,16 @@ export const commonSubexpressions: Sweep = {
 nor the owner of a sub-graph. The first in the graph's order stays, because it comes before all readers of both.`,
   run(graph, fuel) {
     let merged = 0;
-    const numbers = new Map<Value, number>();
+    const graphs = graphsIn(graph);
+    const numberOf = numbering(graphs);
     const attrs = new AttrsTexts();
-    for (const one of graphsIn(graph)) {
+    for (const one of graphs) {
       const seen = new Map<string, Node>();
       for (const node of one.nodes()) {
         if (fuel.empty) return merged;
         if (node.op.traits.random || node.regions.length > 0) continue;
         let key = `${node.op.name}|${attrs.of(node)}|`;
-        for (const use of node.slots) key += `${operandText(use?.value, numbers)} `;
+        for (const use of node.slots) key += `${operandText(use?.value, numberOf)} `;
         const first = seen.get(key);
         if (!first) {
           seen.set(key, node);
