@@ -5,8 +5,9 @@ import { bug, type DiagnosticKind, makeDiagnostic, type Report, type Sink } from
 import { type Span, spanText } from '../diagnostics/source.ts';
 import type { Content } from '../ir/content.ts';
 import { Dim } from '../ir/dim.ts';
-import { Graph, type Value } from '../ir/graph.ts';
+import { Graph, type Node, type Value } from '../ir/graph.ts';
 import type { ElemType, HostTensor, TensorType } from '../ir/types.ts';
+import { graphsIn } from '../ir/walk.ts';
 import type { InitSpec, LangValue } from '../ops/params.ts';
 import type { Construct, Expr, Stmt } from '../parser/ast.ts';
 import { Abandon, Stop } from './failure.ts';
@@ -107,7 +108,8 @@ const hopeless = 1e9;
 const maxNesting = 300;
 
 export class Context {
-  readonly graph: Graph;
+  /** Where nodes go: the graph of the model, or the sub-graph of an operator that is being made. */
+  graph: Graph;
   readonly sink: Sink;
   readonly limits: Limits;
   readonly content: ContentMaker;
@@ -135,6 +137,8 @@ export class Context {
   /** Elements of lists, those of lists inside them counted as often as they are there. */
   readonly #weights = new WeakMap<LangValue, number>();
   #nesting = 0;
+  /** Sub-graphs whose operators are being made, which are part of no graph yet. */
+  readonly #open: Graph[] = [];
   readonly #reported = new Set<string>();
   readonly #handlers: Handlers;
 
@@ -283,6 +287,34 @@ export class Context {
     }
   }
 
+  /** Runs `work` with the counters of an earlier moment, so that what runs again has the names that it had. */
+  again<T>(counters: ReadonlyMap<string, number>, work: () => T): T {
+    if (this.#at) this.spend(counters.size / 8, this.#at.span, this.#at.frame);
+    this.counters = new Map(counters);
+    return work();
+  }
+
+  /** A sub-graph for an operator that will stand in the current graph. */
+  region(name: string): Graph {
+    return new Graph(name, this.graph);
+  }
+
+  /** Runs `work` with its nodes in a sub-graph. Labels in there name nothing outside. */
+  inside<T>(region: Graph, work: () => T): T {
+    const { graph } = this;
+    const labelled = new Map(this.labelled);
+    this.graph = region;
+    this.#open.push(region);
+    try {
+      return work();
+    } finally {
+      this.#open.pop();
+      this.graph = graph;
+      this.labelled.clear();
+      for (const [path, one] of labelled) this.labelled.set(path, one);
+    }
+  }
+
   /** A dimension with the promises made so far put in. */
   promised(dim: Dim): Dim {
     return this.promises.size === 0 || dim.constant !== undefined ? dim : dim.substituteAll(this.promises);
@@ -296,8 +328,7 @@ export class Context {
     const retype = (value: Value): void => {
       value.type = { elem: value.type.elem, dims: value.type.dims.map(renew) };
     };
-    for (const input of this.graph.inputs) retype(input);
-    for (const node of this.graph.nodes()) {
+    const renewNode = (node: Node): void => {
       for (const result of node.results) retype(result);
       const attrs = { ...node.attrs };
       for (const [key, spec] of Object.entries(node.op.attrs)) {
@@ -306,6 +337,10 @@ export class Context {
           attrs[key] = dims.map((d) => (d instanceof Dim ? renew(d) : bug('a dims attribute holds no dims')));
       }
       node.attrs = attrs;
+    };
+    for (const graph of [this.graph.root, ...this.#open].flatMap((one) => graphsIn(one))) {
+      for (const input of graph.inputs) retype(input);
+      for (const node of graph.nodes()) renewNode(node);
     }
   }
 }

@@ -12,8 +12,9 @@ import { runInput, runMap, runOutput, runParam } from './declarations.ts';
 import { evaluateIndex } from './indexing.ts';
 import { runLayer, runShortcutLayer } from './layers.ts';
 import { lookUp, parameterAt } from './names.ts';
+import { runOde } from './ode.ts';
 import { evaluateBinary, evaluateUnary } from './operators.ts';
-import { refuseOde, runEach, runRepeat, runReuse, runSequential } from './repetition.ts';
+import { runEach, runRepeat, runReuse, runSequential } from './repetition.ts';
 import { runResidual } from './residual.ts';
 import { runChain, runLet, runReturn } from './statements.ts';
 import { boolValue, floatValue, intValue } from './values.ts';
@@ -56,7 +57,7 @@ export const handlers: Handlers = {
     sequential: runSequential,
     reuse: runReuse,
     residual: runResidual,
-    ode: refuseOde,
+    ode: runOde,
   },
   /** What a callable makes of the current value. */
   targets: {

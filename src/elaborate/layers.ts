@@ -336,7 +336,7 @@ function layerBuilder(c: Context, f: Frame, layer: Layer, operands: readonly Val
         span,
         layer.name,
       ),
-    constant: (tensor: HostTensor) => c.graph.constant(c.content.literal(tensor)),
+    constant: (tensor: HostTensor) => c.graph.root.constant(c.content.literal(tensor)),
     scalar: (elem, value) => finiteScalar(c, f, span, elem, value),
     dimValue: (dim) => {
       if (dim.constant !== undefined) return scalar(c, 'i64', dim.constant);

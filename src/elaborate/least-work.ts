@@ -5,7 +5,7 @@
  */
 import type { LangValue } from '../ops/params.ts';
 import { layerByName } from '../ops/registry.ts';
-import type { Arg, BlockItem, Body, Chain, Construct, Each, Expr, IfStmt, Link, Repeat, Stmt } from '../parser/ast.ts';
+import type { Arg, BlockItem, Body, Chain, Construct, Each, Expr, IfStmt, Link, Ode, Repeat, Stmt } from '../parser/ast.ts';
 import { nodeCost } from './context.ts';
 import { Env, type Module } from './scope.ts';
 
@@ -135,6 +135,8 @@ class Counter {
         return this.#inside(() => this.#turns(link, names));
       case 'sequential':
         return this.#inside(() => this.body(link.body, names));
+      case 'ode':
+        return this.#inside(() => this.#steps(link, names));
       case 'residual': {
         const shortcut = link.shortcut?.value;
         const constructs = ['repeat', 'each', 'sequential', 'residual'];
@@ -164,6 +166,20 @@ class Counter {
     const steps = turns * (1 + this.body(construct.body, inner));
     if (steps > this.#limit) this.culprit ??= construct;
     return before + steps;
+  }
+
+  /** Steps that are written out run the body at least once each. */
+  #steps(ode: Ode, names: Names): number {
+    const given = (name: string): Link | undefined => ode.args.find((arg) => arg.name?.name === name)?.value.links[0];
+    const [count, times] = [given('steps'), given('t')];
+    const known = count && count.kind !== 'labelled' ? this.#link(count, names) : 1;
+    const inner = new Names(names);
+    if (ode.time) inner.set(ode.time.name, undefined);
+    const once = 1 + this.body(ode.body, inner);
+    if (typeof known !== 'number' || given('emit') || times?.kind !== 'list') return once;
+    const steps = Math.max(1, known * (times.items.length - 1)) * once;
+    if (steps > this.#limit) this.culprit ??= ode;
+    return steps;
   }
 
   #count(over: Expr, names: Names): number | undefined {

@@ -6,7 +6,7 @@ import { duplicatePath } from '../diagnostics/catalogue/structure.ts';
 import { intOverflow } from '../diagnostics/catalogue/values.ts';
 import type { Span } from '../diagnostics/source.ts';
 import { type Dim, DimOverflow, productOf } from '../ir/dim.ts';
-import type { ConstantRole, Node, Origin, Value } from '../ir/graph.ts';
+import type { ConstantRole, Graph, Node, Origin, Value } from '../ir/graph.ts';
 import { type AttrValue, CheckFailure, type Operator } from '../ir/operator.ts';
 import { type ElemType, isFloat, typeText } from '../ir/types.ts';
 import { type ArgumentPlace, AxisFailure } from '../ops/axis-pattern.ts';
@@ -50,12 +50,13 @@ export function create(
   operands: readonly (Value | undefined)[],
   attrs: Readonly<Record<string, AttrValue>>,
   span: Span,
+  regions: readonly Graph[] = [],
 ): readonly Value[] {
   const origin: Origin = { scope: f.path, span, residual: f.residual };
   c.nodes++;
   // Nodes have a few operands; a concat of a list has as many as that.
   c.spend(nodeCost + 4 * Math.max(0, operands.length - 4), span, f);
-  const node = c.graph.create(operator, operands, attrs, origin);
+  const node = c.graph.create(operator, operands, attrs, origin, undefined, regions);
   checkAttributes(c, f, node, span);
   for (const { type } of node.results) {
     // Ranks and the operands of a concat are as large as a list is.
@@ -158,7 +159,7 @@ export function parameter(
     });
   }
   if (init.value !== undefined) checkFinite(c, f, span, elem, init.value);
-  const value = c.graph.constant(c.content.initial(path, sizes, elem, init), role, path);
+  const value = c.graph.root.constant(c.content.initial(path, sizes, elem, init), role, path);
   c.parameters.set(path, { value, span });
   if (init.byDepth) c.ownInits.set(value, { path, dims: sizes, elem, init });
   return value;

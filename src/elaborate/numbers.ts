@@ -8,7 +8,7 @@ import type { Context } from './context.ts';
 import type { Frame } from './scope.ts';
 
 export function scalar(c: Context, elem: ElemType, value: number): Value {
-  return c.graph.constant(c.content.literal({ elem, dims: [], data: Float64Array.of(value) }));
+  return c.graph.root.constant(c.content.literal({ elem, dims: [], data: Float64Array.of(value) }));
 }
 
 /** Refuses a number that is infinite after rounding to a float type. */

@@ -1,10 +1,10 @@
 /** Bodies that run several times, one by one in positions, or once more: `repeat`, `each`, `sequential`, `reuse`. */
 import { unknownLabel } from '../diagnostics/catalogue/names.ts';
-import { carriedCount, odeNotYet } from '../diagnostics/catalogue/structure.ts';
+import { carriedCount } from '../diagnostics/catalogue/structure.ts';
 import { badCount } from '../diagnostics/catalogue/values.ts';
 import { nearest } from '../diagnostics/suggest.ts';
 import type { LangValue } from '../ops/params.ts';
-import type { Body, Each, Ode, Repeat, Reuse, Sequential } from '../parser/ast.ts';
+import type { Body, Each, Repeat, Reuse, Sequential } from '../parser/ast.ts';
 import { runBody } from './bodies.ts';
 import { evaluateChain, labelText, one } from './chains.ts';
 import type { Context } from './context.ts';
@@ -78,10 +78,11 @@ function takeTurns(
   work: (turn: Turn, at: Frame) => void,
 ): void {
   const start = f.sequence?.next ?? 0;
+  const counters = new Map(construct.shared ? c.counters : undefined);
   for (const turn of turns) {
     if (construct.shared && f.sequence) f.sequence.next = start;
     const at = turnFrame(c, f, construct, turn, label);
-    if (construct.shared && turn.index > 0) c.replay(at.path, () => work(turn, at));
+    if (construct.shared && turn.index > 0) c.again(counters, () => work(turn, at));
     else work(turn, at);
   }
 }
@@ -220,8 +221,4 @@ export function runReuse(c: Context, f: Frame, construct: Reuse): readonly LangV
     span: construct.span,
     with: { label, hint: near ? `did you mean \`reuse ${near}\`?` : `label it above: \`${label}: …\`` },
   });
-}
-
-export function refuseOde(c: Context, f: Frame, construct: Ode): never {
-  return c.fail(odeNotYet, f, { span: construct.span, with: {} });
 }

@@ -38,7 +38,9 @@ export function toTensor(c: Context, f: Frame, given: LangValue, span: Span, ele
         .map((item) => (item.kind === 'int' ? item.dim.constant : undefined))
         .filter((n) => n !== undefined);
       if (numbers.length > 0 && numbers.length === value.items.length)
-        return c.graph.constant(c.content.literal({ elem: 'i64', dims: [numbers.length], data: Float64Array.from(numbers) }));
+        return c.graph.root.constant(
+          c.content.literal({ elem: 'i64', dims: [numbers.length], data: Float64Array.from(numbers) }),
+        );
       break;
     }
     default:

@@ -105,14 +105,6 @@ export const badShortcut = defineDiagnostic({
   hint: msg`write \`shortcut project\``,
   more: 'The clause says what is added to the body: identity when it is left out.',
 });
-export const odeNotYet = defineDiagnostic({
-  code: 'RES0413',
-  title: '`ode` is not compiled yet',
-  found: msg`an ode`,
-  expected: msg`a discrete block`,
-  hint: msg`write the steps out: \`repeat steps { residual(scale=1.0 / steps) { … } }\` is Euler's method with \`shared\` weights`,
-  more: 'The language has the construct and the formatter knows it; the solvers are not built in this version.',
-});
 export const limitReached = defineDiagnostic({
   code: 'RES0414',
   title: msg`${'what'}`,
@@ -156,4 +148,37 @@ export const minusContinues = defineDiagnostic({
   expected: msg`a blank behind a \`-\` that subtracts, or a \`;\` before one that begins a statement`,
   hint: msg`write \`- ${'text'}\` to subtract, or \`; -${'text'}\` for a statement of its own`,
   more: 'A line that begins with an operator continues the line above, and a minus is one wherever there is something to take from. `rescc fmt` puts the blank.',
+});
+
+export const odeSolver = defineDiagnostic({
+  code: 'RES0420',
+  title: 'an ode needs a solver that is known',
+  found: msg`${'found'}`,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
+  more: '`euler`, `midpoint`, `heun2`, `heun3`, `rk4` (the classic one) and `rk4_38` (the 3/8 rule, which torchdiffeq calls rk4) take steps of one length; `dopri5`, `bosh3` and `tsit5` choose their steps by the error.',
+});
+export const odeTimes = defineDiagnostic({
+  code: 'RES0421',
+  title: 'the times of an ode are two numbers or more that grow',
+  found: msg`${'found'}`,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
+  more: 'The state begins at the first time. Of two times the state at the second comes out; of more the states at all of them, the first one included, along a new first axis.',
+});
+export const odeOption = defineDiagnostic({
+  code: 'RES0422',
+  title: msg`\`${'solver'}\` takes no \`${'option'}\``,
+  found: msg`${'found'}`,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
+  more: 'Solvers with steps of one length take `steps`, how many lie between two neighbouring times, and `emit`. The others take `rtol` and `atol`, which the error of a step is held to, and `max_steps`.',
+});
+export const odeState = defineDiagnostic({
+  code: 'RES0423',
+  title: 'the body of an ode says how fast each element of its state changes',
+  found: msg`${'found'}`,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
+  more: 'The state is the current value in front of the ode, and the body its derivative dy/dt: a tensor of the same shape and element type.',
 });
