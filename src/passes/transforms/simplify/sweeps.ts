@@ -14,7 +14,9 @@ function operandText(value: Value | undefined, numberOf: (value: Value) => numbe
   return `v${numberOf(value)}`;
 }
 
-/** Numbers that tell values apart. Ids do within one graph; a body reads values of graphs around it, whose ids are its own too. */
+/**
+ * Numbers that tell values apart. Ids do within one graph; a body reads values of graphs around it, whose ids are its own too.
+ */
 function numbering(graphs: readonly Graph[]): (value: Value) => number {
   if (graphs.length === 1) return ({ id }) => id;
   const numbers = new Map<Value, number>();
