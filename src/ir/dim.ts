@@ -864,13 +864,27 @@ function lowerBoundOf(dim: Dim): number {
   const constant = dim.constant;
   if (constant !== undefined) return constant;
   try {
-    const plain = shiftedBound(dim, 1);
+    const plain = Math.max(shiftedBound(dim, 1), chosenBound(dim));
     if (!dim.terms.some((t) => t.factors.some((f) => f.atom.kind === 'floordiv'))) return plain;
     return Math.max(plain, relaxedBound(dim));
   } catch (error) {
     if (error instanceof DimOverflow) return Number.NEGATIVE_INFINITY;
     throw error;
   }
+}
+
+/** −min(a, b) is at least −a and at least −b, and max(a, b) at least a and at least b: what either tells, of one such term. */
+function chosenBound(dim: Dim): number {
+  for (const term of dim.terms) {
+    const kind = term.coefficient < 0 ? 'min' : 'max';
+    const factor = term.factors.find(({ atom, power }) => atom.kind === kind && power === 1);
+    const others = term.factors.filter((f) => f !== factor);
+    if (factor?.atom.kind !== kind || others.some(({ atom }) => atomLow(atom) < 0)) continue;
+    const rest = dim.minus(intern([term]));
+    const by = intern([makeTerm(term.coefficient, others)]);
+    return Math.max(...factor.atom.operands.map((operand) => rest.plus(operand.times(by)).lowerBound));
+  }
+  return Number.NEGATIVE_INFINITY;
 }
 
 /** Bound of dim / scale, rounded up because dimensions are whole. */

@@ -58,12 +58,14 @@ import { gruLayer, lstmLayer, rnnLayer } from './recurrent-layers.ts';
 import { reduceLayers, reduceOperators } from './reduce.ts';
 import { flattenLayer, reshape, reshapeLayer, squeeze, squeezeLayer, unsqueeze, unsqueezeLayer } from './reshape.ts';
 import { pixelShuffle, pixelShuffleLayer, pixelUnshuffleLayer, resize, resizeLayer } from './resize.ts';
+import { roiAlign, roiAlignLayer } from './roi-align.ts';
 import { flipLayer, rollLayer } from './roll.ts';
 import { ropeLayer, rotaryEmbedding } from './rotary.ts';
 import { hardshrinkLayer, shrink, softshrinkLayer } from './shrink.ts';
 import { cropLayer, slice, sliceLayer } from './slice.ts';
 import { sumLayer } from './sum.ts';
 import { tile, tileLayer } from './tile.ts';
+import { argsortLayer, sortLayer, topk, topkLayer } from './topk.ts';
 import { transpose, transposeLayer } from './transpose.ts';
 import { triangleLayers, trilu } from './trilu.ts';
 import { channelShuffleLayer, unfoldLayer } from './unfold.ts';
@@ -116,6 +118,8 @@ export const operators: readonly Operator[] = [
   gather,
   gatherElements,
   trilu,
+  topk,
+  roiAlign,
   ...reduceOperators,
   ...identityOperators,
 ];
@@ -184,6 +188,10 @@ export const layers: readonly Layer[] = [
   ...triangleLayers,
   ...reduceLayers,
   ...momentLayers,
+  topkLayer,
+  sortLayer,
+  argsortLayer,
+  roiAlignLayer,
   ...identityLayers,
 ];
 

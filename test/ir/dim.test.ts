@@ -310,6 +310,17 @@ describe('substitution', () => {
   });
 });
 
+it('a min is at most each of its operands, a max at least', () => {
+  const [T, H] = [Dim.symbol('T'), Dim.symbol('H')];
+  const least = Dim.min(T, Dim.of(2));
+  expect(least.atMost(T)).toBe('yes');
+  expect(least.plus(1).atMost(T.plus(1))).toBe('yes');
+  expect(T.atMost(least)).toBe('unknown');
+  expect(Dim.min(T, H).times(H).atMost(T.times(H))).toBe('yes');
+  expect(T.atMost(Dim.max(T, H))).toBe('yes');
+  expect(Dim.max(T, H).atMost(T)).toBe('unknown');
+});
+
 describe('bounds that are promised', () => {
   const L = Dim.promised('L', { multiple: 4, least: 101, most: 512 });
 

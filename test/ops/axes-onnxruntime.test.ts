@@ -49,8 +49,12 @@ const statements: readonly (readonly [type: string, text: string, nodes?: number
   ['f32[N, T, 8]', 'let none = range(T) < 0  attention(x, x, x, heads=2, mask=none, causal=true)'],
   ['f32[N, 2, T, 6]', 'rope + rope(positions=range(N, N + T), theta=500.0, features=4, interleaved=true)'],
   ['f32[N, T, 12]', 'rope(heads=3, frequencies=tensor([1.0, 0.25])) + rope(heads=2)'],
-  ['f32[N, T, 6]', 'rmsnorm + rmsnorm(axis=[1, 2], affine=false, eps=0.1)', 2],
+  ['f32[N, T, 6]', 'rmsnorm + rmsnorm(axis=[1, 2], affine=false, eps=0.1)'],
   ['f32[N, 4, H, W]', 'layernorm(axis=1) + rmsnorm(axis=1)'],
+  ['f32[N, 3, 6]', 'let values, places = topk(2)  values + cast(places, f32)'],
+  ['f32[N, T, 4]', 'let values, places = topk(min(2, T), axis=1, largest=false)  values + cast(places, f32)'],
+  ['i64[N, 3, T]', 'let values, places = sort(0, descending=true)  values + places * 100'],
+  ['f32[N, T, 2]', 'argsort(1)'],
   ['f32[N, 3, H]', 'param weight: f32[4, 3, 3] = normal(std=1)  conv(4, 3, weight=standardize(weight))'],
 ];
 

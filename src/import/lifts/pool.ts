@@ -1,5 +1,6 @@
 /**
- * Lifts of pools: MaxPool-12 (-22), AveragePool-11 (-19, -22), GlobalAveragePool-1 (-22), GlobalMaxPool-1 (-22).
+ * Lifts of pools: MaxPool-12 (-22), AveragePool-11 (-19, -22), GlobalAveragePool-1 (-22), GlobalMaxPool-1 (-22), RoiAlign-16
+ * (-22).
  *
  * `ceil_mode` becomes padding. With extent e, begin b, end p there are ⌈(L + b + p − e)/s⌉ + 1 windows. Runtimes disagree whether
  * a window may begin behind the input; where none does, the same windows come of the end p' = (n − 1)·s + e − L − b, rounded
@@ -8,6 +9,7 @@
 import { outside } from '../../diagnostics/at.ts';
 import type { Dim } from '../../ir/dim.ts';
 import { avgpool, globalAvgpool, globalMaxpool, maxpool } from '../../ops/pool.ts';
+import { roiAlign } from '../../ops/roi-align.ts';
 import { windowExtent } from '../../ops/window.ts';
 import type { Lift, LiftBuilder, LiftNode, LiftTable } from '../lift.ts';
 import { leave, require, same } from './common.ts';
@@ -77,9 +79,23 @@ const liftAveragePool: Lift = (node, b) => {
   return [b.op(avgpool, [node.need(0)], { kernel, stride, pads, count_include_pad: counts })];
 };
 
+const liftRoiAlign: Lift = (node, b) => {
+  require(node.string('mode', 'avg') === 'avg', 'maxima of interpolated elements');
+  const places = node.string('coordinate_transformation_mode', 'half_pixel');
+  require(places === 'half_pixel' || places === 'output_half_pixel', `places ${places}`);
+  const attrs = {
+    grid: [node.int('output_height', 1), node.int('output_width', 1)],
+    scale: node.float('spatial_scale', 1),
+    sampling: node.int('sampling_ratio', 0),
+    aligned: places === 'half_pixel',
+  };
+  return [b.op(roiAlign, [node.need(0), node.need(1), node.need(2)], attrs)];
+};
+
 export const poolLifts: LiftTable = {
   MaxPool: liftMaxPool,
   AveragePool: liftAveragePool,
   GlobalAveragePool: same(globalAvgpool, 1),
   GlobalMaxPool: same(globalMaxpool, 1),
+  RoiAlign: liftRoiAlign,
 };
