@@ -13,6 +13,13 @@ import { isWideElem, sameInteger } from './ir/wide.ts';
 import type { WeightExpr } from './tensor/expr.ts';
 import { exprOf, materialize } from './tensor/values.ts';
 
+/** A result of a node of one graph and the one of the other in its place. */
+export interface Layer {
+  readonly place: string;
+  readonly a: string;
+  readonly b: string;
+}
+
 /** A kind of difference, with a line for each. */
 export interface Differences {
   readonly inputs: readonly string[];
@@ -26,6 +33,8 @@ export interface Differences {
   readonly weights: readonly string[];
   /** Names that are others where all else is equal; no difference. */
   readonly names: number;
+  /** Results that stand in each other's place, in order: where they are made, and their names in both. */
+  readonly layers: readonly Layer[];
   /** Pairs of nodes and of weights that were compared. */
   readonly pairs: { readonly nodes: number; readonly weights: number };
   /** Every line with its kind and the nodes of both graphs that it is about, and the nodes that stand in each other's place. */
@@ -103,6 +112,7 @@ class Comparison implements Differences {
   readonly shapes: string[] = [];
   readonly weights: string[] = [];
   names = 0;
+  readonly layers: Layer[] = [];
   readonly pairs = { nodes: 0, weights: 0 };
   readonly marks: DifferenceMark[] = [];
   readonly matched: (readonly [Node, Node])[] = [];
@@ -113,6 +123,7 @@ class Comparison implements Differences {
   /** With the nodes that read them first. */
   readonly #constants = new Map<Value, readonly [Value, DifferenceMark['nodes']]>();
   readonly #foreign: (readonly [ForeignNode, ForeignNode, string, DifferenceMark['nodes']])[] = [];
+  #depth = 0;
 
   constructor(a: Probe, b: Probe) {
     this.#a = a;
@@ -125,6 +136,7 @@ class Comparison implements Differences {
   }
 
   graphs(a: Graph, b: Graph): void {
+    this.#depth++;
     this.#ports(a.inputs, b.inputs, 'inputs');
     const [from, to] = [[...a.nodes()], [...b.nodes()]];
     const pairs = this.#paired(from, to);
@@ -150,6 +162,7 @@ class Comparison implements Differences {
       if (!this.#stands(value, other.value))
         this.#say('connections', `output ${name} is another value`, value.producer, other.value.producer);
     });
+    this.#depth--;
   }
 
   #ports(a: readonly Value[], b: readonly Value[], kind: 'inputs' | 'outputs'): void {
@@ -193,6 +206,9 @@ class Comparison implements Differences {
     }
     for (const [i, value] of x.results.entries()) {
       const other = y.results[i];
+      // What is made within a loop or a branch is no output of anything.
+      if (other && this.#depth === 1 && value.name !== undefined && other.name !== undefined)
+        this.layers.push({ place, a: value.name, b: other.name });
       if (other && this.#a.type(value.type) !== this.#b.type(other.type))
         this.#say('shapes', `${place}: ${typeText(value.type)} → ${typeText(other.type)}`, x, y);
     }

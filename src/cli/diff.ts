@@ -3,22 +3,20 @@ import { basename, extname } from 'node:path';
 import type { Command } from 'commander';
 import { openCheckpoint, type TensorDict, type TensorEntry } from '../checkpoint/checkpoint.ts';
 import { shapeText } from '../checkpoint/fit.ts';
-import { compile } from '../compile.ts';
 import { badOption, wrongKind } from '../diagnostics/catalogue/cli.ts';
 import { DiagnosticError, fail } from '../diagnostics/diagnostic.ts';
-import { type Differences, differenceOf, diffGraphs } from '../diff.ts';
+import { type Differences, differenceOf, diffGraphs, type Layer } from '../diff.ts';
+import { withOutputs } from '../edit/extract.ts';
+import { graphOfFile } from '../edit/values.ts';
 import { fileSource } from '../io/node/file-source.ts';
 import type { Graph } from '../ir/graph.ts';
-import type { HostTensor } from '../ir/types.ts';
-import { optimizeOnnx } from '../optimize.ts';
 import { compareOutputs, errorText } from '../runtime/compare.ts';
 import { bindingsText, randomInputs, smallestBindings } from '../runtime/inputs.ts';
-import { openSession } from '../runtime/session.ts';
-import { isOnnx } from './any-model.ts';
-import { readSource, writeWhole } from './files.ts';
-import { openFile } from './optimize.ts';
+import { askedFor } from '../runtime/measure.ts';
+import { withModels } from '../runtime/surgery.ts';
+import { isOnnx, type OpenedModel, openOnnx } from './any-model.ts';
+import { writeWhole } from './files.ts';
 import {
-  compileOptions,
   type ModelFlags,
   type OutputFlags,
   type PassFlags,
@@ -29,7 +27,7 @@ import {
   withPasses,
   withWeights,
 } from './options.ts';
-import { Exit, exitCodes, out, report, say, stopOnErrors } from './output.ts';
+import { Exit, exitCodes, out, report, say } from './output.ts';
 
 interface Flags extends ModelFlags, WeightFlags, PassFlags, OutputFlags {
   readonly output?: string;
@@ -56,7 +54,7 @@ async function run(a: string, b: string, flags: Flags): Promise<void> {
         path: other,
         found: `a checkpoint, beside the model ${model}`,
         expected: 'two models (.res, .onnx) or two checkpoints',
-        hint: isOnnx(model) ? `rescc weights ${other}` : `rescc weights ${other} --against ${model}`,
+        hint: `rescc weights ${other} --against ${model}`,
       },
     });
   }
@@ -103,27 +101,14 @@ function shown(verdict: string, sections: readonly Section[]): readonly string[]
   ];
 }
 
-interface Model {
+interface Model extends OpenedModel {
   readonly graph: Graph;
-  readonly bytes: Uint8Array | string;
-  close(): void;
 }
 
 /** A source is compared as the file that it compiles to. */
 async function modelOf(file: string, flags: Flags): Promise<Model> {
-  if (isOnnx(file)) {
-    const source = openFile(file);
-    const result = await optimizeOnnx(source.from, { level: 0 });
-    stopOnErrors(flags, result.diagnostics);
-    if (!result.graph) throw new DiagnosticError(result.diagnostics);
-    return { graph: result.graph, bytes: source.original, close: source.close };
-  }
-  const compiled = await compile(readSource(file), compileOptions(flags));
-  stopOnErrors(flags, compiled.diagnostics);
-  const bytes = await compiled.bytes();
-  const { graph, diagnostics } = await optimizeOnnx(bytes, { level: 0 });
-  if (!graph) throw new DiagnosticError(diagnostics);
-  return { graph, bytes, close: () => undefined };
+  const opened = await openOnnx(file, flags);
+  return { ...opened, graph: graphOfFile(opened.model) };
 }
 
 async function diffModels(a: string, b: string, flags: Flags): Promise<Found> {
@@ -133,7 +118,9 @@ async function diffModels(a: string, b: string, flags: Flags): Promise<Found> {
     const found = await diffGraphs(from.graph, to.graph);
     const { inputs, outputs, nodes, attributes, connections, shapes, weights, names, pairs } = found;
     const equal = [inputs, outputs, nodes, attributes, connections, shapes, weights].every((lines) => lines.length === 0);
-    const numbers = inputs.length > 0 || outputs.length > 0 ? undefined : await ran(from, to, flags);
+    const run = inputs.length > 0 || outputs.length > 0 ? undefined : await ran(from, to, equal ? [] : found.layers, flags);
+    const numbers = run?.outputs;
+    const layers = run?.layers ?? [];
     if (flags.output !== undefined) {
       const { diffPage } = await import('../model-page.ts');
       writeWhole(flags.output, await diffPage([from.graph, to.graph], [basename(a), basename(b)], found));
@@ -146,8 +133,8 @@ async function diffModels(a: string, b: string, flags: Flags): Promise<Found> {
     return {
       equal,
       verdict,
-      sections: equal ? [] : sectionsOf(found, numbers ?? []),
-      data: { inputs, outputs, nodes, attributes, connections, shapes, weights, names, numbers },
+      sections: equal ? [] : sectionsOf(found, numbers ?? [], layerLines(layers)),
+      data: { inputs, outputs, nodes, attributes, connections, shapes, weights, names, numbers, layers },
     };
   } finally {
     from.close();
@@ -159,7 +146,7 @@ async function diffModels(a: string, b: string, flags: Flags): Promise<Found> {
 const counted = (weights: readonly string[], pairs: number): readonly string[] =>
   weights.length > 0 ? [`${weights.length} of ${pairs} tensors`, ...weights] : [];
 
-function sectionsOf(found: Differences, numbers: readonly string[]): readonly Section[] {
+function sectionsOf(found: Differences, numbers: readonly string[], layers: readonly string[]): readonly Section[] {
   return [
     ['inputs', found.inputs],
     ['outputs', found.outputs],
@@ -169,35 +156,68 @@ function sectionsOf(found: Differences, numbers: readonly string[]): readonly Se
     ['shapes', found.shapes],
     ['weights', counted(found.weights, found.pairs.weights)],
     ['numbers', numbers],
+    ['layers', layers],
   ];
 }
 
-/** Both on the same random inputs, in onnxruntime where it is there; outputs and inputs are paired by their order. */
-async function ran(a: Model, b: Model, flags: Flags): Promise<readonly string[] | undefined> {
+/** A value inside, and how far it is off. */
+interface LayerError {
+  readonly place: string;
+  readonly value: string;
+  /** Of the largest element; null where that is no number, or the shapes differ. */
+  readonly relative: number | null;
+  readonly text: string;
+}
+
+/** The first that differs in the order of the network, then the others, those that are off most before. */
+function layerLines(layers: readonly LayerError[]): readonly string[] {
+  const off = layers.filter(({ relative }) => relative !== 0);
+  const [first, ...others] = off;
+  if (!first) return [];
+  const size = ({ relative }: LayerError): number => relative ?? Number.POSITIVE_INFINITY;
+  const line = ({ place, text }: LayerError): string => `${place}: ${text}`;
+  return [
+    `${off.length} of ${layers.length} values differ`,
+    `${line(first)}, the first`,
+    ...others.sort((x, y) => size(y) - size(x)).map(line),
+  ];
+}
+
+/**
+ * Both on the same random inputs, in onnxruntime where it is there; inputs and outputs are paired by their order, values inside
+ * as the graphs are.
+ */
+async function ran(
+  a: Model,
+  b: Model,
+  pairs: readonly Layer[],
+  flags: Flags,
+): Promise<{ readonly outputs: readonly string[]; readonly layers: readonly LayerError[] } | undefined> {
   try {
     const { smallest } = smallestBindings(a.graph);
     const inputs = randomInputs(a.graph, smallest, flags.seed ?? 0);
     const renamed = new Map([...inputs.values()].map((tensor, i) => [b.graph.inputs[i]?.name ?? '', tensor]));
-    const results: (readonly (HostTensor | undefined)[])[] = [];
-    for (const [model, given] of [
-      [a, inputs],
-      [b, renamed],
-    ] as const) {
-      const session = await openSession(model.bytes, { ep: 'cpu', optimization: 'off' });
-      try {
-        const made = await session.run(given);
-        results.push(model.graph.outputs.map(({ name }) => made.get(name)));
-      } finally {
-        await session.close();
-      }
-    }
+    const names = pairs.map((pair) => pair.a);
+    const others = pairs.map((pair) => pair.b);
+    const [x, y] = await withModels(withOutputs(a.model, names), withOutputs(b.model, others), async (one, other) => [
+      await one.run(askedFor(one, inputs)),
+      await other.run(askedFor(other, renamed)),
+    ]);
     const at = bindingsText(smallest);
-    return a.graph.outputs.map(({ name }, i) => {
-      const [x, y] = [results[0]?.[i], results[1]?.[i]];
-      if (!x || !y) return `${name}: not run`;
-      const error = compareOutputs(name, y, x, 0);
+    const outputs = a.graph.outputs.map(({ name }, i) => {
+      const [p, q] = [x?.get(name), y?.get(b.graph.outputs[i]?.name ?? '')];
+      if (!p || !q) return `${name}: not run`;
+      const error = compareOutputs(name, q, p, 0);
       return `${name} ${error.ok ? 'is the same' : `is off by ${errorText(error)}`} on random inputs${at === '' ? '' : ` at ${at}`}`;
     });
+    const layers = pairs.flatMap((pair): readonly LayerError[] => {
+      const [p, q] = [x?.get(pair.a), y?.get(pair.b)];
+      if (!p || !q) return [];
+      const error = compareOutputs(pair.a, q, p, 0);
+      const relative = Number.isFinite(error.relative) ? error.relative : null;
+      return [{ place: pair.place, value: pair.a, relative, text: error.ok ? 'the same' : errorText(error) }];
+    });
+    return { outputs, layers };
   } catch (error) {
     if (!(error instanceof DiagnosticError)) throw error;
     say(flags, `not run: ${error.diagnostics[0]?.title ?? 'onnxruntime is not there'}`);

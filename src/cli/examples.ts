@@ -14,6 +14,10 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
     'rescc run net.onnx -i photos/ --top 3 --csv classes.csv',
     'rescc run bert.onnx -i input_ids=101,2068,102 --time',
   ],
+  bench: [
+    'rescc bench net.onnx --against optimized.onnx',
+    'rescc bench net.res --ep cpu,webgpu --at N=8 --max-latency 20ms --max-madds 4.1G',
+  ],
   check: ['rescc check net.res', 'rescc check models/a.onnx models/b.onnx --json'],
   fmt: ['rescc fmt net.res', 'rescc fmt --check net.res'],
   summary: ['rescc summary net.res --depth 2', 'rescc summary net.onnx --at N=1,H=224,W=224'],

@@ -23,6 +23,7 @@ const commands: Readonly<Record<string, () => Promise<(root: Command) => void>>>
   optimize: async () => (await import('./optimize.ts')).addOptimize,
   verify: async () => (await import('./verify.ts')).addVerify,
   run: async () => (await import('./run.ts')).addRun,
+  bench: async () => (await import('./bench.ts')).addBench,
   check: async () => (await import('./check.ts')).addCheck,
   fmt: async () => (await import('./fmt.ts')).addFmt,
   summary: async () => (await import('./summary.ts')).addSummary,

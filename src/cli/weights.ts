@@ -2,15 +2,16 @@
  * `rescc weights FILE`: lists a checkpoint, or compares it with a model. Reads names, types and shapes, never a tensor's numbers.
  */
 import type { Command } from 'commander';
-import type { Compared, Match } from '../checkpoint/bind.ts';
+import { type Compared, compareWeights, type Match } from '../checkpoint/bind.ts';
 import { type Checkpoint, openCheckpoint, type TensorDict } from '../checkpoint/checkpoint.ts';
 import { matchWeights } from '../compile.ts';
 import { badOption } from '../diagnostics/catalogue/cli.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
+import { graphOfFile } from '../edit/values.ts';
 import { fileSource } from '../io/node/file-source.ts';
 import { elemBytes, elementCount } from '../ir/types.ts';
 import { bytesText } from '../view/count-text.ts';
-import { readSource } from './files.ts';
+import { openModel, openOnnx } from './any-model.ts';
 import {
   compileOptions,
   type ModelFlags,
@@ -32,7 +33,7 @@ export function addWeights(program: Command): void {
     .command('weights')
     .description('lists the tensors of a checkpoint, or compares them with a model')
     .argument('<file>', 'a checkpoint; file#key chooses a dict in it')
-    .option('--against <model.res>', 'shows what matches, is missing, unused or misshapen');
+    .option('--against <model>', 'shows what matches a .res or .onnx file, is missing, unused or misshapen');
   withOutput(withMap(withModel(command))).action((file: string, flags: Flags) => run(file, flags));
 }
 
@@ -166,7 +167,7 @@ function table(lines: readonly (readonly string[])[]): readonly string[] {
 const order: readonly Match[] = ['matched', 'missing', 'misshapen', 'mistyped', 'unused'];
 
 async function compare(checkpoint: Checkpoint, key: string | undefined, against: string, flags: Flags): Promise<void> {
-  const result = await matchWeights(readSource(against), checkpoint, { ...compileOptions(flags), weightsKey: key });
+  const result = await matched(checkpoint, key, against, flags);
   const { comparison, model } = result;
   const diagnostics = told(result);
   stopOnErrors(flags, diagnostics);
@@ -200,6 +201,27 @@ async function compare(checkpoint: Checkpoint, key: string | undefined, against:
     );
   }
   if (!fits) throw new Exit(exitCodes.failed);
+}
+
+/** Against a source, or against what an ONNX file stores under its names. */
+async function matched(
+  checkpoint: Checkpoint,
+  key: string | undefined,
+  against: string,
+  flags: Flags,
+): ReturnType<typeof matchWeights> {
+  const options = { ...compileOptions(flags), weightsKey: key };
+  const { source, file } = openModel(against);
+  if (source) return await matchWeights(source, checkpoint, options);
+  file.close();
+  const opened = await openOnnx(against, flags);
+  try {
+    const graph = graphOfFile(opened.model);
+    const comparison = compareWeights(graph, checkpoint, { ...(key !== undefined && { key }), map: options.map ?? [] });
+    return { diagnostics: comparison.diagnostics, warnings: [], comparison, model: against };
+  } finally {
+    opened.close();
+  }
 }
 
 function line(row: Compared): readonly string[] {

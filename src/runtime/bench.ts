@@ -4,13 +4,15 @@
  */
 import { outside } from '../diagnostics/at.ts';
 import type { HostTensor } from '../ir/types.ts';
-import { openSession, type Provider, type Session } from './session.ts';
+import { type Kernel, openSession, type Provider, type Session } from './session.ts';
 
 export interface BenchModel {
   readonly name: string;
   readonly bytes: Uint8Array | string;
   /** onnxruntime's own optimiser. */
   readonly optimization: 'off' | 'all';
+  /** Its own inputs, where its names are others than those of the models beside it. */
+  readonly inputs?: ReadonlyMap<string, HostTensor> | undefined;
 }
 
 export interface BenchOptions {
@@ -27,11 +29,21 @@ export interface BenchOptions {
   readonly environment?: Readonly<Record<string, string>> | undefined;
 }
 
+/** A median with the interval that holds it in 95 of 100 measurements like this one. */
+export interface Estimate {
+  readonly value: number;
+  readonly low: number;
+  readonly high: number;
+}
+
 /** Milliseconds. */
 export interface Latency {
   readonly name: string;
   readonly createMs: number;
   readonly medianMs: number;
+  readonly median: Estimate;
+  /** Of the time to that of the first model, round by round; left out for the first. */
+  readonly ratio?: Estimate;
   readonly fastestMs: number;
   /** Half the distance between the quartiles: how far to trust the median. */
   readonly spreadMs: number;
@@ -48,6 +60,45 @@ function quantile(values: readonly number[], q: number): number {
   const below = sorted[Math.floor(at)] ?? outside();
   const above = sorted[Math.ceil(at)] ?? below;
   return below + (above - below) * (at - Math.floor(at));
+}
+
+/**
+ * The median, and the interval between two of the sorted values that has it with a probability of 95 %, whatever they are
+ * distributed like: how many of n independent values lie below the median is binomial with p = 1/2 (H. A. David and H. N.
+ * Nagaraja, Order Statistics, 2003, section 7.1). Fewer than 6 values have none at that probability, and give the least and the
+ * largest.
+ */
+export function estimate(values: readonly number[]): Estimate {
+  const sorted = [...values].sort((a, b) => a - b);
+  const n = sorted.length;
+  if (n === 0) return { value: Number.NaN, low: Number.NaN, high: Number.NaN };
+  // Probabilities of k values below, as multiples of each other, so that no power of 2 underflows for thousands of values.
+  let below = 0;
+  let logged = -n * Math.LN2;
+  let k = 0;
+  for (;;) {
+    below += Math.exp(logged);
+    if (below > 0.025 || k + 1 > (n - 1) / 2) break;
+    k++;
+    logged += Math.log((n - k + 1) / k);
+  }
+  return { value: median(sorted), low: sorted[Math.max(0, k - 1)] ?? outside(), high: sorted[n - Math.max(1, k)] ?? outside() };
+}
+
+/** Milliseconds that kernels take, one run's share of all that ran. */
+export async function layerTimes(
+  model: BenchModel,
+  options: Pick<BenchOptions, 'ep' | 'threads' | 'environment'> & { readonly runs?: number },
+): Promise<readonly { readonly name: string; readonly op: string; readonly ms: number }[]> {
+  const { ep = 'cpu', threads, environment, runs = 10 } = options;
+  const session = await openSession(model.bytes, { ep, optimization: model.optimization, threads, environment, profile: true });
+  let kernels: readonly Kernel[] = [];
+  try {
+    for (let i = 0; i < runs; i++) await session.run(model.inputs ?? new Map());
+  } finally {
+    kernels = (await session.close())?.kernels ?? [];
+  }
+  return kernels.map(({ name, op, ms }) => ({ name, op, ms: ms / runs }));
 }
 
 /**
@@ -90,7 +141,7 @@ export async function compareLatency(
       await inTurn(round, async (_, index) => {
         const session = sessions[index];
         if (!session) return;
-        await session.run(inputs);
+        await session.run(models[index]?.inputs ?? inputs);
         if (round >= warmup) times[index]?.push(session.runMs);
       });
     }
@@ -103,6 +154,8 @@ export async function compareLatency(
       name: model.name,
       createMs: median(created[index] ?? []),
       medianMs: median(measured),
+      median: estimate(measured),
+      ...(index > 0 && { ratio: estimate(measured.map((ms, i) => ms / (times[0]?.[i] ?? Number.NaN))) }),
       fastestMs: Math.min(...measured),
       spreadMs: (quantile(measured, 0.75) - quantile(measured, 0.25)) / 2,
     };

@@ -68,6 +68,13 @@ export interface LeftNode {
   readonly provider: string;
 }
 
+/** What ran as one node, with the time that all its runs took. */
+export interface Kernel {
+  readonly name: string;
+  readonly op: string;
+  readonly ms: number;
+}
+
 export interface Placement {
   readonly provider: Provider;
   /** The GPU's name where it is known: WebGPU through Vulkan. */
@@ -75,6 +82,7 @@ export interface Placement {
   /** Nodes that ran. */
   readonly nodes: number;
   readonly left: readonly LeftNode[];
+  readonly kernels: readonly Kernel[];
 }
 
 export interface Session {
@@ -306,16 +314,20 @@ async function placementOf(folder: string, ep: Provider, adapter: string | undef
   const file = (await readdir(folder)).find((name) => name.startsWith('profile'));
   const events: unknown = file ? parsedProfile(await readFile(join(folder, file), 'utf8')) : [];
   const nodes = new Map<string, LeftNode>();
+  const times = new Map<string, number>();
   for (const event of Array.isArray(events) ? (events as readonly unknown[]) : []) {
-    const { cat, name, args } = record(event);
+    const { cat, name, args, dur } = record(event);
     const { provider, op_name: op, node_index: index } = record(args);
     if (cat !== 'Node' || typeof name !== 'string' || !name.endsWith('_kernel_time')) continue;
     if (typeof provider !== 'string' || typeof op !== 'string') continue;
     // A node runs once per run of the session, and inside a loop often; its index names it.
-    nodes.set(String(index ?? name), { name: name.slice(0, -'_kernel_time'.length), op, provider });
+    const key = String(index ?? name);
+    times.set(key, (times.get(key) ?? 0) + (typeof dur === 'number' ? dur / 1000 : 0));
+    nodes.set(key, { name: name.slice(0, -'_kernel_time'.length), op, provider });
   }
   const left = [...nodes.values()].filter((node) => node.provider !== providerNames[ep]);
-  return { provider: ep, adapter: adapter ?? platformAdapter(ep), nodes: nodes.size, left };
+  const kernels = [...nodes].map(([key, { name, op }]) => ({ name, op, ms: times.get(key) ?? 0 }));
+  return { provider: ep, adapter: adapter ?? platformAdapter(ep), nodes: nodes.size, left, kernels };
 }
 
 /** onnxruntime writes names of nodes as they are: quotes, backslashes and line ends in them make the profile no JSON. */

@@ -68,7 +68,8 @@ async function opened(model: OnnxModel, file: string): Promise<{ readonly sessio
   }
 }
 
-async function withModels<T>(a: OnnxModel, b: OnnxModel, use: (a: Session, b: Session) => Promise<T>): Promise<T> {
+/** Both opened, on the CPU and without onnxruntime's optimiser. */
+export async function withModels<T>(a: OnnxModel, b: OnnxModel, use: (a: Session, b: Session) => Promise<T>): Promise<T> {
   const before = await opened(a, 'before');
   try {
     const after = await opened(b, 'after');

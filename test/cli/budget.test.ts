@@ -1,6 +1,6 @@
 /**
- * Inputs that ask for more than they hold. Each ends with a diagnostic, or right, in a process whose heap could not hold what it asks for: none of
- * them is a matter of patience, so that a test that hangs has found a fault.
+ * Inputs that ask for more than they hold. Each ends with a diagnostic, or right, in a process whose heap could not hold what it
+ * asks for: none of them is a matter of patience, so that a test that hangs has found a fault.
  */
 
 import { writeFileSync } from 'node:fs';

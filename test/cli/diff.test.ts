@@ -60,7 +60,14 @@ describe('models', () => {
     expect(text).toMatch(/^ {2}weights {5}11 of \d+ tensors\n {14}conv1\.weight: all elements, by at most /m);
     expect(text).toMatch(/^ {2}numbers {5}y is off by .* at N = 1$/m);
     expect(text).not.toMatch(/^ {2}(nodes|attributes|shapes|connections)/m);
+    expect(text).toMatch(/^ {2}layers {6}(\d+) of \1 values differ\n {14}conv at conv1: .* of the largest element, the first$/m);
     expect(run('diff', base, 'seed.onnx', '--json').code).toBe(1);
+    // From the layer on whose weights differ, and not before.
+    const turned = run('adapt', base, '--keep-classes', '1,0,2,3,4,5,6,7,8,9', '-o', 'late.onnx', '-q');
+    expect(turned).toMatchObject({ code: 0, err: '' });
+    const late = object(run('diff', base, 'late.onnx', '--json').out).layers as readonly { place: string; relative: number }[];
+    expect(late.filter(({ relative }) => relative > 0).map(({ place }) => place)).toEqual(['linear at fc']);
+    expect(late.length).toBeGreaterThan(10);
     expect(object(run('diff', base, 'seed.onnx', '--json').out).weights).toHaveLength(11);
   });
   test('a number of the program, which is stored as weights are', () => {
@@ -120,5 +127,11 @@ describe('checkpoints', () => {
     const answer = run('diff', 'a.safetensors', 'net.res');
     expect(answer).toMatchObject({ code: 2, out: '' });
     expect(answer.err).toContain('rescc weights a.safetensors --against net.res');
+    made('plain.onnx', '-O0');
+    expect(run('diff', 'a.safetensors', 'plain.onnx').err).toContain('rescc weights a.safetensors --against plain.onnx');
+    expect(run('weights', 'a.safetensors', '--against', 'plain.onnx')).toMatchObject({ code: 0, err: '' });
+    expect(run('weights', 'b.safetensors', '--against', 'plain.onnx').out).toMatch(
+      /missing +body\.3\.conv1\.weight[\s\S]*misshapen/,
+    );
   });
 });

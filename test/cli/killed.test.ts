@@ -1,6 +1,6 @@
 /**
- * A run that is killed, interrupted, out of space or not alone leaves the old model or the new one, whole. Models of 24 MB are written,
- * which takes long enough that kills hit every phase.
+ * A run that is killed, interrupted, out of space or not alone leaves the old model or the new one, whole. Models of 24 MB are
+ * written, which takes long enough that kills hit every phase.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';

@@ -1,4 +1,7 @@
-/** `rescc optimize` and `rescc verify` on ONNX files, as a user calls them: files, pipes, reports, proofs, and every way to be wrong. */
+/**
+ * `rescc optimize` and `rescc verify` on ONNX files, as a user calls them: files, pipes, reports, proofs, and every way to be
+ * wrong.
+ */
 import { copyFileSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';

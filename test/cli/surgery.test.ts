@@ -1,4 +1,7 @@
-/** `rescc extract`, `rename` and `adapt`: what is cut out, renamed or given other sizes gives the numbers of the original, or is not written. */
+/**
+ * `rescc extract`, `rename` and `adapt`: what is cut out, renamed or given other sizes gives the numbers of the original, or is
+ * not written.
+ */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';

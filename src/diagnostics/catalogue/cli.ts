@@ -122,3 +122,11 @@ export const configValue = defineDiagnostic({
   hint: msg`${'hint'}`,
   more: 'A configuration is JSON: { "run": { "ep": "webgpu", "top": 5 } }. An option that takes nothing is true or false, one that may be repeated also a list, and one of the form name=value also an object. What is typed wins over what the file says.',
 });
+export const overLimit = defineDiagnostic({
+  code: 'RES0713',
+  title: msg`${'what'} of ${'model'} is over its limit`,
+  found: msg`${'found'}`,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
+  more: 'Limits are asked for by --max-madds, --max-memory and --max-latency. A latency is over its limit where the lower end of the confidence interval of its median is, so that noise alone does not end a job.',
+});
