@@ -21,7 +21,12 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
   check: ['rescc check net.res', 'rescc check models/a.onnx models/b.onnx --json'],
   fmt: ['rescc fmt net.res', 'rescc fmt --check net.res'],
   summary: ['rescc summary net.res --depth 2', 'rescc summary net.onnx --at N=1,H=224,W=224'],
-  graph: ['rescc graph net.res -o net.svg', 'rescc graph net.onnx -o net.html', 'rescc graph net.onnx --depth 2 -o net.mmd'],
+  graph: [
+    'rescc graph net.res -o net.svg',
+    'rescc graph net.onnx --theme light -o net.pdf',
+    'rescc graph net.onnx -o net.html',
+    'rescc graph net.onnx --depth 2 -o net.mmd',
+  ],
   weights: ['rescc weights resnet50.pth', 'rescc weights ckpt.pth#params_ema --against net.res'],
   diff: [
     'rescc diff old.onnx new.onnx',

@@ -1,12 +1,18 @@
-/** `rescc graph -o net.svg|.dot|.mmd|.html`: draws the network, equal blocks once and shortcuts beside them, or writes a page. */
+/**
+ * `rescc graph -o net.svg|.pdf|.png|.dot|.mmd|.html`: draws the network, equal blocks once and shortcuts beside them, or writes a
+ * page to look into.
+ */
 import { basename, extname } from 'node:path';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { badOption } from '../diagnostics/catalogue/cli.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import type { Sizes } from '../ir/evaluate.ts';
+import type { Graph } from '../ir/graph.ts';
 import { toDot, toMermaid } from '../view/draw.ts';
+import { toPdf } from '../view/figure/pdf.ts';
+import type { ThemeName } from '../view/figure/style.ts';
 import { graphOf, withGraph } from './any-model.ts';
-import { drawSvg } from './drawing.ts';
+import { drawSvg, type PictureOptions, sceneOfGraph } from './drawing.ts';
 import { writeWhole } from './files.ts';
 import {
   type ModelFlags,
@@ -18,48 +24,83 @@ import {
   withPasses,
   withShapes,
 } from './options.ts';
-import { printText, report, say, stopOnErrors, told } from './output.ts';
+import { outBytes, printText, report, say, stopOnErrors, told } from './output.ts';
+import { toPng } from './png.ts';
 import { sizesIn } from './summary.ts';
 
 interface Flags extends ModelFlags, OutputFlags, PassFlags {
   readonly output?: string;
   readonly depth?: number;
+  readonly theme?: ThemeName;
+  readonly width?: number;
   readonly at?: Sizes;
 }
+
+const kinds = ['.svg', '.pdf', '.png', '.dot', '.mmd', '.html'] as const;
+type Kind = (typeof kinds)[number];
+/** Kinds that have a page: the others are laid out by who reads them. */
+const pages: readonly Kind[] = ['.svg', '.pdf', '.png'];
 
 export function addGraph(program: Command): void {
   const command = program
     .command('graph')
-    .description('draws the network as .svg, .dot or .mmd, or as a page to look into (.html)')
+    .description('draws the network as .svg, .pdf, .png, .dot or .mmd, or as a page to look into (.html)')
     .argument('<file>', 'a .res or .onnx file, or - for a source')
-    .option('-o, --output <file>', 'net.svg, net.dot, net.mmd or net.html; DOT to standard output without it')
-    .option('--depth <n>', 'scopes as frames, those nested deeper as one box each', wholeNumber(0, 1000))
+    .option('-o, --output <file>', 'net.svg, .pdf, .png, .dot, .mmd or .html; DOT to standard output without it')
+    .option('--depth <n>', 'draws scopes as frames, those nested deeper as one box each', wholeNumber(0, 1000))
+    .addOption(new Option('--theme <name>', 'colours; an SVG without it follows the reader').choices(['light', 'dark']))
+    .option('--width <mm>', 'width of the page that the picture is made for; 84 without it', wholeNumber(40, 1000))
     .option('--at <sizes>', 'costs of a page at these sizes: N=1,H=224,W=224 (repeatable)', sizesIn);
   withOutput(withPasses(withModel(withShapes(command)))).action(async (file: string, flags: Flags) => {
-    const kind = flags.output === undefined || flags.output === '-' ? '.dot' : extname(flags.output);
-    if (!['.svg', '.dot', '.mmd', '.html'].includes(kind))
-      fail(badOption, {
-        with: {
-          option: '-o',
-          found: flags.output ?? '',
-          expected: 'a name ending in .svg, .dot, .mmd or .html',
-          hint: '-o net.svg',
-        },
-      });
+    const kind = kindOf(flags);
     if (kind === '.html') return page(file, flags, flags.output ?? '');
     const result = await graphOf(file, flags);
     const { graph } = result;
     const diagnostics = told(result);
     stopOnErrors(flags, diagnostics);
     if (!graph) return;
-    const { depth } = flags;
-    const drawing =
-      kind === '.mmd' ? toMermaid(graph, { depth }) : kind === '.svg' ? await drawSvg(graph, { depth }) : toDot(graph, { depth });
-    if (flags.output === undefined || flags.output === '-') return printText(flags, diagnostics, drawing);
+    const drawing = await drawn(graph, kind, flags);
+    if (flags.output === undefined || flags.output === '-') {
+      if (typeof drawing === 'string') return printText(flags, diagnostics, drawing);
+      return outBytes(drawing);
+    }
     writeWhole(flags.output, drawing);
     report(flags, diagnostics, { ok: true, output: flags.output });
     say(flags, `wrote ${flags.output}`);
   });
+}
+
+function kindOf({ output, theme, width }: Flags): Kind {
+  const end = output === undefined || output === '-' ? '.dot' : extname(output);
+  const kind = kinds.find((one) => one === end);
+  if (!kind) {
+    const expected = 'a name ending in .svg, .pdf, .png, .dot, .mmd or .html';
+    return fail(badOption, { with: { option: '-o', found: output ?? '', expected, hint: '-o net.svg' } });
+  }
+  const option = theme !== undefined ? '--theme' : width !== undefined ? '--width' : undefined;
+  if (option && !pages.includes(kind)) {
+    const found = `${option} for ${kind}`;
+    fail(badOption, { with: { option, found, expected: 'a picture with a page: .svg, .pdf or .png', hint: '-o net.svg' } });
+  }
+  return kind;
+}
+
+async function drawn(graph: Graph, kind: Exclude<Kind, '.html'>, { depth, theme, width }: Flags): Promise<string | Uint8Array> {
+  const options: PictureOptions = { depth, theme, width };
+  switch (kind) {
+    case '.dot':
+      return toDot(graph, options);
+    case '.mmd':
+      return toMermaid(graph, options);
+    case '.svg':
+      return drawSvg(graph, options);
+    case '.pdf':
+      return toPdf(await sceneOfGraph(graph, options), theme);
+    case '.png': {
+      const { width: points } = await sceneOfGraph(graph, options);
+      return toPng(await drawSvg(graph, { ...options, theme: theme ?? 'light' }), points);
+    }
+  }
 }
 
 /** One file that shows everything: `model-page.ts`. */

@@ -18,7 +18,7 @@ export interface DrawOptions {
 }
 
 /** Lines as long as Graphviz and Mermaid have room for. */
-const roomy = { lineLength: 34, blockLength: 34 };
+const roomy = { lineLength: 34, blockLength: 34, stacked: false, rows: false };
 
 function drawingOf(graph: Graph, { depth }: DrawOptions): Drawing {
   return depth === undefined ? drawBlocks(graph, roomy) : drawScopes(graph, depth);
@@ -27,9 +27,19 @@ function drawingOf(graph: Graph, { depth }: DrawOptions): Drawing {
 /**
  * The same drawing from the roomiest to the tightest: a page takes the first that is no larger than it. Scopes have one form.
  */
-export function drawingsOf(graph: Graph, { depth }: DrawOptions): readonly Drawing[] {
+export function drawingsOf(graph: Graph, { depth }: DrawOptions = {}): readonly Drawing[] {
   if (depth !== undefined) return [drawScopes(graph, depth)];
-  return [34, 26, 20].flatMap((lineLength) => [34, 26, 20].map((blockLength) => drawBlocks(graph, { lineLength, blockLength })));
+  const lengths = [44, 30, 20];
+  const blockLengths = [34, 22, 14];
+  const tightness = [
+    { stacked: false, rows: false },
+    { stacked: true, rows: false },
+    { stacked: true, rows: true },
+  ];
+  const options = tightness.flatMap((tight) =>
+    lengths.flatMap((lineLength) => blockLengths.map((blockLength) => ({ ...tight, lineLength, blockLength }))),
+  );
+  return options.map((one) => drawBlocks(graph, one));
 }
 
 /** What stands in a box, and how often it does. */

@@ -204,6 +204,8 @@ describe('summary, graph and explain', () => {
     ['net.dot', /^digraph/],
     ['net.mmd', /^(flowchart|graph)/m],
     ['net.html', /^<!doctype html>[\s\S]*counted at|<\/html>/],
+    ['net.pdf', /^%PDF-1\.7/],
+    ['net.png', /PNG/],
   ])('graph -o %s', (name, expected) => {
     expect(run('graph', 'small.res', '-o', name)).toMatchObject({ code: 0, out: '', err: `wrote ${name}\n` });
     expect(readFileSync(at(name), 'utf8')).toMatch(expected);

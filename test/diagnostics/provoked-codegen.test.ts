@@ -4,6 +4,7 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { resolved } from '../../src/cli/png.ts';
 import { emitOnnx } from '../../src/codegen/emit.ts';
 import { type WriteOptions, writeModel } from '../../src/codegen/node/write-file.ts';
 import { build, compile, optimize } from '../../src/compile.ts';
@@ -98,6 +99,7 @@ describe('a graph', () => {
     if (!graph) throw new Error('the text of the graph is wrong');
     return keep('RES0610-symbol', () => emitOnnx(graph));
   });
+  test('needs a package for a PNG', () => keep('RES0535-package', () => resolved('@resvg/not-there')));
   test('cannot be drawn', () => {
     const box = { id: 'n0', kind: 'layer', lines: ['relu'], path: '', nodes: [] } as const;
     const boxes = Array.from({ length: 3001 }, (_, i) => ({ ...box, id: `n${i}` }));

@@ -255,3 +255,12 @@ export const notPlainFile = defineDiagnostic({
   hint: msg`download ${'path'} again and put it beside ${'file'}`,
   more: 'Numbers of tensors are read from any place of a file, which pipes, devices and sockets do not have.',
 });
+
+export const rasteriserMissing = defineDiagnostic({
+  code: 'RES0535',
+  title: 'a PNG needs the package @resvg/resvg-wasm',
+  found: msg`${'found'}`,
+  expected: msg`the package @resvg/resvg-wasm, beside rescc or in the working folder`,
+  hint: msg`npm install @resvg/resvg-wasm@2.6.2`,
+  more: 'SVG and PDF are written without it. It is WebAssembly and needs no native library; it is no part of rescc because it is a third as large as the rest.',
+});

@@ -3,15 +3,20 @@
  * opens it. Found by form alone (`chain.ts`), so that files without names are drawn alike.
  */
 import type { Graph } from '../../ir/graph.ts';
-import { chainOf, type Item, type Run, runsIn } from './chain.ts';
+import { chainOf, type Item, type Run, runsIn, withRows } from './chain.ts';
 import type { Box, Drawing, Edge, Frame, Panel } from './drawing.ts';
 import { shapeText, type Unit, unitsOf } from './units.ts';
+import { uPanelOf } from './ushape.ts';
 
 /** How much is put together: more where the page is small. */
 export interface BlockOptions {
   /** Characters of a line of a box. */
   readonly lineLength: number;
-  /** The same for the panels of blocks. */
+  /** Rows of several items that come more than once are one box each, with a panel that opens it. */
+  readonly rows: boolean;
+  /** Layers of one scope that follow each other share a box. */
+  readonly stacked: boolean;
+  /** The length of lines in the panels of blocks. */
   readonly blockLength: number;
 }
 
@@ -40,6 +45,7 @@ class Drawer {
   readonly #taps: ReadonlySet<Unit>;
   #nextBox = 0;
   #nextFrame = 0;
+  readonly #none: Panel = { id: '', title: '', boxes: [], frames: [], edges: [] };
   /** What the item of each unit that ends one begins at. */
   readonly #entries = new Map<Unit, Unit>();
   /** The item that a panel opens, which is no box there. */
@@ -53,7 +59,8 @@ class Drawer {
   }
 
   draw(name: string, items: readonly Item[]): Drawing {
-    for (const item of items) this.#counts.set(item.plain, (this.#counts.get(item.plain) ?? 0) + 1);
+    for (const item of items.flatMap((one) => [one, ...(one.parts ?? [])]))
+      this.#counts.set(item.plain, (this.#counts.get(item.plain) ?? 0) + 1);
     const runs = runsIn(items);
     const main = this.#panel('', '', runs, undefined);
     return { name, panels: [main, ...this.#panels] };
@@ -72,9 +79,24 @@ class Drawer {
       boxes.push(box);
       boxOf.set(entry, box);
     }
+    let open: { readonly box: Box; readonly scopes: string } | undefined;
     for (const run of runs) {
       const [first = []] = run.repeats;
       const times = run.repeats.length;
+      const [alone] = first;
+      if (this.#options.stacked && times === 1 && first.length === 1 && alone && !alone.isBubble && alone.exit.kind === 'layer') {
+        const box = this.#unit(alone.exit, { frame: undefined, times: undefined });
+        const scopes = alone.exit.scopes.join('.');
+        const both = open?.scopes === scopes ? stackedOn(open.box, box) : undefined;
+        if (both && open) boxes[boxes.indexOf(open.box)] = both;
+        else boxes.push(box);
+        open = { box: both ?? box, scopes };
+        for (const [unit, old] of boxOf) if (both && old.id === both.id) boxOf.set(unit, both);
+        boxOf.set(alone.exit, open.box);
+        repetition.set(alone.exit, { run, nth: 0 });
+        continue;
+      }
+      open = undefined;
       const solid = first.length === 1 && first.every((item) => !item.isBubble || this.#isBlock(item));
       const frame = times > 1 && !solid ? { id: `f${this.#nextFrame++}`, title: rangeOf(run.repeats), times } : undefined;
       if (frame) frames.push(frame);
@@ -91,8 +113,16 @@ class Drawer {
           return;
         }
         item.units.forEach((unit, place) => {
-          const box = this.#unit(unit, where);
-          boxes.push(box);
+          const alone = this.#unit(unit, where);
+          const [before, second] = unit.from.map((index) => this.#units[index]);
+          const onto = this.#options.stacked && before && !second && before.to.length === 1 ? boxOf.get(before) : undefined;
+          const isStacked =
+            onto?.kind === 'layer' && alone.kind === 'layer' && onto.frame === where.frame && item.units.includes(before ?? unit);
+          const box = isStacked && onto ? stackedOn(onto, alone) : alone;
+          if (isStacked && onto) {
+            boxes[boxes.indexOf(onto)] = box;
+            for (const [one, old] of boxOf) if (old === onto) boxOf.set(one, box);
+          } else boxes.push(box);
           for (const one of same) {
             const twin = one.units[place];
             if (twin) boxOf.set(twin, box);
@@ -169,6 +199,7 @@ class Drawer {
 
   #isBlock(item: Item): boolean {
     if (item === this.#opened) return false;
+    if (item.parts) return true;
     return (this.#counts.get(item.plain) ?? 0) > 1 || item.units.length > fewUnits;
   }
 
@@ -181,14 +212,22 @@ class Drawer {
       // A number alone says nothing.
       const path = parts.slice(parts.findLastIndex((part) => /\D/.test(part))).join('.');
       const title = path === '' ? letter : `${letter}  ${path}`;
-      this.#panels.push(this.#open(letter, title, item));
+      // In the order of the letters, though what stands in it is opened meanwhile.
+      const place = this.#panels.push(this.#none) - 1;
+      this.#panels[place] = item.parts
+        ? this.#panel(letter, title, runsIn(item.parts), item.entry)
+        : this.#open(letter, title, item);
     }
     const body = item.units.filter((unit) => !item.shortcut?.includes(unit) && unit.kind === 'layer');
     const heavy = body.filter(({ nodes: [node] }) => node?.op.cost !== undefined && node.slots.length > 1);
     const widths = heavy.map((unit) => unit.captions[0] ?? '').filter((text) => /\d/.test(text));
     const name = rangeOf(same.map((one) => [one]));
     const isNamed = name !== '' && name !== frameTitle;
-    const summary = wrapped(shortened(widths, false), this.#options.lineLength);
+    // A row of blocks says which, each of which says more.
+    const said = item.parts
+      ? item.parts.map((part) => this.#letters.get(part.plain) ?? part.exit.captions[0] ?? '')
+      : shortened(widths, false);
+    const summary = wrapped(said, this.#options.lineLength);
     return this.#box({
       kind: 'block',
       lines: isNamed || summary.length === 0 ? [isNamed ? name : `block ${letter}`, ...summary] : summary,
@@ -215,6 +254,11 @@ class Drawer {
     drawer.#nextFrame = drawer.#nextBox;
     return drawer.#panel(letter, title, [run], item.entry);
   }
+}
+
+/** One box for two, the lines of the second below those of the first. */
+function stackedOn(first: Box, second: Box): Box {
+  return { ...first, lines: [...first.lines, ...second.lines], nodes: [...first.nodes, ...second.nodes] };
 }
 
 /** The values' name: the inputs that a unit hangs on. */
@@ -256,14 +300,14 @@ function tellingUnits(items: readonly Item[]): readonly Unit[] {
   return heavy.length > 0 ? heavy : layers;
 }
 
-/** Parts of a scope that are shown: the last ones say most. */
-const shownParts = 2;
+/** The last two parts of a scope, which say most. */
+function shown(parts: readonly string[]): string {
+  return parts.slice(-2).join('.');
+}
 
 /** The scope that all units of an item are in. */
 function pathOf(item: Item): string {
-  return commonScopes(tellingUnits([item]))
-    .slice(-shownParts)
-    .join('.');
+  return shown(commonScopes(tellingUnits([item])));
 }
 
 function commonScopes(units: readonly Unit[]): readonly string[] {
@@ -284,15 +328,17 @@ function rangeOf(repeats: readonly (readonly Item[])[]): string {
   const [first = []] = paths;
   const last = paths.at(-1) ?? [];
   const differs = first.findIndex((part, i) => part !== last[i]);
-  if (differs < 0 || last[differs] === undefined) return first.slice(-shownParts).join('.');
+  if (differs < 0 || last[differs] === undefined) return shown(first);
   const [from = '', to = ''] = [first[differs], last[differs]];
   const letters = /^\D*/.exec(from)?.[0] ?? '';
   const end = to.startsWith(letters) && to.length > letters.length ? to.slice(letters.length) : to;
-  return [...first.slice(0, differs), `${from}–${end}`, ...first.slice(differs + 1)].slice(-shownParts).join('.');
+  return shown([...first.slice(0, differs), `${from}–${end}`, ...first.slice(differs + 1)]);
 }
 
 export function drawBlocks(graph: Graph, options: BlockOptions): Drawing {
   const { units, batch } = unitsOf(graph, { merged: true });
   const { items, taps } = chainOf(units);
-  return new Drawer(units, batch, options, taps).draw(graph.name, items);
+  const u = uPanelOf(items, units, batch);
+  if (u) return { name: graph.name, panels: [u] };
+  return new Drawer(units, batch, options, taps).draw(graph.name, options.rows ? withRows(items) : items);
 }

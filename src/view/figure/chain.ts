@@ -18,6 +18,8 @@ export interface Item {
   readonly plain: string;
   /** The units of a lighter branch that is a shortcut beside the others: empty for one without a layer. */
   readonly shortcut: readonly Unit[] | undefined;
+  /** The items that it was put together of. */
+  readonly parts?: readonly Item[];
 }
 
 export interface Chain {
@@ -126,7 +128,10 @@ function itemOf(members: readonly Unit[], exit: Unit, entry: Unit | undefined, u
 
 /** The lighter one of the branches that end in `exit`, where there are two and they share nothing. */
 function shortcutOf(members: readonly Unit[], exit: Unit, entry: Unit, units: readonly Unit[]): readonly Unit[] | undefined {
-  if (exit.from.includes(entry.index)) return [];
+  if (exit.from.includes(entry.index)) {
+    // Beside others that begin elsewhere it is one of several branches.
+    return members.some((unit) => unit !== exit && unit.from.includes(entry.index)) ? [] : undefined;
+  }
   const inside = new Set(members);
   const branches = exit.from.map((index) => {
     const cone = new Set<Unit>();
@@ -174,4 +179,57 @@ function alike(items: readonly Item[], a: number, b: number, length: number): bo
   if (b + length > items.length) return false;
   for (let i = 0; i < length; i++) if (items[a + i]?.exact !== items[b + i]?.exact) return false;
   return true;
+}
+
+/** Rows longer than this are not looked for. */
+const longestRow = 8;
+
+/**
+ * Puts the row of items that comes most often, be it next to itself or elsewhere, together as one item each time, if it comes
+ * twice. Of several the one that leaves the fewest items.
+ */
+export function withRows(items: readonly Item[]): readonly Item[] {
+  const keyAt = (at: number, length: number): string | undefined => {
+    const row = items.slice(at, at + length);
+    if (row.length < length || !row[0]?.isBubble || row.some(({ exit }) => exit.kind !== 'layer')) return undefined;
+    return row.map(({ plain }) => plain).join(' | ');
+  };
+  let best = { gain: 0, length: 0, key: '' };
+  for (let length = 2; length <= longestRow; length++) {
+    const next = new Map<string, { free: number; count: number }>();
+    items.forEach((_, at) => {
+      const key = keyAt(at, length);
+      if (key === undefined) return;
+      const seen = next.get(key) ?? { free: 0, count: 0 };
+      if (at >= seen.free) next.set(key, { free: at + length, count: seen.count + 1 });
+    });
+    for (const [key, { count }] of next) {
+      const gain = (count - 1) * (length - 1);
+      if (gain > best.gain) best = { gain, length, key };
+    }
+  }
+  if (best.gain === 0) return items;
+  const out: Item[] = [];
+  for (let at = 0; at < items.length; ) {
+    const row = items.slice(at, at + best.length);
+    const [first] = row;
+    const last = row.at(-1);
+    if (keyAt(at, best.length) !== best.key || !first || !last) {
+      out.push(...items.slice(at, at + 1));
+      at++;
+      continue;
+    }
+    out.push({
+      units: row.flatMap(({ units }) => units),
+      exit: last.exit,
+      entry: first.entry,
+      isBubble: true,
+      exact: row.map(({ exact }) => exact).join(' | '),
+      plain: best.key,
+      shortcut: undefined,
+      parts: row,
+    });
+    at += best.length;
+  }
+  return out;
 }

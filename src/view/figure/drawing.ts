@@ -26,6 +26,10 @@ export interface Box {
   readonly times?: number | undefined;
   /** The shape of what it gives, where it is another one than that of what it takes. */
   readonly shape?: string | undefined;
+  /**
+   * Its place in a panel that is a U: what goes down is at the left, what comes up at the right, the outermost level is row 0.
+   */
+  readonly cell?: { readonly row: number; readonly column: 'left' | 'middle' | 'right' } | undefined;
   /** The panel that opens it. */
   readonly opens?: string | undefined;
 }
@@ -42,6 +46,8 @@ export interface Edge {
   readonly from: string;
   readonly to: string;
   readonly shortcut: boolean;
+  /** What lies on it and has no box, and the shape behind that. */
+  readonly lines?: readonly string[];
 }
 
 export interface Panel {
@@ -51,8 +57,6 @@ export interface Panel {
   readonly boxes: readonly Box[];
   readonly frames: readonly Frame[];
   readonly edges: readonly Edge[];
-  /** Coordinates that the panel asks for, where its form is no chain: a U. */
-  readonly form?: 'chain' | 'u';
 }
 
 export interface Drawing {

@@ -2,59 +2,11 @@
  * Where everything of a panel lies: plain coordinates in points, y down. The layers and the ways of the edges are ELK's
  * (https://eclipse.dev/elk, `layered`: Sugiyama's method, orthogonal edges), which is loaded when something is laid out.
  */
-import type { Box, Edge, Frame, Panel } from './drawing.ts';
+import type { Box, Frame, Panel } from './drawing.ts';
 import { type Fonts, textWidth } from './font.ts';
+import { placeU } from './layout-u.ts';
+import type { Area, PlacedBox, PlacedBypass, PlacedEdge, PlacedFrame, PlacedPanel, Point } from './placed.ts';
 import { size } from './style.ts';
-
-export interface Point {
-  readonly x: number;
-  readonly y: number;
-}
-
-export interface Area extends Point {
-  readonly width: number;
-  readonly height: number;
-}
-
-/** The shortcut beside a box: its line from above the box to the join below, and the layers on it. */
-export interface PlacedBypass {
-  readonly line: readonly Point[];
-  readonly box: (Area & { readonly lines: readonly string[] }) | undefined;
-  readonly join: Area & { readonly text: string };
-  /** Through the box: from where the edge comes in to where it goes on. */
-  readonly body: readonly (readonly Point[])[];
-}
-
-export interface PlacedBox extends Area {
-  readonly box: Box;
-  /** All that belongs to it, with its shortcut and its × n. */
-  readonly around: Area;
-  readonly bypass: PlacedBypass | undefined;
-  /** Where `× 3` stands. */
-  readonly times: (Area & { readonly text: string }) | undefined;
-  /** The shape of what it gives, beside the line that goes on from it. */
-  readonly label: (Area & { readonly text: string }) | undefined;
-}
-
-export interface PlacedFrame extends Area {
-  readonly frame: Frame;
-  readonly depth: number;
-  readonly title: (Area & { readonly text: string }) | undefined;
-}
-
-export interface PlacedEdge {
-  readonly edge: Edge;
-  readonly points: readonly Point[];
-}
-
-export interface PlacedPanel {
-  readonly panel: Panel;
-  readonly width: number;
-  readonly height: number;
-  readonly boxes: readonly PlacedBox[];
-  readonly frames: readonly PlacedFrame[];
-  readonly edges: readonly PlacedEdge[];
-}
 
 /** A box and what hangs on it, its corner at 0, 0, and where edges come in and go out. */
 interface Form {
@@ -111,8 +63,8 @@ function unlabelled(box: Box, fonts: Fonts): Form {
           : { x: width + 3, y: (inner.height - size.line) / 2, width: timesWidth - 3, height: size.line, text: timesText },
     };
   }
-  const above = 5;
-  const gap = 6;
+  const above = 4;
+  const gap = 5;
   const { join, lines } = box.bypass;
   const pill = { width: even(textWidth(fonts.regular, join, size.font) + 8), height: size.line + 2 };
   const side = lines.length > 0 ? textBox(fonts, lines, false) : undefined;
@@ -180,6 +132,9 @@ interface ElkEdge {
   container?: string;
 }
 
+/** Panels of more boxes are laid out with less care. */
+const manyBoxes = 80;
+
 interface Elk {
   layout(graph: ElkNode): Promise<ElkNode>;
 }
@@ -195,6 +150,7 @@ export class Layouter {
   }
 
   async place(panel: Panel): Promise<PlacedPanel> {
+    if (panel.boxes.some(({ cell }) => cell)) return placeU(panel, this.fonts, (lines) => textBox(this.fonts, lines, false));
     const forms = new Map(panel.boxes.map((box) => [box.id, formOf(box, this.fonts)]));
     const root = this.#asked(panel, forms);
     const done = await this.#elk.layout(root);
@@ -202,6 +158,7 @@ export class Layouter {
   }
 
   #asked(panel: Panel, forms: ReadonlyMap<string, Form>): ElkNode {
+    const isLarge = panel.boxes.length > manyBoxes;
     const options = {
       'elk.algorithm': 'layered',
       'elk.direction': 'DOWN',
@@ -213,10 +170,11 @@ export class Layouter {
       'elk.layered.spacing.nodeNodeBetweenLayers': String(size.between),
       'elk.layered.spacing.edgeNodeBetweenLayers': '5',
       'elk.layered.spacing.edgeEdgeBetweenLayers': '4',
-      'elk.layered.considerModelOrder.strategy': 'NODES_AND_EDGES',
-      'elk.layered.nodePlacement.strategy': 'NETWORK_SIMPLEX',
+      'elk.layered.nodePlacement.strategy': isLarge ? 'BRANDES_KOEPF' : 'NETWORK_SIMPLEX',
       'elk.layered.nodePlacement.favorStraightEdges': 'true',
-      'elk.layered.thoroughness': '10',
+      'elk.layered.thoroughness': isLarge ? '2' : '10',
+      // ELK 0.12 throws where it is asked to keep an order across frames.
+      ...(panel.frames.length === 0 && { 'elk.layered.considerModelOrder.strategy': 'NODES_AND_EDGES' }),
     };
     const root: ElkNode = {
       id: 'root',
@@ -321,7 +279,7 @@ export class Layouter {
       const source = boxes.find(({ box }) => box.id === edge.from);
       // From the box itself, beside its label.
       if (source?.label) points.unshift({ x: points[0]?.x ?? 0, y: source.label.y - 1 });
-      return [{ edge, points: straightened(points) }];
+      return [{ edge, points: straightened(points), labels: [] }];
     });
     const titled = frames.map((frame) => ({ ...frame, title: this.#title(frame, edges) }));
     return { panel, width: rounded(done.width ?? 0), height: rounded(done.height ?? 0), boxes, frames: titled, edges };

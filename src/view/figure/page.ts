@@ -3,7 +3,8 @@ import { cannotDraw } from '../../diagnostics/catalogue/codegen.ts';
 import { fail } from '../../diagnostics/diagnostic.ts';
 import type { Drawing, Panel } from './drawing.ts';
 import { readFonts, textWidth } from './font.ts';
-import { type Layouter, layouter, type PlacedPanel, type Point } from './layout.ts';
+import { type Layouter, layouter } from './layout.ts';
+import type { PlacedPanel, Point } from './placed.ts';
 import { type Scene, type Shape, shapesOf } from './scene.ts';
 import { columnWidth, mm, pageHeight, size } from './style.ts';
 
@@ -60,7 +61,9 @@ export async function pageOf(drawings: readonly Drawing[], options: PageOptions 
     if (boxes > mostBoxes) fail(cannotDraw, { with: { boxes, most: mostBoxes } });
     const placed: PlacedPanel[] = [];
     for (const panel of drawing.panels) placed.push(await place(panel));
-    const page = packed(drawing.name, placed, layout, width, height);
+    const pages = [placed[0]?.height ?? 0, height].map((limit) => packed(drawing.name, placed, layout, { width, height, limit }));
+    const page = pages.sort((a, b) => Number(b.fits) - Number(a.fits) || a.height - b.height)[0];
+    if (!page) continue;
     if (page.fits) return page;
     const excess = (one: Page): number => Math.max(0, one.width - width) * 4 + Math.max(0, one.height - height);
     if (!best || excess(page) < excess(best)) best = page;
@@ -68,7 +71,13 @@ export async function pageOf(drawings: readonly Drawing[], options: PageOptions 
   return best ?? { name: '', width, height, panels: [], fits: true };
 }
 
-function packed(name: string, placed: readonly PlacedPanel[], layout: Layouter, width: number, height: number): Page {
+/** `limit`: how far down the columns beside the network reach. */
+function packed(
+  name: string,
+  placed: readonly PlacedPanel[],
+  layout: Layouter,
+  { width, height, limit }: { readonly width: number; readonly height: number; readonly limit: number },
+): Page {
   const room = width - 2 * size.margin;
   const [main, ...others] = placed;
   const panels: Placed[] = [];
@@ -91,7 +100,7 @@ function packed(name: string, placed: readonly PlacedPanel[], layout: Layouter, 
       columnY = 0;
       columnWide = 0;
     }
-    if (columnX + w <= room && columnY + h <= height - 2 * size.margin) {
+    if (columnX + w <= room && columnY + h <= Math.min(limit + size.panels, height - 2 * size.margin)) {
       panels.push({ placed: panel, at: { x: columnX, y: columnY } });
       columnY += h + size.panels;
       columnWide = Math.max(columnWide, w);

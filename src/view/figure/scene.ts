@@ -1,7 +1,7 @@
 /** What is drawn, in points and by the names of colours: the one list that the writers of SVG and PDF go through. */
 import type { BoxKind } from './drawing.ts';
 import type { Weight } from './font.ts';
-import type { Area, PlacedPanel, Point } from './layout.ts';
+import type { Area, PlacedPanel, Point } from './placed.ts';
 import { type Colour, size } from './style.ts';
 
 export type Shape =
@@ -115,8 +115,8 @@ export function shapesOf(placed: PlacedPanel, at: Point): readonly Shape[] {
       shapes.push({ kind: 'text', at: place, text: times.text, anchor: 'start', weight: 'bold', colour: 'ink' });
     }
   }
-  for (const { label } of placed.boxes) {
-    if (!label) continue;
+  const labels = [...placed.boxes.flatMap(({ label }) => label ?? []), ...placed.edges.flatMap((edge) => edge.labels)];
+  for (const label of labels) {
     const place = shift({ x: label.x, y: label.y + size.base });
     shapes.push({ kind: 'text', at: place, text: label.text, anchor: 'start', weight: 'regular', colour: 'quiet' });
   }

@@ -10,11 +10,11 @@ export const pageHeight = 247;
 export const size = {
   /** Every letter is 7 pt, the smallest that journals take. */
   font: 7,
-  line: 8.4,
+  line: 8.2,
   /** From the top of a line of text to its base. */
-  base: 6.4,
+  base: 6.3,
   padX: 4.5,
-  padY: 2.6,
+  padY: 2.2,
   radius: 2,
   /** Rounded corners of lines. */
   bend: 3,
@@ -22,7 +22,7 @@ export const size = {
   strokeEdge: 0.6,
   arrow: 3.2,
   /** Between layers of boxes, and between boxes side by side. */
-  between: 7,
+  between: 6,
   beside: 8,
   /** Around what a frame holds, and above it for its title. */
   framePad: 5,

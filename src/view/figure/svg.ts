@@ -1,6 +1,6 @@
 /** A scene as SVG 1.1: one file that needs nothing else. */
 import { type Fonts, readFonts, textWidth } from './font.ts';
-import type { Point } from './layout.ts';
+import type { Point } from './placed.ts';
 import type { Scene, Shape } from './scene.ts';
 import { type Colour, size, type Theme, type ThemeName, themes } from './style.ts';
 

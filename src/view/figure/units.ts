@@ -3,6 +3,7 @@
  * computed of weights alone is a weight, and is not drawn.
  */
 import type { Graph, Node, Value } from '../../ir/graph.ts';
+import { elementsIn } from '../../ir/memory.ts';
 import { keepsNumbers } from '../../ir/operator.ts';
 import type { TensorType } from '../../ir/types.ts';
 import { graphsIn } from '../../ir/walk.ts';
@@ -93,7 +94,7 @@ export function unitsOf(graph: Graph, options: UnitOptions): UnitGraph {
     const before = only && new Set(data.map((value) => unitOf.get(value))).size === 1 ? unitOf.get(only) : undefined;
     const first = node.operand(0);
     if (options.merged && before && data.length === 1 && only && only === first && node.results.length === 1) {
-      const alike = sizeText(only.type) === sizeText(node.y.type);
+      const alike = sameCount(only.type, node.y.type);
       if (keepsNumbers(node.op) && alike) {
         const alone = onlyReader(before, node);
         before.nodes.push(node);
@@ -157,12 +158,11 @@ export function unitsOf(graph: Graph, options: UnitOptions): UnitGraph {
   return { units, batch: batch?.toString() };
 }
 
-/** How many elements, as a text that is equal for equal counts. */
-function sizeText(type: TensorType): string {
-  if (type.foreign) return `foreign ${type.foreign.text}`;
-  const numbers = type.dims.reduce((n, d) => n * (d.constant ?? 1), 1);
-  const symbols = type.dims.filter((d) => d.constant === undefined).map((d) => d.toString());
-  return `${numbers} ${symbols.sort().join(' ')}`;
+/** Whether they have as many elements. Equal dimensions are one object. */
+function sameCount(a: TensorType, b: TensorType): boolean {
+  if (a.foreign || b.foreign) return a.foreign?.text === b.foreign?.text;
+  const count = elementsIn(a);
+  return count !== undefined && count === elementsIn(b);
 }
 
 /** Whether the node alone reads what the box in front gives. */
@@ -184,7 +184,7 @@ function follows(node: Node, of: Value, before: Unit): boolean {
     node.results.length === 1 &&
     node.regions.length === 0 &&
     (elementwise === true || (before.from.length === 1 && cost === undefined && window === undefined && foreign === undefined)) &&
-    sizeText(of.type) === sizeText(node.y.type)
+    sameCount(of.type, node.y.type)
   );
 }
 
@@ -248,7 +248,8 @@ export function shapeText(type: TensorType | undefined, batch: string | undefine
   if (!type) return '';
   if (type.foreign) return type.foreign.text;
   const dims = type.dims.map((d) => d.toString());
-  if (dims.length > 1 && dims[0] === batch) dims.shift();
+  // Windows of a batch are more of a batch.
+  if (dims.length > 1 && batch !== undefined && (dims[0] === batch || dims[0]?.endsWith(`*${batch}`))) dims.shift();
   return dims
     .map((text) => {
       const short = text.replace(/floordiv\((\w+)(?: [+-] \d+)?, (\d+)\)/g, '$1/$2');
