@@ -133,10 +133,10 @@ export const reasons = (): readonly Reason[] => [
   {
     title: 'Sorting and searching',
     names: `
-      sort argsort msort topk kthvalue median nanmedian quantile nanquantile mode searchsorted bucketize cummax cummin
+      msort kthvalue median nanmedian quantile nanquantile mode searchsorted bucketize cummax cummin
       aminmax`,
-    why: 'has no layer here yet: of searches there are `argmax`, `reduce_max` and `reduce_min`',
-    instead: 'end the model before it',
+    why: 'has no layer here yet: there are `topk`, `sort`, `argsort`, `argmax`, `reduce_max` and `reduce_min`',
+    instead: 'write it with those, or end the model before it',
   },
   {
     title: 'Writing into a tensor',
