@@ -25,7 +25,7 @@ import {
   withPasses,
   withWeights,
 } from './options.ts';
-import { Exit, exitCodes, out, report, say } from './output.ts';
+import { Exit, exitCodes, print, report, say } from './output.ts';
 import { sizesIn } from './summary.ts';
 import { providersFor } from './verify-options.ts';
 
@@ -163,7 +163,7 @@ async function run(files: readonly string[], flags: Flags): Promise<void> {
     if (flags.json) report(flags, diagnostics, { ok: over.length === 0, ...asData(subjects, measured, flags) });
     else {
       for (const line of absent) say(flags, line);
-      if (!flags.quiet) out(table(subjects, measured, flags).join('\n'));
+      if (!flags.quiet) print(table(subjects, measured, flags).join('\n'));
       report(flags, diagnostics);
     }
     if (over.length > 0) throw new Exit(exitCodes.failed);

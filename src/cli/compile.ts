@@ -35,7 +35,7 @@ import {
   withShapes,
   withWeights,
 } from './options.ts';
-import { err, out, report, say, stopOnErrors, told } from './output.ts';
+import { err, print, report, say, stopOnErrors, told } from './output.ts';
 
 interface Flags extends ModelFlags, WeightFlags, PassFlags, PassReportFlags, TargetFlags {
   readonly emit?: string;
@@ -101,7 +101,7 @@ async function run(file: string, given: Flags): Promise<void> {
     return;
   }
   // Tables are asked for, but beside a model on standard output they would spoil it.
-  printTables(flags, made.passes, flags.binary ? err : out);
+  printTables(flags, made.passes, flags.binary ? err : print);
   say(flags, () => summaryLines(made, flags.binary ? 'standard output' : (flags.output ?? ''), bytes.bytes, seconds));
 }
 

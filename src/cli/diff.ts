@@ -27,7 +27,7 @@ import {
   withPasses,
   withWeights,
 } from './options.ts';
-import { Exit, exitCodes, out, report, say } from './output.ts';
+import { Exit, exitCodes, print, report, say } from './output.ts';
 
 interface Flags extends ModelFlags, WeightFlags, PassFlags, OutputFlags {
   readonly output?: string;
@@ -60,7 +60,7 @@ async function run(a: string, b: string, flags: Flags): Promise<void> {
   }
   const found = isModel(a) ? await diffModels(a, b, flags) : await diffCheckpoints(a, b);
   if (flags.json) report(flags, [], { ok: found.equal, a, b, verdict: found.verdict, ...found.data });
-  else if (!flags.quiet) out(shown(found.verdict, found.sections).join('\n'));
+  else if (!flags.quiet) print(shown(found.verdict, found.sections).join('\n'));
   if (!found.equal) throw new Exit(exitCodes.failed);
 }
 

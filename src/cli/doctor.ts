@@ -6,7 +6,7 @@ import { examine, type Finding } from '../runtime/doctor.ts';
 import { version } from '../version.ts';
 import { configLines, findConfig } from './config.ts';
 import { type OutputFlags, withOutput } from './options.ts';
-import { Exit, exitCodes, out, report } from './output.ts';
+import { Exit, exitCodes, print, report } from './output.ts';
 
 const marks: Readonly<Record<Finding['state'], string>> = { ok: 'ok', no: 'no', info: '--' };
 
@@ -51,7 +51,7 @@ export function addDoctor(program: Command): void {
     const findings = [{ state: 'ok', what: 'rescc', found: version } as const, ...configFinding(), ...(await examine())];
     const ok = findings.every(({ state }) => state !== 'no');
     if (flags.json) report(flags, [], { ok, findings });
-    else out(findingsText(findings));
+    else print(findingsText(findings));
     if (!ok) throw new Exit(exitCodes.failed);
   });
 }

@@ -14,7 +14,7 @@ import { passNames } from '../passes/schedule.ts';
 import { answerFor, layerOfWord } from '../words/dictionary.ts';
 import { wordText } from '../words/page.ts';
 import { type OutputFlags, withOutput } from './options.ts';
-import { printText } from './output.ts';
+import { print, printText } from './output.ts';
 
 /** One line per kind, the holes of its title as dots. */
 function allKinds(): string {
@@ -60,6 +60,6 @@ export function addExplain(program: Command): void {
     )
     .argument('[what]', 'a code, the name of a layer, a pass or a rule, or a name of PyTorch (Conv2d)');
   withOutput(command).action((what: string | undefined, flags: OutputFlags) =>
-    printText(flags, [], what === undefined ? allKinds() : page(what)),
+    printText(flags, [], what === undefined ? allKinds() : page(what), print),
   );
 }

@@ -41,7 +41,7 @@ import {
   withPasses,
   withShapes,
 } from './options.ts';
-import { Exit, err, exitCodes, out, report, say, stopOnErrors } from './output.ts';
+import { Exit, err, exitCodes, print, report, say, stopOnErrors } from './output.ts';
 import { type PictureFlags, providersFor, readInputs, verifyJson, withPictures } from './verify-options.ts';
 
 /** What says how a file is imported and optimised; `verify` takes it too. */
@@ -105,7 +105,7 @@ async function run(file: string, given: Flags): Promise<void> {
     const { graph, onnx, report: made } = result;
     if (!graph || !onnx || !made) return;
     const proof = flags.verify ? await prove(source, result, options, flags) : undefined;
-    const table = flags.binary ? err : out;
+    const table = flags.binary ? err : print;
     if (proof && !flags.json) {
       if (!flags.quiet) table(verifyTable(proof));
       report(flags, proof.diagnostics);

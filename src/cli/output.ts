@@ -18,6 +18,7 @@ import pc from 'picocolors';
 import { cannotPrint } from '../diagnostics/catalogue/cli.ts';
 import { BugError, type Diagnostic, DiagnosticError, fail, kindOf } from '../diagnostics/diagnostic.ts';
 import { render, toJson } from '../diagnostics/render.ts';
+import { fitted } from './fit.ts';
 
 /**
  * Exit codes: the input was wrong (or a verdict was no), the call was wrong, rescc is wrong (sysexits' EX_SOFTWARE), interrupted
@@ -92,9 +93,16 @@ function put(fd: 1 | 2, data: string | Uint8Array): void {
   }
 }
 
-export const out = (text: string): void => put(1, text.endsWith('\n') ? text : `${text}\n`);
+const line = (text: string): string => (text.endsWith('\n') ? text : `${text}\n`);
+const fit = (text: string, stream: { readonly isTTY?: boolean; readonly columns?: number }): string =>
+  stream.isTTY ? fitted(text, columns(stream)) : text;
+
+/** Data: as it is, wherever it goes. */
+export const out = (text: string): void => put(1, line(text));
 export const outBytes = (bytes: Uint8Array): void => put(1, bytes);
-export const err = (text: string): void => put(2, text.endsWith('\n') ? text : `${text}\n`);
+/** What a person reads: broken between words where a terminal is narrow, and as it is in a pipe. */
+export const print = (text: string): void => out(fit(text, process.stdout));
+export const err = (text: string): void => put(2, line(fit(text, process.stderr)));
 
 /**
  * A line for people: standard error, so that pipes carry data alone. Nothing with --quiet or --json, where a text that takes work
@@ -119,7 +127,7 @@ export function report(
   extra: Readonly<Record<string, unknown>> = {},
 ): void {
   if (options.json) {
-    (options.binary ? err : out)(JSON.stringify({ ...extra, diagnostics: toJson(diagnostics) }));
+    put(options.binary ? 2 : 1, `${JSON.stringify({ ...extra, diagnostics: toJson(diagnostics) })}\n`);
     return;
   }
   const shown = options.quiet ? diagnostics.filter((d) => d.severity === 'error') : diagnostics;
@@ -134,9 +142,9 @@ export function stopOnErrors(options: OutputOptions, diagnostics: readonly Diagn
 }
 
 /** Ends a command whose result is text for standard output. */
-export function printText(options: OutputOptions, diagnostics: readonly Diagnostic[], text: string): void {
+export function printText(options: OutputOptions, diagnostics: readonly Diagnostic[], text: string, write = out): void {
   report(options, diagnostics, { ok: true, text });
-  if (!options.json) out(text);
+  if (!options.json) write(text);
 }
 
 /** Runs a command: every way it can end becomes an exit code, and a stack trace is printed on request only. */

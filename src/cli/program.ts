@@ -7,12 +7,12 @@ import { nearest } from '../diagnostics/suggest.ts';
 import { version } from '../version.ts';
 import { configured, findConfig } from './config.ts';
 import { examples } from './examples.ts';
-import { columns, Exit, ending, err, exitCodes, out } from './output.ts';
+import { columns, Exit, ending, err, exitCodes, print } from './output.ts';
 
 const nothing = (): void => undefined;
 
 /** Commander writes help; its complaints become diagnostics like all others. */
-const streams = { writeOut: out, writeErr: nothing, outputError: nothing, getOutHelpWidth: () => columns(process.stdout) };
+const streams = { writeOut: print, writeErr: nothing, outputError: nothing, getOutHelpWidth: () => columns(process.stdout) };
 
 /**
  * The commands, in the order of the help. Each is a file that is loaded only when it is called, because loading is most of what a

@@ -17,7 +17,7 @@ import { npyBytes } from '../runtime/npy.ts';
 import { encodePng } from '../runtime/picture-codecs.ts';
 import { outputPictures, shareText, type Turn } from '../runtime/run-model.ts';
 import { writeWhole } from './files.ts';
-import { colored, type OutputOptions, out, report, say } from './output.ts';
+import { colored, type OutputOptions, print, report, say } from './output.ts';
 
 /** What an output is drawn as. */
 export const forms = ['picture', 'mask', 'boxes'] as const;
@@ -176,7 +176,7 @@ export class OutputWriter {
         return `${swatch}${`${shareText(share)} %`.padStart(8)}  ${labels?.[index] ?? `class ${index}`}`;
       });
       const file = turn.total > 1 ? [turn.files[i] ?? `#${turn.from + i}`] : [];
-      out([...file, ...lines].join('\n'));
+      print([...file, ...lines].join('\n'));
     });
   }
 
@@ -216,7 +216,9 @@ export class OutputWriter {
       else this.refuse(path, `--output ${name}=boxes.svg`);
       if (row) row.written[which.boxes] = file;
       if (this.drawing.list && !this.flags.quiet && !this.flags.json)
-        out([...(turn.total > 1 ? [picture.name] : []), ...(boxes.length > 0 ? boxLines(boxes, labels) : ['no box'])].join('\n'));
+        print(
+          [...(turn.total > 1 ? [picture.name] : []), ...(boxes.length > 0 ? boxLines(boxes, labels) : ['no box'])].join('\n'),
+        );
       if (turn.total === 1 || !isInFolder(path)) say(this.flags, `wrote ${file}`);
     }
   }

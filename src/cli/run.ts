@@ -34,7 +34,7 @@ import {
   withShapes,
   withWeights,
 } from './options.ts';
-import { out, report, say, stopOnErrors, told } from './output.ts';
+import { out, print, report, say, stopOnErrors, told } from './output.ts';
 import { progressOf } from './progress.ts';
 import { csvOf, type Row } from './run-csv.ts';
 import type { Form, OutputWriter } from './run-outputs.ts';
@@ -205,8 +205,8 @@ async function run(file: string, flags: Flags): Promise<void> {
   if (classes) {
     const top = rows.flatMap((row) => (row.top ? [row.top] : []));
     const names = top.length === result.files.length ? result.files : [];
-    out(topText(top, names));
-  } else if (!flags.output) for (const [key, tensor] of result.outputs) out(tensorLine(key, tensor));
+    print(topText(top, names));
+  } else if (!flags.output) for (const [key, tensor] of result.outputs) print(tensorLine(key, tensor));
 }
 
 /** Whether an input is a folder, with its name in front or without. */

@@ -17,7 +17,7 @@ import {
   withPasses,
   withShapes,
 } from './options.ts';
-import { columns, out, report, stopOnErrors, told } from './output.ts';
+import { columns, print, report, stopOnErrors, told } from './output.ts';
 
 interface Flags extends ModelFlags, PassFlags, OutputFlags {
   readonly depth?: number;
@@ -46,7 +46,7 @@ async function run(file: string, flags: Flags): Promise<void> {
   const tree = summarize(graph, { ...(depth !== undefined && { depth }), sizes: at, opset });
   if (flags.json) return report(flags, diagnostics, { ok: true, summary: wholeJson(tree) });
   report(flags, diagnostics);
-  if (!flags.quiet) out(summaryText(tree, { ...(process.stdout.isTTY && { width: columns(process.stdout) }), all: flags.all }));
+  if (!flags.quiet) print(summaryText(tree, { ...(process.stdout.isTTY && { width: columns(process.stdout) }), all: flags.all }));
 }
 
 /** `N=1,H=224` */

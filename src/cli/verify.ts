@@ -18,7 +18,7 @@ import {
   withPasses,
   withWeights,
 } from './options.ts';
-import { Exit, exitCodes, out, report, stopOnErrors, told } from './output.ts';
+import { Exit, exitCodes, print, report, stopOnErrors, told } from './output.ts';
 import { askedProviders, providersFor, readInputs, verifyJson } from './verify-options.ts';
 
 interface Flags extends ModelFlags, WeightFlags, FileFlags {}
@@ -46,7 +46,7 @@ async function runFile(file: string, flags: Flags): Promise<void> {
     const proof = await prove(source, result, options, flags);
     if (flags.json) report(flags, proof.diagnostics, { ok: proof.ok, culprit: proof.culprit, ...verifyJson(proof) });
     else {
-      if (!flags.quiet) out(verifyTable(proof));
+      if (!flags.quiet) print(verifyTable(proof));
       report(flags, proof.diagnostics);
     }
     if (!proof.ok) throw new Exit(exitCodes.failed);
@@ -85,7 +85,7 @@ async function run(file: string, flags: Flags): Promise<void> {
   };
   if (flags.json) report(flags, verified.diagnostics, { ok: verified.ok, ...verifyJson(verified) });
   else {
-    if (!flags.quiet) out(verifyTable(verified));
+    if (!flags.quiet) print(verifyTable(verified));
     report(flags, verified.diagnostics);
   }
   if (!verified.ok) throw new Exit(exitCodes.failed);

@@ -22,7 +22,7 @@ import {
   withModel,
   withOutput,
 } from './options.ts';
-import { Exit, exitCodes, out, report, stopOnErrors, told } from './output.ts';
+import { Exit, exitCodes, print, report, stopOnErrors, told } from './output.ts';
 
 interface Flags extends ModelFlags, WeightFlags, OutputFlags {
   readonly against?: string;
@@ -60,7 +60,7 @@ async function run(file: string, flags: Flags): Promise<void> {
     }
     if (flags.json)
       report(flags, [], { ok: true, file: path, format: checkpoint.format, size: source.size, dicts: shown.map(dictJson) });
-    else out(listing(checkpoint, shown, source.size));
+    else print(listing(checkpoint, shown, source.size));
   } finally {
     source.close();
   }
@@ -191,7 +191,7 @@ async function compare(checkpoint: Checkpoint, key: string | undefined, against:
     const dict = comparison.dict === undefined || comparison.dict === '' ? '' : `#${comparison.dict}`;
     const sums = order.flatMap((match) => (counts.has(match) ? [`${counts.get(match)} ${match}`] : []));
     const prefix = comparison.prefix === '' ? [] : [`  prefix ${comparison.prefix} is dropped`];
-    out(
+    print(
       [
         `${checkpoint.name}${dict} against ${model ?? against}: ${sums.join(', ')}`,
         ...prefix,
