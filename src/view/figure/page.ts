@@ -56,9 +56,25 @@ export async function pageOf(drawings: readonly Drawing[], options: PageOptions 
     known.set(key, done);
     return done;
   };
+  // Those whose network is too large without its panels come last, and are laid out whole only where nothing else fits.
+  const fitting: Drawing[] = [];
+  const larger: Drawing[] = [];
+  const seen = new Set<Drawing>();
   for (const drawing of drawings) {
     const boxes = drawing.panels.reduce((n, panel) => n + panel.boxes.length, 0);
     if (boxes > mostBoxes) fail(cannotDraw, { with: { boxes, most: mostBoxes } });
+    fitting.push(drawing);
+  }
+  for (let drawing = fitting.shift() ?? larger.shift(); drawing; drawing = fitting.shift() ?? larger.shift()) {
+    const [main] = drawing.panels;
+    if (main && !seen.has(drawing)) {
+      seen.add(drawing);
+      const { width: w, height: h } = await place(main);
+      if (w + 2 * size.margin > width || h + 2 * size.margin > height) {
+        larger.push(drawing);
+        continue;
+      }
+    }
     const placed: PlacedPanel[] = [];
     for (const panel of drawing.panels) placed.push(await place(panel));
     const pages = [placed[0]?.height ?? 0, height].map((limit) => packed(drawing.name, placed, layout, { width, height, limit }));
