@@ -37,7 +37,20 @@ const mixed = `model Mixed { input x: f32[2, 6]  let y = x - reduce_mean(x, 0, k
 const here = folder({ 'net.res': net, 'two.res': two, 'mixed.res': mixed, 'heads.res': heads });
 afterAll(here.remove);
 const run = (...args: string[]): Answer => rescc(args, { cwd: here.path });
-const bert = ['-D', 'layers=1', '-D', 'width=32', '-D', 'heads=4', '-D', 'vocab=60', '-D', 'context=16'];
+const bert = [
+  '--model',
+  'BertForMaskedLM',
+  '-D',
+  'layers=1',
+  '-D',
+  'width=32',
+  '-D',
+  'heads=4',
+  '-D',
+  'vocab=60',
+  '-D',
+  'context=16',
+];
 const made = (name: string, source: string, ...options: string[]): string => {
   expect(run(source, '-o', name, '-q', ...options)).toMatchObject({ code: 0, err: '' });
   return name;
