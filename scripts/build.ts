@@ -42,17 +42,36 @@ const common = {
   metafile: true,
 } as const satisfies BuildOptions;
 
+/** The file of dist/api that a package is bundled into. */
+const vendorOf = (path: string): string => `vendor/${path.replace(/\W+/g, '-').replace(/^-/, '')}`;
+
+/** Packages of the size of all else together: the command line loads the copy that the API has. */
+const shared = ['elkjs/lib/elk.bundled.js'];
+const withoutCopies: Plugin = {
+  name: 'without-copies',
+  setup({ onResolve }) {
+    onResolve({ filter: /^[^./]/ }, ({ path }) => {
+      if (!shared.includes(path)) return undefined;
+      vendors.set(vendorOf(path), path);
+      return { path: `./api/${vendorOf(path)}.js`, external: true };
+    });
+  },
+};
+
+/** The packages that the API imports, by the names of their files. */
+const vendors = new Map<string, string>();
+
 const command = await build({
   ...common,
   entryPoints: { rescc: 'src/cli/main.ts' },
   splitting: true,
   outdir: 'dist',
   external: installed,
-  plugins: [withoutProcess],
+  minifyIdentifiers: true,
+  keepNames: true,
+  plugins: [withoutProcess, withoutCopies],
 });
 
-/** The packages that the API imports, by the names of their files. */
-const vendors = new Map<string, string>();
 /** The files of ours that the API is made of. */
 const modules = new Set(['src/index.ts', 'src/node.ts']);
 
@@ -66,7 +85,7 @@ const fileByFile: Plugin = {
         modules.add(relative('.', join(resolveDir, path)));
         return { path: path.replace(/\.ts$/, '.js'), external: true };
       }
-      const name = `vendor/${path.replace(/\W+/g, '-').replace(/^-/, '')}`;
+      const name = vendorOf(path);
       vendors.set(name, path);
       const up = relative(dirname(relative('src', importer)), name);
       return { path: `${up.startsWith('.') ? up : `./${up}`}.js`, external: true };

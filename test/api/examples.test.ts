@@ -10,7 +10,7 @@ const promised: Readonly<Record<string, readonly RegExp[]>> = {
   'check.ts': [/^error RES0302: body and shortcut/, /^4:45 RES0302 /m, /^models: Net$/m],
   'compile.ts': [/^Small: 13 nodes became 10$/m, /^5221 parameters, \d+ bytes$/m],
   'edit.ts': [
-    /^3 of 5 nodes \{ sizes: \[\], values: 1,/,
+    /^3 of 5 nodes \{\s+sizes: \[\],\s+values: 1,/,
     /^Map\(2\) \{ 'fc\.weight' => 'head\.weight', 'fc\.bias' => 'head\.bias' \} 0$/m,
     /^\[ 'N', 3, 8, 8 \] \[ 'N = 5' \]$/m,
     /^\[ 'fc\.weight f32\[4, 8\]', 'fc\.bias f32\[4\]' \] 2$/m,
