@@ -32,7 +32,7 @@ import { discard, type Frame } from './scope.ts';
 import { argumentText, type GivenArg, type GivenArgs, shortcutNames, tensorLike, wholeText } from './values.ts';
 
 /** Operators of the language that this version does not have: those of detection, whose sizes only the run knows. */
-const notBuilt: ReadonlySet<string> = new Set(['topk', 'nonzero', 'nms', 'multiclass_nms', 'scatter', 'roi_align']);
+const notBuilt: ReadonlySet<string> = new Set(['nonzero', 'nms', 'multiclass_nms', 'scatter']);
 
 /** A name that nothing has; `call` where it is called. */
 export function unknown(c: Context, f: Frame, name: string, span: Span, call?: CallExpr): never {
