@@ -4,6 +4,7 @@ import { type Artifact, artifactOf } from './artifact.ts';
 import { bindWeights, type Comparison, compareWeights } from './checkpoint/bind.ts';
 import { type Checkpoint, openCheckpoint } from './checkpoint/checkpoint.ts';
 import { emitScheduled, lowerGraph, nodesToWrite } from './codegen/emit.ts';
+import { checkArgument, checkOptions } from './diagnostics/arguments.ts';
 import { chooseModel } from './diagnostics/catalogue/names.ts';
 import { unknownPass } from './diagnostics/catalogue/values.ts';
 import { BugError, type Diagnostic, DiagnosticError, Sink } from './diagnostics/diagnostic.ts';
@@ -13,7 +14,7 @@ import type { ContentMaker, Limits, NamedMap } from './elaborate/context.ts';
 import { elaborate, isComplete, modelsOf } from './elaborate/elaborate.ts';
 import { lint } from './elaborate/lint.ts';
 import { type ImportResolver, loadModule } from './elaborate/modules.ts';
-import type { ByteSource } from './io/bytes.ts';
+import type { Bytes } from './io/sources.ts';
 import { type AskedShapes, askedText } from './ir/asked-sizes.ts';
 import { cloneGraph } from './ir/clone.ts';
 import type { Graph } from './ir/graph.ts';
@@ -23,6 +24,7 @@ import { defaultOpset } from './ir/opset.ts';
 import { type GraphStats, statsOf } from './ir/stats.ts';
 import { verifyGraph } from './ir/verifier.ts';
 import { type FileFigures, fileFigures } from './onnx/figures.ts';
+import { compileKinds, type DefineValue, defineText, graphKind, sourceKind } from './option-kinds.ts';
 import type { FileNode } from './parser/ast.ts';
 import { parse as parseFile } from './parser/parse.ts';
 import { type Firing, type PassReport, runPasses, type Target } from './passes/pipeline.ts';
@@ -42,8 +44,11 @@ export interface CheckOptions {
   readonly fileName?: string | undefined;
   /** Which model of the file. May be left out when it has one complete model. */
   readonly model?: string | undefined;
-  /** Parameters of the model as expressions: `{ classes: '10' }`. */
-  readonly defines?: Readonly<Record<string, string>> | undefined;
+  /**
+   * Parameters of the model: `{ classes: 10, depths: [3, 4, 6, 3] }`. A text is an expression of the language, `{ unit:
+   * 'Bottleneck' }`.
+   */
+  readonly defines?: Readonly<Record<string, DefineValue>> | undefined;
   /**
    * Sizes from outside: by symbol (`{ N: 1 }`), by axis (`{ 'image:0': 1 }`) or of a whole input, where `undefined` leaves one
    * open (`{ image: [1, 3, 224, undefined] }`). `defines` may name symbols too.
@@ -60,8 +65,8 @@ export interface CheckOptions {
 
 /** Where a model's weights come from; its initialisers fill what no checkpoint gives. */
 export interface WeightOptions {
-  /** A checkpoint: its bytes, or a source that is read piece by piece. */
-  readonly weights?: ByteSource | Checkpoint | undefined;
+  /** A checkpoint: its bytes, a source that is read piece by piece, or one that is open. */
+  readonly weights?: Bytes | Checkpoint | undefined;
   /** Which dict of a checkpoint with several: `params_ema`. */
   readonly weightsKey?: string | undefined;
   readonly allowMissing?: boolean | undefined;
@@ -141,6 +146,12 @@ export interface CheckResult {
 /** An ONNX model, or the diagnostics that say why there is none. */
 export type CompileResult = Artifact<CompileReport>;
 
+/** Throws for arguments that a program without types gets wrong. */
+function checkCall(call: string, source: unknown, options: unknown): void {
+  checkArgument(call, 'source', source, sourceKind);
+  checkOptions(call, options, compileKinds);
+}
+
 function sourceOf(source: string | SourceFile, fileName: string | undefined): SourceFile {
   return typeof source === 'string' ? { name: fileName ?? '<source>', text: source } : source;
 }
@@ -173,11 +184,13 @@ function front(source: string | SourceFile, options: CheckOptions, sink = new Si
 function frontOf({ file, diagnostics }: ReturnType<typeof parseFile>, options: CheckOptions, sink = new Sink()): Front {
   for (const d of diagnostics) sink.add(d);
   const module = loadModule(file, resolver(options.resolveImport), sink);
+  const defines =
+    options.defines && Object.fromEntries(Object.entries(options.defines).map(([name, value]) => [name, defineText(value)]));
   const { graph, model, maps } = elaborate(
     module,
     {
       model: options.model,
-      defines: options.defines,
+      defines,
       inputShapes: options.inputShapes,
       content: contentMaker(new Session(), options.seed ?? 0),
       limits: options.limits,
@@ -185,7 +198,7 @@ function frontOf({ file, diagnostics }: ReturnType<typeof parseFile>, options: C
     sink,
   );
   // Names of what could not be read would seem unused.
-  if (!sink.hasErrors) lint(module, Object.values(options.defines ?? {}), sink);
+  if (!sink.hasErrors) lint(module, Object.values(defines ?? {}), sink);
   if (options.denyWarnings) sink.deny();
   return { ...resultOf(sink), graph: sink.hasErrors ? undefined : graph, model, file, maps };
 }
@@ -201,6 +214,7 @@ const resultOf = (sink: Sink): Pick<CheckResult, 'diagnostics' | 'warnings'> => 
  * back.
  */
 export function check(source: string | SourceFile, options: CheckOptions = {}): CheckResult {
+  checkCall('check', source, options);
   const parsed = parseFile(sourceOf(source, options.fileName));
   const first = frontOf(parsed, options);
   const undecided =
@@ -221,13 +235,14 @@ export function check(source: string | SourceFile, options: CheckOptions = {}): 
  * an error.
  */
 export function build(source: string | SourceFile, options: CheckOptions = {}): CheckResult {
+  checkCall('build', source, options);
   return front(source, options);
 }
 
 /** Compares a checkpoint with one model of a source, tensor by tensor; nothing is compiled and no number read. */
 export async function matchWeights(
   source: string | SourceFile,
-  weights: ByteSource | Checkpoint,
+  weights: Bytes | Checkpoint,
   options: CheckOptions & WeightOptions = {},
 ): Promise<{
   readonly diagnostics: readonly Diagnostic[];
@@ -247,6 +262,7 @@ export async function matchWeights(
 
 /** Names of the complete models of a source, in order. */
 export function models(source: string | SourceFile, options: CheckOptions = {}): readonly string[] {
+  checkCall('models', source, options);
   const { file } = parseFile(sourceOf(source, options.fileName));
   const module = loadModule(file, resolver(options.resolveImport), new Sink());
   return modelsOf(module)
@@ -256,6 +272,8 @@ export function models(source: string | SourceFile, options: CheckOptions = {}):
 
 /** Runs the passes on a graph, in place. */
 export function optimize(graph: Graph, options: OptimizeOptions = {}): PassReport {
+  checkArgument('optimize', 'graph', graph, graphKind);
+  checkOptions('optimize', options, compileKinds);
   for (const name of options.passes ?? []) {
     if (passNames.includes(name)) continue;
     const near = nearest(name, passNames);
@@ -288,6 +306,7 @@ export function optimize(graph: Graph, options: OptimizeOptions = {}): PassRepor
  * `stream` pull them.
  */
 export async function compile(source: string | SourceFile, options: CompileOptions = {}): Promise<CompileResult> {
+  checkCall('compile', source, options);
   const sink = new Sink();
   const { graph, model, maps, file } = front(source, options, sink);
   return await artifactOf(sink, async () => {

@@ -3,12 +3,14 @@
 import { type Artifact, artifactOf } from './artifact.ts';
 import { emitScheduled } from './codegen/emit.ts';
 import { type OptimizationLevel, type OptimizeOptions, optimize } from './compile.ts';
+import { checkArgument, checkOptions } from './diagnostics/arguments.ts';
 import { opsetTooLow, shapeMisfit } from './diagnostics/catalogue/cli.ts';
 import { DiagnosticError, fail, Sink } from './diagnostics/diagnostic.ts';
 import { importedAt, ownOpset } from './import/at-opset.ts';
 import type { ImportedModel, ImportOptions, LeftForeign } from './import/imported-model.ts';
 import type { NarrowedInput } from './import/narrowed.ts';
-import { type ByteSource, memorySource } from './io/bytes.ts';
+import type { ByteSource } from './io/bytes.ts';
+import { type Bytes, bytesKind, sourceFrom } from './io/sources.ts';
 import { cloneGraph } from './ir/clone.ts';
 import type { Graph } from './ir/graph.ts';
 import { type Memory, memoryOf } from './ir/memory.ts';
@@ -19,6 +21,7 @@ import { inlineFunctions } from './onnx/functions.ts';
 import type { OnnxDim, OnnxFile, OnnxModel, OnnxValue } from './onnx/model.ts';
 import { readOnnxFile } from './onnx/read.ts';
 import { typeText } from './onnx/types.ts';
+import { optimizeOnnxKinds } from './option-kinds.ts';
 import type { PassReport } from './passes/pipeline.ts';
 import { stageOpsets } from './passes/schedule.ts';
 import { mergeEqualWeights } from './passes/transforms/simplify/equal-weights.ts';
@@ -116,16 +119,16 @@ export type OptimizeResult = Artifact<OptimizeReport>;
 /**
  * Optimises an ONNX file: imports it, runs the passes, and gives it back with the names that it had.
  *
- * @param source The file's bytes, or a source that is read piece by piece; weights are not read before `bytes` or `stream` pull
- * them, so that it
+ * @param source The file's bytes (also as a Blob), or a source that is read piece by piece; weights are not read before `bytes`
+ * or `stream` pull them, so that it
  *   stays open until then.
  * @returns Diagnostics in any case; graph, report and ONNX when there are no errors.
  */
-export async function optimizeOnnx(source: ByteSource | Uint8Array, options: OptimizeOnnxOptions = {}): Promise<OptimizeResult> {
+export async function optimizeOnnx(source: Bytes, options: OptimizeOnnxOptions = {}): Promise<OptimizeResult> {
+  checkArgument('optimizeOnnx', 'source', source, bytesKind);
+  checkOptions('optimizeOnnx', options, optimizeOnnxKinds);
   return await artifactOf(new Sink(), async () => {
-    const counted = new CountedSource(
-      source instanceof Uint8Array ? memorySource(options.fileName ?? '<bytes>', source) : source,
-    );
+    const counted = new CountedSource(sourceFrom(source, options.fileName ?? '<bytes>'));
     const file = await readOnnxFile(counted);
     const made = await (options.raise ? raised(file, options) : atOpset(file, opsetFor(file, options), options));
     const { graph, unoptimized, onnx } = made;

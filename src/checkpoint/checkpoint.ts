@@ -2,9 +2,11 @@
  * Opens a checkpoint, told apart by its bytes and never by its name. Reads names, types and shapes; numbers are read when
  * they are pulled.
  */
+import { checkArgument } from '../diagnostics/arguments.ts';
 import { unknownCheckpoint } from '../diagnostics/catalogue/weights.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { type ByteSource, readSpan } from '../io/bytes.ts';
+import { type Bytes, bytesKind, sourceFrom } from '../io/sources.ts';
 import { isTar, openTar } from '../io/tar.ts';
 import { isZip, openZip } from '../io/zip.ts';
 import { Session } from '../tensor/session.ts';
@@ -19,8 +21,9 @@ export type { Checkpoint, TensorDict, TensorEntry } from './nested.ts';
  * data files are opened through the source's `sibling`. Its tensors belong to the checkpoint, and a compilation that binds them
  * takes copies of their descriptions.
  */
-export async function openCheckpoint(source: ByteSource): Promise<Checkpoint> {
-  return open(source, new Session(), true);
+export async function openCheckpoint(source: Bytes): Promise<Checkpoint> {
+  checkArgument('openCheckpoint', 'source', source, bytesKind);
+  return open(sourceFrom(source, '<checkpoint>'), new Session(), true);
 }
 
 async function open(source: ByteSource, session: Session, whole: boolean): Promise<Checkpoint> {

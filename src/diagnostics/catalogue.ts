@@ -1,4 +1,5 @@
 /** The whole catalogue: importing this file enters every kind of diagnostic, so that `definedKinds` lists them all. */
+import './catalogue/api.ts';
 import './catalogue/axes.ts';
 import './catalogue/cli.ts';
 import './catalogue/codegen.ts';

@@ -4,6 +4,7 @@
  */
 
 import picocolors from 'picocolors';
+import { checkArgument, checkOptions, diagnosticsKind, flag, text, whole } from './arguments.ts';
 import { definedKinds } from './catalogue.ts';
 import type { Diagnostic, Message } from './diagnostic.ts';
 import { lineStarts, positionOf, type SourceFile, type Span } from './source.ts';
@@ -276,7 +277,9 @@ function renderOne(diagnostic: Diagnostic, palette: Palette, width: number): str
 }
 
 /** Text for a terminal, a blank line between two diagnostics, and a line break at the end; empty for none. */
-export function render(diagnostics: readonly Diagnostic[], options: RenderOptions): string {
+export function render(diagnostics: readonly Diagnostic[], options: RenderOptions = { color: false }): string {
+  checkArgument('render', 'diagnostics', diagnostics, diagnosticsKind);
+  checkOptions('render', options, { color: flag, width: whole(1) });
   const palette = paletteOf(options.color);
   const width = Math.max(40, options.width ?? 130);
   return diagnostics.map((diagnostic) => renderOne(diagnostic, palette, width)).join('\n');
@@ -310,6 +313,7 @@ function place(span: Span): PlaceJson {
 
 /** The same diagnostics as plain data, in the same order. */
 export function toJson(diagnostics: readonly Diagnostic[]): readonly DiagnosticJson[] {
+  checkArgument('toJson', 'diagnostics', diagnostics, diagnosticsKind);
   return diagnostics.map((d) => ({
     code: d.code,
     severity: d.severity,
@@ -333,6 +337,7 @@ function pattern(message: Message<string>): string {
  * defined.
  */
 export function explain(code: string): string | undefined {
+  checkArgument('explain', 'code', code, { ...text, example: "'RES0302'" });
   const kind = definedKinds().find((candidate) => candidate.code === code.toUpperCase());
   if (!kind) return undefined;
   const rows: string[] = [];

@@ -1,5 +1,4 @@
 /** Source texts and the places in them that a message can point at. Offsets are UTF-16 code units, as JavaScript counts. */
-
 export interface SourceFile {
   /** How messages name it: a path, `<stdin>`, `std/resnet.res` or `-D`. */
   readonly name: string;

@@ -1,4 +1,5 @@
 /** A part of a model as a model of its own: the nodes between some of its values, as they stand in the file. */
+import { checkArgument, checkOptions, listOf, onnxFileKind, text } from '../diagnostics/arguments.ts';
 import { openPart, untypedValue } from '../diagnostics/catalogue/import.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import type { OnnxFile, OnnxFunction, OnnxNode, OnnxType, OnnxValue } from '../onnx/model.ts';
@@ -31,7 +32,9 @@ const unique = (names: readonly string[]): readonly string[] => [...new Set(name
  * @throws DiagnosticError RES0122 for a name that the file has not, RES0665 where `to` hangs on more than `from` or not on it at
  * all, RES0666 for an input whose type nothing says.
  */
-export function extractModel(file: OnnxFile, options: ExtractOptions): Extracted {
+export function extractModel(file: OnnxFile, options: ExtractOptions = {}): Extracted {
+  checkArgument('extractModel', 'file', file, onnxFileKind);
+  checkOptions('extractModel', options, { from: listOf(text), to: listOf(text) });
   const values = new TopValues(file);
   const given = options.from && unique(options.from);
   const to = unique(options.to ?? [...values.outputs.keys()]);

@@ -4,6 +4,7 @@
  */
 
 import { onnxType } from '../codegen/to-onnx.ts';
+import { checkArgument, checkOptions, listOf, onnxFileKind, text, whole } from '../diagnostics/arguments.ts';
 import { noHead } from '../diagnostics/catalogue/import.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import type { OnnxFile, OnnxNode, OnnxTensor } from '../onnx/model.ts';
@@ -71,6 +72,9 @@ interface Head {
  * @throws DiagnosticError RES0668 where there is no such layer, or what stands behind it hangs on the number of classes.
  */
 export function replaceClasses(file: OnnxFile, options: ClassesOptions): NewHead {
+  checkArgument('replaceClasses', 'file', file, onnxFileKind);
+  checkOptions('replaceClasses', options, { classes: whole(1), keep: listOf(whole(0)), seed: whole(0), output: text });
+  checkArgument('replaceClasses', 'classes', options?.classes, { ...whole(1), example: '10' });
   const values = new TopValues(file);
   const output = outputOf(file, options);
   const head = headOf(file, values, output);

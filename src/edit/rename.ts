@@ -1,5 +1,7 @@
 /** A model with other names: of inputs, outputs, values between them, weights and nodes. */
+
 import { followRule, type Rule, ruleOf } from '../checkpoint/map-rules.ts';
+import { checkArgument, checkOptions, listOf, oneOf, onnxFileKind, shaped } from '../diagnostics/arguments.ts';
 import { nameTaken, nothingRenamed } from '../diagnostics/catalogue/names.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { nearest } from '../diagnostics/suggest.ts';
@@ -61,6 +63,14 @@ class Names {
  * @throws DiagnosticError RES0124 for a rule that no name matches, RES0123 for a name that another one has.
  */
 export function renameModel(file: OnnxFile, renamings: readonly RenameRule[], options: RenameOptions = {}): Renamed {
+  checkArgument('renameModel', 'file', file, onnxFileKind);
+  checkArgument(
+    'renameModel',
+    'renamings',
+    renamings,
+    listOf(shaped('{ from, to }', "{ from: 'a.*', to: 'b.*' }", 'from', 'to')),
+  );
+  checkOptions('renameModel', options, { only: listOf(oneOf(...namedKinds)) });
   const rules = renamings.map(ruleOf);
   const names = new Names(file.graph);
   const kinds: ReadonlySet<NamedKind> = new Set(options.only ?? namedKinds);

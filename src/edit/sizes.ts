@@ -4,6 +4,7 @@
  */
 
 import { onnxType } from '../codegen/to-onnx.ts';
+import { checkArgument, checkOptions, either, onnxFileKind, recordOf, text, whole } from '../diagnostics/arguments.ts';
 import { shapeMisfit } from '../diagnostics/catalogue/cli.ts';
 import { fixedSize } from '../diagnostics/catalogue/import.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
@@ -57,7 +58,9 @@ export const isSizeName = (text: string): boolean => /^[A-Za-z_]\w*$/.test(text)
  * @throws DiagnosticError RES0709 for a size that the model has not, or inputs whose first axes are not one batch; RES0841 for a
  * number that breaks a promise of the model; RES0667, with the node, where the network fixes what is to be another.
  */
-export function resizeModel(file: OnnxFile, options: ResizeOptions): Resized {
+export function resizeModel(file: OnnxFile, options: ResizeOptions = {}): Resized {
+  checkArgument('resizeModel', 'file', file, onnxFileKind);
+  checkOptions('resizeModel', options, { batch: either(whole(0), text), sizes: recordOf(either(whole(0), text)) });
   const changes = changesOf(file, options);
   const opened = withInputs(file, changes, (change) => nameWhileOpen(change));
   const mended: string[] = [];

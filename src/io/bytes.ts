@@ -2,6 +2,7 @@
  * Where bytes come from: a file, memory, a part of either. Reading is checked against the size here, so that formats need not
  * trust what they read.
  */
+import { bytes as bytesOnly, checkArgument, text } from '../diagnostics/arguments.ts';
 import { outside } from '../diagnostics/at.ts';
 import { noSibling, truncatedFile, unsafePath } from '../diagnostics/catalogue/weights.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
@@ -26,6 +27,8 @@ export interface ByteSource {
 
 /** A source of bytes that lie in memory; `name` is what messages call it. */
 export function memorySource(name: string, bytes: Uint8Array): ByteSource {
+  checkArgument('memorySource', 'name', name, text);
+  checkArgument('memorySource', 'bytes', bytes, bytesOnly);
   const readSync = (start: number, length: number): Uint8Array => bytes.subarray(start, start + length);
   return { name, size: bytes.length, read: (start, length) => Promise.resolve(readSync(start, length)), readSync };
 }

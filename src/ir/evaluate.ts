@@ -1,4 +1,5 @@
 /** Numbers in the place of symbols. */
+import { checkArgument, record } from '../diagnostics/arguments.ts';
 import { noSuchSize } from '../diagnostics/catalogue/runtime.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { Dim, unlessOverflow } from './dim.ts';
@@ -15,6 +16,9 @@ export type Sizes = Readonly<Record<string, number>>;
  * a result beyond 2^53.
  */
 export function evaluate(dim: Dim, sizes: Sizes): number {
+  if (!(dim instanceof Dim))
+    checkArgument('evaluate', 'dim', dim, { what: 'a symbolic number', example: 'summarize(graph).madds', is: () => false });
+  checkArgument('evaluate', 'sizes', sizes, { ...record, example: '{ N: 1 }' });
   const lacking = dim.symbols().filter((name) => !Object.hasOwn(sizes, name));
   const [first] = lacking;
   if (first !== undefined) {

@@ -20,6 +20,7 @@
  * `residual … in #1 body` is inside of another's body.
  */
 
+import { checkArgument, graphShape } from '../diagnostics/arguments.ts';
 import { bug } from '../diagnostics/diagnostic.ts';
 import type { Content } from './content.ts';
 import { type ContentTree, numberText, parseContent, pathText, treeText } from './content-text.ts';
@@ -344,5 +345,6 @@ function attrText(spec: AttrSpec, value: AttrValue): string {
 
 /** The graph as text, with a line break at the end. The same graph gives the same text. */
 export function printGraph(graph: Graph): string {
+  checkArgument('printGraph', 'graph', graph, graphShape);
   return new Printer(graph).print();
 }

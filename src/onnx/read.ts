@@ -6,11 +6,13 @@
  * memory follow from the limits below and the file's own size, whatever it claims.
  */
 
+import { checkArgument } from '../diagnostics/arguments.ts';
 import { outside } from '../diagnostics/at.ts';
 import { importedOpset, importLimit, noOnnxModel } from '../diagnostics/catalogue/import.ts';
 import { bug, fail, unreachable } from '../diagnostics/diagnostic.ts';
 import { type ByteSource, joined, memorySource, utf8 } from '../io/bytes.ts';
 import { LastMade } from '../io/last-made.ts';
+import { type Bytes, bytesKind, sourceFrom } from '../io/sources.ts';
 import type { LazyBytes } from '../ir/foreign.ts';
 import { maxOpset, minOpset, oldestOpset } from '../ir/opset.ts';
 import { Session } from '../tensor/session.ts';
@@ -537,7 +539,9 @@ function usesDefaultDomain(graph: OnnxGraph, functions: readonly OnnxFunction[])
  * none or after 26, RES0652 past a limit, RES0658 for sparse tensors that do not fit, RES0501, RES0509, RES0512 and RES0513 for
  * tensors that lie outside of their file.
  */
-export async function readOnnxFile(source: ByteSource, session = new Session()): Promise<OnnxFile> {
+export async function readOnnxFile(from: Bytes, session = new Session()): Promise<OnnxFile> {
+  checkArgument('readOnnxFile', 'source', from, bytesKind);
+  const source = sourceFrom(from, '<bytes>');
   try {
     return await finish(new Reader(source, session).model());
   } catch (error) {

@@ -5,6 +5,7 @@
  * newer versions added) stands in a comment.
  */
 
+import { checkArgument, onnxModelKind } from '../diagnostics/arguments.ts';
 import { unreachable } from '../diagnostics/diagnostic.ts';
 import { dataTypeName, elemFacts, elemTypes, otherElems } from '../ir/elem.ts';
 import type { ElemType, HostTensor } from '../ir/types.ts';
@@ -17,6 +18,7 @@ import { WireError } from './wire.ts';
 
 /** The whole model, ended by a line break. */
 export function onnxText(model: OnnxModel): string {
+  checkArgument('onnxText', 'model', model, onnxModelKind);
   const opsets = [...model.opsets].map(([name, version]) => `${quoted(name)} : ${version}`);
   const head = [`  ir_version: ${model.irVersion}`, `  opset_import: [${opsets.join(', ')}]`];
   if (model.producerName !== '') head.push(`  producer_name: ${quoted(model.producerName)}`);

@@ -2,6 +2,7 @@
  * An ONNX model as bytes, in constant memory: sizes are computed first, then messages go out as they are encoded and weights as
  * they are computed, 32 Ki elements at a time.
  */
+import { checkArgument, onnxModelKind } from '../diagnostics/arguments.ts';
 import { outside } from '../diagnostics/at.ts';
 import { foldedNotFinite, tooLargeForOneFile } from '../diagnostics/catalogue/codegen.ts';
 import { bug, fail } from '../diagnostics/diagnostic.ts';
@@ -84,6 +85,7 @@ export interface EncodeOptions {
  * on the model alone. Throws `DiagnosticError` when a folded weight is not finite.
  */
 export async function* encodeModel(model: OnnxModel, options: EncodeOptions = {}): AsyncGenerator<Uint8Array, void, undefined> {
+  checkArgument('encodeModel', 'model', model, onnxModelKind);
   const chunks = new Chunks();
   try {
     yield* modelPieces(model, options, chunks);
@@ -201,6 +203,7 @@ export async function* externalData(
 
 /** The whole model in memory. Throws `DiagnosticError` beyond 2 GiB and when a folded weight is not finite. */
 export async function onnxBytes(model: OnnxModel): Promise<Uint8Array> {
+  checkArgument('onnxBytes', 'model', model, onnxModelKind);
   const bytes = modelSize(model);
   if (bytes > largestMessage) fail(tooLargeForOneFile, { with: { bytes, limit: largestMessage } });
   const out = new Uint8Array(bytes);

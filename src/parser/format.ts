@@ -5,6 +5,7 @@
  * decided here is everything between the breaks: two blanks of indentation, one blank between words and around operators,
  * two between statements on one line, at most one blank line, and the columns of neighbouring lines (`layout/columns.ts`).
  */
+import { checkArgument, shaped } from '../diagnostics/arguments.ts';
 import type { FileNode } from './ast.ts';
 import { placesOf } from './layout/columns.ts';
 import { linesOf } from './layout/lines.ts';
@@ -16,6 +17,7 @@ import { startsOf } from './layout/starts.ts';
  * the parser skipped is kept, but its layout is only guessed.
  */
 export function format(file: FileNode): string {
+  checkArgument('format', 'file', file, shaped('a syntax tree', 'parse(source).file', 'source', 'items'));
   const starts = startsOf(file);
   const lines = linesOf(piecesOf(file, starts), starts);
   const places = placesOf(lines);

@@ -1,4 +1,5 @@
 /** The way into the parser's room: text in, tree and diagnostics out. Nothing here throws on any input. */
+import { checkArgument, namedText } from '../diagnostics/arguments.ts';
 import { notUtf8 } from '../diagnostics/catalogue/syntax.ts';
 import { type Diagnostic, makeDiagnostic } from '../diagnostics/diagnostic.ts';
 import type { SourceFile } from '../diagnostics/source.ts';
@@ -26,6 +27,7 @@ function inOrder(diagnostics: readonly Diagnostic[]): Diagnostic[] {
  * tree beside diagnostics should expect names that nothing declares.
  */
 export function parse(source: SourceFile): { readonly file: FileNode; readonly diagnostics: readonly Diagnostic[] } {
+  checkArgument('parse', 'source', source, namedText);
   const sink = new CappedSink();
   const lexed = lex(source, sink);
   const templates: PendingTemplate[] = [];

@@ -6,13 +6,13 @@ import { isFloat } from '../ir/types.ts';
 import { graphsIn } from '../ir/walk.ts';
 import { type RuntimeDefect, runtimeDefects } from '../ops/runtime-defects.ts';
 import { errorText, exponent, type OutputError } from './compare.ts';
-import { type Provider, runtimeVersion } from './provider.ts';
+import type { Provider } from './engine.ts';
 import { type Suspect, suspectText } from './suspects.ts';
 import type { VerifyRun } from './verify-report.ts';
 
 /** `onnxruntime-node 1.30.0, provider webgpu (SwiftShader Device)` */
-export function runtimeText(provider: Provider, adapter?: string): string {
-  return `onnxruntime-node ${runtimeVersion()}, provider ${provider}${adapter === undefined ? '' : ` (${adapter})`}`;
+export function runtimeText(runtime: () => string, provider: Provider, adapter?: string): string {
+  return `${runtime()}, provider ${provider}${adapter === undefined ? '' : ` (${adapter})`}`;
 }
 
 export function isCrash(error: DiagnosticError): boolean {
@@ -53,16 +53,21 @@ interface Crashed {
   readonly at: string | undefined;
   readonly hint?: string | undefined;
   readonly graph?: Graph | undefined;
+  /** Says which runtime it was, and its version: `onnxruntime-node 1.30.0`. */
+  readonly runtime: () => string;
 }
 
 /** The end of the process as a verdict on the runtime. */
-export function crashOf(error: DiagnosticError, { provider, optimizer, model, at, hint, graph }: Crashed): DiagnosticError {
+export function crashOf(
+  error: DiagnosticError,
+  { provider, optimizer, model, at, hint, graph, runtime }: Crashed,
+): DiagnosticError {
   const [said] = error.diagnostics;
   const known = knownDefect(graph, provider, optimizer, 'crash');
   const [how = 'it ended', ...words] = (said?.found ?? 'it ended').split('\n');
   const found = [
     `${model}: ${how.replace(/; its last words:$/, '')} ${at ?? 'while it loaded the model'}`,
-    `${runtimeText(provider)}, its optimiser ${optimizer}`,
+    `${runtimeText(runtime, provider)}, its optimiser ${optimizer}`,
     ...(known ? [knownText(known)] : words.map((line) => `it said: ${line}`)),
   ];
   return new DiagnosticError([
@@ -80,6 +85,7 @@ interface RuntimeFault {
   readonly graph: Graph | undefined;
   /** The target that the file was written for. */
   readonly target: string | undefined;
+  readonly runtime: () => string;
   /** The unoptimised model is right there. */
   readonly plain: boolean;
   /** More lines of what was found. */
@@ -89,13 +95,16 @@ interface RuntimeFault {
 }
 
 /** A file that is right, and a runtime that is not: RES0831 where its optimiser is at fault, RES0832 where a kernel is. */
-export function blameRuntime(sink: Sink, { run, output, off, graph, target, plain, more = [], severity }: RuntimeFault): void {
+export function blameRuntime(
+  sink: Sink,
+  { run, output, off, graph, target, runtime, plain, more = [], severity }: RuntimeFault,
+): void {
   const { name } = output;
   const byOptimizer = run.optimizer === 'all' && off?.ok === true;
   const known = knownDefect(graph, run.provider, byOptimizer ? 'all' : 'off', 'wrong');
   const found = [
     foundText(output, run),
-    runtimeText(run.provider, run.adapter),
+    runtimeText(runtime, run.provider, run.adapter),
     ...more,
     ...(known ? [knownText(known)] : []),
   ].join('\n');
@@ -119,10 +128,11 @@ interface Blamed {
   readonly before: Graph;
   readonly after: Graph;
   readonly target: string | undefined;
+  readonly runtime: () => string;
 }
 
 /** Once per output and culprit, of the first run that shows it; the table has the others. */
-export function blame(sink: Sink, { runs, suspects, before, after, target }: Blamed): void {
+export function blame(sink: Sink, { runs, suspects, before, after, target, runtime }: Blamed): void {
   const told = new Set<string>();
   const once = (key: string): boolean => {
     if (told.has(key)) return false;
@@ -157,6 +167,7 @@ export function blame(sink: Sink, { runs, suspects, before, after, target }: Bla
           off: off?.outputs.find((one) => one.name === name),
           graph: run.graph === 'before' ? before : after,
           target,
+          runtime,
           plain: run.graph === 'after' && like(unoptimized).length > 0 && !broken(name, unoptimized),
         });
       }

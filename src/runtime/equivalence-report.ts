@@ -7,10 +7,11 @@ import { type HostTensor, isFloat } from '../ir/types.ts';
 import type { OnnxModel } from '../onnx/model.ts';
 import { blameRuntime } from './blame.ts';
 import { errorText, exponent } from './compare.ts';
+import type { Provider } from './engine.ts';
 import { type NarrowedShape, narrowedOptions } from './free-sizes.ts';
 import { type Bindings, bindingsText } from './inputs.ts';
 import type { Measured } from './measure.ts';
-import type { Provider } from './session.ts';
+import { runtimeName } from './provider.ts';
 import type { VerifyCase, VerifyReport, VerifyRun } from './verify-report.ts';
 
 /** A rewrite, as the passes count them. */
@@ -137,7 +138,7 @@ export function reportFailure(
     const right = (other: VerifyRun | undefined) => other?.outputs.find((one) => one.name === output.name);
     if (right(like('cpu', 'off'))?.ok) {
       const off = run.optimizer === 'all' ? right(like(run.provider, 'off')) : undefined;
-      blameRuntime(sink, { run, output, off, graph: after, target: undefined, plain, more: by });
+      blameRuntime(sink, { run, output, off, graph: after, target: undefined, runtime: runtimeName, plain, more: by });
       continue;
     }
     const expected = isFloat(output.elem) ? `at most ${exponent(output.tolerance)}` : 'equal elements';

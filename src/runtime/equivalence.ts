@@ -24,6 +24,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writeModel } from '../codegen/node/write-file.ts';
+import { checkArgument, graphShape, record } from '../diagnostics/arguments.ts';
 import * as catalogue from '../diagnostics/catalogue/runtime.ts';
 import { DiagnosticError, makeDiagnostic, Sink } from '../diagnostics/diagnostic.ts';
 import { floatFacts, type Tolerance } from '../ir/elem.ts';
@@ -55,12 +56,12 @@ import { canBeHeld, checkHeld } from './held.ts';
 import { type Bindings, bindingsOf, randomInputs, symbolsOf } from './inputs.ts';
 import { Judge, unstable } from './judge.ts';
 import { allowedOnCpu, askedFor, closed, companions, type Measured, measure, rank, runOf, type Setup } from './measure.ts';
-import { RuntimeProcess } from './provider.ts';
+import { RuntimeProcess, runtimeName } from './provider.ts';
 import { noReference, tooMuchWork } from './reference-limits.ts';
 import { openSession, type Placement, type Session } from './session.ts';
 import { withThreads } from './threads.ts';
 import { attempts, completed, nudged, nudges, startingSizes } from './trials.ts';
-import { materialised, signedCases, watched } from './verify-model.ts';
+import { materialised, signedCases, watched } from './verification.ts';
 import type { VerifyCase, VerifyReport, VerifyRun } from './verify-report.ts';
 
 /** Smaller models are held in memory, others go through a file, which onnxruntime maps. */
@@ -71,6 +72,12 @@ const heldBytes = 2 ** 26;
  * does not survive is no failure: RES0818 says so as a warning, and both graphs are compared in float64.
  */
 export async function verifyOptimized(options: EquivalenceOptions): Promise<EquivalenceReport> {
+  checkArgument('verifyOptimized', 'options', options, {
+    ...record,
+    example: '{ original, before, after, onnx, constants, eps }',
+  });
+  checkArgument('verifyOptimized', 'before', options.before, graphShape);
+  checkArgument('verifyOptimized', 'after', options.after, graphShape);
   const check = new EquivalenceCheck(options);
   try {
     return await withThreads(() => check.run());
@@ -251,6 +258,7 @@ class EquivalenceCheck {
     const name = typeof original === 'string' ? original : before.name;
     const crash = crashOf(error, {
       ...setup,
+      runtime: runtimeName,
       graph: setup.graph === 'before' ? before : after,
       model: setup.graph === 'before' ? name : `${name}, ${this.#level}`,
       at: at && `in a run at the ${at} sizes`,
@@ -262,7 +270,7 @@ class EquivalenceCheck {
   #measure(setup: Setup, model: Uint8Array | string, onnx: OnnxModel, cases: readonly Case[]): Promise<Measured> {
     const { threads, environment } = this.#options;
     const options = { threads, environment, process: this.#process, tolerated: isRefusal };
-    return measure(setup, model, cases, { ...options, ...(setup.graph === 'after' && { onnx }) });
+    return measure(openSession, setup, model, cases, { ...options, ...(setup.graph === 'after' && { onnx }) });
   }
 
   async #judge(cases: readonly Case[], measured: Measured[], model: Uint8Array | string): Promise<EquivalenceReport> {
@@ -350,7 +358,7 @@ class EquivalenceCheck {
     if (run.graph === 'after' || !measured) return;
     if (!output) {
       const how = measured.error?.diagnostics[0]?.found ?? 'no output';
-      this.#notes.push(`${runtimeText(run.provider)} breaks the file as it is, ${run.case} sizes: ${how}`);
+      this.#notes.push(`${runtimeText(runtimeName, run.provider)} breaks the file as it is, ${run.case} sizes: ${how}`);
       return;
     }
     if (this.#blamed.has(`${run.provider} ${output.name}`)) return;
@@ -359,7 +367,16 @@ class EquivalenceCheck {
       (one) => one.provider === run.provider && one.graph === 'before' && one.case === run.case && one.optimizer === 'off',
     );
     const right = off?.outputs.find(({ name }) => name === output.name);
-    const fault = { run, output, off: right, graph: before, target: undefined, plain: false, severity: 'warning' } as const;
+    const fault = {
+      run,
+      output,
+      off: right,
+      graph: before,
+      target: undefined,
+      runtime: runtimeName,
+      plain: false,
+      severity: 'warning',
+    } as const;
     blameRuntime(this.#sink, fault);
   }
 

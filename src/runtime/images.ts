@@ -8,7 +8,6 @@
 import { outside } from '../diagnostics/at.ts';
 import * as catalogue from '../diagnostics/catalogue/runtime.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
-import { readAll, Unreadable } from '../io/node/open-file.ts';
 import type { Dim } from '../ir/dim.ts';
 import { keepsPromise, keptNear, promiseTexts } from '../ir/promise.ts';
 import type { ValueRange } from '../ir/ranges.ts';
@@ -51,21 +50,6 @@ export function imageFormatOf(bytes: Uint8Array): 'png' | 'jpeg' | undefined {
   if ([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a].every((b, i) => bytes[i] === b)) return 'png';
   if (bytes[0] === 0xff && bytes[1] === 0xd8 && bytes[2] === 0xff) return 'jpeg';
   return undefined;
-}
-
-/** Throws `DiagnosticError` (RES0820, RES0822, RES0823). */
-export async function readImage(path: string): Promise<Image> {
-  return decodeImage(await readBytes(path), path);
-}
-
-/** A file's bytes. Throws `DiagnosticError` (RES0820). */
-export async function readBytes(path: string): Promise<Uint8Array> {
-  try {
-    return readAll(path);
-  } catch (error) {
-    if (!(error instanceof Unreadable)) throw error;
-    return fail(catalogue.fileUnreadable, { with: { file: path, found: error.found, hint: `ls -l ${path}` } });
-  }
 }
 
 /** Throws `DiagnosticError` (RES0822, RES0823). `name` is for messages. */

@@ -8,17 +8,16 @@ import { type Diagnostic, fail } from '../diagnostics/diagnostic.ts';
 import { memorySource } from '../io/bytes.ts';
 import { fileSource } from '../io/node/file-source.ts';
 import { type Declarations, readDeclarations } from '../ir/declarations.ts';
-import { Dim } from '../ir/dim.ts';
-import { parseDim } from '../ir/dim-text.ts';
-import type { Graph } from '../ir/graph.ts';
-import { rangeProblem, type ValueRange } from '../ir/ranges.ts';
-import type { HostTensor, TensorType } from '../ir/types.ts';
+import type { ValueRange } from '../ir/ranges.ts';
+import type { HostTensor } from '../ir/types.ts';
 import { readOnnxMetadata } from '../onnx/metadata.ts';
-import { decodeImage, type ImageOptions, imageFormatOf, imageInput, readBytes, type Seen, takesImages } from './images.ts';
+import { decodeImage, type ImageOptions, imageFormatOf, imageInput, type Seen, takesImages } from './images.ts';
 import { isTyped, tensorOfNumbers } from './literals.ts';
 import { isNpy, parseNpy } from './npy.ts';
 import { checkAsked, checkPromises, rangeWarning, type Signature } from './promises.ts';
-import type { Port } from './session.ts';
+import { readBytes } from './read-file.ts';
+
+export { signaturesOf, signaturesOfPorts } from './signatures.ts';
 
 /** How pictures become tensors, where the model does not say it, or says it wrongly. */
 export interface PictureOptions extends Pick<ImageOptions, 'mean' | 'std' | 'resize' | 'bgr'> {
@@ -82,24 +81,6 @@ export async function declarationsOfFile(model: Uint8Array | string): Promise<De
   } finally {
     source.close();
   }
-}
-
-/** The inputs of a graph. */
-export function signaturesOf(graph: Graph): readonly Signature[] {
-  return graph.inputs.map(({ name = '', type }) => ({ name, type, range: graph.inputRanges.get(name) }));
-}
-
-/** The inputs of a file of which no graph is known; expressions in its sizes become symbols of their own. */
-export function signaturesOfPorts(ports: readonly Port[], declared: Declarations): readonly Signature[] {
-  return ports.map((port) => {
-    const dims = port.dims.map((d, axis) => {
-      if (typeof d === 'number') return Dim.of(d);
-      return (d === '' ? undefined : parseDim(d, declared.promises)) ?? Dim.symbol(`${port.name}_${axis}`);
-    });
-    const type: TensorType = { elem: port.elem, dims };
-    const range = declared.inputs.get(port.name);
-    return { name: port.name, type, range: range && !rangeProblem(type, range) ? range : undefined };
-  });
 }
 
 /** `@x.npy` names a file in so many words; a file whose name begins so is there under its own. */

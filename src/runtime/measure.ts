@@ -6,7 +6,9 @@ import { DiagnosticError } from '../diagnostics/diagnostic.ts';
 import { isFloat, type Tolerance } from '../ir/elem.ts';
 import type { HostTensor } from '../ir/types.ts';
 import { isCrash } from './blame.ts';
-import { type OpenOptions, openSession, type Placement, type Provider, type Session } from './session.ts';
+import type { Provider } from './engine.ts';
+import type { OpenOptions, OpenSession } from './host.ts';
+import type { Placement, Session } from './ports.ts';
 import type { VerifyCase, VerifyRun } from './verify-report.ts';
 
 /** Which of both graphs runs where, with onnxruntime's own optimiser or without. */
@@ -42,6 +44,7 @@ export interface Measured {
  * tried, and none after the process of onnxruntime ended. Throws every other error.
  */
 export async function measure(
+  open: OpenSession,
   setup: Setup,
   model: Uint8Array | string,
   feeds: readonly Feed[],
@@ -52,7 +55,7 @@ export async function measure(
   let placement: Placement | undefined;
   let error: DiagnosticError | undefined;
   try {
-    const session = await openSession(model, { ...rest, ep: setup.provider, optimization: setup.optimizer, profile: true });
+    const session = await open(model, { ...rest, ep: setup.provider, optimization: setup.optimizer, profile: true });
     try {
       for (const { inputs } of feeds) {
         try {

@@ -2,12 +2,17 @@
  * NumPy's .npy format, versions 1.0 to 3.0 (numpy.lib.format): the magic, a header that is a Python literal, then the elements.
  * Written are version 1.0, little-endian, C order. The header is scanned, never evaluated.
  */
+import { bytes as bytesOnly, checkArgument, hostTensor, text } from '../diagnostics/arguments.ts';
 import { outside } from '../diagnostics/at.ts';
 import * as catalogue from '../diagnostics/catalogue/runtime.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { elemFacts, elemsBy } from '../ir/elem.ts';
 import { type ElemType, elemBytes, elementCount, type HostTensor } from '../ir/types.ts';
 import { decodeTensor, encodeTensor } from '../tensor/round.ts';
+
+/** Browsers and Node have them alike. */
+declare const TextDecoder: { new (label: string): { decode(bytes: Uint8Array): string } };
+declare const TextEncoder: { new (): { encode(text: string): Uint8Array } };
 
 const magic = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
 /** A header has some 100 bytes; a larger one is damage. */
@@ -23,6 +28,8 @@ export function isNpy(bytes: Uint8Array): boolean {
 
 /** Throws `DiagnosticError` (RES0821), also for a file that is cut off or has bytes too many. `file` is for messages. */
 export function parseNpy(bytes: Uint8Array, file: string): HostTensor {
+  checkArgument('parseNpy', 'bytes', bytes, bytesOnly);
+  checkArgument('parseNpy', 'file', file, text);
   const broken = (found: string, expected: string, hint = `numpy.save("${file}", array)`): never =>
     fail(catalogue.npyBroken, { with: { file, found, expected, hint } });
   if (!isNpy(bytes)) broken('no magic bytes', 'the bytes 93 4E 55 4D 50 59 at the start');
@@ -89,6 +96,7 @@ function fortranOffsets(dims: readonly number[]): (i: number) => number {
 
 /** The tensor as a file. bf16, which NumPy has not, is written as f32, which holds every value of it. */
 export function npyBytes(tensor: HostTensor): Uint8Array<ArrayBuffer> {
+  checkArgument('npyBytes', 'tensor', tensor, hostTensor);
   const elem: ElemType = elemFacts[tensor.elem].numpy === undefined ? 'f32' : tensor.elem;
   const code = elemFacts[elem].numpy;
   const width = elemBytes[elem];

@@ -192,15 +192,22 @@ const decoderFile = '@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm';
 /** Compiled once for all pictures of a program. */
 let compiled: object | undefined;
 
+/** Of Node what is asked for where there is one, without importing it. */
+interface Builtins {
+  (name: 'node:module'): { createRequire(from: string): { resolve(path: string): string } };
+  (name: 'node:fs'): { readFileSync(path: string): Uint8Array };
+}
+
 /**
  * The decoder's code in Node; undefined in browsers, where the package fetches its file itself, from the place where the bundler
  * put it.
  */
 function decoderCode(): object | undefined {
-  const load = globalThis.process?.getBuiltinModule;
+  const { process } = globalThis as { readonly process?: { readonly getBuiltinModule?: Builtins } };
+  const load = process?.getBuiltinModule;
   if (!load || !webAssembly) return undefined;
   const path = load('node:module')
-    .createRequire(import.meta.url)
+    .createRequire((import.meta as unknown as { readonly url: string }).url)
     .resolve(decoderFile);
   return new webAssembly.Module(load('node:fs').readFileSync(path));
 }

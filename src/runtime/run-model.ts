@@ -3,6 +3,7 @@
  * outputs.
  */
 import { readFileSync } from 'node:fs';
+import { checkArgument, hostTensor, listOf, modelFileKind, record, text, whole } from '../diagnostics/arguments.ts';
 import { outside } from '../diagnostics/at.ts';
 import { badOption } from '../diagnostics/catalogue/cli.ts';
 import { imageSize, inputMisfit, labelsBroken, notClasses, pictureClipped } from '../diagnostics/catalogue/runtime.ts';
@@ -15,7 +16,7 @@ import { channelAxis, rangeText, type ValueRange } from '../ir/ranges.ts';
 import { type HostTensor, isFloat, typeText } from '../ir/types.ts';
 import { integersOf, isWideElem, tensorOfIntegers } from '../ir/wide.ts';
 import { isFolder, picturesIn } from './folder.ts';
-import { clippedBy, pngFiles, readBytes, type Seen, takesImages, usualRange } from './images.ts';
+import { clippedBy, pngFiles, type Seen, takesImages, usualRange } from './images.ts';
 import {
   askedRange,
   declarationsOfFile,
@@ -29,6 +30,7 @@ import {
 } from './load.ts';
 import { pictureSize } from './picture-files.ts';
 import { type Signature, withSizes } from './promises.ts';
+import { readBytes } from './read-file.ts';
 import { openSession, type Placement, type Provider, portText } from './session.ts';
 
 /** What `runModel` runs, and on what. */
@@ -189,6 +191,9 @@ function sizeOf(file: string | undefined): readonly [number, number] | undefined
  * model's own batch size where it does not. Throws `DiagnosticError`.
  */
 export async function runModel(options: RunOptions): Promise<RunResult> {
+  checkArgument('runModel', 'options', options, { ...record, example: "{ model, inputs: ['image=cat.png'] }" });
+  checkArgument('runModel', 'model', options.model, modelFileKind);
+  checkArgument('runModel', 'inputs', options.inputs, { ...listOf(text), example: "['image=cat.png']" });
   const session = await openSession(options.model, {
     ep: options.ep ?? 'cpu',
     tf32: options.tf32,
@@ -445,6 +450,9 @@ function rowsOf(scores: HostTensor, name: string): readonly Float64Array[] {
  * `DiagnosticError` (RES0829, RES0828).
  */
 export function topK(scores: HostTensor, k: number, labels?: readonly string[], name = 'output'): readonly (readonly Ranked[])[] {
+  checkArgument('topK', 'scores', scores, hostTensor);
+  checkArgument('topK', 'k', k, whole(0));
+  if (labels !== undefined) checkArgument('topK', 'labels', labels, listOf(text));
   const rows = rowsOf(scores, name);
   const classes = rows[0]?.length ?? 0;
   if (labels && classes > 0 && labels.length !== classes) {

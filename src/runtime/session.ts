@@ -8,141 +8,20 @@ import { access, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promi
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import * as catalogue from '../diagnostics/catalogue/runtime.ts';
-import { DiagnosticError, type DiagnosticKind, fail, makeDiagnostic, type Report } from '../diagnostics/diagnostic.ts';
-import { elemFacts, elemsBy } from '../ir/elem.ts';
-import type { Graph, Origin } from '../ir/graph.ts';
-import { type ElemType, elementCount, type HostTensor } from '../ir/types.ts';
-import type { OnnxModel } from '../onnx/model.ts';
-import { decodeTensor, encodeTensor } from '../tensor/round.ts';
-import { misfitHint } from './inputs.ts';
+import { DiagnosticError, fail } from '../diagnostics/diagnostic.ts';
+import { type Engine, EngineCrash, type Provider, providerNames } from './engine.ts';
+import type { OpenOptions } from './host.ts';
 import { missingLibraries, remedy } from './native.ts';
-import {
-  adapterHint,
-  type Engine,
-  EngineCrash,
-  nativeFor,
-  type OrtPort,
-  type OrtTensor,
-  openHere,
-  openInChild,
-  type Provider,
-  providerNames,
-  type RuntimeProcess,
-} from './provider.ts';
+import { cleaned, crash, diagnosed, type LeftNode, type Placement, type Session, sessionOf, sessionRefused } from './ports.ts';
+import { adapterHint, nativeFor, openHere, openInChild, type RuntimeProcess } from './provider.ts';
 
-export type { Provider } from './provider.ts';
+export type { Provider } from './engine.ts';
+export { fromOrt, type Kernel, type Placement, type Port, portText, type Session, toOrt } from './ports.ts';
 
-export interface OpenOptions {
-  readonly ep: Provider;
-  /** onnxruntime's own graph optimiser. */
-  readonly optimization: 'off' | 'all';
-  /** Threads within an operator; onnxruntime's choice without. */
-  readonly threads?: number | undefined;
-  /** Record which provider runs each node; `close` then returns it. Slows runs down a little. */
-  readonly profile?: boolean | undefined;
-  /** The graph that the model was written from, so that errors point at its source. */
-  readonly graph?: Graph | undefined;
-  /** The model as it was written, whose nodes carry the exact names; `graph` is not needed then. */
-  readonly onnx?: OnnxModel | undefined;
+/** As `OpenOptions`, where there are processes. */
+export interface NodeOpenOptions extends OpenOptions {
   /** Where sessions of the CPU provider run; in this process when left out. */
   readonly process?: RuntimeProcess | undefined;
-  /**
-   * Lets CUDA round the operands of f32 products to TF32, which is faster and off by 1e-3. Off when left out, as proofs need it.
-   */
-  readonly tf32?: boolean | undefined;
-  /** Added to the environment of a GPU provider's process, such as `swiftshaderEnvironment()`. */
-  readonly environment?: Readonly<Record<string, string>> | undefined;
-}
-
-/** An input or output. Symbolic dimensions are names, or '' where the model gives none. */
-export interface Port {
-  readonly name: string;
-  readonly elem: ElemType;
-  readonly dims: readonly (number | string)[];
-}
-
-/** A node of the model as onnxruntime ran it, after its own fusions, on another provider than the one asked for. */
-export interface LeftNode {
-  readonly name: string;
-  readonly op: string;
-  readonly provider: string;
-}
-
-/** What ran as one node, with the time that all its runs took. */
-export interface Kernel {
-  readonly name: string;
-  readonly op: string;
-  readonly ms: number;
-}
-
-export interface Placement {
-  readonly provider: Provider;
-  /** The GPU's name where it is known: WebGPU through Vulkan. */
-  readonly adapter: string | undefined;
-  /** Nodes that ran. */
-  readonly nodes: number;
-  readonly left: readonly LeftNode[];
-  readonly kernels: readonly Kernel[];
-}
-
-export interface Session {
-  readonly inputs: readonly Port[];
-  readonly outputs: readonly Port[];
-  readonly createMs: number;
-  /** Milliseconds that the latest run took. */
-  readonly runMs: number;
-  readonly adapter: string | undefined;
-  /** Throws `DiagnosticError` (RES0805 to RES0807, RES0813, RES0814). */
-  run(inputs: ReadonlyMap<string, HostTensor>): Promise<Map<string, HostTensor>>;
-  /** Frees the session. With `profile`, says where the nodes ran. */
-  close(): Promise<Placement | undefined>;
-}
-
-const elemOfOrt = elemsBy(({ dtype, exchanged }) => (exchanged ? dtype : undefined));
-
-/** The elements as onnxruntime holds them; floats are rounded once. */
-export function toOrt(name: string, tensor: HostTensor): OrtTensor {
-  const { elem, dims, data } = tensor;
-  const { dtype, exchanged, array, bytes: width } = elemFacts[elem];
-  if (!exchanged) {
-    return fail(catalogue.tensorUnsupported, {
-      with: { name, found: `element type ${elem}`, expected: `one of ${[...elemOfOrt.values()].join(', ')}`, hint: `cast(f32)` },
-    });
-  }
-  const bytes = new Uint8Array(data.length * width);
-  encodeTensor(tensor, bytes);
-  return { type: dtype, dims, data: new array(bytes.buffer) };
-}
-
-export function fromOrt(name: string, tensor: OrtTensor): HostTensor {
-  const elem = elemOfOrt.get(tensor.type);
-  if (!elem) {
-    return fail(catalogue.tensorUnsupported, {
-      with: {
-        name,
-        found: `onnxruntime's type ${tensor.type}`,
-        expected: 'a tensor of numbers or booleans',
-        hint: 'take it out of the model',
-      },
-    });
-  }
-  const { data } = tensor;
-  return decodeTensor(elem, tensor.dims, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-}
-
-function portOf(port: OrtPort): Port {
-  const elem = elemOfOrt.get(port.type);
-  if (!elem) {
-    return fail(catalogue.tensorUnsupported, {
-      with: {
-        name: port.name,
-        found: `onnxruntime's type ${port.type}`,
-        expected: 'a tensor of numbers or booleans',
-        hint: 'take it out of the model',
-      },
-    });
-  }
-  return { name: port.name, elem, dims: port.shape };
 }
 
 /** onnxruntime says of a missing file that loading failed. */
@@ -174,7 +53,7 @@ let tidying = false;
  * Opens a model, given as bytes or as a file's path (external data lies beside the file). Throws `DiagnosticError`: RES0800 to
  * RES0804, RES0806, RES0820. Close the session; a GPU provider's process lives until then.
  */
-export async function openSession(model: Uint8Array | string, options: OpenOptions): Promise<Session> {
+export async function openSession(model: Uint8Array | string, options: NodeOpenOptions): Promise<Session> {
   if (typeof model === 'string') await checkReadable(model);
   const { process: shared } = options;
   const inChild = options.ep !== 'cpu' || shared !== undefined;
@@ -186,8 +65,6 @@ export async function openSession(model: Uint8Array | string, options: OpenOptio
     folders.delete(folder);
   };
   let engine: Engine;
-  let inputs: readonly Port[];
-  let outputs: readonly Port[];
   try {
     const ortOptions = {
       ep: options.ep,
@@ -204,109 +81,14 @@ export async function openSession(model: Uint8Array | string, options: OpenOptio
           ? await shared.open(path, ortOptions)
           : await openInChild(path, ortOptions, options.environment);
     } else engine = await openHere(model, ortOptions);
-    inputs = engine.inputs.map(portOf);
-    outputs = engine.outputs.map(portOf);
+    return sessionOf(engine, options, {
+      remove,
+      placement: async () => (folder && options.profile ? await placementOf(folder, options.ep, engine.adapter) : undefined),
+    });
   } catch (error) {
     await remove();
     throw openFailure(error, options);
   }
-  let runMs = 0;
-  let closed: Promise<Placement | undefined> | undefined;
-  const close = async (): Promise<Placement | undefined> => {
-    try {
-      await engine.close();
-      return folder && options.profile ? await placementOf(folder, options.ep, engine.adapter) : undefined;
-    } catch (error) {
-      throw runFailure(error, options, engine.stderr);
-    } finally {
-      await remove();
-    }
-  };
-  return {
-    inputs,
-    outputs,
-    createMs: engine.createMs,
-    get runMs() {
-      return runMs;
-    },
-    get adapter() {
-      return engine.adapter;
-    },
-    async run(given) {
-      checkInputs(inputs, given);
-      const feeds = Object.fromEntries(inputs.map(({ name }) => [name, toOrt(name, need(given, name))]));
-      try {
-        const result = await engine.run(feeds);
-        runMs = result.ms;
-        return new Map(outputs.map(({ name }) => [name, fromOrt(name, need(new Map(Object.entries(result.outputs)), name))]));
-      } catch (error) {
-        throw runFailure(error, options, engine.stderr);
-      }
-    },
-    close: () => {
-      closed ??= close();
-      return closed;
-    },
-  };
-}
-
-function need<T>(map: ReadonlyMap<string, T>, name: string): T {
-  const value = map.get(name);
-  if (value === undefined) throw new Error(`no tensor ${name}`);
-  return value;
-}
-
-/** Names, element types and shapes, so that a wrong one is reported in the user's words and not in onnxruntime's. */
-function checkInputs(ports: readonly Port[], given: ReadonlyMap<string, HostTensor>): void {
-  const missing = ports.filter((p) => !given.has(p.name)).map((p) => p.name);
-  const unknown = [...given.keys()].filter((name) => !ports.some((p) => p.name === name));
-  if (missing.length > 0 || unknown.length > 0) {
-    const found = [
-      missing.length > 0 && `nothing for ${missing.join(', ')}`,
-      unknown.length > 0 && `no input ${unknown.join(', ')}`,
-    ];
-    fail(catalogue.inputNames, {
-      with: {
-        found: found.filter(Boolean).join('; '),
-        expected: ports.map((p) => `${p.name}: ${portText(p)}`).join('\n'),
-        hint: `--input ${missing[0] ?? ports[0]?.name ?? 'NAME'}=FILE`,
-      },
-    });
-  }
-  const bound = new Map<string, { readonly size: number; readonly by: string }>();
-  for (const port of ports) {
-    const tensor = need(given, port.name);
-    const misfit = (expected: string): never =>
-      fail(catalogue.inputMisfit, {
-        with: {
-          name: port.name,
-          found: `${tensor.elem}[${tensor.dims.join(', ')}]`,
-          expected,
-          hint: misfitHint(port.name, tensor, port.elem),
-        },
-      });
-    // onnxruntime names no axes of a scalar, nor of an input of unknown rank, which takes any.
-    const ranked = port.dims.length > 0;
-    if (tensor.elem !== port.elem || (ranked && tensor.dims.length !== port.dims.length)) misfit(portText(port));
-    port.dims.forEach((d, i) => {
-      const size = tensor.dims[i] ?? 0;
-      if (typeof d === 'number') {
-        if (d !== size) misfit(portText(port));
-        return;
-      }
-      // Only plain names bind: what `2*H` stands for is the graph's to check.
-      if (!/^[A-Za-z_]\w*$/.test(d)) return;
-      const known = bound.get(d);
-      if (known && known.size !== size) misfit(`${d} = ${known.size}, as in input ${known.by}`);
-      bound.set(d, { size, by: port.name });
-    });
-    if (elementCount(tensor.dims) !== tensor.data.length)
-      misfit(`${elementCount(tensor.dims)} elements, not ${tensor.data.length}`);
-  }
-}
-
-export function portText(port: Port): string {
-  return `${port.elem}[${port.dims.map((d) => (d === '' ? '?' : d)).join(', ')}]`;
 }
 
 /** Reads onnxruntime's profile: `[{ cat: 'Node', name: '…_kernel_time', args: { provider, op_name, node_index } }, …]`. */
@@ -356,7 +138,7 @@ function stderrOf(error: unknown): string {
   return typeof stderr === 'string' ? stderr : '';
 }
 
-function openFailure(error: unknown, options: OpenOptions): Error {
+function openFailure(error: unknown, options: NodeOpenOptions): Error {
   if (error instanceof DiagnosticError) return error;
   const { ep } = options;
   const text = error instanceof Error ? error.message : String(error);
@@ -379,10 +161,7 @@ function openFailure(error: unknown, options: OpenOptions): Error {
     /Failed to load shared library|CUDA failure|cudaError|CUDNN|no CUDA-capable|providers_\w+|AppendExecutionProvider/i.test(text)
   )
     return librariesMissing(cleaned(text), stderr, options);
-  return diagnosed(catalogue.modelRefused, {
-    ...placed(text, options),
-    with: { ep, found: cleaned(text), hint: refusalHint(text) },
-  });
+  return sessionRefused(error, options);
 }
 
 /** Of a provider that is a library of its own: what the loader said, and what else of it is missing. */
@@ -403,88 +182,4 @@ function librariesMissing(text: string, stderr: string, { ep, environment }: Ope
   return ep === 'cuda'
     ? diagnosed(catalogue.cudaMissing, { with: { found, hint } })
     : diagnosed(catalogue.providerLibraries, { with: { ep, found, hint } });
-}
-
-function refusalHint(text: string): string {
-  if (/could not find an implementation|NOT_IMPLEMENTED|opset|IR version/i.test(text)) return '--opset 17';
-  if (/protobuf|parsing/i.test(text)) return 'write it again: rescc compile model.res -o model.onnx';
-  return '-O0';
-}
-
-function runFailure(error: unknown, options: OpenOptions, stderr: string): Error {
-  if (error instanceof DiagnosticError) return error;
-  if (error instanceof EngineCrash) return crash(error, options, stderr);
-  const text = error instanceof Error ? error.message : String(error);
-  return diagnosed(catalogue.runFailed, {
-    ...placed(text, options),
-    with: {
-      ep: options.ep,
-      found: cleaned(text),
-      hint: /alloc|memory/i.test(text)
-        ? 'a smaller input or batch'
-        : '--input NAME=FILE with sizes and numbers that the model is made for',
-    },
-  });
-}
-
-function crash(error: EngineCrash, options: OpenOptions, stderr: string): DiagnosticError {
-  const last = stderr.trim().split('\n').slice(-3).join('\n');
-  const found = last === '' ? `it ${error.message}` : `it ${error.message}; its last words:\n${last}`;
-  return diagnosed(catalogue.providerCrashed, { with: { ep: options.ep, found, hint: '--ep cpu' } });
-}
-
-function diagnosed<Holes extends string>(kind: DiagnosticKind<Holes>, report: Report<Holes>): DiagnosticError {
-  return new DiagnosticError([makeDiagnostic(kind, report)]);
-}
-
-/** Without paths of onnxruntime's build, status codes and control characters. */
-function cleaned(text: string): string {
-  return text
-    .replace(/\[ONNXRuntimeError\] : \d+ : \w+ : /g, '')
-    .replace(/\/onnxruntime_src\/\S+:\d+ /g, '')
-    .replace(/^.*was false\. /s, '')
-    .replace(/\s+/g, ' ')
-    .trim();
-}
-
-const nodePatterns: readonly RegExp[] = [
-  /Name:'([^']+)'/,
-  /node with name '([^']+)'/i,
-  /in node \(([^)]+)\)/i,
-  /Node \(([^)]+)\)/i,
-  /In Node, \("([^"]+)"/i,
-  /Node:\s*([^\s'"(]+)/,
-];
-
-/** Where the node comes from that a message of onnxruntime is about, if the message names one that is known. */
-export function originOfMessage(
-  text: string,
-  origins: ReadonlyMap<string, Origin>,
-): { readonly name: string; readonly origin: Origin } | undefined {
-  for (const pattern of nodePatterns) {
-    // Names are made of a scope and, where one scope has several nodes, a suffix; onnxruntime's fusions add more.
-    let name = pattern.exec(text)?.[1] ?? '';
-    while (name !== '') {
-      const origin = origins.get(name);
-      if (origin) return { name, origin };
-      const cut = Math.max(...['/', '.', '_', ':', '(', ' ', '-'].map((c) => name.lastIndexOf(c)));
-      name = cut <= 0 ? '' : name.slice(0, cut);
-    }
-  }
-  return undefined;
-}
-
-function originsOf(options: OpenOptions): ReadonlyMap<string, Origin> {
-  const out = new Map<string, Origin>();
-  for (const node of options.onnx?.graph.nodes ?? []) if (node.origin) out.set(node.name, node.origin);
-  if (out.size > 0) return out;
-  for (const node of options.graph?.nodes() ?? []) if (!out.has(node.origin.scope)) out.set(node.origin.scope, node.origin);
-  return out;
-}
-
-function placed(text: string, options: OpenOptions): Pick<Report<never>, 'span' | 'label' | 'within'> {
-  const found = originOfMessage(text, originsOf(options));
-  if (!found) return {};
-  const { span, scope } = found.origin;
-  return { span, label: `became node ${found.name}`, within: scope === '' ? [] : [scope] };
 }

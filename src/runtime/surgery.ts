@@ -6,6 +6,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writeModel } from '../codegen/node/write-file.ts';
+import { checkArgument, checkOptions, listOf, onnxFileKind, shaped, whole as wholeNumber } from '../diagnostics/arguments.ts';
 import { changedNumbers } from '../diagnostics/catalogue/cli.ts';
 import { DiagnosticError, fail } from '../diagnostics/diagnostic.ts';
 import { type Extracted, withOutputs } from '../edit/extract.ts';
@@ -161,6 +162,9 @@ class Comparing {
 
 /** Runs the whole, and the part on the values that the whole had there. */
 export async function provePart(whole: OnnxFile, part: Extracted, options: ProofOptions = {}): Promise<SurgeryProof> {
+  checkArgument('provePart', 'whole', whole, onnxFileKind);
+  checkArgument('provePart', 'part', part, shaped('a model and what was changed', 'extractModel(file, options)', 'model'));
+  checkOptions('provePart', options, { seed: wholeNumber(0) });
   const shown = withOutputs(whole, [...part.from, ...part.to]);
   const comparing = new Comparing('the part');
   return await withModels(shown, part.model, async (before, after) => {
@@ -186,7 +190,11 @@ async function storedTensor(file: OnnxFile, name: string): Promise<HostTensor | 
 }
 
 /** Inputs and outputs under their new names, and the same numbers. */
-export async function proveRenamed(before: OnnxFile, { model }: Renamed, options: ProofOptions = {}): Promise<SurgeryProof> {
+export async function proveRenamed(before: OnnxFile, renamed: Renamed, options: ProofOptions = {}): Promise<SurgeryProof> {
+  checkArgument('proveRenamed', 'before', before, onnxFileKind);
+  checkArgument('proveRenamed', 'renamed', renamed, shaped('a model and what was changed', 'renameModel(file, …)', 'model'));
+  checkOptions('proveRenamed', options, { seed: wholeNumber(0) });
+  const { model } = renamed;
   const comparing = new Comparing('the renamed model');
   return await withModels(before, model, async (a, b) => {
     for (const { bindings, inputs, outputs } of await runsOf(a, graphOfFile(before), options.seed ?? 0)) {
@@ -231,7 +239,11 @@ function samples(tensor: HostTensor, start: number, count: number): HostTensor {
  * The same samples in other batches: the original runs on as many of its batches as fill some of the new ones, and the outputs
  * are compared sample by sample. Where sizes other than the batch changed, both run at what both take.
  */
-export async function proveResized(before: OnnxFile, { model }: Resized, options: ProofOptions = {}): Promise<SurgeryProof> {
+export async function proveResized(before: OnnxFile, resized: Resized, options: ProofOptions = {}): Promise<SurgeryProof> {
+  checkArgument('proveResized', 'before', before, onnxFileKind);
+  checkArgument('proveResized', 'resized', resized, shaped('a model and what was changed', 'resizeModel(file, …)', 'model'));
+  checkOptions('proveResized', options, { seed: wholeNumber(0) });
+  const { model } = resized;
   const comparing = new Comparing('the model with other sizes');
   const seed = options.seed ?? 0;
   const graph = graphOfFile(before);
@@ -318,6 +330,15 @@ export async function proveHead(
   keep: readonly number[],
   options: ProofOptions = {},
 ): Promise<SurgeryProof> {
+  checkArgument('proveHead', 'before', before, onnxFileKind);
+  checkArgument(
+    'proveHead',
+    'head',
+    head,
+    shaped('a model with other classes', 'replaceClasses(file, options)', 'model', 'reads'),
+  );
+  checkArgument('proveHead', 'keep', keep, listOf(wholeNumber(0)));
+  checkOptions('proveHead', options, { seed: wholeNumber(0) });
   const comparing = new Comparing('the model with other classes');
   const names = keep.length > 0 ? [head.reads, head.makes] : [head.reads];
   const [from, to] = [withOutputs(before, names), withOutputs(head.model, names)];

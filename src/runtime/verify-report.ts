@@ -2,9 +2,9 @@
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import type { ElemType, HostTensor } from '../ir/types.ts';
 import type { OutputError } from './compare.ts';
+import type { Provider } from './engine.ts';
 import type { Bindings } from './inputs.ts';
-import type { Provider } from './provider.ts';
-import type { LeftNode } from './session.ts';
+import type { LeftNode } from './ports.ts';
 import type { Suspect } from './suspects.ts';
 
 /** One set of inputs. */

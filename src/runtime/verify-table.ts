@@ -1,4 +1,5 @@
 /** What `verify` measured, for the terminal and as plain data. */
+import { checkArgument, shaped } from '../diagnostics/arguments.ts';
 import { wrapped } from '../diagnostics/wrap.ts';
 import { isFloat } from '../ir/types.ts';
 import { exponent, type OutputError } from './compare.ts';
@@ -48,6 +49,7 @@ const mostLines = 6;
  * provider, and the verdict.
  */
 export function verifyTable(report: VerifyReport): string {
+  checkArgument('verifyTable', 'report', report, shaped('a report', 'await verifyModel(…)', 'runs', 'cases'));
   const rows = [['provider', 'passes', 'runtime', 'sizes', 'nodes', 'left', 'absolute', 'relative', 'verdict']];
   const others = report.runs.filter((run) => variants.has(run.case) && run.ok && run.verdict === undefined);
   for (const run of report.runs) {

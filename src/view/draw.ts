@@ -2,6 +2,7 @@
  * Drawings of a graph as texts that other programs lay out: Graphviz DOT and Mermaid. Shortcuts are coloured and dashed, and
  * panels that open blocks stand beside the network.
  */
+import { checkArgument, checkOptions, depthKind, graphShape } from '../diagnostics/arguments.ts';
 import type { Graph } from '../ir/graph.ts';
 import { drawBlocks } from './figure/blocks.ts';
 import type { Box, Drawing, Frame, Panel } from './figure/drawing.ts';
@@ -124,6 +125,8 @@ function linesOf({ boxes, edges }: Panel): readonly Line[] {
 
 /** Graphviz DOT of the graph, top to bottom. */
 export function toDot(graph: Graph, options: DrawOptions = {}): string {
+  checkArgument('toDot', 'graph', graph, graphShape);
+  checkOptions('toDot', options, { depth: depthKind });
   const { name, panels } = drawingOf(graph, options);
   const lines = [
     `digraph ${dotText([name])} {`,
@@ -183,6 +186,8 @@ function dotText(lines: readonly string[]): string {
 
 /** Mermaid flowchart of the graph, top to bottom; shortcuts are dotted lines. */
 export function toMermaid(graph: Graph, options: DrawOptions = {}): string {
+  checkArgument('toMermaid', 'graph', graph, graphShape);
+  checkOptions('toMermaid', options, { depth: depthKind });
   const { panels } = drawingOf(graph, options);
   const lines = ['flowchart TB'];
   let frames = 0;

@@ -1,4 +1,5 @@
 /** A summary as a table for a terminal. */
+import { checkArgument, checkOptions, flag, shaped, whole } from '../diagnostics/arguments.ts';
 import type { Dim } from '../ir/dim.ts';
 import type { TensorType } from '../ir/types.ts';
 import { bytesText, countParts, countText, grouped, metric } from './count-text.ts';
@@ -22,6 +23,8 @@ type Row = Readonly<Record<Column, string>>;
  * is not that of the heading; sizes that are long formulas get names, which are explained below.
  */
 export function summaryText(root: Summary, options: SummaryTextOptions = {}): string {
+  checkArgument('summaryText', 'root', root, shaped('a summary', 'summarize(graph)', 'children', 'parameters'));
+  checkOptions('summaryText', options, { width: whole(1), all: flag });
   const listed = listNodes(root, options.all ?? false);
   const names = new SizeNames(listed.map(({ node }) => node));
   const usual = root.output?.elem;

@@ -111,6 +111,7 @@ describe('the package', () => {
         'README.md',
         'package.json',
         'examples/resnet.res',
+        'examples/api/compile.ts',
       ]),
     );
     expect(files.filter((path) => /^(src|test|bench|scripts|node_modules)\//.test(path))).toEqual([]);

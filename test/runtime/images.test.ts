@@ -4,8 +4,9 @@ import { describe, expect, it } from 'vitest';
 import { DiagnosticError } from '../../src/diagnostics/diagnostic.ts';
 import { Dim } from '../../src/ir/dim.ts';
 import type { ElemType, TensorType } from '../../src/ir/types.ts';
-import { decodeImage, type Image, imageInput, pngFiles, readImage, resizeImage } from '../../src/runtime/images.ts';
+import { decodeImage, type Image, imageInput, pngFiles, resizeImage } from '../../src/runtime/images.ts';
 import { parseNpy } from '../../src/runtime/npy.ts';
+import { readImage } from '../../src/runtime/read-file.ts';
 
 const path = (name: string): string => fileURLToPath(new URL(`../fixtures/runtime/${name}`, import.meta.url));
 const bytesOf = (name: string): Uint8Array => readFileSync(path(name));

@@ -10,11 +10,12 @@ import { onnxBytes } from '../../src/onnx/write.ts';
 import { add } from '../../src/ops/elementwise.ts';
 import { evaluateGraph } from '../../src/ops/reference.ts';
 import { compareLatency, median } from '../../src/runtime/bench.ts';
-import { imageInput, readImage } from '../../src/runtime/images.ts';
+import { imageInput } from '../../src/runtime/images.ts';
 import { randomTensor } from '../../src/runtime/inputs.ts';
 import { npyBytes } from '../../src/runtime/npy.ts';
+import { readImage } from '../../src/runtime/read-file.ts';
 import { parseLabels, readLabels, runModel, topK, topText } from '../../src/runtime/run-model.ts';
-import { materialised } from '../../src/runtime/verify-model.ts';
+import { materialised } from '../../src/runtime/verification.ts';
 import { constants, Maker, tinyNet, type } from './graphs.ts';
 
 const fixture = (name: string): string => fileURLToPath(new URL(`../fixtures/runtime/${name}`, import.meta.url));

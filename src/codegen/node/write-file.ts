@@ -5,12 +5,24 @@
  * otherwise take both. Where none is, there is nothing to lose but what the same call makes again, and the system writes it out
  * in its own time, as after `cp`.
  */
+
 import { createHash, randomBytes } from 'node:crypto';
 import { closeSync, constants, readSync, type Stats } from 'node:fs';
 import { type FileHandle, link, lstat, open, readdir, readlink, rename, stat, unlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { isSafetensors } from '../../checkpoint/formats/safetensors.ts';
+import {
+  callback,
+  checkArgument,
+  checkOptions,
+  either,
+  flag,
+  onnxModelKind,
+  record,
+  text,
+  whole,
+} from '../../diagnostics/arguments.ts';
 import {
   badDataName,
   cannotWrite,
@@ -56,6 +68,10 @@ export interface Written {
 
 /** Throws `DiagnosticError` when it cannot be written; what stood at the path before is then still there. */
 export async function writeModel(model: OnnxModel, path: string, options: WriteOptions = {}): Promise<Written> {
+  checkArgument('writeModel', 'model', model, onnxModelKind);
+  checkArgument('writeModel', 'path', path, text);
+  const kinds = { externalData: either(flag, text), align: whole(1), force: flag, onProgress: callback, signal: record };
+  checkOptions('writeModel', options, kinds);
   const progress: Progress = { path, written: 0, total: 0, report: options.onProgress, signal: options.signal };
   const temporary = new Set<string>();
   try {

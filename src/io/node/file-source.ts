@@ -1,6 +1,8 @@
 /** A file of the disk as a source of bytes, for Node. */
+
 import { closeSync, readSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { checkArgument, text } from '../../diagnostics/arguments.ts';
 import { linkOutside, notPlainFile, readFailed } from '../../diagnostics/catalogue/weights.ts';
 import { fail } from '../../diagnostics/diagnostic.ts';
 import type { ByteSource } from '../bytes.ts';
@@ -17,6 +19,7 @@ export interface FileSource extends ByteSource {
  * no plain file.
  */
 export function fileSource(path: string): FileSource {
+  checkArgument('fileSource', 'path', path, { ...text, example: "'net.safetensors'" });
   const file = opened(path, (found) =>
     fail(readFailed, { with: { file: path, found, expected: 'a plain file, or a link to one, that can be read' } }),
   );
