@@ -3,16 +3,15 @@
  * page to look into.
  */
 import { basename, extname } from 'node:path';
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { badOption } from '../diagnostics/catalogue/cli.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import type { Sizes } from '../ir/evaluate.ts';
 import type { Graph } from '../ir/graph.ts';
 import { toDot, toMermaid } from '../view/draw.ts';
-import { toPdf } from '../view/figure/pdf.ts';
 import type { ThemeName } from '../view/figure/style.ts';
 import { graphOf, withGraph } from './any-model.ts';
-import { drawSvg, type PictureOptions, sceneOfGraph } from './drawing.ts';
+import { type PictureOptions, pictureOf, sceneOfGraph } from './drawing.ts';
 import { writeWhole } from './files.ts';
 import {
   type ModelFlags,
@@ -25,7 +24,7 @@ import {
   withShapes,
 } from './options.ts';
 import { outBytes, printText, report, say, stopOnErrors, told } from './output.ts';
-import { toPng } from './png.ts';
+import { pictureKinds, themeOption } from './plots.ts';
 import { sizesIn } from './summary.ts';
 
 interface Flags extends ModelFlags, OutputFlags, PassFlags {
@@ -39,7 +38,7 @@ interface Flags extends ModelFlags, OutputFlags, PassFlags {
 const kinds = ['.svg', '.pdf', '.png', '.dot', '.mmd', '.html'] as const;
 type Kind = (typeof kinds)[number];
 /** Kinds that have a page: the others are laid out by who reads them. */
-const pages: readonly Kind[] = ['.svg', '.pdf', '.png'];
+const pages: readonly Kind[] = pictureKinds;
 
 export function addGraph(program: Command): void {
   const command = program
@@ -48,7 +47,7 @@ export function addGraph(program: Command): void {
     .argument('<file>', 'a .res or .onnx file, or - for a source')
     .option('-o, --output <file>', 'net.svg, .pdf, .png, .dot, .mmd or .html; DOT to standard output without it')
     .option('--depth <n>', 'draws scopes as frames, those nested deeper as one box each', wholeNumber(0, 1000))
-    .addOption(new Option('--theme <name>', 'colours; an SVG without it follows the reader').choices(['light', 'dark']))
+    .addOption(themeOption())
     .option('--width <mm>', 'width of the page that the picture is made for; 84 without it', wholeNumber(40, 1000))
     .option('--at <sizes>', 'costs of a page at these sizes: N=1,H=224,W=224 (repeatable)', sizesIn);
   withOutput(withPasses(withModel(withShapes(command)))).action(async (file: string, flags: Flags) => {
@@ -92,14 +91,8 @@ async function drawn(graph: Graph, kind: Exclude<Kind, '.html'>, { depth, theme,
       return toDot(graph, options);
     case '.mmd':
       return toMermaid(graph, options);
-    case '.svg':
-      return drawSvg(graph, options);
-    case '.pdf':
-      return toPdf(await sceneOfGraph(graph, options), theme);
-    case '.png': {
-      const { width: points } = await sceneOfGraph(graph, options);
-      return toPng(await drawSvg(graph, { ...options, theme: theme ?? 'light' }), points);
-    }
+    default:
+      return await pictureOf(await sceneOfGraph(graph, options), kind, theme);
   }
 }
 

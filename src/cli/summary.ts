@@ -1,8 +1,10 @@
 /** `rescc summary`: the tree of scopes with output shapes, parameters, multiply-adds, and what a run writes and holds. */
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Sizes } from '../ir/evaluate.ts';
+import type { Graph } from '../ir/graph.ts';
 import { typeText } from '../ir/types.ts';
 import { summarize } from '../summarize.ts';
+import type { Scene } from '../view/figure/scene.ts';
 import type { Summary, SummaryNode } from '../view/summary.ts';
 import { summaryText } from '../view/summary-text.ts';
 import { graphOf } from './any-model.ts';
@@ -18,8 +20,9 @@ import {
   withShapes,
 } from './options.ts';
 import { columns, print, report, stopOnErrors, told } from './output.ts';
+import { type PlotFlags, plotKind, withPlot, writePlot } from './plots.ts';
 
-interface Flags extends ModelFlags, PassFlags, OutputFlags {
+interface Flags extends ModelFlags, PassFlags, OutputFlags, PlotFlags {
   readonly depth?: number;
   readonly all?: boolean;
   readonly at?: Sizes;
@@ -33,10 +36,12 @@ export function addSummary(program: Command): void {
     .option('--depth <n>', 'levels of scopes to list', wholeNumber(0, 1000))
     .option('--all', 'lists each of several blocks that are made alike')
     .option('--at <sizes>', 'counts at these sizes: N=1,H=224,W=224 (repeatable)', sizesIn);
+  withPlot(command, 'cost', 'bars of what layers cost, symbols without --at at usual sizes');
   withOutput(withPasses(withModel(withShapes(command)))).action((file: string, flags: Flags) => run(file, flags));
 }
 
 async function run(file: string, flags: Flags): Promise<void> {
+  const kind = plotKind(flags, 'cost');
   const result = await graphOf(file, flags);
   const { graph } = result;
   const diagnostics = told(result);
@@ -44,9 +49,20 @@ async function run(file: string, flags: Flags): Promise<void> {
   if (!graph) return;
   const { depth, at, opset } = flags;
   const tree = summarize(graph, { ...(depth !== undefined && { depth }), sizes: at, opset });
-  if (flags.json) return report(flags, diagnostics, { ok: true, summary: wholeJson(tree) });
-  report(flags, diagnostics);
-  if (!flags.quiet) print(summaryText(tree, { ...(process.stdout.isTTY && { width: columns(process.stdout) }), all: flags.all }));
+  if (!flags.json) {
+    report(flags, diagnostics);
+    if (!flags.quiet)
+      print(summaryText(tree, { ...(process.stdout.isTTY && { width: columns(process.stdout) }), all: flags.all }));
+  }
+  if (kind) await writePlot(await plotOf(graph, flags), kind, flags);
+  if (flags.json) report(flags, diagnostics, { ok: true, output: flags.output, summary: wholeJson(tree) });
+}
+
+/** What bars show are numbers, so that every symbol gets a size, which the plot says. */
+async function plotOf(graph: Graph, { at, depth, opset }: Flags): Promise<Scene> {
+  const { chosenSizes } = await import('../view/chosen-sizes.ts');
+  const { costRows, costScene } = await import('../view/plot/costs.ts');
+  return costScene(costRows(summarize(graph, { sizes: chosenSizes(graph, at), opset }), depth));
 }
 
 /** `N=1,H=224` */

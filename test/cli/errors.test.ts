@@ -40,6 +40,8 @@ describe('errors of the command line itself', () => {
     ['RES0702-diff-checkpoints', 2, ['diff', 'hostile.pth', 'hostile.pth', '-o', 'diff.html']],
     ['RES0702-theme', 2, ['graph', 'small.res', '-o', 'net.dot', '--theme', 'dark']],
     ['RES0702-width', 2, ['graph', 'small.res', '--width', '170']],
+    ['RES0702-plot-end', 2, ['summary', 'small.res', '-o', 'cost.txt']],
+    ['RES0702-plot-theme', 2, ['summary', 'small.res', '--theme', 'dark']],
     ['RES0707-theme', 2, ['graph', 'small.res', '-o', 'net.svg', '--theme', 'sepia']],
     ['RES0707-width', 2, ['graph', 'small.res', '-o', 'net.svg', '--width', '3']],
     ['RES0703-no-target', 2, ['small.res']],
