@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { build, models } from '../../src/compile.ts';
+import { printGraph } from '../../src/ir/print.ts';
 import { statsOf } from '../../src/ir/stats.ts';
 import { verifyGraph } from '../../src/ir/verifier.ts';
 
@@ -74,10 +75,45 @@ const expected: Readonly<Record<string, readonly [string, number, number?]>> = {
   // The paper's table 4: 22.6 M and 36.6 M.
   VoVNet39: ['vovnet.res', 22_600_296],
   VoVNet57: ['vovnet.res', 36_640_296],
+  // torchdiffeq's odenet_mnist.py, which prints them, with either way of making the picture smaller.
+  OdeNetConv: ['neural_ode.res', 208_266],
+  OdeNetRes: ['neural_ode.res', 232_970],
+  Spiral: ['neural_ode.res', 0],
+  LearnedSpiral: ['neural_ode.res', 252],
+  DiscreteResNet20: ['neural_ode.res', 269_722],
+  EulerResNet20: ['neural_ode.res', 269_722],
+  // One branch of two or three in a stage: two of 16 channels, and one each of 32 and of 64, less.
+  ContinuousResNet20: ['neural_ode.res', 269_722 - 2 * 4672 - 18_560 - 73_984],
 };
 
 /** Some names of the repositories' own modules, in their order. */
 const names: Readonly<Record<string, readonly [string, readonly string[]]>> = {
+  OdeNetConv: [
+    'neural_ode.res',
+    [
+      '0.weight',
+      '1.weight',
+      '3.bias',
+      '6.bias',
+      '7.odefunc.norm1.weight',
+      '7.odefunc.conv1._layer.bias',
+      '7.odefunc.norm3.bias',
+      '8.weight',
+      '12.bias',
+    ],
+  ],
+  OdeNetRes: [
+    'neural_ode.res',
+    [
+      '0.weight',
+      '1.norm1.weight',
+      '1.conv2.weight',
+      '2.downsample.weight',
+      '3.odefunc.conv2._layer.weight',
+      '4.weight',
+      '8.bias',
+    ],
+  ],
   IMDN_x4: [
     'imdn.res',
     [
@@ -135,6 +171,16 @@ describe('examples', () => {
     const { graph } = build(readFileSync(new URL(file, root), 'utf8'), { fileName: file, model });
     const own = graph?.constants().flatMap((v) => v.name ?? []) ?? [];
     expect(own.filter((name) => some.includes(name))).toEqual(some);
+  });
+
+  test('a ResNet-20 by steps of Euler is the discrete one', () => {
+    const source = readFileSync(new URL('neural_ode.res', root), 'utf8');
+    const of = (model: string): string => {
+      const { graph } = build(source, { fileName: 'neural_ode.res', model });
+      return graph ? printGraph(graph).replaceAll(model, 'ResNet20') : '';
+    };
+    expect(of('DiscreteResNet20')).toContain('residual @layer3.1 ');
+    expect(of('EulerResNet20')).toBe(of('DiscreteResNet20'));
   });
 
   test('each of ResNet20 to ResNet1202 comes with options A, B and C', () => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { build } from '../../src/compile.ts';
 import { Dim } from '../../src/ir/dim.ts';
 import { add } from '../../src/ops/elementwise.ts';
 import { summarize } from '../../src/summarize.ts';
@@ -15,6 +16,19 @@ function at(root: SummaryNode, path: string): SummaryNode | undefined {
 }
 
 describe('summary', () => {
+  test('a loop counts one turn where only the run knows how many', () => {
+    const graph = build(
+      `model M {
+  input x: f32[N, 4]
+  solved: ode(solver="bosh3", t=[0, 1], rtol=1e-3, atol=1e-3) { field: linear(4)  tanh }
+  output y
+}`,
+      { fileName: 'm.res' },
+    ).graph;
+    if (!graph) throw new Error('no graph');
+    golden('emit/adaptive-ode-depth1.summary', summaryText(summarize(graph, { depth: 1 })));
+  });
+
   test('golden table', () => {
     golden('emit/tiny-resnet.summary', summaryText(summarize(tinyResnet())));
     golden('emit/tiny-resnet-depth1.summary', summaryText(summarize(tinyResnet(), { depth: 1 })));
