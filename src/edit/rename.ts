@@ -117,9 +117,9 @@ function unmatched(file: OnnxFile, rule: Rule, names: Names, kinds: ReadonlySet<
       hint: elsewhere
         ? `--only ${[...kinds, elsewhere].join(',')}`
         : near === undefined
-          ? from.includes('*')
-            ? `${known[0] ?? 'NAME'}=${to}`
-            : `"*${from}*=*${to}*" for a part of a name`
+          ? !from.includes('*') && known.some((name) => name.includes(from))
+            ? `"*${from}*=*${to}*" for a part of a name`
+            : `${known[0] ?? 'NAME'}=${to}`
           : `${near}=${to}`,
     },
   });

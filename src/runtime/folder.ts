@@ -42,7 +42,11 @@ export function picturesIn(folder: string): { readonly files: readonly string[];
     });
   if (files.length === 0)
     return fail(fileUnreadable, {
-      with: { file: folder, found: 'a folder without a PNG or JPEG in it', hint: `--input ${join(folder, 'FILE')}` },
+      with: {
+        file: folder,
+        found: 'a folder without a PNG or JPEG in it',
+        hint: 'put PNG or JPEG files into it, or name one that is elsewhere',
+      },
     });
   return { files, others: entries.length - files.length };
 }

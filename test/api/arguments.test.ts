@@ -76,7 +76,8 @@ const wrong: readonly (readonly [name: string, value: unknown])[] = [
   ['a number', 3.5],
   ['an empty object', {}],
   ['a list', [3]],
-  ['a text', 'nonsense'],
+  // Where a path is due, nothing can be written there.
+  ['a text', '/dev/null/nonsense'],
   ['a function', () => 3],
   ['bytes', new Uint8Array(3)],
   ['a promise', Promise.resolve(3)],

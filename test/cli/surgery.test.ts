@@ -197,6 +197,8 @@ describe('mistakes', () => {
     ['RES0123-taken', 2, ['rename', 'net.onnx', 'image=relu', '-o', 'x.onnx']],
     ['RES0123-both', 2, ['rename', 'two.onnx', 'a=c', 'b=c', '-o', 'x.onnx']],
     ['RES0124-near', 2, ['rename', 'net.onnx', 'imag=x', '-o', 'x.onnx']],
+    ['RES0124-far', 2, ['rename', 'net.onnx', 'nope=x', '-o', 'x.onnx']],
+    ['RES0124-part', 2, ['rename', 'net.onnx', 'onv1.w=x', '-o', 'x.onnx']],
     ['RES0124-pattern', 2, ['rename', 'net.onnx', 'layer*=stage*', '-o', 'x.onnx']],
     ['RES0124-kind', 2, ['rename', 'net.onnx', 'image=x', '--only', 'weights', '-o', 'x.onnx']],
     ['RES0665-shortcut', 2, ['extract', 'net.onnx', '--from', 'body.0.relu', '--to', 'body.0.relu_1', '-o', 'x.onnx']],
