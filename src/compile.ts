@@ -24,7 +24,7 @@ import { defaultOpset } from './ir/opset.ts';
 import { type GraphStats, statsOf } from './ir/stats.ts';
 import { verifyGraph } from './ir/verifier.ts';
 import { type FileFigures, fileFigures } from './onnx/figures.ts';
-import { compileKinds, type DefineValue, defineText, graphKind, sourceKind } from './option-kinds.ts';
+import { compileKinds, type DefineValue, defineText, graphKind, optimizeKinds, sourceKind } from './option-kinds.ts';
 import type { FileNode } from './parser/ast.ts';
 import { parse as parseFile } from './parser/parse.ts';
 import { type Firing, type PassReport, runPasses, type Target } from './passes/pipeline.ts';
@@ -273,7 +273,7 @@ export function models(source: string | SourceFile, options: CheckOptions = {}):
 /** Runs the passes on a graph, in place. */
 export function optimize(graph: Graph, options: OptimizeOptions = {}): PassReport {
   checkArgument('optimize', 'graph', graph, graphKind);
-  checkOptions('optimize', options, compileKinds);
+  checkOptions('optimize', options, optimizeKinds);
   for (const name of options.passes ?? []) {
     if (passNames.includes(name)) continue;
     const near = nearest(name, passNames);

@@ -92,6 +92,9 @@ export const optimizeOnnxKinds: OptionKinds = {
   pipeline: callback,
 };
 
+/** Of `optimize`, which is handed the options of either way whole. */
+export const optimizeKinds: OptionKinds = { ...compileKinds, ...optimizeOnnxKinds };
+
 export { graphShape as graphKind } from './diagnostics/arguments.ts';
 export const summaryKinds: OptionKinds = {
   depth: { ...whole(0), what: 'a whole number, or Infinity', is: (one) => typeof one === 'number' && one >= 0 },
