@@ -24,7 +24,7 @@ const withoutProcess: Plugin = {
 };
 
 /** Found in node_modules by whoever installs the package. */
-const installed = ['onnxruntime-node', '@resvg/resvg-wasm', '@jsquash/jpeg/*', 'cli-progress', 'commander'];
+const installed = ['onnxruntime-node', '@resvg/resvg-wasm', '@jsquash/jpeg/*', 'commander'];
 const isInstalled = (path: string): boolean =>
   installed.some((one) => path === one || (one.endsWith('/*') && path.startsWith(one.slice(0, -1))));
 

@@ -13,13 +13,13 @@ import { onnxText } from '../onnx/text.ts';
 import { explainRule } from '../passes/explain.ts';
 import type { PassReport } from '../passes/pipeline.ts';
 import { passNames } from '../passes/schedule.ts';
-import { bytesText } from '../view/count-text.ts';
 import { toDot } from '../view/draw.ts';
 import { drawSvg } from './drawing.ts';
 import { writeWhole } from './files.ts';
 import type { OutputFlags } from './options.ts';
-import { columns, Exit, err, exitCodes, type OutputOptions, outBytes, printText, report, say } from './output.ts';
+import { Exit, err, exitCodes, type OutputOptions, outBytes, printText, report, say } from './output.ts';
 import { explainRefusals, statsTable } from './pass-report.ts';
+import { progressOf } from './progress.ts';
 
 /** What `--emit` may ask of a graph, whichever way it was made. */
 export const graphEmits = ['onnx', 'onnx-text', 'ir', 'dot', 'svg'] as const;
@@ -124,7 +124,7 @@ export async function writeArtifact(
   const interrupt = (): void => abort.abort();
   process.once('SIGINT', interrupt);
   process.once('SIGTERM', interrupt);
-  const bar = process.stderr.isTTY && !flags.quiet && !flags.json ? await progressBar(basename(flags.output)) : undefined;
+  const bar = progressOf(flags, `writing ${basename(flags.output)}`, 'bytes');
   try {
     const options = { force: flags.force, signal: abort.signal, onProgress: bar?.update };
     if (emit === 'safetensors') return await writeSafetensors(graph, flags.output, options);
@@ -139,38 +139,4 @@ export async function writeArtifact(
     process.off('SIGINT', interrupt);
     process.off('SIGTERM', interrupt);
   }
-}
-
-/** Until then a bar would only flicker. */
-const barAfterMs = 700;
-
-/** A bar on standard error that appears for what takes long enough to wonder about, and goes when it is done. */
-async function progressBar(
-  name: string,
-): Promise<{ readonly update: (written: number, total: number) => void; readonly stop: () => void }> {
-  // Loaded only where there is a terminal.
-  const { SingleBar } = await import('cli-progress');
-  const started = performance.now();
-  // What is fixed takes 40 columns; a terminal that is narrower gets a short bar, which wraps nowhere.
-  const barsize = Math.max(4, Math.min(30, columns(process.stderr) - 40 - name.length));
-  const bar = new SingleBar({
-    format: `writing ${name} [{bar}] {percentage} %  {done} of {all}`,
-    barsize,
-    stream: process.stderr,
-    hideCursor: true,
-    clearOnComplete: true,
-    // Interruption is the writer's, which has files to remove.
-    gracefulExit: false,
-    linewrap: true,
-  });
-  return {
-    update: (written, total) => {
-      const shown = { done: bytesText(written), all: bytesText(total) };
-      if (bar.isActive) bar.update(written, shown);
-      else if (performance.now() - started > barAfterMs && written < total) bar.start(total, written, shown);
-    },
-    stop: () => {
-      if (bar.isActive) bar.stop();
-    },
-  };
 }

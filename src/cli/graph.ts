@@ -88,9 +88,9 @@ async function drawn(graph: Graph, kind: Exclude<Kind, '.html'>, { depth, theme,
   const options: PictureOptions = { depth, theme, width };
   switch (kind) {
     case '.dot':
-      return toDot(graph, options);
+      return toDot(graph, { depth });
     case '.mmd':
-      return toMermaid(graph, options);
+      return toMermaid(graph, { depth });
     default:
       return await pictureOf(await sceneOfGraph(graph, options), kind, theme);
   }
