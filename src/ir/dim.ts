@@ -873,13 +873,31 @@ function lowerBoundOf(dim: Dim): number {
   }
 }
 
-/** −min(a, b) is at least −a and at least −b, and max(a, b) at least a and at least b: what either tells, of one such term. */
+/** Beyond so many ways to choose an operand of every min and max, their bound is that of their ranges alone. */
+const MOST_CHOICES = 64;
+
+/** In how many ways one operand can be chosen of every min and max of the sum: the leaves of the search below. */
+function choices(dim: Dim, known = new Map<Dim, number>()): number {
+  const before = known.get(dim);
+  if (before !== undefined) return before;
+  let product = 1;
+  for (const { atom } of dim.terms.flatMap((t) => t.factors))
+    if (atom.kind === 'min' || atom.kind === 'max') product *= atom.operands.reduce((sum, d) => sum + choices(d, known), 0);
+  known.set(dim, product);
+  return product;
+}
+
+/**
+ * −min(a, b) is at least −a and at least −b, and max(a, b) at least a and at least b: what either tells, of one such term. The
+ * others follow in the sums that this leaves, so that k terms of two operands ask for 2^k sums: hence the limit.
+ */
 function chosenBound(dim: Dim): number {
   for (const term of dim.terms) {
     const kind = term.coefficient < 0 ? 'min' : 'max';
     const factor = term.factors.find(({ atom, power }) => atom.kind === kind && power === 1);
     const others = term.factors.filter((f) => f !== factor);
     if (factor?.atom.kind !== kind || others.some(({ atom }) => atomLow(atom) < 0)) continue;
+    if (choices(dim) > MOST_CHOICES) break;
     const rest = dim.minus(intern([term]));
     const by = intern([makeTerm(term.coefficient, others)]);
     return Math.max(...factor.atom.operands.map((operand) => rest.plus(operand.times(by)).lowerBound));
