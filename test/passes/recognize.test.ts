@@ -54,6 +54,26 @@ describe('a constant', () => {
   });
 });
 
+it.each([
+  ['f32', ['hardswish'], ['hardsigmoid']],
+  ['f16', ['hardswish'], ['hardsigmoid']],
+  ['f64', ['add', 'clamp', 'mul', 'div'], ['add', 'clamp', 'div']],
+])('of %s, x · relu6(x + 3) / 6 and relu6(x + 3) / 6 are %j and %j', (elem, swish, sigmoid) => {
+  const names = (last: string) => {
+    const graph = readText(`graph @g
+  %x = input : ${elem}[N, 8]
+  %0 = add(%x, const ${elem}[] 3) @a
+  %1 = clamp(%0) {min = 0.0, max = 6.0} @a
+${last}
+  output out = %y
+`);
+    run(graph, { passes: ['recognize'], opset: 14 });
+    return [...graph.nodes()].map((node) => node.op.name);
+  };
+  expect(names(`  %2 = mul(%x, %1) @a\n  %y = div(%2, const ${elem}[] 6) @a`)).toEqual(swish);
+  expect(names(`  %y = div(%1, const ${elem}[] 6) @a`)).toEqual(sigmoid);
+});
+
 describe('looking through arithmetic', () => {
   const op = (graph: Graph, name: string, ...operands: Parameters<Graph['create']>[1]) =>
     graph.create(operatorByName(name) ?? expect.unreachable(name), operands, {}, { scope: '' }).y;

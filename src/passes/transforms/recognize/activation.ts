@@ -160,11 +160,15 @@ const isRelu6 = (node: Node): boolean => numberAttr(node.attrs, 'min') === 0 && 
 
 const relu6Form = { argument: { X: 1, '': 3 } };
 
-/** The functions of x + 3 kept within 0 and 6, or of hardsigmoid. */
+/**
+ * The functions of x + 3 kept within 0 and 6, or of hardsigmoid. Not of f64: the attribute alpha of HardSigmoid holds 1/6 as a
+ * float32, and onnxruntime has no HardSigmoid of f64, so that a model that ran would not run any more.
+ */
 function* hard(
   root: Node,
   form: { readonly ofRelu6: Form['result']; readonly ofHardsigmoid?: Form['result'] },
 ): Generator<Spelled> {
+  if (root.y.type.elem === 'f64') return;
   if (root.op.name === 'clamp') {
     if (isRelu6(root)) yield* spelledAs(root, [{ name: '', ...relu6Form, result: form.ofRelu6 }]);
   } else if (form.ofHardsigmoid) yield* spelledAs(root, [{ name: '', argument: { X: 1 }, result: form.ofHardsigmoid }]);
@@ -176,7 +180,7 @@ export const recognizeHardswish = rule({
 
   x · clamp(x + 3; 0, 6) / 6  →  hardswish(x)      x · hardsigmoid(x)  →  hardswish(x)
 
-In every order of the products. It is one node from opset 14 on, which has HardSwish.
+In every order of the products. It is one node from opset 14 on, which has HardSwish. Not of f64, whose 1/6 HardSigmoid rounds.
 Exact when
   constants   every number is the definition's after rounding
   inside      nobody else reads what is computed between x and the result
@@ -195,6 +199,7 @@ export const recognizeHardsigmoid = rule({
 
   clamp(x + 3; 0, 6) / 6  →  hardsigmoid(x)
 
+Not of f64, whose 1/6 the attribute alpha rounds to float32.
 Exact when
   constants   every number is the definition's after rounding
   inside      nobody else reads what is computed between x and the result
