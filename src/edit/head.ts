@@ -48,10 +48,25 @@ const passes: ReadonlySet<string> = new Set(
    Exp Neg Log Softplus`.split(/\s+/),
 );
 
-/** PyTorch's defaults for a linear layer, and those of the language for a convolution. */
-const starts: Readonly<Record<'linear' | 'conv', InitSpec>> = {
-  linear: { init: true, kind: 'torch_linear_weight' },
-  conv: { init: true, kind: 'kaiming_normal', mode: 'fan_out' },
+/** How new weights of a kind of layer begin, and along which axis of its result the classes lie. */
+interface Layer {
+  readonly weight: InitSpec;
+  bias(fanIn: number): InitSpec;
+  readonly classesAlong: number;
+}
+
+/** PyTorch's defaults. */
+const fullyConnected: Layer = {
+  weight: { init: true, kind: 'torch_linear_weight' },
+  bias: (fanIn) => ({ init: true, kind: 'torch_linear_bias', value: fanIn }),
+  classesAlong: -1,
+};
+
+/** Those of the language. */
+const convolution: Layer = {
+  weight: { init: true, kind: 'kaiming_normal', mode: 'fan_out' },
+  bias: () => ({ init: true, kind: 'zeros' }),
+  classesAlong: 1,
 };
 
 interface Head {
@@ -60,7 +75,7 @@ interface Head {
   readonly slot: number;
   /** The axis of the classes in the weight. */
   readonly axis: number;
-  readonly kind: 'linear' | 'conv';
+  readonly layer: Layer;
   /** Between it and the output, from the output. */
   readonly behind: readonly OnnxNode[];
 }
@@ -103,12 +118,7 @@ export function replaceClasses(file: OnnxFile, options: ClassesOptions): NewHead
     return name;
   };
   const { session } = file;
-  const fresh = (
-    tensor: OnnxTensor & { readonly kind: 'tensor' },
-    along: number,
-    init: InitSpec,
-    turned: boolean,
-  ): WeightExpr => {
+  const fresh = (tensor: OnnxTensor & { readonly kind: 'tensor' }, along: number, init: InitSpec): WeightExpr => {
     const { elem, dims } = tensor.expr;
     const kept = keep.map((one) =>
       slice(
@@ -119,10 +129,11 @@ export function replaceClasses(file: OnnxFile, options: ClassesOptions): NewHead
     );
     if (keep.length === classes) return concat(kept, along);
     const shape = dims.map((d, i) => (i === along ? classes : d));
-    // Starts are defined for weights whose outputs come first.
-    const drawn = turned
-      ? transpose(initial(session, tensor.name, [...shape].reverse(), elem, init, seed), [1, 0])
-      : initial(session, tensor.name, shape, elem, init, seed);
+    // Beginnings are defined for weights whose outputs come first, which a matrix need not have so.
+    const drawn =
+      dims.length === 2 && along === 1
+        ? transpose(initial(session, tensor.name, [...shape].reverse(), elem, init, seed), [1, 0])
+        : initial(session, tensor.name, shape, elem, init, seed);
     if (kept.length === 0) return drawn;
     const rest = slice(
       drawn,
@@ -132,17 +143,15 @@ export function replaceClasses(file: OnnxFile, options: ClassesOptions): NewHead
     return concat([...kept, rest], along);
   };
   const inputs = [...node.inputs];
-  inputs[slot] = replaced(weight, fresh(weight, axis, starts[head.kind], head.kind === 'linear' && axis === 1));
-  const fanIn = weight.expr.count / Math.max(1, before);
-  const biasInit: InitSpec =
-    head.kind === 'linear' ? { init: true, kind: 'torch_linear_bias', value: fanIn } : { init: true, kind: 'zeros' };
+  inputs[slot] = replaced(weight, fresh(weight, axis, head.layer.weight));
+  const biasInit = head.layer.bias(weight.expr.count / Math.max(1, before));
   /** A tensor of a number for each class; undefined where it is for all of them alike. */
   const perClass = (name: string | undefined): (OnnxTensor & { readonly kind: 'tensor' }) | undefined => {
     const tensor = name === undefined ? undefined : values.initializers.get(name);
     return tensor?.kind === 'tensor' && tensor.expr.count === before && before > 1 ? tensor : undefined;
   };
   const bias = node.opType === 'MatMul' ? undefined : perClass(node.inputs[2]);
-  if (bias) inputs[2] = replaced(bias, fresh(bias, bias.expr.dims.indexOf(before), biasInit, false));
+  if (bias) inputs[2] = replaced(bias, fresh(bias, bias.expr.dims.indexOf(before), biasInit));
   const others = new Map<OnnxNode, OnnxNode>([[node, { ...node, inputs }]]);
   for (const one of head.behind) {
     const at = one.inputs.findIndex((name) => perClass(name) !== undefined);
@@ -156,7 +165,7 @@ export function replaceClasses(file: OnnxFile, options: ClassesOptions): NewHead
         'a head behind which nothing hangs on the number of classes',
         `--classes ${Math.max(1, keep.length)} with --keep-classes, which takes them over`,
       );
-    const name = replaced(tensor, fresh(tensor, tensor.expr.dims.indexOf(before), biasInit, false));
+    const name = replaced(tensor, fresh(tensor, tensor.expr.dims.indexOf(before), biasInit));
     others.set(one, { ...one, inputs: one.inputs.map((old, i) => (i === at ? name : old)) });
   }
   const [makes = ''] = node.outputs;
@@ -169,7 +178,7 @@ export function replaceClasses(file: OnnxFile, options: ClassesOptions): NewHead
     after: classes,
     reads,
     makes,
-    axis: head.kind === 'conv' ? 1 : -1,
+    axis: head.layer.classesAlong,
     weights: described,
   };
 }
@@ -209,10 +218,10 @@ function headOf(file: OnnxFile, values: TopValues, output: string): Head {
     const attributes = new NodeAttributes(node);
     const weight = node.domain === '' ? stored(1, node.opType === 'Conv' ? undefined : 2) : undefined;
     if (weight && node.opType === 'Gemm')
-      return { node, weight, slot: 1, axis: attributes.int('transB', 0) === 0 ? 1 : 0, kind: 'linear', behind };
-    if (weight && node.opType === 'MatMul') return { node, weight, slot: 1, axis: 1, kind: 'linear', behind };
+      return { node, weight, slot: 1, axis: attributes.int('transB', 0) === 0 ? 1 : 0, layer: fullyConnected, behind };
+    if (weight && node.opType === 'MatMul') return { node, weight, slot: 1, axis: 1, layer: fullyConnected, behind };
     if (weight && node.opType === 'Conv' && attributes.int('group', 1) === 1)
-      return { node, weight, slot: 1, axis: 0, kind: 'conv', behind };
+      return { node, weight, slot: 1, axis: 0, layer: convolution, behind };
     const computed = node.inputs.filter(
       (one) => one !== '' && !values.initializers.has(one) && values.makers.get(one)?.opType !== 'Constant',
     );
