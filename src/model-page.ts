@@ -6,13 +6,13 @@ import type { ForeignAttribute } from './ir/foreign.ts';
 import type { Graph, Node, Value } from './ir/graph.ts';
 import { elementCount } from './ir/types.ts';
 import { walkGraph } from './ir/walk.ts';
-import { statisticsOf } from './tensor/statistics.ts';
+import { type Statistics, statisticsOf } from './tensor/statistics.ts';
 import { exprOf } from './tensor/values.ts';
 import { version } from './version.ts';
 import { chosenSizes } from './view/chosen-sizes.ts';
 import { type MadeModel, pageModel } from './view/page/data.ts';
 import { pageHtml } from './view/page/html.ts';
-import type { PageDifference, TensorStatistics } from './view/page/model.ts';
+import type { PageDifference } from './view/page/model.ts';
 
 export interface ModelPageOptions {
   /** How the page names the file. */
@@ -68,7 +68,7 @@ async function madeModel(graph: Graph, { file = '', sizes }: ModelPageOptions): 
 }
 
 /** Of the largest tensors; of a model with very many weights some elements of each. */
-async function allStatistics(graph: Graph): Promise<ReadonlyMap<Value, TensorStatistics>> {
+async function allStatistics(graph: Graph): Promise<ReadonlyMap<Value, Statistics>> {
   const constants = new Set<Value>();
   for (const step of walkGraph(graph)) {
     if (step.kind !== 'node') continue;
@@ -77,7 +77,7 @@ async function allStatistics(graph: Graph): Promise<ReadonlyMap<Value, TensorSta
   const countIn = (value: Value): number => (value.content ? elementCount(value.content.dims) : 0);
   const largest = [...constants].sort((a, b) => countIn(b) - countIn(a)).slice(0, mostTensors);
   const total = largest.reduce((sum, value) => sum + countIn(value), 0);
-  const out = new Map<Value, TensorStatistics>();
+  const out = new Map<Value, Statistics>();
   for (const value of largest) {
     if (value.type.foreign || countIn(value) === 0) continue;
     try {

@@ -127,16 +127,7 @@ class Options {
     const n = given?.value.kind === 'int' ? given.value.dim.constant : undefined;
     if (!given) return otherwise;
     if (n !== undefined && n >= 1 && n <= mostSteps) return n;
-    return this.#c.fail(wrongArgument, this.#f, {
-      span: given.span,
-      with: {
-        name,
-        callee: 'ode',
-        found: describe(given.value),
-        expected: 'a known int of at least 1',
-        hint: `write \`${name}=${otherwise}\``,
-      },
-    });
+    return this.#wrong(name, given, 'a known int of at least 1', String(otherwise));
   }
 
   tolerance(name: string, otherwise: number): number {
@@ -144,15 +135,13 @@ class Options {
     if (!given) return otherwise;
     const n = numberOf(given.value);
     if (n !== undefined && n >= 0 && Number.isFinite(n)) return n;
+    return this.#wrong(name, given, 'a number of at least 0', '1e-3');
+  }
+
+  #wrong(name: string, given: GivenArg, expected: string, example: string): never {
     return this.#c.fail(wrongArgument, this.#f, {
       span: given.span,
-      with: {
-        name,
-        callee: 'ode',
-        found: describe(given.value),
-        expected: 'a number of at least 0',
-        hint: `write \`${name}=1e-3\``,
-      },
+      with: { name, callee: 'ode', found: describe(given.value), expected, hint: `write \`${name}=${example}\`` },
     });
   }
 

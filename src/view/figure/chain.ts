@@ -2,7 +2,7 @@
  * The form of a network, found from what reads what and not from names: a chain of layers and of bubbles, which are what lies
  * between two places that everything passes; which of them are alike; and what repeats in a row.
  */
-import type { Unit } from './units.ts';
+import { coneOf, type Unit } from './units.ts';
 
 /** A layer, or all that lies between two places that everything passes through. */
 export interface Item {
@@ -133,16 +133,10 @@ function shortcutOf(members: readonly Unit[], exit: Unit, entry: Unit, units: re
     return members.some((unit) => unit !== exit && unit.from.includes(entry.index)) ? [] : undefined;
   }
   const inside = new Set(members);
-  const branches = exit.from.map((index) => {
-    const cone = new Set<Unit>();
-    const open = [units[index]];
-    for (let unit = open.pop(); unit; unit = open.pop()) {
-      if (!inside.has(unit) || cone.has(unit)) continue;
-      cone.add(unit);
-      open.push(...unit.from.map((from) => units[from]));
-    }
-    return { cone, marked: exit.shortcuts.has(index) };
-  });
+  const branches = exit.from.map((index) => ({
+    cone: coneOf(index, inside, units),
+    marked: exit.shortcuts.has(index),
+  }));
   if (branches.length !== 2 || exit.nodes[0]?.op.traits.elementwise !== true) return undefined;
   const [a, b] = branches;
   if (!a || !b || [...a.cone].some((unit) => b.cone.has(unit))) return undefined;

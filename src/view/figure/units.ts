@@ -257,3 +257,15 @@ export function shapeText(type: TensorType | undefined, batch: string | undefine
     })
     .join('×');
 }
+
+/** A unit and what it is computed of, as far as that lies inside. */
+export function coneOf(index: number, inside: ReadonlySet<Unit>, units: readonly Unit[]): ReadonlySet<Unit> {
+  const cone = new Set<Unit>();
+  const open = [units[index]];
+  for (let unit = open.pop(); unit; unit = open.pop()) {
+    if (!inside.has(unit) || cone.has(unit)) continue;
+    cone.add(unit);
+    open.push(...unit.from.map((from) => units[from]));
+  }
+  return cone;
+}

@@ -4,7 +4,7 @@
  */
 import { chainOf, type Item } from './chain.ts';
 import type { Box, Edge, Panel } from './drawing.ts';
-import { shapeText, type Unit } from './units.ts';
+import { coneOf, shapeText, type Unit } from './units.ts';
 
 /** Skips inside each other that make a U of a chain. */
 const fewestLevels = 2;
@@ -29,16 +29,7 @@ function parted(
 ): { skip: readonly Unit[]; body: readonly Unit[] } | undefined {
   if (!entry || exit.from.length !== 2) return undefined;
   const inside = new Set(members.filter((unit) => unit !== exit));
-  const cones = exit.from.map((index) => {
-    const cone = new Set<Unit>();
-    const open = [units[index]];
-    for (let unit = open.pop(); unit; unit = open.pop()) {
-      if (!inside.has(unit) || cone.has(unit)) continue;
-      cone.add(unit);
-      open.push(...unit.from.map((from) => units[from]));
-    }
-    return cone;
-  });
+  const cones = exit.from.map((index) => coneOf(index, inside, units));
   const [a, b] = cones;
   if (!a || !b || a.size + b.size !== inside.size || [...a].some((unit) => b.has(unit))) return undefined;
   const [skip, body] = a.size < b.size ? [a, b] : [b, a];

@@ -6,17 +6,18 @@ import type { ForeignAttribute } from '../../ir/foreign.ts';
 import { countOf, type Graph, type Node, type Value } from '../../ir/graph.ts';
 import { elementsIn } from '../../ir/memory.ts';
 import { elemBytes, elementCount, typeText } from '../../ir/types.ts';
+import type { Statistics } from '../../tensor/statistics.ts';
 import { isShortcut } from '../figure/units.ts';
 import { detailsOf, ownsWeight, segmentsOf } from '../layer-text.ts';
 import { scopeRuns } from '../scope-runs.ts';
-import type { Cost, Family, PageModel, PageNode, PageOperand, PagePart, PageTensor, TensorStatistics } from './model.ts';
+import type { Cost, Family, PageModel, PageNode, PageOperand, PagePart, PageTensor } from './model.ts';
 
 export interface PageModelOptions {
   /** Path or name of the file. */
   readonly file: string;
   /** A number for every symbol: costs are counted there. */
   readonly sizes: Sizes;
-  readonly statistics: ReadonlyMap<Value, TensorStatistics>;
+  readonly statistics: ReadonlyMap<Value, Statistics>;
   /** What an attribute says that the graph only carries. */
   readonly attributeText?: ((attribute: ForeignAttribute) => string) | undefined;
 }

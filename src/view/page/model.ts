@@ -2,6 +2,7 @@
  * What a page holds of the models that it shows, as plain data in JSON: written by `data.ts`, read by the script in `client/`.
  * Nodes, parts, tensors and types are named by their places in the lists.
  */
+import type { Statistics } from '../../tensor/statistics.ts';
 
 /** Multiply-adds, elements of parameters and elements written; null for what is beyond 2^53 or hangs on unknown sizes. */
 export type Cost = readonly [madds: number | null, parameters: number | null, activations: number | null];
@@ -53,27 +54,13 @@ export interface PagePart {
   readonly residual: boolean;
 }
 
-/** Numbers of a tensor's elements, of all or of as many as were looked at. */
-export interface TensorStatistics {
-  readonly of: number;
-  readonly least: number;
-  readonly most: number;
-  readonly mean: number;
-  readonly deviation: number;
-  readonly zeros: number;
-  /** Elements that are no finite number. */
-  readonly notFinite: number;
-  /** Counts of equal bins from the least to the most. */
-  readonly bins: readonly number[];
-}
-
 export interface PageTensor {
   readonly name: string;
   readonly type: string;
   readonly role: 'parameter' | 'buffer' | 'constant';
   readonly bytes: number;
   /** Left out where the page would have become too large. */
-  readonly statistics?: TensorStatistics;
+  readonly statistics?: Statistics;
 }
 
 export interface PageModel {

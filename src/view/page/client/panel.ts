@@ -1,5 +1,6 @@
 /** What is said of the model, of a scope or of a node, beside the drawing. */
-import type { PageModel, PageNode, TensorStatistics } from '../model.ts';
+import type { Statistics } from '../../../tensor/statistics.ts';
+import type { PageModel, PageNode } from '../model.ts';
 import { grouped, html, metric, number, svg } from './dom.ts';
 
 /** Follows a link to a node or scope. */
@@ -156,7 +157,7 @@ export function nodePanel(model: PageModel, at: number, readers: readonly number
 
 const [chartWidth, chartHeight] = [272, 84];
 
-function statisticsOf(found: TensorStatistics): readonly Node[] {
+function statisticsOf(found: Statistics): readonly Node[] {
   const { of, least, most, mean, deviation, zeros, notFinite, bins } = found;
   const highest = Math.max(1, ...bins);
   const step = chartWidth / Math.max(1, bins.length);
