@@ -3,21 +3,8 @@
  */
 import { outside } from '../diagnostics/at.ts';
 import { roundTo } from '../ir/round.ts';
+import type { Statistics } from '../ir/statistics.ts';
 import type { WeightExpr } from './expr.ts';
-
-export interface Statistics {
-  /** Elements that were looked at. */
-  readonly of: number;
-  readonly least: number;
-  readonly most: number;
-  readonly mean: number;
-  readonly deviation: number;
-  readonly zeros: number;
-  /** Elements that are no finite number; the other figures leave them out. */
-  readonly notFinite: number;
-  /** Counts of equal bins from the least to the most. */
-  readonly bins: readonly number[];
-}
 
 /** Elements that are computed at a time. */
 const piece = 32_768;

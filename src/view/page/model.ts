@@ -2,7 +2,7 @@
  * What a page holds of the models that it shows, as plain data in JSON: written by `data.ts`, read by the script in `client/`.
  * Nodes, parts, tensors and types are named by their places in the lists.
  */
-import type { Statistics } from '../../tensor/statistics.ts';
+import type { Statistics } from '../../ir/statistics.ts';
 
 /** Multiply-adds, elements of parameters and elements written; null for what is beyond 2^53 or hangs on unknown sizes. */
 export type Cost = readonly [madds: number | null, parameters: number | null, activations: number | null];

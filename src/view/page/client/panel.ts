@@ -1,5 +1,5 @@
 /** What is said of the model, of a scope or of a node, beside the drawing. */
-import type { Statistics } from '../../../tensor/statistics.ts';
+import type { Statistics } from '../../../ir/statistics.ts';
 import type { PageModel, PageNode } from '../model.ts';
 import { grouped, html, metric, number, svg } from './dom.ts';
 
