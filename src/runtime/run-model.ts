@@ -14,7 +14,6 @@ import { readDeclarations } from '../ir/declarations.ts';
 import type { Graph } from '../ir/graph.ts';
 import { channelAxis, rangeText, type ValueRange } from '../ir/ranges.ts';
 import { type HostTensor, isFloat, typeText } from '../ir/types.ts';
-import { integersOf, isWideElem, tensorOfIntegers } from '../ir/wide.ts';
 import { isFolder, picturesIn } from './folder.ts';
 import { clippedBy, pngFiles, type Seen, takesImages, usualRange } from './images.ts';
 import {
@@ -31,6 +30,7 @@ import {
 import { pictureSize } from './picture-files.ts';
 import { type Signature, withSizes } from './promises.ts';
 import { readBytes } from './read-file.ts';
+import { joinedSamples } from './samples.ts';
 import { openSession, type Placement, type Provider, portText } from './session.ts';
 
 /** What `runModel` runs, and on what. */
@@ -130,26 +130,7 @@ function joined(turns: readonly Turn[], keep: (output: string) => boolean, input
           },
         });
       }
-      const data = new Float64Array(parts.reduce((n, part) => n + part.data.length, 0));
-      let at = 0;
-      for (const part of parts) {
-        data.set(part.data, at);
-        at += part.data.length;
-      }
-      const rows = parts.reduce((n, part) => n + (part.dims[0] ?? 1), 0);
-      const { elem } = like;
-      const dims = [rows, ...like.dims.slice(1)];
-      const wide = isWideElem(elem) && parts.some((part) => part.wide);
-      return [
-        name,
-        wide
-          ? tensorOfIntegers(
-              elem,
-              dims,
-              parts.flatMap((part) => [...integersOf(part)]),
-            )
-          : { elem, dims, data },
-      ];
+      return [name, joinedSamples(parts) ?? like];
     }),
   );
 }

@@ -14,15 +14,20 @@ import type { NewHead } from '../edit/head.ts';
 import type { Renamed } from '../edit/rename.ts';
 import type { Resized } from '../edit/sizes.ts';
 import { graphOfFile } from '../edit/values.ts';
+import { lcm } from '../ir/dim.ts';
 import { floatFacts } from '../ir/elem.ts';
 import type { Graph } from '../ir/graph.ts';
-import { elementCount, type HostTensor, isFloat } from '../ir/types.ts';
+import { type HostTensor, isFloat } from '../ir/types.ts';
 import type { OnnxFile, OnnxModel } from '../onnx/model.ts';
 import { modelSize, onnxBytes } from '../onnx/write.ts';
+import { gather } from '../ops/gather.ts';
+import { evaluateExactly } from '../ops/wide.ts';
+import { materialize } from '../tensor/values.ts';
 import { compareOutputs, errorText, type OutputError } from './compare.ts';
 import type { Inputs } from './equivalence-report.ts';
 import { type Bindings, bindingsText, randomInputs } from './inputs.ts';
 import { askedFor } from './measure.ts';
+import { joinedSamples, samplesOf } from './samples.ts';
 import { openSession, type Session } from './session.ts';
 import { attempts, startingSizes } from './trials.ts';
 
@@ -185,7 +190,6 @@ export async function provePart(whole: OnnxFile, part: Extracted, options: Proof
 async function storedTensor(file: OnnxFile, name: string): Promise<HostTensor | undefined> {
   const tensor = file.graph.initializers.find((one) => one.name === name);
   if (tensor?.kind !== 'tensor') return undefined;
-  const { materialize } = await import('../tensor/values.ts');
   return await materialize(tensor.expr);
 }
 
@@ -210,30 +214,6 @@ export async function proveRenamed(before: OnnxFile, renamed: Renamed, options: 
 
 const pair = (name: string | undefined, tensor: HostTensor | undefined): readonly (readonly [string, HostTensor])[] =>
   name === undefined || !tensor ? [] : [[name, tensor]];
-
-/** Samples of several batches behind each other. */
-function joined(tensors: readonly HostTensor[]): HostTensor | undefined {
-  const [first] = tensors;
-  if (!first) return undefined;
-  const dims = [tensors.reduce((sum, one) => sum + (one.dims[0] ?? 1), 0), ...first.dims.slice(1)];
-  const data = new Float64Array(elementCount(dims));
-  let at = 0;
-  for (const one of tensors) {
-    data.set(one.data, at);
-    at += one.data.length;
-  }
-  return { elem: first.elem, dims, data };
-}
-
-/** `count` samples from `start` on. */
-function samples(tensor: HostTensor, start: number, count: number): HostTensor {
-  const each = elementCount(tensor.dims.slice(1));
-  return {
-    elem: tensor.elem,
-    dims: [count, ...tensor.dims.slice(1)],
-    data: tensor.data.slice(start * each, (start + count) * each),
-  };
-}
 
 /**
  * The same samples in other batches: the original runs on as many of its batches as fill some of the new ones, and the outputs
@@ -262,28 +242,27 @@ export async function proveResized(before: OnnxFile, resized: Resized, options: 
     const results: Inputs[] = [];
     for (const inputs of given) results.push(await a.run(askedFor(a, inputs)));
     const whole = new Map(
-      graph.inputs.flatMap(({ name = '' }) => pair(name, joined(given.flatMap((inputs) => inputs.get(name) ?? [])))),
+      graph.inputs.flatMap(({ name = '' }) => pair(name, joinedSamples(given.flatMap((inputs) => inputs.get(name) ?? [])))),
     );
     const made: Inputs[] = [];
     for (let i = 0; i < timesNew; i++) {
-      const part = [...whole].map(([name, tensor]): readonly [string, HostTensor] => [
-        name,
-        newBatch === undefined || tensor.dims.length === 0
-          ? (given[0]?.get(name) ?? tensor)
-          : samples(tensor, i * newBatch, newBatch),
-      ]);
+      const part = [...whole].flatMap(([name, tensor]) =>
+        pair(
+          name,
+          newBatch === undefined || tensor.dims.length === 0
+            ? (given[0]?.get(name) ?? tensor)
+            : samplesOf(tensor, i * newBatch, newBatch),
+        ),
+      );
       made.push(await b.run(askedFor(b, new Map(part))));
     }
     for (const { name } of a.outputs) {
-      const [x, y] = [results, made].map((list) => joined(list.flatMap((one) => one.get(name) ?? [])));
+      const [x, y] = [results, made].map((list) => joinedSamples(list.flatMap((one) => one.get(name) ?? [])));
       comparing.compare(name, y, x, now);
     }
     return comparing.proof;
   });
 }
-
-const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b));
-const lcm = (a: number, b: number): number => (a / gcd(a, b)) * b;
 
 interface BothSizes {
   readonly old: Bindings;
@@ -357,17 +336,9 @@ export async function proveHead(
 }
 
 /** These classes along an axis. */
-function taken(tensor: HostTensor, along: number, classes: readonly number[]): HostTensor {
-  const axis = along < 0 ? along + tensor.dims.length : along;
-  const dims = tensor.dims.map((d, i) => (i === axis ? classes.length : d));
-  const inner = elementCount(tensor.dims.slice(axis + 1));
-  const size = tensor.dims[axis] ?? 1;
-  const data = new Float64Array(elementCount(dims));
-  for (let i = 0; i < data.length; i++) {
-    const [outer, at, rest] = [Math.floor(i / (inner * classes.length)), Math.floor(i / inner) % classes.length, i % inner];
-    data[i] = tensor.data[(outer * size + (classes[at] ?? 0)) * inner + rest] ?? Number.NaN;
-  }
-  return { elem: tensor.elem, dims, data };
+function taken(tensor: HostTensor, axis: number, classes: readonly number[]): HostTensor | undefined {
+  const indices: HostTensor = { elem: 'i64', dims: [classes.length], data: Float64Array.from(classes) };
+  return evaluateExactly(gather, [tensor, indices], { axis })[0];
 }
 
 /** `equal in onnxruntime at N = 1 and N = 3`, for people. */
