@@ -109,51 +109,37 @@ interface Turned {
 /** Below opset 23. */
 function spelledOut(b: OnnxBuilder, type: TensorType, angles: TensorType, keys: Turned, interleaved: boolean): string {
   const { elem, dims } = type;
-  const typed = (...rest: readonly Dim[]): TensorType => ({ elem, dims: [...dims.slice(0, 3), ...rest] });
-  const [features, count] = [given(dims, 3), given(angles.dims, 2)];
-  const rest = features.minus(count.times(2)).constant ?? outside();
-  const axis = { kind: 'int', value: interleaved ? 4 : 3 } as const;
+  const typed = (...last: readonly number[]): TensorType => ({
+    elem,
+    dims: [...dims.slice(0, 3), ...last.map((n) => Dim.of(n))],
+  });
+  const [features, pairs] = [given(dims, 3).constant ?? outside(), given(angles.dims, 2).constant ?? outside()];
+  const [turned, rest] = [2 * pairs, features - 2 * pairs];
+  const lastAxis = { axis: onnxInt(3) };
   // Neighbours are a further axis of two; halves lie on the axis itself.
-  const half = interleaved ? typed(count, Dim.one) : typed(count);
+  const axis = onnxInt(interleaved ? 4 : 3);
+  const half = interleaved ? typed(pairs, 1) : typed(pairs);
   const column: TensorType = {
     elem,
     dims: [given(angles.dims, 0), Dim.one, ...angles.dims.slice(1), ...(interleaved ? [Dim.one] : [])],
   };
   const at = (name: string): string => b.node('Unsqueeze', [name, b.i64(interleaved ? [1, 4] : [1])], {}, column);
   const [cosine, sine] = [at(keys.cos), at(keys.sin)];
-  let { x } = keys;
-  let untouched: string | undefined;
-  if (rest > 0) {
-    const parts = [typed(count.times(2)), typed(Dim.of(rest))];
-    const sizes = b.i64([2 * (count.constant ?? outside()), rest]);
-    const split = b.nodes('Split', [x, sizes], { axis: { kind: 'int', value: 3 } }, parts);
-    [x, untouched] = [given(split, 0), given(split, 1)];
-  }
-  if (interleaved) {
-    const pairs = typed(count, Dim.of(2));
-    x = b.node('Reshape', [x, b.i64([0, 0, 0, count.constant ?? outside(), 2])], {}, pairs);
-  }
-  const sizes = interleaved ? [1, 1] : [count.constant ?? outside(), count.constant ?? outside()];
-  const halves = b.nodes('Split', [x, b.i64(sizes)], { axis }, [half, half]);
+  const [x, untouched] =
+    rest > 0 ? b.nodes('Split', [keys.x, b.i64([turned, rest])], lastAxis, [typed(turned), typed(rest)]) : [keys.x];
+  const apart = interleaved ? b.node('Reshape', [x, b.i64([0, 0, 0, pairs, 2])], {}, typed(pairs, 2)) : x;
+  const halves = b.nodes('Split', [apart, b.i64(interleaved ? [1, 1] : [pairs, pairs])], { axis }, [half, half]);
   const [first, second] = [given(halves, 0), given(halves, 1)];
   const product = (one: string, other: string): string => b.node('Mul', [one, other], {}, half);
-  const turned = [
+  const parts = [
     b.node('Sub', [product(first, cosine), product(second, sine)], {}, half),
     b.node('Add', [product(second, cosine), product(first, sine)], {}, half),
   ];
-  if (!interleaved) {
-    const all = untouched === undefined ? turned : [...turned, untouched];
-    return b.node('Concat', all, { axis }, type);
-  }
-  const joined = b.node('Concat', turned, { axis }, typed(count, Dim.of(2)));
-  const flat = typed(count.times(2));
-  const y = b.node(
-    'Reshape',
-    [joined, b.i64([0, 0, 0, 2 * (count.constant ?? outside())])],
-    {},
-    untouched === undefined ? type : flat,
-  );
-  return untouched === undefined ? y : b.node('Concat', [y, untouched], { axis: { kind: 'int', value: 3 } }, type);
+  const behind = untouched === undefined ? [] : [untouched];
+  if (!interleaved) return b.node('Concat', [...parts, ...behind], lastAxis, type);
+  const joined = b.node('Concat', parts, { axis }, typed(pairs, 2));
+  const y = b.node('Reshape', [joined, b.i64([0, 0, 0, turned])], {}, typed(turned));
+  return behind.length === 0 ? y : b.node('Concat', [y, ...behind], lastAxis, type);
 }
 
 function placesOf(b: LayerBuilder, tokens: Dim, given: Value | readonly number[] | undefined): Value {
