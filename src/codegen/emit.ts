@@ -376,6 +376,8 @@ class Emitter implements OnnxBuilder {
       const since = node.op.since?.(node) ?? 0;
       if (this.opset < since && !node.op.onnx.some((opType) => this.#root.graph.ahead.has(opType)))
         this.refuse(`ONNX has ${node.op.onnx.join(', ')} for it from opset ${since} on`, `--opset ${since}`);
+      const { until = Infinity } = node.op;
+      if (this.opset > until) this.refuse(`onnxruntime runs ${node.op.onnx.join(', ')} up to opset ${until}`, `--opset ${until}`);
       results = terms && inRow ? [this.node(inRow, operands, {}, node.y.type)] : node.op.lower(this, node, operands);
     } catch (error) {
       if (!(error instanceof Refused)) throw error;

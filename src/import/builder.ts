@@ -64,6 +64,8 @@ export class NodeBuilder implements LiftBuilder {
     if (node.results.some((y) => y.type.dims.length > rankLimit)) throw new NotLifted(`a tensor of more than ${rankLimit} axes`);
     const since = operator.since?.(node) ?? 0;
     if (since > this.opset) throw new NotLifted(`a use that ONNX has from opset ${since} on`);
+    if (this.opset > (operator.until ?? Infinity))
+      throw new NotLifted(`an opset beyond ${operator.until}, which has no kernel for it`);
     this.#state.elements.track(node);
     return node.results;
   }

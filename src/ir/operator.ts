@@ -293,6 +293,8 @@ export interface Operator {
   readonly form?: OnnxForm;
   /** The first opset that has the ONNX operator for this use, where the lowest that is written has not: below it is refused. */
   since?(node: Node): number;
+  /** The last opset whose ONNX operator onnxruntime runs on the CPU, where later ones have no kernel: beyond it is refused. */
+  readonly until?: number;
   /** Result types. Throws `CheckFailure`. */
   infer(context: InferContext): readonly TensorType[];
   /** The semantics in float64 (results are not rounded, except for integer and bool results). */

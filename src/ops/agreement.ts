@@ -258,7 +258,7 @@ export const table: readonly Row[] = [
   },
   {
     name: 'extremum-of-nan',
-    operators: ['reduce_max', 'reduce_min', 'argmax', 'argmin', 'logsumexp', 'maxpool', 'global_maxpool'],
+    operators: ['reduce_max', 'reduce_min', 'argmax', 'argmin', 'topk', 'logsumexp', 'maxpool', 'global_maxpool'],
     when: 'a maximum over elements of which one is NaN',
     onnx: 'says nothing of NaN',
     onnxruntime: 'NaN where it comes first, the largest number elsewhere',

@@ -29,6 +29,8 @@ export const roiAlign = defineOperator({
   name: 'roi_align',
   summary: 'The means of interpolated elements in the cells of a grid over each box',
   onnx: ['RoiAlign'],
+  since: ({ attrs }) => (boolAttr(attrs, 'aligned') ? 16 : 0),
+  until: 21,
   operands: [
     { name: 'x', doc: '[N, C, H, W]' },
     {
@@ -105,8 +107,6 @@ export const roiAlign = defineOperator({
   lower(b, node, operands) {
     const [rows = 1, columns = 1] = numbersAttr(node.attrs, 'grid');
     const aligned = boolAttr(node.attrs, 'aligned');
-    if (aligned && b.opset < 16) b.refuse('RoiAlign has aligned=true from opset 16 on', '--opset 17');
-    if (b.opset >= 22) b.refuse('onnxruntime has no kernel for RoiAlign-22', '--opset 21');
     // Before 16 there was one meaning, which is no longer the default.
     const mode =
       b.opset < 16

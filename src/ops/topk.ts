@@ -1,14 +1,51 @@
 /** The largest or smallest elements along an axis, in order: ONNX TopK-11; torch.topk, torch.sort, torch.argsort. */
 import { outside } from '../diagnostics/at.ts';
+import { bug } from '../diagnostics/diagnostic.ts';
 import { Dim } from '../ir/dim.ts';
 import type { Value } from '../ir/graph.ts';
-import type { Check, InferContext } from '../ir/operator.ts';
+import type { Attrs, Check, InferContext } from '../ir/operator.ts';
 import { elementCount, typeText } from '../ir/types.ts';
+import { integersOf, isWideElem, tensorOfIntegers } from '../ir/wide.ts';
 import { boolAttr, given, numberAttr, numbersAttr, onnxInt } from './attrs.ts';
 import { aroundAxis, axisIn, checkAxis, checkNumeric, constantDims, dimAttr, sampleDims, xOnly } from './common.ts';
 import { defineLayer, defineOperator, type LayerBuilder } from './define.ts';
 import { bool, dims, int } from './params.ts';
 import { unknownTraits } from './traits.ts';
+
+/** Where the first k elements along an axis are, in the tensor and on the axis; of equal ones the first comes first. */
+export function firstPlaces(
+  dims: readonly number[],
+  data: ArrayLike<number | bigint>,
+  axis: number,
+  k: number,
+  largest: boolean,
+): { readonly dims: readonly number[]; readonly places: Int32Array; readonly indices: Float64Array } {
+  const { outer, size, inner } = aroundAxis(dims, axis);
+  const kept = dims.map((d, i) => (i === axis ? k : d));
+  const places = new Int32Array(elementCount(kept));
+  const indices = new Float64Array(places.length);
+  for (let o = 0; o < outer; o++) {
+    for (let i = 0; i < inner; i++) {
+      const at = (n: number): number => (o * size + n) * inner + i;
+      const before = (a: number, b: number): boolean => (data[at(a)] ?? outside()) < (data[at(b)] ?? outside());
+      const order = Array.from({ length: size }, (_, n) => n).sort((a, b) => {
+        const by = before(a, b) ? -1 : before(b, a) ? 1 : 0;
+        return (largest ? -by : by) || a - b;
+      });
+      for (let n = 0; n < k; n++) {
+        const index = order[n] ?? outside();
+        places[(o * k + n) * inner + i] = at(index);
+        indices[(o * k + n) * inner + i] = index;
+      }
+    }
+  }
+  return { dims: kept, places, indices };
+}
+
+function orderOf(dims: readonly number[], data: ArrayLike<number | bigint>, attrs: Attrs): ReturnType<typeof firstPlaces> {
+  const [k = 0] = numbersAttr(attrs, 'k');
+  return firstPlaces(dims, data, axisIn(numberAttr(attrs, 'axis'), dims.length), k, boolAttr(attrs, 'largest'));
+}
 
 export const topk = defineOperator({
   name: 'topk',
@@ -41,27 +78,19 @@ export const topk = defineOperator({
   },
   evaluate(operands, attrs) {
     const x = given(operands, 0);
-    const axis = axisIn(numberAttr(attrs, 'axis'), x.dims.length);
-    const [k = 0] = numbersAttr(attrs, 'k');
-    const { outer, size, inner } = aroundAxis(x.dims, axis);
-    const sign = boolAttr(attrs, 'largest') ? -1 : 1;
-    const kept = x.dims.map((d, i) => (i === axis ? k : d));
-    const values = new Float64Array(elementCount(kept));
-    const indices = new Float64Array(values.length);
-    for (let o = 0; o < outer; o++)
-      for (let i = 0; i < inner; i++) {
-        const at = (j: number): number => x.data[(o * size + j) * inner + i] ?? outside();
-        // Of equal ones the first comes first.
-        const order = Array.from({ length: size }, (_, j) => j).sort((a, b) => sign * (at(a) - at(b)) || a - b);
-        for (let j = 0; j < k; j++) {
-          const place = (o * k + j) * inner + i;
-          const from = order[j] ?? outside();
-          values[place] = at(from);
-          indices[place] = from;
-        }
-      }
+    const { dims: kept, places, indices } = orderOf(x.dims, x.data, attrs);
     return [
-      { elem: x.elem, dims: kept, data: values },
+      { elem: x.elem, dims: kept, data: Float64Array.from(places, (place) => x.data[place] ?? outside()) },
+      { elem: 'i64', dims: kept, data: indices },
+    ];
+  },
+  evaluateWide(operands, attrs) {
+    const x = given(operands, 0);
+    const data = integersOf(x);
+    const { dims: kept, places, indices } = orderOf(x.dims, data, attrs);
+    const values = Array.from(places, (place) => data[place] ?? outside());
+    return [
+      isWideElem(x.elem) ? tensorOfIntegers(x.elem, kept, values) : bug('large integers of a small type'),
       { elem: 'i64', dims: kept, data: indices },
     ];
   },

@@ -40,7 +40,7 @@ it('has a grid for each of as many boxes as there are', () => {
 
 it.each([
   ['', 22, '--opset 21'],
-  [', aligned=true', 15, '--opset 17'],
+  [', aligned=true', 15, '--opset 16'],
 ] as const)('%s at opset %i is refused with a way out', async (more, opset, hint) => {
   const { diagnostics } = await compile(source(more), { opset });
   expect(render(diagnostics, { color: false })).toContain(hint);

@@ -14,6 +14,7 @@ import { errorBetween, evaluate, inputsOf, readCases, readNarrow, run } from './
 
 function tensorOf(x: HostTensor): ort.Tensor {
   if (x.elem === 'i64') return new ort.Tensor('int64', BigInt64Array.from(x.data, BigInt), x.dims);
+  if (x.elem === 'bool') return new ort.Tensor('bool', Uint8Array.from(x.data), x.dims);
   if (x.elem === 'f64') return new ort.Tensor('float64', x.data, x.dims);
   return new ort.Tensor('float32', Float32Array.from(x.data), x.dims);
 }

@@ -81,7 +81,8 @@ const liftAveragePool: Lift = (node, b) => {
 
 const liftRoiAlign: Lift = (node, b) => {
   require(node.string('mode', 'avg') === 'avg', 'maxima of interpolated elements');
-  const places = node.string('coordinate_transformation_mode', 'half_pixel');
+  // Before opset 16 there was no attribute, and the places were those of the other mode.
+  const places = node.string('coordinate_transformation_mode', b.opset < 16 ? 'output_half_pixel' : 'half_pixel');
   require(places === 'half_pixel' || places === 'output_half_pixel', `places ${places}`);
   const attrs = {
     grid: [node.int('output_height', 1), node.int('output_width', 1)],

@@ -1,6 +1,6 @@
 /**
  * Lifts of operators that move, cut, repeat or make elements: Reshape-13 (-14), Flatten-13, Squeeze-13, Unsqueeze-13,
- * Transpose-13, Concat-13, Split-13 (-18), Slice-13, Pad-13 (-18), Expand-13, Tile-13, Gather-13, Range-11, Shape-13
+ * Transpose-13, Concat-13, Split-13 (-18), Slice-13, Pad-13 (-18), Expand-13, Tile-13, Gather-13, TopK-11, Range-11, Shape-13
  * (-15), ConstantOfShape-9, Dropout-13, Identity-13. Sizes come as dimensions, known or symbolic, where the elements of their
  * operand are (`sizes.ts`).
  */
@@ -18,6 +18,7 @@ import { reshape, squeeze, unsqueeze } from '../../ops/reshape.ts';
 import { slice } from '../../ops/slice.ts';
 import { toTheEnd } from '../../ops/slice-axes.ts';
 import { tile } from '../../ops/tile.ts';
+import { topk } from '../../ops/topk.ts';
 import { transpose } from '../../ops/transpose.ts';
 import { trilu } from '../../ops/trilu.ts';
 import type { Lift, LiftBuilder, LiftTable } from '../lift.ts';
@@ -178,6 +179,14 @@ const liftGather: Lift = (node, b) => [b.op(gather, [node.need(0), node.need(1)]
 
 const liftGatherElements: Lift = (node, b) => [b.op(gatherElements, [node.need(0), node.need(1)], { axis: node.int('axis', 0) })];
 
+const liftTopK: Lift = (node, b) => {
+  const [x, [k, ...more]] = [node.need(0), b.needSizes(node.need(1), 'k')];
+  require(k !== undefined && more.length === 0, 'several numbers');
+  require(node.flag('sorted', true) || !(node.outputUsed(0) || node.outputUsed(1)), 'elements in no order');
+  b.checkWritable([k], x);
+  return b.ops(topk, [x], { k: [k], axis: axisFrom(node.int('axis', -1), rankOf(x)), largest: node.flag('largest', true) });
+};
+
 const liftTrilu: Lift = (node, b) => {
   const diagonal = numberAt(node, b, 1, 'k') ?? 0;
   return [b.op(trilu, [node.need(0)], { upper: node.flag('upper', true), diagonal })];
@@ -234,6 +243,7 @@ export const shapeLifts: LiftTable = {
   Tile: liftTile,
   Gather: liftGather,
   GatherElements: liftGatherElements,
+  TopK: liftTopK,
   Trilu: liftTrilu,
   Range: liftRange,
   Shape: liftShape,

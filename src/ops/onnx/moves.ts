@@ -8,6 +8,7 @@ import { outside } from '../../diagnostics/at.ts';
 import { elementCount, type HostTensor, isFloat } from '../../ir/types.ts';
 import { integersOf } from '../../ir/wide.ts';
 import { aroundAxis, broadcastTo, stridesOf, wrapInteger } from '../common.ts';
+import { firstPlaces } from '../topk.ts';
 import {
   axisAt,
   countIn,
@@ -163,29 +164,12 @@ const topK: OnnxEvaluator = (call) => {
   const x = operand(call, 0);
   const axis = axisAt(call.attributes.int('axis', -1), x.dims.length);
   const k = integerAt(call, 1);
-  const largest = call.attributes.flag('largest', true);
-  const { outer, size, inner } = aroundAxis(x.dims, axis);
+  const size = x.dims[axis] ?? 1;
   if (k < 0 || k > size) undefinedByOnnx(`${k} of ${size} elements`, 'no more than there are');
   if (!call.attributes.flag('sorted', true) && k > 1) undefinedByOnnx('an order that is left open', 'sorted=1');
   noNaN(x);
-  const data = comparable(x);
-  const dims = x.dims.map((d, i) => (i === axis ? k : d));
-  const places = new Int32Array(countIn(dims));
-  const order = new Float64Array(places.length);
-  for (let o = 0; o < outer; o++) {
-    for (let i = 0; i < inner; i++) {
-      const at = (n: number): number => (o * size + n) * inner + i;
-      const sorted = Array.from({ length: size }, (_, n) => n).sort((a, b) => {
-        const by = compare(data[at(a)], data[at(b)]);
-        return (largest ? -by : by) || a - b;
-      });
-      for (let n = 0; n < k; n++) {
-        places[(o * k + n) * inner + i] = at(sorted[n] ?? outside());
-        order[(o * k + n) * inner + i] = sorted[n] ?? outside();
-      }
-    }
-  }
-  return [taken([x], dims, places), i64(dims, order)];
+  const { dims, places, indices } = firstPlaces(x.dims, comparable(x), axis, k, call.attributes.flag('largest', true));
+  return [taken([x], dims, places), i64(dims, indices)];
 };
 
 const trilu: OnnxEvaluator = (call) => {
