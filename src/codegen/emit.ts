@@ -27,6 +27,9 @@ import type { ElemType, HostTensor, TensorType } from '../ir/types.ts';
 import { elementTexts, namedAtMost, nameOfConstant } from '../onnx/constant-names.ts';
 import type { OnnxAttribute, OnnxGraph, OnnxModel, OnnxNode, OnnxValue } from '../onnx/model.ts';
 import { operatorExists } from '../onnx/versions.ts';
+import { numbersAttr } from '../ops/attrs.ts';
+import { axisIn, sameDim } from '../ops/common.ts';
+import { transpose as transposition } from '../ops/transpose.ts';
 import type { WeightExpr } from '../tensor/expr.ts';
 import { literal } from '../tensor/leaves.ts';
 import { concat, pad, reshape, slice, transpose } from '../tensor/movement.ts';
@@ -364,12 +367,15 @@ class Emitter implements OnnxBuilder {
   }
 
   #lower(node: Node): void {
-    if (isPartOfSum(node)) return;
+    if (isPartOfSum(node) || this.#isReadTransposed(node)) return;
     this.#current = node;
     this.#base = baseName(node);
     const from = this.#scope.drafts.length;
     const terms = termsOf(node);
-    const operands = (terms ?? node.slots).map((use) => use && this.#operand(use.value, node, use.index));
+    const operands = (terms ?? node.slots).map((use) => {
+      const { producer } = use?.value ?? {};
+      return use && !(producer && this.#isReadTransposed(producer)) ? this.#operand(use.value, node, use.index) : undefined;
+    });
     let results: readonly Key[];
     try {
       const { inRow } = node.op;
@@ -598,8 +604,23 @@ class Emitter implements OnnxBuilder {
     return key;
   }
 
+  /** A transposition that its only reader goes on transposing; both are written as one, there. */
+  #isReadTransposed(node: Node): boolean {
+    if (node.op !== transposition) return false;
+    const use = node.y.soleUse;
+    return use?.user.graph === node.graph && use.user.op.readsTransposed?.(this) === use.index;
+  }
+
   transposed(operand: Value, perm: readonly number[]): Key {
     const node = this.#current ?? bug('transposed outside a lowering');
+    const { producer } = operand;
+    if (producer && this.#isReadTransposed(producer)) {
+      const own = numbersAttr(producer.attrs, 'perm');
+      return this.transposed(
+        producer.x,
+        perm.map((axis) => axisIn(own[axis] ?? outside(), own.length)),
+      );
+    }
     if (perm.every((axis, i) => axis === i)) return this.#operand(operand, node, 0);
     const dims = perm.map(
       (axis) => operand.type.dims[axis] ?? bug(`a transposition by [${perm.join()}] of rank ${operand.type.dims.length}`),
@@ -633,6 +654,18 @@ class Emitter implements OnnxBuilder {
         return this.#write('Reshape', [x, shape], {}, [type], '');
       },
     });
+  }
+
+  expanded(operand: Value, dims: readonly Dim[]): Key {
+    const { elem, dims: own } = operand.type;
+    const key = this.#operand(operand, this.#current ?? bug('expanded outside a lowering'), 0);
+    if (own.length === dims.length && own.every((d, axis) => sameDim(d, dims[axis] ?? outside()))) return key;
+    const text = `expanded ${dims.map((d) => d.id).join()} ${this.#numberOf(operand)}`;
+    const known = this.#scope.find(text);
+    if (known !== undefined) return known;
+    const made = this.node('Expand', [key, this.dims(dims)], {}, { elem, dims });
+    this.#scope.computed.set(text, made);
+    return made;
   }
 
   moved(node: Node, suffix: string): Key | undefined {

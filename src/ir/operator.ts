@@ -98,6 +98,8 @@ export interface OnnxBuilder {
   transposed(operand: Value, perm: readonly number[]): string;
   /** The operand with other axes, as many elements: at compile time when it is a constant, by a Reshape node otherwise. */
   reshaped(operand: Value, dims: readonly Dim[]): string;
+  /** The operand broadcast to these sizes, by an Expand node that its readers share; itself where it has them. */
+  expanded(operand: Value, dims: readonly Dim[]): string;
   /**
    * The result of a node that moves constants (`Operator.byMoves`) as a constant; undefined where an operand is computed, or has
    * other readers that want it stored as it is.
@@ -326,6 +328,11 @@ export interface Operator {
   margin?(operands: readonly HostTensor[], attrs: Attrs, at: number, chosen: number, expected: number): number;
   /** The ONNX operator that says a row of it in one node: `Sum` of additions. */
   readonly inRow?: string;
+  /**
+   * Which operand its lowering reads by `transposed` alone, if any: a transposition that only makes this operand is written as one
+   * with that.
+   */
+  readsTransposed?(b: Pick<OnnxBuilder, 'has'>): number | undefined;
   /** Sizes that have to be at least 1 when it runs, besides those of its operands and results. */
   needs?(node: Node): readonly Dim[];
   /** Multiply-adds of one evaluation, besides those of the nodes of its sub-graphs; absent means none worth counting. */

@@ -148,12 +148,13 @@ export const attention = defineOperator({
     const { batch, heads, queries, features, keys, wide } = sizesOf(given([q], 0), given([k], 0), given([v], 0));
     return productOf([batch, heads, queries, keys, features.plus(wide)]);
   },
+  readsTransposed: (b) => (b.has('Attention') ? undefined : 1),
   lower(b, node, operands) {
     if (!b.has('Attention')) return [spelledOut(b, node, operands)];
     const scale: OnnxAttr = { kind: 'float', value: numberAttr(node.attrs, 'scale') };
     const causal = boolAttr(node.attrs, 'causal') ? { is_causal: { kind: 'int', value: 1 } as const } : {};
     const [q, k, v, mask] = operands;
-    const inputs = mask === undefined ? [q, k, v] : [q, k, v, wholeMask(b, node, mask)];
+    const inputs = mask === undefined ? [q, k, v] : [q, k, v, wholeMask(b, node)];
     return [b.node('Attention', inputs, { scale, ...causal }, node.y.type)];
   },
   sample(source) {
@@ -194,13 +195,10 @@ function softmaxInPlace(row: Float64Array): void {
  * The specification lets every axis of the mask broadcast; onnxruntime 1.30 refuses that of queries and keys, so that those are
  * written out.
  */
-function wholeMask(b: OnnxBuilder, node: Node, name: string): string {
-  const mask = given(node.operands, 3).type;
+function wholeMask(b: OnnxBuilder, node: Node): string {
+  const mask = given(node.operands, 3);
   const last = [given(node.y.type.dims, 2), given(given(node.operands, 1).type.dims, 2)];
-  const own = mask.dims.slice(-2);
-  if (own.length === 2 && last.every((d, i) => sameDim(d, given(own, i)))) return name;
-  const type = { elem: mask.elem, dims: [...mask.dims.slice(0, -2), ...last] };
-  return b.node('Expand', [name, b.dims(last)], {}, type);
+  return b.expanded(mask, [...mask.type.dims.slice(0, -2), ...last]);
 }
 
 /** Below opset 23. Heads that share keys are laid below each other as if they were further queries of one head. */

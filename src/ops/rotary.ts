@@ -77,12 +77,12 @@ export const rotaryEmbedding = defineOperator({
     const [x, c, s] = [given(operands, 0), given(operands, 1), given(operands, 2)];
     const interleaved = boolAttr(node.attrs, 'interleaved');
     if (b.opset < 23) return [spelledOut(b, node.y.type, given(node.operands, 1).type, { x, cos: c, sin: s }, interleaved)];
-    const whole = (name: string): string => wholeBatch(b, name, given(node.operands, 1).type, given(node.y.type.dims, 0));
+    const whole = (i: number): string => wholeBatch(b, given(node.operands, i), given(node.y.type.dims, 0));
     const [features, pairs] = [given(node.y.type.dims, 3).constant, given(given(node.operands, 1).type.dims, 2).constant];
     const partial: Record<string, OnnxAttr> =
       pairs !== undefined && features !== 2 * pairs ? { rotary_embedding_dim: onnxInt(2 * pairs) } : {};
     const attrs = { ...(interleaved ? { interleaved: onnxInt(1) } : {}), ...partial };
-    return [b.node('RotaryEmbedding', [x, whole(c), whole(s)], attrs, node.y.type)];
+    return [b.node('RotaryEmbedding', [x, whole(1), whole(2)], attrs, node.y.type)];
   },
   sample(source) {
     const [batch, heads, tokens, pairs] = [source.int(1, 3), source.int(1, 3), source.int(1, 4), source.int(1, 3)];
@@ -94,10 +94,8 @@ export const rotaryEmbedding = defineOperator({
 });
 
 /** RotaryEmbedding has no batch of 1 that broadcasts. */
-function wholeBatch(b: OnnxBuilder, name: string, type: TensorType, batch: Dim): string {
-  if (sameDim(given(type.dims, 0), batch)) return name;
-  const dims = [batch, ...type.dims.slice(1)];
-  return b.node('Expand', [name, b.dims(dims)], {}, { elem: type.elem, dims });
+function wholeBatch(b: OnnxBuilder, angles: Value, batch: Dim): string {
+  return b.expanded(angles, [batch, ...angles.type.dims.slice(1)]);
 }
 
 interface Turned {

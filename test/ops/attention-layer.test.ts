@@ -1,5 +1,6 @@
 /** The layers of transformers by their definitions, in plain loops, and what they refuse. */
 import { describe, expect, it } from 'vitest';
+import { emitOnnx, nodesToWrite } from '../../src/codegen/emit.ts';
 import { build } from '../../src/compile.ts';
 import { render } from '../../src/diagnostics/render.ts';
 import type { HostTensor } from '../../src/ir/types.ts';
@@ -61,6 +62,26 @@ const k = numbers([2, 2, 5, 6], 1);
 const v = numbers([2, 2, 5, 3], 2);
 
 describe('attention', () => {
+  it('below opset 23 transposes keys once, unless something else reads them', () => {
+    const transposes = (keys: string, opset: number): number => {
+      const { graph, diagnostics } = build(`model M {
+        input x: f32[N, T, 8]
+        let k = x -> rearrange("n t (h d) -> n h t d", h=2)
+        let q = linear(8) -> rearrange("n t (h d) -> n h t d", h=2)
+        attention(q, ${keys}, k -> relu)
+        output y
+      }`);
+      if (!graph) throw new Error(render(diagnostics, { color: false }));
+      const count = nodesToWrite(graph, { opset });
+      const { nodes } = emitOnnx(graph, { opset }).graph;
+      expect(count).toBe(nodes.length);
+      return nodes.filter((node) => node.opType === 'Transpose').length;
+    };
+    const own = 'x -> relu -> rearrange("n t (h d) -> n h t d", h=2)';
+    // Of the queries, of what the values are made of, of the keys.
+    expect([transposes(own, 17), transposes(own, 23)]).toEqual([3, 3]);
+    expect([transposes('k', 17), transposes('k', 23)]).toEqual([3, 2]);
+  });
   it('is the softmax of scaled products, heads sharing keys', () => {
     close(
       result({ q, k, v }, 'attention(q, k, v)').data,

@@ -239,6 +239,7 @@ export function lowered(
     reshaped: (operand, dims) => `${operand.name}~[${dims.join(',')}]`,
     moved: () => undefined,
     padded: (operand, pads) => `${operand.name}+[${pads.join(',')}]`,
+    expanded: (operand, dims) => `${operand.name}>[${dims.join(',')}]`,
     refuse: (why) => {
       throw new Error(why);
     },
