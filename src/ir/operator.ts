@@ -329,8 +329,8 @@ export interface Operator {
   /** The ONNX operator that says a row of it in one node: `Sum` of additions. */
   readonly inRow?: string;
   /**
-   * Which operand its lowering reads by `transposed` alone, if any: a transposition that only makes this operand is written as one
-   * with that.
+   * Which operand its lowering reads by `transposed` alone, if any: a transposition that only makes this operand is written as
+   * one with that.
    */
   readsTransposed?(b: Pick<OnnxBuilder, 'has'>): number | undefined;
   /** Sizes that have to be at least 1 when it runs, besides those of its operands and results. */
