@@ -273,6 +273,16 @@ class Emitter implements OnnxBuilder {
     return this.#slots[Number(key.slice(1))] ?? bug(`a lowering used ${key}, which the builder did not make`);
   }
 
+  /** What a node reads. */
+  #read(keys: readonly (Key | undefined)[]): readonly (Slot | undefined)[] {
+    return keys.map((key) => {
+      if (key === undefined) return undefined;
+      const slot = this.#slotOf(key);
+      if (slot.kind === 'initializer') slot.isRead = true;
+      return slot;
+    });
+  }
+
   #hold(slot: Slot): void {
     slot.type.dims.forEach((dim, axis) => {
       if (dim.constant === undefined && !this.#holderOf(dim)) slot.scope.holders.set(dim, { key: slot.key, axis });
@@ -459,7 +469,7 @@ class Emitter implements OnnxBuilder {
 
   #stored(type: TensorType, expr: WeightExpr, wish: string): Slot {
     const tensor = storedTensor(expr, type.foreign?.tensor);
-    return this.#slot({ type, kind: 'initializer', scope: this.#root, name: undefined, wish, tensor });
+    return this.#slot({ type, kind: 'initializer', scope: this.#root, name: undefined, wish, tensor, isRead: false });
   }
 
   // What a lowering calls.
@@ -488,13 +498,13 @@ class Emitter implements OnnxBuilder {
     types: readonly (TensorType | undefined)[],
     base: string,
   ): readonly Key[] {
-    for (const key of inputs) if (key !== undefined) this.#slotOf(key);
+    const read = this.#read(inputs);
     const all = types.map((type) => (type ? this.#result(type) : this.#leftOut()));
     const outputs = all.slice(0, all.findLastIndex((slot) => slot.leftOut !== true) + 1);
     this.written++;
     if (!this.#counts) {
       const made = this.#attributesOf(attrs);
-      this.#scope.drafts.push({ op, inputs, outputs, attrs: made, origin: this.#current?.origin, base, name: '' });
+      this.#scope.drafts.push({ op, inputs: read, outputs, attrs: made, origin: this.#current?.origin, base, name: '' });
     }
     return all.map((slot) => slot.key);
   }
@@ -508,7 +518,7 @@ class Emitter implements OnnxBuilder {
     const outputs = node.results.map((y) => this.#result(y.type));
     this.written++;
     attrs.sort((a, b) => (a.name < b.name ? -1 : 1));
-    this.#scope.drafts.push({ op, inputs, outputs, attrs, origin: node.origin, base: '', name: '' });
+    this.#scope.drafts.push({ op, inputs: this.#read(inputs), outputs, attrs, origin: node.origin, base: '', name: '' });
     return outputs.map((slot) => slot.key);
   }
 
@@ -536,7 +546,7 @@ class Emitter implements OnnxBuilder {
     this.#scope.drafts.push({
       op: opType,
       ...(domain !== '' && { domain }),
-      inputs,
+      inputs: this.#read(inputs),
       outputs,
       attrs,
       ...(rest.length > 0 && { rest }),
@@ -561,6 +571,7 @@ class Emitter implements OnnxBuilder {
       name: undefined,
       wish,
       tensor: { kind: 'tensor', expr: literal(this.#session, tensor) },
+      isRead: false,
     });
     this.#literals.set(text, slot.key);
     return slot.key;
@@ -778,7 +789,7 @@ class Emitter implements OnnxBuilder {
         inputs: scope.inputs,
         outputs: scope.outputs.map((slot) => slot.key),
         nodes: scope.drafts.map(({ inputs, outputs, attrs, origin }) => ({
-          reads: inputs.filter((key) => key !== undefined),
+          reads: inputs.flatMap((slot) => slot?.key ?? []),
           makes: outputs.filter((slot) => slot.leftOut !== true),
           inner: attrs.flatMap((attr) =>
             attr.kind === 'scopes' ? attr.scopes.map((inner) => made.get(inner) ?? bug('a sub-graph before its owner')) : [],
@@ -810,7 +821,6 @@ class Emitter implements OnnxBuilder {
    * node's.
    */
   #nameValues(names: UniqueNames): readonly Slot[] {
-    const used = new Set<Key>();
     const claims = new ScopedNames();
     const claim = (slot: Slot): void => {
       if (slot.name !== undefined || slot.kept === undefined || !claims.claim(slot.kept, slot.scope)) return;
@@ -819,15 +829,12 @@ class Emitter implements OnnxBuilder {
     };
     for (const scope of this.#scopes) for (const slot of [...scope.inputs, ...scope.outputs]) claim(slot);
     for (const scope of this.#scopes) {
-      for (const slot of scope.outputs) used.add(slot.key);
-      for (const draft of scope.drafts) {
-        for (const key of draft.inputs) if (key !== undefined) used.add(key);
-        for (const slot of draft.outputs) if (!slot.leftOut) claim(slot);
-      }
+      for (const slot of scope.outputs) if (slot.kind === 'initializer') slot.isRead = true;
+      for (const draft of scope.drafts) for (const slot of draft.outputs) if (!slot.leftOut) claim(slot);
     }
     for (const scope of this.#scopes) for (const slot of scope.inputs) slot.name ??= names.unique(slot.kept ?? 'input');
     const stored: Slot[] = [];
-    for (const slot of this.#slots) if (slot.kind === 'initializer' && used.has(slot.key)) stored.push(slot);
+    for (const slot of this.#slots) if (slot.kind === 'initializer' && slot.isRead) stored.push(slot);
     for (const slot of stored) slot.name ??= names.unique(slot.wish ?? 'constant');
     return stored;
   }
@@ -861,8 +868,8 @@ class Emitter implements OnnxBuilder {
   }
 
   #assemble(scope: Scope, made: ReadonlyMap<Scope, OnnxGraph>, dimNames: ReadonlyMap<string, string>): OnnxGraph {
-    const nameOf = (key: Key | undefined): string =>
-      key === undefined ? '' : (this.#slotOf(key).name ?? bug(`${key} is read before it is named`));
+    const nameOf = (slot: Slot | undefined): string =>
+      slot === undefined ? '' : (slot.name ?? bug(`${slot.key} is read before it is named`));
     const graphOf = (inner: Scope): OnnxGraph => made.get(inner) ?? bug('a sub-graph was not assembled before its owner');
     const attributeOf = (attr: UnnamedAttr): OnnxAttribute => {
       if (attr.kind !== 'scopes') return attr;

@@ -24,6 +24,8 @@ export interface Slot {
   /** Initializers: what is stored, and the name they would like. */
   readonly wish?: string;
   readonly tensor?: UnnamedTensor;
+  /** Initializers: an output or a node reads it. */
+  isRead?: boolean;
 }
 
 /** An attribute, or sub-graphs that are none yet. */
@@ -35,7 +37,7 @@ export type UnnamedAttr =
 export interface UnnamedNode {
   readonly op: string;
   readonly domain?: string;
-  readonly inputs: readonly (Key | undefined)[];
+  readonly inputs: readonly (Slot | undefined)[];
   readonly outputs: readonly Slot[];
   readonly attrs: readonly UnnamedAttr[];
   readonly rest?: Uint8Array;

@@ -66,10 +66,12 @@ function runLabelled(c: Context, f: Frame, { label, target }: Labelled): readonl
   const name = labelText(c, f, label);
   const run = (at: Frame): readonly LangValue[] =>
     isConstruct(target) ? c.runConstruct(at, target, name) : runCallable(c, at, c.evaluate(at, target), target.span, name);
-  c.labelled.set(joinPath(f.path, name), {
-    span: label.span,
-    run: (at) => run({ ...f, it: at.it, share: true, use: at.use, residual: at.residual }),
-  });
+  if (c.module.reuses) {
+    c.labelled.set(joinPath(f.path, name), {
+      span: label.span,
+      run: (at) => run({ ...f, it: at.it, share: true, use: at.use, residual: at.residual }),
+    });
+  }
   if (f.sequence) f.sequence.next++;
   return run(f);
 }

@@ -19,7 +19,7 @@ export function loadModule(file: FileNode, resolve: ImportResolver, sink: Sink):
 const maxImportDepth = 64;
 
 function load(file: FileNode, resolve: ImportResolver, sink: Sink, done: Map<string, Module>, trail: readonly string[]): Module {
-  const module: Module = { file, items: new Map(), consts: new Map() };
+  const module: Module = { file, items: new Map(), consts: new Map(), reuses: /\breuse\b/.test(file.source.text) };
   done.set(file.source.name, module);
   for (const item of file.items) {
     if (item.kind === 'import') {
@@ -74,6 +74,7 @@ function importNames(
     for (const diagnostic of parsed.diagnostics) sink.add(diagnostic);
     other = load(parsed.file, resolve, sink, done, [...trail, source.name]);
   }
+  module.reuses ||= other.reuses;
   for (const { name, as } of item.names) {
     const local = as ?? name;
     const found: { readonly item: ModuleItem; readonly module: Module } | undefined = other.items.get(name.name);

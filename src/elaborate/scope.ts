@@ -55,6 +55,8 @@ export interface Module {
   readonly items: Map<string, { readonly item: ModuleItem; readonly module: Module }>;
   /** Values of consts, evaluated when first asked for; `busy` while that goes on. */
   readonly consts: Map<string, LangValue | 'busy'>;
+  /** Whether the file, or one that it imports, has the word `reuse`: labels are remembered for nothing else. */
+  reuses: boolean;
 }
 
 /** Which use of a block this is, for messages. */

@@ -174,6 +174,8 @@ export class Node {
   next: Node | undefined;
   /** False once erased. */
   attached = false;
+  /** Whether a pass has it in its queue: a set of nodes would be most of what a pass over a large graph allocates. */
+  queued = false;
   #madds: Dim | 'too many' | undefined;
 
   /** The graph puts it into its list and the uses into those of their values. */
@@ -587,12 +589,20 @@ export class Graph {
 
   /** Constants that some node or output of this graph reads, in order of first use. */
   constants(): readonly Value[] {
-    const seen = new Set<Value>();
-    for (const node of this.nodes()) {
-      for (const use of node.slots) if (use && use.value.def.kind === 'constant') seen.add(use.value);
-    }
-    for (const { value } of this.#outputs) if (value.def.kind === 'constant') seen.add(value);
-    return [...seen];
+    const found: Value[] = [];
+    // Most have one reader, and are met once.
+    const shared = new Set<Value>();
+    const add = (value: Value): void => {
+      if (value.def.kind !== 'constant') return;
+      if (value.size + value.outputs > 1) {
+        if (shared.has(value)) return;
+        shared.add(value);
+      }
+      found.push(value);
+    };
+    for (const node of this.nodes()) for (const use of node.slots) if (use) add(use.value);
+    for (const { value } of this.#outputs) add(value);
+    return found;
   }
 }
 

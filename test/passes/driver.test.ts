@@ -291,3 +291,15 @@ describe('foreign nodes', () => {
     expect(graph.constants().map((value) => value.name)).toEqual(['plain', 'float8a[4]', 'float8b[4]']);
   });
 });
+
+test('a run that is broken off leaves no node marked as queued', () => {
+  const graph = readText(relu.replace('%1 = exp(%0) @b', '%2 = exp(%0) @b\n  %1 = exp(%2) @c'));
+  const broken = tried(() => {
+    throw new TypeError('a mistake');
+  });
+  expect(() => runRules(graph, [broken], new NameTable(graph))).toThrow('a mistake');
+  expect([...graph.nodes()].filter(({ queued }) => queued)).toEqual([]);
+  expect(runRules(graph, [tried((node, g) => g.replace(node.y, node.x))], new NameTable(graph)).fired.get('simplify/tried')).toBe(
+    2,
+  );
+});

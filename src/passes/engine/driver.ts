@@ -68,10 +68,9 @@ export function runRules(graph: Graph, rules: readonly Rule[], names: NameTable,
   let budget = 1000 + 50 * graphsIn(graph).reduce((n, g) => n + g.nodeCount, 0);
 
   const queue: Node[] = [];
-  const queued = new Set<Node>();
   const enqueue = (node: Node | undefined): void => {
-    if (!node?.attached || queued.has(node) || !byRoot.has(node.op.name)) return;
-    queued.add(node);
+    if (!node?.attached || node.queued || !byRoot.has(node.op.name)) return;
+    node.queued = true;
     queue.push(node);
   };
   const around = (value: Value | undefined): void => {
@@ -140,14 +139,15 @@ export function runRules(graph: Graph, rules: readonly Rule[], names: NameTable,
     return true;
   };
 
-  for (let busy = true; busy && !fuel.empty; ) {
-    busy = false;
+  /** Every node once, and those near a firing again; whether a rule fired. */
+  const sweep = (): boolean => {
+    let busy = false;
     refused = [];
     for (const one of graphsIn(graph)) for (const node of one.nodes()) enqueue(node);
     for (let head = 0; head < queue.length && !fuel.empty; head++) {
       const node = queue[head];
       if (!node) continue;
-      queued.delete(node);
+      node.queued = false;
       for (const one of byRoot.get(node.op.name) ?? []) {
         if (!node.attached) break;
         if (attempt(one, node)) {
@@ -157,7 +157,16 @@ export function runRules(graph: Graph, rules: readonly Rule[], names: NameTable,
         }
       }
     }
-    queue.length = 0;
+    return busy;
+  };
+
+  for (let busy = true; busy && !fuel.empty; ) {
+    try {
+      busy = sweep();
+    } finally {
+      for (const node of queue) node.queued = false;
+      queue.length = 0;
+    }
   }
   return { fired, refused, removedShortcuts };
 }

@@ -27,6 +27,20 @@ function numbering(graphs: readonly Graph[]): (value: Value) => number {
   };
 }
 
+const mayBeTwin = ({ op, regions }: Node): boolean => !op.traits.random && regions.length === 0;
+
+/** Whether it is the only reader of an operand that is no constant: then no other node computes the same. */
+function readsAlone({ slots }: Node): boolean {
+  return slots.some((use) => use !== undefined && use.value.size === 1 && use.value.def.kind !== 'constant');
+}
+
+/** The place of every node in the order of the graph. */
+function placesOf(graph: Graph): ReadonlyMap<Node, number> {
+  const places = new Map<Node, number>();
+  for (const node of graph.nodes()) places.set(node, places.size);
+  return places;
+}
+
 /** Merges nodes that compute the same: one operator, equal attributes, equal operands, no randomness, no sub-graph. */
 export const commonSubexpressions: Sweep = {
   name: 'simplify/common-subexpressions',
@@ -37,22 +51,33 @@ nor the owner of a sub-graph. The first in the graph's order stays, because it c
     const graphs = graphsIn(graph);
     const numberOf = numbering(graphs);
     const attrs = new AttrsTexts();
+    const keyOf = (node: Node): string => {
+      let key = `${node.op.name}|${attrs.of(node)}|`;
+      for (const use of node.slots) key += `${operandText(use?.value, numberOf)} `;
+      return key;
+    };
     for (const one of graphs) {
       const seen = new Map<string, Node>();
+      let places: ReadonlyMap<Node, number> | undefined;
       for (const node of one.nodes()) {
         if (fuel.empty) return merged;
-        if (node.op.traits.random || node.regions.length > 0) continue;
-        let key = `${node.op.name}|${attrs.of(node)}|`;
-        for (const use of node.slots) key += `${operandText(use?.value, numberOf)} `;
+        if (!mayBeTwin(node) || readsAlone(node)) continue;
+        const key = keyOf(node);
         const first = seen.get(key);
         if (!first) {
           seen.set(key, node);
           continue;
         }
         if (!node.results.every((y, i) => first.results[i] !== undefined && sameType(y.type, first.results[i].type))) continue;
+        places ??= placesOf(one);
         for (const [i, y] of node.results.entries()) {
           const kept = first.results[i];
-          if (kept) one.replaceUses(y, kept);
+          if (!kept) continue;
+          // What read it alone was passed over, and reads together with the readers of `y` from now on.
+          const reader = kept.size === 1 ? kept.first?.user : undefined;
+          one.replaceUses(y, kept);
+          if (!reader || !mayBeTwin(reader) || readsAlone(reader)) continue;
+          if ((places.get(reader) ?? Infinity) < (places.get(node) ?? 0)) seen.set(keyOf(reader), reader);
         }
         one.erase(node);
         merged++;
