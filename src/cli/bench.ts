@@ -1,4 +1,5 @@
 /** `rescc bench model --ep cpu,webgpu [--against other]`: how long models take, where the time goes, and limits for CI. */
+import { basename } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { overLimit } from '../diagnostics/catalogue/cli.ts';
 import { noSuchSize } from '../diagnostics/catalogue/runtime.ts';
@@ -11,6 +12,7 @@ import { bindingsText, randomInputs, smallestBindings, symbolsOf } from '../runt
 import { type Provider, providers } from '../runtime/provider.ts';
 import { summarize } from '../summarize.ts';
 import { bytesText, metric } from '../view/count-text.ts';
+import type { LatencyPlot } from '../view/plot/latency.ts';
 import type { Summary, SummaryNode } from '../view/summary.ts';
 import { type OpenedModel, openOnnx } from './any-model.ts';
 import {
@@ -26,10 +28,11 @@ import {
   withWeights,
 } from './options.ts';
 import { Exit, exitCodes, print, report, say } from './output.ts';
+import { type PlotFlags, plotKind, pointsOf, withPlot, writePlot } from './plots.ts';
 import { sizesIn } from './summary.ts';
 import { providersFor } from './verify-options.ts';
 
-interface Flags extends ModelFlags, WeightFlags, PassFlags, OutputFlags {
+interface Flags extends ModelFlags, WeightFlags, PassFlags, OutputFlags, PlotFlags {
   readonly ep: string;
   readonly against?: readonly string[];
   readonly at?: Sizes;
@@ -81,6 +84,7 @@ export function addBench(program: Command): void {
     .option('--max-madds <n>', 'ends with 1 beyond so many multiply-adds: 4.1G', amount(counts, '4.1G'))
     .option('--max-memory <bytes>', 'and beyond this peak of activations: 64MB', amount(byteUnits, '64MB'))
     .option('--max-latency <time>', 'and where the median surely takes longer: 20ms', amount(seconds, '20ms'));
+  withPlot(command, 'latency', 'latency against multiply-adds, of several models or of the layers of one');
   withOutput(withPasses(withWeights(withModel(command)))).action((files: readonly string[], flags: Flags) => run(files, flags));
 }
 
@@ -133,9 +137,12 @@ interface LayerRow {
   readonly share: number;
   /** Of the layer of the network that the kernel is named after. */
   readonly madds: number | undefined;
+  /** Of one run. */
+  readonly median: Estimate;
 }
 
 async function run(files: readonly string[], flags: Flags): Promise<void> {
+  const kind = plotKind(flags, 'latency');
   const { eps, absent, warnings } = await providersFor(flags.ep);
   const subjects: Subject[] = [];
   try {
@@ -155,17 +162,22 @@ async function run(files: readonly string[], flags: Flags): Promise<void> {
       const latencies = await compareLatency(models, new Map(), { ep, runs, warmup, threads });
       const [first] = models;
       const [subject] = subjects;
-      const layers = first && subject && flags.layers > 0 ? await layersOf(first, subject, ep, threads) : [];
+      const layers = first && subject && (flags.layers > 0 || kind) ? await layersOf(first, subject, ep, threads) : [];
       measured.push({ ep, latencies, layers });
     }
     const over = overLimits(subjects, measured, flags);
     const diagnostics = [...warnings, ...over];
-    if (flags.json) report(flags, diagnostics, { ok: over.length === 0, ...asData(subjects, measured, flags) });
-    else {
+    if (!flags.json) {
       for (const line of absent) say(flags, line);
       if (!flags.quiet) print(table(subjects, measured, flags).join('\n'));
       report(flags, diagnostics);
     }
+    if (kind) {
+      const { latencyScene } = await import('../view/plot/latency.ts');
+      await writePlot(latencyScene(latencyPlotOf(subjects, measured, flags), pointsOf(flags)), kind, flags);
+    }
+    if (flags.json)
+      report(flags, diagnostics, { ok: over.length === 0, output: flags.output, ...asData(subjects, measured, flags) });
     if (over.length > 0) throw new Exit(exitCodes.failed);
   } finally {
     for (const { close } of subjects) close();
@@ -212,14 +224,47 @@ async function layersOf(
   const times = await layerTimes(model, { ep, threads });
   const total = times.reduce((sum, { ms }) => sum + ms, 0);
   return times
-    .map(({ name, op, ms }) => ({
+    .map(({ name, op, ms, median }) => ({
       name,
       operator: op,
       ms,
       share: total > 0 ? ms / total : 0,
       madds: fusedMadds(name, op) || undefined,
+      median,
     }))
     .sort((a, b) => b.ms - a.ms);
+}
+
+/** A file has its name from who made it, a model of a source its own. */
+const plotName = ({ name, summary }: Pick<Subject, 'name' | 'summary'>): string =>
+  name.endsWith('.res') ? summary.name : basename(name);
+
+/** The numbers behind the plot: models beside each other, or the layers of the only one. */
+export function latencyPlotOf(
+  subjects: readonly Pick<Subject, 'name' | 'bindings' | 'summary'>[],
+  measured: readonly Measurement[],
+  { runs, threads }: Pick<Flags, 'runs' | 'threads'>,
+): LatencyPlot {
+  const [first] = subjects;
+  const isAlone = subjects.length === 1;
+  const sizes = new Map(subjects.flatMap(({ bindings }) => [...bindings]));
+  const at = sizes.size > 0 ? [`at ${bindingsText(sizes)}`] : [];
+  const counted = isAlone ? 'each of its kernels in 10 runs' : `${runs} runs of each model in turn`;
+  const on = threads === undefined ? [] : [`${threads} ${threads === 1 ? 'thread' : 'threads'}`];
+  const providersOf = measured.map(({ ep }) => ep).join(', ');
+  return {
+    title: isAlone ? `layers of ${first === undefined ? '' : plotName(first)}` : `${subjects.length} models`,
+    notes: [[providersOf, ...on, `medians of ${counted}, with their 95 % intervals`, ...at].join('; ')],
+    series: measured.map(({ ep, latencies, layers }) => ({
+      name: ep,
+      rows: isAlone
+        ? layers.map(({ name, operator, madds = 0, median }) => ({ label: name === '' ? operator : name, madds, ...median }))
+        : latencies.flatMap(({ median }, i) => {
+            const subject = subjects[i];
+            return subject ? [{ label: plotName(subject), madds: subject.summary.madds?.constant, ...median }] : [];
+          }),
+    })),
+  };
 }
 
 function overLimits(subjects: readonly Subject[], measured: readonly Measurement[], flags: Flags): readonly Diagnostic[] {

@@ -6,21 +6,31 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
     'rescc net.res -D classes=10 -O2 --opset 21 --emit onnx-text',
   ],
   optimize: ['rescc optimize in.onnx -o out.onnx --verify', 'rescc optimize in.onnx -o in.onnx --input-shape image=1,3,224,224'],
-  verify: ['rescc verify net.res --ep cpu,webgpu', 'rescc verify in.onnx --input image=cat.png'],
+  verify: [
+    'rescc verify net.res --ep cpu,webgpu',
+    'rescc verify in.onnx --input image=cat.png',
+    'rescc verify net.res -o error.svg',
+  ],
   run: [
     'rescc run net.res --weights net.safetensors -i image=cat.png --top 5 --labels labels.txt',
     'rescc run net.onnx -i noisy.png -o clean.png --range 0..255',
     'rescc run detector.onnx -i street.jpg --resize stretch -o boxes.svg --labels labels.txt',
     'rescc run net.onnx -i photos/ --top 3 --csv classes.csv',
     'rescc run bert.onnx -i input_ids=101,2068,102 --time',
+    'rescc run neural_ode.res --model Spiral -i y=2,0 -o path.svg',
   ],
   bench: [
     'rescc bench net.onnx --against optimized.onnx',
+    'rescc bench a.onnx b.onnx c.onnx -o latency.svg',
     'rescc bench net.res --ep cpu,webgpu --at N=8 --max-latency 20ms --max-madds 4.1G',
   ],
   check: ['rescc check net.res', 'rescc check models/a.onnx models/b.onnx --json'],
   fmt: ['rescc fmt net.res', 'rescc fmt --check net.res'],
-  summary: ['rescc summary net.res --depth 2', 'rescc summary net.onnx --at N=1,H=224,W=224'],
+  summary: [
+    'rescc summary net.res --depth 2',
+    'rescc summary net.onnx --at N=1,H=224,W=224',
+    'rescc summary net.onnx -o cost.svg',
+  ],
   graph: [
     'rescc graph net.res -o net.svg',
     'rescc graph net.onnx --theme light -o net.pdf',

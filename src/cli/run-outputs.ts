@@ -7,7 +7,7 @@ import { basename, extname, join } from 'node:path';
 import { badOption } from '../diagnostics/catalogue/cli.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { nearest } from '../diagnostics/suggest.ts';
-import type { HostTensor } from '../ir/types.ts';
+import { type HostTensor, isFloat } from '../ir/types.ts';
 import { type Box, boxesOf, boxLines, boxOutputs } from '../runtime/boxes.ts';
 import { boxesSvg, drawBoxes } from '../runtime/draw-boxes.ts';
 import { isFolder } from '../runtime/folder.ts';
@@ -16,11 +16,13 @@ import { isMask, legendOf, type Mask, maskPng, masksOf } from '../runtime/masks.
 import { npyBytes } from '../runtime/npy.ts';
 import { encodePng } from '../runtime/picture-codecs.ts';
 import { outputPictures, shareText, type Turn } from '../runtime/run-model.ts';
+import type { ThemeName } from '../view/figure/style.ts';
 import { writeWhole } from './files.ts';
 import { colored, type OutputOptions, print, report, say } from './output.ts';
+import { pictureKinds } from './plots.ts';
 
 /** What an output is drawn as. */
-export const forms = ['picture', 'mask', 'boxes'] as const;
+export const forms = ['picture', 'mask', 'boxes', 'path'] as const;
 export type Form = (typeof forms)[number];
 
 /** `-o name=file` and `--as name=form`, taken apart. */
@@ -33,6 +35,7 @@ export interface Asked {
 export interface DrawFlags extends OutputOptions {
   readonly threshold?: number;
   readonly overlap?: number;
+  readonly theme?: ThemeName;
 }
 
 export interface Drawing {
@@ -52,7 +55,7 @@ export interface RowWritten {
 }
 
 /** Ends of names that are written, and what of. */
-const ends = '.npy, .png, .svg (boxes), .json or a folder/';
+const ends = '.npy, .png, .svg or .pdf (boxes, paths), .json or a folder/';
 
 const isInFolder = (path: string): boolean => /[\\/]$/.test(path) || (extname(path) === '' && isFolder(path));
 const withoutEnd = (path: string): string => path.slice(0, path.length - extname(path).length);
@@ -91,7 +94,8 @@ export class OutputWriter {
       const end = isInFolder(asked.path) ? '' : extname(asked.path);
       if (end === '.npy') continue;
       const form = this.formOf(turn, name, asked.path);
-      if (form === 'boxes') await this.writeBoxes(turn, name, asked.path, rows);
+      if (form === 'path') await this.writePath(turn, name, asked.path);
+      else if (form === 'boxes') await this.writeBoxes(turn, name, asked.path, rows);
       else if (end === '.json')
         this.refuse(`${asked.path}, of ${name}, which holds no boxes`, `-o ${name}=${name}.npy, or --json for all outputs`);
       else if (end !== '.png' && end !== '') this.refuse(asked.path, `--output ${name}=${name}.npy`);
@@ -138,8 +142,10 @@ export class OutputWriter {
   private formOf(turn: Turn, name: string, path: string): Form {
     const asked = this.drawing.forms.get(name) ?? this.drawing.forms.get('');
     if (asked) return asked;
-    if (extname(path) === '.svg') return 'boxes';
     const tensor = turn.outputs.get(name);
+    const end = extname(path);
+    if (tensor && isPath(tensor) && (end === '.svg' || end === '.pdf' || (end === '.png' && !hasChannels(tensor)))) return 'path';
+    if (end === '.svg') return 'boxes';
     if (boxOutputs(turn.outputs)?.boxes === name) return 'boxes';
     return tensor && isMask(tensor, gridOf(turn)) && !turn.ranges.has(name) ? 'mask' : 'picture';
   }
@@ -178,6 +184,26 @@ export class OutputWriter {
       const file = turn.total > 1 ? [turn.files[i] ?? `#${turn.from + i}`] : [];
       print([...file, ...lines].join('\n'));
     });
+  }
+
+  private async writePath(turn: Turn, name: string, path: string): Promise<void> {
+    const tensor = turn.outputs.get(name);
+    if (!tensor || !isPath(tensor)) {
+      return fail(badOption, {
+        with: {
+          option: `--output ${path}`,
+          found: `${name}: ${tensor?.elem}[${tensor?.dims.join(', ')}]`,
+          expected: 'a path: places in the plane one after the other, [T, 2], or of several points, [T, N, 2]',
+          hint: `-o ${name}=${name}.npy`,
+        },
+      });
+    }
+    const kind = pictureKinds.find((end) => end === extname(path));
+    if (!kind) return this.refuse(path, `-o ${name}=${name}.svg`);
+    const [{ pathScene }, { pictureOf }] = await Promise.all([import('../view/plot/path.ts'), import('./drawing.ts')]);
+    const file = this.pathFor(name, path, turn, 0, 1, kind);
+    writeWhole(file, await pictureOf(pathScene({ title: name, paths: pathsIn(tensor) }), kind, this.flags.theme));
+    say(this.flags, `wrote ${file}`);
   }
 
   private async writeBoxes(turn: Turn, name: string, path: string, rows: RowWritten[]): Promise<void> {
@@ -249,6 +275,24 @@ export class OutputWriter {
     this.told.add(text);
     say(this.flags, text);
   }
+}
+
+/** Steps, perhaps points, and two coordinates. */
+export const isPath = ({ elem, dims }: HostTensor): boolean =>
+  isFloat(elem) && (dims.length === 2 || dims.length === 3) && dims.at(-1) === 2 && (dims[0] ?? 0) > 1;
+/** Whether it may be a picture, two pixels wide. */
+const hasChannels = ({ dims }: HostTensor): boolean => dims.length === 3 && [1, 3, 4].includes(dims[0] ?? 0);
+
+/** A path for each point, in the order of the steps. */
+export function pathsIn({ dims, data }: HostTensor): readonly (readonly { readonly x: number; readonly y: number }[])[] {
+  const [steps = 0] = dims;
+  const points = dims.length === 3 ? (dims[1] ?? 0) : 1;
+  return Array.from({ length: points }, (_, n) =>
+    Array.from({ length: steps }, (__, t) => {
+      const at = 2 * (t * points + n);
+      return { x: data[at] ?? Number.NaN, y: data[at + 1] ?? Number.NaN };
+    }),
+  );
 }
 
 /** The size of the first picture that was given. */

@@ -15,6 +15,7 @@ import { isLiteral } from '../runtime/load.ts';
 import { isProvider, type Provider, providers } from '../runtime/provider.ts';
 import { randomnessOf } from '../runtime/random-weights.ts';
 import { type Ranked, type RunResult, readLabels, runModel, topK, topText } from '../runtime/run-model.ts';
+import type { ThemeName } from '../view/figure/style.ts';
 import { isOnnx } from './any-model.ts';
 import { checkPlain, readSource, writeWhole } from './files.ts';
 import { openFile } from './optimize.ts';
@@ -35,6 +36,7 @@ import {
   withWeights,
 } from './options.ts';
 import { out, print, report, say, stopOnErrors, told } from './output.ts';
+import { themeOption } from './plots.ts';
 import { progressOf } from './progress.ts';
 import { csvOf, type Row } from './run-csv.ts';
 import type { Form, OutputWriter } from './run-outputs.ts';
@@ -49,6 +51,7 @@ interface Flags extends ModelFlags, WeightFlags, PassFlags, OutputFlags, Picture
   readonly as?: readonly string[];
   readonly threshold?: number;
   readonly overlap?: number;
+  readonly theme?: ThemeName;
   readonly csv?: string;
   readonly time?: number | boolean;
   readonly batch?: number;
@@ -62,7 +65,7 @@ interface Top {
   readonly count: number;
 }
 
-const forms: readonly Form[] = ['picture', 'mask', 'boxes'];
+const forms: readonly Form[] = ['picture', 'mask', 'boxes', 'path'];
 /** Runs that `--time` measures. */
 const usualRuns = 20;
 /** Classes of a row in a table, where nobody says how many. */
@@ -82,12 +85,17 @@ export function addRun(program: Command): void {
     .option('--labels <file>', 'names of the classes: a line each, or JSON')
     .option(
       '-o, --output <name=file>',
-      'writes an output: .npy, .png, .svg, .json, or a folder/ for many pictures (repeatable)',
+      'writes an output: .npy, .png, .svg, .pdf, .json, or a folder/ for many pictures (repeatable)',
       collect,
     )
-    .option('--as <name=form>', 'draws an output as a picture, a mask or boxes, whatever its shape says (repeatable)', collect)
+    .option(
+      '--as <name=form>',
+      'draws an output as a picture, a mask, boxes or a path, whatever its shape says (repeatable)',
+      collect,
+    )
     .option('--threshold <x>', 'least score of a box (0.5), or of a mask of one channel', oneNumber)
     .option('--overlap <x>', 'boxes that overlap a better one by more are left out', oneNumber)
+    .addOption(themeOption())
     .option('--csv <file>', 'a table with a row per picture: its classes, or what was written; - prints it')
     .option('--time [n]', `median time of n runs (${usualRuns}), and that of opening the model`, wholeNumber(1, 100_000))
     .option('--batch <n>', 'most pictures in one run of the model', wholeNumber(1, 65_536))

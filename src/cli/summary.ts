@@ -20,7 +20,7 @@ import {
   withShapes,
 } from './options.ts';
 import { columns, print, report, stopOnErrors, told } from './output.ts';
-import { type PlotFlags, plotKind, withPlot, writePlot } from './plots.ts';
+import { type PlotFlags, plotKind, pointsOf, withPlot, writePlot } from './plots.ts';
 
 interface Flags extends ModelFlags, PassFlags, OutputFlags, PlotFlags {
   readonly depth?: number;
@@ -59,10 +59,11 @@ async function run(file: string, flags: Flags): Promise<void> {
 }
 
 /** What bars show are numbers, so that every symbol gets a size, which the plot says. */
-async function plotOf(graph: Graph, { at, depth, opset }: Flags): Promise<Scene> {
+async function plotOf(graph: Graph, flags: Flags): Promise<Scene> {
+  const { at, depth, opset } = flags;
   const { chosenSizes } = await import('../view/chosen-sizes.ts');
   const { costRows, costScene } = await import('../view/plot/costs.ts');
-  return costScene(costRows(summarize(graph, { sizes: chosenSizes(graph, at), opset }), depth));
+  return costScene(costRows(summarize(graph, { sizes: chosenSizes(graph, at), opset }), depth), pointsOf(flags));
 }
 
 /** `N=1,H=224` */

@@ -2,10 +2,12 @@
 import type { Command } from 'commander';
 import { compile } from '../compile.ts';
 import { optimizeOnnx } from '../optimize.ts';
+import type { Provider } from '../runtime/provider.ts';
 import { verifyModel } from '../runtime/verify-model.ts';
 import { verifyTable } from '../runtime/verify-table.ts';
 import { exprOf, materialize } from '../tensor/values.ts';
 import { isOnnx } from './any-model.ts';
+import { errorPlot } from './error-plot.ts';
 import { readSource } from './files.ts';
 import { type FileFlags, openFile, optionsOf, prove, withFile } from './optimize.ts';
 import {
@@ -19,15 +21,17 @@ import {
   withWeights,
 } from './options.ts';
 import { Exit, exitCodes, print, report, stopOnErrors, told } from './output.ts';
+import { type PlotFlags, plotKind, withPlot, writePlot } from './plots.ts';
 import { askedProviders, providersFor, readInputs, verifyJson } from './verify-options.ts';
 
-interface Flags extends ModelFlags, WeightFlags, FileFlags {}
+interface Flags extends ModelFlags, WeightFlags, FileFlags, PlotFlags {}
 
 export function addVerify(program: Command): void {
   const command = program
     .command('verify')
     .description('proves in onnxruntime that passes change nothing: of a source, or of an ONNX file')
     .argument('<file>', 'a .res or .onnx file, or - for a source');
+  withPlot(command, 'error', 'how far every layer is off, on the first provider');
   withOutput(withPasses(withWeights(withModel(withFile(command))))).action((file: string, flags: Flags) =>
     isOnnx(file) ? runFile(file, flags) : run(file, flags),
   );
@@ -38,17 +42,27 @@ async function runFile(file: string, flags: Flags): Promise<void> {
   // The seed is that of the inputs, too.
   const { seed: _, ...sourceFlags } = flags;
   refuseSourceFlags(file, sourceFlags);
+  const kind = plotKind(flags, 'error');
   const source = openFile(file);
   try {
     const options = { ...optionsOf(flags), keepUnoptimized: true };
     const result = await optimizeOnnx(source.from, options);
     stopOnErrors(flags, told(result));
     const proof = await prove(source, result, options, flags);
-    if (flags.json) report(flags, proof.diagnostics, { ok: proof.ok, culprit: proof.culprit, ...verifyJson(proof) });
+    const { graph, unoptimized } = result;
+    let plot: Awaited<ReturnType<typeof errorPlot>> | undefined;
+    if (kind && graph && unoptimized) {
+      // What was noticed about them has been said.
+      const inputs = await readInputs(flags.input ?? [], unoptimized, { ...flags, quiet: true, json: true });
+      plot = await errorPlot({ graph, file, verified: proof, ep: firstOf(flags.ep), inputs }, flags);
+    }
+    if (flags.json)
+      report(flags, proof.diagnostics, { ok: proof.ok, culprit: proof.culprit, ...verifyJson(proof), ...plot?.json });
     else {
       if (!flags.quiet) print(verifyTable(proof));
       report(flags, proof.diagnostics);
     }
+    if (kind && plot) await writePlot(plot.scene, kind, flags);
     if (!proof.ok) throw new Exit(exitCodes.failed);
   } finally {
     source.close();
@@ -57,6 +71,7 @@ async function runFile(file: string, flags: Flags): Promise<void> {
 
 async function run(file: string, flags: Flags): Promise<void> {
   askedProviders(flags.ep);
+  const kind = plotKind(flags, 'error');
   const result = await compile(readSource(file), { ...compileOptions(flags), keepUnoptimized: true });
   stopOnErrors(flags, result.diagnostics);
   const { graph, unoptimized } = result;
@@ -83,10 +98,14 @@ async function run(file: string, flags: Flags): Promise<void> {
     notes: [...absent, ...(found.notes ?? [])],
     diagnostics: [...result.warnings, ...warnings, ...found.diagnostics],
   };
-  if (flags.json) report(flags, verified.diagnostics, { ok: verified.ok, ...verifyJson(verified) });
+  const plot = kind && (await errorPlot({ graph, file, verified, ep: firstOf(flags.ep), inputs }, flags));
+  if (flags.json) report(flags, verified.diagnostics, { ok: verified.ok, ...verifyJson(verified), ...plot?.json });
   else {
     if (!flags.quiet) print(verifyTable(verified));
     report(flags, verified.diagnostics);
   }
+  if (kind && plot) await writePlot(plot.scene, kind, flags);
   if (!verified.ok) throw new Exit(exitCodes.failed);
 }
+
+const firstOf = (list: string): Provider => askedProviders(list)?.[0] ?? 'cpu';

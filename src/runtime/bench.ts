@@ -85,11 +85,19 @@ export function estimate(values: readonly number[]): Estimate {
   return { value: median(sorted), low: sorted[Math.max(0, k - 1)] ?? outside(), high: sorted[n - Math.max(1, k)] ?? outside() };
 }
 
-/** Milliseconds that kernels take, one run's share of all that ran. */
+export interface LayerTime {
+  readonly name: string;
+  readonly op: string;
+  /** One run's share of all that ran. */
+  readonly ms: number;
+  readonly median: Estimate;
+}
+
+/** Milliseconds that kernels take. */
 export async function layerTimes(
   model: BenchModel,
   options: Pick<BenchOptions, 'ep' | 'threads' | 'environment'> & { readonly runs?: number },
-): Promise<readonly { readonly name: string; readonly op: string; readonly ms: number }[]> {
+): Promise<readonly LayerTime[]> {
   const { ep = 'cpu', threads, environment, runs = 10 } = options;
   const session = await openSession(model.bytes, { ep, optimization: model.optimization, threads, environment, profile: true });
   let kernels: readonly Kernel[] = [];
@@ -98,7 +106,15 @@ export async function layerTimes(
   } finally {
     kernels = (await session.close())?.kernels ?? [];
   }
-  return kernels.map(({ name, op, ms }) => ({ name, op, ms: ms / runs }));
+  return kernels.map(({ name, op, ms, each }) => ({ name, op, ms: ms / runs, median: estimate(perRun(each, runs)) }));
+}
+
+/** The time of each run of the session; a kernel in a loop runs several times in one, equally often in all of them or the mean stands for each. */
+function perRun(each: readonly number[], runs: number): readonly number[] {
+  const inOne = each.length / runs;
+  const sum = (part: readonly number[]): number => part.reduce((a, b) => a + b, 0);
+  if (!Number.isInteger(inOne)) return [sum(each) / runs];
+  return Array.from({ length: runs }, (_, i) => sum(each.slice(i * inOne, (i + 1) * inOne)));
 }
 
 /**

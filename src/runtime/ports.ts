@@ -35,11 +35,12 @@ export interface LeftNode {
   readonly provider: string;
 }
 
-/** What ran as one node, with the time that all its runs took. */
+/** What ran as one node, with the time that all its runs took, and that of each, in order. */
 export interface Kernel {
   readonly name: string;
   readonly op: string;
   readonly ms: number;
+  readonly each: readonly number[];
 }
 
 export interface Placement {

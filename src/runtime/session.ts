@@ -96,7 +96,7 @@ async function placementOf(folder: string, ep: Provider, adapter: string | undef
   const file = (await readdir(folder)).find((name) => name.startsWith('profile'));
   const events: unknown = file ? parsedProfile(await readFile(join(folder, file), 'utf8')) : [];
   const nodes = new Map<string, LeftNode>();
-  const times = new Map<string, number>();
+  const times = new Map<string, number[]>();
   for (const event of Array.isArray(events) ? (events as readonly unknown[]) : []) {
     const { cat, name, args, dur } = record(event);
     const { provider, op_name: op, node_index: index } = record(args);
@@ -104,11 +104,16 @@ async function placementOf(folder: string, ep: Provider, adapter: string | undef
     if (typeof provider !== 'string' || typeof op !== 'string') continue;
     // A node runs once per run of the session, and inside a loop often; its index names it.
     const key = String(index ?? name);
-    times.set(key, (times.get(key) ?? 0) + (typeof dur === 'number' ? dur / 1000 : 0));
+    const each = times.get(key) ?? [];
+    each.push(typeof dur === 'number' ? dur / 1000 : 0);
+    times.set(key, each);
     nodes.set(key, { name: name.slice(0, -'_kernel_time'.length), op, provider });
   }
   const left = [...nodes.values()].filter((node) => node.provider !== providerNames[ep]);
-  const kernels = [...nodes].map(([key, { name, op }]) => ({ name, op, ms: times.get(key) ?? 0 }));
+  const kernels = [...nodes].map(([key, { name, op }]) => {
+    const each = times.get(key) ?? [];
+    return { name, op, ms: each.reduce((sum, ms) => sum + ms, 0), each };
+  });
   return { provider: ep, adapter: adapter ?? platformAdapter(ep), nodes: nodes.size, left, kernels };
 }
 

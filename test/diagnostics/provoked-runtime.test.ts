@@ -23,6 +23,7 @@ import { onnxBytes } from '../../src/onnx/write.ts';
 import { operatorByName } from '../../src/ops/registry.ts';
 import { decodeImage, type Image, imageInput, pngFiles } from '../../src/runtime/images.ts';
 import { smallestBindings } from '../../src/runtime/inputs.ts';
+import { layerErrors } from '../../src/runtime/layer-errors.ts';
 import { namedNative } from '../../src/runtime/native.ts';
 import { npyBytes, parseNpy } from '../../src/runtime/npy.ts';
 import { checkPromises, rangeWarning } from '../../src/runtime/promises.ts';
@@ -196,6 +197,10 @@ describe('verify', () => {
     keep('RES0812-negative', () =>
       smallestBindings(textGraph('net.ir', '  %x = input : f32[3 - 4*N]\n  %0 = relu(%x)\n  output y = %0\n')),
     ));
+  test('has no errors of layers where the reference would not end', () => {
+    const graph = textGraph('net.ir', '  %x = input : f32[16384, 16384]\n  %0 = matmul(%x, %x)  @square\n  output y = %0\n');
+    return keep('RES0857-work', () => layerErrors(graph, { constants: (value) => materialize(exprOf(value)), ep: 'cpu' }));
+  });
   test('has no reference for an index outside of its axis', () => {
     const body = '  %0 = gather(%x, const i64[] 64)  @row\n  output y = %0\n';
     const graph = textGraph('net.ir', `  %x = input : i64[64]\n${body}`);

@@ -416,3 +416,12 @@ export const randomWeights = defineDiagnostic({
   hint: msg`--weights FILE`,
   more: 'Parameters without a checkpoint hold the initial values that training begins with, so that what the model says of an input means nothing. Its shapes, times and memory are the real ones. An ONNX file does not tell where its weights come from.',
 });
+
+export const layersUnknown = defineDiagnostic({
+  code: 'RES0857',
+  title: 'the errors of single layers cannot be known',
+  found: msg`${'found'}`,
+  expected: msg`a model whose every operator has a float64 reference, of a size that this reference can run`,
+  hint: msg`leave -o out: verify compares the outputs all the same`,
+  more: 'A plot of errors holds the results of every layer against an evaluation of the same model in float64. A contrib operator, one that draws random numbers, and a network of more than 2^38 multiply-adds have none. `verify` without a plot then compares the file with what was made of it.',
+});

@@ -54,7 +54,7 @@ class Writer {
       case 'line': {
         this.#out.push(`${rgb(theme[shape.colour])} RG ${rgb(theme[shape.colour])} rg ${shape.dashed ? '[2 1.5]' : '[]'} 0 d`);
         let last: Point = { x: 0, y: 0 };
-        const path = roundedPath(shape.points, size.bend).map(({ op, at }) => {
+        const path = roundedPath(shape.points, shape.sharp ? 0 : size.bend).map(({ op, at }) => {
           const [first, second] = at;
           const from = last;
           last = at.at(-1) ?? last;

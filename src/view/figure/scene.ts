@@ -19,6 +19,8 @@ export type Shape =
       readonly colour: Colour;
       readonly dashed: boolean;
       readonly arrow: boolean;
+      /** Its corners are not cut round: they are data. */
+      readonly sharp?: boolean;
     }
   | { readonly kind: 'dot'; readonly at: Point; readonly colour: Colour }
   | {

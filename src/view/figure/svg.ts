@@ -19,7 +19,7 @@ export function roundedPath(
     const before = points[i - 1];
     const after = points[i + 1];
     if (!before) out.push({ op: 'M', at: [p] });
-    else if (!after) out.push({ op: 'L', at: [p] });
+    else if (!after || radius === 0) out.push({ op: 'L', at: [p] });
     else {
       const cut = (to: Point): Point => {
         const length = Math.hypot(to.x - p.x, to.y - p.y);
@@ -53,7 +53,7 @@ function drawn(shape: Shape, fonts: Fonts): string {
       return `<rect ${place} rx="${number(radius)}" class="f-${fill} s-${line}"${dashed ? ' stroke-dasharray="2 1.5"' : ''}/>`;
     }
     case 'line': {
-      const path = roundedPath(shape.points, size.bend)
+      const path = roundedPath(shape.points, shape.sharp ? 0 : size.bend)
         .map(({ op, at }) => `${op}${at.map((p) => `${number(p.x)} ${number(p.y)}`).join(' ')}`)
         .join('');
       const line = `<path d="${path}" class="l s-${shape.colour}"${shape.dashed ? ' stroke-dasharray="2 1.5"' : ''}/>`;

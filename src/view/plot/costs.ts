@@ -2,9 +2,9 @@
 import type { Dim } from '../../ir/dim.ts';
 import { metric } from '../count-text.ts';
 import type { Scene } from '../figure/scene.ts';
-import { type Colour, size } from '../figure/style.ts';
+import type { Colour } from '../figure/style.ts';
 import type { Summary, SummaryNode } from '../summary.ts';
-import { Pen, roundTicks, textBlock } from './pen.ts';
+import { countTick, margin, Pen, roundTicks, textBlock } from './pen.ts';
 
 export interface CostRow {
   readonly label: string;
@@ -87,25 +87,22 @@ const panels: readonly (readonly [title: string, colour: Colour])[] = [
 ];
 
 const [rowHeight, barHeight] = [10.4, 6.4];
-const [margin, gap, mostLabel] = [6, 16, 140];
 
 const shareText = (share: number): string => (share < 0.001 ? '< 0.1 %' : `${(100 * share).toFixed(1)} %`);
 
-export function costScene(plot: CostPlot): Scene {
+/** `page` is the width in points that it is made for. */
+export function costScene(plot: CostPlot, page: number = textBlock): Scene {
   const pen = new Pen();
   const { rows, totals, title, note } = plot;
-  const inside = textBlock - 2 * margin;
-  let y = margin + size.base;
-  pen.text(pen.fitted(`Cost per layer: ${title}`, inside, 'bold'), { x: margin, y }, { weight: 'bold' });
-  for (const line of note === '' ? [] : pen.wrapped(note, inside)) {
-    y += size.line;
-    pen.text(line, { x: margin, y }, { colour: 'quiet' });
-  }
+  const y = pen.heading(`Cost per layer: ${title}`, [note], page);
+  const mostLabel = 140 * (page / textBlock);
+  const gap = 16 * (page / textBlock);
   const labels = rows.map(({ label }) => pen.fitted(label, mostLabel));
   const labelWidth = labels.reduce((most, label) => Math.max(most, pen.width(label)), 0);
-  const width = (textBlock - 2 * margin - labelWidth - 6 - 2 * gap) / 3;
-  // Room for the number behind the longest bar.
-  const behind = pen.width('000.0 M, 100.0 %') + 4;
+  const width = (page - 2 * margin - labelWidth - 6 - 2 * gap) / 3;
+  // Room for the number behind the longest bar; a narrow page has none for its share.
+  const isWide = width > 90;
+  const behind = pen.width(isWide ? '000.0 M, 100.0 %' : '000.0 M') + 4;
   const top = y + 30;
   const bottom = top + rows.length * rowHeight;
   panels.forEach(([name, colour], i) => {
@@ -120,7 +117,7 @@ export function costScene(plot: CostPlot): Scene {
     let last = Number.NEGATIVE_INFINITY;
     for (const tick of roundTicks(most, 3)) {
       const x = left + tick * scale;
-      const text = tick === 0 ? '0' : metric(tick).replace(/\.?0+(?= |$)/, '');
+      const text = countTick(tick);
       const half = pen.width(text) / 2;
       // The first stands where it begins; one that would touch the one before is left out.
       const from = Math.max(left, x - half);
@@ -141,12 +138,12 @@ export function costScene(plot: CostPlot): Scene {
       if (value === undefined) pen.text('unknown', { x: left + 3, y: row + 7.6 }, { colour: 'quiet' });
       if (!value) return;
       pen.bar(left, row + 2, value * scale, barHeight, colour);
-      const share = total ? `, ${shareText(value / total)}` : '';
+      const share = total && isWide ? `, ${shareText(value / total)}` : '';
       pen.text(`${metric(value)}${share}`, { x: left + value * scale + 3, y: row + 7.6 }, { colour: 'quiet' });
     });
   });
   labels.forEach((label, nth) => {
     pen.text(label, { x: margin + labelWidth, y: top + nth * rowHeight + 7.6 }, { anchor: 'end' });
   });
-  return pen.scene(`Cost per layer: ${title}`, textBlock, bottom + margin);
+  return pen.scene(`Cost per layer: ${title}`, page, bottom + margin);
 }

@@ -1,4 +1,5 @@
 /** Shapes of a plot in points, with texts measured, and the marks of axes. */
+import { metric } from '../count-text.ts';
 import { type Fonts, readFonts, textWidth, type Weight } from '../figure/font.ts';
 import type { Point } from '../figure/placed.ts';
 import type { Scene, Shape } from '../figure/scene.ts';
@@ -6,6 +7,8 @@ import { type Colour, mm, size } from '../figure/style.ts';
 
 /** Width of the text of an A4 page of two columns: what plots are made for. */
 export const textBlock = 174 * mm;
+/** Around what a plot holds. */
+export const margin = 6;
 
 export class Pen {
   readonly shapes: Shape[] = [];
@@ -27,12 +30,28 @@ export class Pen {
     this.shapes.push({ kind: 'text', at: place, text, anchor: anchor === 'middle' ? 'middle' : 'start', weight, colour });
   }
 
-  line(points: readonly Point[], colour: Colour, dashed = false): void {
-    this.shapes.push({ kind: 'line', points, colour, dashed, arrow: false });
+  line(points: readonly Point[], colour: Colour, { dashed = false, arrow = false } = {}): void {
+    this.shapes.push({ kind: 'line', points, colour, dashed, arrow, sharp: true });
   }
 
   bar(x: number, y: number, width: number, height: number, colour: Colour): void {
     this.shapes.push({ kind: 'rect', area: { x, y, width, height }, radius: 0, fill: colour, line: colour });
+  }
+
+  dot(at: Point, colour: Colour): void {
+    this.shapes.push({ kind: 'dot', at, colour });
+  }
+
+  /** The title, and below it what it was counted or measured at. Returns the base of the last line. */
+  heading(title: string, notes: readonly string[], width: number): number {
+    const inside = width - 2 * margin;
+    let y = margin + size.base;
+    this.text(this.fitted(title, inside, 'bold'), { x: margin, y }, { weight: 'bold' });
+    for (const line of notes.flatMap((note) => (note === '' ? [] : this.wrapped(note, inside)))) {
+      y += size.line;
+      this.text(line, { x: margin, y }, { colour: 'quiet' });
+    }
+    return y;
   }
 
   /** A text that is no wider than that: its middle gives way. */
@@ -40,7 +59,7 @@ export class Pen {
     if (this.width(text, weight) <= most) return text;
     for (let kept = text.length - 1; kept > 1; kept--) {
       const end = Math.ceil(kept / 2);
-      const cut = `${text.slice(0, kept - end)}…${text.slice(-end)}`;
+      const cut = `${text.slice(0, kept - end).trimEnd()}…${text.slice(-end).trim()}`;
       if (this.width(cut, weight) <= most) return cut;
     }
     return '…';
@@ -63,13 +82,55 @@ export class Pen {
 }
 
 /** At most so many round numbers from 0 on: 1, 2 or 5 times a power of ten. */
-export function roundTicks(most: number, count: number): readonly number[] {
-  if (!(most > 0)) return [0];
-  const rough = most / count;
+export const roundTicks = (most: number, count: number): readonly number[] => (most > 0 ? ticksBetween(0, most, count) : [0]);
+
+/** The multiples of 1, 2 or 5 times a power of ten between two numbers, about so many. */
+export function ticksBetween(least: number, most: number, count: number): readonly number[] {
+  const rough = (most - least) / count;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = ([1, 2, 5, 10].find((n) => n * power >= rough) ?? 10) * power;
   const ticks: number[] = [];
   // By multiplication, so that nothing adds up.
-  for (let i = 0; i * step <= most * (1 + 1e-9); i++) ticks.push(Number((i * step).toPrecision(12)));
+  for (let i = Math.ceil(least / step - 1e-9); i * step <= most + 1e-9 * (most - least); i++)
+    ticks.push(Number((i * step).toPrecision(12)));
   return ticks;
+}
+
+/** Exponents of ten from below the least to above the most, one apart or, where that would be too many, several. */
+export function powersBetween(least: number, most: number, count: number): readonly number[] {
+  const low = Math.floor(Math.log10(least) + 1e-9);
+  const high = Math.max(low + 1, Math.ceil(Math.log10(most) - 1e-9));
+  const step = Math.max(1, Math.ceil((high - low) / count));
+  const powers = Array.from({ length: Math.ceil((high - low) / step) + 1 }, (_, i) => low + i * step);
+  return powers;
+}
+
+/** A round count beside an axis: `200 M`, `1.5 k`. */
+export const countTick = (n: number): string =>
+  metric(n)
+    .replace(/(\.\d*?)0+(?= |$)/, '$1')
+    .replace(/\.(?= |$)/, '');
+
+/** A number beside an axis: `0`, `0.25`, `1e-7`. */
+export function tickText(tick: number): string {
+  const size = Math.abs(tick);
+  if (tick !== 0 && (size < 1e-3 || size >= 1e5))
+    return Number(tick.toPrecision(6)).toExponential().replace('e+', 'e').replaceAll('-', '−');
+  return String(Number(tick.toPrecision(6))).replace('-', '−');
+}
+
+/** Areas of texts and marks, so that names are written only where they touch nothing. */
+export class Taken {
+  readonly #areas: (readonly [left: number, top: number, right: number, bottom: number])[] = [];
+
+  add(left: number, top: number, right: number, bottom: number): void {
+    this.#areas.push([left, top, right, bottom]);
+  }
+
+  /** Whether nothing is there; it is taken then. */
+  claim(left: number, top: number, right: number, bottom: number): boolean {
+    if (this.#areas.some(([l, t, r, b]) => l < right && left < r && t < bottom && top < b)) return false;
+    this.add(left, top, right, bottom);
+    return true;
+  }
 }
