@@ -109,7 +109,10 @@ export async function layerTimes(
   return kernels.map(({ name, op, ms, each }) => ({ name, op, ms: ms / runs, median: estimate(perRun(each, runs)) }));
 }
 
-/** The time of each run of the session; a kernel in a loop runs several times in one, equally often in all of them or the mean stands for each. */
+/**
+ * The time of each run of the session; a kernel in a loop runs several times in one, equally often in all of them or the mean
+ * stands for each.
+ */
 function perRun(each: readonly number[], runs: number): readonly number[] {
   const inOne = each.length / runs;
   const sum = (part: readonly number[]): number => part.reduce((a, b) => a + b, 0);

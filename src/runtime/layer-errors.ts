@@ -1,6 +1,6 @@
 /**
- * How far the results of every node are off in onnxruntime, against the float64 reference: the file is written with all of them as
- * outputs, so that onnxruntime fuses none of them away, and run once with its optimiser off.
+ * How far the results of every node are off in onnxruntime, against the float64 reference: the file is written with all of them
+ * as outputs, so that onnxruntime fuses none of them away, and run once with its optimiser off.
  */
 import { emitOnnx } from '../codegen/emit.ts';
 import { layersUnknown, notEvaluated } from '../diagnostics/catalogue/runtime.ts';

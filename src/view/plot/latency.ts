@@ -1,6 +1,6 @@
 /**
- * Latency against multiply-adds, both on logarithmic axes, a dot for each model or layer: what takes more time than its arithmetic
- * explains stands out above the line of the fastest.
+ * Latency against multiply-adds, both on logarithmic axes, a dot for each model or layer: what takes more time than its
+ * arithmetic explains stands out above the line of the fastest.
  */
 import { metric } from '../count-text.ts';
 import type { Point } from '../figure/placed.ts';
