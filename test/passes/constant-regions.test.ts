@@ -212,6 +212,38 @@ describe('bytes', () => {
     expect(ops.Expand ?? 0).toBeLessThanOrEqual(1);
     expect(error).toBeLessThan(1e-5);
   });
+
+  // A mask of 150 × 150, 90 KB, as windows of attention have it: from numbers of 600 bytes.
+  const masked = (width: number, steps = 8): Model => ({
+    x: [150, 150],
+    y: [[150, width]],
+    weights: { w: [150, width], row: [150] },
+    more: [longs('column', [2], [150, 1]), longs('at', [2, 1], [3, 5]), tensorProto('new', randomTensor('new', [2], 'f32'))],
+    nodes: [
+      node('ScatterND', 'row, at, new -> ids'),
+      node('Reshape', 'ids, column -> down'),
+      node('Sub', 'ids, down -> a0'),
+      ...Array.from({ length: steps }, (_, i) => node(i % 2 === 0 ? 'Tanh' : 'Sin', `a${i} -> a${i + 1}`)),
+      node('Add', `x, a${steps} -> h`),
+      node('MatMul', 'h, w -> y'),
+    ],
+  });
+
+  it('what is little beside all constants folds, though it grows', async () => {
+    const { ops, error, bytes } = await folded(masked(20_000));
+    expect(ops).toEqual({ Add: 1, MatMul: 1 });
+    expect(bytes[1]).toBeLessThan((bytes[0] ?? 0) * (1 + 1 / 64));
+    expect(error).toBeLessThan(1e-5);
+  });
+
+  it.each([
+    ['beyond a 64th of them', 9000, 16],
+    ['beyond 1/1024 for each node', 13_000, 8],
+  ])('%s it stays, and what it is computed from folds', async (_, width, steps) => {
+    const { ops, error } = await folded(masked(width, steps));
+    expect(ops).toEqual({ Sub: 1, Tanh: steps / 2, Sin: steps / 2, Add: 1, MatMul: 1 });
+    expect(error).toBeLessThan(1e-5);
+  });
 });
 
 it('operators without an expression are computed at once, within the limit', async () => {

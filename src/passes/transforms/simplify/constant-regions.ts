@@ -15,7 +15,7 @@ import { sessionOf } from '../../../tensor/session.ts';
 import { exprOf, materializeSync } from '../../../tensor/values.ts';
 import { contentOf, foldLimit, isStatic, lazyResult } from '../../analysis/constant-values.ts';
 import { isConstant } from '../../analysis/constants.ts';
-import { bytesOf } from '../../analysis/cost.ts';
+import { bytesOf, measureGraph } from '../../analysis/cost.ts';
 import { nodeText } from '../../engine/fuel.ts';
 import type { Sweep } from '../../engine/rule.ts';
 
@@ -106,20 +106,53 @@ function bytesThatGo({ nodes }: Region): number {
 }
 
 /**
- * The exits that may become constants: all where they weigh no more than what goes, else as many small ones as the limit takes.
+ * What folded constants may add to a file: 64 KiB for a region; and where a region is worth it, 1/1024 of all constants for each of
+ * its nodes, as long as such regions add no more than 1/64 together.
  */
-function exitsToFold(region: Region): readonly Value[] {
-  const total = region.exits.reduce((sum, y) => sum + bytesOfResult(y), 0);
-  if (total <= Math.max(foldLimit, bytesThatGo(region))) return region.exits;
-  const small: Value[] = [];
-  let left = foldLimit;
-  for (const y of region.exits) {
-    const bytes = bytesOfResult(y);
-    if (bytes > left) continue;
-    left -= bytes;
-    small.push(y);
+class Allowance {
+  readonly #perNode: number;
+  #left: number;
+
+  constructor(graph: Graph) {
+    const { bytes } = measureGraph(graph);
+    this.#perNode = bytes / 1024;
+    this.#left = bytes / 64;
   }
-  return small;
+
+  /** Whether this much may come on top of what goes with a region. */
+  takes(added: number, nodes: number): boolean {
+    return added <= 0 || (added <= this.#left && added <= nodes * this.#perNode);
+  }
+
+  spend(added: number): void {
+    this.#left -= Math.max(0, added);
+  }
+}
+
+/**
+ * The values that may become constants: all exits where they weigh no more than what goes, or than the allowance. Else as many
+ * small ones as the limit takes; of what is too large the operands, from which it is computed as before, and so on.
+ */
+function valuesToFold(region: Region, allowance: Allowance): { readonly values: readonly Value[]; readonly added: number } {
+  const total = region.exits.reduce((sum, y) => sum + bytesOfResult(y), 0);
+  const added = total - bytesThatGo(region);
+  if (total <= foldLimit) return { values: region.exits, added: 0 };
+  if (allowance.takes(added, region.nodes.length)) return { values: region.exits, added };
+  const members = new Set(region.nodes);
+  const small: Value[] = [];
+  const seen = new Set<Value>();
+  let left = foldLimit;
+  const stack = [...region.exits].reverse();
+  for (let y = stack.pop(); y; y = stack.pop()) {
+    if (seen.has(y)) continue;
+    seen.add(y);
+    const bytes = bytesOfResult(y);
+    if (bytes <= left) {
+      left -= bytes;
+      small.push(y);
+    } else for (const x of y.producer?.operands ?? []) if (x?.producer && members.has(x.producer)) stack.push(x);
+  }
+  return { values: small, added: 0 };
 }
 
 /** Computes results of a region, each once. */
@@ -209,7 +242,7 @@ function fold(graph: Graph, region: Region, exits: readonly Value[], values: Val
     failed.add(node);
     return false;
   }
-  const whole = exits.length === region.exits.length;
+  const whole = exits === region.exits;
   for (const y of exits) {
     const content = values.exprOf(y);
     if (!content) continue;
@@ -229,7 +262,8 @@ export const foldConstantRegions: Sweep = {
 
 A region is all operators that depend on constants alone and share a value or a constant; random operators and owners of sub-graphs are in none,
 operators that the registry has not where they can be computed by their ONNX name. Folded where the results that others read have no more bytes than
-the constants that go with the region, or at most 64 KiB; where all of them together have more, those up to 64 KiB.
+the constants that go with the region, or at most 64 KiB, or where they add at most 1/1024 of the bytes of all constants for each node that goes, and
+all such regions together at most 1/64. Where they have more, those up to 64 KiB; of the others the operands, up to 64 KiB with them.
 Large results are expressions that the file is written from in chunks, where the operators are arithmetic, reductions, views, products and norms. What has
 no such expression is computed at once, results of at most 4 Mi elements and 16 Mi in one sweep, so that memory stays bounded; else the region begins
 behind it. Rounding: in float64, rounded once per operator computed at once, and once at the end of an expression.
@@ -237,6 +271,7 @@ Source: Salimans and Kingma 2016, arXiv:1602.07868; Qiao et al. 2019, arXiv:1903
   run(graph, fuel) {
     let folded = 0;
     let left = totalLimit;
+    const allowance = new Allowance(graph);
     for (const one of graphsIn(graph)) {
       const failed = new Set<Node>();
       // Where a node cannot be computed the region is cut there, and what is left is looked at again.
@@ -244,7 +279,7 @@ Source: Salimans and Kingma 2016, arXiv:1602.07868; Qiao et al. 2019, arXiv:1903
         again = false;
         for (const region of regionsOf(constantNodes(one, failed))) {
           if (fuel.empty) return folded;
-          const exits = exitsToFold(region);
+          const { values: exits, added } = valuesToFold(region, allowance);
           const last = region.nodes[region.nodes.length - 1];
           if (exits.length === 0 || !last) continue;
           const name = nodeText(last);
@@ -252,6 +287,7 @@ Source: Salimans and Kingma 2016, arXiv:1602.07868; Qiao et al. 2019, arXiv:1903
           const before = failed.size;
           if (fold(one, region, exits, values, failed)) {
             left = values.left;
+            allowance.spend(added);
             folded++;
             fuel.spend(foldConstantRegions.name, name);
           } else again ||= failed.size > before;
