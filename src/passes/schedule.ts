@@ -55,6 +55,7 @@ import {
 import { removeIdentity, removeNeutral, removeRepeated } from './transforms/simplify/identities.ts';
 import { sliceBeforePad } from './transforms/simplify/slice-before-pad.ts';
 import { commonSubexpressions, deadCode, equalWeights } from './transforms/simplify/sweeps.ts';
+import { pickAtOnce, unitAxes, unstack } from './transforms/simplify/unstack.ts';
 
 /**
  * Rules that only these targets want; all others run everywhere. Measured by `npm run bench -- rewrites`, and on GPUs by
@@ -114,6 +115,7 @@ const simplifyRules = [
   removeNeutral,
   mergeReshapes,
   mergeTransposes,
+  unitAxes,
   mergeSlices,
   mergeCasts,
   mergePads,
@@ -199,7 +201,7 @@ const once: readonly Stage[] = [
   { pass: 'fuse-gemm', rules: [gemmOperand, gemmResult, gemmSum], sweeps: [] },
   { ...simplify, sweeps: [knownControlFlow, deadCode, commonSubexpressions, foldConstantRegions, equalWeights] },
   // Behind all that moves slices one by one.
-  { pass: 'simplify', rules: [splitAtOnce], sweeps: [] },
+  { pass: 'simplify', rules: [unstack, pickAtOnce, splitAtOnce], sweeps: [] },
 ];
 export interface SchedulePart {
   readonly stages: readonly Stage[];

@@ -12,6 +12,7 @@ import { type SliceAxis, sliceAxes } from '../../../ops/slice-axes.ts';
 import { operatorsThat } from '../../analysis/operators.ts';
 import { permOf } from '../../analysis/perm.ts';
 import { sliceAttrs } from '../../analysis/pieces.ts';
+import { reshaping, sameDims } from '../../analysis/shapes.ts';
 import { soleReader } from '../../analysis/uses.ts';
 import { any, oneOf, op } from '../../engine/pattern.ts';
 import { rule } from '../../engine/rule.ts';
@@ -20,9 +21,6 @@ export interface Chain {
   readonly outer: Node;
   readonly inner: Node;
 }
-
-/** Operators that give elements another shape and do nothing else. */
-const reshaping = operatorsThat('reshaping', ({ traits }) => traits.keepsOrder === true && traits.elementwise !== true);
 
 /** Gives the elements another shape and no other order: a reshape, or a transpose that moves axes of size 1 alone. */
 function keepsOrder(node: Node): boolean {
@@ -179,8 +177,7 @@ Rounding: none; reshapes keep the row-major order.`,
     actsInRows(node, x),
   ),
   exact: {
-    'same-shape': ({ outer, x }) =>
-      outer.y.type.dims.length === x.type.dims.length && outer.y.type.dims.every((d, i) => d === x.type.dims[i]),
+    'same-shape': ({ outer, x }) => sameDims(outer.y.type.dims, x.type.dims),
     'one-reader': ({ outer, node }) => soleReader(node.y) === outer,
   },
   rewrite({ outer, node, x }, g) {
