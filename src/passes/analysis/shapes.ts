@@ -14,8 +14,8 @@ export const reshaping = operatorsThat('reshaping', ({ traits }) => traits.keeps
 export const sameDims = (a: readonly Dim[], b: readonly Dim[]): boolean => a.length === b.length && a.every((d, i) => d === b[i]);
 
 /**
- * Whether ONNX says this shape of a reshape in a constant: beside numbers and sizes that stand at the same place in x there is one
- * size at most, and none is 0, which would copy.
+ * Whether ONNX says this shape of a reshape in a constant: beside numbers and sizes that stand at the same place in x there is
+ * one size at most, and none is 0, which would copy.
  */
 export const isPlainShape = (x: readonly Dim[], shape: readonly Dim[]): boolean =>
   shape.every((d) => d.constant !== 0) && shape.filter((d, i) => d.constant === undefined && d !== x[i]).length <= 1;

@@ -106,8 +106,8 @@ function bytesThatGo({ nodes }: Region): number {
 }
 
 /**
- * What folded constants may add to a file: 64 KiB for a region; and where a region is worth it, 1/1024 of all constants for each of
- * its nodes, as long as such regions add no more than 1/64 together.
+ * What folded constants may add to a file: 64 KiB for a region; and where a region is worth it, 1/1024 of all constants for each
+ * of its nodes, as long as such regions add no more than 1/64 together.
  */
 class Allowance {
   readonly #perNode: number;
