@@ -107,7 +107,8 @@ export class NodeBuilder implements LiftBuilder {
     for (const d of sizes) {
       if (d.constant !== undefined) continue;
       for (const symbol of d.symbols()) {
-        if (this.#state.dimensions.isReadable(symbol)) continue;
+        // A node that says such a size stays as long as an attribute has it.
+        if (symbol.startsWith('?') || this.#state.dimensions.isReadable(symbol)) continue;
         if (near?.type.dims.some((own) => solvedSymbol(own) === symbol)) continue;
         throw new NotLifted(`the size ${d}, which only the run knows`);
       }

@@ -5,8 +5,10 @@
  * Nothing here recurses but over sub-graphs, whose depth the reader limits. Nodes that are dead because lifts took what they
  * computed (shape arithmetic) are removed at the end; everything else stays, used or not.
  */
+
 import { importedCircle, importedOutput, importedUndefined, importedUnnamed } from '../diagnostics/catalogue/import.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
+import { attributeSizes, bornBy } from '../ir/births.ts';
 import { type Declarations, declarationKeys, readDeclarations } from '../ir/declarations.ts';
 import { Dim } from '../ir/dim.ts';
 import { parseDim } from '../ir/dim-text.ts';
@@ -476,7 +478,10 @@ export class Importer implements ImportState {
     return outer.foreign ? { foreign: outer.foreign } : { elem: outer.elem };
   }
 
-  /** Removes what only lifted nodes read: the arithmetic on sizes. What the file itself never reads stays. */
+  /**
+   * Removes what only lifted nodes read: the arithmetic on sizes. What the file itself never reads stays, and what says a size that
+   * an attribute has.
+   */
   #sweep(): void {
     const graphs = [this.graph];
     const all: Graph[] = [];
@@ -484,11 +489,14 @@ export class Importer implements ImportState {
       all.push(graph);
       if (graph.ownerCount > 0) for (const node of graph.nodes()) for (const inner of node.regions) graphs.push(inner);
     }
+    const sizes = new Set<string>();
     for (const graph of all.reverse()) {
       let node = graph.last;
       while (node) {
         const previous: Node | undefined = node.prev;
-        if (node.results.every((y) => y.isDead) && node.results.some((y) => this.expected.has(y))) graph.erase(node);
+        const isUnread = node.results.every((y) => y.isDead) && node.results.some((y) => this.expected.has(y));
+        if (isUnread && ![...bornBy(node)].some((size) => sizes.has(size))) graph.erase(node);
+        else for (const size of attributeSizes(node)) sizes.add(size);
         node = previous;
       }
     }

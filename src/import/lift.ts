@@ -71,8 +71,8 @@ export interface LiftBuilder {
   /** `sizes` or `NotLifted`. */
   needSizes(value: Value | undefined, what: string): readonly Dim[];
   /**
-   * `NotLifted` where a size could not be computed from the graph's inputs or from the shape of `near`, an operand: the value
-   * whose shape tells it may be gone when the file is written.
+   * `NotLifted` where a size could not be computed from the graph's inputs, from the shape of `near`, an operand, or from that of
+   * a value whose node says it: the value whose shape tells it may be gone when the file is written.
    */
   checkWritable(sizes: readonly Dim[], near: Value | undefined): void;
   /**

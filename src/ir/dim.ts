@@ -4,7 +4,8 @@
  * the same object.
  *
  * Every symbol is at least 1, because a dimension named in an input's type is; a symbol whose name begins with `?` is a size
- * that only the run knows (of a nonzero, say) and may be 0. Divisors are taken to be other than zero.
+ * that only the run knows (of a nonzero, say) and may be 0. What it is at most may be a dimension: `?nonzero` of at most H*W.
+ * Divisors are taken to be other than zero.
  *
  * Longer than other files, because sums, floors, bounds, comparisons and the printed form each need all the others.
  */
@@ -36,6 +37,8 @@ type Atom =
       /** What the atom itself is at least and at most. */
       readonly low: number;
       readonly high: number;
+      /** What it is at most where that is no number; of symbols that only the run knows. */
+      readonly within: Dim | undefined;
     }
   | { readonly kind: 'floordiv'; readonly key: string; readonly a: Dim; readonly b: Dim }
   | { readonly kind: 'min' | 'max'; readonly key: string; readonly operands: readonly Dim[] };
@@ -198,14 +201,22 @@ function nameText(name: string): string {
   return plainName.test(name) ? name : JSON.stringify(name);
 }
 
-function symbolAtom(name: string, { multiple, least, most }: SizePromise): Atom {
-  const low = Math.max(name.startsWith('?') ? 0 : 1, Math.ceil(least / multiple));
-  const high = Math.floor(most / multiple);
-  const bounds = low > 1 || high < Number.POSITIVE_INFINITY ? `{${low},${Number.isFinite(high) ? high : ''}}` : '';
+/** A bound that is a longer text, or of deeper nesting, is kept as a number: bounds have bounds again. */
+const longestBound = { key: 400, depth: 8 };
+
+function symbolAtom(name: string, { multiple, least, most, within: given }: SizePromise): Atom {
+  const ofRun = name.startsWith('?');
+  const low = Math.max(ofRun ? 0 : 1, Math.ceil(least / multiple));
+  const bound = given instanceof Dim && ofRun && multiple === 1 ? given : undefined;
+  const high = Math.floor(Math.min(most, bound?.upperBound ?? most) / multiple);
+  const isShort = bound && bound.key.length <= longestBound.key && bound.depth <= longestBound.depth;
+  const within = isShort && bound.constant === undefined ? bound : undefined;
+  const bounded = low > 1 || (ofRun && low > 0) || high < Number.POSITIVE_INFINITY || within;
+  const bounds = bounded ? `{${low},${Number.isFinite(high) ? high : ''}${within ? ` ${within.key}` : ''}}` : '';
   const key = `${nameText(name)}${multiple === 1 ? '' : `/${multiple}`}${bounds}`;
   const known = atoms.get(key);
   if (known) return known;
-  const atom: Atom = { kind: 'symbol', key, name, multiple, low, high };
+  const atom: Atom = { kind: 'symbol', key, name, multiple, low, high, within };
   atoms.set(key, atom);
   return atom;
 }
@@ -216,10 +227,10 @@ const unbounded = (name: string, multiple: number): SizePromise => ({
   most: Number.POSITIVE_INFINITY,
 });
 
-function atomPromise({ multiple, low, high }: Extract<Atom, { readonly kind: 'symbol' }>): SizePromise {
-  return multiple === 1 && low === 1 && high === Number.POSITIVE_INFINITY
+function atomPromise({ multiple, low, high, within }: Extract<Atom, { readonly kind: 'symbol' }>): SizePromise {
+  return multiple === 1 && low === 1 && high === Number.POSITIVE_INFINITY && !within
     ? noPromise
-    : { multiple, least: low * multiple, most: high * multiple };
+    : { multiple, least: low * multiple, most: high * multiple, ...(within && { within }) };
 }
 
 function floordivAtom(a: Dim, b: Dim): Atom {
@@ -329,6 +340,7 @@ function intern(terms: readonly Term[]): Dim {
     size++;
     for (const { atom, power } of term.factors) {
       let inner = 1;
+      if (atom.kind === 'symbol' && atom.within) depth = Math.max(depth, atom.within.depth + 1);
       for (const child of atomChildren(atom)) {
         inner += child.size;
         depth = Math.max(depth, child.depth + 1);
@@ -419,6 +431,12 @@ export class Dim {
     const { multiple } = whole;
     if (!Number.isSafeInteger(multiple) || multiple < 1) throw new DimOverflow(`${name} cannot be a multiple of ${multiple}`);
     return fromAtom(symbolAtom(name, whole));
+  }
+
+  /** A size of this name, which begins with `?`, that only the run knows: from 0 to `most`. */
+  static bounded(name: string, most: Dim | undefined): Dim {
+    const within = most && { within: most };
+    return Dim.symbol(name, { multiple: 1, least: 0, most: Number.POSITIVE_INFINITY, ...within });
   }
 
   /** What the user calls by this name, with what is promised of it. */
@@ -579,8 +597,11 @@ export class Dim {
       if (known) return known;
       const out = mapAtoms(dim, (atom) => {
         switch (atom.kind) {
-          case 'symbol':
-            return by.get(atom.name)?.divideExactly(atom.multiple) ?? fromAtom(atom);
+          case 'symbol': {
+            const put = by.get(atom.name)?.divideExactly(atom.multiple);
+            if (put || !atom.within) return put ?? fromAtom(atom);
+            return fromAtom(symbolAtom(atom.name, { ...atomPromise(atom), within: visit(atom.within) }));
+          }
           case 'floordiv':
             return visit(atom.a).floordiv(visit(atom.b));
           default:
@@ -887,20 +908,28 @@ function choices(dim: Dim, known = new Map<Dim, number>()): number {
   return product;
 }
 
+/** What stands for an atom in a bound from below: its operands, or what a symbol is at most. */
+function chosenFor(atom: Atom, kind: 'min' | 'max'): readonly Dim[] | undefined {
+  if (atom.kind === 'symbol') return kind === 'min' && atom.within ? [atom.within] : undefined;
+  return atom.kind === kind ? atom.operands : undefined;
+}
+
 /**
- * −min(a, b) is at least −a and at least −b, and max(a, b) at least a and at least b: what either tells, of one such term. The
- * others follow in the sums that this leaves, so that k terms of two operands ask for 2^k sums: hence the limit.
+ * −min(a, b) is at least −a and at least −b, and max(a, b) at least a and at least b: what either tells, of one such term; −k
+ * is at least −n for a symbol k of at most n. The others follow in the sums that this leaves, so that k terms of two operands
+ * ask for 2^k sums: hence the limit.
  */
 function chosenBound(dim: Dim): number {
   for (const term of dim.terms) {
     const kind = term.coefficient < 0 ? 'min' : 'max';
-    const factor = term.factors.find(({ atom, power }) => atom.kind === kind && power === 1);
+    const factor = term.factors.find(({ atom, power }) => power === 1 && chosenFor(atom, kind) !== undefined);
     const others = term.factors.filter((f) => f !== factor);
-    if (factor?.atom.kind !== kind || others.some(({ atom }) => atomLow(atom) < 0)) continue;
+    const chosen = factor && chosenFor(factor.atom, kind);
+    if (!chosen || others.some(({ atom }) => atomLow(atom) < 0)) continue;
     if (choices(dim) > MOST_CHOICES) break;
     const rest = dim.minus(intern([term]));
     const by = intern([makeTerm(term.coefficient, others)]);
-    return Math.max(...factor.atom.operands.map((operand) => rest.plus(operand.times(by)).lowerBound));
+    return Math.max(...chosen.map((operand) => rest.plus(operand.times(by)).lowerBound));
   }
   return Number.NEGATIVE_INFINITY;
 }

@@ -9,7 +9,7 @@ import type { Span } from '../diagnostics/source.ts';
 import { type Attrs, type AttrValue, CheckFailure, completeAttrs } from './attributes.ts';
 import type { Content } from './content.ts';
 import { Dim, unlessOverflow } from './dim.ts';
-import type { Operator } from './operator.ts';
+import type { InferContext, Operator } from './operator.ts';
 import type { ValueRange } from './ranges.ts';
 import { Shared } from './shared.ts';
 import { elementCount, type HostTensor, type TensorType } from './types.ts';
@@ -354,10 +354,10 @@ export class Graph {
   }
 
   /**
-   * A dimension symbol that no other in this graph and its sub-graphs has. Its name begins with `?`, so that it is none of the
-   * user's, and so that no bound is taken from it but 0.
+   * A dimension symbol that no other in this graph and its sub-graphs has, of at most `most`. Its name begins with `?`, so that
+   * it is none of the user's, and may be 0.
    */
-  freshDim(name: string): Dim {
+  freshDim(name: string, most?: Dim): Dim {
     const fresh = this.root.#fresh;
     const base = name.startsWith('?') ? name : `?${name}`;
     const before = fresh.get(base);
@@ -367,7 +367,7 @@ export class Graph {
     fresh.set(base, n + 1);
     if (free !== base) fresh.set(free, 0);
     this.root.#given.push({ base, before, free });
-    return Dim.symbol(free);
+    return Dim.bounded(free, most);
   }
 
   /** How many symbols `freshDim` has given, for `forgetDims`. */
@@ -429,9 +429,9 @@ export class Graph {
         recurs = false;
         return hostOf(operands[i]);
       },
-      fresh: (name) => {
+      fresh: (name, most) => {
         recurs = false;
-        return this.freshDim(name);
+        return this.freshDim(name, most);
       },
     });
     return recurs
@@ -654,7 +654,7 @@ export function inferTypes(
   operands: readonly (Value | undefined)[],
   attrs: Attrs,
   regions: readonly Graph[],
-  fresh: (name: string) => Dim,
+  fresh: InferContext['fresh'],
 ): readonly TensorType[] {
   checkRegions(op, regions);
   return op.infer({ operands: operands.map((v) => v?.type), attrs, check, regions, constant: (i) => hostOf(operands[i]), fresh });

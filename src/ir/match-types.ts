@@ -1,5 +1,5 @@
 /** Compares inferred types with stated ones, where sizes that only the run knows may have other names. */
-import { Dim } from './dim.ts';
+import type { Dim } from './dim.ts';
 import { sameType, type TensorType } from './types.ts';
 
 /**
@@ -15,11 +15,15 @@ export function matchTypes(
   const names = new Map<string, Dim>();
   inferred.forEach((type, i) => {
     type.dims.forEach((dim, axis) => {
-      const [name] = dim.symbols();
-      if (name === undefined || !isFresh(name) || names.has(name) || dim !== Dim.symbol(name)) return;
+      const name = dim.plain?.name;
+      if (name === undefined || !isFresh(name) || names.has(name)) return;
       const other = stated[i]?.dims[axis];
-      // Only a size of the run may stand for one: a known size in its place would be a claim that nothing proves.
-      if (other && other === Dim.symbol(other.symbols()[0] ?? '?') && other.symbols()[0]?.startsWith('?')) names.set(name, other);
+      const { name: stands, promise } = other?.plain ?? {};
+      // Only a size of the run may stand for one: a known size in its place would be a claim that nothing proves. Likewise of a
+      // smaller bound.
+      const within = promise?.within ?? promise?.most;
+      const claims = dim.plain?.promise.within ?? dim.plain?.promise.most;
+      if (other && stands?.startsWith('?') && within === claims) names.set(name, other);
     });
   });
   return inferred.every((type, i) => {

@@ -27,7 +27,7 @@ import { type ContentTree, numberText, parseContent, pathText, treeText } from '
 import { Dim } from './dim.ts';
 import type { ConstantRole, Graph, Node, ResidualRegion, ResidualTag, Value } from './graph.ts';
 import type { AttrSpec, AttrValue } from './operator.ts';
-import { promiseTexts, type SizePromise } from './promise.ts';
+import { noPromise, promiseTexts, type SizePromise } from './promise.ts';
 import { rangeText } from './ranges.ts';
 import { elementCount, typeText } from './types.ts';
 import { walkGraph } from './walk.ts';
@@ -297,11 +297,15 @@ class Printer {
 function promiseLines(root: Graph): readonly string[] {
   const promises = new Map<string, SizePromise>();
   const seen = new Set<Dim>();
+  /** Calls itself for what a symbol is at most, whose nesting `Dim` bounds. */
   const visit = (dims: readonly Dim[]): void => {
     for (const dim of dims) {
       if (dim.constant !== undefined || seen.has(dim)) continue;
       seen.add(dim);
-      for (const [name, promise] of dim.promises()) promises.set(name, promise);
+      for (const [name, promise] of dim.promises()) {
+        if (promise.within instanceof Dim) visit([promise.within]);
+        promises.set(name, promise);
+      }
     }
   };
   for (const step of walkGraph(root)) {
@@ -312,9 +316,19 @@ function promiseLines(root: Graph): readonly string[] {
       if (spec.kind === 'dims') visit(dimsOf(step.node.attrs[name]));
     }
   }
-  return [...promises]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .flatMap(([name, promise]) => promiseTexts(Dim.symbol(name).toString(), promise).map((text) => `assume ${text}`));
+  const sorted = [...promises].sort(([a], [b]) => (a < b ? -1 : 1));
+  // A bound is read with what is assumed above it.
+  const lines: string[] = [];
+  const told = new Set<string>();
+  const tell = (name: string, promise: SizePromise): void => {
+    if (told.has(name)) return;
+    told.add(name);
+    if (promise.within instanceof Dim)
+      for (const inner of promise.within.symbols()) tell(inner, promises.get(inner) ?? noPromise);
+    for (const text of promiseTexts(Dim.symbol(name).toString(), promise)) lines.push(`assume ${text}`);
+  };
+  for (const [name, promise] of sorted) tell(name, promise);
+  return lines;
 }
 
 function dimsOf(value: AttrValue | undefined): readonly Dim[] {

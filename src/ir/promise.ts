@@ -1,4 +1,14 @@
-/** What a model promises of the sizes that a symbol may have: `assert H % 16 == 0`, `assert L >= 101`, `assert L <= 512`. */
+/**
+ * What is known of the sizes that a symbol may have: what a model promises (`assert H % 16 == 0`, `assert L >= 101`,
+ * `assert L <= 512`), and the bounds of one that only the run knows (`?nonzero <= H*W`).
+ */
+
+/** A dimension, of which this file reads the text alone: `dim.ts` imports it. */
+export interface SizeBound {
+  readonly constant: number | undefined;
+  readonly upperBound: number;
+  toString(): string;
+}
 
 export interface SizePromise {
   /** Divides every size. */
@@ -7,6 +17,8 @@ export interface SizePromise {
   readonly least: number;
   /** A multiple, or infinite. */
   readonly most: number;
+  /** A `Dim` that it does not exceed, where that is no number. */
+  readonly within?: SizeBound | undefined;
 }
 
 /** A size is at least 1. */
@@ -17,10 +29,11 @@ export function promiseOf({
   multiple = 1,
   least = 1,
   most = Number.POSITIVE_INFINITY,
+  within,
 }: Partial<SizePromise>): SizePromise | undefined {
-  const first = Math.max(1, Math.ceil(least / multiple)) * multiple;
+  const first = Math.max(least === 0 ? 0 : 1, Math.ceil(least / multiple)) * multiple;
   const last = Number.isFinite(most) ? Math.floor(most / multiple) * multiple : most;
-  return first <= last ? { multiple, least: first, most: last } : undefined;
+  return first <= last ? { multiple, least: first, most: last, ...(within && { within }) } : undefined;
 }
 
 export function keepsPromise({ multiple, least, most }: SizePromise, size: number): boolean {
@@ -28,11 +41,13 @@ export function keepsPromise({ multiple, least, most }: SizePromise, size: numbe
 }
 
 /** The parts of a promise as conditions on `name`, as the language writes them; none where nothing is promised. */
-export function promiseTexts(name: string, { multiple, least, most }: SizePromise): readonly string[] {
+export function promiseTexts(name: string, { multiple, least, most, within }: SizePromise): readonly string[] {
+  // A symbol of the run begins at 0, a user's at 1.
+  const starts = name.startsWith('?') ? 0 : multiple;
   return [
     ...(multiple > 1 ? [`${name} % ${multiple} == 0`] : []),
-    ...(least > multiple ? [`${name} >= ${least}`] : []),
-    ...(Number.isFinite(most) ? [`${name} <= ${most}`] : []),
+    ...(least > starts ? [`${name} >= ${least}`] : []),
+    ...(within ? [`${name} <= ${within}`] : Number.isFinite(most) ? [`${name} <= ${most}`] : []),
   ];
 }
 

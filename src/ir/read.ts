@@ -331,7 +331,8 @@ class Builder<C extends Content> {
     const made = new Set<string>();
     const inferred = this.#trying(text, () => {
       const complete = completeAttrs(op, attrs, operands[0]?.type);
-      const fresh = (name: string): Dim => (text.types ? this.#unknown(name, made) : graph.freshDim(name));
+      const fresh = (name: string, most?: Dim): Dim =>
+        text.types ? this.#unknown(name, made, most) : graph.freshDim(name, most);
       return { attrs: complete, types: inferTypes(op, operands, complete, regions, fresh) };
     });
     if (inferred.types.length !== text.results.length) {
@@ -357,11 +358,11 @@ class Builder<C extends Content> {
   }
 
   /** A symbol for a size that only the run knows, until the line's types say its name. */
-  #unknown(name: string, made: Set<string>): Dim {
+  #unknown(name: string, made: Set<string>, most: Dim | undefined): Dim {
     let n = 0;
     while (this.#text.runSymbols.has(`?${name}_${n}`) || made.has(`?${name}_${n}`)) n++;
     made.add(`?${name}_${n}`);
-    return Dim.symbol(`?${name}_${n}`);
+    return Dim.bounded(`?${name}_${n}`, most);
   }
 
   #trying<T>(text: NodeText, make: () => T): T {

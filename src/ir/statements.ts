@@ -321,7 +321,13 @@ class LineReader {
   /** What stands behind the symbol of an `assume`. */
   #promise(s: Scanner): Partial<SizePromise> {
     if (s.take('>=')) return { least: s.integer() };
-    if (s.take('<=')) return { most: s.integer() };
+    if (s.take('<=')) {
+      s.blanks();
+      const at = s.at;
+      const bound = parseDim(rawItem(s), this.#promises);
+      if (!bound) throw new TextError(at, 'a number, or a dimension');
+      return bound.constant === undefined ? { within: bound } : { most: bound.constant };
+    }
     s.need('%');
     const at = s.at;
     const multiple = s.integer();

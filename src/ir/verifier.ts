@@ -224,7 +224,7 @@ class Verifier {
     }
     if (node.op.operands.some((spec, i) => !spec.optional && !operands[i])) return;
     let count = 0;
-    const fresh = (): Dim => Dim.symbol(`${freshPrefix}${count++}`);
+    const fresh = (_name: string, most?: Dim): Dim => Dim.bounded(`${freshPrefix}${count++}`, most);
     try {
       const attrs = completeAttrs(node.op, node.attrs, operands[0]?.type);
       const missing = Object.keys(attrs).filter((name) => !Object.hasOwn(node.attrs, name));
@@ -251,7 +251,7 @@ class Verifier {
         if (known === undefined) this.#promises.set(name, promise);
         else if (known.multiple !== promise.multiple)
           this.problem(`dimension ${name} is promised to be a multiple of ${known.multiple} and of ${promise.multiple}`);
-        else if (known.least !== promise.least || known.most !== promise.most)
+        else if (known.least !== promise.least || known.most !== promise.most || known.within !== promise.within)
           this.problem(`dimension ${name} has other bounds in one place than in another`);
       }
     }

@@ -1,8 +1,9 @@
 /** Element types. ONNX Cast-13. */
 
 import { elemFacts } from '../ir/elem.ts';
+import type { OnnxBuilder } from '../ir/operator.ts';
 import { roundFloat } from '../ir/round.ts';
-import { type ElemType, isFloat } from '../ir/types.ts';
+import { type ElemType, isFloat, type TensorType } from '../ir/types.ts';
 import { given, onnxInt } from './attrs.ts';
 import { elemAttr, map1, sampleDims, wrapAll, wrapInteger, xOnly } from './common.ts';
 import { defineLayer, defineOperator } from './define.ts';
@@ -65,6 +66,11 @@ export const cast = defineOperator({
     return { operands: [source.tensor(dims, { elem: from, ...range })], attrs: { to } };
   },
 });
+
+/** What a lowering writes where it needs other elements. */
+export function castTo(b: OnnxBuilder, x: string, type: TensorType): string {
+  return b.node('Cast', [x], { to: onnxInt(elemFacts[type.elem].onnx) }, type);
+}
 
 export const castLayer = defineLayer({
   name: 'cast',

@@ -39,8 +39,8 @@ export function evaluateGraph(
 ): Map<string, HostTensor> {
   const bindings = bindInputs(graph, inputs);
   const given = graph.inputs.map((input) => inputs.get(input.name ?? '') ?? bug('an input without a tensor'));
-  const run = new Run(bindings, constants, options);
-  const results = run.graph(graph, given, undefined);
+  const run = new Run(constants, options);
+  const results = run.graph(graph, given, undefined, bindings);
   return new Map([...run.taps, ...results.map((tensor, i) => [graph.outputs[i]?.name ?? '', tensor] as const)]);
 }
 
@@ -53,20 +53,27 @@ interface Held {
 class Run {
   /** Of the outermost graph's nodes. */
   readonly taps = new Map<string, HostTensor>();
-  readonly #bindings: ReadonlyMap<string, number>;
   readonly #constants: (value: Value) => HostTensor;
   readonly #options: EvaluateOptions;
   readonly #lastReaders = new Map<Graph, ReadonlyMap<Value, Node>>();
 
-  constructor(bindings: ReadonlyMap<string, number>, constants: (value: Value) => HostTensor, options: EvaluateOptions) {
-    this.#bindings = bindings;
+  constructor(constants: (value: Value) => HostTensor, options: EvaluateOptions) {
     this.#constants = constants;
     this.#options = options;
   }
 
-  /** The outputs of a graph on its inputs. Calls itself for sub-graphs, which nest less deeply than JavaScript's stack. */
-  graph(graph: Graph, inputs: readonly HostTensor[], outer: Held | undefined): readonly HostTensor[] {
+  /**
+   * The outputs of a graph on its inputs. Calls itself for sub-graphs, which nest less deeply than JavaScript's stack. `known` are
+   * the sizes around it: those that its own nodes tell are told anew in every turn of a loop.
+   */
+  graph(
+    graph: Graph,
+    inputs: readonly HostTensor[],
+    outer: Held | undefined,
+    known: ReadonlyMap<string, number>,
+  ): readonly HostTensor[] {
     const held: Held = { own: new Map(), outer };
+    const bindings = new Map(known);
     graph.inputs.forEach((input, i) => {
       held.own.set(input, inputs[i] ?? bug('an input without a tensor'));
     });
@@ -82,11 +89,12 @@ class Run {
     let index = 0;
     for (const node of graph.nodes()) {
       const operands = node.slots.map((use) => use && read(use.value));
-      checkSizes(node, this.#bindings);
-      const results = this.#node(node, operands, held);
+      checkSizes(node, bindings);
+      const results = this.#node(node, operands, held, bindings);
       node.results.forEach((y, i) => {
         const tensor = results[i] ?? bug(`${node.op.name} left out result ${i}`);
-        checkResult(node, y, tensor, this.#bindings);
+        bindResult(y, tensor, bindings);
+        checkResult(node, y, tensor, bindings);
         if (!y.isDead) held.own.set(y, tensor);
         if (this.#options.taps && !outer)
           this.taps.set(`${node.origin.scope}:${node.op.name}#${index}${i === 0 ? '' : `.${i}`}`, tensor);
@@ -98,11 +106,16 @@ class Run {
     return graph.outputs.map(({ value }) => read(value));
   }
 
-  #node(node: Node, operands: readonly (HostTensor | undefined)[], held: Held): readonly HostTensor[] {
+  #node(
+    node: Node,
+    operands: readonly (HostTensor | undefined)[],
+    held: Held,
+    bindings: ReadonlyMap<string, number>,
+  ): readonly HostTensor[] {
     const evaluate = this.#options.evaluate ?? evaluateNode;
-    if (node.regions.length === 0) return evaluate(node, operands, this.#bindings);
-    return evaluate(node, operands, this.#bindings, (i, inputs) =>
-      this.graph(node.regions[i] ?? bug(`${node.op.name} has no sub-graph ${i}`), inputs, held),
+    if (node.regions.length === 0) return evaluate(node, operands, bindings);
+    return evaluate(node, operands, bindings, (i, inputs) =>
+      this.graph(node.regions[i] ?? bug(`${node.op.name} has no sub-graph ${i}`), inputs, held, bindings),
     );
   }
 
@@ -199,6 +212,15 @@ function lastReaders(graph: Graph): ReadonlyMap<Value, Node> {
   return out;
 }
 
+/** Symbols that only the run knows are what the first value that has them alone says. */
+function bindResult(y: Value, tensor: HostTensor, bindings: Map<string, number>): void {
+  y.type.dims.forEach((dim, axis) => {
+    if (dim.constant !== undefined || !dim.symbols().some((name) => name.startsWith('?') && !bindings.has(name))) return;
+    const solved = solvedSize(dim, tensor.dims[axis] ?? -1);
+    if (solved && solved.value >= 0 && !bindings.has(solved.name)) bindings.set(solved.name, solved.value);
+  });
+}
+
 function checkResult(node: Node, y: Value, tensor: HostTensor, bindings: ReadonlyMap<string, number>): void {
   const fits =
     tensor.dims.length === y.type.dims.length && y.type.dims.every((d, i) => fitsDim(d, tensor.dims[i] ?? -1, bindings));
@@ -206,10 +228,14 @@ function checkResult(node: Node, y: Value, tensor: HostTensor, bindings: Readonl
   throw new EvaluationError(`${placeOf(node)}: made ${tensor.elem}[${tensor.dims.join(', ')}], its type is ${typeText(y.type)}`);
 }
 
-/** A size that only the run knows is unbound, and fits. */
+/** A size that only the run knows, and that no value has told, fits; one that was told keeps its bounds. */
 function fitsDim(d: Dim, size: number, bindings: ReadonlyMap<string, number>): boolean {
   const value = d.constant ?? d.evaluate(bindings);
-  return value === undefined ? d.symbols().some((name) => !bindings.has(name)) : value === size;
+  if (value === undefined) return d.symbols().some((name) => !bindings.has(name));
+  const { name = '', promise } = d.plain ?? {};
+  if (!promise || !name.startsWith('?')) return value === size;
+  const most = promise.within instanceof Dim ? (promise.within.evaluate(bindings) ?? promise.most) : promise.most;
+  return value === size && value >= promise.least && value <= most;
 }
 
 /**

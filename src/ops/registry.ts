@@ -10,6 +10,7 @@ import { affineGridLayer } from './affine-grid.ts';
 import { attention } from './attention.ts';
 import { attentionLayer } from './attention-layer.ts';
 import { cast, castLayer } from './cast.ts';
+import { compress, filterLayer } from './compress.ts';
 import { concat, concatLayer, split, splitLayer, stackLayer } from './concat.ts';
 import { controlFlow } from './control-flow.ts';
 import { conv, convLayer, convTranspose, convTransposeLayer } from './conv.ts';
@@ -25,6 +26,8 @@ import { gridSample, gridSampleLayer } from './grid-sample.ts';
 import { identityLayers, identityOperators } from './identity.ts';
 import { gemm, linear, linearLayer, matmul, matmulLayer } from './linear.ts';
 import { lengthLayers, momentLayers } from './moments.ts';
+import { nms, nmsLayer } from './nms.ts';
+import { nonzero, nonzeroLayer } from './nonzero.ts';
 import {
   batchnorm,
   batchnormLayer,
@@ -69,6 +72,7 @@ import { argsortLayer, sortLayer, topk, topkLayer } from './topk.ts';
 import { transpose, transposeLayer } from './transpose.ts';
 import { triangleLayers, trilu } from './trilu.ts';
 import { channelShuffleLayer, unfoldLayer } from './unfold.ts';
+import { unique, uniqueLayer } from './unique.ts';
 
 export const operators: readonly Operator[] = [
   conv,
@@ -119,6 +123,10 @@ export const operators: readonly Operator[] = [
   gatherElements,
   trilu,
   topk,
+  nonzero,
+  compress,
+  unique,
+  nms,
   roiAlign,
   ...reduceOperators,
   ...identityOperators,
@@ -191,6 +199,10 @@ export const layers: readonly Layer[] = [
   topkLayer,
   sortLayer,
   argsortLayer,
+  nonzeroLayer,
+  filterLayer,
+  uniqueLayer,
+  nmsLayer,
   roiAlignLayer,
   ...identityLayers,
 ];

@@ -214,12 +214,13 @@ describe('a body speaks for its own values alone', () => {
       {},
       { o: [f32] },
       [
-        node('NonZero', 'x -> nz'),
-        node('Cast', 'nz -> u', { to: f32 }),
-        node('Squeeze', 'u, axis1 -> v'),
+        // A condition that is shorter than the axis, so that nothing says how much it keeps.
+        node('Unsqueeze', 'c, axis0 -> short'),
+        node('Compress', 'x, short -> u', { axis: 0 }),
+        node('Squeeze', 'u, axis0 -> v'),
         node('Relu', 'v -> o'),
       ],
-      [axis1],
+      [longs('axis0', [1], [0])],
     );
     const nodes = [
       node('If', 'c -> y', {

@@ -3,6 +3,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { counterexample } from '../../src/ir/counterexample.ts';
 import { Dim, DimOverflow, productOf } from '../../src/ir/dim.ts';
 import { parseDim } from '../../src/ir/dim-text.ts';
+import type { SizePromise } from '../../src/ir/promise.ts';
 
 const N = Dim.symbol('N');
 const C = Dim.symbol('C');
@@ -11,12 +12,17 @@ const W = Dim.symbol('W');
 const P = Dim.symbol('P');
 const T = Dim.symbol('T');
 const unknownCount = Dim.symbol('?count');
+/** Of a size that only the run knows, and that is at most H*W. */
+const kept = Dim.bounded('?kept', H.times(W));
 
 /** Symbols of the random expressions; `K` is promised to be a multiple of 4. */
-const promises = new Map([['K', { multiple: 4, least: 4, most: Infinity }]]);
+const promises = new Map<string, SizePromise>([
+  ['K', { multiple: 4, least: 4, most: Infinity }],
+  ['?kept', { multiple: 1, least: 0, most: Infinity, within: H.times(W) }],
+]);
 const leaf: fc.Arbitrary<Dim> = fc.oneof(
   fc.integer({ min: -6, max: 6 }).map((n) => Dim.of(n)),
-  fc.constantFrom(N, H, W, Dim.symbol('K', 4), Dim.symbol('K', 4).times(4), unknownCount),
+  fc.constantFrom(N, H, W, Dim.symbol('K', 4), Dim.symbol('K', 4).times(4), unknownCount, kept),
 );
 const { expression } = fc.letrec<{ expression: Dim }>((tie) => ({
   expression: fc.oneof(
@@ -46,6 +52,7 @@ const bindings: fc.Arbitrary<ReadonlyMap<string, number>> = fc
         ['W', W],
         ['K', 4 * k],
         ['?count', u],
+        ['?kept', Math.floor((H * W * u) / 5)],
       ]),
   );
 
@@ -231,6 +238,18 @@ describe('comparison', () => {
     expect(H.equals(1)).toBe('unknown');
     expect(H.equals(0)).toBe('no');
     expect(unknownCount.equals(0)).toBe('unknown');
+    expect([kept.atMost(H.times(W)), kept.atMost(H), kept.lessThan(H.times(W).plus(1))]).toEqual(['yes', 'unknown', 'yes']);
+    expect(kept.times(N).atMost(N.times(H).times(W))).toBe('yes');
+    same(Dim.min(kept, H.times(W)), kept);
+    const few = Dim.bounded('?few', Dim.of(7));
+    expect([few.lowerBound, few.upperBound, few.atMost(7), few.equals(8)]).toEqual([0, 7, 'yes', 'no']);
+    // What it is at most follows where numbers are put in.
+    const there = kept.substitute('H', Dim.of(4)).substitute('W', Dim.of(5));
+    expect([there.upperBound, there === kept]).toEqual([20, false]);
+    // Bounds of bounds are kept as numbers from some depth on, so that no text grows with a chain of filters.
+    let chained = kept;
+    for (let i = 0; i < 200; i++) chained = Dim.bounded(`?kept_${i}`, chained.plus(H));
+    expect(chained.key.length).toBeLessThan(600);
     expect(H.times(W).atMost(H)).toBe('unknown');
     expect(H.atMost(H.times(W))).toBe('yes');
     expect(H.plus(1).floordiv(2).atMost(H)).toBe('yes');

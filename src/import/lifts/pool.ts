@@ -1,18 +1,19 @@
 /**
  * Lifts of pools: MaxPool-12 (-22), AveragePool-11 (-19, -22), GlobalAveragePool-1 (-22), GlobalMaxPool-1 (-22), RoiAlign-16
- * (-22).
+ * (-22), NonMaxSuppression-11.
  *
  * `ceil_mode` becomes padding. With extent e, begin b, end p there are ⌈(L + b + p − e)/s⌉ + 1 windows. Runtimes disagree whether
  * a window may begin behind the input; where none does, the same windows come of the end p' = (n − 1)·s + e − L − b, rounded
  * down. None does for any L where p + s ≤ e, and then p' = p + s − 1 serves every L, because ⌈x/s⌉ = ⌊(x + s − 1)/s⌋.
  */
 import { outside } from '../../diagnostics/at.ts';
-import type { Dim } from '../../ir/dim.ts';
+import { Dim } from '../../ir/dim.ts';
+import { nms } from '../../ops/nms.ts';
 import { avgpool, globalAvgpool, globalMaxpool, maxpool } from '../../ops/pool.ts';
 import { roiAlign } from '../../ops/roi-align.ts';
 import { windowExtent } from '../../ops/window.ts';
 import type { Lift, LiftBuilder, LiftNode, LiftTable } from '../lift.ts';
-import { leave, require, same } from './common.ts';
+import { leave, numberAt, require, same } from './common.ts';
 import { perAxis, windowPads } from './nn.ts';
 
 interface Pool {
@@ -93,10 +94,25 @@ const liftRoiAlign: Lift = (node, b) => {
   return [b.op(roiAlign, [node.need(0), node.need(1), node.need(2)], attrs)];
 };
 
+/** A score below the threshold is left out, and so is one that is just that: onnxruntime's reading, and that of the operator. */
+const liftNonMaxSuppression: Lift = (node, b) => {
+  const most = node.input(2) ? b.needSizes(node.need(2), 'max_output_boxes_per_class') : [Dim.zero];
+  require(most.length === 1 && most.every((d) => d.lowerBound >= 0), 'other than one number of boxes');
+  b.checkWritable(most, node.need(0));
+  const iou = numberAt(node, b, 3, 'iou_threshold') ?? 0;
+  const score = numberAt(node, b, 4, 'score_threshold') ?? -Infinity;
+  // A file has the number of boxes there for all of them, or one that no picture has.
+  const count = node.need(0).type.dims[1];
+  const all = most.every((d) => count && count.atMost(d) === 'yes');
+  const centered = node.flag('center_point_box', false);
+  return [b.op(nms, [node.need(0), node.need(1)], { max: all ? [] : most, iou, score, centered })];
+};
+
 export const poolLifts: LiftTable = {
   MaxPool: liftMaxPool,
   AveragePool: liftAveragePool,
   GlobalAveragePool: same(globalAvgpool, 1),
   GlobalMaxPool: same(globalMaxpool, 1),
   RoiAlign: liftRoiAlign,
+  NonMaxSuppression: liftNonMaxSuppression,
 };

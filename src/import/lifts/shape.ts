@@ -1,13 +1,14 @@
 /**
  * Lifts of operators that move, cut, repeat or make elements: Reshape-13 (-14), Flatten-13, Squeeze-13, Unsqueeze-13,
- * Transpose-13, Concat-13, Split-13 (-18), Slice-13, Pad-13 (-18), Expand-13, Tile-13, Gather-13, TopK-11, Range-11, Shape-13
- * (-15), ConstantOfShape-9, Dropout-13, Identity-13. Sizes come as dimensions, known or symbolic, where the elements of their
+ * Transpose-13, Concat-13, Split-13 (-18), Slice-13, Pad-13 (-18), Expand-13, Tile-13, Gather-13, TopK-11, Compress-11, Unique-11,
+ * Range-11, Shape-13 (-15), ConstantOfShape-9, Dropout-13, Identity-13. Sizes come as dimensions, known or symbolic, where the elements of their
  * operand are (`sizes.ts`).
  */
 import { outside } from '../../diagnostics/at.ts';
 import { Dim } from '../../ir/dim.ts';
 import { hostOf } from '../../ir/graph.ts';
 import { sizeOf } from '../../ops/common.ts';
+import { compress } from '../../ops/compress.ts';
 import { concat, split } from '../../ops/concat.ts';
 import { expand } from '../../ops/expand.ts';
 import { gather } from '../../ops/gather.ts';
@@ -21,6 +22,7 @@ import { tile } from '../../ops/tile.ts';
 import { topk } from '../../ops/topk.ts';
 import { transpose } from '../../ops/transpose.ts';
 import { trilu } from '../../ops/trilu.ts';
+import { unique } from '../../ops/unique.ts';
 import type { Lift, LiftBuilder, LiftTable } from '../lift.ts';
 import { axesOf, axisFrom, leave, numberAt, numbersAt, rankOf, require } from './common.ts';
 
@@ -187,6 +189,19 @@ const liftTopK: Lift = (node, b) => {
   return b.ops(topk, [x], { k: [k], axis: axisFrom(node.int('axis', -1), rankOf(x)), largest: node.flag('largest', true) });
 };
 
+/** Of a condition that is as long as the axis; a shorter one leaves the rest out. */
+const liftCompress: Lift = (node, b) => {
+  const [x, mask] = [node.need(0), node.need(1)];
+  if (node.has('axis')) return [b.op(compress, [x, mask], { axis: axisFrom(node.int('axis'), rankOf(x)) })];
+  const flat = rankOf(x) === 1 ? x : b.op(reshape, [x], { shape: [sizeOf(x.type.dims)] });
+  return [b.op(compress, [flat, mask], { axis: 0 })];
+};
+
+const liftUnique: Lift = (node, b) => {
+  const axis = node.has('axis') ? [axisFrom(node.int('axis'), rankOf(node.need(0)))] : [];
+  return b.ops(unique, [node.need(0)], { axis, sorted: node.flag('sorted', true) });
+};
+
 const liftTrilu: Lift = (node, b) => {
   const diagonal = numberAt(node, b, 1, 'k') ?? 0;
   return [b.op(trilu, [node.need(0)], { upper: node.flag('upper', true), diagonal })];
@@ -244,6 +259,8 @@ export const shapeLifts: LiftTable = {
   Gather: liftGather,
   GatherElements: liftGatherElements,
   TopK: liftTopK,
+  Compress: liftCompress,
+  Unique: liftUnique,
   Trilu: liftTrilu,
   Range: liftRange,
   Shape: liftShape,

@@ -1,5 +1,6 @@
 /** One rewrite in the making, and how nodes go that nobody reads. */
 import { bug } from '../../diagnostics/diagnostic.ts';
+import { bornBy } from '../../ir/births.ts';
 import type { Content } from '../../ir/content.ts';
 import type { ConstantRole, Graph, Node, Value } from '../../ir/graph.ts';
 import type { AttrValue } from '../../ir/operator.ts';
@@ -62,12 +63,16 @@ export class Transaction implements Rewriter {
   }
 }
 
-/** Erases the given nodes where nobody reads them, then what fed them alone, and so on. Returns what went. */
+/**
+ * Erases the given nodes where nobody reads them, then what fed them alone, and so on. Returns what went. What says a size of the
+ * run stays.
+ */
 export function eraseDead(candidates: Iterable<Node>): readonly Node[] {
   const erased: Node[] = [];
   const stack = [...candidates];
   for (let node = stack.pop(); node; node = stack.pop()) {
-    if (!node.attached || !node.results.every((y) => y.isDead)) continue;
+    // A size that it says may stand in an attribute: the sweep of dead code looks.
+    if (!node.attached || !node.results.every((y) => y.isDead) || bornBy(node).size > 0) continue;
     const feeding = [...node.operands];
     // A sub-graph goes with its owner; what it read of the values around it is free again.
     for (const inner of node.regions.flatMap((region) => graphsIn(region))) {

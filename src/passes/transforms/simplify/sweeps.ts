@@ -1,5 +1,6 @@
 /** What looks at the whole graph at once: equal nodes, equal weights, dead code. */
 
+import { attributeSizes, bornBy } from '../../../ir/births.ts';
 import type { Graph, Node, Value } from '../../../ir/graph.ts';
 import { sameType } from '../../../ir/types.ts';
 import { graphsIn } from '../../../ir/walk.ts';
@@ -119,22 +120,25 @@ refused for a second reader that it made. Equal expressions are recognised by th
 /** Removes nodes whose results nobody reads, from the last to the first. */
 export const deadCode: Sweep = {
   name: 'simplify/dead-code',
-  doc: 'Removes nodes whose results nobody reads, with their sub-graphs.',
+  doc: `Removes nodes whose results nobody reads, with their sub-graphs. One whose numbers say a size, such as that of a \`nonzero\`, stays where
+an attribute has that size: the file reads it there.`,
   run: (graph, fuel) => removeDead(graph, fuel),
 };
 
 function removeDead(graph: Graph, fuel: Fuel): number {
   let removed = 0;
+  const sizes = new Set<string>();
   // Inner graphs first: what a dead node in them read of the values around is free then.
   for (const one of [...graphsIn(graph)].reverse()) {
     let node = one.last;
     while (node && !fuel.empty) {
       const previous: Node | undefined = node.prev;
-      if (node.results.every((y) => y.isDead)) {
+      const isDead = node.results.every((y) => y.isDead);
+      if (isDead && ![...bornBy(node)].some((size) => sizes.has(size))) {
         one.erase(node);
         removed++;
         fuel.spend(deadCode.name, nodeText(node));
-      }
+      } else for (const size of attributeSizes(node)) sizes.add(size);
       node = previous;
     }
   }
