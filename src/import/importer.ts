@@ -479,8 +479,8 @@ export class Importer implements ImportState {
   }
 
   /**
-   * Removes what only lifted nodes read: the arithmetic on sizes. What the file itself never reads stays, and what says a size that
-   * an attribute has.
+   * Removes what only lifted nodes read: the arithmetic on sizes. What the file itself never reads stays, and what says a size
+   * that an attribute has.
    */
   #sweep(): void {
     const graphs = [this.graph];

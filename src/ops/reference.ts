@@ -63,8 +63,8 @@ class Run {
   }
 
   /**
-   * The outputs of a graph on its inputs. Calls itself for sub-graphs, which nest less deeply than JavaScript's stack. `known` are
-   * the sizes around it: those that its own nodes tell are told anew in every turn of a loop.
+   * The outputs of a graph on its inputs. Calls itself for sub-graphs, which nest less deeply than JavaScript's stack. `known`
+   * are the sizes around it: those that its own nodes tell are told anew in every turn of a loop.
    */
   graph(
     graph: Graph,

@@ -124,11 +124,11 @@ export const reasons = (): readonly Reason[] => [
   {
     title: 'Sizes that only the run knows',
     names: `
-      nonzero nonzero_static argwhere masked_select masked_scatter unique unique_consecutive bincount histc histogram
-      histogramdd repeat_interleave take combinations cartesian_prod segment_reduce item tolist numpy count_nonzero
-      embedding_bag EmbeddingBag isin`,
+      nonzero_static argwhere masked_select masked_scatter unique_consecutive bincount histc histogram histogramdd
+      repeat_interleave take combinations cartesian_prod segment_reduce item tolist numpy count_nonzero embedding_bag
+      EmbeddingBag isin`,
     why: 'has a result whose size, or whose place, only the run knows',
-    instead: 'end the model before it, or write it with `where` and `reduce_sum` over all elements',
+    instead: 'write it with `nonzero`, `filter` and `unique`, or with `where` and `reduce_sum` over all elements',
   },
   {
     title: 'Sorting and searching',
