@@ -25,7 +25,7 @@ import { inOrder } from '../onnx/order.ts';
 import { protoOf } from '../onnx/types.ts';
 import { comesLater } from '../onnx/versions.ts';
 import { refusalOf } from '../ops/evaluate.ts';
-import { ConstantNumbers } from './ahead.ts';
+import { ConstantNumbers, evaluationOf } from './ahead.ts';
 import { type ImportState, NodeBuilder } from './builder.ts';
 import { Constants } from './constants.ts';
 import { Constraints } from './constraints.ts';
@@ -345,6 +345,10 @@ export class Importer implements ImportState {
       view.file.outputs.forEach((_, i) => {
         if (view.outputUsed(i) && !results[i]) throw new NotLifted(`output ${i} is read`);
       });
+      // What is computed ahead has its size, and whoever reads that.
+      const born = results.some((value) => value?.producer && bornBy(value.producer).size > 0);
+      if (born && view.values.every((value) => !value || this.#numbers.of(value)) && evaluationOf(view, this.opset))
+        throw new NotLifted('its numbers are known');
       return builder.finish(results);
     } catch (error) {
       builder.undo();

@@ -53,7 +53,6 @@ const stays: Readonly<Record<string, readonly string[]>> = {
   ],
   'detection and sampling of pictures': [
     ...['AffineGrid', 'CenterCropPad', 'Col2Im', 'DeformConv', 'LpPool', 'MaxRoiPool', 'MaxUnpool'],
-    ...['NonMaxSuppression'],
   ],
   signals: ['DFT', 'MelWeightMatrix', 'STFT'],
   'gone before opset 13': ['Scatter', 'Upsample'],
