@@ -25,6 +25,7 @@ import { affineSize } from '../ir/solve.ts';
 import type { Target } from '../ir/target.ts';
 import type { ElemType, HostTensor, TensorType } from '../ir/types.ts';
 import { elementTexts, namedAtMost, nameOfConstant } from '../onnx/constant-names.ts';
+import { takesType } from '../onnx/element-types.ts';
 import type { OnnxAttribute, OnnxGraph, OnnxModel, OnnxNode, OnnxValue } from '../onnx/model.ts';
 import { operatorExists } from '../onnx/versions.ts';
 import { numbersAttr } from '../ops/attrs.ts';
@@ -38,6 +39,7 @@ import { asExpr, exprOf } from '../tensor/values.ts';
 import { baseName, ScopedNames, UniqueNames } from './names.ts';
 import { type SizeHost, SizeWriter } from './sizes.ts';
 import { type ContentKey, carriedAttribute, contentKey, onnxAttribute, onnxValue, storedTensor, trimmed } from './to-onnx.ts';
+import { typeRefusal } from './type-refusal.ts';
 import { type Key, Refused, Scope, type Slot, type UnnamedAttr } from './unnamed.ts';
 
 /** What goes back of an imported file besides its graph. */
@@ -474,8 +476,9 @@ class Emitter implements OnnxBuilder {
 
   // What a lowering calls.
 
-  has(opType: string): boolean {
-    return operatorExists(opType, this.opset) || this.#root.graph.ahead.has(opType);
+  has(opType: string, elem?: ElemType): boolean {
+    if (this.#root.graph.ahead.has(opType)) return true;
+    return operatorExists(opType, this.opset) && (elem === undefined || takesType(opType, this.opset, elem));
   }
 
   node(op: string, inputs: readonly (Key | undefined)[], attrs: Readonly<Record<string, OnnxAttr>>, type: TensorType): Key {
@@ -499,6 +502,11 @@ class Emitter implements OnnxBuilder {
     base: string,
   ): readonly Key[] {
     const read = this.#read(inputs);
+    if (!this.#counts && this.#current && !this.#root.graph.ahead.has(op)) {
+      const operands = read.map((key) => (key === undefined ? undefined : this.#slotOf(key).type));
+      const refusal = typeRefusal(op, this.opset, operands, types);
+      if (refusal) this.refuse(refusal.why, refusal.hint);
+    }
     const all = types.map((type) => (type ? this.#result(type) : this.#leftOut()));
     const outputs = all.slice(0, all.findLastIndex((slot) => slot.leftOut !== true) + 1);
     this.written++;

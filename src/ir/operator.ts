@@ -71,8 +71,11 @@ export interface OnnxBuilder {
   readonly opset: number;
   /** What the file is written for. */
   readonly target: Target;
-  /** Whether ONNX has the operator at this opset, or the imported file had it below, so that who runs the file knows it. */
-  has(opType: string): boolean;
+  /**
+   * Whether ONNX has the operator at this opset, for a first operand of the type if one is given, or the imported file had it
+   * below, so that who runs the file knows it.
+   */
+  has(opType: string, elem?: ElemType): boolean;
   /** One node with one result. `undefined` among the inputs is an optional input left out. */
   node(op: string, inputs: readonly (string | undefined)[], attrs: Readonly<Record<string, OnnxAttr>>, type: TensorType): string;
   /** One node with several results. One without a type is left out: nobody may read what stands for it. */

@@ -4,23 +4,42 @@
  */
 import type { OnnxGraph, OnnxNode } from './model.ts';
 
-/** What a node reads, with what its sub-graphs read of the graphs around them (and of themselves, which does no harm). */
+/** A sub-graph, and the names that its nodes mean otherwise than the graph around the node does. */
+interface Inner {
+  readonly graph: OnnxGraph;
+  readonly outer: ReadonlySet<string>;
+}
+
+/** What a graph makes of names itself, which hides those of the graphs around it. */
+function namesMade(graph: OnnxGraph, outer: ReadonlySet<string>): ReadonlySet<string> {
+  const made = new Set(outer);
+  for (const { name } of graph.inputs) made.add(name);
+  for (const { name } of graph.initializers) made.add(name);
+  for (const node of graph.nodes) for (const name of node.outputs) made.add(name);
+  return made;
+}
+
+/** What a node reads, with what its sub-graphs read of the graphs around them. */
 export function namesRead(node: OnnxNode): readonly string[] {
-  const graphs: OnnxGraph[] = [];
-  const add = (one: OnnxNode): void => {
+  const inners: Inner[] = [];
+  const add = (one: OnnxNode, outer: ReadonlySet<string>): void => {
     for (const attribute of one.attributes) {
-      if (attribute.kind === 'graph') graphs.push(attribute.value);
-      else if (attribute.kind === 'graphs') for (const inner of attribute.value) graphs.push(inner);
+      if (attribute.kind === 'graph') inners.push({ graph: attribute.value, outer });
+      else if (attribute.kind === 'graphs') for (const graph of attribute.value) inners.push({ graph, outer });
     }
   };
-  add(node);
-  if (graphs.length === 0) return node.inputs;
+  add(node, new Set());
+  if (inners.length === 0) return node.inputs;
   const out = [...node.inputs];
-  for (let graph = graphs.pop(); graph; graph = graphs.pop()) {
-    for (const { name } of graph.outputs) out.push(name);
-    for (const inner of graph.nodes) {
-      for (const name of inner.inputs) out.push(name);
-      add(inner);
+  for (let inner = inners.pop(); inner; inner = inners.pop()) {
+    const made = namesMade(inner.graph, inner.outer);
+    const read = (name: string): void => {
+      if (!made.has(name)) out.push(name);
+    };
+    for (const { name } of inner.graph.outputs) read(name);
+    for (const one of inner.graph.nodes) {
+      one.inputs.forEach(read);
+      add(one, made);
     }
   }
   return out;

@@ -197,7 +197,7 @@ export const hardswish = activation({
   },
   f: always((x) => x * hardLogistic(x)),
   lower(builder, x, type) {
-    if (builder.has('HardSwish')) return builder.node('HardSwish', [x], {}, type);
+    if (builder.has('HardSwish', type.elem)) return builder.node('HardSwish', [x], {}, type);
     return builder.node('Mul', [x, builder.node('HardSigmoid', [x], hardLogisticAttrs, type)], {}, type);
   },
 });
@@ -244,7 +244,8 @@ export const gelu = activation({
   },
   lower(builder, x, type, attrs) {
     const approximate = stringAttr(attrs, 'approximate');
-    if (builder.has('Gelu')) return builder.node('Gelu', [x], { approximate: { kind: 'string', value: approximate } }, type);
+    if (builder.has('Gelu', type.elem))
+      return builder.node('Gelu', [x], { approximate: { kind: 'string', value: approximate } }, type);
     // Below, in the two spellings that runtimes fuse (onnxruntime's GeluFusion and FastGeluFusion, OpenVINO, TensorRT).
     const number = (value: number): string => builder.scalar(type.elem, value);
     const op = (name: string, ...inputs: readonly string[]): string => builder.node(name, inputs, {}, type);
@@ -312,7 +313,7 @@ export const mish = activation({
   },
   f: always((x) => x * portableTanh(softplusOf(x))),
   lower(builder, x, type) {
-    if (builder.has('Mish')) return builder.node('Mish', [x], {}, type);
+    if (builder.has('Mish', type.elem)) return builder.node('Mish', [x], {}, type);
     const inner = builder.node('Tanh', [builder.node('Softplus', [x], {}, type)], {}, type);
     return builder.node('Mul', [x, inner], {}, type);
   },

@@ -37,7 +37,11 @@ export const attentionLayer = defineLayer({
       default: false,
       doc: 'no query reads a key further on than itself; of more keys than queries the first ones are from before',
     }),
-    mask: optional(tensor({ doc: 'true where a key is read; bool that broadcasts to [N, heads, queries, keys]' })),
+    mask: optional(
+      tensor({
+        doc: 'true where a key is read; bool that broadcasts to [N, heads, queries, keys]; a query that may read none has the mean of all values, of f16 a weighted one',
+      }),
+    ),
     bias: optional(tensor({ doc: 'added to the scores; broadcasts to [N, heads, queries, keys]' })),
     scale: optional(float({ min: 0, doc: 'factor of the products' }), '1 / √features'),
   },
@@ -64,7 +68,8 @@ export const attentionLayer = defineLayer({
 /**
  * One tensor that is added to the scores. What is not read gets half the lowest number rather than −∞, so that a query that may
  * read nothing has the mean of all values at every opset: a Softmax would give NaN, and the Attention of onnxruntime 0, which it
- * also gives for the lowest number itself.
+ * also gives for the lowest number itself. f16 has no number so low that it swallows the scores: there the mean is weighted by
+ * them where a runtime adds in f32.
  */
 function maskOf(
   b: LayerBuilder,

@@ -150,7 +150,8 @@ export const attention = defineOperator({
   },
   readsTransposed: (b) => (b.has('Attention') ? undefined : 1),
   lower(b, node, operands) {
-    if (!b.has('Attention')) return [spelledOut(b, node, operands)];
+    // The scale is an f32 attribute, too coarse for f64, for which onnxruntime 1.30 has no kernel either.
+    if (node.y.type.elem === 'f64' || !b.has('Attention', node.y.type.elem)) return [spelledOut(b, node, operands)];
     const scale: OnnxAttr = { kind: 'float', value: numberAttr(node.attrs, 'scale') };
     const causal = boolAttr(node.attrs, 'causal') ? { is_causal: { kind: 'int', value: 1 } as const } : {};
     const [q, k, v, mask] = operands;

@@ -6,7 +6,7 @@ import { outside } from '../diagnostics/at.ts';
 import { Dim } from '../ir/dim.ts';
 import type { Value } from '../ir/graph.ts';
 import type { Check, InferContext, OnnxAttr, OnnxBuilder } from '../ir/operator.ts';
-import { type HostTensor, isFloat, type TensorType, typeText } from '../ir/types.ts';
+import { type ElemType, type HostTensor, isFloat, type TensorType, typeText } from '../ir/types.ts';
 import { boolAttr, checkFloats, given, onnxInt } from './attrs.ts';
 import { cast } from './cast.ts';
 import { sameDim } from './common.ts';
@@ -76,7 +76,8 @@ export const rotaryEmbedding = defineOperator({
   lower(b, node, operands) {
     const [x, c, s] = [given(operands, 0), given(operands, 1), given(operands, 2)];
     const interleaved = boolAttr(node.attrs, 'interleaved');
-    if (b.opset < 23) return [spelledOut(b, node.y.type, given(node.operands, 1).type, { x, cos: c, sin: s }, interleaved)];
+    if (!b.has('RotaryEmbedding', node.y.type.elem))
+      return [spelledOut(b, node.y.type, given(node.operands, 1).type, { x, cos: c, sin: s }, interleaved)];
     const whole = (i: number): string => wholeBatch(b, given(node.operands, i), given(node.y.type.dims, 0));
     const [features, pairs] = [given(node.y.type.dims, 3).constant, given(given(node.operands, 1).type.dims, 2).constant];
     const partial: Record<string, OnnxAttr> =
@@ -146,8 +147,8 @@ function placesOf(b: LayerBuilder, tokens: Dim, given: Value | readonly number[]
 }
 
 /**
- * θ^(−2i / rotated) for pair i, times the place: a constant where the places are, and computed in the graph, in f32, where they
- * are not.
+ * θ^(−2i / rotated) for pair i, times the place: a constant where the places are, and computed in the graph, in f32 (f64 of f64),
+ * where they are not.
  */
 export const ropeLayer = defineLayer({
   name: 'rope',
@@ -182,8 +183,11 @@ export const ropeLayer = defineLayer({
     const even = rotated % 2 === 0 && rotated <= all;
     b.check('l4', even, `${rotated} features of ${all}`, `an even number of at most ${all}`, `features=${all - (all % 2)}`);
     const powers = Float64Array.from({ length: rotated / 2 }, (_, i) => p.theta ** ((-2 * i) / rotated));
-    const frequencies = p.frequencies ?? b.constant({ elem, dims: [rotated / 2], data: powers });
-    const fits = frequencies.type.elem === elem && frequencies.type.dims.length === 1;
+    // Angles of f16 and bf16 would be off by whole turns from the thousandth place on.
+    const wide = elem === 'f64' ? 'f64' : 'f32';
+    const as = (to: ElemType, x: Value): Value => (x.type.elem === to ? x : b.op(cast, [x], { to }));
+    const frequencies = p.frequencies ?? b.constant({ elem: wide, dims: [rotated / 2], data: powers });
+    const fits = [elem, wide].includes(frequencies.type.elem) && frequencies.type.dims.length === 1;
     const known = fits && frequencies.type.dims[0]?.constant === rotated / 2;
     b.check('l5', known, `frequencies ${typeText(frequencies.type)}`, `${elem}[${rotated / 2}]`);
     const tokens = given(dims, 2);
@@ -195,8 +199,9 @@ export const ropeLayer = defineLayer({
       (own.length === 1 || (own.length === 2 && (own[0]?.constant === 1 || sameDim(given(own, 0), given(dims, 0)))));
     b.check('l6', placed, `positions ${typeText(positions.type)}`, `i64[${tokens}] or i64[${given(dims, 0)}, ${tokens}]`);
     const column = b.op(unsqueeze, [positions], { axes: own.length === 1 ? [0, 2] : [2] });
-    const angles = b.op(mul, [b.op(cast, [column], { to: elem }), frequencies]);
-    const y = b.op(rotaryEmbedding, [x, b.op(cos, [angles]), b.op(sin, [angles])], { interleaved: p.interleaved });
+    const angles = b.op(mul, [as(wide, column), as(wide, frequencies)]);
+    const turned = (of: typeof cos): Value => as(elem, b.op(of, [angles]));
+    const y = b.op(rotaryEmbedding, [x, turned(cos), turned(sin)], { interleaved: p.interleaved });
     return p.heads === undefined ? y : mergeHeads(b, y);
   },
 });

@@ -67,6 +67,12 @@ describe('a graph', () => {
         },
       ),
     ));
+  test('has element types that a later opset has, or none', () => {
+    keep('RES0601-bf16', () =>
+      emitOnnx(graphOf('model Net {\n  input x: bf16[N, 3, 8, 8]\n  stem: conv(8, 3x3)\n  output y\n}\n')),
+    );
+    keep('RES0601-i8', () => emitOnnx(graphOf('model Net {\n  input x: i8[N, 8]\n  reduce_sum(-1)\n  output y\n}\n')));
+  });
   test('has a weight that its element type does not hold', async () => {
     const source =
       'model Net {\n  input x: f16[N, 64, 8, 8]\n  conv1: conv(32, 1x1, bias=false)\n  bn1: batchnorm\n  output y\n}\n';

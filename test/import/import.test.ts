@@ -391,6 +391,20 @@ describe('the order of nodes', () => {
     expect(model.notes).toEqual(['the nodes of graph main were not in order and are sorted']);
   });
 
+  it('does not take a name of a sub-graph for that of a later result', () => {
+    const inner = graphOf({ outputs: ['y'] }, [node('Neg', 'x -> y')], 'inner');
+    const outer = graphOf({ outputs: ['y'] }, [node('If', 'c -> y', { then_branch: inner, else_branch: inner })], 'outer');
+    const own = graphOf({ outputs: ['o'] }, [node('Neg', 'x -> late'), node('Abs', 'late -> o')], 'own');
+    const nodes = [
+      node('If', 'c -> y', { then_branch: outer, else_branch: inner }),
+      node('If', 'c -> z', { then_branch: own, else_branch: own }),
+      node('Exp', 'z -> late'),
+    ];
+    const model = load({ inputs: { ...x, c: typed('bool', []) }, outputs: ['y', 'late'] }, nodes);
+    expect(ops(model.graph)).toEqual(['if', 'if', 'exp']);
+    expect(model.notes).toEqual([]);
+  });
+
   it.each([
     ['a circle', [node('Add', 'x, b -> a'), node('Relu', 'a -> b'), node('Relu', 'b -> y')], 'RES0672'],
     ['a name that nothing makes', [node('Add', 'x, b -> y')], 'RES0671'],
