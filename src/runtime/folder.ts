@@ -1,12 +1,13 @@
 /** A folder of pictures as a batch, and the sizes of pictures without decoding them. */
-import { closeSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileUnreadable } from '../diagnostics/catalogue/runtime.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { imageFormatOf } from './images.ts';
 
+/** False of what is no path at all, such as numbers that were typed and are too many for one. */
 export function isFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  return existsSync(path) && statSync(path).isDirectory();
 }
 
 function firstBytes(path: string): Uint8Array {
