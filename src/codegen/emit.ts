@@ -503,7 +503,7 @@ class Emitter implements OnnxBuilder {
   ): readonly Key[] {
     const read = this.#read(inputs);
     if (!this.#counts && this.#current && !this.#root.graph.ahead.has(op)) {
-      const operands = read.map((key) => (key === undefined ? undefined : this.#slotOf(key).type));
+      const operands = read.map((slot) => slot?.type);
       const refusal = typeRefusal(op, this.opset, operands, types);
       if (refusal) this.refuse(refusal.why, refusal.hint);
     }

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { DiagnosticError } from '../../src/diagnostics/diagnostic.ts';
 import { Dim } from '../../src/ir/dim.ts';
 import type { ElemType } from '../../src/ir/types.ts';
+import { isFolder } from '../../src/runtime/folder.ts';
 import { isTyped, parseNumbers, tensorOfNumbers } from '../../src/runtime/literals.ts';
 
 const input = (elem: ElemType, ...dims: readonly (number | string)[]) => ({
@@ -79,5 +80,7 @@ describe('numbers that are typed', () => {
     for (const text of ['cat.png', '1.png', '0-cat.png', 'truename', '2pac', 'nano.npy', '', '1,2,cat.png', '1.2.3'])
       expect(isTyped(text), text).toBe(false);
     expect(parseNumbers('')).toBe('nothing');
+    // More than a path may have, which file systems say by an error of their own.
+    expect(isFolder(`x=${'0.5,'.repeat(2000)}1`)).toBe(false);
   });
 });
