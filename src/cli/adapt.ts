@@ -94,10 +94,11 @@ async function prove(
   seed: number | undefined,
 ): Promise<SurgeryProof> {
   const first = resized && (await proveResized(file, resized, { seed }));
-  if (!head) return first ?? { sizes: [], values: 0, worst: undefined };
+  if (!head) return first ?? { sizes: [], values: 0, worst: undefined, by: 'onnxruntime' };
   const second = await proveHead(resized?.model ?? file, head, keep, { seed });
   const worst = [first?.worst, second.worst].sort((a, b) => (b?.relative ?? 0) - (a?.relative ?? 0))[0];
-  return { sizes: [...new Set([...(first?.sizes ?? []), ...second.sizes])], values: (first?.values ?? 0) + second.values, worst };
+  const sizes = [...new Set([...(first?.sizes ?? []), ...second.sizes])];
+  return { sizes, values: (first?.values ?? 0) + second.values, worst, by: second.by };
 }
 
 function sizeLines({ inputs, mended }: Resized): readonly string[] {

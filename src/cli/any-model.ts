@@ -10,14 +10,17 @@ import { memorySource } from '../io/bytes.ts';
 import type { OnnxFile } from '../onnx/model.ts';
 import { readOnnxFile } from '../onnx/read.ts';
 import { optimizeOnnx } from '../optimize.ts';
-import { readBytes, readSource, sourceOf } from './files.ts';
-import { type OpenedFile, openFile } from './optimize.ts';
+import { isStream, looksBinary, readBytes, readSource, sourceOf, startsBinary } from './files.ts';
+import { checkIsModel } from './kinds.ts';
+import { type OpenedFile, openFile, pipedFile } from './onnx-file.ts';
 import {
+  asksPasses,
   checkPasses,
   compileOptions,
   type ModelFlags,
   type OutputFlags,
   type PassFlags,
+  refuseSourceFlags,
   shapesOf,
   type WeightFlags,
 } from './options.ts';
@@ -25,25 +28,25 @@ import { stopOnErrors, told } from './output.ts';
 
 export const isOnnx = (file: string): boolean => extname(file).toLowerCase() === '.onnx';
 
-/** How much of what comes through a pipe is looked at. */
-const headBytes = 256;
-
-/** An ONNX file begins with small numbers (tags and lengths), which are control characters that no source has. */
-function looksBinary(bytes: Uint8Array): boolean {
-  return bytes.subarray(0, headBytes).some((byte) => byte < 32 && ![9, 10, 12, 13].includes(byte));
-}
-
 /** A source, or an ONNX file that is open until it is closed. */
 export type AnyModel =
   | { readonly source: SourceFile; readonly file?: never }
   | { readonly file: OpenedFile; readonly source?: never };
 
-/** What a file or standard input has. Throws for files that are neither. */
+/**
+ * What a file or standard input has: by the end of its name where that is `.res` or `.onnx`, else by its first bytes. Throws for
+ * files that are neither.
+ */
 export function openModel(path: string): AnyModel {
-  if (path !== '-') return isOnnx(path) ? { file: openFile(path) } : { source: readSource(path) };
+  if (isOnnx(path)) return { file: openFile(path) };
+  if (path !== '-') {
+    checkIsModel(path);
+    if (extname(path) === '.res') return { source: readSource(path) };
+    if (!isStream(path)) return startsBinary(path) ? { file: openFile(path) } : { source: readSource(path) };
+  }
   const bytes = readBytes(path);
-  if (!looksBinary(bytes)) return { source: sourceOf(bytes, '<stdin>') };
-  return { file: { from: bytes, original: bytes, name: '<stdin>', close: () => undefined } };
+  const name = path === '-' ? '<stdin>' : path;
+  return looksBinary(bytes) ? { file: pipedFile(bytes, name) } : { source: sourceOf(bytes, name) };
 }
 
 type Found = Pick<CheckResult, 'diagnostics' | 'warnings' | 'graph'>;
@@ -64,6 +67,7 @@ export async function withGraph<T>(path: string, flags: ModelFlags & PassFlags, 
     return await use(built);
   }
   try {
+    refuseSourceFlags(file.name, flags);
     const { O = passes ? 1 : 0, target, verifyIr, opset, inputShape } = flags;
     const inputShapes = shapesOf(inputShape ?? []);
     const found = await optimizeOnnx(file.from, {
@@ -82,11 +86,12 @@ export async function withGraph<T>(path: string, flags: ModelFlags & PassFlags, 
 }
 
 /** What is wrong with a file. */
-export async function mistakesOf(path: string, flags: ModelFlags): Promise<readonly Diagnostic[]> {
+export async function mistakesOf(path: string, flags: ModelFlags, together: boolean): Promise<readonly Diagnostic[]> {
   try {
     const { source, file } = openModel(path);
     if (source) return told(check(source, compileOptions(flags)));
     try {
+      if (!together) refuseSourceFlags(file.name, flags);
       return told(await optimizeOnnx(file.from, { level: 0, fileName: file.name }));
     } finally {
       file.close();
@@ -105,13 +110,27 @@ export interface OpenedModel {
   close(): void;
 }
 
-/** The ONNX model that a file is, or that a source compiles to under these flags. Ends the command where it has mistakes. */
-export async function openOnnx(path: string, flags: ModelFlags & WeightFlags & PassFlags & OutputFlags): Promise<OpenedModel> {
+export const readOpened = ({ from, name }: OpenedFile): Promise<OnnxFile> =>
+  readOnnxFile(from instanceof Uint8Array ? memorySource(name, from) : from);
+
+/**
+ * The ONNX model that a file is, or that a source compiles to under these flags. A file stays as it is unless passes are asked
+ * for. `together` says that the options are for another file as well, which may be a source. Ends the command where the model has
+ * mistakes.
+ */
+export async function openOnnx(
+  path: string,
+  flags: ModelFlags & WeightFlags & PassFlags & OutputFlags,
+  together = false,
+): Promise<OpenedModel> {
   const { source, file } = openModel(path);
   if (file) {
-    const from = file.from instanceof Uint8Array ? memorySource(file.name, file.from) : file.from;
     try {
-      return { model: await readOnnxFile(from), original: file.original, close: file.close };
+      // Its inputs are drawn with the seed, too.
+      const { seed: _, ...sourceFlags } = flags;
+      if (!together) refuseSourceFlags(file.name, sourceFlags);
+      if (asksPasses(flags)) return await optimized(file, flags);
+      return { model: await readOpened(file), original: file.original, close: file.close };
     } catch (error) {
       file.close();
       throw error;
@@ -121,4 +140,14 @@ export async function openOnnx(path: string, flags: ModelFlags & WeightFlags & P
   stopOnErrors(flags, told(compiled));
   const bytes = await compiled.bytes();
   return { model: await readOnnxFile(memorySource(source.name, bytes)), original: bytes, close: () => undefined };
+}
+
+async function optimized(file: OpenedFile, flags: PassFlags & OutputFlags): Promise<OpenedModel> {
+  const { O, passes, target, opset, verifyIr } = flags;
+  checkPasses(passes);
+  const result = await optimizeOnnx(file.from, { level: O, passes, target, opset, verifyIr, fileName: file.name });
+  stopOnErrors(flags, told(result));
+  const bytes = await result.bytes();
+  file.close();
+  return { model: await readOnnxFile(memorySource(file.name, bytes)), original: bytes, close: () => undefined };
 }

@@ -2,24 +2,24 @@
 import { basename } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { overLimit } from '../diagnostics/catalogue/cli.ts';
-import { noSuchSize } from '../diagnostics/catalogue/runtime.ts';
-import { type Diagnostic, fail, makeDiagnostic } from '../diagnostics/diagnostic.ts';
+import { type Diagnostic, makeDiagnostic } from '../diagnostics/diagnostic.ts';
 import { graphOfFile } from '../edit/values.ts';
 import type { Sizes } from '../ir/evaluate.ts';
 import type { Graph } from '../ir/graph.ts';
 import { type BenchModel, compareLatency, type Estimate, type Latency, layerTimes } from '../runtime/bench.ts';
-import { bindingsText, randomInputs, smallestBindings, symbolsOf } from '../runtime/inputs.ts';
+import { bindingsText, randomInputs, smallestBindings } from '../runtime/inputs.ts';
 import { type Provider, providers } from '../runtime/provider.ts';
 import { summarize } from '../summarize.ts';
 import { bytesText, metric } from '../view/count-text.ts';
 import type { LatencyPlot } from '../view/plot/latency.ts';
 import type { Summary, SummaryNode } from '../view/summary.ts';
-import { type OpenedModel, openOnnx } from './any-model.ts';
+import { isOnnx, type OpenedModel, openOnnx } from './any-model.ts';
 import {
   collect,
   type ModelFlags,
   type OutputFlags,
   type PassFlags,
+  sizesIn,
   type WeightFlags,
   wholeNumber,
   withModel,
@@ -29,7 +29,7 @@ import {
 } from './options.ts';
 import { Exit, exitCodes, print, report, say } from './output.ts';
 import { type PlotFlags, plotKind, pointsOf, withPlot, writePlot } from './plots.ts';
-import { sizesIn } from './summary.ts';
+import { checkNames, sizesFor } from './size-names.ts';
 import { providersFor } from './verify-options.ts';
 
 interface Flags extends ModelFlags, WeightFlags, PassFlags, OutputFlags, PlotFlags {
@@ -95,33 +95,17 @@ interface Subject extends OpenedModel {
   readonly summary: Summary;
 }
 
-async function subjectOf(path: string, flags: Flags): Promise<Subject> {
-  const opened = await openOnnx(path, flags);
+async function subjectOf(path: string, flags: Flags, together: boolean): Promise<Subject> {
+  const opened = await openOnnx(path, flags, together);
   try {
     const graph = graphOfFile(opened.model);
-    const symbols = symbolsOf(graph);
-    const fixed = new Map(Object.entries(flags.at ?? {}).filter(([name]) => symbols.has(name)));
-    const { smallest } = smallestBindings(graph, fixed);
+    const { smallest } = smallestBindings(graph, sizesFor(graph, flags.at));
     const summary = summarize(graph, { sizes: Object.fromEntries(smallest) });
-    return { ...opened, name: path, graph, bindings: smallest, summary };
+    return { ...opened, name: path === '-' ? '<stdin>' : path, graph, bindings: smallest, summary };
   } catch (error) {
     opened.close();
     throw error;
   }
-}
-
-/** Sizes that none of the models has are a mistake. */
-function checkNames(subjects: readonly Subject[], at: Sizes | undefined): void {
-  const known = new Set(subjects.flatMap(({ graph }) => [...symbolsOf(graph).keys()]));
-  const wrong = Object.keys(at ?? {}).find((name) => !known.has(name));
-  if (wrong !== undefined)
-    fail(noSuchSize, {
-      with: {
-        found: `${wrong}, which is no size of the models`,
-        expected: known.size > 0 ? `one of ${[...known].join(', ')}` : 'nothing: every size is a number',
-        hint: known.size > 0 ? `--at ${[...known][0]}=${at?.[wrong]}` : 'leave --at out',
-      },
-    });
 }
 
 interface Measurement {
@@ -146,8 +130,13 @@ async function run(files: readonly string[], flags: Flags): Promise<void> {
   const { eps, absent, warnings } = await providersFor(flags.ep);
   const subjects: Subject[] = [];
   try {
-    for (const path of [...files, ...(flags.against ?? [])]) subjects.push(await subjectOf(path, flags));
-    checkNames(subjects, flags.at);
+    const all = [...files, ...(flags.against ?? [])];
+    const together = all.some((path) => !isOnnx(path));
+    for (const path of all) subjects.push(await subjectOf(path, flags, together));
+    checkNames(
+      subjects.map(({ graph }) => graph),
+      flags.at,
+    );
     const models = subjects.map(
       ({ name, original, graph, bindings }): BenchModel => ({
         name,

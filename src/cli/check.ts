@@ -3,19 +3,20 @@ import type { Command } from 'commander';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { mistakesOf } from './any-model.ts';
 import { type ModelFlags, type OutputFlags, withModel, withOutput } from './options.ts';
-import { Exit, exitCodes, report, say } from './output.ts';
+import { Exit, exitCodeOf, report, say } from './output.ts';
 
 export function addCheck(program: Command): void {
   const command = program
     .command('check')
     .description('checks files without compiling them')
-    .argument('<files...>', '.res or .onnx files, or - for a source');
+    .argument('<files...>', '.res or .onnx files, or - for standard input');
   withOutput(withModel(command)).action(async (files: readonly string[], flags: ModelFlags & OutputFlags) => {
     const all: Diagnostic[] = [];
-    for (const file of files) all.push(...(await mistakesOf(file, flags)));
+    const together = files.length > 1;
+    for (const file of files) all.push(...(await mistakesOf(file, flags, together)));
     const bad = all.some((d) => d.severity === 'error');
     report(flags, all, { ok: !bad, files });
-    if (bad) throw new Exit(exitCodes.failed);
-    say(flags, `${files.length === 1 ? files[0] : `${files.length} files`}: no errors`);
+    if (bad) throw new Exit(exitCodeOf(all));
+    say(flags, `${files.length === 1 ? (files[0] === '-' ? '<stdin>' : files[0]) : `${files.length} files`}: no errors`);
   });
 }

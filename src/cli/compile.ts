@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { type CompileReport, check, compile } from '../compile.ts';
 import { noTarget } from '../diagnostics/catalogue/cli.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
+import type { Sizes } from '../ir/evaluate.ts';
 import { astText } from '../parser/print-ast.ts';
 import { bytesText, grouped } from '../view/count-text.ts';
 import {
@@ -25,10 +26,12 @@ import { widenNursery } from './heap.ts';
 import { checkEnd } from './kinds.ts';
 import { peakMemory } from './memory.ts';
 import {
+  boundAt,
   compileOptions,
   type ModelFlags,
   type PassFlags,
   type WeightFlags,
+  withAt,
   withModel,
   withOutput,
   withPasses,
@@ -40,6 +43,7 @@ import { err, print, report, say, stopOnErrors, told } from './output.ts';
 interface Flags extends ModelFlags, WeightFlags, PassFlags, PassReportFlags, TargetFlags {
   readonly emit?: string;
   readonly checkPromises?: boolean;
+  readonly at?: Sizes;
 }
 
 export function addCompile(program: Command): void {
@@ -53,7 +57,9 @@ export function addCompile(program: Command): void {
     .option('--check-promises', 'the model itself refuses sizes that break a promise such as assert H % 16 == 0')
     .option('--external-data [name]', 'writes weights to a data file beside the model')
     .option('--force', 'replaces files that rescc did not write');
-  withOutput(withPasses(withWeights(withModel(withShapes(command))))).action((file: string, flags: Flags) => run(file, flags));
+  withOutput(withPasses(withWeights(withModel(withAt(withShapes(command)))))).action((file: string, flags: Flags) =>
+    run(file, boundAt(flags)),
+  );
 }
 
 async function run(file: string, given: Flags): Promise<void> {

@@ -8,18 +8,19 @@ import { DiagnosticError, fail } from '../diagnostics/diagnostic.ts';
 import { type Differences, differenceOf, diffGraphs, type Layer } from '../diff.ts';
 import { withOutputs } from '../edit/extract.ts';
 import { graphOfFile } from '../edit/values.ts';
-import { fileSource } from '../io/node/file-source.ts';
+import type { Sizes } from '../ir/evaluate.ts';
 import type { Graph } from '../ir/graph.ts';
 import { compareOutputs, errorText } from '../runtime/compare.ts';
 import { bindingsText, randomInputs, smallestBindings } from '../runtime/inputs.ts';
 import { askedFor } from '../runtime/measure.ts';
 import { withModels } from '../runtime/surgery.ts';
 import { isOnnx, type OpenedModel, openOnnx } from './any-model.ts';
-import { writeWhole } from './files.ts';
+import { checkpointSource, isStream, writeWhole } from './files.ts';
 import {
   type ModelFlags,
   type OutputFlags,
   type PassFlags,
+  sizesIn,
   splitKey,
   type WeightFlags,
   withModel,
@@ -28,9 +29,11 @@ import {
   withWeights,
 } from './options.ts';
 import { Exit, exitCodes, print, report, say } from './output.ts';
+import { checkNames, sizesFor } from './size-names.ts';
 
 interface Flags extends ModelFlags, WeightFlags, PassFlags, OutputFlags {
   readonly output?: string;
+  readonly at?: Sizes;
 }
 
 export function addDiff(program: Command): void {
@@ -39,16 +42,31 @@ export function addDiff(program: Command): void {
     .description('says what differs between two models, or two checkpoints')
     .argument('<a>', 'a .res or .onnx file, or a checkpoint')
     .argument('<b>', 'another one; two checkpoints, or two models')
+    .option('--at <sizes>', 'sizes to run at: N=8,H=224 (repeatable); the smallest without', sizesIn)
     .option('-o, --output <file>', 'diff.html: a page with both models beside each other');
   withOutput(withPasses(withWeights(withModel(command)))).action((a: string, b: string, flags: Flags) => run(a, b, flags));
 }
 
-const isModel = (file: string): boolean => file === '-' || isOnnx(file) || extname(file) === '.res';
+/** Other files are checkpoints, unless they have a network in them. Throws for what is not there, or is a model of others. */
+async function isModel(file: string): Promise<boolean> {
+  if (isStream(file) || isOnnx(file) || extname(file) === '.res') return true;
+  const [path = file] = splitKey(file);
+  const source = checkpointSource(path);
+  try {
+    return extname(file) === '' && (await openCheckpoint(source)).format === 'ONNX';
+  } catch (error) {
+    if (error instanceof DiagnosticError) return false;
+    throw error;
+  } finally {
+    source.close();
+  }
+}
 
 async function run(a: string, b: string, flags: Flags): Promise<void> {
-  checkOutput(a, b, flags.output);
-  if (isModel(a) !== isModel(b)) {
-    const [model, other] = isModel(a) ? [a, b] : [b, a];
+  const [first, second] = [await isModel(a), await isModel(b)];
+  checkOutput(a, b, first && second, flags.output);
+  if (first !== second) {
+    const [model, other] = first ? [a, b] : [b, a];
     fail(wrongKind, {
       with: {
         path: other,
@@ -58,17 +76,17 @@ async function run(a: string, b: string, flags: Flags): Promise<void> {
       },
     });
   }
-  const found = isModel(a) ? await diffModels(a, b, flags) : await diffCheckpoints(a, b);
+  const found = first ? await diffModels(a, b, flags) : await diffCheckpoints(a, b);
   if (flags.json) report(flags, [], { ok: found.equal, a, b, verdict: found.verdict, ...found.data });
   else if (!flags.quiet) print(shown(found.verdict, found.sections).join('\n'));
   if (!found.equal) throw new Exit(exitCodes.failed);
 }
 
 /** A page shows two models, and is written into a file. */
-function checkOutput(a: string, b: string, output: string | undefined): void {
+function checkOutput(a: string, b: string, models: boolean, output: string | undefined): void {
   if (output === undefined) return;
   const html = extname(output) === '.html';
-  if (html && isModel(a) && isModel(b)) return;
+  if (html && models) return;
   fail(badOption, {
     with: html
       ? { option: '-o', found: `${output}, for two checkpoints`, expected: 'two models', hint: `rescc diff ${a} ${b}` }
@@ -106,15 +124,18 @@ interface Model extends OpenedModel {
 }
 
 /** A source is compared as the file that it compiles to. */
-async function modelOf(file: string, flags: Flags): Promise<Model> {
-  const opened = await openOnnx(file, flags);
+async function modelOf(file: string, flags: Flags, together: boolean): Promise<Model> {
+  const opened = await openOnnx(file, flags, together);
   return { ...opened, graph: graphOfFile(opened.model) };
 }
 
-async function diffModels(a: string, b: string, flags: Flags): Promise<Found> {
-  const from = await modelOf(a, flags);
-  const to = await modelOf(b, flags);
+async function diffModels(pathA: string, pathB: string, flags: Flags): Promise<Found> {
+  const together = !isOnnx(pathA) || !isOnnx(pathB);
+  const from = await modelOf(pathA, flags, together);
+  const to = await modelOf(pathB, flags, together);
+  const [a = '', b = ''] = [pathA, pathB].map((path) => (path === '-' ? '<stdin>' : path));
   try {
+    checkNames([from.graph, to.graph], flags.at);
     const found = await diffGraphs(from.graph, to.graph);
     const { inputs, outputs, nodes, attributes, connections, shapes, weights, names, pairs } = found;
     const equal = [inputs, outputs, nodes, attributes, connections, shapes, weights].every((lines) => lines.length === 0);
@@ -194,15 +215,15 @@ async function ran(
   flags: Flags,
 ): Promise<{ readonly outputs: readonly string[]; readonly layers: readonly LayerError[] } | undefined> {
   try {
-    const { smallest } = smallestBindings(a.graph);
+    const { smallest } = smallestBindings(a.graph, sizesFor(a.graph, flags.at));
     const inputs = randomInputs(a.graph, smallest, flags.seed ?? 0);
     const renamed = new Map([...inputs.values()].map((tensor, i) => [b.graph.inputs[i]?.name ?? '', tensor]));
     const names = pairs.map((pair) => pair.a);
     const others = pairs.map((pair) => pair.b);
-    const [x, y] = await withModels(withOutputs(a.model, names), withOutputs(b.model, others), async (one, other) => [
-      await one.run(askedFor(one, inputs)),
-      await other.run(askedFor(other, renamed)),
-    ]);
+    const [x, y] = await withModels(withOutputs(a.model, names), withOutputs(b.model, others), async (one, other, by) => {
+      if (by === 'reference') say(flags, 'run in the float64 reference, as onnxruntime-node is not installed');
+      return [await one.run(askedFor(one, inputs)), await other.run(askedFor(other, renamed))];
+    });
     const at = bindingsText(smallest);
     const outputs = a.graph.outputs.map(({ name }, i) => {
       const [p, q] = [x?.get(name), y?.get(b.graph.outputs[i]?.name ?? '')];
@@ -230,7 +251,7 @@ const typeOf = ({ elem, dims }: TensorEntry): string => `${elem}${shapeText(dims
 async function diffCheckpoints(a: string, b: string): Promise<Found> {
   const opened = [a, b].map((file) => {
     const [path = file, key] = splitKey(file);
-    return { source: fileSource(path), key };
+    return { source: checkpointSource(path), key };
   });
   try {
     const dicts: TensorDict[] = [];

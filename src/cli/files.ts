@@ -1,13 +1,15 @@
 /** Files as the commands read and write them, with what can go wrong said as diagnostics. */
 import { closeSync, mkdtempSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
-import { cannotRead, cannotWrite, wrongKind } from '../diagnostics/catalogue/cli.ts';
+import { cannotWrite, wrongKind } from '../diagnostics/catalogue/cli.ts';
 import { type Diagnostic, DiagnosticError, fail } from '../diagnostics/diagnostic.ts';
 import type { SourceFile } from '../diagnostics/source.ts';
 import type { ImportResolver } from '../elaborate/modules.ts';
-import { openPlain, openStream, readAll, Unreadable } from '../io/node/open-file.ts';
+import { memorySource } from '../io/bytes.ts';
+import { type FileSource, fileSource } from '../io/node/file-source.ts';
+import { openStream, readAll, refuseUnreadable, Unreadable } from '../io/node/open-file.ts';
 import { decodeUtf8 } from '../parser/parse.ts';
-import { checkIsModel } from './kinds.ts';
+import { checkHasTensors, checkIsModel } from './kinds.ts';
 
 const reasons: Readonly<Record<string, readonly [string, string]>> = {
   ENOENT: ['no such file', 'check the path'],
@@ -24,29 +26,48 @@ function reasonOf(error: unknown): readonly [string, string] {
   return reasons[code] ?? [error instanceof Error ? error.message : String(error), 'check the path'];
 }
 
-/** Throws for what is there and no plain file; what is not there is said by whoever opens it. */
-export function checkPlain(path: string): void {
-  try {
-    closeSync(openPlain(path).descriptor);
-  } catch (error) {
-    if (!(error instanceof Unreadable)) throw error;
-    if (error.code === '')
-      fail(cannotRead, { with: { path, found: error.found, expected: 'a plain file', hint: 'check the path' } });
-  }
-}
-
 /** The bytes of a file, of a pipe, or of standard input for `-`. */
 export function readBytes(path: string): Uint8Array {
   try {
     return readAll(path === '-' ? 0 : path);
   } catch (error) {
-    if (!(error instanceof Unreadable)) throw error;
-    const { found, code } = error;
-    const hint =
-      found === 'a pipe that nobody writes to'
-        ? `start what writes to it first, or write \`… | rescc … -\``
-        : (reasons[code]?.[1] ?? (found === 'a folder' ? 'name a file in it' : 'check the path'));
-    return fail(cannotRead, { with: { path, found, expected: 'a file that can be read', hint } });
+    return refuseUnreadable(path, error);
+  }
+}
+
+/** How much of what comes through a pipe is looked at. */
+const headBytes = 256;
+
+/** An ONNX file begins with small numbers (tags and lengths), which are control characters that no source has. */
+export function looksBinary(bytes: Uint8Array): boolean {
+  return bytes.subarray(0, headBytes).some((byte) => byte < 32 && ![9, 10, 12, 13].includes(byte));
+}
+
+/**
+ * A checkpoint by its name, or the whole of standard input for `-`. Throws RES0847 for models of others, which hold a network.
+ */
+export function checkpointSource(path: string): FileSource {
+  if (!isStream(path)) {
+    checkHasTensors(path);
+    return fileSource(path);
+  }
+  return { ...memorySource(path === '-' ? '<stdin>' : path, readBytes(path)), close: () => undefined };
+}
+
+/** Whether a path leads to what is read once from its beginning to its end: standard input, a pipe, a device. */
+export function isStream(path: string): boolean {
+  if (path === '-') return true;
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found !== undefined && !found.isFile() && !found.isDirectory();
+}
+
+/** The same of a plain file, of which no more is read. */
+export function startsBinary(path: string): boolean {
+  const source = fileSource(path);
+  try {
+    return looksBinary(source.readSync?.(0, Math.min(headBytes, source.size)) ?? new Uint8Array());
+  } finally {
+    source.close();
   }
 }
 
@@ -56,7 +77,18 @@ export function readSource(path: string): SourceFile {
     const found = 'an ONNX file by its name';
     fail(wrongKind, { with: { path, found, expected: 'a .res file', hint: `rescc optimize ${path} -o optimized.onnx` } });
   }
-  return sourceOf(readBytes(path), path === '-' ? '<stdin>' : path);
+  const bytes = readBytes(path);
+  const name = path === '-' ? '<stdin>' : path;
+  if (extname(path) !== '.res' && looksBinary(bytes))
+    fail(wrongKind, {
+      with: {
+        path: name,
+        found: 'bytes that are no text, as in an ONNX file',
+        expected: 'a source of the language',
+        hint: path === '-' ? '… | rescc optimize - -o optimized.onnx' : `rescc optimize ${path} -o optimized.onnx`,
+      },
+    });
+  return sourceOf(bytes, name);
 }
 
 /** Bytes as a source of the language. Throws where they are no text. */

@@ -6,7 +6,7 @@ import { format } from '../parser/format.ts';
 import { parse } from '../parser/parse.ts';
 import { withSource, writeWhole } from './files.ts';
 import { type OutputFlags, withOutput } from './options.ts';
-import { Exit, exitCodes, out, report, say } from './output.ts';
+import { Exit, exitCodeOf, out, report, say } from './output.ts';
 
 interface Flags extends OutputFlags {
   readonly check?: boolean;
@@ -42,7 +42,7 @@ export function addFmt(program: Command): void {
     const bad = diagnostics.some((d) => d.severity === 'error');
     report(flags, diagnostics, { ok: !bad, changed, ...(piped !== undefined && { text: piped }) });
     if (piped !== undefined && !flags.json) out(piped);
-    if (bad) throw new Exit(exitCodes.failed);
+    if (bad) throw new Exit(exitCodeOf(diagnostics));
     if (!files.includes('-')) say(flags, `${files.length} file${files.length === 1 ? '' : 's'}, ${changed} changed`);
   });
 }

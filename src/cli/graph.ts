@@ -17,6 +17,7 @@ import {
   type ModelFlags,
   type OutputFlags,
   type PassFlags,
+  sizesIn,
   wholeNumber,
   withModel,
   withOutput,
@@ -25,7 +26,6 @@ import {
 } from './options.ts';
 import { outBytes, printText, report, say, stopOnErrors, told } from './output.ts';
 import { pictureKinds, themeOption } from './plots.ts';
-import { sizesIn } from './summary.ts';
 
 interface Flags extends ModelFlags, OutputFlags, PassFlags {
   readonly output?: string;
@@ -44,7 +44,7 @@ export function addGraph(program: Command): void {
   const command = program
     .command('graph')
     .description('draws the network as .svg, .pdf, .png, .dot or .mmd, or as a page to look into (.html)')
-    .argument('<file>', 'a .res or .onnx file, or - for a source')
+    .argument('<file>', 'a .res or .onnx file, or - for standard input')
     .option('-o, --output <file>', 'net.svg, .pdf, .png, .dot, .mmd or .html; DOT to standard output without it')
     .option('--depth <n>', 'draws scopes as frames, those nested deeper as one box each', wholeNumber(0, 1000))
     .addOption(themeOption())

@@ -7,12 +7,15 @@ interface Kind {
   readonly what: string;
   /** How a model in it becomes one that is read; `x` is the name without its end. */
   readonly from?: (path: string, x: string) => string;
+  /** It has tensors that are read as a checkpoint's. */
+  readonly tensors?: boolean;
   /** How a model that is written becomes one in it. */
   readonly to?: (x: string) => string;
 }
 
 const torch: Kind = {
   what: 'a file of PyTorch',
+  tensors: true,
   from: (path, x) => `torch.onnx.export(model, inputs, "${x}.onnx") in Python; tensors alone: rescc model.res --weights ${path}`,
   to: (x) => `-o ${x}.onnx; weights alone: --emit safetensors -o ${x}.safetensors`,
 };
@@ -51,10 +54,15 @@ const kinds: Readonly<Record<string, Kind>> = {
   '.gguf': { what: 'weights for llama.cpp' },
   '.safetensors': {
     what: 'tensors without a network',
+    tensors: true,
     from: (path, x) => `rescc model.res --weights ${path} -o ${x}.onnx`,
     to: (x) => `--emit safetensors -o ${x}.safetensors`,
   },
-  '.npz': { what: 'arrays of NumPy', from: (path, x) => `rescc model.res --weights ${path} -o ${x}.onnx` },
+  '.npz': {
+    what: 'arrays of NumPy',
+    tensors: true,
+    from: (path, x) => `rescc model.res --weights ${path} -o ${x}.onnx`,
+  },
   '.svg': { what: 'a drawing', to: (x) => `--emit svg -o ${x}.svg` },
   '.dot': { what: 'a drawing', to: (x) => `--emit dot -o ${x}.dot` },
   '.res': { what: 'a source of the language', to: (x) => `-o ${x}.onnx` },
@@ -72,6 +80,11 @@ export function checkIsModel(path: string): void {
   fail(notAModel, {
     with: { path, found: kind.what, hint: kind.from?.(path, stem(path)) ?? 'export the model to ONNX where it was made' },
   });
+}
+
+/** Throws RES0847 for a model in a format of others whose tensors are not read, either. */
+export function checkHasTensors(path: string): void {
+  if (kindOf(path)?.tensors !== true) checkIsModel(path);
 }
 
 /** What each thing that `--emit` writes may be called; the first is what is proposed. */

@@ -1,11 +1,9 @@
 /** `rescc optimize in.onnx -o out.onnx`: the passes on a file that somebody else made, a report, and on request a proof. */
 
-import { extname } from 'node:path';
 import type { Command } from 'commander';
-import { noTarget, wrongKind } from '../diagnostics/catalogue/cli.ts';
+import { noTarget } from '../diagnostics/catalogue/cli.ts';
 import { bug, DiagnosticError, fail } from '../diagnostics/diagnostic.ts';
-import type { ByteSource } from '../io/bytes.ts';
-import { fileSource } from '../io/node/file-source.ts';
+import type { Sizes } from '../ir/evaluate.ts';
 import { minOpset } from '../ir/opset.ts';
 import { type OptimizeOnnxOptions, type OptimizeResult, optimizeOnnx } from '../optimize.ts';
 import { verifyOptimized } from '../runtime/equivalence.ts';
@@ -25,18 +23,20 @@ import {
   withPassReports,
   writeArtifact,
 } from './emit.ts';
-import { readBytes } from './files.ts';
 import { widenNursery } from './heap.ts';
-import { checkEnd, checkIsModel } from './kinds.ts';
+import { checkEnd } from './kinds.ts';
 import { peakMemory } from './memory.ts';
+import { type OpenedFile, openFile } from './onnx-file.ts';
 import { reportJson, reportText } from './optimize-report.ts';
 import {
+  boundAt,
   checkPasses,
   collect,
   type OutputFlags,
   type PassFlags,
   shapesOf,
   wholeNumber,
+  withAt,
   withOutput,
   withPasses,
   withShapes,
@@ -48,6 +48,7 @@ import { type PictureFlags, providersFor, readInputs, verifyJson, withPictures }
 export interface FileFlags extends PassFlags, OutputFlags, PictureFlags {
   readonly raise?: boolean;
   readonly inputShape?: readonly string[];
+  readonly at?: Sizes;
   readonly keepInputs?: boolean;
   readonly ep: string;
   readonly input?: readonly string[];
@@ -62,7 +63,7 @@ interface Flags extends FileFlags, PassReportFlags, TargetFlags {
 
 /** Options about the file that is imported. */
 export function withFile(command: Command): Command {
-  return withShapes(withPictures(command))
+  return withAt(withShapes(withPictures(command)))
     .option('--raise', 'raises the opset where that says the model in fewer nodes')
     .option('--keep-inputs', 'initialisers that are listed as inputs can still be overridden')
     .option('--ep <list>', `execution providers to verify on: a list of ${providers.join(', ')}, or auto`, 'cpu')
@@ -82,7 +83,7 @@ export function addOptimize(program: Command): void {
     .option('--external-data [name]', 'writes weights to a data file beside the model')
     .option('--force', 'replaces files that are no ONNX models')
     .option('-v, --verbose', 'reports every kind of refusal and every operator that passes through');
-  withOutput(withPasses(withFile(command))).action((file: string, flags: Flags) => run(file, flags));
+  withOutput(withPasses(withFile(command))).action((file: string, flags: Flags) => run(file, boundAt(flags)));
 }
 
 async function run(file: string, given: Flags): Promise<void> {
@@ -97,6 +98,7 @@ async function run(file: string, given: Flags): Promise<void> {
   try {
     const options: OptimizeOnnxOptions = {
       ...optionsOf(flags),
+      fileName: source.name,
       keepUnoptimized: flags.verify,
       onPass: passPrinter(flags),
     };
@@ -141,29 +143,6 @@ async function run(file: string, given: Flags): Promise<void> {
   } finally {
     source.close();
   }
-}
-
-/** A file to optimise, opened. */
-export interface OpenedFile {
-  readonly from: ByteSource | Uint8Array;
-  /** For onnxruntime, which maps files. */
-  readonly original: string | Uint8Array;
-  readonly name: string;
-  close(): void;
-}
-
-export function openFile(path: string): OpenedFile {
-  if (path === '-') {
-    const bytes = readBytes(path);
-    return { from: bytes, original: bytes, name: '<stdin>', close: () => undefined };
-  }
-  checkIsModel(path);
-  if (extname(path) === '.res') {
-    const hint = `rescc ${path} -o ${path.replace(/\.res$/, '.onnx')}`;
-    fail(wrongKind, { with: { path, found: 'a source of the language by its name', expected: 'an .onnx file', hint } });
-  }
-  const source = fileSource(path);
-  return { from: source, original: path, name: path, close: () => source.close() };
 }
 
 /** The API's options for the flags given. */

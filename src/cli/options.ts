@@ -5,10 +5,10 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { CompileOptions, OptimizationLevel } from '../compile.ts';
 import { badOption } from '../diagnostics/catalogue/cli.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
-import { fileSource } from '../io/node/file-source.ts';
+import type { Sizes } from '../ir/evaluate.ts';
 import { maxOpset, minOpset } from '../ir/opset.ts';
 import { passNames } from '../passes/schedule.ts';
-import { readSource, resolveImport } from './files.ts';
+import { checkpointSource, readSource, resolveImport } from './files.ts';
 
 export interface ModelFlags {
   readonly model?: string;
@@ -77,6 +77,28 @@ export function withShapes(command: Command): Command {
   );
 }
 
+/** The same for several symbolic sizes at once, as commands that count and measure have it. */
+export function withAt(command: Command): Command {
+  return command.option('--at <sizes>', 'gives symbolic sizes: N=1,H=224,W=224 (repeatable)', sizesIn);
+}
+
+/** The sizes of `--at` among those of `--input-shape`. */
+export function boundAt<F extends ModelFlags & { readonly at?: Sizes }>(flags: F): F {
+  const { at, inputShape = [] } = flags;
+  return at ? { ...flags, inputShape: [...inputShape, ...Object.entries(at).map(([name, size]) => `${name}=${size}`)] } : flags;
+}
+
+/** `N=1,H=224` */
+export function sizesIn(text: string, before: Sizes | undefined): Sizes {
+  const sizes = text.split(',').map((one): [string, number] => {
+    const at = one.lastIndexOf('=');
+    const size = Number(one.slice(at + 1).trim() || Number.NaN);
+    if (at < 1 || !Number.isSafeInteger(size)) throw new InvalidArgumentError('Write name=size, such as N=1,H=224,W=224.');
+    return [one.slice(0, at).trim(), size];
+  });
+  return { ...before, ...Object.fromEntries(sizes) };
+}
+
 /** `N=1`, `image:0=1`, `image=1,3,224,224`, `image=?,3,224,224`. */
 export function shapesOf(specs: readonly string[]): Readonly<Record<string, number | readonly (number | undefined)[]>> {
   const shapes: [string, number | readonly (number | undefined)[]][] = [];
@@ -128,6 +150,10 @@ export function withOutput(command: Command): Command {
   return command.option('-q, --quiet', 'prints nothing but errors').option('--json', 'prints one JSON object');
 }
 
+/** Whether an ONNX file is to be anything but what it is. */
+export const asksPasses = ({ O, passes, target, opset }: PassFlags): boolean =>
+  [O, passes, target, opset].some((one) => one !== undefined);
+
 export function checkPasses(passes: readonly string[] | undefined): void {
   for (const pass of passes ?? []) {
     if (!passNames.includes(pass)) {
@@ -143,7 +169,10 @@ export function checkPasses(passes: readonly string[] | undefined): void {
   }
 }
 
-/** Options that say how a source becomes a model; throws RES0702 where one is given beside a file that is a model already. */
+/**
+ * Throws RES0702 where an option that says how a source becomes a model is given beside a file that is one already. A seed that
+ * other things are drawn with as well is left out by the caller.
+ */
 export function refuseSourceFlags(file: string, flags: ModelFlags & WeightFlags): void {
   const given = [
     flags.model !== undefined && '--model',
@@ -179,7 +208,7 @@ export function compileOptions(flags: ModelFlags & WeightFlags & PassFlags): Com
     denyWarnings: flags.denyWarnings,
     limits: flags.maxSteps === undefined ? undefined : { steps: flags.maxSteps },
     resolveImport,
-    weights: path === undefined ? undefined : fileSource(path),
+    weights: path === undefined ? undefined : checkpointSource(path),
     weightsKey: key,
     allowMissing: flags.allowMissing,
     allowUnused: flags.allowUnused,

@@ -34,7 +34,7 @@ export interface OutputOptions {
 }
 
 /** Mistakes in the words after `rescc` are told from mistakes in files. */
-function exitCodeOf(diagnostics: readonly Diagnostic[]): number {
+export function exitCodeOf(diagnostics: readonly Diagnostic[]): number {
   return diagnostics.some((d) => kindOf(d.code)?.exit === 'usage') ? exitCodes.usage : exitCodes.failed;
 }
 

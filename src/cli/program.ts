@@ -1,9 +1,9 @@
 /** The command line: one file per command, loaded when it is called; one place that ends the process. */
 import { existsSync } from 'node:fs';
-import { Command, CommanderError } from 'commander';
-import { badCall } from '../diagnostics/catalogue/cli.ts';
+import { Command, CommanderError, type HelpConfiguration } from 'commander';
+import { badCall, badOption } from '../diagnostics/catalogue/cli.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
-import { nearest } from '../diagnostics/suggest.ts';
+import { editDistance, nearest } from '../diagnostics/suggest.ts';
 import { version } from '../version.ts';
 import { configured, findConfig } from './config.ts';
 import { examples } from './examples.ts';
@@ -13,6 +13,24 @@ const nothing = (): void => undefined;
 
 /** Commander writes help; its complaints become diagnostics like all others. */
 const streams = { writeOut: print, writeErr: nothing, outputError: nothing, getOutHelpWidth: () => columns(process.stdout) };
+
+/** Less than this is no column beside the names: what is said of them goes below. */
+const leastColumn = 34;
+
+/** A name and what is said of it, for terminals of any width. */
+const help: HelpConfiguration = {
+  minWidthToWrap: 20,
+  formatItem(term, termWidth, description, helper) {
+    const width = helper.helpWidth ?? 80;
+    const column = width - termWidth - 4;
+    if (description === '') return `  ${term}`;
+    const beside = column >= leastColumn;
+    const lines = helper.boxWrap(description, beside ? column : width - 6).split('\n');
+    return beside
+      ? `  ${term.padEnd(termWidth)}  ${lines.join(`\n${' '.repeat(termWidth + 4)}`)}`
+      : [`  ${term}`, ...lines.map((line) => `      ${line}`)].join('\n');
+  },
+};
 
 /**
  * The commands, in the order of the help. Each is a file that is loaded only when it is called, because loading is most of what a
@@ -53,6 +71,7 @@ async function program(args: readonly string[]): Promise<Command> {
     .version(version)
     .showSuggestionAfterError()
     .configureOutput(streams)
+    .configureHelp(help)
     .exitOverride();
   for (const name of needed(args)) (await commands[name]?.())?.(root);
   root.addHelpText(
@@ -61,6 +80,7 @@ async function program(args: readonly string[]): Promise<Command> {
   );
   for (const command of root.commands) {
     command.exitOverride().configureOutput(streams);
+    command.hook('preAction', (_, called) => checkStdin(called));
     const shown = examples[command.name()] ?? [];
     if (shown.length > 0) command.addHelpText('after', `\nExamples:\n${shown.map((line) => `  ${line}`).join('\n')}`);
   }
@@ -81,6 +101,33 @@ function printHelp(root: Command, about: string | undefined): void {
  */
 function isMisspelled(word: string): boolean {
   return /^\w[\w-]*$/.test(word) && !Object.hasOwn(commands, word) && word !== 'help' && !existsSync(word);
+}
+
+/** What reads a file of this name, or standard input for `-`. */
+const reading: readonly string[] = ['weights', 'against', 'input', 'labels', 'mapFile', 'names'];
+
+/** Standard input is read once, by one of the words. Throws RES0702 where it is asked for twice. */
+function checkStdin(command: Command): void {
+  const options: Readonly<Record<string, unknown>> = command.opts();
+  const isStdin = (word: unknown): boolean => word === '-' || (typeof word === 'string' && word.endsWith('=-'));
+  const found = [
+    ...command.args.filter((word) => word === '-').map(() => '-'),
+    ...reading.flatMap((name) =>
+      [options[name]]
+        .flat()
+        .filter(isStdin)
+        .map((word) => `--${name} ${word}`),
+    ),
+  ];
+  if (found.length < 2) return;
+  fail(badOption, {
+    with: {
+      option: command.name(),
+      found: `standard input ${found.length} times: ${found.join(', ')}`,
+      expected: '`-` once, because standard input is read once',
+      hint: 'a file for all but one of them',
+    },
+  });
 }
 
 const noConfig = '--no-config';
@@ -113,20 +160,45 @@ function noSuchCommand(word: string, args: readonly string[]): never {
   });
 }
 
-function misunderstood(root: Command, args: readonly string[], error: CommanderError): never {
-  const [first = '', suggestion] = error.message.replace(/^error: /, '').split('\n');
-  const command = root.commands.find((one) => one.name() === args[0])?.name();
+/** What an option was meant to be that its command does not have. */
+async function meantOption(option: string, command: Command, suggestion: string | undefined): Promise<string | undefined> {
+  const others = await program(['help']);
+  const owners = others.commands.filter(({ options }) => options.some(({ long }) => long === option));
+  // Named exactly, it is more likely that of another command than one misspelled.
+  if (owners.length > 0)
+    return owners
+      .slice(0, 3)
+      .map((one) => `rescc ${one.name()} has ${option}`)
+      .join(', ');
+  const longs = command.options.flatMap(({ long }) => long ?? []);
+  const near = nearest(option, longs);
+  if (near !== undefined && editDistance(option, near, 2) <= 2) return near;
+  // `--max-ms` begins as `--max-latency` does.
+  const [, first = ''] = /^--([^-=]+)-/.exec(option) ?? [];
+  const alike = first === '' ? [] : longs.filter((long) => long.startsWith(`--${first}-`));
+  return alike.length > 0 ? alike.join(', ') : (suggestion ?? near);
+}
+
+async function misunderstood(root: Command, args: readonly string[], error: CommanderError): Promise<never> {
+  const [first = '', second] = error.message.replace(/^error: /, '').split('\n');
+  const named = root.commands.find((one) => one.name() === args[0]);
+  const command = named?.name();
   const meant = command === undefined ? nearest(args[0] ?? '', names) : undefined;
-  const near = meant !== undefined ? `rescc ${meant} …` : /^\(Did you mean (.+)\?\)$/.exec(suggestion ?? '')?.[1];
+  const suggestion = /^\(Did you mean (?:one of )?(.+)\?\)$/.exec(second ?? '')?.[1];
+  const called = named ?? root.commands.find((one) => one.name() === 'compile');
+  const option = /^unknown option '(--[^'=]+)/.exec(first)?.[1];
+  const near =
+    meant !== undefined
+      ? `rescc ${meant} …`
+      : option !== undefined && called
+        ? await meantOption(option, called, suggestion)
+        : suggestion;
   const help = `rescc ${command === undefined ? '' : `${command} `}--help`;
   return fail(badCall, {
     with: {
       found: first,
-      expected:
-        command === undefined
-          ? 'rescc FILE -o OUTPUT, or rescc COMMAND …'
-          : `rescc ${command} ${root.commands.find((one) => one.name() === command)?.usage() ?? ''}`,
-      hint: near === undefined ? help : near.replace(/^one of /, ''),
+      expected: command === undefined ? 'rescc FILE -o OUTPUT, or rescc COMMAND …' : `rescc ${command} ${named?.usage() ?? ''}`,
+      hint: near ?? help,
     },
   });
 }
@@ -157,7 +229,7 @@ export async function main(words: readonly string[]): Promise<number> {
     } catch (error) {
       if (!(error instanceof CommanderError)) throw error;
       // Help and version end well.
-      if (error.exitCode !== 0) misunderstood(root, args, error);
+      if (error.exitCode !== 0) await misunderstood(root, args, error);
     }
   });
 }

@@ -18,7 +18,7 @@ import { encodePng } from '../runtime/picture-codecs.ts';
 import { outputPictures, shareText, type Turn } from '../runtime/run-model.ts';
 import type { ThemeName } from '../view/figure/style.ts';
 import { writeWhole } from './files.ts';
-import { colored, type OutputOptions, print, report, say } from './output.ts';
+import { colored, type OutputOptions, outBytes, print, report, say } from './output.ts';
 import { pictureKinds } from './plots.ts';
 
 /** What an output is drawn as. */
@@ -55,7 +55,10 @@ export interface RowWritten {
 }
 
 /** Ends of names that are written, and what of. */
-const ends = '.npy, .png, .svg or .pdf (boxes, paths), .json or a folder/';
+const ends = '.npy, .png, .svg or .pdf (boxes, paths), .json or a folder/, or - for an array on standard output';
+
+/** Arrays, which go to standard output as well. */
+const isArray = (path: string): boolean => path === '-' || extname(path) === '.npy';
 
 const isInFolder = (path: string): boolean => /[\\/]$/.test(path) || (extname(path) === '' && isFolder(path));
 const withoutEnd = (path: string): string => path.slice(0, path.length - extname(path).length);
@@ -77,14 +80,15 @@ export class OutputWriter {
   constructor(drawing: Drawing, flags: DrawFlags) {
     this.drawing = drawing;
     this.flags = flags;
+    if (drawing.asked.filter(({ path }) => path === '-').length > 1) this.refuse('- twice', '-o - once, which is one array');
+    if (drawing.asked.some(({ output, path }) => path === '-' && drawing.forms.has(output ?? '')))
+      this.refuse('- of what --as draws', '-o drawn.png, or /dev/stdout');
     for (const { path } of drawing.asked) if (/[\\/]$/.test(path)) mkdirSync(path, { recursive: true });
   }
 
   /** Arrays are one file for all turns; they are written at the end. */
   isWhole(output: string): boolean {
-    return this.drawing.asked.some(
-      ({ output: name, path }) => extname(path) === '.npy' && (name === undefined || name === output),
-    );
+    return this.drawing.asked.some(({ output: name, path }) => isArray(path) && (name === undefined || name === output));
   }
 
   async write(turn: Turn): Promise<readonly RowWritten[]> {
@@ -92,7 +96,7 @@ export class OutputWriter {
     for (const asked of this.drawing.asked) {
       const name = this.outputOf(turn.outputs, asked);
       const end = isInFolder(asked.path) ? '' : extname(asked.path);
-      if (end === '.npy') continue;
+      if (isArray(asked.path)) continue;
       const form = this.formOf(turn, name, asked.path);
       if (form === 'path') await this.writePath(turn, name, asked.path);
       else if (form === 'boxes') await this.writeBoxes(turn, name, asked.path, rows);
@@ -108,8 +112,12 @@ export class OutputWriter {
   /** Arrays of all turns, joined. */
   writeArrays(outputs: ReadonlyMap<string, HostTensor>): void {
     for (const asked of this.drawing.asked) {
-      if (extname(asked.path) !== '.npy') continue;
+      if (!isArray(asked.path)) continue;
       const tensor = outputs.get(this.outputOf(outputs, asked));
+      if (asked.path === '-') {
+        if (tensor) outBytes(npyBytes(tensor));
+        continue;
+      }
       if (tensor) writeWhole(asked.path, npyBytes(tensor));
       say(this.flags, `wrote ${asked.path}`);
     }
@@ -124,7 +132,7 @@ export class OutputWriter {
     const [first = ''] = names;
     if (output === undefined) {
       const form = this.drawing.forms.get('');
-      const drawn = extname(path) !== '.npy' && (form === undefined || form === 'boxes');
+      const drawn = !isArray(path) && (form === undefined || form === 'boxes');
       return (drawn ? boxOutputs(outputs)?.boxes : undefined) ?? first;
     }
     if (outputs.has(output)) return output;

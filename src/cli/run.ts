@@ -6,6 +6,7 @@ import { compile } from '../compile.ts';
 import { badOption } from '../diagnostics/catalogue/cli.ts';
 import { type Diagnostic, fail } from '../diagnostics/diagnostic.ts';
 import { nearest } from '../diagnostics/suggest.ts';
+import type { Sizes } from '../ir/evaluate.ts';
 import type { Graph } from '../ir/graph.ts';
 import { type HostTensor, isFloat } from '../ir/types.ts';
 import { optimizeOnnx } from '../optimize.ts';
@@ -16,10 +17,11 @@ import { isProvider, type Provider, providers } from '../runtime/provider.ts';
 import { randomnessOf } from '../runtime/random-weights.ts';
 import { type Ranked, type RunResult, readLabels, runModel, topK, topText } from '../runtime/run-model.ts';
 import type { ThemeName } from '../view/figure/style.ts';
-import { isOnnx } from './any-model.ts';
-import { checkPlain, readSource, writeWhole } from './files.ts';
-import { openFile } from './optimize.ts';
+import { openModel } from './any-model.ts';
+import { writeWhole } from './files.ts';
 import {
+  asksPasses,
+  boundAt,
   collect,
   compileOptions,
   type ModelFlags,
@@ -29,13 +31,14 @@ import {
   shapesOf,
   type WeightFlags,
   wholeNumber,
+  withAt,
   withModel,
   withOutput,
   withPasses,
   withShapes,
   withWeights,
 } from './options.ts';
-import { out, print, report, say, stopOnErrors, told } from './output.ts';
+import { err, out, print, report, say, stopOnErrors, told } from './output.ts';
 import { themeOption } from './plots.ts';
 import { progressOf } from './progress.ts';
 import { csvOf, type Row } from './run-csv.ts';
@@ -57,6 +60,7 @@ interface Flags extends ModelFlags, WeightFlags, PassFlags, OutputFlags, Picture
   readonly batch?: number;
   readonly ep: string;
   readonly inputShape?: readonly string[];
+  readonly at?: Sizes;
   readonly tf32?: boolean;
 }
 
@@ -75,7 +79,7 @@ export function addRun(program: Command): void {
   const command = program
     .command('run')
     .description('runs a model on pictures or tensors')
-    .argument('<file>', 'a .res or .onnx file')
+    .argument('<file>', 'a .res or .onnx file, or - for standard input')
     .requiredOption(
       '-i, --input <name=value>',
       'PNG, JPEG, .npy, a folder of pictures, or numbers: ids=464,2068; one input needs no name (repeatable: a batch)',
@@ -85,7 +89,7 @@ export function addRun(program: Command): void {
     .option('--labels <file>', 'names of the classes: a line each, or JSON')
     .option(
       '-o, --output <name=file>',
-      'writes an output: .npy, .png, .svg, .pdf, .json, or a folder/ for many pictures (repeatable)',
+      'writes an output: .npy, .png, .svg, .pdf, .json, a folder/ for many pictures, or - for an array on standard output (repeatable)',
       collect,
     )
     .option(
@@ -101,8 +105,8 @@ export function addRun(program: Command): void {
     .option('--batch <n>', 'most pictures in one run of the model', wholeNumber(1, 65_536))
     .option('--ep <provider>', `one of ${providers.join(', ')}`, 'cpu')
     .option('--tf32', 'lets CUDA round the operands of f32 products to TF32: faster, and off by 1e-3');
-  withOutput(withPasses(withWeights(withModel(withShapes(withPictures(command)))))).action((file: string, flags: Flags) =>
-    run(file, flags),
+  withOutput(withPasses(withWeights(withModel(withAt(withShapes(withPictures(command))))))).action((file: string, flags: Flags) =>
+    run(file, boundAt(flags)),
   );
 }
 
@@ -125,30 +129,29 @@ interface Model {
 
 /** The file as it is, or what the passes that were asked for make of it, or what a source compiles to. */
 async function modelOf(file: string, flags: Flags): Promise<Model> {
-  if (isOnnx(file)) {
-    refuseSourceFlags(file, flags);
-    // onnxruntime opens the file itself, and would wait for a pipe.
-    checkPlain(file);
-    const { O, passes, target, opset, verifyIr } = flags;
-    if (O === undefined && passes === undefined && target === undefined && opset === undefined)
-      return { model: file, warnings: [] };
-    const source = openFile(file);
+  const { source, file: opened } = openModel(file);
+  if (opened) {
     try {
-      const result = await optimizeOnnx(source.from, { level: O, passes, target, opset, verifyIr });
+      refuseSourceFlags(opened.name, flags);
+      // onnxruntime opens the file itself.
+      if (!asksPasses(flags)) return { model: opened.original, warnings: [] };
+      const { O, passes, target, opset, verifyIr } = flags;
+      const result = await optimizeOnnx(opened.from, { level: O, passes, target, opset, verifyIr, fileName: opened.name });
       stopOnErrors(flags, told(result));
       return { model: await result.bytes(), warnings: result.warnings };
     } finally {
-      source.close();
+      opened.close();
     }
   }
-  const compiled = await compile(readSource(file), compileOptions(flags));
+  const compiled = await compile(source, compileOptions(flags));
   stopOnErrors(flags, told(compiled));
   const { graph, warnings } = compiled;
   const random = graph && randomnessOf(graph);
   return { model: await compiled.bytes(), ...(graph && { graph }), warnings: [...warnings, ...(random ? [random] : [])] };
 }
 
-async function run(file: string, flags: Flags): Promise<void> {
+async function run(file: string, given: Flags): Promise<void> {
+  const flags = { ...given, binary: given.output?.some((spec) => spec === '-' || spec.endsWith('=-')) ?? false };
   const { ep } = flags;
   if (!isProvider(ep))
     return fail(badOption, { with: { option: '--ep', found: ep, expected: `one of ${providers.join(', ')}`, hint: '--ep cpu' } });
@@ -213,7 +216,7 @@ async function run(file: string, flags: Flags): Promise<void> {
   if (classes) {
     const top = rows.flatMap((row) => (row.top ? [row.top] : []));
     const names = top.length === result.files.length ? result.files : [];
-    print(topText(top, names));
+    (flags.binary ? err : print)(topText(top, names));
   } else if (!flags.output) for (const [key, tensor] of result.outputs) print(tensorLine(key, tensor));
 }
 

@@ -1,5 +1,5 @@
 /** `rescc summary`: the tree of scopes with output shapes, parameters, multiply-adds, and what a run writes and holds. */
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import type { Sizes } from '../ir/evaluate.ts';
 import type { Graph } from '../ir/graph.ts';
 import { typeText } from '../ir/types.ts';
@@ -13,6 +13,7 @@ import {
   type ModelFlags,
   type OutputFlags,
   type PassFlags,
+  sizesIn,
   wholeNumber,
   withModel,
   withOutput,
@@ -32,7 +33,7 @@ export function addSummary(program: Command): void {
   const command = program
     .command('summary')
     .description('prints layers, shapes, parameters, multiply-adds and memory')
-    .argument('<file>', 'a .res or .onnx file, or - for a source')
+    .argument('<file>', 'a .res or .onnx file, or - for standard input')
     .option('--depth <n>', 'levels of scopes to list', wholeNumber(0, 1000))
     .option('--all', 'lists each of several blocks that are made alike')
     .option('--at <sizes>', 'counts at these sizes: N=1,H=224,W=224 (repeatable)', sizesIn);
@@ -64,17 +65,6 @@ async function plotOf(graph: Graph, flags: Flags): Promise<Scene> {
   const { chosenSizes } = await import('../view/chosen-sizes.ts');
   const { costRows, costScene } = await import('../view/plot/costs.ts');
   return costScene(costRows(summarize(graph, { sizes: chosenSizes(graph, at), opset }), depth), pointsOf(flags));
-}
-
-/** `N=1,H=224` */
-export function sizesIn(text: string, before: Sizes | undefined): Sizes {
-  const sizes = text.split(',').map((one): [string, number] => {
-    const at = one.lastIndexOf('=');
-    const size = Number(one.slice(at + 1).trim() || Number.NaN);
-    if (at < 1 || !Number.isSafeInteger(size)) throw new InvalidArgumentError('Write name=size, such as N=1,H=224,W=224.');
-    return [one.slice(0, at).trim(), size];
-  });
-  return { ...before, ...Object.fromEntries(sizes) };
 }
 
 function wholeJson(tree: Summary): Readonly<Record<string, unknown>> {

@@ -60,6 +60,7 @@ export async function operate(path: string, flags: SurgeryFlags, change: (file: 
       const verification = proof && {
         sizes: proof.sizes,
         values: proof.values,
+        by: proof.by,
         absolute: proof.worst?.absolute,
         relative: proof.worst?.relative,
       };

@@ -1,16 +1,18 @@
 /** `rescc verify`: runs the model with and without passes on the providers named, and compares with the float64 reference. */
 import type { Command } from 'commander';
 import { compile } from '../compile.ts';
+import type { SourceFile } from '../diagnostics/source.ts';
 import { optimizeOnnx } from '../optimize.ts';
 import type { Provider } from '../runtime/provider.ts';
 import { verifyModel } from '../runtime/verify-model.ts';
 import { verifyTable } from '../runtime/verify-table.ts';
 import { exprOf, materialize } from '../tensor/values.ts';
-import { isOnnx } from './any-model.ts';
+import { openModel } from './any-model.ts';
 import { errorPlot } from './error-plot.ts';
-import { readSource } from './files.ts';
-import { type FileFlags, openFile, optionsOf, prove, withFile } from './optimize.ts';
+import type { OpenedFile } from './onnx-file.ts';
+import { type FileFlags, optionsOf, prove, withFile } from './optimize.ts';
 import {
+  boundAt,
   compileOptions,
   type ModelFlags,
   refuseSourceFlags,
@@ -30,49 +32,50 @@ export function addVerify(program: Command): void {
   const command = program
     .command('verify')
     .description('proves in onnxruntime that passes change nothing: of a source, or of an ONNX file')
-    .argument('<file>', 'a .res or .onnx file, or - for a source');
+    .argument('<file>', 'a .res or .onnx file, or - for standard input');
   withPlot(command, 'error', 'how far every layer is off, on the first provider');
-  withOutput(withPasses(withWeights(withModel(withFile(command))))).action((file: string, flags: Flags) =>
-    isOnnx(file) ? runFile(file, flags) : run(file, flags),
-  );
+  withOutput(withPasses(withWeights(withModel(withFile(command))))).action(async (path: string, given: Flags) => {
+    const flags = boundAt(given);
+    askedProviders(flags.ep);
+    const { source, file } = openModel(path);
+    if (source) return run(source, path, flags);
+    try {
+      await runFile(file, flags);
+    } finally {
+      file.close();
+    }
+  });
 }
 
 /** The file as it is against what `rescc optimize` would make of it; nothing is written. */
-async function runFile(file: string, flags: Flags): Promise<void> {
+async function runFile(file: OpenedFile, flags: Flags): Promise<void> {
   // The seed is that of the inputs, too.
   const { seed: _, ...sourceFlags } = flags;
-  refuseSourceFlags(file, sourceFlags);
+  refuseSourceFlags(file.name, sourceFlags);
   const kind = plotKind(flags, 'error');
-  const source = openFile(file);
-  try {
-    const options = { ...optionsOf(flags), keepUnoptimized: true };
-    const result = await optimizeOnnx(source.from, options);
-    stopOnErrors(flags, told(result));
-    const proof = await prove(source, result, options, flags);
-    const { graph, unoptimized } = result;
-    let plot: Awaited<ReturnType<typeof errorPlot>> | undefined;
-    if (kind && graph && unoptimized) {
-      // What was noticed about them has been said.
-      const inputs = await readInputs(flags.input ?? [], unoptimized, { ...flags, quiet: true, json: true });
-      plot = await errorPlot({ graph, file, verified: proof, ep: firstOf(flags.ep), inputs }, flags);
-    }
-    if (flags.json)
-      report(flags, proof.diagnostics, { ok: proof.ok, culprit: proof.culprit, ...verifyJson(proof), ...plot?.json });
-    else {
-      if (!flags.quiet) print(verifyTable(proof));
-      report(flags, proof.diagnostics);
-    }
-    if (kind && plot) await writePlot(plot.scene, kind, flags);
-    if (!proof.ok) throw new Exit(exitCodes.failed);
-  } finally {
-    source.close();
+  const options = { ...optionsOf(flags), fileName: file.name, keepUnoptimized: true };
+  const result = await optimizeOnnx(file.from, options);
+  stopOnErrors(flags, told(result));
+  const proof = await prove(file, result, options, flags);
+  const { graph, unoptimized } = result;
+  let plot: Awaited<ReturnType<typeof errorPlot>> | undefined;
+  if (kind && graph && unoptimized) {
+    // What was noticed about them has been said.
+    const inputs = await readInputs(flags.input ?? [], unoptimized, { ...flags, quiet: true, json: true });
+    plot = await errorPlot({ graph, file: file.name, verified: proof, ep: firstOf(flags.ep), inputs }, flags);
   }
+  if (flags.json) report(flags, proof.diagnostics, { ok: proof.ok, culprit: proof.culprit, ...verifyJson(proof), ...plot?.json });
+  else {
+    if (!flags.quiet) print(verifyTable(proof));
+    report(flags, proof.diagnostics);
+  }
+  if (kind && plot) await writePlot(plot.scene, kind, flags);
+  if (!proof.ok) throw new Exit(exitCodes.failed);
 }
 
-async function run(file: string, flags: Flags): Promise<void> {
-  askedProviders(flags.ep);
+async function run(source: SourceFile, path: string, flags: Flags): Promise<void> {
   const kind = plotKind(flags, 'error');
-  const result = await compile(readSource(file), { ...compileOptions(flags), keepUnoptimized: true });
+  const result = await compile(source, { ...compileOptions(flags), keepUnoptimized: true });
   stopOnErrors(flags, result.diagnostics);
   const { graph, unoptimized } = result;
   if (!graph || !unoptimized) return;
@@ -89,7 +92,7 @@ async function run(file: string, flags: Flags): Promise<void> {
     opset: flags.opset,
     target: flags.target,
     level: `-O${flags.O ?? 1}`,
-    model: file,
+    model: path,
     ...(progress && { progress: (step: string) => process.stderr.write(`\r\u001b[K${step}`) }),
   });
   if (progress) process.stderr.write('\r\u001b[K');
@@ -98,7 +101,7 @@ async function run(file: string, flags: Flags): Promise<void> {
     notes: [...absent, ...(found.notes ?? [])],
     diagnostics: [...result.warnings, ...warnings, ...found.diagnostics],
   };
-  const plot = kind && (await errorPlot({ graph, file, verified, ep: firstOf(flags.ep), inputs }, flags));
+  const plot = kind && (await errorPlot({ graph, file: source.name, verified, ep: firstOf(flags.ep), inputs }, flags));
   if (flags.json) report(flags, verified.diagnostics, { ok: verified.ok, ...verifyJson(verified), ...plot?.json });
   else {
     if (!flags.quiet) print(verifyTable(verified));

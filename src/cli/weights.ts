@@ -1,17 +1,22 @@
 /**
  * `rescc weights FILE`: lists a checkpoint, or compares it with a model. Reads names, types and shapes, never a tensor's numbers.
  */
+import { extname } from 'node:path';
 import type { Command } from 'commander';
 import { type Compared, compareWeights, type Match } from '../checkpoint/bind.ts';
 import { type Checkpoint, openCheckpoint, type TensorDict } from '../checkpoint/checkpoint.ts';
-import { matchWeights } from '../compile.ts';
+import { safetensorsOf } from '../codegen/safetensors.ts';
+import { compile, matchWeights } from '../compile.ts';
 import { badOption } from '../diagnostics/catalogue/cli.ts';
-import { fail } from '../diagnostics/diagnostic.ts';
+import { unknownCheckpoint } from '../diagnostics/catalogue/weights.ts';
+import { DiagnosticError, fail } from '../diagnostics/diagnostic.ts';
+import type { SourceFile } from '../diagnostics/source.ts';
 import { graphOfFile } from '../edit/values.ts';
-import { fileSource } from '../io/node/file-source.ts';
+import { memorySource } from '../io/bytes.ts';
 import { elemBytes, elementCount } from '../ir/types.ts';
 import { bytesText } from '../view/count-text.ts';
-import { openModel, openOnnx } from './any-model.ts';
+import { openModel, readOpened } from './any-model.ts';
+import { checkpointSource, looksBinary, readBytes, readSource, sourceOf } from './files.ts';
 import {
   compileOptions,
   type ModelFlags,
@@ -31,17 +36,16 @@ interface Flags extends ModelFlags, WeightFlags, OutputFlags {
 export function addWeights(program: Command): void {
   const command = program
     .command('weights')
-    .description('lists the tensors of a checkpoint, or compares them with a model')
-    .argument('<file>', 'a checkpoint; file#key chooses a dict in it')
+    .description('lists the tensors of a checkpoint or model, or compares them with a model')
+    .argument('<file>', 'a checkpoint, an .onnx or .res file, or - for standard input; file#key chooses a dict in it')
     .option('--against <model>', 'shows what matches a .res or .onnx file, is missing, unused or misshapen');
   withOutput(withMap(withModel(command))).action((file: string, flags: Flags) => run(file, flags));
 }
 
 async function run(file: string, flags: Flags): Promise<void> {
   const [path = file, key] = splitKey(file);
-  const source = fileSource(path);
+  const { checkpoint, size, close } = await opened(path, flags);
   try {
-    const checkpoint = await openCheckpoint(source);
     if (flags.against !== undefined) return await compare(checkpoint, key, flags.against, flags);
     const shown = key === undefined ? checkpoint.dicts : checkpoint.dicts.filter((dict) => dict.key === key);
     if (shown.length === 0) {
@@ -58,12 +62,45 @@ async function run(file: string, flags: Flags): Promise<void> {
         },
       });
     }
-    if (flags.json)
-      report(flags, [], { ok: true, file: path, format: checkpoint.format, size: source.size, dicts: shown.map(dictJson) });
-    else print(listing(checkpoint, shown, source.size));
+    if (flags.json) report(flags, [], { ok: true, file: path, format: checkpoint.format, size, dicts: shown.map(dictJson) });
+    else print(listing(checkpoint, shown, size));
   } finally {
-    source.close();
+    close();
   }
+}
+
+interface Opened {
+  readonly checkpoint: Checkpoint;
+  /** Of the file; undefined for a source, whose tensors are not made. */
+  readonly size: number | undefined;
+  close(): void;
+}
+
+/** A checkpoint, or what a source of the language stores under its names. */
+async function opened(path: string, flags: Flags): Promise<Opened> {
+  if (path !== '-' && extname(path) === '.res') return declared(readSource(path), flags);
+  const piped = path === '-' ? readBytes(path) : undefined;
+  const bytes = piped ? { ...memorySource('<stdin>', piped), close: () => undefined } : checkpointSource(path);
+  try {
+    return { checkpoint: await openCheckpoint(bytes), size: bytes.size, close: bytes.close };
+  } catch (error) {
+    bytes.close();
+    const isText = piped && piped.length > 0 && !looksBinary(piped);
+    // Some checkpoints begin with text, too, so that they are looked for first.
+    if (isText && error instanceof DiagnosticError && error.diagnostics[0]?.code === unknownCheckpoint.code)
+      return declared(sourceOf(piped, '<stdin>'), flags);
+    throw error;
+  }
+}
+
+/** As the source has them: what passes fold is not there any more. */
+async function declared(source: SourceFile, flags: Flags): Promise<Opened> {
+  const made = await compile(source, { ...compileOptions(flags), level: 0 });
+  stopOnErrors(flags, told(made));
+  const tensors = made.graph ? safetensorsOf(made.graph).tensors : [];
+  const entries = tensors.map(({ name, expr }) => [name, { name, elem: expr.elem, dims: expr.dims, expr }] as const);
+  const dicts = [{ key: '', tensors: new Map(entries) }];
+  return { checkpoint: { format: 'a source', name: source.name, dicts }, size: undefined, close: () => undefined };
 }
 
 interface Row {
@@ -101,7 +138,7 @@ interface Branch {
 /** Deeper names are shown whole at this level. */
 const treeDepth = 32;
 
-function listing(checkpoint: Checkpoint, shown: readonly TensorDict[], size: number): string {
+function listing(checkpoint: Checkpoint, shown: readonly TensorDict[], size: number | undefined): string {
   const [first, ...others] = shown;
   if (!first) return '';
   const rows = rowsOf(first);
@@ -141,7 +178,7 @@ function listing(checkpoint: Checkpoint, shown: readonly TensorDict[], size: num
   };
   walk(root, 1);
   const total = rows.reduce((sum, row) => sum + row.bytes, 0);
-  const head = `${checkpoint.name}${first.key === '' ? '' : `#${first.key}`}: ${checkpoint.format}, ${count(tensorsIn(first))}, ${bytesText(total)} of ${bytesText(size)}`;
+  const head = `${checkpoint.name}${first.key === '' ? '' : `#${first.key}`}: ${checkpoint.format}, ${count(tensorsIn(first))}, ${bytesText(total)}${size === undefined ? '' : ` of ${bytesText(size)}`}`;
   const inner = others
     .filter((dict) => dict.key !== '' && tensorsIn(dict) > 0)
     .map((dict) => `${printable(dict.key)} (${tensorsIn(dict)})`);
@@ -213,14 +250,12 @@ async function matched(
   const options = { ...compileOptions(flags), weightsKey: key };
   const { source, file } = openModel(against);
   if (source) return await matchWeights(source, checkpoint, options);
-  file.close();
-  const opened = await openOnnx(against, flags);
   try {
-    const graph = graphOfFile(opened.model);
+    const graph = graphOfFile(await readOpened(file));
     const comparison = compareWeights(graph, checkpoint, { ...(key !== undefined && { key }), map: options.map ?? [] });
     return { diagnostics: comparison.diagnostics, warnings: [], comparison, model: against };
   } finally {
-    opened.close();
+    file.close();
   }
 }
 

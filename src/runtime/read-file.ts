@@ -1,20 +1,17 @@
 /** Files of the disk that a model is run on. */
-import * as catalogue from '../diagnostics/catalogue/runtime.ts';
-import { fail } from '../diagnostics/diagnostic.ts';
-import { readAll, Unreadable } from '../io/node/open-file.ts';
+import { readAll, refuseUnreadable } from '../io/node/open-file.ts';
 import { decodeImage, type Image } from './images.ts';
 
-/** Throws `DiagnosticError` (RES0820, RES0822, RES0823). */
+/** Throws `DiagnosticError` (RES0701, RES0822, RES0823). */
 export async function readImage(path: string): Promise<Image> {
   return decodeImage(await readBytes(path), path);
 }
 
-/** A file's bytes. Throws `DiagnosticError` (RES0820). */
+/** A file's bytes, or those of standard input for `-`. Throws `DiagnosticError` (RES0701). */
 export async function readBytes(path: string): Promise<Uint8Array> {
   try {
-    return readAll(path);
+    return readAll(path === '-' ? 0 : path);
   } catch (error) {
-    if (!(error instanceof Unreadable)) throw error;
-    return fail(catalogue.fileUnreadable, { with: { file: path, found: error.found, hint: `ls -l ${path}` } });
+    return refuseUnreadable(path, error);
   }
 }

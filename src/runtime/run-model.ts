@@ -478,7 +478,7 @@ function asProbabilities(row: Float64Array): Float64Array {
   return out.map((x) => x / total);
 }
 
-/** Reads class names. Throws `DiagnosticError` (RES0820, RES0828). */
+/** Reads class names. Throws `DiagnosticError` (RES0701, RES0828). */
 export async function readLabels(file: string): Promise<readonly string[]> {
   return parseLabels(new TextDecoder().decode(await readBytes(file)), file);
 }

@@ -3,12 +3,13 @@
  * that really ran each node. GPU providers run in a process of their own; see provider.ts for why.
  */
 
-import { constants, rmSync } from 'node:fs';
-import { access, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { closeSync, rmSync } from 'node:fs';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import * as catalogue from '../diagnostics/catalogue/runtime.ts';
-import { DiagnosticError, fail } from '../diagnostics/diagnostic.ts';
+import { DiagnosticError } from '../diagnostics/diagnostic.ts';
+import { openPlain, refuseUnreadable } from '../io/node/open-file.ts';
 import { type Engine, EngineCrash, type Provider, providerNames } from './engine.ts';
 import type { OpenOptions } from './host.ts';
 import { missingLibraries, remedy } from './native.ts';
@@ -25,13 +26,11 @@ export interface NodeOpenOptions extends OpenOptions {
 }
 
 /** onnxruntime says of a missing file that loading failed. */
-async function checkReadable(path: string): Promise<void> {
+function checkReadable(path: string): void {
   try {
-    await access(path, constants.R_OK);
+    closeSync(openPlain(path).descriptor);
   } catch (error) {
-    const found =
-      record(error).code === 'ENOENT' ? 'no such file' : cleaned(error instanceof Error ? error.message : String(error));
-    fail(catalogue.fileUnreadable, { with: { file: path, found, hint: `ls -l ${path}` } });
+    refuseUnreadable(path, error);
   }
 }
 
@@ -51,10 +50,10 @@ let tidying = false;
 
 /**
  * Opens a model, given as bytes or as a file's path (external data lies beside the file). Throws `DiagnosticError`: RES0800 to
- * RES0804, RES0806, RES0820. Close the session; a GPU provider's process lives until then.
+ * RES0804, RES0806, RES0701. Close the session; a GPU provider's process lives until then.
  */
 export async function openSession(model: Uint8Array | string, options: NodeOpenOptions): Promise<Session> {
-  if (typeof model === 'string') await checkReadable(model);
+  if (typeof model === 'string') checkReadable(model);
   const { process: shared } = options;
   const inChild = options.ep !== 'cpu' || shared !== undefined;
   const folder = inChild || options.profile ? await mkdtemp(join(tmpdir(), 'rescc-')) : undefined;

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { writeModel } from '../codegen/node/write-file.ts';
 import { checkArgument, checkOptions, listOf, onnxFileKind, shaped, whole as wholeNumber } from '../diagnostics/arguments.ts';
 import { changedNumbers } from '../diagnostics/catalogue/cli.ts';
+import { runtimeMissing } from '../diagnostics/catalogue/runtime.ts';
 import { DiagnosticError, fail } from '../diagnostics/diagnostic.ts';
 import { type Extracted, withOutputs } from '../edit/extract.ts';
 import type { NewHead } from '../edit/head.ts';
@@ -27,6 +28,7 @@ import { compareOutputs, errorText, type OutputError } from './compare.ts';
 import type { Inputs } from './equivalence-report.ts';
 import { type Bindings, bindingsText, randomInputs } from './inputs.ts';
 import { askedFor } from './measure.ts';
+import { referenceSession } from './reference-session.ts';
 import { joinedSamples, samplesOf } from './samples.ts';
 import { openSession, type Session } from './session.ts';
 import { attempts, startingSizes } from './trials.ts';
@@ -40,6 +42,8 @@ export interface SurgeryProof {
   /** Values that were compared, and the largest error of any of them. */
   readonly values: number;
   readonly worst: OutputError | undefined;
+  /** The float64 reference where onnxruntime-node is not installed. */
+  readonly by: ProvenBy;
 }
 
 export interface ProofOptions {
@@ -47,11 +51,20 @@ export interface ProofOptions {
   readonly seed?: number | undefined;
 }
 
+/** What ran the models. */
+export type ProvenBy = 'onnxruntime' | 'reference';
+
+interface Opened {
+  readonly session: Session;
+  readonly by: ProvenBy;
+  close(): Promise<void>;
+}
+
 /** Models up to this size are handed over in memory. */
 const heldBytes = 2 ** 28;
 
 /** A session of a model that is no file yet. */
-async function opened(model: OnnxModel, file: string): Promise<{ readonly session: Session; close(): Promise<void> }> {
+async function openedHere(model: OnnxModel, file: string): Promise<{ readonly session: Session; close(): Promise<void> }> {
   const options = { ep: 'cpu', optimization: 'off', onnx: model } as const;
   if (modelSize(model) <= heldBytes) {
     const session = await openSession(await onnxBytes(model), options);
@@ -74,13 +87,28 @@ async function opened(model: OnnxModel, file: string): Promise<{ readonly sessio
   }
 }
 
-/** Both opened, on the CPU and without onnxruntime's optimiser. */
-export async function withModels<T>(a: OnnxModel, b: OnnxModel, use: (a: Session, b: Session) => Promise<T>): Promise<T> {
+/** Where there is no onnxruntime, the float64 reference computes the model. */
+async function opened(model: OnnxFile, file: string): Promise<Opened> {
+  try {
+    return { ...(await openedHere(model, file)), by: 'onnxruntime' };
+  } catch (error) {
+    if (!(error instanceof DiagnosticError) || error.diagnostics[0]?.code !== runtimeMissing.code) throw error;
+    const session = await referenceSession(model, error);
+    return { session, by: 'reference', close: async () => void (await session.close()) };
+  }
+}
+
+/** Both opened, on the CPU and without onnxruntime's optimiser; or both in the float64 reference, where it is not installed. */
+export async function withModels<T>(
+  a: OnnxFile,
+  b: OnnxFile,
+  use: (a: Session, b: Session, by: ProvenBy) => Promise<T>,
+): Promise<T> {
   const before = await opened(a, 'before');
   try {
     const after = await opened(b, 'after');
     try {
-      return await use(before.session, after.session);
+      return await use(before.session, after.session, before.by);
     } finally {
       await after.close();
     }
@@ -160,8 +188,8 @@ class Comparing {
     if (!this.#worst || error.relative > this.#worst.relative) this.#worst = error;
   }
 
-  get proof(): SurgeryProof {
-    return { sizes: [...this.#sizes], values: this.#names.size, worst: this.#worst };
+  proof(by: ProvenBy): SurgeryProof {
+    return { sizes: [...this.#sizes], values: this.#names.size, worst: this.#worst, by };
   }
 }
 
@@ -172,7 +200,7 @@ export async function provePart(whole: OnnxFile, part: Extracted, options: Proof
   checkOptions('provePart', options, { seed: wholeNumber(0) });
   const shown = withOutputs(whole, [...part.from, ...part.to]);
   const comparing = new Comparing('the part');
-  return await withModels(shown, part.model, async (before, after) => {
+  return await withModels(shown, part.model, async (before, after, by) => {
     for (const { bindings, inputs, outputs } of await runsOf(before, graphOfFile(whole), options.seed ?? 0)) {
       comparing.at(bindings);
       const values = new Map([...inputs, ...outputs]);
@@ -183,7 +211,7 @@ export async function provePart(whole: OnnxFile, part: Extracted, options: Proof
       const made = await after.run(askedFor(after, values));
       for (const name of part.to) comparing.compare(name, made.get(name), outputs.get(name), bindings);
     }
-    return comparing.proof;
+    return comparing.proof(by);
   });
 }
 
@@ -200,7 +228,7 @@ export async function proveRenamed(before: OnnxFile, renamed: Renamed, options: 
   checkOptions('proveRenamed', options, { seed: wholeNumber(0) });
   const { model } = renamed;
   const comparing = new Comparing('the renamed model');
-  return await withModels(before, model, async (a, b) => {
+  return await withModels(before, model, async (a, b, by) => {
     for (const { bindings, inputs, outputs } of await runsOf(a, graphOfFile(before), options.seed ?? 0)) {
       comparing.at(bindings);
       const given = new Map(a.inputs.flatMap(({ name }, i) => pair(b.inputs[i]?.name, inputs.get(name))));
@@ -208,7 +236,7 @@ export async function proveRenamed(before: OnnxFile, renamed: Renamed, options: 
       for (const [i, { name }] of a.outputs.entries())
         comparing.compare(name, made.get(b.outputs[i]?.name ?? ''), outputs.get(name), bindings);
     }
-    return comparing.proof;
+    return comparing.proof(by);
   });
 }
 
@@ -228,11 +256,11 @@ export async function proveResized(before: OnnxFile, resized: Resized, options: 
   const seed = options.seed ?? 0;
   const graph = graphOfFile(before);
   const changed = graphOfFile(model);
-  return await withModels(before, model, async (a, b) => {
+  return await withModels(before, model, async (a, b, by) => {
     const sizes = sizesOfBoth(graph, changed);
     if (!sizes) {
       await runsOf(b, changed, seed);
-      return comparing.proof;
+      return comparing.proof(by);
     }
     const { old, now, oldBatch, newBatch } = sizes;
     const all = oldBatch === undefined || newBatch === undefined ? 1 : lcm(oldBatch, newBatch);
@@ -260,7 +288,7 @@ export async function proveResized(before: OnnxFile, resized: Resized, options: 
       const [x, y] = [results, made].map((list) => joinedSamples(list.flatMap((one) => one.get(name) ?? [])));
       comparing.compare(name, y, x, now);
     }
-    return comparing.proof;
+    return comparing.proof(by);
   });
 }
 
@@ -321,7 +349,7 @@ export async function proveHead(
   const comparing = new Comparing('the model with other classes');
   const names = keep.length > 0 ? [head.reads, head.makes] : [head.reads];
   const [from, to] = [withOutputs(before, names), withOutputs(head.model, names)];
-  return await withModels(from, to, async (a, b) => {
+  return await withModels(from, to, async (a, b, by) => {
     for (const { bindings, inputs, outputs } of await runsOf(a, graphOfFile(before), options.seed ?? 0)) {
       comparing.at(bindings);
       const made = await b.run(askedFor(b, inputs));
@@ -331,7 +359,7 @@ export async function proveHead(
       const firsts = keep.map((_, i) => i);
       comparing.compare(head.makes, now && taken(now, head.axis, firsts), old && taken(old, head.axis, keep), bindings);
     }
-    return comparing.proof;
+    return comparing.proof(by);
   });
 }
 
@@ -342,9 +370,10 @@ function taken(tensor: HostTensor, axis: number, classes: readonly number[]): Ho
 }
 
 /** `equal in onnxruntime at N = 1 and N = 3`, for people. */
-export function proofText({ sizes, values, worst }: SurgeryProof): string {
-  if (values === 0) return 'run in onnxruntime by itself: no sizes suit both the original and what was made';
+export function proofText({ sizes, values, worst, by }: SurgeryProof): string {
+  const where = by === 'reference' ? 'the float64 reference, as onnxruntime-node is not installed,' : 'onnxruntime';
+  if (values === 0) return `run in ${where} by itself: no sizes suit both the original and what was made`;
   const at = sizes.length > 0 ? ` at ${sizes.join(' and ')}` : '';
   const error = worst && worst.absolute > 0 ? `, off by at most ${errorText(worst)}` : ', bit by bit';
-  return `run in onnxruntime against the original${at}: ${values} ${values === 1 ? 'value' : 'values'} equal${error}`;
+  return `run in ${where} against the original${at}: ${values} ${values === 1 ? 'value' : 'values'} equal${error}`;
 }

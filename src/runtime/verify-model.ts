@@ -23,7 +23,7 @@ export function verifyModel(options: VerifyOptions): Promise<VerifyReport> {
  * Opens a model, which stays open until it is closed: `await using session = await openSession('net.onnx')`.
  *
  * @param model The path of an ONNX file, whose external data lies beside it, or its bytes.
- * @throws DiagnosticError RES0800 to RES0804 and RES0820, as the model cannot be opened.
+ * @throws DiagnosticError RES0800 to RES0804 and RES0701, as the model cannot be opened.
  */
 export function openSession(model: Bytes | string, options: SessionOptions = {}): Promise<ModelSession> {
   return openModelOn(openNode, model, options);

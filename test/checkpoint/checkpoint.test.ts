@@ -288,7 +288,7 @@ describe('what is no checkpoint', () => {
     ['another pickle', bytesOf(0x80, 2, 0x7d, 0x2e)],
   ])('%s is refused', async (_what, bytes) => expect(await codeOf(bytes)).toBe('RES0500'));
   it('a file that is not there, and a folder, are refused', () => {
-    expect(() => fileSource(`${fixtures}/nothing.pt`)).toThrow('RES0511');
-    expect(() => fileSource(fixtures)).toThrow('RES0511');
+    expect(() => fileSource(`${fixtures}/nothing.pt`)).toThrow('RES0701');
+    expect(() => fileSource(fixtures)).toThrow('RES0701');
   });
 });

@@ -162,7 +162,7 @@ describe('errors', () => {
   });
   test.each([
     ['no target', 2, ['optimize', 'in.onnx'], /RES0703/],
-    ['no file', 1, ['optimize', 'none.onnx', '-o', 'x.onnx'], /RES05\d\d/],
+    ['no file', 1, ['optimize', 'none.onnx', '-o', 'x.onnx'], /RES0701/],
     ['no model', 1, ['optimize', 'notes.onnx', '-o', 'x.onnx'], /RES06\d\d|RES05\d\d/],
     ['a cut file', 1, ['optimize', 'cut.onnx', '-o', 'x.onnx'], /RES06\d\d|RES05\d\d/],
     ['an unknown pass', 2, ['optimize', 'in.onnx', '-o', 'x.onnx', '--passes', 'nope'], /RES0702/],

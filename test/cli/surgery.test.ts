@@ -2,7 +2,8 @@
  * `rescc extract`, `rename` and `adapt`: what is cut out, renamed or given other sizes gives the numbers of the original, or is
  * not written.
  */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { cpSync, existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { madeNode } from '../../src/onnx/make.ts';
@@ -245,5 +246,40 @@ describe('mistakes', () => {
   });
   test('--no-verify writes what differs', () => {
     expect(run('adapt', 'mixed.onnx', '--batch', '4', '-o', 'written.onnx', '--no-verify')).toMatchObject({ code: 0 });
+  });
+});
+
+describe('where onnxruntime-node is not installed', () => {
+  /** A copy of the command beside which there is no runtime. */
+  const alone = folder({ 'net.res': net });
+  afterAll(alone.remove);
+  const installed = join(alone.path, 'node_modules/rescc');
+  cpSync(join(root, 'dist'), join(installed, 'dist'), { recursive: true });
+  cpSync(join(root, 'package.json'), join(installed, 'package.json'));
+  symlinkSync(join(root, 'node_modules/commander'), join(alone.path, 'node_modules/commander'));
+  const bare = (...args: string[]): { readonly status: number | null; readonly out: string; readonly err: string } => {
+    const done = spawnSync(process.execPath, [join(installed, 'dist/rescc.js'), ...args], { cwd: alone.path, encoding: 'utf8' });
+    return { status: done.status, out: done.stdout, err: done.stderr };
+  };
+  test('the float64 reference runs both, and it is said', () => {
+    expect(bare('net.res', '-o', 'net.onnx', '-q')).toEqual({ status: 0, out: '', err: '' });
+    const by = 'run in the float64 reference, as onnxruntime-node is not installed, against the original at N = 1 and N = 3';
+    for (const words of [
+      ['extract', 'net.onnx', '--to', 'body.0.relu_1', '-o', 'x.onnx'],
+      ['rename', 'net.onnx', 'image=x', '-o', 'x.onnx'],
+      ['adapt', 'net.onnx', '--classes', '3', '-o', 'x.onnx'],
+    ]) {
+      const done = bare(...words);
+      expect(done.status, done.err).toBe(0);
+      expect(done.err).toContain(by);
+    }
+    expect(JSON.parse(bare('rename', 'net.onnx', 'image=x', '-o', 'x.onnx', '--json').out)).toMatchObject({
+      verification: { by: 'reference', values: 1 },
+    });
+    const differing = bare('diff', 'net.onnx', 'x.onnx');
+    expect(differing.err).toContain('float64 reference');
+    expect(differing.out).toContain('is the same on random inputs');
+    // What needs onnxruntime says how to get it.
+    expect(bare('verify', 'net.onnx')).toMatchObject({ status: 1, err: expect.stringContaining('RES0800') });
   });
 });

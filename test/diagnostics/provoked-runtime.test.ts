@@ -224,7 +224,7 @@ describe('inputs', () => {
     await keep('RES0814-name', () => run(['image=cat.png']));
     await keep('RES0814-missing', () => run([]));
   });
-  test('that are not there', () => keep('RES0820-missing', () => run(['x=no/such/cat.png'])));
+  test('that are not there', () => keep('RES0701-input', () => run(['x=no/such/cat.png'])));
   test('that are neither pictures nor tensors', async () => {
     const path = join(folder, 'x.txt');
     writeFileSync(path, 'one, two\n');
@@ -266,7 +266,7 @@ describe('pictures', () => {
     await keep('RES0826-std', () => imageInput(image, type('f32', 'N', 3, 'H', 'W'), { std: [0] }));
     await keep('RES0826-bytes', () => imageInput(image, type('u8', 'N', 3, 'H', 'W'), { mean: [0.5], name: 'image' }));
   });
-  test('that are not there', () => keep('RES0820-picture', () => readImage('no/such/cat.png')));
+  test('that are not there', () => keep('RES0701-picture', () => readImage('no/such/cat.png')));
 });
 
 describe('what a model declares', () => {
@@ -317,7 +317,7 @@ describe('outputs', () => {
     await keep('RES0828-count', () => topK(tensor('f32', [1, 10]), 5, ['cat', 'dog'], 'logits'));
     await keep('RES0828-index', () => parseLabels('{"1": "cat", "7": "dog"}', 'labels.json'));
     await keep('RES0828-empty', () => parseLabels('\n', 'labels.txt'));
-    await keep('RES0820-labels', () => readLabels('labels.txt'));
+    await keep('RES0701-labels', () => readLabels('labels.txt'));
   });
   test('that are no classes', () => keep('RES0829-picture', () => topK(tensor('f32', [1, 3, 8, 8]), 5, undefined, 'image')));
 });

@@ -172,8 +172,8 @@ describe('reading', () => {
         ...(d.hint !== undefined && { hint: tidy(d.hint) }),
       }));
     try {
-      keep('RES0511-missing', plain(await thrownBy(() => fileSource(join(folder, 'model.pt')))));
-      keep('RES0511-folder', plain(await thrownBy(() => fileSource(folder))));
+      keep('RES0701-checkpoint', plain(await thrownBy(() => fileSource(join(folder, 'model.pt')))));
+      keep('RES0701-checkpoint-folder', plain(await thrownBy(() => fileSource(folder))));
       const path = join(folder, 'model.safetensors');
       writeFileSync(path, zeros({ 'fc.bias': [10] }));
       const source = fileSource(path);

@@ -58,7 +58,7 @@ describe('decoding as Pillow does', () => {
   });
 
   it('reports what is damaged or no picture', async () => {
-    expect(await codesOf(() => readImage(path('no-such.png')))).toEqual(['RES0820']);
+    expect(await codesOf(() => readImage(path('no-such.png')))).toEqual(['RES0701']);
     expect(await codesOf(() => readImage(path('f32.npy')))).toEqual(['RES0822']);
     expect(await codesOf(() => decodeImage(new Uint8Array(), 'empty.png'))).toEqual(['RES0822']);
     for (const name of ['picture.png', 'picture.jpg']) {

@@ -110,7 +110,7 @@ describe('running on files', () => {
   it('reports files that do not do', async () => {
     const model = await bytesOf(tinyNet());
     const run = (file: string) => codesOf(() => runModel({ model, inputs: [file] }));
-    expect(await run('no-such.png')).toEqual(['RES0820']);
+    expect(await run('no-such.png')).toEqual(['RES0701']);
     expect(await run(fixture('make.py'))).toEqual(['RES0822']);
     expect(await run(fixture('f32.npy'))).toEqual(['RES0813']);
     expect(await run(fixture('complex.npy'))).toEqual(['RES0821']);
@@ -157,7 +157,7 @@ describe('classes', () => {
     expect(parseLabels('{"1": ["n02", "dog"], "0": "cat"}', 'l')).toEqual(['cat', 'dog']);
     for (const text of ['', '[1, 2]', '{"a": "cat"}', '[', '{"5": "cat"}'])
       expect(await codesOf(() => parseLabels(text, 'l')), text).toEqual(['RES0828']);
-    expect(await codesOf(() => readLabels('no-such.txt'))).toEqual(['RES0820']);
+    expect(await codesOf(() => readLabels('no-such.txt'))).toEqual(['RES0701']);
   });
 });
 

@@ -209,7 +209,7 @@ export const fileUnreadable = defineDiagnostic({
   found: msg`${'found'}`,
   expected: msg`a file that can be read`,
   hint: msg`${'hint'}`,
-  more: 'The operating system refused to open or read the file.',
+  more: 'A folder stands for the PNG and JPEG files in it. A program that gives its own onnxruntime gives a model as bytes, because that runtime may have no files.',
 });
 
 export const npyBroken = defineDiagnostic({

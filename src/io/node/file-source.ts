@@ -6,7 +6,7 @@ import { checkArgument, text } from '../../diagnostics/arguments.ts';
 import { linkOutside, notPlainFile, readFailed } from '../../diagnostics/catalogue/weights.ts';
 import { fail } from '../../diagnostics/diagnostic.ts';
 import type { ByteSource } from '../bytes.ts';
-import { findBeside, type OpenFile, openPlain, Unreadable } from './open-file.ts';
+import { findBeside, type OpenFile, openPlain, refuseUnreadable, Unreadable } from './open-file.ts';
 
 export interface FileSource extends ByteSource {
   /** Closes the files opened through `sibling` too. Reading after it throws RES0511. */
@@ -14,23 +14,22 @@ export interface FileSource extends ByteSource {
 }
 
 /**
- * Opens a file for reading at any place. Throws RES0511 when it cannot be opened, is no plain file, or shrinks while it is read.
+ * Opens a file for reading at any place. Throws RES0701 when it cannot be opened or is no plain file; reading throws RES0511 when
+ * it shrinks meanwhile.
  * What it names is looked for as `findBeside` says: `sibling` throws RES0533 for a link that leads elsewhere, RES0534 for what is
  * no plain file.
  */
 export function fileSource(path: string): FileSource {
   checkArgument('fileSource', 'path', path, { ...text, example: "'net.safetensors'" });
-  const file = opened(path, (found) =>
-    fail(readFailed, { with: { file: path, found, expected: 'a plain file, or a link to one, that can be read' } }),
-  );
+  const file = opened(path, (error) => refuseUnreadable(path, error));
   return sourceOf(path, path, file);
 }
 
-function opened(path: string, refuse: (found: string) => never): OpenFile {
+function opened(path: string, refuse: (error: Unreadable) => never): OpenFile {
   try {
     return openPlain(path);
   } catch (error) {
-    if (error instanceof Unreadable) return refuse(error.found);
+    if (error instanceof Unreadable) return refuse(error);
     throw error;
   }
 }
@@ -74,7 +73,7 @@ function sourceOf(path: string, name: string, { descriptor, size }: OpenFile): F
       }
       const known = siblings.get(beside.path);
       if (known) return known;
-      const file = opened(beside.path, (found) => fail(notPlainFile, { with: { file: name, path: wanted, found } }));
+      const file = opened(beside.path, ({ found }) => fail(notPlainFile, { with: { file: name, path: wanted, found } }));
       const made = sourceOf(beside.path, join(dirname(path), wanted), file);
       siblings.set(beside.path, made);
       return made;

@@ -3,8 +3,11 @@
  * that a file names must lie where that file may name things, and is never a pipe, a device or a folder. What the user typed may
  * be a link anywhere, and a pipe where it is read once from its beginning to its end.
  */
-import { closeSync, constants, fstatSync, openSync, readSync, realpathSync, type Stats } from 'node:fs';
-import { dirname, join, sep } from 'node:path';
+import { closeSync, constants, fstatSync, openSync, readdirSync, readSync, realpathSync, type Stats } from 'node:fs';
+import { basename, dirname, join, sep } from 'node:path';
+import { cannotRead } from '../../diagnostics/catalogue/cli.ts';
+import { fail } from '../../diagnostics/diagnostic.ts';
+import { nearest } from '../../diagnostics/suggest.ts';
 
 /** Why a file cannot be read, for a diagnostic: what was found in its place. */
 export class Unreadable extends Error {
@@ -39,6 +42,47 @@ function unreadable(error: unknown): Unreadable {
   if (error instanceof Unreadable) return error;
   const code = codeOf(error);
   return new Unreadable(reasons[code] ?? (error instanceof Error ? error.message : String(error)), code);
+}
+
+/** Of a folder, so that a hint costs nothing that is noticed. */
+const mostNeighbours = 10_000;
+
+/** The file beside a path that is not there whose name is most like it, as a path to type. */
+function neighbour(path: string): string | undefined {
+  const folder = dirname(path);
+  let names: readonly string[];
+  try {
+    names = readdirSync(folder).slice(0, mostNeighbours);
+  } catch {
+    return undefined;
+  }
+  const near = nearest(basename(path), names);
+  return near === undefined ? undefined : path.slice(0, path.length - basename(path).length) + near;
+}
+
+const hints: Readonly<Record<string, string>> = {
+  'a folder': 'name a file in it',
+  'a pipe that nobody writes to': 'start what writes to it first, or write `… | rescc … -`',
+};
+const hintsByCode: Readonly<Record<string, string>> = {
+  EACCES: 'check the rights of the file',
+  EPERM: 'check the rights of the file',
+  ENAMETOOLONG: 'choose a shorter one',
+};
+
+/** Throws RES0701 for a path of the user's that cannot be read, whoever wanted to: one code for what is not there. */
+export function refuseUnreadable(path: string, error: unknown): never {
+  if (!(error instanceof Unreadable)) throw error;
+  const { found, code } = error;
+  const near = code === 'ENOENT' ? neighbour(path) : undefined;
+  return fail(cannotRead, {
+    with: {
+      path,
+      found,
+      expected: 'a file that can be read',
+      hint: near ?? hints[found] ?? hintsByCode[code] ?? 'check the path',
+    },
+  });
 }
 
 /** What a file is that is no plain file. */
