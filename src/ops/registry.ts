@@ -21,6 +21,7 @@ import { embeddingLayer } from './embedding.ts';
 import { expand, expandLayer } from './expand.ts';
 import { gather, gatherLayer } from './gather.ts';
 import { gatherElements, gatherElementsLayer } from './gather-elements.ts';
+import { gatherNd, gatherNdLayer } from './gather-nd.ts';
 import { dimValue, full, fullLayer, range, rangeLayer, shapeOf, tensorLayer } from './generate.ts';
 import { gridSample, gridSampleLayer } from './grid-sample.ts';
 import { identityLayers, identityOperators } from './identity.ts';
@@ -64,6 +65,7 @@ import { pixelShuffle, pixelShuffleLayer, pixelUnshuffleLayer, resize, resizeLay
 import { roiAlign, roiAlignLayer } from './roi-align.ts';
 import { flipLayer, rollLayer } from './roll.ts';
 import { ropeLayer, rotaryEmbedding } from './rotary.ts';
+import { scatterElements, scatterElementsLayer, scatterLayer, scatterNd, scatterNdLayer } from './scatter.ts';
 import { hardshrinkLayer, shrink, softshrinkLayer } from './shrink.ts';
 import { cropLayer, slice, sliceLayer } from './slice.ts';
 import { sumLayer } from './sum.ts';
@@ -121,6 +123,9 @@ export const operators: readonly Operator[] = [
   cast,
   gather,
   gatherElements,
+  gatherNd,
+  scatterElements,
+  scatterNd,
   trilu,
   topk,
   nonzero,
@@ -193,6 +198,7 @@ export const layers: readonly Layer[] = [
   castLayer,
   gatherLayer,
   gatherElementsLayer,
+  gatherNdLayer,
   ...triangleLayers,
   ...reduceLayers,
   ...momentLayers,
@@ -202,6 +208,9 @@ export const layers: readonly Layer[] = [
   nonzeroLayer,
   filterLayer,
   uniqueLayer,
+  scatterLayer,
+  scatterElementsLayer,
+  scatterNdLayer,
   nmsLayer,
   roiAlignLayer,
   ...identityLayers,

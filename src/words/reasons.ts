@@ -141,11 +141,12 @@ export const reasons = (): readonly Reason[] => [
   {
     title: 'Writing into a tensor',
     names: `
-      scatter scatter_add scatter_reduce select_scatter slice_scatter diagonal_scatter as_strided_scatter index_add
+      scatter_ scatter_add scatter_reduce select_scatter slice_scatter diagonal_scatter as_strided_scatter index_add
       index_copy index_fill index_put index_reduce put copy_ set_ set_data slice_inverse map_ map2_ apply_ swap_tensors
       fill fill_ zero_ fill_diagonal_`,
     why: 'writes into a tensor; values are never changed here',
-    instead: 'write `where(mask, value, it)`, or put the parts together with `concat`',
+    instead:
+      'make another: `scatter(it, indices, updates)`, `scatter_elements`, `where(mask, value, it)`, or parts with `concat`',
   },
   {
     title: 'Recurrent cells',

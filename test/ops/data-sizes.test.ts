@@ -181,6 +181,38 @@ describe('nms', () => {
   });
 });
 
+describe('scatter', () => {
+  const text = `model M { input x: f32[K, 2]  input s: f32[K]
+    let mine = nonzero(s > 0.5)
+    let rows = gather(x, mine)
+    output put = scatter(x, mine, rows * 10.0)
+    output columns = x -> transpose(1, 0) -> scatter(mine, transpose(rows, 1, 0) + 1.0, axis=1)
+    output single = scatter_elements(s, mine, gather(s, mine) * 4.0)
+    output picked = gather_nd(x, nonzero(x > 3.5))
+    output marked = scatter_nd(x, nonzero(x > 3.5), gather_nd(x, nonzero(x > 3.5)) * 0.0) }`;
+  // The places of one mask are asked for once: two births are two sizes.
+  const once = text.replaceAll('nonzero(x > 3.5)', 'at').replace('output picked', 'let at = nonzero(x > 3.5)\n output picked');
+  it('puts rows, columns and elements where they came from', async () => {
+    const given = { x: f32([3, 2], 1, 2, 3, 4, 5, 6), s: f32([3], 0.75, 0.25, 1) };
+    const made = await outputs(once, given);
+    expect(made.put?.data).toEqual([10, 20, 3, 4, 50, 60]);
+    expect(made.columns?.data).toEqual([2, 3, 6, 3, 4, 7]);
+    expect([made.single?.data, made.picked?.data, made.marked?.data]).toEqual([
+      [3, 0.25, 4],
+      [4, 5, 6],
+      [1, 2, 3, 0, 0, 0],
+    ]);
+  });
+  it('of no places is the tensor as it was', async () => {
+    const x = f32([2, 2], 1, 2, 3, 3.5);
+    const made = await outputs(once, { x, s: f32([2], 0, 0) });
+    expect([made.put?.data, made.marked?.data, made.picked?.dims]).toEqual([[1, 2, 3, 3.5], [1, 2, 3, 3.5], [0]]);
+  });
+  it('says that two births are two sizes', () => {
+    expect(render(build(text).diagnostics, { color: false })).toContain('updates f32[?nonzero_');
+  });
+});
+
 describe('the text of a graph', () => {
   it('has the sizes with their bounds, and reads back', () => {
     const graph = elaborated(`model M { input x: f32[H, 4]

@@ -1,6 +1,7 @@
 /**
  * Lifts of operators that move, cut, repeat or make elements: Reshape-13 (-14), Flatten-13, Squeeze-13, Unsqueeze-13,
- * Transpose-13, Concat-13, Split-13 (-18), Slice-13, Pad-13 (-18), Expand-13, Tile-13, Gather-13, TopK-11, Compress-11,
+ * Transpose-13, Concat-13, Split-13 (-18), Slice-13, Pad-13 (-18), Expand-13, Tile-13, Gather-13, GatherND-13, ScatterElements-13,
+ * ScatterND-13, TopK-11, Compress-11,
  * Unique-11, Range-11, Shape-13 (-15), ConstantOfShape-9, Dropout-13, Identity-13. Sizes come as dimensions, known or symbolic,
  * where the elements of their operand are (`sizes.ts`).
  */
@@ -13,9 +14,11 @@ import { concat, split } from '../../ops/concat.ts';
 import { expand } from '../../ops/expand.ts';
 import { gather } from '../../ops/gather.ts';
 import { gatherElements } from '../../ops/gather-elements.ts';
+import { gatherNd } from '../../ops/gather-nd.ts';
 import { full, range, shapeOf } from '../../ops/generate.ts';
 import { pad } from '../../ops/pad.ts';
 import { reshape, squeeze, unsqueeze } from '../../ops/reshape.ts';
+import { scatterElements, scatterNd } from '../../ops/scatter.ts';
 import { slice } from '../../ops/slice.ts';
 import { toTheEnd } from '../../ops/slice-axes.ts';
 import { tile } from '../../ops/tile.ts';
@@ -181,6 +184,17 @@ const liftGather: Lift = (node, b) => [b.op(gather, [node.need(0), node.need(1)]
 
 const liftGatherElements: Lift = (node, b) => [b.op(gatherElements, [node.need(0), node.need(1)], { axis: node.int('axis', 0) })];
 
+const liftGatherNd: Lift = (node, b) => [b.op(gatherNd, [node.need(0), node.need(1)], { batch_dims: node.int('batch_dims', 0) })];
+
+const liftScatterElements: Lift = (node, b) => {
+  const attrs = { axis: node.int('axis', 0), reduction: node.string('reduction', 'none') };
+  return [b.op(scatterElements, [node.need(0), node.need(1), node.need(2)], attrs)];
+};
+
+const liftScatterNd: Lift = (node, b) => [
+  b.op(scatterNd, [node.need(0), node.need(1), node.need(2)], { reduction: node.string('reduction', 'none') }),
+];
+
 const liftTopK: Lift = (node, b) => {
   const [x, [k, ...more]] = [node.need(0), b.needSizes(node.need(1), 'k')];
   require(k !== undefined && more.length === 0, 'several numbers');
@@ -258,6 +272,9 @@ export const shapeLifts: LiftTable = {
   Tile: liftTile,
   Gather: liftGather,
   GatherElements: liftGatherElements,
+  GatherND: liftGatherNd,
+  ScatterElements: liftScatterElements,
+  ScatterND: liftScatterNd,
   TopK: liftTopK,
   Compress: liftCompress,
   Unique: liftUnique,
