@@ -1,9 +1,8 @@
 /**
  * Lifts of operators that move, cut, repeat or make elements: Reshape-13 (-14), Flatten-13, Squeeze-13, Unsqueeze-13,
- * Transpose-13, Concat-13, Split-13 (-18), Slice-13, Pad-13 (-18), Expand-13, Tile-13, Gather-13, GatherND-13, ScatterElements-13,
- * ScatterND-13, TopK-11, Compress-11,
- * Unique-11, Range-11, Shape-13 (-15), ConstantOfShape-9, Dropout-13, Identity-13. Sizes come as dimensions, known or symbolic,
- * where the elements of their operand are (`sizes.ts`).
+ * Transpose-13, Concat-13, Split-13 (-18), Slice-13, Pad-13 (-18), Expand-13, Tile-13, Gather-13, GatherND-13,
+ * ScatterElements-13, ScatterND-13, TopK-11, Compress-11, Unique-11, Range-11, Shape-13 (-15), ConstantOfShape-9, Dropout-13,
+ * Identity-13. Sizes come as dimensions, known or symbolic, where the elements of their operand are (`sizes.ts`).
  */
 import { outside } from '../../diagnostics/at.ts';
 import { Dim } from '../../ir/dim.ts';
