@@ -10,6 +10,7 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
+import { withoutTexts } from './manual-texts.ts';
 
 /** picocolors reads `process` when it loads, which browsers lack. */
 const withoutProcess: Plugin = {
@@ -34,8 +35,12 @@ const common = {
   format: 'esm',
   target: 'node20',
   logLevel: 'warning',
-  // The form of fflate for Node loads `worker_threads`, which the compiler has no use for.
-  alias: { fflate: 'fflate/browser' },
+  alias: {
+    // The form of fflate for Node loads `worker_threads`, which the compiler has no use for.
+    fflate: 'fflate/browser',
+    // What Chevrotain wants of lodash, smaller.
+    'lodash-es': 'es-toolkit/compat',
+  },
   minifySyntax: true,
   minifyWhitespace: true,
   legalComments: 'none',
@@ -69,7 +74,7 @@ const command = await build({
   external: installed,
   minifyIdentifiers: true,
   keepNames: true,
-  plugins: [withoutProcess, withoutCopies],
+  plugins: [withoutProcess, withoutCopies, withoutTexts('tests')],
 });
 
 /** The files of ours that the API is made of. */
@@ -104,7 +109,7 @@ for (let next = [...modules]; next.length > 0; next = [...modules].filter((path)
     outbase: 'src',
     outdir: 'dist/api',
     external: installed,
-    plugins: [fileByFile],
+    plugins: [fileByFile, withoutTexts('all')],
   });
   outputs.push(made.metafile.outputs);
 }

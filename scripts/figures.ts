@@ -1,6 +1,6 @@
 /** Writes the pictures of README and docs/figures.md into docs/figures/: what the calls that stand there write. */
 import { readFileSync } from 'node:fs';
-import { build } from '../src/compile.ts';
+import { build } from '../src/check.ts';
 import type { Graph } from '../src/ir/graph.ts';
 import { summarize } from '../src/summarize.ts';
 import { chosenSizes } from '../src/view/chosen-sizes.ts';

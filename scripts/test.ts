@@ -32,7 +32,7 @@ step('types of the core, without Node', ['node_modules/typescript/bin/tsc', '-p'
 step('types of the page, in a browser', ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.page.json']);
 step('rules between rooms', [...tsx, 'scripts/rooms.ts']);
 step('nothing unused (knip)', ['node_modules/knip/bin/knip.js']);
-for (const name of ['stdlib', 'page', 'reference', 'pytorch', 'railroad', 'passes', 'errors', 'defects'])
+for (const name of ['stdlib', 'rare-names', 'page', 'reference', 'pytorch', 'railroad', 'passes', 'errors', 'defects'])
   step(`generated files: ${name}`, [...tsx, `scripts/${name}.ts`, '--check']);
 
 if (built) {

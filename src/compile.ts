@@ -1,67 +1,24 @@
 /** Compiles a source, as one call: text to graph, weights, passes, ONNX. No file system, no process. */
 
 import { type Artifact, artifactOf } from './artifact.ts';
-import { bindWeights, type Comparison, compareWeights } from './checkpoint/bind.ts';
-import { type Checkpoint, openCheckpoint } from './checkpoint/checkpoint.ts';
+import type { Comparison } from './checkpoint/bind.ts';
+import type { Checkpoint } from './checkpoint/checkpoint.ts';
 import { emitScheduled, lowerGraph, nodesToWrite } from './codegen/emit.ts';
-import { checkArgument, checkOptions } from './diagnostics/arguments.ts';
-import { chooseModel } from './diagnostics/catalogue/names.ts';
-import { unknownPass } from './diagnostics/catalogue/values.ts';
-import { BugError, type Diagnostic, DiagnosticError, Sink } from './diagnostics/diagnostic.ts';
+import { type Diagnostic, Sink } from './diagnostics/diagnostic.ts';
+import { whenLoaded } from './diagnostics/late.ts';
 import type { SourceFile } from './diagnostics/source.ts';
-import { nearest } from './diagnostics/suggest.ts';
-import type { ContentMaker, Limits, NamedMap } from './elaborate/context.ts';
-import { elaborate, isComplete, modelsOf } from './elaborate/elaborate.ts';
-import { lint } from './elaborate/lint.ts';
-import { type ImportResolver, loadModule } from './elaborate/modules.ts';
+import { type CheckOptions, checkCall, front } from './front.ts';
+import { type OptimizationLevel, type OptimizeOptions, optimizeLate } from './graph-passes.ts';
 import type { Bytes } from './io/sources.ts';
-import { type AskedShapes, askedText } from './ir/asked-sizes.ts';
+import { askedText } from './ir/asked-sizes.ts';
 import { cloneGraph } from './ir/clone.ts';
-import type { Graph } from './ir/graph.ts';
 import { TextHash } from './ir/hash.ts';
 import { type Memory, memoryOf } from './ir/memory.ts';
 import { defaultOpset } from './ir/opset.ts';
 import { type GraphStats, statsOf } from './ir/stats.ts';
-import { verifyGraph } from './ir/verifier.ts';
 import { type FileFigures, fileFigures } from './onnx/figures.ts';
-import { compileKinds, type DefineValue, defineText, graphKind, optimizeKinds, sourceKind } from './option-kinds.ts';
-import type { FileNode } from './parser/ast.ts';
-import { parse as parseFile } from './parser/parse.ts';
-import { type Firing, type PassReport, runPasses, type Target } from './passes/pipeline.ts';
-import { passNames } from './passes/schedule.ts';
-import { standardLibrary } from './stdlib/sources.ts';
-import { initial, literal } from './tensor/leaves.ts';
-import { Session } from './tensor/session.ts';
-import { forgetUnused } from './tensor/values.ts';
+import type { PassReport } from './passes/pipeline.ts';
 import { version } from './version.ts';
-
-/** 0 no passes, 1 the default, 2 with forms that pay off on some runtimes only. */
-export type OptimizationLevel = 0 | 1 | 2;
-
-/** How a source becomes a graph. */
-export interface CheckOptions {
-  /** How messages name the source. Default `<source>`. */
-  readonly fileName?: string | undefined;
-  /** Which model of the file. May be left out when it has one complete model. */
-  readonly model?: string | undefined;
-  /**
-   * Parameters of the model: `{ classes: 10, depths: [3, 4, 6, 3] }`. A text is an expression of the language, `{ unit:
-   * 'Bottleneck' }`.
-   */
-  readonly defines?: Readonly<Record<string, DefineValue>> | undefined;
-  /**
-   * Sizes from outside: by symbol (`{ N: 1 }`), by axis (`{ 'image:0': 1 }`) or of a whole input, where `undefined` leaves one
-   * open (`{ image: [1, 3, 224, undefined] }`). `defines` may name symbols too.
-   */
-  readonly inputShapes?: AskedShapes | undefined;
-  /** Texts behind relative imports; `std/…` is known. */
-  readonly resolveImport?: ImportResolver | undefined;
-  readonly limits?: Partial<Limits> | undefined;
-  /** Seed of the initialisers. Default 0. */
-  readonly seed?: number | undefined;
-  /** Makes warnings errors. Default false. */
-  readonly denyWarnings?: boolean | undefined;
-}
 
 /** Where a model's weights come from; its initialisers fill what no checkpoint gives. */
 export interface WeightOptions {
@@ -73,25 +30,6 @@ export interface WeightOptions {
   readonly allowUnused?: boolean | undefined;
   /** Renamings of the checkpoint's tensors; `to` left out drops them. `*` captures. */
   readonly map?: readonly { readonly from: string; readonly to: string | undefined }[] | undefined;
-}
-
-/** Which passes run, and what for. */
-export interface OptimizeOptions {
-  /** Default 1. */
-  readonly level?: OptimizationLevel | undefined;
-  /** Runs these passes in this order instead of a level's. */
-  readonly passes?: readonly string[] | undefined;
-  readonly target?: Target | undefined;
-  /** The opset of the file, 13 to 26; default 17. */
-  readonly opset?: number | undefined;
-  /** Checks the graph after every pass; a bug shows at once. */
-  readonly verifyIr?: boolean | undefined;
-  /** Sees the graph after every pass. */
-  readonly onPass?: ((name: string, graph: Graph) => void) | undefined;
-  /** At most so many rewrites, the first ones. */
-  readonly fuel?: number | undefined;
-  /** Sees every rewrite. */
-  readonly onFiring?: ((firing: Firing) => void) | undefined;
 }
 
 /** How a source becomes an ONNX model. */
@@ -131,113 +69,8 @@ export interface CompileReport {
   readonly notes: readonly string[];
 }
 
-/** What is wrong with a source, and its graph when nothing is. */
-export interface CheckResult {
-  /** What is wrong; empty where a graph can be made. */
-  readonly diagnostics: readonly Diagnostic[];
-  /** What was hardly meant: an unused name, an output beside a `let`. None of them keeps a model from being made. */
-  readonly warnings: readonly Diagnostic[];
-  /** The graph as the source says it; absent when there are errors. */
-  readonly graph: Graph | undefined;
-  readonly model: string | undefined;
-  readonly file: FileNode;
-}
-
 /** An ONNX model, or the diagnostics that say why there is none. */
 export type CompileResult = Artifact<CompileReport>;
-
-/** Throws for arguments that a program without types gets wrong. */
-function checkCall(call: string, source: unknown, options: unknown): void {
-  checkArgument(call, 'source', source, sourceKind);
-  checkOptions(call, options, compileKinds);
-}
-
-function sourceOf(source: string | SourceFile, fileName: string | undefined): SourceFile {
-  return typeof source === 'string' ? { name: fileName ?? '<source>', text: source } : source;
-}
-
-function contentMaker(session: Session, seed: number): ContentMaker {
-  return {
-    session,
-    initial: (path, dims, elem, init) => initial(session, path, dims, elem, init, seed),
-    literal: (tensor) => literal(session, tensor),
-  };
-}
-
-/** Finds `std/…` in the library that comes with the compiler, and everything else by the caller's resolver. */
-function resolver(own: ImportResolver | undefined): ImportResolver {
-  return (from, importer) => {
-    const text = Object.hasOwn(standardLibrary, from) ? standardLibrary[from] : undefined;
-    return text !== undefined ? { name: from, text } : own?.(from, importer);
-  };
-}
-
-interface Front extends CheckResult {
-  readonly maps: readonly NamedMap[];
-}
-
-function front(source: string | SourceFile, options: CheckOptions, sink = new Sink()): Front {
-  return frontOf(parseFile(sourceOf(source, options.fileName)), options, sink);
-}
-
-/** From the syntax tree on, so that a file with many models is parsed once. */
-function frontOf({ file, diagnostics }: ReturnType<typeof parseFile>, options: CheckOptions, sink = new Sink()): Front {
-  for (const d of diagnostics) sink.add(d);
-  const module = loadModule(file, resolver(options.resolveImport), sink);
-  const defines =
-    options.defines && Object.fromEntries(Object.entries(options.defines).map(([name, value]) => [name, defineText(value)]));
-  const { graph, model, maps } = elaborate(
-    module,
-    {
-      model: options.model,
-      defines,
-      inputShapes: options.inputShapes,
-      content: contentMaker(new Session(), options.seed ?? 0),
-      limits: options.limits,
-    },
-    sink,
-  );
-  // Names of what could not be read would seem unused.
-  if (!sink.hasErrors) lint(module, Object.values(defines ?? {}), sink);
-  if (options.denyWarnings) sink.deny();
-  return { ...resultOf(sink), graph: sink.hasErrors ? undefined : graph, model, file, maps };
-}
-
-const resultOf = (sink: Sink): Pick<CheckResult, 'diagnostics' | 'warnings'> => ({
-  diagnostics: sink.errors,
-  warnings: sink.warnings,
-});
-
-/**
- * Parses and elaborates one model: everything that can be wrong with a source shows here. Never throws on account of the source.
- * Without a model chosen, every complete model of the file is checked, and the graph of the only one (if there is one) comes
- * back.
- */
-export function check(source: string | SourceFile, options: CheckOptions = {}): CheckResult {
-  checkCall('check', source, options);
-  const parsed = parseFile(sourceOf(source, options.fileName));
-  const first = frontOf(parsed, options);
-  const undecided =
-    options.model === undefined && first.diagnostics.length > 0 && first.diagnostics.every((d) => d.code === chooseModel.code);
-  if (!undecided) return first;
-  const sink = new Sink();
-  const module = loadModule(first.file, resolver(options.resolveImport), sink);
-  for (const model of modelsOf(module)) {
-    if (!isComplete(module, model)) continue;
-    const { diagnostics, warnings } = frontOf(parsed, { ...options, model: model.name.name });
-    for (const d of [...diagnostics, ...warnings]) sink.add(d);
-  }
-  return { ...resultOf(sink), graph: undefined, model: undefined, file: first.file };
-}
-
-/**
- * Parses and elaborates one model, without weights and passes: the graph as the source says it. Several models and none chosen is
- * an error.
- */
-export function build(source: string | SourceFile, options: CheckOptions = {}): CheckResult {
-  checkCall('build', source, options);
-  return front(source, options);
-}
 
 /** Compares a checkpoint with one model of a source, tensor by tensor; nothing is compiled and no number read. */
 export async function matchWeights(
@@ -250,52 +83,14 @@ export async function matchWeights(
   readonly comparison: Comparison | undefined;
   readonly model: string | undefined;
 }> {
-  const { diagnostics, warnings, graph, model, maps } = front(source, options);
+  const { diagnostics, warnings, graph, model, maps } = await whenLoaded(() => front(source, options));
   if (!graph) return { diagnostics, warnings, comparison: undefined, model };
-  const checkpoint = 'dicts' in weights ? weights : await openCheckpoint(weights);
-  const comparison = compareWeights(graph, checkpoint, {
+  const { compareWeights, opened } = await import('./weights.ts');
+  const comparison = compareWeights(graph, await opened(weights), {
     ...(options.weightsKey !== undefined && { key: options.weightsKey }),
     map: [...(options.map ?? []), ...maps],
   });
   return { diagnostics: [...diagnostics, ...comparison.diagnostics], warnings, comparison, model };
-}
-
-/** Names of the complete models of a source, in order. */
-export function models(source: string | SourceFile, options: CheckOptions = {}): readonly string[] {
-  checkCall('models', source, options);
-  const { file } = parseFile(sourceOf(source, options.fileName));
-  const module = loadModule(file, resolver(options.resolveImport), new Sink());
-  return modelsOf(module)
-    .filter((m) => isComplete(module, m))
-    .map((m) => m.name.name);
-}
-
-/** Runs the passes on a graph, in place. */
-export function optimize(graph: Graph, options: OptimizeOptions = {}): PassReport {
-  checkArgument('optimize', 'graph', graph, graphKind);
-  checkOptions('optimize', options, optimizeKinds);
-  for (const name of options.passes ?? []) {
-    if (passNames.includes(name)) continue;
-    const near = nearest(name, passNames);
-    throw new DiagnosticError([unknownPass(name, passNames, near)]);
-  }
-  const report = runPasses(graph, {
-    level: options.level ?? 1,
-    target: options.target ?? 'portable',
-    opset: options.opset ?? defaultOpset,
-    ...(options.passes && { passes: options.passes }),
-    ...(options.onPass && { onPass: options.onPass }),
-    ...(options.fuel !== undefined && { fuel: options.fuel }),
-    ...(options.onFiring && { onFiring: options.onFiring }),
-    ...(options.verifyIr && {
-      check: (g: Graph) => {
-        const [wrong] = verifyGraph(g);
-        if (wrong !== undefined) throw new BugError(`bug in rescc: the graph is broken: ${wrong}`);
-      },
-    }),
-  });
-  forgetUnused(graph);
-  return report;
 }
 
 /**
@@ -307,14 +102,17 @@ export function optimize(graph: Graph, options: OptimizeOptions = {}): PassRepor
  */
 export async function compile(source: string | SourceFile, options: CompileOptions = {}): Promise<CompileResult> {
   checkCall('compile', source, options);
-  const sink = new Sink();
-  const { graph, model, maps, file } = front(source, options, sink);
+  // What mistakes ask for is loaded where there are any.
+  const { sink, graph, model, maps, file } = await whenLoaded(() => {
+    const sink = new Sink();
+    return { sink, ...front(source, options, sink) };
+  });
   return await artifactOf(sink, async () => {
     if (!graph || model === undefined) return undefined;
     const notes: string[] = [];
     if (options.weights) {
-      const checkpoint = 'dicts' in options.weights ? options.weights : await openCheckpoint(options.weights);
-      const bound = await bindWeights(graph, checkpoint, {
+      const { bindWeights, opened } = await import('./weights.ts');
+      const bound = await bindWeights(graph, await opened(options.weights), {
         ...(options.weightsKey !== undefined && { key: options.weightsKey }),
         allowMissing: options.allowMissing ?? false,
         allowUnused: options.allowUnused ?? false,
@@ -330,7 +128,7 @@ export async function compile(source: string | SourceFile, options: CompileOptio
     const how = { opset, target: options.target, checkPromises: options.checkPromises };
     const runsPasses = options.passes ? options.passes.length > 0 : options.level !== 0;
     const counted = options.countNodes && runsPasses ? nodesToWrite(graph, how) : undefined;
-    const passes = optimize(graph, options);
+    const passes = await optimizeLate(graph, options);
     const level = options.level ?? 1;
     const metadata: Record<string, string> = {
       'rescc.model': model,

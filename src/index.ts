@@ -4,30 +4,25 @@
  * `diagnostics`, as data.
  */
 
-export { type Checkpoint, openCheckpoint } from './checkpoint/checkpoint.ts';
+export { build, type CheckOptions, type CheckResult, check, models } from './check.ts';
+export type { Checkpoint } from './checkpoint/checkpoint.ts';
 export {
-  build,
-  type CheckOptions,
-  type CheckResult,
   type CompileOptions,
   type CompileReport,
   type CompileResult,
-  check,
   compile,
-  models,
-  type OptimizationLevel,
-  type OptimizeOptions,
-  optimize,
   type WeightOptions,
 } from './compile.ts';
 export { type Code, type Diagnostic, DiagnosticError, type Note, type Severity } from './diagnostics/diagnostic.ts';
+export { explain } from './diagnostics/explain.ts';
 export { positionOf } from './diagnostics/position-of.ts';
-export { explain, render, toJson } from './diagnostics/render.ts';
+export { render, toJson } from './diagnostics/render.ts';
 export type { Position, SourceFile, Span } from './diagnostics/source.ts';
 export { type Extracted, type ExtractOptions, extractModel } from './edit/extract.ts';
 export { type ClassesOptions, type NewHead, replaceClasses } from './edit/head.ts';
 export { type NamedKind, type Renamed, type RenameOptions, type RenameRule, renameModel } from './edit/rename.ts';
 export { type NewSize, type Resized, type ResizeOptions, resizeModel } from './edit/sizes.ts';
+export type { OptimizationLevel, OptimizeOptions } from './graph-passes.ts';
 export { type ByteSource, memorySource } from './io/bytes.ts';
 export { type FetchLike, type HttpOptions, httpSource, type ResponseLike } from './io/http.ts';
 export { type BlobLike, type Bytes, blobSource } from './io/sources.ts';
@@ -43,6 +38,7 @@ export type { OnnxFile, OnnxModel } from './onnx/model.ts';
 export { readOnnxFile } from './onnx/read.ts';
 export { onnxText } from './onnx/text.ts';
 export { encodeModel, onnxBytes } from './onnx/write.ts';
+export { openCheckpoint } from './open-checkpoint.ts';
 export {
   type ForeignGroup,
   type OperatorChange,
@@ -53,6 +49,7 @@ export {
   type RefusedGroup,
   type Stored,
 } from './optimize.ts';
+export { optimize } from './optimize-graph.ts';
 export type { FileNode } from './parser/ast.ts';
 export { format } from './parser/format.ts';
 export { parse } from './parser/parse.ts';

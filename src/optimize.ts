@@ -2,10 +2,10 @@
 
 import { type Artifact, artifactOf } from './artifact.ts';
 import { emitScheduled } from './codegen/emit.ts';
-import { type OptimizationLevel, type OptimizeOptions, optimize } from './compile.ts';
 import { checkArgument, checkOptions } from './diagnostics/arguments.ts';
 import { opsetTooLow, shapeMisfit } from './diagnostics/catalogue/cli.ts';
 import { DiagnosticError, fail, Sink } from './diagnostics/diagnostic.ts';
+import { type OptimizationLevel, type OptimizeOptions, optimizeLate } from './graph-passes.ts';
 import { importedAt, ownOpset } from './import/at-opset.ts';
 import type { ImportedModel, ImportOptions, LeftForeign } from './import/imported-model.ts';
 import type { NarrowedInput } from './import/narrowed.ts';
@@ -217,7 +217,7 @@ async function atOpset(file: OnnxFile, wanted: number, options: OptimizeOnnxOpti
   const merges = options.passes ? options.passes.includes('simplify') : (options.level ?? 1) > 0;
   const equalWeights = merges ? await mergeEqualWeights(graph) : 0;
   const run: OptimizeOnnxOptions = { ...options, opset };
-  const passes = options.pipeline ? options.pipeline(graph, run) : optimize(graph, run);
+  const passes = options.pipeline ? options.pipeline(graph, run) : await optimizeLate(graph, run);
   const { onnx, schedule } = emitScheduled(graph, {
     opset,
     target: options.target,

@@ -3,13 +3,15 @@
  * its graph, what is wrong with it, or the ONNX model that it is or becomes.
  */
 import { extname } from 'node:path';
-import { build, type CheckResult, check, compile, optimize } from '../compile.ts';
+import { build, type CheckResult, check } from '../check.ts';
+import { compile } from '../compile.ts';
 import { type Diagnostic, DiagnosticError } from '../diagnostics/diagnostic.ts';
 import type { SourceFile } from '../diagnostics/source.ts';
 import { memorySource } from '../io/bytes.ts';
 import type { OnnxFile } from '../onnx/model.ts';
 import { readOnnxFile } from '../onnx/read.ts';
 import { optimizeOnnx } from '../optimize.ts';
+import { optimize } from '../optimize-graph.ts';
 import { isStream, looksBinary, readBytes, readSource, sourceOf, startsBinary } from './files.ts';
 import { checkIsModel } from './kinds.ts';
 import { type OpenedFile, openFile, pipedFile } from './onnx-file.ts';

@@ -1,7 +1,8 @@
 /** `rescc model.res -o model.onnx`: compiles, writes, and says in a few lines what it did. */
 import { basename } from 'node:path';
 import type { Command } from 'commander';
-import { type CompileReport, check, compile } from '../compile.ts';
+import { check } from '../check.ts';
+import { type CompileReport, compile } from '../compile.ts';
 import { noTarget } from '../diagnostics/catalogue/cli.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import type { Sizes } from '../ir/evaluate.ts';

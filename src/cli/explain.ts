@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import { unknownCode } from '../diagnostics/catalogue/cli.ts';
 import { definedKinds } from '../diagnostics/catalogue.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
-import { explain } from '../diagnostics/render.ts';
+import { explain } from '../diagnostics/explain.ts';
 import { layerText } from '../ops/layer-text.ts';
 import { layerOfOnnx } from '../ops/onnx-names.ts';
 import { layerByName } from '../ops/registry.ts';

@@ -8,7 +8,7 @@ import type { ImportResolver } from '../elaborate/modules.ts';
 import { memorySource } from '../io/bytes.ts';
 import { type FileSource, fileSource } from '../io/node/file-source.ts';
 import { openStream, readAll, refuseUnreadable, Unreadable } from '../io/node/open-file.ts';
-import { decodeUtf8 } from '../parser/parse.ts';
+import { decodeUtf8 } from '../parser/parse-file.ts';
 import { checkHasTensors, checkIsModel } from './kinds.ts';
 
 const reasons: Readonly<Record<string, readonly [string, string]>> = {

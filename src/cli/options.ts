@@ -2,9 +2,10 @@
 
 import { existsSync } from 'node:fs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import type { CompileOptions, OptimizationLevel } from '../compile.ts';
+import type { CompileOptions } from '../compile.ts';
 import { badOption } from '../diagnostics/catalogue/cli.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
+import type { OptimizationLevel } from '../graph-passes.ts';
 import type { Sizes } from '../ir/evaluate.ts';
 import { maxOpset, minOpset } from '../ir/opset.ts';
 import { passNames } from '../passes/schedule.ts';

@@ -1,14 +1,12 @@
 /**
- * Diagnostics as text for a terminal, as data for other programs, and the page that explains a code.
+ * Diagnostics as text for a terminal, and as data for other programs.
  * The cause comes first, then found over expected so that the eye compares columns, and the way out last.
  */
 
 import picocolors from 'picocolors';
-import { checkArgument, checkOptions, diagnosticsKind, flag, text, whole } from './arguments.ts';
-import { definedKinds } from './catalogue.ts';
-import type { Diagnostic, Message } from './diagnostic.ts';
+import { checkArgument, checkOptions, diagnosticsKind, flag, whole } from './arguments.ts';
+import type { Diagnostic } from './diagnostic.ts';
 import { lineStarts, positionOf, type SourceFile, type Span } from './source.ts';
-import { wrapped } from './wrap.ts';
 
 export interface RenderOptions {
   readonly color: boolean;
@@ -326,27 +324,4 @@ export function toJson(diagnostics: readonly Diagnostic[]): readonly DiagnosticJ
     notes: d.notes.map((note) => ({ ...place(note.span), text: note.text })),
     within: d.within,
   }));
-}
-
-function pattern(message: Message<string>): string {
-  return message.parts.map((part, i) => part + (message.holes[i] === undefined ? '' : `<${message.holes[i]}>`)).join('');
-}
-
-/**
- * The page of a code: its title, what the rule is and why, and the pattern of its message. Undefined for a code that is not
- * defined.
- */
-export function explain(code: string): string | undefined {
-  checkArgument('explain', 'code', code, { ...text, example: "'RES0302'" });
-  const kind = definedKinds().find((candidate) => candidate.code === code.toUpperCase());
-  if (!kind) return undefined;
-  const rows: string[] = [];
-  const row = (name: string, message: Message<string> | undefined): void => {
-    if (message) rows.push(`  ${name.padEnd(10)}${pattern(message).replaceAll('\n', `\n${' '.repeat(12)}`)}`);
-  };
-  row('found', kind.found);
-  row('expected', kind.expected);
-  row('hint', kind.hint);
-  const head = `${kind.severity} ${kind.code}: ${pattern(kind.title)}\n\n${wrapped(kind.more, 90).join('\n')}\n`;
-  return rows.length > 0 ? `${head}\n${rows.join('\n')}\n` : head;
 }

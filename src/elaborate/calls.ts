@@ -4,15 +4,15 @@
  */
 import { wrongKind } from '../diagnostics/catalogue/values.ts';
 import type { Span } from '../diagnostics/source.ts';
+import { layerByName } from '../ops/lookup.ts';
 import type { LangValue } from '../ops/params.ts';
-import { layerByName } from '../ops/registry.ts';
 import type { CallExpr } from '../parser/ast.ts';
 import { builtinFunction, builtinNames } from './builtins.ts';
 import { evaluateArgs } from './chains.ts';
 import type { Context } from './context.ts';
+import { advice } from './late.ts';
 import { initialiser, initNames, lookUp } from './names.ts';
 import type { Frame } from './scope.ts';
-import { unknown } from './unknown.ts';
 import {
   callable,
   describe,
@@ -39,7 +39,7 @@ function callOf(c: Context, f: Frame, expr: CallExpr): LangValue {
     if (value) return value;
     const layer = layerByName(callee.name);
     if (layer) return callable(callee.name, { kind: 'layer', layer, args, span: expr.span });
-    return unknown(c, f, callee.name, callee.span, expr);
+    return advice.now().unknown(c, f, callee.name, callee.span, expr);
   }
   const value = lookUp(c, f, callee, expr);
   if (value.kind !== 'callable') {

@@ -15,7 +15,7 @@ import type { Dim } from '../ir/dim.ts';
 import type { Graph } from '../ir/graph.ts';
 import { affineSize } from '../ir/solve.ts';
 import type { ModelItem } from '../parser/ast.ts';
-import { parseExpression } from '../parser/parse.ts';
+import { parseExpression } from '../parser/parse-file.ts';
 import { fillParams } from './blocks.ts';
 import { executeBody } from './bodies.ts';
 import { evaluateArgs } from './chains.ts';

@@ -10,9 +10,9 @@ import { evaluateConditional, runAssert, runIf } from './conditions.ts';
 import type { Handlers } from './context.ts';
 import { runInput, runMap, runOutput, runParam } from './declarations.ts';
 import { evaluateIndex } from './indexing.ts';
+import { ode } from './late-ode.ts';
 import { runLayer, runShortcutLayer } from './layers.ts';
 import { lookUp, parameterAt } from './names.ts';
-import { runOde } from './ode.ts';
 import { evaluateBinary, evaluateUnary } from './operators.ts';
 import { runEach, runRepeat, runReuse, runSequential } from './repetition.ts';
 import { runResidual } from './residual.ts';
@@ -57,7 +57,7 @@ export const handlers: Handlers = {
     sequential: runSequential,
     reuse: runReuse,
     residual: runResidual,
-    ode: runOde,
+    ode: (c, f, construct, label) => ode.now().runOde(c, f, construct, label),
   },
   /** What a callable makes of the current value. */
   targets: {

@@ -11,16 +11,16 @@ import type { ArgumentPlace } from '../ops/axis-pattern.ts';
 import type { Layer, LayerBuilder } from '../ops/define.ts';
 import { dimValue as dimValueOperator } from '../ops/generate.ts';
 import type { LangValue, ParamSpec } from '../ops/params.ts';
-import { valueForLayer } from '../words/dictionary.ts';
+import { dictionary } from '../words/late.ts';
 import { ran } from './callables.ts';
 import { currentValue } from './chains.ts';
 import type { Context } from './context.ts';
 import { Abandon, live } from './failure.ts';
+import { advice } from './late.ts';
 import { create, guarded, parameter } from './nodes.ts';
 import { finiteScalar, scalar } from './numbers.ts';
 import { type Frame, joinPath, place } from './scope.ts';
 import { toTensor } from './tensors.ts';
-import { fewerArguments, namesake, unknownArgumentOf } from './unknown.ts';
 import {
   argumentText,
   describe,
@@ -229,6 +229,7 @@ function convertParams(
   const extra = positional[next];
   if (extra) {
     const names = slots.map(([name]) => name);
+    const { fewerArguments, namesake } = advice.now();
     const other = namesake(layer, args);
     const report = {
       span: extra.span,
@@ -257,7 +258,7 @@ function convertParams(
       else for (const [key, one] of converted.value as ReadonlyMap<string, unknown>) further.set(key, one);
       continue;
     }
-    const meant = unknownArgumentOf(c, f, layer, name, arg, args);
+    const meant = advice.now().unknownArgumentOf(c, f, layer, name, arg, args);
     if (meant !== undefined) answered.add(meant);
     failed = true;
   }
@@ -272,7 +273,12 @@ function convertParams(
       else if (!answered.has(name)) {
         c.report(missingArgument, f, {
           span,
-          with: { callee: layer.name, name, expected: `${spec.type}: ${spec.doc}`, hint: `write \`${layer.name}(${name}=…)\`` },
+          with: {
+            callee: layer.name,
+            name,
+            expected: advice.now().expectedOf(layer, name),
+            hint: `write \`${layer.name}(${name}=…)\``,
+          },
         });
         failed = true;
       }
@@ -299,7 +305,7 @@ function otherParameter(layer: Layer, arg: GivenArg, given: ReadonlyMap<string, 
 function convertHint(layer: string, arg: GivenArg, expected: string, name: string): string {
   const { value } = arg;
   const text = argumentText(arg);
-  const meant = valueForLayer(layer, name, text);
+  const meant = dictionary.now().valueForLayer(layer, name, text);
   if (meant !== text) return `write \`${name}=${meant}\``;
   if (value.kind === 'float' && expected.includes('int'))
     return `write a whole number, or \`floor(…)\`, \`ceil(…)\`, \`round(…)\``;

@@ -3,8 +3,9 @@
  * cannot end within its budget is refused before a million nodes were made for it. What depends on tensors, on lists or on
  * anything else that only a run knows counts as nothing, so that the answer is never above what a run takes.
  */
+
+import { layerByName } from '../ops/lookup.ts';
 import type { LangValue } from '../ops/params.ts';
-import { layerByName } from '../ops/registry.ts';
 import type { Arg, BlockItem, Body, Chain, Construct, Each, Expr, IfStmt, Link, Ode, Repeat, Stmt } from '../parser/ast.ts';
 import { nodeCost } from './context.ts';
 import { Env, type Module } from './scope.ts';

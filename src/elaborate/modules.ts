@@ -4,7 +4,7 @@ import type { Sink } from '../diagnostics/diagnostic.ts';
 import type { SourceFile } from '../diagnostics/source.ts';
 import { nearest } from '../diagnostics/suggest.ts';
 import type { FileNode, ImportItem } from '../parser/ast.ts';
-import { parse } from '../parser/parse.ts';
+import { parseFile } from '../parser/parse-file.ts';
 import type { Module, ModuleItem } from './scope.ts';
 
 /** Finds the text behind `from "…"`; the answer is cached by the name it has. Undefined when there is none. */
@@ -70,7 +70,7 @@ function importNames(
   }
   let other = done.get(source.name);
   if (!other) {
-    const parsed = parse(source);
+    const parsed = parseFile(source);
     for (const diagnostic of parsed.diagnostics) sink.add(diagnostic);
     other = load(parsed.file, resolve, sink, done, [...trail, source.name]);
   }

@@ -4,15 +4,15 @@ import { wrongKind } from '../diagnostics/catalogue/values.ts';
 import type { Span } from '../diagnostics/source.ts';
 import { nearest } from '../diagnostics/suggest.ts';
 import { isElemType } from '../ir/types.ts';
+import { layerByName } from '../ops/lookup.ts';
 import type { InitSpec, LangValue } from '../ops/params.ts';
-import { layerByName } from '../ops/registry.ts';
 import type { CallExpr, Ident, NameExpr, PathExpr } from '../parser/ast.ts';
-import { answerFor, translate } from '../words/dictionary.ts';
+import { dictionary } from '../words/late.ts';
 import { currentValue, labelText } from './chains.ts';
 import type { Context } from './context.ts';
 import { live } from './failure.ts';
+import { advice } from './late.ts';
 import { discard, Env, type Frame, joinPath, type Module } from './scope.ts';
-import { unknown } from './unknown.ts';
 import { callable, dimValue, listValue, noArgs, poison, type ShortcutName, shortcutNames, tensorValue } from './values.ts';
 
 /** What to do with a name that is there already. */
@@ -64,7 +64,7 @@ export function lookUp(c: Context, f: Frame, { name, span }: Pick<NameExpr, 'nam
   if (item) return live(itemValue(c, f, item.item.name.name, item.module, span));
   const known = knownName(name, span);
   if (known) return known;
-  return unknown(c, f, name, span, call);
+  return advice.now().unknown(c, f, name, span, call);
 }
 
 /** Numbers keep the promises made since they were bound. */
@@ -93,7 +93,7 @@ export function initialiser(name: string, value: number | undefined, mode?: 'fan
 function itemValue(c: Context, f: Frame, name: string, module: Module, span: Span): LangValue {
   const entry = module.items.get(name);
   const item = entry?.item;
-  if (!entry || !item) return unknown(c, f, name, span);
+  if (!entry || !item) return advice.now().unknown(c, f, name, span);
   if (item.kind === 'block') return callable(name, { kind: 'block', block: item, module: entry.module, args: noArgs, span });
   if (item.kind === 'model') {
     return c.fail(wrongKind, f, {
@@ -133,6 +133,7 @@ function itemValue(c: Context, f: Frame, name: string, module: Module, span: Spa
 function propertyHint(f: Frame, path: string): string | undefined {
   const [base = '', property, ...more] = path.split('.');
   if (property === undefined || more.length > 0 || (base !== 'it' && !f.env.get(base))) return undefined;
+  const { answerFor, translate } = dictionary.now();
   const answer = answerFor(property);
   if (!answer) return undefined;
   if (answer.kind === 'reason') return answer.reason.instead;

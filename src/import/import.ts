@@ -3,6 +3,7 @@
  * back as it was, everywhere else. Sizes that the file leaves open are symbols. Source of the rules: onnx/onnx, docs/IR.md.
  */
 import type { OnnxFile } from '../onnx/model.ts';
+import { giveRegistry } from '../ops/at-once.ts';
 import type { ImportedModel, ImportOptions } from './imported-model.ts';
 import { Importer } from './importer.ts';
 
@@ -11,5 +12,6 @@ import { Importer } from './importer.ts';
  * `DiagnosticError` for names that are made twice or never, circles of nodes, and sizes that the file does not have.
  */
 export function importOnnx(file: OnnxFile, options: ImportOptions = {}): ImportedModel {
+  giveRegistry();
   return new Importer(file, options).run();
 }

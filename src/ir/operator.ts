@@ -13,6 +13,7 @@ export { type AttrSpec, type Attrs, type AttrValue, type Check, CheckFailure } f
 
 export interface OperandSpec {
   readonly name: string;
+  /** @internal For the manual; the built API leaves it out. */
   readonly doc: string;
   readonly optional?: boolean;
   /** Only the last: any number of operands, at least one. */
@@ -285,6 +286,7 @@ export type RunRegion = (region: number, inputs: readonly HostTensor[]) => reado
 /** The graph-facing facet of an operator. */
 export interface Operator {
   readonly name: string;
+  /** @internal For the manual; the built API leaves it out. */
   readonly summary: string;
   /** ONNX operators that its lowering may write. */
   readonly onnx: readonly string[];
@@ -344,6 +346,6 @@ export interface Operator {
   turns?(node: Node): Dim | undefined;
   /** Writes the node as ONNX; returns a value name per result. */
   lower(builder: OnnxBuilder, node: Node, operands: readonly (string | undefined)[]): readonly string[];
-  /** A random legal use, small; the property test runs each against onnxruntime. */
+  /** @internal A random legal use, small; the property test runs each against onnxruntime. What is built leaves it out. */
   sample(source: SampleSource): Sample;
 }

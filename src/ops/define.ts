@@ -58,6 +58,7 @@ export interface LayerOperands {
 
 export interface Layer {
   readonly name: string;
+  /** @internal For the manual; the built API leaves it out. */
   readonly summary: string;
   /** `torch.nn.Conv2d`, `ONNX Conv`: where the semantics come from. */
   readonly source: string;

@@ -61,6 +61,7 @@ export type Converted<T> = { readonly ok: true; readonly value: T } | { readonly
 export interface ParamSpec<T = unknown> {
   /** As the reference prints it: `int`, `size`, `int or one per axis`. */
   readonly type: string;
+  /** @internal For the manual; the built API leaves it out (`parameter-doc.ts`). */
   readonly doc: string;
   /** May be given without its name, in the order of declaration. */
   readonly positional: boolean;

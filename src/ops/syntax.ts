@@ -19,7 +19,7 @@ import {
   sub,
 } from './elementwise.ts';
 import { matmulLayer } from './linear.ts';
-import { layerByName } from './registry.ts';
+import { layerByName } from './lookup.ts';
 
 const layerOf = ({ name }: Operator): Layer => layerByName(name) ?? bug(`${name} has no layer`);
 

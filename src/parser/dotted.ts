@@ -3,7 +3,7 @@ import type { IToken } from 'chevrotain';
 import { dottedCall } from '../diagnostics/catalogue/names.ts';
 import { type Diagnostic, makeDiagnostic } from '../diagnostics/diagnostic.ts';
 import type { SourceFile } from '../diagnostics/source.ts';
-import { answerFor, atCommas, isNamespace, lostArguments, translate } from '../words/dictionary.ts';
+import { dictionary, isNamespace } from '../words/late.ts';
 import type { WrittenCall } from '../words/word.ts';
 
 /** Characters in which the bracket that closes a call is looked for. */
@@ -31,6 +31,7 @@ function hintFor(base: readonly string[], name: string, call: WrittenCall): stri
   if (base[0] === 'self')
     return `write the layer itself where it runs, with its label: \`${name}: …\`, as in \`${name}: conv(64, 3x3)\``;
   const method = !isNamespace(base);
+  const { answerFor, lostArguments, translate } = dictionary.now();
   const answer = answerFor(name);
   if (answer?.kind === 'reason') return answer.reason.instead;
   const on = method ? base.join('.') : undefined;
@@ -61,7 +62,7 @@ function closing(text: string, open: number): number {
 function callOf(inside: string): WrittenCall {
   const positional: string[] = [];
   const named = new Map<string, string>();
-  for (const part of atCommas(inside.replace(/\s+/g, ' '))) {
+  for (const part of dictionary.now().atCommas(inside.replace(/\s+/g, ' '))) {
     const key = /^(\w+)\s*=\s*(?!=)(.*)$/s.exec(part);
     if (key?.[1] !== undefined && key[2] !== undefined) named.set(key[1], key[2]);
     else positional.push(part);

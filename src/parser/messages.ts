@@ -10,7 +10,7 @@ import {
 } from '../diagnostics/catalogue/syntax.ts';
 import { type Diagnostic, makeDiagnostic } from '../diagnostics/diagnostic.ts';
 import type { SourceFile, Span } from '../diagnostics/source.ts';
-import { isNamespace } from '../words/dictionary.ts';
+import { isNamespace } from '../words/late.ts';
 import { describeDotted } from './dotted.ts';
 import { quoteText } from './strays.ts';
 import {

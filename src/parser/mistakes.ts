@@ -16,7 +16,7 @@ import {
 } from '../diagnostics/catalogue/syntax.ts';
 import { type Diagnostic, makeDiagnostic } from '../diagnostics/diagnostic.ts';
 import { positionOf, type Span } from '../diagnostics/source.ts';
-import { describeToken } from './messages.ts';
+import { messages } from './late.ts';
 import { quoteText } from './strays.ts';
 import { Dot, endOf, isWord } from './tokens.ts';
 
@@ -40,7 +40,10 @@ function shortly(token: IToken): string {
 
 function unexpected(token: IToken, expected: string, fix: string): Complaint {
   return (span) =>
-    makeDiagnostic(unexpectedText, { span, with: { what: shortly(token), found: describeToken(token), expected, fix } });
+    makeDiagnostic(unexpectedText, {
+      span,
+      with: { what: shortly(token), found: messages.now().describeToken(token), expected, fix },
+    });
 }
 
 export function notFrom(token: IToken): Complaint {
@@ -132,7 +135,7 @@ export function unclosed(open: IToken, opened: Span, before: IToken, found: ITok
     with: {
       opener: `\`${opener}\``,
       closer: `\`${closer}\``,
-      found: describeToken(found),
+      found: messages.now().describeToken(found),
       line: positionOf(file, open.startOffset).line,
     },
   });
@@ -166,5 +169,5 @@ export function outsideBody(token: IToken): Complaint {
     : isWord(token.tokenType)
       ? 'write `block Name { … }` or `model Name { … }` around it'
       : 'take it away';
-  return (span) => makeDiagnostic(statementOutsideBody, { span, with: { found: describeToken(token), fix } });
+  return (span) => makeDiagnostic(statementOutsideBody, { span, with: { found: messages.now().describeToken(token), fix } });
 }

@@ -9,8 +9,9 @@ import { positionOf, type SourceFile, type Span } from '../diagnostics/source.ts
 import { beginsItem, itemAt, labelAt, negationAt, nextItem, nextStatement, statementAt, tupleAt } from './ahead.ts';
 import type { Expr, Item, Param, Stmt } from './ast.ts';
 import type { CappedSink } from './capped-sink.ts';
+import { messages } from './late.ts';
 import type { Lexed } from './lexer.ts';
-import { describeMismatch, describeUnreadable, type Surroundings } from './messages.ts';
+import type { Surroundings } from './messages.ts';
 import {
   type Complaint,
   keywordForName,
@@ -147,7 +148,7 @@ export class RecoveringReader extends Reader {
         return;
       }
     }
-    this.#add(describeMismatch(surroundings, mismatch?.rule ?? '', expected).diagnostic, token);
+    this.#add(messages.now().describeMismatch(surroundings, mismatch?.rule ?? '', expected).diagnostic, token);
   }
 
   // ---------------------------------------------------------------------------------------------------------- nesting
@@ -375,7 +376,7 @@ export class RecoveringReader extends Reader {
       this.skip();
       return true;
     }
-    this.#add(describeUnreadable(this.#surroundings(token)).diagnostic, token);
+    this.#add(messages.now().describeUnreadable(this.#surroundings(token)).diagnostic, token);
     this.#skipToStatement(index, open, this.reading.openers.length);
     return true;
   }

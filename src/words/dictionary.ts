@@ -53,28 +53,6 @@ function makeDictionary(): Dictionary {
   };
 }
 
-/** `torch.nn.functional.relu` is `relu`; the namespaces of PyTorch and of Keras. */
-const namespaces = new Set([
-  'torch',
-  'nn',
-  'F',
-  'functional',
-  'tf',
-  'keras',
-  'layers',
-  'np',
-  'numpy',
-  'special',
-  'linalg',
-  'ops',
-  'activations',
-]);
-
-/** Whether everything before the last segment is a namespace: `torch.nn` of `torch.nn.ReLU`. */
-export function isNamespace(segments: readonly string[]): boolean {
-  return segments.length > 0 && segments.every((segment) => namespaces.has(segment));
-}
-
 /**
  * The same name as somebody may have varied it: `relu_` works in place, `view_copy` copies, `LazyConv2d` knows the channels
  * from its input. The name itself comes first.

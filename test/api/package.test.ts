@@ -1,12 +1,15 @@
 /** What is shipped: the contents of the package, and an API that runs where there is no Node. */
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createContext, runInContext } from 'node:vm';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { describe, expect, test } from 'vitest';
+import { check } from '../../src/check.ts';
+import { rareOperators } from '../../src/ops/rare-names.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 // Not `module.require`, by which lodash looks whether it is in Node.
@@ -26,6 +29,39 @@ async function bundled(entry: string): Promise<string> {
     logLevel: 'silent',
   });
   return result.outputFiles.map((file) => file.text).join('\n');
+}
+
+/**
+ * A program over a bundle of these exports in files that load each other, and what it prints: last the files that were loaded.
+ */
+async function run(names: string, outdir: string, program: string): Promise<{ readonly stdout: string }> {
+  const resnet = readFileSync(join(root, 'examples/resnet_cifar.res'), 'utf8');
+  await build({
+    absWorkingDir: root,
+    stdin: {
+      contents: `import { ${names} } from './dist/api/index.js'; const source = ${JSON.stringify(resnet)}; ${program}
+        console.log(JSON.stringify([...globalThis.loaded]));`,
+      resolveDir: root,
+    },
+    bundle: true,
+    minify: true,
+    splitting: true,
+    format: 'esm',
+    outdir,
+    outExtension: { '.js': '.mjs' },
+    banner: { js: '(globalThis.loaded ??= new Set()).add(import.meta.url);' },
+    logLevel: 'silent',
+  });
+  const done = spawnSync(process.execPath, [join(outdir, 'stdin.mjs')], { encoding: 'utf8' });
+  expect(done.stderr).toBe('');
+  return done;
+}
+
+/** The compressed bytes of all files that are loaded until the program has run, with the text of the model. */
+async function loaded(names: string, outdir: string, program: string): Promise<number> {
+  const { stdout } = await run(names, outdir, `await (${program});`);
+  const files = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as readonly string[];
+  return files.reduce((sum, file) => sum + gzipSync(readFileSync(fileURLToPath(file))).length, 0);
 }
 
 describe('the API in browsers', () => {
@@ -64,36 +100,65 @@ describe('the API in browsers', () => {
     expect(seen.size).toBeGreaterThan(100);
   });
 
-  test('a program that parses and formats carries no compiler: at most 100 kB, compressed', async () => {
-    const size = async (names: string): Promise<number> => {
-      const { outputFiles, metafile } = await build({
-        absWorkingDir: root,
-        stdin: { contents: `export { ${names} } from './dist/api/index.js'`, resolveDir: root },
-        bundle: true,
-        minify: true,
-        splitting: true,
-        format: 'esm',
-        outdir: 'out',
-        write: false,
-        metafile: true,
-        logLevel: 'silent',
-      });
-      // What is loaded at once: the rest lies in files that are asked for when they are needed.
-      const loaded = new Set<string>();
-      const load = (path: string): void => {
-        if (loaded.has(path)) return;
-        loaded.add(path);
-        for (const one of metafile.outputs[path]?.imports ?? []) if (one.kind === 'import-statement') load(one.path);
-      };
-      load('out/stdin.js');
-      expect(metafile.outputs['out/stdin.js']).toBeDefined();
-      const files = outputFiles.filter(({ path }) => loaded.has(relative(root, path)));
-      return files.reduce((sum, { contents }) => sum + gzipSync(contents).length, 0);
-    };
-    expect(await size('parse, format')).toBeLessThan(100_000);
-    // The measure sees what is there.
-    expect(await size('compile')).toBeGreaterThan(200_000);
+  test('a program carries what it uses, and loads late what few models need', async () => {
+    const outdir = mkdtempSync(join(tmpdir(), 'rescc-bundle-'));
+    try {
+      expect(await loaded('parse, format', outdir, `format(parse({ name: 'a', text: source }).file)`)).toBeLessThan(100_000);
+      const compiling = await loaded('compile', outdir, `(await compile(source, { model: 'ResNet20' })).bytes()`);
+      // The measure sees what is there.
+      expect(compiling).toBeGreaterThan(150_000);
+      expect(compiling).toBeLessThan(240_000);
+    } finally {
+      rmSync(outdir, { recursive: true, force: true });
+    }
   });
+
+  test('what is loaded late is there when it is asked for, and says the same as what is there at once', async () => {
+    const outdir = mkdtempSync(join(tmpdir(), 'rescc-bundle-'));
+    const sources = {
+      word: 'model M { input x: f32[N, 3]  linear(4)  nn.ReLU()  output y }',
+      unknown: 'model M { input x: f32[N, 3]  linaer(4)  output y }',
+      argument: 'model M { input x: f32[N, 3]  linear(out_features=4)  output y }',
+      missing: 'model M { input x: f32[N, 3]  linear()  output y }',
+      syntax: 'model M { input x: f32[N, 3]  linear(4 output y }',
+      repeated: 'model M { input x: f32[N, 3]  x = linear(4)  output y }',
+      rare: 'model M { input x: f32[N, T, 3]  let it, _, _ = lstm(4)  output y }',
+      ode: 'model M { input x: f32[N, 3]  ode(solver="rk4", t=[0, 1], steps=2) { linear(3)  tanh }  output y }',
+    };
+    try {
+      const program = `
+        const all = {};
+        for (const [name, text] of Object.entries(${JSON.stringify(sources)})) {
+          const made = await compile(text, { verifyIr: true });
+          all[name] = [made.diagnostics, made.onnx && (await made.bytes()).length];
+        }
+        console.log(JSON.stringify(all, (key, value) => (key === 'span' ? [value.start, value.end] : value)));`;
+      const { stdout } = await run('compile', outdir, program);
+      const made = JSON.parse(stdout.split('\n')[0] ?? '') as Readonly<Record<string, readonly [unknown[], number | undefined]>>;
+      for (const [name, text] of Object.entries(sources)) {
+        const spans = (key: string, value: unknown): unknown =>
+          key === 'span' ? [(value as { start: number }).start, (value as { end: number }).end] : value;
+        expect(made[name]?.[0], name).toEqual(JSON.parse(JSON.stringify(check(text).diagnostics, spans)));
+      }
+      expect(Object.keys(sources).filter((name) => (made[name]?.[1] ?? 0) > 100)).toEqual(['rare', 'ode']);
+    } finally {
+      rmSync(outdir, { recursive: true, force: true });
+    }
+  });
+});
+
+test('what passes make of others is there when they run', () => {
+  const folder = join(root, 'src/passes/transforms');
+  const named = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.ts'))
+    .flatMap((path) =>
+      [...readFileSync(join(folder, path), 'utf8').matchAll(/'(\w+)'/g)].flatMap(([, name = '']) =>
+        rareOperators.has(name) ? [`${path} ${name}`] : [],
+      ),
+    );
+  // A resize that is moved was there.
+  expect([...new Set(named)]).toEqual(['commute-pool.ts resize']);
+  expect(rareOperators.size).toBeGreaterThan(10);
 });
 
 describe('the package', () => {

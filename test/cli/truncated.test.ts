@@ -2,7 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { check, compile } from '../../src/compile.ts';
+import { check } from '../../src/check.ts';
+import { compile } from '../../src/compile.ts';
 import { render, toJson } from '../../src/diagnostics/render.ts';
 import { root } from './rescc.ts';
 

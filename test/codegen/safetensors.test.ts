@@ -1,8 +1,9 @@
 /** Parameters written as safetensors: by the reader of this house, and by the bytes that the format's own writer gives. */
 import { expect, test } from 'vitest';
+import { build } from '../../src/check.ts';
 import { openCheckpoint } from '../../src/checkpoint/checkpoint.ts';
 import { encodeSafetensors, safetensorsOf } from '../../src/codegen/safetensors.ts';
-import { build, compile } from '../../src/compile.ts';
+import { compile } from '../../src/compile.ts';
 import { memorySource } from '../../src/io/bytes.ts';
 import type { Graph } from '../../src/ir/graph.ts';
 import { materialize } from '../../src/tensor/values.ts';

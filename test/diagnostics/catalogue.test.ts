@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { definedKinds } from '../../src/diagnostics/catalogue.ts';
 import type { Message } from '../../src/diagnostics/diagnostic.ts';
-import { explain } from '../../src/diagnostics/render.ts';
+import { explain } from '../../src/diagnostics/explain.ts';
 import { goldenFolder } from '../golden.ts';
 
 const folder = join(goldenFolder, 'errors');

@@ -7,9 +7,9 @@ import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { build } from '../../src/check.ts';
 import { bindWeights } from '../../src/checkpoint/bind.ts';
 import { openCheckpoint } from '../../src/checkpoint/checkpoint.ts';
-import { build } from '../../src/compile.ts';
 import { type Diagnostic, DiagnosticError, Sink } from '../../src/diagnostics/diagnostic.ts';
 import { render } from '../../src/diagnostics/render.ts';
 import { memorySource } from '../../src/io/bytes.ts';

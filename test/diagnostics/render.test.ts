@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { definedKinds } from '../../src/diagnostics/catalogue.ts';
 import type { Diagnostic } from '../../src/diagnostics/diagnostic.ts';
-import { explain, render, toJson } from '../../src/diagnostics/render.ts';
+import { explain } from '../../src/diagnostics/explain.ts';
+import { render, toJson } from '../../src/diagnostics/render.ts';
 import type { SourceFile, Span } from '../../src/diagnostics/source.ts';
 import { golden } from '../golden.ts';
 

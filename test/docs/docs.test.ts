@@ -11,7 +11,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { errorsText } from '../../scripts/errors.ts';
 import { passesText } from '../../scripts/passes.ts';
-import { build, type CheckResult, check, models } from '../../src/compile.ts';
+import { build, type CheckResult, check, models } from '../../src/check.ts';
 import { definedKinds } from '../../src/diagnostics/catalogue.ts';
 import { render } from '../../src/diagnostics/render.ts';
 import type { SourceFile } from '../../src/diagnostics/source.ts';

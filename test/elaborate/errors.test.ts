@@ -2,9 +2,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { build, check } from '../../src/compile.ts';
+import { build, check } from '../../src/check.ts';
 import { definedKinds } from '../../src/diagnostics/catalogue.ts';
-import { explain, render, toJson } from '../../src/diagnostics/render.ts';
+import { explain } from '../../src/diagnostics/explain.ts';
+import { render, toJson } from '../../src/diagnostics/render.ts';
 import { golden, goldenFolder } from '../golden.ts';
 
 const folder = join(goldenFolder, 'errors');

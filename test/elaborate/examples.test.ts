@@ -1,7 +1,7 @@
 /** The architectures that ship: parameters, buffers and multiply-adds, against what their papers and torchvision count. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { build, models } from '../../src/compile.ts';
+import { build, models } from '../../src/check.ts';
 import { printGraph } from '../../src/ir/print.ts';
 import { statsOf } from '../../src/ir/stats.ts';
 import { verifyGraph } from '../../src/ir/verifier.ts';

@@ -1,6 +1,7 @@
 /** `it` right of `->`: refused in arguments, and both ways out of the refusal compile to what they say. */
 import { expect, it } from 'vitest';
-import { check, compile } from '../../src/compile.ts';
+import { check } from '../../src/check.ts';
+import { compile } from '../../src/compile.ts';
 
 const model = (...lines: readonly string[]): string => `block Gate(skip: tensor) {
   it * (skip -> global_avgpool -> sigmoid)

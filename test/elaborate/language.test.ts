@@ -1,7 +1,7 @@
 /** What the language means where one could doubt: paths, the current value, shortcuts, repetition, sharing, numbers, symbols. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { build, type CheckOptions, check } from '../../src/compile.ts';
+import { build, type CheckOptions, check } from '../../src/check.ts';
 import type { Graph } from '../../src/ir/graph.ts';
 import { typeText } from '../../src/ir/types.ts';
 

@@ -2,7 +2,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { build, check, compile, models } from '../../src/compile.ts';
+import { build, check, models } from '../../src/check.ts';
+import { compile } from '../../src/compile.ts';
 import { render } from '../../src/diagnostics/render.ts';
 import { format } from '../../src/parser/format.ts';
 import { parse } from '../../src/parser/parse.ts';

@@ -1,6 +1,6 @@
 /** Loops that gather and hand on: `repeat … collect`, `repeat … with`, lists of tensors, and the networks that they are for. */
 import { describe, expect, test } from 'vitest';
-import { build, type CheckOptions, check } from '../../src/compile.ts';
+import { build, type CheckOptions, check } from '../../src/check.ts';
 import type { Graph } from '../../src/ir/graph.ts';
 import { printGraph } from '../../src/ir/print.ts';
 import { typeText } from '../../src/ir/types.ts';

@@ -1,6 +1,6 @@
 /** Operands of layers: a layer or body among them runs once, and literals take the element type of the tensor beside them. */
 import { describe, expect, test } from 'vitest';
-import { build } from '../../src/compile.ts';
+import { build } from '../../src/check.ts';
 import type { Graph } from '../../src/ir/graph.ts';
 import { typeText } from '../../src/ir/types.ts';
 

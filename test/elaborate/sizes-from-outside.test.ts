@@ -1,6 +1,7 @@
 /** Sizes that the caller gives, by input, by axis and by symbol: what is compiled has them as numbers. */
 import { describe, expect, test } from 'vitest';
-import { build, type CheckOptions, compile } from '../../src/compile.ts';
+import { build, type CheckOptions } from '../../src/check.ts';
+import { compile } from '../../src/compile.ts';
 import { typeText } from '../../src/ir/types.ts';
 
 const source = `model Net(width = 8) {

@@ -1,6 +1,6 @@
 /** A gate that reads the channels after it squeezed them: the message names the place, and its hint is right when followed. */
 import { describe, expect, test } from 'vitest';
-import { check } from '../../src/compile.ts';
+import { check } from '../../src/check.ts';
 
 const model = (body: string): string => `model M {\n  input x: f32[N, 64, 8, 8]\n  ${body}\n  output y\n}\n`;
 

@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect, test } from 'vitest';
-import { build } from '../../src/compile.ts';
+import { build } from '../../src/check.ts';
 import { Dim, knownDims } from '../../src/ir/dim.ts';
 
 const collect = ((): (() => void) => {

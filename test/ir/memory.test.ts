@@ -1,7 +1,7 @@
 /** Activations and peak memory against a count that looks at every moment anew. */
 import { describe, expect, test } from 'vitest';
+import { build } from '../../src/check.ts';
 import { lowerGraph } from '../../src/codegen/emit.ts';
-import { build } from '../../src/compile.ts';
 import { Dim } from '../../src/ir/dim.ts';
 import { memoryOf } from '../../src/ir/memory.ts';
 import type { Schedule, ScheduledNode } from '../../src/ir/schedule.ts';

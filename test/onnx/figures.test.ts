@@ -2,7 +2,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import type proto from 'onnx-proto';
 import { describe, expect, test } from 'vitest';
-import { compile, models } from '../../src/compile.ts';
+import { models } from '../../src/check.ts';
+import { compile } from '../../src/compile.ts';
 import { memorySource } from '../../src/io/bytes.ts';
 import { fileFigures } from '../../src/onnx/figures.ts';
 import type { OnnxModel } from '../../src/onnx/model.ts';

@@ -1,7 +1,7 @@
 /** The layers of transformers by their definitions, in plain loops, and what they refuse. */
 import { describe, expect, it } from 'vitest';
+import { build } from '../../src/check.ts';
 import { emitOnnx, nodesToWrite } from '../../src/codegen/emit.ts';
-import { build } from '../../src/compile.ts';
 import { render } from '../../src/diagnostics/render.ts';
 import type { HostTensor } from '../../src/ir/types.ts';
 import { evaluate } from '../passes/support.ts';

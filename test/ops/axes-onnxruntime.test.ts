@@ -4,8 +4,8 @@
  */
 import * as ort from 'onnxruntime-node';
 import { describe, expect, it, vi } from 'vitest';
+import { build } from '../../src/check.ts';
 import { emitOnnx } from '../../src/codegen/emit.ts';
-import { build } from '../../src/compile.ts';
 import { render } from '../../src/diagnostics/render.ts';
 import type { Graph } from '../../src/ir/graph.ts';
 import { verifyGraph } from '../../src/ir/verifier.ts';

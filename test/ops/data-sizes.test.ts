@@ -5,7 +5,8 @@
 import * as ort from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import { emitOnnx } from '../../src/codegen/emit.ts';
-import { build, compile } from '../../src/compile.ts';
+import { build } from '../../src/check.ts';
+import { compile } from '../../src/compile.ts';
 import { Sink } from '../../src/diagnostics/diagnostic.ts';
 import { render } from '../../src/diagnostics/render.ts';
 import type { Graph } from '../../src/ir/graph.ts';

@@ -1,8 +1,9 @@
 /** RoiAlign with its newer places, against onnxruntime, and the opsets that cannot say it. */
 import * as ort from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
+import { build } from '../../src/check.ts';
 import { emitOnnx } from '../../src/codegen/emit.ts';
-import { build, compile } from '../../src/compile.ts';
+import { compile } from '../../src/compile.ts';
 import { render } from '../../src/diagnostics/render.ts';
 import { onnxBytes } from '../../src/onnx/write.ts';
 import { evaluateGraph } from '../../src/ops/reference.ts';

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { decode } from 'fast-png';
 import { describe, expect, it } from 'vitest';
 import { openCheckpoint } from '../../src/checkpoint/checkpoint.ts';
-import type { OptimizationLevel } from '../../src/compile.ts';
+import type { OptimizationLevel } from '../../src/graph-passes.ts';
 import { type ByteSource, memorySource } from '../../src/io/bytes.ts';
 import { fileSource } from '../../src/io/node/file-source.ts';
 import { type OptimizeResult, optimizeOnnx } from '../../src/optimize.ts';

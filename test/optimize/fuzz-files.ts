@@ -1,7 +1,7 @@
 /** Files damaged at random: what the fuzzer and its short test run share. */
 import proto from 'onnx-proto';
+import { build } from '../../src/check.ts';
 import { openCheckpoint } from '../../src/checkpoint/checkpoint.ts';
-import { build } from '../../src/compile.ts';
 import { DiagnosticError } from '../../src/diagnostics/diagnostic.ts';
 import { memorySource } from '../../src/io/bytes.ts';
 import { bytesSource, fieldsOf, WireError, wireBytes } from '../../src/onnx/wire.ts';

@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { render } from '../../src/diagnostics/render.ts';
 import { format } from '../../src/parser/format.ts';
-import { parse, parseExpression } from '../../src/parser/parse.ts';
+import { parse } from '../../src/parser/parse.ts';
+import { parseExpression } from '../../src/parser/parse-file.ts';
 import { astText } from '../../src/parser/print-ast.ts';
 import { vocabulary } from '../../src/parser/tokens.ts';
 import { randomFrom, sourcesIn } from './support.ts';

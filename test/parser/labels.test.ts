@@ -1,6 +1,7 @@
 /** Labels that hold what checkpoints hold: hyphens, quotes, computed beginnings; and strings that compute. */
 import { describe, expect, test } from 'vitest';
-import { build, check, compile } from '../../src/compile.ts';
+import { build, check } from '../../src/check.ts';
+import { compile } from '../../src/compile.ts';
 import { memorySource } from '../../src/io/bytes.ts';
 import { printGraph } from '../../src/ir/print.ts';
 import { format } from '../../src/parser/format.ts';

@@ -1,6 +1,6 @@
 /** What a deep network costs, in counts: equal parts are shared, and every block more costs as much as the last one. */
 import { expect, test } from 'vitest';
-import { build } from '../../src/compile.ts';
+import { build } from '../../src/check.ts';
 import type { Graph } from '../../src/ir/graph.ts';
 import { runPasses } from '../../src/passes/pipeline.ts';
 import { sessionOf } from '../../src/tensor/session.ts';

@@ -1,7 +1,7 @@
 /** The examples that ship, through the whole pipeline: what each must come out as. */
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { build } from '../../src/compile.ts';
+import { build } from '../../src/check.ts';
 import type { Graph } from '../../src/ir/graph.ts';
 import { printGraph } from '../../src/ir/print.ts';
 import { statsOf } from '../../src/ir/stats.ts';

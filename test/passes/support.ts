@@ -10,6 +10,7 @@ import { readGraph } from '../../src/ir/read.ts';
 import { roundTo } from '../../src/ir/round.ts';
 import { type ElemType, elementCount, type HostTensor } from '../../src/ir/types.ts';
 import { verifyGraph } from '../../src/ir/verifier.ts';
+import { giveRegistry } from '../../src/ops/at-once.ts';
 import { evaluateGraph } from '../../src/ops/reference.ts';
 import { operatorByName } from '../../src/ops/registry.ts';
 import { type PassReport, type PipelineOptions, runPasses } from '../../src/passes/pipeline.ts';
@@ -56,6 +57,7 @@ const numbers: Leaf = (path, dims, elem) =>
   literal(randomTensor(path, dims, elem === 'f32' ? 'f64' : elem, path.endsWith('running_var')));
 
 export function readText(text: string, leaf: Leaf = named): Graph {
+  giveRegistry();
   const sink = new Sink();
   const graph = readGraph({ name: 'case.ir', text }, { operator: operatorByName, leaf, call: buildExpr }, sink);
   if (!graph)

@@ -1,6 +1,6 @@
 /** Sizes and inputs at which a proof touches every weight, and the names of those that it does not. */
 import { describe, expect, it, vi } from 'vitest';
-import { build } from '../../src/compile.ts';
+import { build } from '../../src/check.ts';
 import { clamp } from '../../src/ops/activation.ts';
 import { cast } from '../../src/ops/cast.ts';
 import { conv } from '../../src/ops/conv.ts';

@@ -1,7 +1,7 @@
 /** A proof of what no machine holds is refused before anything runs. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { build } from '../../src/compile.ts';
+import { build } from '../../src/check.ts';
 import { DiagnosticError } from '../../src/diagnostics/diagnostic.ts';
 import { render } from '../../src/diagnostics/render.ts';
 import { EvaluationError, evaluateGraph } from '../../src/ops/reference.ts';

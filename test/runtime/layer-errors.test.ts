@@ -1,7 +1,7 @@
 /** The errors of single layers: where the reference is told other weights, everything from there on is off, and nothing before. */
 import { describe, expect, test } from 'vitest';
+import { build } from '../../src/check.ts';
 import { errorPlotOf } from '../../src/cli/error-plot.ts';
-import { build } from '../../src/compile.ts';
 import type { Graph, Value } from '../../src/ir/graph.ts';
 import type { HostTensor } from '../../src/ir/types.ts';
 import { layerErrors } from '../../src/runtime/layer-errors.ts';

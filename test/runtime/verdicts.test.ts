@@ -1,6 +1,6 @@
 /** Who is blamed: networks that amplify rounding, passes and lowerings that are wrong in them, and runtimes that are. */
 import { describe, expect, it, vi } from 'vitest';
-import { build } from '../../src/compile.ts';
+import { build } from '../../src/check.ts';
 import { render } from '../../src/diagnostics/render.ts';
 import type { Graph } from '../../src/ir/graph.ts';
 import type { Operator } from '../../src/ir/operator.ts';

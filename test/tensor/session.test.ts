@@ -1,9 +1,10 @@
 /** A compilation owns what it keeps: another one in the same process does not meet it, and it goes when the compilation does. */
 import { spawnSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
+import { build } from '../../src/check.ts';
 import { openCheckpoint } from '../../src/checkpoint/checkpoint.ts';
 import { encodeSafetensors, safetensorsOf } from '../../src/codegen/safetensors.ts';
-import { build, compile } from '../../src/compile.ts';
+import { compile } from '../../src/compile.ts';
 import { type ByteSource, memorySource } from '../../src/io/bytes.ts';
 import { Graph } from '../../src/ir/graph.ts';
 import { optimizeOnnx } from '../../src/optimize.ts';

@@ -4,7 +4,7 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { build } from '../../src/compile.ts';
+import { build } from '../../src/check.ts';
 import type { Graph } from '../../src/ir/graph.ts';
 import { add } from '../../src/ops/elementwise.ts';
 import { drawingsOf } from '../../src/view/draw.ts';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { build } from '../../src/compile.ts';
+import { build } from '../../src/check.ts';
 import { diffGraphs } from '../../src/diff.ts';
 import type { Graph } from '../../src/ir/graph.ts';
 import { diffPage, modelPage } from '../../src/model-page.ts';

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { pageAsset } from '../../scripts/page.ts';
-import { build } from '../../src/compile.ts';
+import { build } from '../../src/check.ts';
 import type { Graph } from '../../src/ir/graph.ts';
 import { modelPage } from '../../src/model-page.ts';
 import { optimizeOnnx } from '../../src/optimize.ts';

@@ -1,7 +1,7 @@
 /** Plots on coordinates: no text is cut or lies over another, every letter is 7 pt, and the page holds it; and the numbers behind. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { build } from '../../src/compile.ts';
+import { build } from '../../src/check.ts';
 import type { Graph } from '../../src/ir/graph.ts';
 import { summarize } from '../../src/summarize.ts';
 import { chosenSizes } from '../../src/view/chosen-sizes.ts';

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { build } from '../../src/compile.ts';
+import { build } from '../../src/check.ts';
 import { evaluate, type Sizes } from '../../src/ir/evaluate.ts';
 import { summarize } from '../../src/summarize.ts';
 

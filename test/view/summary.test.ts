@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { build } from '../../src/compile.ts';
+import { build } from '../../src/check.ts';
 import { Dim } from '../../src/ir/dim.ts';
 import { add } from '../../src/ops/elementwise.ts';
 import { summarize } from '../../src/summarize.ts';

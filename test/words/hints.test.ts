@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { build } from '../../src/compile.ts';
+import { build } from '../../src/check.ts';
 import { bug } from '../../src/diagnostics/diagnostic.ts';
 import type { Value } from '../../src/ir/graph.ts';
 import { type HostTensor, isElemType } from '../../src/ir/types.ts';

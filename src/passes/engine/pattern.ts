@@ -11,7 +11,7 @@
  */
 import type { Node, Value } from '../../ir/graph.ts';
 import { everyElement, isConstant } from '../analysis/constants.ts';
-import type { OperatorSet } from '../analysis/operators.ts';
+import { type OperatorSet, unionOf } from '../analysis/operators.ts';
 import { producerIn } from '../analysis/uses.ts';
 
 export type Tree =
@@ -167,7 +167,7 @@ function setOf(ops: Operators): OperatorSet {
   if (typeof ops === 'string') return { label: ops, names: new Set([ops]) };
   if ('label' in ops) return ops;
   const sets = ops.map(setOf);
-  return { label: sets.map(({ label }) => label).join('|'), names: new Set(sets.flatMap(({ names }) => [...names])) };
+  return unionOf(sets);
 }
 
 /** Every choice of one element of each list, the last one changing fastest. */

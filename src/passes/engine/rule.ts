@@ -5,6 +5,7 @@
  */
 
 import type { Graph, Node } from '../../ir/graph.ts';
+import { knownOperators } from '../../ops/lookup.ts';
 import type { Fuel } from './fuel.ts';
 import { type Matcher, rootsOf } from './pattern.ts';
 import type { Rewriter } from './rewriter.ts';
@@ -35,6 +36,7 @@ type Attempt =
 export interface Rule {
   readonly name: string;
   readonly pass: string;
+  /** @internal For the manual; the built API leaves it out. */
   readonly doc: string;
   /** The pattern, without the types of what it binds. */
   readonly match: Matcher<unknown>;
@@ -63,14 +65,17 @@ function failingOf<M>(conditions: readonly (readonly [string, (m: M) => boolean]
 /** Declares a rule and erases the type of its match. */
 export function rule<M>(definition: RuleDefinition<M>): Rule {
   const conditions = Object.entries(definition.exact);
-  let roots: readonly string[] | undefined;
+  let roots: readonly string[] = [];
+  let among: unknown;
   return {
     name: definition.name,
     pass: definition.name.split('/')[0] ?? definition.name,
     doc: definition.doc,
     match: definition.match,
     get roots() {
-      roots ??= rootsOf(definition.match);
+      const known = knownOperators();
+      if (known !== among) roots = rootsOf(definition.match);
+      among = known;
       return roots;
     },
     lowers: definition.lowers ?? true,

@@ -5,7 +5,7 @@ import type { Content } from '../../ir/content.ts';
 import type { ConstantRole, Graph, Node, Value } from '../../ir/graph.ts';
 import type { AttrValue } from '../../ir/operator.ts';
 import { graphsIn } from '../../ir/walk.ts';
-import { operatorByName } from '../../ops/registry.ts';
+import { operatorByName } from '../../ops/lookup.ts';
 import type { RemovedShortcut, Rewriter } from './rewriter.ts';
 
 interface PendingConstant {

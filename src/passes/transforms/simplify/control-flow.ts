@@ -4,7 +4,7 @@ import { inlineRegion } from '../../../ir/inline.ts';
 import { type HostTensor, sameType } from '../../../ir/types.ts';
 import { graphsIn } from '../../../ir/walk.ts';
 import { turnsOf } from '../../../ops/control-flow.ts';
-import { operatorByName } from '../../../ops/registry.ts';
+import { operatorByName } from '../../../ops/lookup.ts';
 import { literal } from '../../../tensor/leaves.ts';
 import { sessionOf } from '../../../tensor/session.ts';
 import { nodeText } from '../../engine/fuel.ts';

@@ -12,6 +12,7 @@ import { nearest } from '../diagnostics/suggest.ts';
 import type { Layer } from '../ops/define.ts';
 import { layerSignature } from '../ops/layer-text.ts';
 import { layerOfOnnx } from '../ops/onnx-names.ts';
+import { parameterDoc } from '../ops/parameter-doc.ts';
 import { layerByName, layers, refusedLayers } from '../ops/registry.ts';
 import type { CallExpr } from '../parser/ast.ts';
 import {
@@ -122,6 +123,9 @@ function answerForeign(
   }
 }
 
+/** What a parameter takes, and what it means. */
+export const expectedOf = (layer: Layer, name: string): string => `${layer.params[name]?.type}: ${parameterDoc(layer, name)}`;
+
 function writtenCall(call: CallExpr, f: Frame): WrittenCall {
   const named = new Map<string, string>();
   const positional: string[] = [];
@@ -160,7 +164,7 @@ export function unknownArgumentOf(
         callee,
         name,
         ours: renamed,
-        expected: spec ? `${spec.type}: ${spec.doc}` : renamed,
+        expected: spec ? expectedOf(layer, renamed) : renamed,
         hint: otherUse(layer, args) ?? (spec?.rest ? `write \`${value}\` without a name` : `write \`${renamed}=${value}\``),
       },
     });

@@ -1,0 +1,96 @@
+/**
+ * What stands beside the code for the manual and for tests, and no program runs: left out of what is built. Texts that few
+ * programs show (`explain`, what a parameter means where it is missing) become files of their own, and kinds of diagnostics data
+ * that a bundler leaves out where nobody reports them.
+ */
+import { readFileSync } from 'node:fs';
+import { relative } from 'node:path';
+import type { Plugin } from 'esbuild';
+import ts from 'typescript';
+import { definedKinds } from '../src/diagnostics/catalogue.ts';
+import { layers } from '../src/ops/registry.ts';
+
+interface Left {
+  readonly files: RegExp;
+  readonly properties: readonly string[];
+}
+
+/** Random operands, by which tests try operators, and the examples of a table that tests run. */
+const tests: readonly Left[] = [
+  { files: /^src\/ops\//, properties: ['sample'] },
+  { files: /^src\/ops\/agreement\.ts$/, properties: ['onnx', 'onnxruntime', 'numpy', 'example'] },
+];
+/** What the pages of docs/ and `rescc explain` are made of. They are `@internal` in the types. */
+const manual: readonly Left[] = [
+  { files: /^src\/ops\//, properties: ['doc', 'summary'] },
+  { files: /^src\/passes\//, properties: ['doc'] },
+];
+
+/** A text in which parts of its tree stand as they are given; undefined leaves a part as it is, and looks inside. */
+function rewritten(path: string, text: string, by: (node: ts.Node) => string | undefined): string {
+  const file = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
+  const changes: { readonly from: number; readonly to: number; readonly by: string }[] = [];
+  const visit = (node: ts.Node): void => {
+    const instead = by(node);
+    if (instead === undefined) ts.forEachChild(node, visit);
+    else {
+      const comma = instead === '' ? (/^\s*,/.exec(text.slice(node.end))?.[0].length ?? 0) : 0;
+      changes.push({ from: node.getStart(file), to: node.end + comma, by: instead });
+    }
+  };
+  visit(file);
+  return changes.reduceRight((rest, { from, to, by: instead }) => rest.slice(0, from) + instead + rest.slice(to), text);
+}
+
+/** Without these properties of its object literals. */
+const without =
+  (properties: ReadonlySet<string>) =>
+  (node: ts.Node): string | undefined =>
+    ts.isObjectLiteralElementLike(node) && node.name && ts.isIdentifier(node.name) && properties.has(node.name.text)
+      ? ''
+      : undefined;
+
+/** The kind that a call defines, as data without its explanation. */
+function asData(node: ts.Node): string | undefined {
+  if (!ts.isCallExpression(node) || node.expression.getText() !== 'defineDiagnostic') return undefined;
+  const code = /\bcode: '(\w+)'/.exec(node.getText())?.[1];
+  const kind = definedKinds().find((one) => one.code === code);
+  if (!kind) throw new Error(`no kind ${code}`);
+  const { more: _, ...rest } = kind;
+  return JSON.stringify(rest);
+}
+
+const docs = () =>
+  Object.fromEntries(
+    layers.map(({ name, specs }) => [name, Object.fromEntries(specs.map(([parameter, { doc }]) => [parameter, doc]))]),
+  );
+
+/** `tests` alone where the manual's texts are wanted, as by the command line, which prints them. */
+export function withoutTexts(parts: 'tests' | 'all'): Plugin {
+  const rules = parts === 'all' ? [...tests, ...manual] : tests;
+  return {
+    name: 'without-texts',
+    setup({ onLoad }) {
+      // The first that answers counts.
+      if (parts === 'all')
+        onLoad({ filter: /[\\/]ops[\\/]parameter-doc\.ts$/ }, () => {
+          return {
+            contents: `const docs = ${JSON.stringify(docs())};\nexport const parameterDoc = ({ name }, key) => docs[name][key];`,
+          };
+        });
+      onLoad({ filter: /[\\/]src[\\/](?:ops|passes)[\\/].*\.ts$/ }, ({ path }) => {
+        const name = relative('.', path).replaceAll('\\', '/');
+        const properties = rules.filter(({ files }) => files.test(name)).flatMap((one) => one.properties);
+        if (properties.length === 0) return undefined;
+        return { contents: rewritten(name, readFileSync(path, 'utf8'), without(new Set(properties))), loader: 'ts' };
+      });
+      if (parts === 'tests') return;
+      onLoad({ filter: /[\\/]diagnostics[\\/]catalogue[\\/].*\.ts$/ }, ({ path }) => {
+        return { contents: rewritten(path, readFileSync(path, 'utf8'), asData), loader: 'ts' };
+      });
+      onLoad({ filter: /[\\/]diagnostics[\\/]explanations\.ts$/ }, () => {
+        return { contents: `const kinds = ${JSON.stringify(definedKinds())};\nexport const explainedKinds = () => kinds;` };
+      });
+    },
+  };
+}

@@ -1,0 +1,14 @@
+import { giveRegistry } from '../ops/at-once.ts';
+import { giveMessages } from '../parser/at-once.ts';
+import * as wholeAdvice from './advice.ts';
+import { advice } from './late.ts';
+import { ode } from './late-ode.ts';
+import * as wholeOde from './ode.ts';
+
+/** For calls that give their answer at once, so that nobody can wait for what few programs need. */
+export function giveElaborator(): void {
+  giveMessages();
+  giveRegistry();
+  advice.give(wholeAdvice);
+  ode.give(wholeOde);
+}

@@ -1,0 +1,122 @@
+/**
+ * Operators and layers that most networks are made of, and those that passes make of others: what a program that compiles has at
+ * once. The others lie in the registry alone, which is loaded when one of them is asked for (`lookup.ts`).
+ */
+import type { Operator } from '../ir/operator.ts';
+import { activationLayers, activationOperators } from './activation.ts';
+import { attention } from './attention.ts';
+import { cast, castLayer } from './cast.ts';
+import { concat, concatLayer, split, splitLayer, stackLayer } from './concat.ts';
+import { conv, convLayer, convTranspose, convTransposeLayer } from './conv.ts';
+import type { Layer } from './define.ts';
+import { elementwiseLayers, elementwiseOperators } from './elementwise.ts';
+import { expand, expandLayer } from './expand.ts';
+import { gather, gatherLayer } from './gather.ts';
+import { dimValue, full, fullLayer, range, rangeLayer, shapeOf, tensorLayer } from './generate.ts';
+import { identityLayers, identityOperators } from './identity.ts';
+import { gemm, linear, linearLayer, matmul, matmulLayer } from './linear.ts';
+import {
+  batchnorm,
+  batchnormLayer,
+  groupnorm,
+  groupnormLayer,
+  instancenorm,
+  instancenormLayer,
+  layernorm,
+  layernormLayer,
+  normalizeLayer,
+  rmsnorm,
+  rmsnormLayer,
+} from './norm.ts';
+import { pad, padLayer } from './pad.ts';
+import {
+  avgpool,
+  avgpoolLayer,
+  globalAvgpool,
+  globalAvgpoolLayer,
+  globalMaxpool,
+  globalMaxpoolLayer,
+  maxpool,
+  maxpoolLayer,
+} from './pool.ts';
+import { reduceLayers, reduceOperators } from './reduce.ts';
+import { flattenLayer, reshape, reshapeLayer, squeeze, squeezeLayer, unsqueeze, unsqueezeLayer } from './reshape.ts';
+import { cropLayer, slice, sliceLayer } from './slice.ts';
+import { sumLayer } from './sum.ts';
+import { transpose, transposeLayer } from './transpose.ts';
+
+export const frequentOperators: readonly Operator[] = [
+  conv,
+  convTranspose,
+  linear,
+  matmul,
+  gemm,
+  maxpool,
+  avgpool,
+  globalAvgpool,
+  globalMaxpool,
+  batchnorm,
+  instancenorm,
+  groupnorm,
+  layernorm,
+  rmsnorm,
+  attention,
+  ...activationOperators,
+  ...elementwiseOperators,
+  reshape,
+  squeeze,
+  unsqueeze,
+  transpose,
+  concat,
+  split,
+  slice,
+  pad,
+  expand,
+  range,
+  full,
+  dimValue,
+  shapeOf,
+  cast,
+  gather,
+  ...reduceOperators,
+  ...identityOperators,
+];
+
+export const frequentLayers: readonly Layer[] = [
+  convLayer,
+  convTransposeLayer,
+  linearLayer,
+  matmulLayer,
+  maxpoolLayer,
+  avgpoolLayer,
+  globalAvgpoolLayer,
+  globalMaxpoolLayer,
+  batchnormLayer,
+  instancenormLayer,
+  groupnormLayer,
+  layernormLayer,
+  rmsnormLayer,
+  normalizeLayer,
+  ...activationLayers,
+  ...elementwiseLayers,
+  sumLayer,
+  reshapeLayer,
+  flattenLayer,
+  squeezeLayer,
+  unsqueezeLayer,
+  transposeLayer,
+  concatLayer,
+  stackLayer,
+  splitLayer,
+  sliceLayer,
+  cropLayer,
+  padLayer,
+  expandLayer,
+  rangeLayer,
+  fullLayer,
+  tensorLayer,
+  castLayer,
+  gatherLayer,
+  ...reduceLayers,
+  ...identityLayers,
+];

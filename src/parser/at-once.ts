@@ -1,0 +1,9 @@
+import { giveDictionary } from '../words/at-once.ts';
+import { messages } from './late.ts';
+import * as whole from './messages.ts';
+
+/** For calls that give their answer at once, so that nobody can wait for what mistakes ask for. */
+export function giveMessages(): void {
+  giveDictionary();
+  messages.give(whole);
+}
