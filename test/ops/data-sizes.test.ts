@@ -4,8 +4,9 @@
  */
 import * as ort from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
-import { emitOnnx } from '../../src/codegen/emit.ts';
 import { build } from '../../src/check.ts';
+import { emitOnnx } from '../../src/codegen/emit.ts';
+
 import { compile } from '../../src/compile.ts';
 import { Sink } from '../../src/diagnostics/diagnostic.ts';
 import { render } from '../../src/diagnostics/render.ts';
