@@ -225,12 +225,23 @@ export function sessionRefused(error: unknown, options: Blamed): DiagnosticError
   const text = error instanceof Error ? error.message : String(error);
   return diagnosed(catalogue.modelRefused, {
     ...placed(text, options),
-    with: { ep: options.ep, found: cleaned(text), hint: refusalHint(text) },
+    with: { ep: options.ep, found: cleaned(text), hint: refusalHint(text, options) },
   });
 }
 
-function refusalHint(text: string): string {
-  if (/could not find an implementation|NOT_IMPLEMENTED|opset|IR version/i.test(text)) return '--opset 17';
+/** The type of floats that a model reads, where it is not f32, for which every kernel is written. */
+function unusualFloat({ graph, onnx }: Blamed): ElemType | undefined {
+  const elems = graph?.inputs.map(({ type }) => type.elem) ?? onnx?.graph.inputs.map(({ type }) => type?.elem) ?? [];
+  return elems.find((elem) => elem === 'f16' || elem === 'bf16' || elem === 'f64');
+}
+
+function refusalHint(text: string, options: Blamed): string {
+  const missing = /could not find an implementation(?: for \w+\((\d+)\))?/i.exec(text);
+  const elem = missing ? unusualFloat(options) : undefined;
+  // Another opset gives no kernel for a type, and one may be below 17 already.
+  if (elem !== undefined) return `a model of f32, or a provider that has kernels of ${elem}: rescc doctor lists what is here`;
+  if (missing && Number(missing[1] ?? 18) <= 17) return 'another provider: rescc doctor lists what is here';
+  if (missing || /NOT_IMPLEMENTED|opset|IR version/i.test(text)) return '--opset 17';
   if (/protobuf|parsing/i.test(text)) return 'write it again: rescc compile model.res -o model.onnx';
   return '-O0';
 }

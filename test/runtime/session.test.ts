@@ -184,6 +184,16 @@ describe('what onnxruntime refuses', () => {
     expect(found?.found).not.toMatch(/onnxruntime_src|\n/);
   });
 
+  it.each([
+    ['Elu', 'f64', 'a model of f32, or a provider that has kernels of f64: rescc doctor lists what is here'],
+    ['Elu', 'f32', undefined],
+  ] as const)('has a way out that is one: %s of %s', async (op, elem, hint) => {
+    const onnx = onnxModel([madeNode(op, 'act', ['x'], ['y'])], [value('x', elem, 3)], [value('y', elem, 3)]);
+    const opened = async () => openSession(await onnxBytes(onnx), { ep: 'cpu', optimization: 'off', onnx });
+    if (hint === undefined) await (await opened()).close();
+    else expect((await diagnosticsOf(opened))[0]?.hint).toBe(hint);
+  });
+
   it('is traced back when it shows in a run only', async () => {
     const onnx = onnxModel(
       [{ ...madeNode('Add', 'layer1', ['a', 'b'], ['y']), origin: { scope: 'layer1', span } }],
