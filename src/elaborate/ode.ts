@@ -81,7 +81,10 @@ function derivative(c: Context, f: Frame, construct: Ode, first: Value): Derivat
       with: {
         found: `${typeText(result.type)} from the body`,
         expected: `${typeText(state.type)}: how fast each element of the state changes`,
-        hint: 'end the body with a layer that gives the shape of `it`, or change the shape in front of the ode and behind it',
+        hint:
+          result.type.elem === elem
+            ? 'end the body with a layer that gives the shape of `it`, or change the shape in front of the ode and behind it'
+            : `end the body with \`cast(${elem})\``,
       },
     });
   };
