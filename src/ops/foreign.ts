@@ -10,6 +10,13 @@ import type { HostTensor, TensorType } from '../ir/types.ts';
 import { EvaluationError } from './reference.ts';
 import { unknownTraits } from './traits.ts';
 
+/**
+ * Whether two nodes of equal attributes and operands are known to give the same. Quantisation is a function of its operands in
+ * every version, of ONNX's own domain and of onnxruntime's (QuantizeLinear-10 to -25; com.microsoft, for 16 and 4 bits).
+ */
+const isFunction = ({ domain, opType }: ForeignNode): boolean =>
+  (domain === '' || domain === 'com.microsoft') && (opType === 'QuantizeLinear' || opType === 'DequantizeLinear');
+
 /** `types` has one per result, named or not; `evaluateConstants` gives as many from constant operands. */
 export function foreignOperator(
   foreign: ForeignNode,
@@ -23,7 +30,7 @@ export function foreignOperator(
     onnx: [],
     operands: [{ name: 'inputs', doc: 'Whatever it reads.', variadic: true, optional: true }],
     attrs: {},
-    traits: { ...unknownTraits, random: true, foldable: evaluateConstants !== undefined },
+    traits: { ...unknownTraits, random: !isFunction(foreign), foldable: evaluateConstants !== undefined },
     foreign,
     infer: () => types,
     evaluate: () => {

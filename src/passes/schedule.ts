@@ -31,6 +31,7 @@ import {
 } from './transforms/recognize/activation.ts';
 import { recognizeAttention } from './transforms/recognize/attention.ts';
 import { recognizeLayernorm } from './transforms/recognize/layernorm.ts';
+import { recognizeLength } from './transforms/recognize/length.ts';
 import { recognizeRmsnorm } from './transforms/recognize/rmsnorm.ts';
 import { addNegated, divideAtOnce } from './transforms/simplify/arithmetic.ts';
 import {
@@ -147,6 +148,7 @@ const recognition: readonly Stage[] = [
   { pass: 'recognize', rules: [recognizeHardsigmoid, recognizeSoftplus, recognizeSigmoid], sweeps: [] },
   { pass: 'recognize', rules: [recognizeLayernorm], sweeps: [], since: 17 },
   { pass: 'recognize', rules: [recognizeRmsnorm], sweeps: [], since: 23 },
+  { pass: 'recognize', rules: [recognizeLength], sweeps: [] },
   { pass: 'recognize', rules: [recognizeMish], sweeps: [], since: 18 },
   { pass: 'recognize', rules: [recognizeGelu], sweeps: [], since: 20 },
   { pass: 'recognize', rules: [recognizeAttention], sweeps: [], opset: 23, since: 23 },

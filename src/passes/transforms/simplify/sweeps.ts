@@ -46,14 +46,15 @@ function placesOf(graph: Graph): ReadonlyMap<Node, number> {
 export const commonSubexpressions: Sweep = {
   name: 'simplify/common-subexpressions',
   doc: `Merges two nodes that compute the same: one operator, equal attributes, the same operands (or constants of equal content), neither random
-nor the owner of a sub-graph. The first in the graph's order stays, because it comes before all readers of both.`,
+nor the owner of a sub-graph; of operators that the registry has not QuantizeLinear and DequantizeLinear. The first in the graph's order stays, because it comes before all readers of both.`,
   run(graph, fuel) {
     let merged = 0;
     const graphs = graphsIn(graph);
     const numberOf = numbering(graphs);
     const attrs = new AttrsTexts();
     const keyOf = (node: Node): string => {
-      let key = `${node.op.name}|${attrs.of(node)}|`;
+      // What cannot be compared is equal to itself alone.
+      let key = `${node.op.name}|${attrs.of(node) ?? `of ${node.results.map(numberOf).join()}`}|`;
       for (const use of node.slots) key += `${operandText(use?.value, numberOf)} `;
       return key;
     };
