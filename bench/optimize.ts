@@ -10,19 +10,17 @@
  * examples/ at -O0. Prints a table in Markdown; with `--write` also bench/optimize.md.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { memorySource } from '../src/io/bytes.ts';
 import type { HostTensor } from '../src/ir/types.ts';
-import type { OnnxGraph } from '../src/onnx/model.ts';
-import { readOnnxFile } from '../src/onnx/read.ts';
 import { compareLatency, median } from '../src/runtime/bench.ts';
 import { randomTensor } from '../src/runtime/inputs.ts';
 import { runtimeVersion } from '../src/runtime/provider.ts';
 import { openSession, type Port } from '../src/runtime/session.ts';
+import { nodesOf, peers } from './peers.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const { values, positionals } = parseArgs({
@@ -44,15 +42,6 @@ interface Tool {
   readonly version: string;
   command(from: string, to: string): readonly string[];
 }
-
-/** Each peer as its documentation says to call it, with its default settings. */
-const peers: Readonly<Record<string, string>> = {
-  onnxslim: 'import onnxslim; onnxslim.slim(a, b)',
-  onnxsim:
-    'import onnx, onnxsim; model, ok = onnxsim.simplify(onnx.load(a)); assert ok, "its own check failed"; onnx.save(model, b)',
-  onnxoptimizer: 'import onnx, onnxoptimizer as o; onnx.save(o.optimize(onnx.load(a), o.get_fuse_and_elimination_passes()), b)',
-  onnxscript: 'import onnx, onnxscript.optimizer as o; onnx.save(o.optimize(onnx.load(a)), b)',
-};
 
 function python(code: string): string {
   const done = spawnSync(values.python, ['-c', code], { encoding: 'utf8' });
@@ -101,26 +90,6 @@ function run(command: readonly string[]): Measured {
   };
   const last = said.trim().split('\n').at(-1) ?? '';
   return { seconds, peakBytes: peak, error: status === 0 ? undefined : last || `ended with ${status}` };
-}
-
-function countNodes(graph: OnnxGraph): number {
-  let count = 0;
-  const open = [graph];
-  for (let next = open.pop(); next; next = open.pop()) {
-    for (const node of next.nodes) {
-      // A constant is data, whether it is written as a node or as an initialiser.
-      if (node.opType !== 'Constant') count++;
-      for (const attribute of node.attributes) {
-        if (attribute.kind === 'graph') open.push(attribute.value);
-        else if (attribute.kind === 'graphs') open.push(...attribute.value);
-      }
-    }
-  }
-  return count;
-}
-
-async function nodesOf(path: string): Promise<number> {
-  return countNodes((await readOnnxFile(memorySource(path, readFileSync(path)))).graph);
 }
 
 /** One picture or sentence: the first open size is the batch, others are small. */

@@ -11,7 +11,7 @@ import { foldAffineThrough } from './transforms/fold-affine/through.ts';
 import { foldAffineTogether } from './transforms/fold-affine/together.ts';
 import { foldBatchnormIntoLinear, foldBatchnormIntoReaders } from './transforms/fold-batchnorm.ts';
 import { foldPad } from './transforms/fold-pad.ts';
-import { gemmIsLinear, gemmOperand, gemmResult, gemmSum } from './transforms/fuse-gemm.ts';
+import { gemmIsLinear, gemmOperand, gemmResult, gemmRows, gemmSum } from './transforms/fuse-gemm.ts';
 import { removeIdentityTerm, removeZeroTerm } from './transforms/fuse-shortcut/nothing.ts';
 import { optionAConv, optionAPool } from './transforms/fuse-shortcut/option-a.ts';
 import { biasForSum, concatForm, joinOfSum } from './transforms/fuse-shortcut/sum.ts';
@@ -66,6 +66,8 @@ const onlyFor: ReadonlyMap<Rule, readonly Target[]> = new Map<Rule, readonly Tar
   [optionAConv, ['cpu']],
   // On CUDA a run at N = 1 waits for the host, which takes longer for a Concat than for what it replaces (bench/gpu.md).
   [concatForm, ['portable', 'cpu', 'webgpu']],
+  // Measured on CPU alone.
+  [gemmRows, ['portable', 'cpu']],
   [gatherParts, ['portable', 'webgpu', 'cuda']],
   [recognizeAttention, ['portable', 'cpu', 'cuda']],
 ]);
@@ -200,7 +202,7 @@ const once: readonly Stage[] = [
   { pass: 'fuse-shortcut', rules: [biasForSum], sweeps: [] },
   { pass: 'move-transpose', rules: [gatherParts], sweeps: [], level: 2 },
   // Last, because nothing folds into a gemm that is no linear.
-  { pass: 'fuse-gemm', rules: [gemmOperand, gemmResult, gemmSum], sweeps: [] },
+  { pass: 'fuse-gemm', rules: [gemmOperand, gemmResult, gemmSum, gemmRows], sweeps: [] },
   { ...simplify, sweeps: [knownControlFlow, deadCode, commonSubexpressions, foldConstantRegions, equalWeights] },
   // Behind all that moves slices one by one.
   { pass: 'simplify', rules: [unstack, pickAtOnce, splitAtOnce], sweeps: [] },

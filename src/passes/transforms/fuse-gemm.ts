@@ -4,6 +4,7 @@
  * gemm that is one becomes one first.
  */
 
+import { Dim } from '../../ir/dim.ts';
 import type { Node, Value } from '../../ir/graph.ts';
 import type { AttrValue } from '../../ir/operator.ts';
 import { isFloat, sameType } from '../../ir/types.ts';
@@ -13,6 +14,7 @@ import { isConstant } from '../analysis/constants.ts';
 import { product } from '../analysis/numbers.ts';
 import { operatorSet } from '../analysis/operators.ts';
 import { staysNormal } from '../analysis/range.ts';
+import { isPlainShape, reshaping, sameDims } from '../analysis/shapes.ts';
 import { copyIsFree, soleReader } from '../analysis/uses.ts';
 import { any, constant, either, oneOf, op } from '../engine/pattern.ts';
 import { rule } from '../engine/rule.ts';
@@ -243,5 +245,52 @@ Source: ONNX Gemm-13; onnxruntime, GemmSumFusion.`,
   rewrite({ sum, p, term }, g) {
     // Where the sum stood: the other term may come behind the product.
     g.replace(sum.y, g.node('gemm', [p.a, p.b, term], { ...attrsOf(p), beta: 1 }, p.node, sum));
+  },
+});
+
+interface Rows {
+  readonly outer: Node;
+  readonly node: Node;
+  readonly inner: Node;
+  readonly rows: readonly Dim[];
+}
+
+export const gemmRows = rule({
+  name: 'fuse-gemm/rows',
+  doc: `Multiplies rows of a matrix where reshapes stand on both sides anyway, so that the bias is C of the product.
+
+  reshape(linear(reshape(x); W, b))  →  reshape(linear(reshape(x; [rows, features]); W, b))
+
+A linear over more axes than two is written as MatMul and Add, one over a matrix as Gemm.
+Exact when
+  one-reader   only the linear reads the inner, and only the outer the linear; neither is an output
+  plain        both shapes are constants of the file: one size at most is neither a number nor at the same place before
+Rounding: the order of one addition. Once, at the end, not for WebGPU and CUDA, where it is not measured: with a batch of unknown size 0.88 to 0.97 of the
+time in onnxruntime on CPU; where sizes are known onnxruntime does it itself.
+Source: ONNX Gemm-13; onnxruntime, MatMulAddFusion.`,
+  lowers: false,
+  match: op(reshaping, 'outer', op('linear', 'node', op(reshaping, 'inner'))).view(({ outer, node, inner }): Rows | undefined => {
+    const { dims } = inner.y.type;
+    const features = dims[dims.length - 1];
+    if (!node.operand(2) || dims.length < 3 || !features) return undefined;
+    return { outer, node, inner, rows: [dims.slice(0, -1).reduce((a, b) => a.times(b), Dim.one), features] };
+  }),
+  exact: {
+    'one-reader': ({ outer, node, inner }) => soleReader(inner.y) === node && soleReader(node.y) === outer,
+    plain({ outer, node, inner, rows }) {
+      const outputs = node.y.type.dims[node.y.type.dims.length - 1];
+      const [count] = rows;
+      return (
+        isPlainShape(inner.x.type.dims, rows) &&
+        outputs !== undefined &&
+        count !== undefined &&
+        isPlainShape([count, outputs], outer.y.type.dims)
+      );
+    },
+  },
+  rewrite({ outer, node, inner, rows }, g) {
+    const x = sameDims(inner.x.type.dims, rows) ? inner.x : g.node('reshape', [inner.x], { shape: rows }, inner);
+    const product = g.node('linear', [x, ...node.operands.slice(1)], node.attrs, node);
+    g.replace(outer.y, g.node('reshape', [product], { shape: outer.y.type.dims }, outer));
   },
 });
