@@ -58,7 +58,9 @@ export function ownerNode(
   const operands = view.values.map((_, i) => (i < 2 ? scalar(view.input(i)) : view.need(i)));
   const attrs: Record<string, AttrValue> = op === loop ? { turns: knownTurns(state, operands, regions) } : {};
   let count = 0;
-  const inferred = inferTypes(op, operands, attrs, regions, (_name, most) => Dim.bounded(`${freshPrefix}${count++}`, most));
+  const inferred = inferTypes(op, operands, attrs, regions, (_name, most, least) =>
+    Dim.bounded(`${freshPrefix}${count++}`, most, least),
+  );
   const stated = inferred.map(({ elem, dims }, i): TensorType => {
     const open = dims.map((d) => (d.symbols().some(isFresh) ? undefined : d));
     const name = file.outputs[i] ?? '';

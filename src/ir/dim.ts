@@ -433,10 +433,10 @@ export class Dim {
     return fromAtom(symbolAtom(name, whole));
   }
 
-  /** A size of this name, which begins with `?`, that only the run knows: from 0 to `most`. */
-  static bounded(name: string, most: Dim | undefined): Dim {
+  /** A size of this name, which begins with `?`, that only the run knows: from `least` to `most`. */
+  static bounded(name: string, most: Dim | undefined, least = 0): Dim {
     const within = most && { within: most };
-    return Dim.symbol(name, { multiple: 1, least: 0, most: Number.POSITIVE_INFINITY, ...within });
+    return Dim.symbol(name, { multiple: 1, least, most: Number.POSITIVE_INFINITY, ...within });
   }
 
   /** What the user calls by this name, with what is promised of it. */

@@ -354,10 +354,10 @@ export class Graph {
   }
 
   /**
-   * A dimension symbol that no other in this graph and its sub-graphs has, of at most `most`. Its name begins with `?`, so that
-   * it is none of the user's, and may be 0.
+   * A dimension symbol that no other in this graph and its sub-graphs has, from `least` to `most`. Its name begins with `?`, so
+   * that it is none of the user's.
    */
-  freshDim(name: string, most?: Dim): Dim {
+  freshDim(name: string, most?: Dim, least = 0): Dim {
     const fresh = this.root.#fresh;
     const base = name.startsWith('?') ? name : `?${name}`;
     const before = fresh.get(base);
@@ -367,7 +367,7 @@ export class Graph {
     fresh.set(base, n + 1);
     if (free !== base) fresh.set(free, 0);
     this.root.#given.push({ base, before, free });
-    return Dim.bounded(free, most);
+    return Dim.bounded(free, most, least);
   }
 
   /** How many symbols `freshDim` has given, for `forgetDims`. */
@@ -429,9 +429,9 @@ export class Graph {
         recurs = false;
         return hostOf(operands[i]);
       },
-      fresh: (name, most) => {
+      fresh: (name, most, least) => {
         recurs = false;
-        return this.freshDim(name, most);
+        return this.freshDim(name, most, least);
       },
     });
     return recurs

@@ -19,11 +19,12 @@ export function matchTypes(
       if (name === undefined || !isFresh(name) || names.has(name)) return;
       const other = stated[i]?.dims[axis];
       const { name: stands, promise } = other?.plain ?? {};
-      // Only a size of the run may stand for one: a known size in its place would be a claim that nothing proves. Likewise of a
-      // smaller bound.
+      // Only a size of the run may stand for one: a known size in its place would be a claim that nothing proves. Likewise of
+      // other bounds.
       const within = promise?.within ?? promise?.most;
       const claims = dim.plain?.promise.within ?? dim.plain?.promise.most;
-      if (other && stands?.startsWith('?') && within === claims) names.set(name, other);
+      const low = promise?.least === dim.plain?.promise.least;
+      if (other && stands?.startsWith('?') && within === claims && low) names.set(name, other);
     });
   });
   return inferred.every((type, i) => {

@@ -53,8 +53,8 @@ export interface InferContext {
   readonly regions?: readonly Graph[];
   /** The content of an operand that is a small known constant. */
   constant(index: number): HostTensor | undefined;
-  /** A dimension whose size only the run knows, from 0 to `most`; prints as `name`, made unique. */
-  fresh(name: string, most?: Dim): Dim;
+  /** A dimension whose size only the run knows, from `least` (0) to `most`; prints as `name`, made unique. */
+  fresh(name: string, most?: Dim, least?: number): Dim;
 }
 
 /** One ONNX attribute with its type said, because a number alone does not tell. */

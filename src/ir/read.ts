@@ -331,8 +331,8 @@ class Builder<C extends Content> {
     const made = new Set<string>();
     const inferred = this.#trying(text, () => {
       const complete = completeAttrs(op, attrs, operands[0]?.type);
-      const fresh = (name: string, most?: Dim): Dim =>
-        text.types ? this.#unknown(name, made, most) : graph.freshDim(name, most);
+      const fresh = (name: string, most?: Dim, least?: number): Dim =>
+        text.types ? this.#unknown(name, made, most, least) : graph.freshDim(name, most, least);
       return { attrs: complete, types: inferTypes(op, operands, complete, regions, fresh) };
     });
     if (inferred.types.length !== text.results.length) {
@@ -358,11 +358,11 @@ class Builder<C extends Content> {
   }
 
   /** A symbol for a size that only the run knows, until the line's types say its name. */
-  #unknown(name: string, made: Set<string>, most: Dim | undefined): Dim {
+  #unknown(name: string, made: Set<string>, most: Dim | undefined, least?: number): Dim {
     let n = 0;
     while (this.#text.runSymbols.has(`?${name}_${n}`) || made.has(`?${name}_${n}`)) n++;
     made.add(`?${name}_${n}`);
-    return Dim.bounded(`?${name}_${n}`, most);
+    return Dim.bounded(`?${name}_${n}`, most, least);
   }
 
   #trying<T>(text: NodeText, make: () => T): T {

@@ -224,7 +224,7 @@ class Verifier {
     }
     if (node.op.operands.some((spec, i) => !spec.optional && !operands[i])) return;
     let count = 0;
-    const fresh = (_name: string, most?: Dim): Dim => Dim.bounded(`${freshPrefix}${count++}`, most);
+    const fresh = (_name: string, most?: Dim, least?: number): Dim => Dim.bounded(`${freshPrefix}${count++}`, most, least);
     try {
       const attrs = completeAttrs(node.op, node.attrs, operands[0]?.type);
       const missing = Object.keys(attrs).filter((name) => !Object.hasOwn(node.attrs, name));

@@ -354,6 +354,16 @@ export function tensorOrInts(options: { readonly doc: string }): ParamSpec<Value
   });
 }
 
+/** Sizes, symbolic ones among them, or a tensor that holds them. */
+export function dimsOrTensor(options: { readonly doc: string }): ParamSpec<Value | readonly Dim[]> {
+  const list = dims({ doc: options.doc });
+  return spec<Value | readonly Dim[]>('int[] or tensor', options, (value) => {
+    if (value.kind === 'tensor') return good(value.value);
+    const read = list.convert(value);
+    return read.ok ? read : bad('ints, or a tensor that holds them');
+  });
+}
+
 /** A learned tensor that may be left out (`bias=false`), created (`bias=true`) or tied to another (`bias=decoder.bias`). */
 export function boolOrTensor(options: { readonly doc: string; readonly default: boolean }): ParamSpec<boolean | Value> {
   return spec<boolean | Value>('bool or tensor', options, (value) => {

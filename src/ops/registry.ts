@@ -61,7 +61,9 @@ import { gru, lstm, rnn } from './recurrent.ts';
 import { gruLayer, lstmLayer, rnnLayer } from './recurrent-layers.ts';
 import { reduceLayers, reduceOperators } from './reduce.ts';
 import { flattenLayer, reshape, reshapeLayer, squeeze, squeezeLayer, unsqueeze, unsqueezeLayer } from './reshape.ts';
-import { pixelShuffle, pixelShuffleLayer, pixelUnshuffleLayer, resize, resizeLayer } from './resize.ts';
+import { pixelShuffle, pixelShuffleLayer, pixelUnshuffleLayer, resize } from './resize.ts';
+import { resizeLayer } from './resize-layer.ts';
+import { resizeTo } from './resize-to.ts';
 import { roiAlign, roiAlignLayer } from './roi-align.ts';
 import { flipLayer, rollLayer } from './roll.ts';
 import { ropeLayer, rotaryEmbedding } from './rotary.ts';
@@ -100,6 +102,7 @@ export const operators: readonly Operator[] = [
   rnn,
   packGates,
   resize,
+  resizeTo,
   gridSample,
   pixelShuffle,
   ...activationOperators,

@@ -11,24 +11,23 @@
 import { outside } from '../diagnostics/at.ts';
 import { Dim } from '../ir/dim.ts';
 import type { Value } from '../ir/graph.ts';
-import type { Attrs, InferContext, OnnxAttr, OnnxBuilder } from '../ir/operator.ts';
+import type { Attrs, Check, InferContext, OnnxAttr, OnnxBuilder } from '../ir/operator.ts';
 import { elementCount, type HostTensor, isFloat, type TensorType, typeText } from '../ir/types.ts';
 import { boolAttr, checkFloats, dimsAttr, given, numberAttr, numbersAttr, stringAttr } from './attrs.ts';
 import { aroundAxis } from './common.ts';
 import { defineLayer, defineOperator, type LayerBuilder } from './define.ts';
-import { bool, choice, dims, floats, int, optional, tensor } from './params.ts';
+import { int } from './params.ts';
 import { reshape } from './reshape.ts';
 import { gatheringTraits, movingTraits } from './traits.ts';
 import { transpose } from './transpose.ts';
-import { spatialAxes } from './window.ts';
 
-const modes = ['nearest', 'linear', 'cubic'] as const;
+export const modes = ['nearest', 'linear', 'cubic'] as const;
 
 /**
  * numerator / denominator for scales that are multiples of 1/4096 up to 4096, undefined for others. Runtimes multiply a size by
  * the scale in float32, which is exact for these and rounds for others, so that the size would be anybody's guess.
  */
-function fractionOf(scale: number): { readonly numerator: number; readonly denominator: number } | undefined {
+export function fractionOf(scale: number): { readonly numerator: number; readonly denominator: number } | undefined {
   let numerator = scale * 4096;
   let denominator = 4096;
   if (!Number.isInteger(numerator) || numerator < 1 || scale > 4096) return undefined;
@@ -45,6 +44,25 @@ export function scaledSize(size: Dim, scale: number): Dim | undefined {
   return fraction && size.times(fraction.numerator).floordiv(fraction.denominator);
 }
 
+/** What every resampling needs of its picture; how many axes its grid has. */
+export function checkGrid(check: Check, x: TensorType, attrs: Attrs): number {
+  const mode = stringAttr(attrs, 'mode');
+  const rank = x.dims.length;
+  const ranks = mode === 'cubic' ? rank === 4 : rank >= 3 && rank <= 5;
+  const grids = mode === 'cubic' ? '[N, channels, H, W] for cubic' : '[N, channels, ...grid] with one to three spatial axes';
+  check('c1', ranks, typeText(x), `a tensor ${grids}`);
+  check('c2', isFloat(x.elem), typeText(x), 'a tensor of floats', 'cast(f32)');
+  const aligned = mode !== 'nearest' || !boolAttr(attrs, 'align_corners');
+  check('c6', aligned, 'align_corners=true with mode="nearest"', 'linear or cubic', 'mode="linear"');
+  return rank - 2;
+}
+
+/** What every resampling says of how it is done. */
+export const samplingAttrs = {
+  mode: { kind: 'string', default: 'nearest', values: modes, doc: 'how values between elements are found' },
+  align_corners: { kind: 'bool', default: false, doc: 'the corners of both grids coincide, rather than their outlines' },
+} as const;
+
 export const resize = defineOperator({
   name: 'resize',
   summary: 'Resamples the grid to another size',
@@ -53,8 +71,7 @@ export const resize = defineOperator({
   attrs: {
     sizes: { kind: 'dims', default: [], doc: 'the resulting grid; empty when scales are given' },
     scales: { kind: 'floats', default: [], doc: 'a factor per spatial axis, a multiple of 1/4096; empty when sizes are given' },
-    mode: { kind: 'string', default: 'nearest', values: modes, doc: 'how values between elements are found' },
-    align_corners: { kind: 'bool', default: false, doc: 'the corners of both grids coincide, rather than their outlines' },
+    ...samplingAttrs,
   },
   traits: gatheringTraits({
     homogeneous: 'any',
@@ -71,47 +88,25 @@ export const resize = defineOperator({
   infer(context: InferContext) {
     const { attrs } = context;
     const x = given(context.operands, 0);
-    const mode = stringAttr(attrs, 'mode');
     const aligned = boolAttr(attrs, 'align_corners');
-    const rank = x.dims.length;
     const sizes = dimsAttr(attrs, 'sizes');
     const scales = numbersAttr(attrs, 'scales');
-    const ranks = mode === 'cubic' ? rank === 4 : rank >= 3 && rank <= 5;
-    const grids = mode === 'cubic' ? '[N, channels, H, W] for cubic' : '[N, channels, ...grid] with one to three spatial axes';
-    context.check('c1', ranks, typeText(x), `a tensor ${grids}`);
-    context.check('c2', isFloat(x.elem), typeText(x), 'a tensor of floats', 'cast(f32)');
-    const axes = rank - 2;
+    const axes = checkGrid(context.check, x, attrs);
     const one = (sizes.length === axes && scales.length === 0) || (scales.length === axes && sizes.length === 0);
     context.check('c3', one, `${sizes.length} sizes and ${scales.length} scales`, `${axes} of one, for ${typeText(x)}`);
     for (const scale of scales) {
       const hint = `to=[${x.dims.slice(2).join(', ')}]`;
       context.check('c4', fractionOf(scale) !== undefined, `scale ${scale}`, 'a multiple of 1/4096, at most 4096', hint);
     }
-    context.check(
-      'c6',
-      mode !== 'nearest' || !aligned,
-      'align_corners=true with mode="nearest"',
-      'linear or cubic',
-      'mode="linear"',
-    );
     const exact = !aligned || scales.length === 0;
     context.check('c6', exact, 'align_corners=true with scales', 'sizes, which alone say where the corners are');
     const grid = x.dims.slice(2).map((size, axis) => sizes[axis] ?? scaledSize(size, scales[axis] ?? 1) ?? size);
     for (const size of grid) context.check('c5', Dim.one.atMost(size) !== 'no', `a size of ${size}`, 'at least 1');
     return [{ elem: x.elem, dims: [...x.dims.slice(0, 2), ...grid] }];
   },
-  evaluate(operands, attrs) {
-    let x = given(operands, 0);
+  evaluate: ([x], attrs) => {
     const scales = numbersAttr(attrs, 'scales');
-    const sizes = scales.length > 0 ? [] : numbersAttr(attrs, 'sizes');
-    const axes = x.dims.length - 2;
-    for (let axis = 0; axis < axes; axis++) {
-      const length = x.dims[axis + 2] ?? 1;
-      const scale = scales[axis];
-      const size = scale === undefined ? (sizes[axis] ?? 1) : Math.floor(length * scale);
-      x = resample(x, axis + 2, size, tapsOf(attrs, length, size, scale));
-    }
-    return [x];
+    return [resampled(x ?? outside(), attrs, scales.length > 0 ? [] : numbersAttr(attrs, 'sizes'), scales)];
   },
   lower(b, node, operands) {
     const { type } = node.y;
@@ -122,14 +117,7 @@ export const resize = defineOperator({
       const gathered = gatherNearest(b, x, node.x.type, type);
       if (gathered !== undefined) return [gathered];
     }
-    const aligned = boolAttr(node.attrs, 'align_corners');
-    const coordinates = mode === 'nearest' ? 'asymmetric' : aligned ? 'align_corners' : 'half_pixel';
-    const attrs: Record<string, OnnxAttr> = {
-      mode: { kind: 'string', value: mode },
-      coordinate_transformation_mode: { kind: 'string', value: coordinates },
-    };
-    if (mode === 'nearest') attrs.nearest_mode = { kind: 'string', value: 'floor' };
-    if (mode === 'cubic') attrs.cubic_coeff_a = { kind: 'float', value: cubicA };
+    const attrs = onnxAttrs(node.attrs);
     if (scales.length === 0) return [b.node('Resize', [x, undefined, undefined, b.dims(type.dims)], attrs, type)];
     const factors: HostTensor = { elem: 'f32', dims: [type.dims.length], data: Float64Array.from([1, 1, ...scales]) };
     return [b.node('Resize', [x, undefined, b.constant(factors)], attrs, type)];
@@ -154,6 +142,31 @@ export const resize = defineOperator({
 });
 
 const cubicA = -0.75;
+
+/** How ONNX says where elements are taken. */
+export function onnxAttrs(attrs: Attrs): Readonly<Record<string, OnnxAttr>> {
+  const mode = stringAttr(attrs, 'mode');
+  const aligned = boolAttr(attrs, 'align_corners');
+  const coordinates = mode === 'nearest' ? 'asymmetric' : aligned ? 'align_corners' : 'half_pixel';
+  return {
+    mode: { kind: 'string', value: mode },
+    coordinate_transformation_mode: { kind: 'string', value: coordinates },
+    ...(mode === 'nearest' && { nearest_mode: { kind: 'string', value: 'floor' } }),
+    ...(mode === 'cubic' && { cubic_coeff_a: { kind: 'float', value: cubicA } }),
+  };
+}
+
+/** The grid of x in other sizes, or grown by a factor per axis. */
+export function resampled(x: HostTensor, attrs: Attrs, sizes: ArrayLike<number>, scales: readonly number[] = []): HostTensor {
+  let y = x;
+  for (let axis = 0; axis < x.dims.length - 2; axis++) {
+    const length = x.dims[axis + 2] ?? 1;
+    const scale = scales[axis];
+    const size = scale === undefined ? (sizes[axis] ?? 1) : Math.floor(length * scale);
+    y = resample(y, axis + 2, size, tapsOf(attrs, length, size, scale));
+  }
+  return y;
+}
 
 /** For every element of the result, from where it is taken and by which weights. */
 interface Taps {
@@ -226,7 +239,7 @@ function resample(x: HostTensor, axis: number, size: number, taps: Taps): HostTe
 }
 
 /** Whether ⌊x / s⌋ in float32, which runtimes compute, is right for every x. */
-function float32Agrees(length: number, size: number): boolean {
+export function float32Agrees(length: number, size: number): boolean {
   const scale = Math.fround(size / length);
   for (let x = 0; x < size; x++) {
     const place = Math.floor(Math.fround(x / scale));
@@ -255,50 +268,6 @@ function gatherNearest(b: OnnxBuilder, x: string, from: TensorType, to: TensorTy
     name = b.node('Gather', [name, b.i64(places)], { axis: { kind: 'int', value: axis } }, type);
   }
   return name;
-}
-
-export const resizeLayer = defineLayer({
-  name: 'resize',
-  summary: resize.summary,
-  source: 'torch.nn.functional.interpolate; ONNX Resize',
-  family: 'Resampling',
-  params: {
-    scale: optional(floats({ doc: 'a factor for every spatial axis, or one per axis' })),
-    to: optional(dims({ doc: 'the resulting grid, as in `[H, W]` or `32x32`; one number holds for every axis' })),
-    like: optional(tensor({ doc: 'a tensor whose grid to take' })),
-    mode: choice(modes, { default: 'nearest', doc: 'how values between elements are found' }),
-    align_corners: bool({ default: false, doc: 'the corners of both grids coincide, rather than their outlines' }),
-  },
-  build(b: LayerBuilder, [x], p) {
-    const axes = spatialAxes(b, x, 'resize');
-    const ways = [p.scale, p.to, p.like].filter((way) => way !== undefined).length;
-    const expected = 'one of scale=, to= and like=';
-    b.check('l2', ways === 1, ways === 0 ? 'no size' : `${ways} ways to say the size`, expected, 'scale=2');
-    const { mode, align_corners } = p;
-    if (!p.scale) return b.op(resize, [x], { sizes: gridOf(b, x, p.to, p.like), mode, align_corners });
-    const scales = spread(b, 'scale', p.scale, axes);
-    if (!align_corners) return b.op(resize, [x], { scales, mode, align_corners });
-    for (const scale of scales) {
-      b.check('l3', fractionOf(scale) !== undefined, `scale ${scale}`, 'a multiple of 1/4096, at most 4096', 'to=[H, W]');
-    }
-    const sizes = scales.map((scale, axis) => scaledSize(given(x.type.dims, axis + 2), scale) ?? given(x.type.dims, axis + 2));
-    return b.op(resize, [x], { sizes, mode, align_corners });
-  },
-});
-
-function spread<T>(b: LayerBuilder, name: string, values: readonly T[], axes: number): readonly T[] {
-  const [only] = values;
-  if (values.length === 1 && only !== undefined) return Array.from({ length: axes }, () => only);
-  b.check('l4', values.length === axes, `${values.length} numbers in ${name}=`, `one, or ${axes}, one per spatial axis`);
-  return values;
-}
-
-function gridOf(b: LayerBuilder, x: Value, to: readonly Dim[] | undefined, like: Value | undefined): readonly Dim[] {
-  const axes = x.type.dims.length - 2;
-  if (!like) return spread(b, 'to', to ?? [], axes);
-  const sameRank = like.type.dims.length === axes + 2;
-  b.check('l5', sameRank, `like= of type ${typeText(like.type)}`, `a tensor of rank ${axes + 2}, as ${typeText(x.type)} is`);
-  return like.type.dims.slice(2);
 }
 
 export const pixelShuffle = defineOperator({

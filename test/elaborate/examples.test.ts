@@ -36,6 +36,9 @@ const expected: Readonly<Record<string, readonly [string, number, number?]>> = {
   RepVGG_A0: ['repvgg.res', 9_108_968],
   DenseNet121: ['densenet.res', 7_978_856, 2.834],
   DenseNet161: ['densenet.res', 28_681_000],
+  FasterRCNN: ['faster_rcnn.res', 41_755_286],
+  RetinaNet: ['retinanet.res', 34_014_999],
+  SSD300: ['ssd300.res', 35_641_826],
   UNet: ['unet.res', 31_030_658],
   // Without the two shifts of the mean colour, 43,089,923; PyTorch's code keeps theirs from training.
   EDSR: ['super_resolution.res', 43_089_947],

@@ -284,6 +284,14 @@ const rows: Record<string, readonly Row[]> = {
     ['c4', 'f32[N, 4]; f32[1, 4]'],
     ['c4', 'f32[N, 3, 4]; f32[3, 4]; f32[4]', { axis: -2 }],
   ],
+  resize_to: [
+    ['c1', 'f32[3, 8]; i64[0]'],
+    ['c1', 'f32[N, 3, 8]; i64[1]', { mode: 'cubic' }],
+    ['c2', 'i64[N, 3, 8]; i64[1]'],
+    ['c3', 'f32[N, 3, 8, 8]; i64[3]'],
+    ['c3', 'f32[N, 3, 8, 8]; f32[2]'],
+    ['c6', 'f32[N, 3, 8, 8]; i64[2]', { align_corners: true }],
+  ],
   resize: [
     ['c1', 'f32[N, 3]', { scales: [] }],
     ['c1', 'f32[N, 3, 8]', { scales: [2], mode: 'cubic' }],
@@ -532,7 +540,11 @@ it.each(flat)('%s without %s lets %s %o through', (name, label, operands, attrs)
 });
 
 /** Labels that an operator does not have: what it shares with others is called as it is there, and what goes leaves its number. */
-const gaps: Readonly<Record<string, readonly string[]>> = { equal: ['c2'], split: ['c2'] };
+const gaps: Readonly<Record<string, readonly string[]>> = {
+  equal: ['c2'],
+  split: ['c2'],
+  resize_to: ['c4', 'c5'],
+};
 
 describe('every check has a row', () => {
   const source = readdirSync(new URL('../../src/ops', import.meta.url))

@@ -7,15 +7,33 @@
  */
 import { Dim } from '../../ir/dim.ts';
 import type { Value } from '../../ir/graph.ts';
+import { concat } from '../../ops/concat.ts';
 import { gridSample, paddingModes, sampleModes } from '../../ops/grid-sample.ts';
 import { pixelShuffle, resize } from '../../ops/resize.ts';
+import { resizeTo } from '../../ops/resize-to.ts';
 import type { Lift, LiftBuilder, LiftNode, LiftTable } from '../lift.ts';
 import { axisFrom, isFloat32, leave, numbersAt, rankOf, require } from './common.ts';
 
 interface Target {
-  /** A factor per spatial axis, or the resulting sizes. */
-  readonly scales: readonly number[] | undefined;
-  readonly sizes: readonly Dim[] | undefined;
+  /** A factor per spatial axis, or the resulting sizes, or the tensor that holds those. */
+  readonly scales?: readonly number[];
+  readonly sizes?: readonly Dim[];
+  readonly held?: Value;
+}
+
+/**
+ * The sizes of the grid alone, where only the run knows them: `axes` says so, or pictures and channels stand before them in a
+ * concat, as many as x has.
+ */
+function heldSizes(b: LiftBuilder, x: Value, sizes: Value, axes: readonly number[]): Value | undefined {
+  const grid = x.type.dims.length - 2;
+  if (axes.length === grid && axes.every((axis, i) => axis === i + 2)) return sizes;
+  const joined = sizes.producer;
+  const [first, held, ...more] = joined?.op === concat ? joined.operands : [];
+  if (axes.some((axis, i) => axis !== i) || !first || held?.type.dims[0]?.constant !== grid || more.length > 0) return undefined;
+  const before = b.sizes(first);
+  const same = before?.length === 2 && before.every((d, i) => d.equals(x.type.dims[i] ?? Dim.zero) === 'yes');
+  return same ? held : undefined;
 }
 
 /** `axes` (opset 18) names the axes that scales and sizes speak of; the others stay. */
@@ -27,8 +45,10 @@ function targetOf(node: LiftNode, b: LiftBuilder, x: Value): Target {
     require(factors.length === axes.length, `${factors.length} scales for ${axes.length} axes`);
     const all = x.type.dims.map((_, axis) => (axes.includes(axis) ? (factors[axes.indexOf(axis)] ?? 1) : 1));
     require(all[0] === 1 && all[1] === 1, 'a scale of pictures or channels');
-    return { scales: all.slice(2), sizes: undefined };
+    return { scales: all.slice(2) };
   }
+  const held = b.sizes(node.need(3)) ? undefined : heldSizes(b, x, node.need(3), axes);
+  if (held) return { held };
   const given = b.needSizes(node.need(3), 'sizes');
   require(given.length === axes.length, `${given.length} sizes for ${axes.length} axes`);
   const all = x.type.dims.map((d, axis) => (axes.includes(axis) ? (given[axes.indexOf(axis)] ?? d) : d));
@@ -36,11 +56,12 @@ function targetOf(node: LiftNode, b: LiftBuilder, x: Value): Target {
     const [own, other] = [x.type.dims[axis], all[axis]];
     require(own !== undefined && other !== undefined && own.equals(other) === 'yes', 'another number of pictures or channels');
   }
-  return { scales: undefined, sizes: all.slice(2) };
+  return { sizes: all.slice(2) };
 }
 
 /** Every axis grows by a whole factor. */
-function enlarges(x: Value, { scales, sizes }: Target): boolean {
+function enlarges(x: Value, { scales, sizes, held }: Target): boolean {
+  if (held) return false;
   if (scales) return scales.every((s) => Number.isInteger(s) && s >= 1);
   return (sizes ?? []).every((size, i) => {
     const own = x.type.dims[i + 2];
@@ -57,7 +78,7 @@ const liftResize: Lift = (node, b) => {
   const coordinates = node.string('coordinate_transformation_mode', 'half_pixel');
   require(rankOf(x) >= 3, 'no spatial axes');
   const target = targetOf(node, b, x);
-  const { scales, sizes } = target;
+  const { scales, sizes, held } = target;
   if (sizes) b.checkWritable(sizes, x);
   const size: { scales?: readonly number[]; sizes?: readonly Dim[] } = scales ? { scales } : { sizes: sizes ?? [] };
   if (mode === 'nearest') {
@@ -65,14 +86,20 @@ const liftResize: Lift = (node, b) => {
     const whole = enlarges(x, target);
     // Known sizes that are no multiples would be written as indices, because runtimes divide in float32: that is another result.
     const known = [...x.type.dims.slice(2), ...(sizes ?? [])].every((d) => d.constant !== undefined);
-    const plain = coordinates === 'asymmetric' && rounding === 'floor' && (scales !== undefined || whole || !known);
+    const plain =
+      coordinates === 'asymmetric' && rounding === 'floor' && (scales !== undefined || held !== undefined || whole || !known);
     const centred = coordinates === 'half_pixel' || coordinates === 'pytorch_half_pixel';
     const enlarged = whole && centred && rounding.startsWith('round_prefer');
     require(plain || enlarged, `nearest with ${coordinates} and ${rounding}`);
-    return [b.op(resize, [x], { ...size, mode: 'nearest' })];
+    return [held ? b.op(resizeTo, [x, held], { mode: 'nearest' }) : b.op(resize, [x], { ...size, mode: 'nearest' })];
   }
   require(mode === 'linear' || mode === 'cubic', `mode ${mode}`);
   if (mode === 'cubic') require(isFloat32(node.float('cubic_coeff_a', -0.75), -0.75), 'another cubic');
+  if (held) {
+    // Where the size is 1, `pytorch_half_pixel` is another place, and only the run knows it.
+    require(coordinates === 'align_corners' || coordinates === 'half_pixel', coordinates);
+    return [b.op(resizeTo, [x, held], { mode, align_corners: coordinates === 'align_corners' })];
+  }
   if (coordinates === 'align_corners') {
     const grid = sizes ?? scaledGrid(x, scales ?? []);
     return [b.op(resize, [x], { sizes: grid, mode, align_corners: true })];

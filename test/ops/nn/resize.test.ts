@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Dim } from '../../../src/ir/dim.ts';
 import { given } from '../../../src/ops/attrs.ts';
-import { pixelShuffle, pixelShuffleLayer, pixelUnshuffleLayer, resize, resizeLayer } from '../../../src/ops/resize.ts';
+import { pixelShuffle, pixelShuffleLayer, pixelUnshuffleLayer, resize } from '../../../src/ops/resize.ts';
+import { resizeLayer } from '../../../src/ops/resize-layer.ts';
 import { at, built, difference, evaluated, failure, host, indices, inferred, lowered, numbers, sampler } from './tools.ts';
 
 const line = (...values: number[]) => numbers([1, 1, values.length], values);
