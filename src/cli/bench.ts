@@ -29,6 +29,7 @@ import {
 } from './options.ts';
 import { Exit, exitCodes, print, report, say } from './output.ts';
 import { type PlotFlags, plotKind, pointsOf, withPlot, writePlot } from './plots.ts';
+import { progressOf } from './progress.ts';
 import { checkNames, sizesFor } from './size-names.ts';
 import { providersFor } from './verify-options.ts';
 
@@ -148,7 +149,10 @@ async function run(files: readonly string[], flags: Flags): Promise<void> {
     const measured: Measurement[] = [];
     for (const ep of eps) {
       const { runs, warmup, threads } = flags;
-      const latencies = await compareLatency(models, new Map(), { ep, runs, warmup, threads });
+      const bar = progressOf(flags, `measuring on ${ep}`, 'rounds');
+      const latencies = await compareLatency(models, new Map(), { ep, runs, warmup, threads, progress: bar?.update }).finally(
+        () => bar?.stop(),
+      );
       const [first] = models;
       const [subject] = subjects;
       const layers = first && subject && (flags.layers > 0 || kind) ? await layersOf(first, subject, ep, threads) : [];

@@ -42,6 +42,7 @@ import {
   withShapes,
 } from './options.ts';
 import { Exit, err, exitCodes, print, report, say, stopOnErrors } from './output.ts';
+import { progressOf } from './progress.ts';
 import { type PictureFlags, providersFor, readInputs, verifyJson, withPictures } from './verify-options.ts';
 
 /** What says how a file is imported and optimised; `verify` takes it too. */
@@ -170,7 +171,7 @@ export async function prove(
   const { graph, onnx, unoptimized, report: made } = result;
   if (!graph || !onnx || !unoptimized || !made) return bug('a proof of what was not made');
   const { eps, absent, warnings } = await providersFor(flags.ep);
-  const progress = process.stderr.isTTY && !flags.quiet && !flags.json;
+  const bar = progressOf(flags, 'verifying', '', 0);
   const proof = await verifyOptimized({
     original: source.original,
     before: unoptimized,
@@ -197,8 +198,7 @@ export async function prove(
     seed: flags.seed,
     level: `-O${made.level}`,
     command: `rescc optimize ${source.name} -o out.onnx`,
-    ...(progress && { progress: (step: string) => process.stderr.write(`\r\u001b[K${step}`) }),
-  });
-  if (progress) process.stderr.write('\r\u001b[K');
+    ...(bar && { progress: (step: string, done: number, total: number) => bar.update(done, total, step) }),
+  }).finally(() => bar?.stop());
   return { ...proof, notes: [...absent, ...(proof.notes ?? [])], diagnostics: [...warnings, ...proof.diagnostics] };
 }

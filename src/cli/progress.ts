@@ -55,8 +55,11 @@ export function progressLine({ what, done, total, seconds, columns: most, unit }
   return '';
 }
 
-/** Undefined where nobody sees it: no terminal, `--quiet`, `--json`. */
-export function progressOf(options: OutputOptions, what: string, unit: string): Progress | undefined {
+/**
+ * Undefined where nobody sees it: no terminal, `--quiet`, `--json`. `waiting` is how many milliseconds nothing is drawn; none
+ * where steps are few and long.
+ */
+export function progressOf(options: OutputOptions, what: string, unit: string, waiting = afterMs): Progress | undefined {
   if (!process.stderr.isTTY || options.quiet || options.json) return undefined;
   const started = performance.now();
   let drawn = 0;
@@ -65,7 +68,7 @@ export function progressOf(options: OutputOptions, what: string, unit: string): 
     update(done, total, now) {
       name = now ?? name;
       const time = performance.now();
-      if (time - started < afterMs || time - drawn < everyMs) return;
+      if (time - started < waiting || time - drawn < everyMs) return;
       drawn = time;
       const line = progressLine({
         what: name,

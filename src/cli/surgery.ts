@@ -13,6 +13,7 @@ import type { TargetFlags } from './emit.ts';
 import { checkEnd } from './kinds.ts';
 import { type ModelFlags, type PassFlags, type WeightFlags, withModel, withOutput, withPasses, withWeights } from './options.ts';
 import { outBytes, report, say } from './output.ts';
+import { progressOf } from './progress.ts';
 
 export interface SurgeryFlags extends ModelFlags, WeightFlags, PassFlags, TargetFlags {
   readonly verify: boolean;
@@ -35,6 +36,15 @@ export interface Operated {
   prove(): Promise<SurgeryProof>;
 }
 
+async function written(model: OnnxFile, path: string, flags: SurgeryFlags): ReturnType<typeof writeModel> {
+  const bar = progressOf(flags, `writing ${basename(path)}`, 'bytes');
+  try {
+    return await writeModel(model, path, { force: flags.force, externalData: flags.externalData, onProgress: bar?.update });
+  } finally {
+    bar?.stop();
+  }
+}
+
 /** Runs one of the commands. Nothing is written where the proof fails. */
 export async function operate(path: string, flags: SurgeryFlags, change: (file: OnnxFile) => Operated): Promise<void> {
   checkEnd(flags.output, 'onnx');
@@ -54,8 +64,7 @@ export async function operate(path: string, flags: SurgeryFlags, change: (file: 
         outBytes(chunk);
         bytes += chunk.length;
       }
-    } else
-      ({ bytes, files } = await writeModel(made.model, flags.output, { force: flags.force, externalData: flags.externalData }));
+    } else ({ bytes, files } = await written(made.model, flags.output, flags));
     if (flags.json) {
       const verification = proof && {
         sizes: proof.sizes,

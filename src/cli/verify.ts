@@ -24,6 +24,7 @@ import {
 } from './options.ts';
 import { Exit, exitCodes, print, report, stopOnErrors, told } from './output.ts';
 import { type PlotFlags, plotKind, withPlot, writePlot } from './plots.ts';
+import { progressOf } from './progress.ts';
 import { askedProviders, providersFor, readInputs, verifyJson } from './verify-options.ts';
 
 interface Flags extends ModelFlags, WeightFlags, FileFlags, PlotFlags {}
@@ -81,7 +82,7 @@ async function run(source: SourceFile, path: string, flags: Flags): Promise<void
   if (!graph || !unoptimized) return;
   const { eps, absent, warnings } = await providersFor(flags.ep);
   const inputs = await readInputs(flags.input ?? [], unoptimized, flags);
-  const progress = process.stderr.isTTY && !flags.quiet && !flags.json;
+  const bar = progressOf(flags, 'verifying', '', 0);
   const found = await verifyModel({
     before: unoptimized,
     after: graph,
@@ -93,9 +94,8 @@ async function run(source: SourceFile, path: string, flags: Flags): Promise<void
     target: flags.target,
     level: `-O${flags.O ?? 1}`,
     model: path,
-    ...(progress && { progress: (step: string) => process.stderr.write(`\r\u001b[K${step}`) }),
-  });
-  if (progress) process.stderr.write('\r\u001b[K');
+    ...(bar && { progress: (step: string, done: number, total: number) => bar.update(done, total, step) }),
+  }).finally(() => bar?.stop());
   const verified = {
     ...found,
     notes: [...absent, ...(found.notes ?? [])],

@@ -24,6 +24,8 @@ export interface BenchOptions {
   /** Sessions created of every model, one after the other; the last one is run. Default 3. */
   readonly creations?: number | undefined;
   readonly threads?: number | undefined;
+  /** Called before each round of runs. */
+  readonly progress?: ((done: number, total: number) => void) | undefined;
   /** As `OpenOptions` says. */
   readonly tf32?: boolean | undefined;
   readonly environment?: Readonly<Record<string, string>> | undefined;
@@ -156,7 +158,9 @@ export async function compareLatency(
         created[index]?.push(session.createMs);
       });
     }
-    for (let round = 0; round < warmup + Math.max(1, runs); round++) {
+    const rounds = warmup + Math.max(1, runs);
+    for (let round = 0; round < rounds; round++) {
+      options.progress?.(round, rounds);
       await inTurn(round, async (_, index) => {
         const session = sessions[index];
         if (!session) return;

@@ -51,7 +51,8 @@ export interface EquivalenceOptions {
   readonly command?: string | undefined;
   readonly threads?: number | undefined;
   readonly environment?: Readonly<Record<string, string>> | undefined;
-  readonly progress?: ((step: string) => void) | undefined;
+  /** Called before each step, with a few words and how many of how many are done. */
+  readonly progress?: ((step: string, done: number, total: number) => void) | undefined;
 }
 
 /** What came of a comparison; `ok` where everything that could be compared agreed, and something could. */

@@ -95,6 +95,8 @@ class EquivalenceCheck {
   readonly #folders: string[] = [];
   readonly #process: RuntimeProcess;
   readonly #sink = new Sink();
+  /** For who looks on. */
+  #steps = 1;
   readonly #notes: string[] = [];
   readonly #seed: number;
   readonly #level: string;
@@ -137,14 +139,17 @@ class EquivalenceCheck {
       setups.push({ provider: 'cpu', graph: 'after', optimizer: 'off' });
       setups.push({ provider: 'cpu', graph: 'after', optimizer: 'all' });
     }
-    options.progress?.('the file as it is');
+    // The reference comes behind the runs.
+    const steps = setups.length + 2;
+    this.#steps = steps;
+    options.progress?.('the file as it is', 0, steps);
     const cases = await this.#cases();
     if (cases instanceof DiagnosticError) return await this.#withoutRuntime(cases);
     const model = await this.#file(options.onnx);
     const measured: Measured[] = [];
-    for (const setup of setups) {
+    for (const [i, setup] of setups.entries()) {
       const what = setup.graph === 'before' ? 'the file as it is' : this.#level;
-      options.progress?.(`${setup.provider} ${what}, optimiser ${setup.optimizer}`);
+      options.progress?.(`${setup.provider} ${what}, optimiser ${setup.optimizer}`, i + 1, steps);
       measured.push(await this.#reported(setup, setup.graph === 'before' ? options.original : model, cases));
     }
     return await this.#judge(cases, measured, model);
@@ -438,7 +443,7 @@ class EquivalenceCheck {
       this.#notes.push(`no float64 reference: ${why}`);
       return undefined;
     }
-    progress?.('reference');
+    progress?.('reference', this.#steps - 1, this.#steps);
     return await materialised(before, constants);
   }
 
@@ -566,8 +571,10 @@ class EquivalenceCheck {
     if (!rebuild || !held) return undefined;
     const rewrites: Rewrite[] = [];
     await rebuild(Number.POSITIVE_INFINITY, (firing) => rewrites.push(firing));
+    let tried = 0;
     const fails = async (fuel: number): Promise<boolean> => {
-      progress?.(`looking for the rewrite: ${fuel} of ${rewrites.length}`);
+      tried++;
+      progress?.(`looking for the rewrite: the first ${fuel}`, tried, Math.ceil(Math.log2(rewrites.length + 1)) + 1);
       const onnx = await rebuild(fuel, () => undefined);
       const { results } = await this.#measure(setup, await this.#file(onnx), onnx, [one]);
       for (const { name } of before.outputs) {

@@ -82,8 +82,8 @@ export interface VerifyOptions {
   readonly taps?: boolean | undefined;
   /** What the files are written for; default portable. */
   readonly target?: Target | undefined;
-  /** Called before each step, with a few words. */
-  readonly progress?: ((step: string) => void) | undefined;
+  /** Called before each step, with a few words and how many of how many are done. */
+  readonly progress?: ((step: string, done: number, total: number) => void) | undefined;
 }
 
 /** Every constant of a graph, held for the reference, which asks for them synchronously. */
@@ -148,6 +148,9 @@ class Verification {
   readonly #coverage: Coverage;
   #inputs: readonly Inputs[] = [];
   readonly #judges: Judge[] = [];
+  /** For who looks on: at first not known, and two. */
+  #steps = 2;
+  #done = 0;
   /** By case and output. */
   readonly #e0: Map<string, number>[] = [];
 
@@ -162,8 +165,8 @@ class Verification {
   }
 
   async run(): Promise<VerifyReport> {
-    const { before, after, progress, eps } = this.#options;
-    progress?.('reference');
+    const { before, after, eps } = this.#options;
+    this.#step('reference');
     const constants = await materialised(before, this.#options.constants);
     const references = new Map<Inputs, ReadonlyMap<string, HostTensor>>();
     const evaluated = (one: Inputs): ReadonlyMap<string, HostTensor> => {
@@ -209,8 +212,10 @@ class Verification {
       }
     }
     const measured: Measured[] = [];
+    // The reference comes before and behind them.
+    this.#steps = setups.length + 2;
     for (const setup of setups) measured.push(await this.#measured(setup));
-    progress?.('reference');
+    this.#step('reference');
     const cases: VerifyCase[] = [];
     for (const one of this.#inputs) {
       const started = performance.now();
@@ -223,6 +228,7 @@ class Verification {
     let runs = this.#judged(measured);
     const more = companions(runs, before === after);
     if (more.length > 0) {
+      this.#steps += more.length;
       for (const setup of more) measured.push(await this.#measured(setup));
       runs = this.#judged(measured);
     }
@@ -232,7 +238,7 @@ class Verification {
     let suspects: readonly Suspect[] = [];
     const where = wrong ?? this.#inputs[0];
     if (where && before !== after && (this.#options.taps || (wrong && !off))) {
-      progress?.('looking for the difference');
+      this.#step('looking for the difference');
       const optimised = await materialised(after, this.#options.constants);
       suspects = findSuspects(before, after, where.inputs, { before: constants, after: optimised }, this.#bound.floor);
     }
@@ -250,6 +256,11 @@ class Verification {
       notes: this.#notes,
       degenerate: this.#coverage.degenerate(),
     };
+  }
+
+  #step(what: string): void {
+    this.#options.progress?.(what, Math.min(this.#done, this.#steps), this.#steps);
+    this.#done++;
   }
 
   /** Of the inputs, by which numbers come to the thresholds that the usual ones do not reach. */
@@ -274,10 +285,10 @@ class Verification {
   }
 
   async #measured(setup: Setup): Promise<Measured> {
-    const { before, after, progress, environment, threads } = this.#options;
+    const { before, after, environment, threads } = this.#options;
     const graph = setup.graph === 'before' ? before : after;
     const level = this.#levelOf(setup);
-    progress?.(`${setup.provider} ${level}, optimiser ${setup.optimizer}`);
+    this.#step(`${setup.provider} ${level}, optimiser ${setup.optimizer}`);
     const { onnx, bytes } = await this.#model(graph);
     const options = { onnx, threads, environment, tolerated: isCrash };
     const measured = await measure(this.#open, setup, bytes, this.#inputs, options);

@@ -48,6 +48,21 @@ describe('a terminal of 80 columns', () => {
   });
 });
 
+describe('waits', () => {
+  test('percent of what is verified, in a terminal alone, and gone at the end', () => {
+    const { path, remove } = folder({ 'small.res': small });
+    const file = join(path, 'small.res');
+    const verified = inTerminal(['verify', file]);
+    expect(verified.code).toBe(0);
+    expect(plain(verified.text)).toMatch(/reference +\[ *\] +0 %/);
+    expect(plain(verified.text)).toMatch(/cpu -O1, optimiser all +\[=+ *\] +\d+ %/);
+    expect(verified.text.split('\r').at(-1)).not.toContain(' %  ');
+    for (const drawn of plain(verified.text).split('\r')) expect(drawn.split('\n')[0]?.length).toBeLessThanOrEqual(80);
+    expect(inTerminal(['verify', file, '-q']).text).toBe('');
+    remove();
+  });
+});
+
 describe('pipes', () => {
   test('a reader that goes away ends the program quietly', () => {
     const command = `'${process.execPath}' '${binary}' examples/resnet.res -m ResNet50 -o - | head -c 10 >/dev/null; echo "\${PIPESTATUS[0]}"`;

@@ -1,6 +1,7 @@
 /** What people read fits into their terminal, whole words in each line; data goes through pipes as it is. */
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { examples } from '../../src/cli/examples.ts';
 import { fitted } from '../../src/cli/fit.ts';
 import { folder, inTerminal, plain, rescc, small } from './rescc.ts';
 
@@ -14,21 +15,7 @@ expect(rescc(['small.res', '-o', 'small.onnx', '-q'], { cwd: here.path }).code).
 
 const calls: readonly (readonly string[])[] = [
   ['--help'],
-  ...[
-    'compile',
-    'optimize',
-    'verify',
-    'run',
-    'check',
-    'fmt',
-    'summary',
-    'graph',
-    'weights',
-    'diff',
-    'explain',
-    'doctor',
-    'completion',
-  ].map((name) => [name, '--help']),
+  ...Object.keys(examples).map((name) => [name, '--help']),
   ['summary', 'examples/resnet_cifar.res', '-m', 'ResNet20'],
   ['explain', 'RES0302'],
   ['explain', 'conv'],
