@@ -135,7 +135,13 @@ export function parameter(
     const symbol = dims.flatMap((d) => d.symbols())[0] ?? 'the symbol';
     return c.fail(symbolicParameter, f, {
       span,
-      with: { path, shape: shape(), hint: `fix \`${symbol}\` in the input type, or pool it away before \`${owner}\`` },
+      with: {
+        path,
+        shape: shape(),
+        hint: symbol?.startsWith('?')
+          ? `reduce that axis before \`${owner}\`, or put it where the layer takes any size`
+          : `fix \`${symbol}\` in the input type, or pool it away before \`${owner}\``,
+      },
     });
   }
   if (sizes.reduce((a, b) => a * b, 1) > maxElements)

@@ -233,7 +233,11 @@ function undecided(c: Context, f: Frame, span: Span, a: Dim, b: Dim, hint?: stri
     with: {
       condition: `${sourceText(span)}, a comparison of ${a.toString()} and ${b.toString()}`,
       example: values ? ` (they differ at ${values})` : '',
-      hint: hint ?? `write a number in the place of \`${symbol}\` in the input type`,
+      hint:
+        hint ??
+        (symbol.startsWith('?')
+          ? 'compute with it, `min(10, n)`, or choose element by element with `where`'
+          : `write a number in the place of \`${symbol}\` in the input type`),
     },
   });
 }

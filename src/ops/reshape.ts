@@ -45,7 +45,16 @@ function reshapeTarget(builder: OnnxBuilder, x: readonly Dim[], y: readonly Dim[
       open++;
     }
   }
-  return open <= 1 ? builder.i64(out) : builder.dims(y);
+  // Beside a size that may be 0, −1 has no answer.
+  const copiesNothing = y.every((d, i) => d.constant !== undefined || x[i] !== d || d.lowerBound >= 1);
+  return open === 0 || (open === 1 && copiesNothing) ? builder.i64(out) : builder.dims(y);
+}
+
+/** Whether the sizes are computed, and one may be 0 that does not stand at the same place in x: it would copy another. */
+function saysZero(x: readonly Dim[], y: readonly Dim[]): boolean {
+  const open = y.filter((d, i) => d.constant === undefined && x[i] !== d);
+  const copied = y.some((d, i) => d.constant === undefined && x[i] === d && d.lowerBound < 1);
+  return (open.length > 1 || copied) && open.some((d) => d.lowerBound < 1);
 }
 
 /** How many axes of x make up the first of two of y, where both are products of x's. */
@@ -54,6 +63,14 @@ function flattenAxis(x: readonly Dim[], y: readonly Dim[]): number | undefined {
     if (sizeOf(x.slice(0, axis)) === y[0] && sizeOf(x.slice(axis)) === y[1]) return axis;
   }
   return undefined;
+}
+
+/** What −1 stands for: what is left of x. Sizes of 0 that both have cancel, as they do where they are symbols. */
+function leftOver(x: readonly number[], shape: readonly number[]): number {
+  const zeros = (dims: readonly number[]): number => dims.filter((n) => n === 0).length;
+  if (zeros(x) > zeros(shape)) return 0;
+  const part = (dims: readonly number[]): number => elementCount(dims.filter((n) => n !== 0 && n !== -1));
+  return part(x) / part(shape);
 }
 
 /** ONNX Reshape-13 (-14), Flatten-13; torch.reshape. */
@@ -73,8 +90,8 @@ export const reshape = defineOperator({
   evaluate(operands, attrs) {
     const x = given(operands, 0);
     const shape = numbersAttr(attrs, 'shape');
-    const known = elementCount(shape.filter((n) => n !== -1));
-    const target = shape.map((n) => (n === -1 ? x.data.length / known : n));
+    const left = shape.includes(-1) ? leftOver(x.dims, shape) : 0;
+    const target = shape.map((n) => (n === -1 ? left : n));
     if (elementCount(target) !== x.data.length) bug(`reshape of ${x.data.length} elements to [${target.join(', ')}]`);
     return [{ elem: x.elem, dims: target, data: x.data }];
   },
@@ -83,6 +100,10 @@ export const reshape = defineOperator({
     // Beside an empty batch −1 has no answer, Flatten has.
     const axis = y[1] && y.length === 2 && y[1].constant === undefined ? flattenAxis(node.x.type.dims, y) : undefined;
     if (axis !== undefined) return [builder.node('Flatten', [given(operands, 0)], { axis: onnxInt(axis) }, node.y.type)];
+    if (saysZero(node.x.type.dims, y) && !y.some((d) => d.constant === 0)) {
+      if (builder.opset < 14) builder.refuse('Reshape to a size that may be 0 needs opset 14', '--opset 14');
+      return [builder.node('Reshape', [given(operands, 0), builder.dims(y)], { allowzero: onnxInt(1) }, node.y.type)];
+    }
     // A size of 0 would copy; `allowzero` says that it does not, but then every size has to be written out.
     if (!y.some((d) => d.constant === 0)) {
       return [builder.node('Reshape', [given(operands, 0), reshapeTarget(builder, node.x.type.dims, y)], {}, node.y.type)];

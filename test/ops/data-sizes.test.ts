@@ -43,17 +43,17 @@ interface Out {
 }
 
 /** The outputs of the reference, and that onnxruntime has the same at several opsets, before the passes and behind them. */
-async function outputs(text: string, given: Readonly<Record<string, HostTensor>>): Promise<Readonly<Record<string, Out>>> {
+async function outputs(
+  text: string,
+  given: Readonly<Record<string, HostTensor>>,
+  opsets: readonly number[] = [13, 17, 23],
+): Promise<Readonly<Record<string, Out>>> {
   const inputs = new Map(Object.entries(given));
   const graph = elaborated(text);
   const constants = (value: Parameters<typeof hostOf>[0]): HostTensor => hostOf(value) ?? expect.unreachable('a large constant');
   const expected = evaluateGraph(graph, inputs, constants);
-  for (const [one, opset] of [
-    [graph, 13],
-    [graph, 17],
-    [graph, 23],
-    [await optimised(text), 17],
-  ] as const) {
+  const after = await optimised(text);
+  for (const [one, opset] of [...opsets.map((at) => [graph, at] as const), [after, 17] as const]) {
     expect(verifyGraph(one)).toEqual([]);
     const session = await ort.InferenceSession.create(await onnxBytes(emitOnnx(one, { opset })), {
       logSeverityLevel: 3,
@@ -181,6 +181,44 @@ describe('nms', () => {
     const made = await outputs(text, { boxes: f32([0, 4]), scores: f32([0]) });
     expect([made.keep?.dims, made.best?.dims, made.one?.dims]).toEqual([[0], [0, 4], [0]]);
   });
+});
+
+describe('reshapes of what may be empty', () => {
+  const text = `model M { input x: f32[K, 2, W]  input s: f32[K]
+    let a = x -> filter(s > 0.5)
+    let n = shape(a)[0]
+    output rows = a -> reshape(n, -1)
+    output flat = a -> flatten
+    output turned = a -> reshape(W, n, 2)
+    output long = a -> reshape(-1)
+    output mixed = a -> reshape(2 * W, n) }`;
+  it.each([
+    [[1, 0], 1],
+    [[0, 0], 0],
+  ] as const)('of scores %o keep their sizes', async (scores, n) => {
+    const given = { x: f32([2, 2, 3], ...Array.from({ length: 12 }, (_, i) => i)), s: f32([2], ...scores) };
+    const made = await outputs(text, given, [17, 23]);
+    expect(Object.fromEntries(Object.entries(made).map(([name, y]) => [name, y.dims]))).toEqual({
+      rows: [n, 6],
+      flat: [n, 6],
+      turned: [3, n, 2],
+      long: [6 * n],
+      mixed: [6, n],
+    });
+  });
+  it('are refused below opset 14 where the file could not say them', async () => {
+    const { diagnostics } = await compile(text, { opset: 13 });
+    expect(render(diagnostics, { color: false })).toContain('--opset 14');
+  });
+});
+
+it.each([
+  ['filter(x, x > 0.0) -> topk(5)\n let v, i = it', 'topk(min(5, n))'],
+  ['filter(x, x > 0.0) -> linear(8)', 'reduce that axis before `linear`'],
+  ['let n = shape(filter(x, x > 0.0))[0]\n if n > 2 { relu }', 'choose element by element'],
+] as const)('%s is refused with a hint that fits', (use, hint) => {
+  const text = `model M { input x: f32[K]\n ${use}\n output y = x }`;
+  expect(render(build(text).diagnostics, { color: false })).toContain(hint);
 });
 
 describe('scatter', () => {
