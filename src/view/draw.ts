@@ -3,6 +3,7 @@
  * panels that open blocks stand beside the network.
  */
 import { checkArgument, checkOptions, depthKind, graphShape } from '../diagnostics/arguments.ts';
+import { bug } from '../diagnostics/diagnostic.ts';
 import type { Graph } from '../ir/graph.ts';
 import { drawBlocks } from './figure/blocks.ts';
 import type { Box, Drawing, Frame, Panel } from './figure/drawing.ts';
@@ -22,7 +23,8 @@ export interface DrawOptions {
 const roomy = { lineLength: 34, blockLength: 34, stacked: false, rows: false };
 
 function drawingOf(graph: Graph, { depth }: DrawOptions): Drawing {
-  return depth === undefined ? drawBlocks(graph, roomy) : drawScopes(graph, depth);
+  const [drawing] = depth === undefined ? drawBlocks(graph, [roomy]) : [drawScopes(graph, depth)];
+  return drawing ?? bug('a network without a drawing');
 }
 
 /**
@@ -40,7 +42,7 @@ export function drawingsOf(graph: Graph, { depth }: DrawOptions = {}): readonly 
   const options = tightness.flatMap((tight) =>
     lengths.flatMap((lineLength) => blockLengths.map((blockLength) => ({ ...tight, lineLength, blockLength }))),
   );
-  return options.map((one) => drawBlocks(graph, one));
+  return drawBlocks(graph, options);
 }
 
 /** What stands in a box, and how often it does. */

@@ -65,3 +65,15 @@ export function ownsWeight(node: Node): boolean {
     return name?.startsWith(prefix) === true && !name.includes('.', prefix.length);
   });
 }
+
+/**
+ * The scopes around a node, and the label of its own: of a layer that of its weights, of a node of a file the last part of its
+ * name, so that no frame is drawn around it alone.
+ */
+export function placeOf(node: Node): { readonly scopes: readonly string[]; readonly label: string } {
+  const { scope, name, isNameless } = node.origin;
+  if (isNameless) return { scopes: [], label: '' };
+  const scopes = segmentsOf(scope);
+  const isOwn = ownsWeight(node) || (name === scope && !scope.includes('/'));
+  return isOwn ? { scopes: scopes.slice(0, -1), label: scopes.at(-1) ?? '' } : { scopes, label: '' };
+}

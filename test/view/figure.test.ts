@@ -1,12 +1,13 @@
 /**
- * Every example at every depth: what is drawn has no cycle, no line goes through a box or a label, every text fits its box, and the
- * networks that papers show fit a column of A4 with letters of 7 pt.
+ * Every example at every depth: what is drawn has no cycle, no line goes through a box or a label, every text fits its box, and
+ * the networks that papers show fit a column of A4 with letters of 7 pt.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { build } from '../../src/check.ts';
 import type { Graph } from '../../src/ir/graph.ts';
 import { add } from '../../src/ops/elementwise.ts';
+import { optimizeOnnx } from '../../src/optimize.ts';
 import { drawingsOf } from '../../src/view/draw.ts';
 import type { Drawing } from '../../src/view/figure/drawing.ts';
 import { readFonts, textWidth } from '../../src/view/figure/font.ts';
@@ -89,8 +90,29 @@ function crosses(points: readonly Point[], area: Area, inset: number): boolean {
   });
 }
 
+const touches = ({ x, y }: Point, area: Area): boolean =>
+  x > area.x - 1 && x < area.x + area.width + 1 && y > area.y - 1 && y < area.y + area.height + 1;
+
 const overlap = (a: Area, b: Area): boolean =>
   a.x + a.width > b.x + 0.3 && b.x + b.width > a.x + 0.3 && a.y + a.height > b.y + 0.3 && b.y + b.height > a.y + 0.3;
+
+/** Stretches of the height of a panel in which nothing but lines that go straight down is: longer than an arrow needs. */
+function emptyIn({ boxes, edges, frames, panel }: PlacedPanel): readonly string[] {
+  if (boxes.some(({ box }) => box.cell)) return [];
+  const taken = [
+    ...boxes.map(({ around }) => [around.y, around.y + around.height] as const),
+    ...frames.flatMap((frame) => [frame.y, frame.y + frame.height].map((y) => [y, y] as const)),
+    ...frames.flatMap(({ title }) => (title ? [[title.y, title.y + title.height] as const] : [])),
+    ...edges.flatMap(({ points }) => points.map(({ y }) => [y, y] as const)),
+  ].sort((a, b) => a[0] - b[0]);
+  let bottom = taken[0]?.[0] ?? 0;
+  const faults: string[] = [];
+  for (const [from, to] of taken) {
+    if (from - bottom > 12) faults.push(`panel ${panel.id} is empty from ${bottom} to ${from}`);
+    bottom = Math.max(bottom, to);
+  }
+  return faults;
+}
 
 /** What is wrong with a page: lines through boxes or labels, texts that are cut, things that lie over each other. */
 function faultsOf(page: Page): readonly string[] {
@@ -101,6 +123,17 @@ function faultsOf(page: Page): readonly string[] {
       ...placed.edges.map(({ edge, points }) => ({ name: `${edge.from} -> ${edge.to}`, points })),
       ...placed.boxes.flatMap(({ box, bypass }) => (bypass ? [{ name: `shortcut of ${box.id}`, points: bypass.line }] : [])),
     ];
+    const places = new Map(placed.boxes.map((one) => [one.box.id, one]));
+    for (const { edge, points } of placed.edges) {
+      const ends = [
+        [points[0], places.get(edge.from)],
+        [points.at(-1), places.get(edge.to)],
+      ] as const;
+      for (const [p, box] of ends) {
+        if (!p || !box || ![box, box.around].some((area) => touches(p, area)))
+          faults.push(`${edge.from} -> ${edge.to} ends in the air`);
+      }
+    }
     for (const { name, points } of lines) {
       for (const [at, to] of points.slice(1).entries()) {
         const from = points[at];
@@ -127,6 +160,7 @@ function faultsOf(page: Page): readonly string[] {
       if (box.lines.length * size.line > one.height) faults.push(`${box.lines[0]} is too high`);
     }
   }
+  for (const { placed } of page.panels) faults.push(...emptyIn(placed));
   const { width, height } = page;
   for (const { placed, at } of page.panels) {
     const { boxes, labels } = areasOf(placed);
@@ -173,6 +207,20 @@ describe('networks of papers fit a column of A4 at 7 pt', () => {
   });
 });
 
+/** Every depth until no scope is a box. */
+async function checkDepths(graph: Graph): Promise<void> {
+  for (const drawing of drawingsOf(graph)) expect(cyclesIn(drawing)).toEqual([]);
+  expect(faultsOf(await pageOf(drawingsOf(graph)))).toEqual([]);
+  for (let depth = 0; ; depth++) {
+    const drawings = drawingsOf(graph, { depth });
+    for (const drawing of drawings) expect(cyclesIn(drawing), `depth ${depth}`).toEqual([]);
+    // Laying out hundreds of boxes takes seconds, and shows what fewer show.
+    const boxes = drawings[0]?.panels[0]?.boxes.length ?? 0;
+    if (boxes <= 60) expect(faultsOf(await pageOf(drawings)), `depth ${depth}`).toEqual([]);
+    if (drawings[0]?.panels[0]?.boxes.every(({ kind }) => kind !== 'block')) break;
+  }
+}
+
 describe('every example', () => {
   const files = readdirSync('examples').filter((name) => name.endsWith('.res'));
   test.each(files)(
@@ -182,19 +230,76 @@ describe('every example', () => {
       const text = readFileSync(`examples/${name}`, 'utf8');
       const model = /^model (\w+)\s*(?:=|\{)/m.exec(text)?.[1] ?? [...text.matchAll(/^model (\w+)/gm)].at(-1)?.[1];
       const graph = example(file, model);
-      for (const drawing of drawingsOf(graph)) expect(cyclesIn(drawing)).toEqual([]);
-      expect(faultsOf(await pageOf(drawingsOf(graph)))).toEqual([]);
-      for (let depth = 0; ; depth++) {
-        const drawings = drawingsOf(graph, { depth });
-        for (const drawing of drawings) expect(cyclesIn(drawing), `depth ${depth}`).toEqual([]);
-        // Laying out hundreds of boxes takes seconds, and shows what fewer show.
-        const boxes = drawings[0]?.panels[0]?.boxes.length ?? 0;
-        if (boxes <= 60) expect(faultsOf(await pageOf(drawings)), `depth ${depth}`).toEqual([]);
-        if (drawings[0]?.panels[0]?.boxes.every(({ kind }) => kind !== 'block')) break;
-      }
+      await checkDepths(graph);
     },
-    60_000,
+    120_000,
   );
+});
+
+describe('the other networks of the examples that are not like the first of their file', () => {
+  test.each([
+    ['bert', 'BertForMaskedLM'],
+    ['bert', 'BertForSequenceClassification'],
+    ['bert', 'BertForTokenClassification'],
+    ['bert', 'BertForQuestionAnswering'],
+    ['deit', 'DeiT_B_distilled'],
+    ['gpt2', 'GPT2WithPast'],
+    ['llama', 'SmolLM2_135M'],
+    ['neural_ode', 'OdeNetRes'],
+    ['neural_ode', 'Spiral'],
+    ['neural_ode', 'LearnedSpiral'],
+    ['neural_ode', 'EulerResNet20'],
+    ['neural_ode', 'ContinuousResNet20'],
+    ['resnet', 'ResNet50'],
+    ['resnet_cifar', 'ResNet20C'],
+    ['segmentation', 'FCN_ResNet50'],
+    ['super_resolution', 'SRResNet'],
+  ])('%s %s', (file, model) => checkDepths(example(file, model)), 120_000);
+});
+
+describe('ONNX files of any origin', () => {
+  const files = ['fused', 'rfb320'].flatMap((folder) =>
+    readdirSync(`test/fixtures/${folder}`)
+      .filter((name) => name.endsWith('.onnx'))
+      .map((name) => `${folder}/${name}`),
+  );
+  test.each(files)(
+    '%s',
+    async (name) => {
+      const { graph, diagnostics } = await optimizeOnnx(readFileSync(`test/fixtures/${name}`), { level: 0 });
+      if (!graph) throw new Error(JSON.stringify(diagnostics));
+      await checkDepths(graph);
+    },
+    120_000,
+  );
+});
+
+describe('several outputs', () => {
+  const titles = ({ panels }: Drawing, nth = 0): readonly string[] => panels[nth]?.boxes.map(({ lines }) => lines[0] ?? '') ?? [];
+
+  test('an auxiliary head is a branch beside the rest of the network, which is none of its blocks', () => {
+    const drawing = drawingsOf(example('segmentation', 'DeepLabV3_ResNet50'))[0];
+    if (!drawing) throw new Error('no drawing');
+    expect(titles(drawing)).toEqual(expect.arrayContaining(['layer3.1–5', 'layer4.0', 'layer4.1–2', 'out', 'aux']));
+    for (let nth = 1; nth < drawing.panels.length; nth++) expect(titles(drawing, nth)).not.toContain('out');
+    const [main] = drawing.panels;
+    const add = main?.boxes.find(({ lines: [first] }) => first === 'layer3.1–5');
+    // The backbone goes on, and the head begins.
+    expect(main?.edges.filter(({ from }) => from === add?.id)).toHaveLength(2);
+  });
+
+  test('heads that hang on places within a block stay in it', () => {
+    const text = `model M { input x: f32[N, 8, 16, 16]
+  let a = x -> conv(8, 3x3) -> relu
+  let b = a -> conv(8, 3x3) -> relu
+  output one = concat(a -> conv(2, 1x1), b -> conv(2, 1x1), axis=1)
+  output two = concat(a -> conv(3, 1x1), b -> conv(3, 1x1), axis=1) -> conv(4, 1x1) }`;
+    const { graph } = build(text, {});
+    if (!graph) throw new Error('the model is wrong');
+    const [drawing] = drawingsOf(graph);
+    expect(drawing && cyclesIn(drawing)).toEqual([]);
+    expect(drawing && titles(drawing)).toEqual(expect.arrayContaining(['one', 'two']));
+  });
 });
 
 test('a scope that is left and entered again is drawn in parts, not as a cycle', () => {
@@ -204,6 +309,28 @@ model M { input x: f32[1, 4, 8, 8]  a: sequential { B  B }  b: sequential { B  B
   const { graph } = build(text, {});
   if (!graph) throw new Error('the model is wrong');
   for (const depth of [0, 1, 2, 3]) for (const drawing of drawingsOf(graph, { depth })) expect(cyclesIn(drawing)).toEqual([]);
+});
+
+test('a gate inside of a residual is no U: nothing there goes down', () => {
+  const text = `model M { input x: f32[N, 6, 8]
+  residual { rmsnorm  let h = linear(16)  h -> sigmoid  it * h  linear(8) } rmsnorm
+  output y }`;
+  const { graph, diagnostics } = build(text, {});
+  if (!graph) throw new Error(JSON.stringify(diagnostics));
+  const isU = (of: Graph): boolean => drawingsOf(of)[0]?.panels[0]?.boxes.some(({ cell }) => cell) === true;
+  expect(isU(graph)).toBe(false);
+  expect(isU(example('unet', 'UNet'))).toBe(true);
+});
+
+test('no frame is drawn around a node of a file alone', async () => {
+  const { graph } = await optimizeOnnx(readFileSync('test/fixtures/fused/rmsnorm-pe23.onnx'), { level: 0 });
+  if (!graph) throw new Error('the file is wrong');
+  const { frames = [], boxes = [] } = drawingsOf(graph, { depth: 9 })[0]?.panels[0] ?? {};
+  for (const frame of frames)
+    expect(
+      boxes.filter((box) => box.frame === frame.id).length + frames.filter(({ parent }) => parent === frame.id).length,
+      frame.title,
+    ).toBeGreaterThan(1);
 });
 
 test('structure is found without names', () => {

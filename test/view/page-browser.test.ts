@@ -221,6 +221,18 @@ describe('the page in a browser', { skip: chromium === undefined, timeout: 60_00
     await browser.click('[data-difference]');
     expect(await count('.box.selected')).toBeGreaterThan(0);
     expect(await count('.differences .active')).toBe(1);
+    // A node that the first model has alone: the second shows the place where it would be, and selects nothing there.
+    const alone = await browser.value<number>(
+      "[...document.querySelectorAll('[data-difference]')].findIndex((one) => one.textContent.startsWith('nodes +'))",
+    );
+    expect(alone).toBeGreaterThanOrEqual(0);
+    const before = await shift(0);
+    await browser.mouse('mouseWheel', 300, 400, { deltaX: 0, deltaY: -300 });
+    await browser.click(`[data-difference="${alone}"]`);
+    expect(await shift(0)).not.toEqual(before);
+    expect(
+      await browser.value("[...document.querySelectorAll('.pane')].map((p) => p.querySelectorAll('.box.selected').length)"),
+    ).toEqual([0, 1]);
     const [first, second] = [await scale(0), await scale(1)];
     await browser.mouse('mouseWheel', 300, 400, { deltaX: 0, deltaY: 300 });
     await browser.settled();

@@ -87,7 +87,9 @@ class Drawer {
       if (this.#options.stacked && times === 1 && first.length === 1 && alone && !alone.isBubble && alone.exit.kind === 'layer') {
         const box = this.#unit(alone.exit, { frame: undefined, times: undefined });
         const scopes = alone.exit.scopes.join('.');
-        const both = open?.scopes === scopes ? stackedOn(open.box, box) : undefined;
+        const [before, second] = alone.exit.from.map((index) => this.#units[index]);
+        const follows = before !== undefined && second === undefined && open !== undefined && boxOf.get(before) === open.box;
+        const both = open?.scopes === scopes && follows ? stackedOn(open.box, box) : undefined;
         if (both && open) boxes[boxes.indexOf(open.box)] = both;
         else boxes.push(box);
         open = { box: both ?? box, scopes };
@@ -335,10 +337,12 @@ function rangeOf(repeats: readonly (readonly Item[])[]): string {
   return shown([...first.slice(0, differs), `${from}–${end}`, ...first.slice(differs + 1)]);
 }
 
-export function drawBlocks(graph: Graph, options: BlockOptions): Drawing {
+/** The same network once for each of the options; what does not hang on them is found once. */
+export function drawBlocks(graph: Graph, options: readonly BlockOptions[]): readonly Drawing[] {
   const { units, batch } = unitsOf(graph, { merged: true });
   const { items, taps } = chainOf(units);
   const u = uPanelOf(items, units, batch);
-  if (u) return { name: graph.name, panels: [u] };
-  return new Drawer(units, batch, options, taps).draw(graph.name, options.rows ? withRows(items) : items);
+  if (u) return [{ name: graph.name, panels: [u] }];
+  const rows = options.some((one) => one.rows) ? withRows(items) : items;
+  return options.map((one) => new Drawer(units, batch, one, taps).draw(graph.name, one.rows ? rows : items));
 }

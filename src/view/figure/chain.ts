@@ -2,6 +2,7 @@
  * The form of a network, found from what reads what and not from names: a chain of layers and of bubbles, which are what lies
  * between two places that everything passes; which of them are alike; and what repeats in a row.
  */
+import { ownsWeight } from '../layer-text.ts';
 import { coneOf, type Unit } from './units.ts';
 
 /** A layer, or all that lies between two places that everything passes through. */
@@ -49,10 +50,8 @@ function mainUnits(units: readonly Unit[]): ReadonlySet<Unit> {
   return main;
 }
 
-export function chainOf(units: readonly Unit[]): Chain {
-  const main = mainUnits(units);
-  const isEnd = (unit: Unit): boolean => unit.kind === 'output';
-  const ordered = units.filter((unit) => main.has(unit) && !isEnd(unit));
+/** Units in groups, each of which ends in one that everything passes. `ordered` leaves out outputs. */
+function groupsOf(ordered: readonly Unit[]): readonly (readonly Unit[])[] {
   const lastReader = new Map<number, number>();
   ordered.forEach((unit, at) => {
     for (const index of unit.from) lastReader.set(index, at);
@@ -70,10 +69,63 @@ export function chainOf(units: readonly Unit[]): Chain {
     }
   });
   if (group.length > 0) groups.push(group);
+  return groups;
+}
+
+const isHeavy = ({ nodes }: Unit): boolean => nodes.some((node) => node.op.cost !== undefined && ownsWeight(node));
+
+/**
+ * Parts that lead to other outputs than the deepest and have weights, such as an auxiliary classifier: each hangs on places that
+ * everything of the network without it passes. What hangs on a place within a block stays part of the block.
+ */
+function branchesOf(units: readonly Unit[], main: ReadonlySet<Unit>): ReadonlySet<Unit> {
+  const depth = new Map<number, number>();
+  for (const unit of units) depth.set(unit.index, unit.from.reduce((most, from) => Math.max(most, depth.get(from) ?? 0), 0) + 1);
+  const outputs = units.filter((unit) => unit.kind === 'output' && main.has(unit));
+  if (outputs.length < 2) return new Set();
+  const deepest = outputs.reduce((best, unit) => ((depth.get(unit.index) ?? 0) > (depth.get(best.index) ?? 0) ? unit : best));
+  const leads = coneOf(deepest.index, main, units);
+  const beside = units.filter((unit) => main.has(unit) && !leads.has(unit) && unit.kind !== 'output');
+  // Those that read each other are one part.
+  const partOf = new Map<Unit, Set<Unit>>();
+  const inside = new Set(beside);
+  for (const unit of beside) {
+    const part = new Set([unit]);
+    for (const before of unit.from.flatMap((index) => units[index] ?? [])) {
+      if (!inside.has(before)) continue;
+      for (const one of partOf.get(before) ?? []) part.add(one);
+    }
+    for (const one of part) partOf.set(one, part);
+  }
+  const parts = [...new Set(partOf.values())].filter((part) => [...part].some(isHeavy));
+  for (let kept = parts; ; ) {
+    const branches = new Set(kept.flatMap((part) => [...part]));
+    const rest = units.filter((unit) => main.has(unit) && unit.kind !== 'output' && !branches.has(unit));
+    const exits = new Set(groupsOf(rest).map((group) => group.at(-1)));
+    const hangs = (part: ReadonlySet<Unit>): boolean =>
+      [...part].every((unit) =>
+        unit.from.every((index) => {
+          const from = units[index];
+          return !from || part.has(from) || exits.has(from) || !main.has(from);
+        }),
+      );
+    const next = kept.filter(hangs);
+    if (next.length === kept.length) return branches;
+    kept = next;
+  }
+}
+
+export function chainOf(units: readonly Unit[]): Chain {
+  const main = mainUnits(units);
+  const isEnd = (unit: Unit): boolean => unit.kind === 'output';
+  const branches = branchesOf(units, main);
+  const groups = groupsOf(units.filter((unit) => main.has(unit) && !isEnd(unit) && !branches.has(unit)));
   const groupOf = new Map<Unit, number>();
   groups.forEach((one, at) => {
     for (const unit of one) groupOf.set(unit, at);
   });
+  // A branch reads what it needs of its own.
+  for (const unit of branches) groupOf.set(unit, groups.length + unit.index);
   // Side units go to the only group that reads them; from the last, so that chains of them follow.
   const taps = new Set<Unit>();
   const added = new Map<number, Unit[]>();
@@ -83,7 +135,7 @@ export function chainOf(units: readonly Unit[]): Chain {
       unit.to.map((index) => units[index]).map((reader) => (reader && !isEnd(reader) ? (groupOf.get(reader) ?? -1) : -1)),
     );
     const [only = -1] = readers;
-    if (readers.size === 1 && only >= 0) {
+    if (readers.size === 1 && only >= 0 && only < groups.length) {
       groupOf.set(unit, only);
       added.set(only, [unit, ...(added.get(only) ?? [])]);
     } else taps.add(unit);
@@ -104,6 +156,10 @@ export function chainOf(units: readonly Unit[]): Chain {
     entry = exit;
   });
   for (const out of final) items.push(itemOf([out], out, entry, units));
+  for (const unit of units) {
+    const own = branches.has(unit) || (isEnd(unit) && unit.from.some((index) => branches.has(units[index] ?? unit)));
+    if (own) items.push(itemOf([unit], unit, units[unit.from[0] ?? -1], units));
+  }
   return { items, taps };
 }
 

@@ -2,6 +2,7 @@
  * Where everything of a panel lies: plain coordinates in points, y down. The layers and the ways of the edges are ELK's
  * (https://eclipse.dev/elk, `layered`: Sugiyama's method, orthogonal edges), which is loaded when something is laid out.
  */
+import { closed } from './closed.ts';
 import type { Box, Frame, Panel } from './drawing.ts';
 import { type Fonts, textWidth } from './font.ts';
 import { placeU } from './layout-u.ts';
@@ -149,11 +150,39 @@ export class Layouter {
     this.#elk = elk;
   }
 
+  /**
+   * A height that the panel has at least: that of its boxes on the longest way, with what lies between them. Costs next to
+   * nothing, so that a page need not lay out what is too high for it.
+   */
+  leastHeight(panel: Panel): number {
+    if (panel.boxes.some(({ cell }) => cell)) return 0;
+    const heights = new Map(panel.boxes.map((box) => [box.id, formOf(box, this.fonts).height]));
+    const readers = new Map<string, string[]>();
+    const waits = new Map<string, number>();
+    for (const { from, to } of panel.edges) {
+      readers.set(from, [...(readers.get(from) ?? []), to]);
+      waits.set(to, (waits.get(to) ?? 0) + 1);
+    }
+    const above = new Map<string, number>();
+    const open = panel.boxes.map(({ id }) => id).filter((id) => !waits.has(id));
+    let most = 0;
+    for (let id = open.pop(); id !== undefined; id = open.pop()) {
+      const end = (above.get(id) ?? 0) + (heights.get(id) ?? 0);
+      most = Math.max(most, end);
+      for (const to of readers.get(id) ?? []) {
+        above.set(to, Math.max(above.get(to) ?? 0, end + size.between));
+        const left = (waits.get(to) ?? 0) - 1;
+        waits.set(to, left);
+        if (left === 0) open.push(to);
+      }
+    }
+    return most;
+  }
+
   async place(panel: Panel): Promise<PlacedPanel> {
     if (panel.boxes.some(({ cell }) => cell)) return placeU(panel, this.fonts, (lines) => textBox(this.fonts, lines, false));
     const forms = new Map(panel.boxes.map((box) => [box.id, formOf(box, this.fonts)]));
-    const root = this.#asked(panel, forms);
-    const done = await this.#elk.layout(root);
+    const done = chained(panel, forms) ?? (await this.#elk.layout(this.#asked(panel, forms)));
     return this.#read(panel, forms, done);
   }
 
@@ -282,7 +311,8 @@ export class Layouter {
       return [{ edge, points: straightened(points), labels: [] }];
     });
     const titled = frames.map((frame) => ({ ...frame, title: this.#title(frame, edges) }));
-    return { panel, width: rounded(done.width ?? 0), height: rounded(done.height ?? 0), boxes, frames: titled, edges };
+    const height = rounded(done.height ?? 0);
+    return closed({ panel, width: rounded(done.width ?? 0), height, boxes, frames: titled, edges });
   }
 
   /** The title in the widest gap between the lines that come in from above; × n alone where it is too long for it. */
@@ -312,6 +342,41 @@ export class Layouter {
 /** What stands at the corner of a frame. */
 export function frameText({ title, times }: Frame): string {
   return [title, times === undefined ? '' : `×${times}`].filter((part) => part !== '').join('  ');
+}
+
+/**
+ * A chain without branches as ELK lays it out, whose way there takes most of the time of a drawing: below each other, straight.
+ */
+function chained(panel: Panel, forms: ReadonlyMap<string, Form>): ElkNode | undefined {
+  if (panel.frames.length > 0 || panel.edges.length !== panel.boxes.length - 1) return undefined;
+  const after = new Map(panel.edges.map(({ from, to }) => [from, to]));
+  const into = new Set(panel.edges.map(({ to }) => to));
+  if (after.size !== panel.edges.length || into.size !== panel.edges.length) return undefined;
+  const port = [...forms.values()].reduce((most, form) => Math.max(most, form.port), 0);
+  const children: ElkNode[] = [];
+  const bottoms = new Map<string, number>();
+  let y = 0;
+  let width = 0;
+  for (let id = panel.boxes.find((box) => !into.has(box.id))?.id; id !== undefined; id = after.get(id)) {
+    const form = forms.get(id);
+    if (!form) return undefined;
+    const x = port - form.port;
+    children.push({ id, x, y, width: form.width, height: form.height });
+    width = Math.max(width, x + form.width);
+    bottoms.set(id, y + form.height);
+    y += form.height + size.between;
+  }
+  if (children.length !== panel.boxes.length) return undefined;
+  const edges = panel.edges.map(({ from }, i): ElkEdge => {
+    const bottom = bottoms.get(from) ?? 0;
+    return {
+      id: `e${i}`,
+      sources: [],
+      targets: [],
+      sections: [{ startPoint: { x: port, y: bottom }, endPoint: { x: port, y: bottom + size.between } }],
+    };
+  });
+  return { id: 'root', width, height: y - size.between, children, edges };
 }
 
 /** Without points in the middle of a straight line. */

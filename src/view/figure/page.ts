@@ -69,6 +69,10 @@ export async function pageOf(drawings: readonly Drawing[], options: PageOptions 
     const [main] = drawing.panels;
     if (main && !seen.has(drawing)) {
       seen.add(drawing);
+      if (layout.leastHeight(main) + 2 * size.margin > height) {
+        larger.push(drawing);
+        continue;
+      }
       const { width: w, height: h } = await place(main);
       if (w + 2 * size.margin > width || h + 2 * size.margin > height) {
         larger.push(drawing);

@@ -7,7 +7,7 @@ import { elementsIn } from '../../ir/memory.ts';
 import { keepsNumbers } from '../../ir/operator.ts';
 import type { TensorType } from '../../ir/types.ts';
 import { graphsIn } from '../../ir/walk.ts';
-import { detailsOf, ownsWeight, segmentsOf } from '../layer-text.ts';
+import { detailsOf, placeOf } from '../layer-text.ts';
 
 export interface Unit {
   readonly index: number;
@@ -121,13 +121,12 @@ export function unitsOf(graph: Graph, options: UnitOptions): UnitGraph {
       unitOf.set(node.y, before);
       continue;
     }
-    const segments = node.origin.isNameless ? [] : segmentsOf(node.origin.scope);
-    const label = ownsWeight(node) && !node.origin.isNameless ? (segments.pop() ?? '') : '';
+    const { scopes, label } = placeOf(node);
     const { caption, plain } = captionOf(node);
     const unit = add({
       kind: 'layer',
       nodes: [node],
-      scopes: segments,
+      scopes,
       label,
       captions: [caption],
       plain: [plain],

@@ -63,10 +63,19 @@ function levelsOf(items: readonly Item[], units: readonly Unit[]): Levels | unde
 const local = (indices: readonly number[], body: readonly Unit[]): number[] =>
   indices.map((index) => body.findIndex((unit) => unit.index === index)).filter((at) => at >= 0);
 
+/** Whether the grid of every level is another than that of the level above: a skip around a skip alone makes no U. */
+function goesDown({ levels }: Levels): boolean {
+  const grids = levels.map(({ down }) => down.at(-1)?.type?.dims.slice(2) ?? []);
+  const isWindowed = levels
+    .slice(1)
+    .every(({ down }) => down.some(({ nodes }) => nodes.some(({ op }) => op.window !== undefined)));
+  return isWindowed && grids.every((grid, i) => i === 0 || grid.join() !== grids[i - 1]?.join());
+}
+
 /** The panel of a network that is a U; undefined for others. */
 export function uPanelOf(items: readonly Item[], units: readonly Unit[], batch: string | undefined): Panel | undefined {
   const found = levelsOf(items, units);
-  if (!found || found.levels.length < fewestLevels) return undefined;
+  if (!found || found.levels.length < fewestLevels || !goesDown(found)) return undefined;
   const boxes: Box[] = [];
   const boxOf = new Map<number, Box>();
   const make = (of: readonly Unit[], cell: Box['cell'], kind?: Box['kind']): void => {
@@ -89,7 +98,8 @@ export function uPanelOf(items: readonly Item[], units: readonly Unit[], batch: 
   found.levels.forEach(({ down, up }, row) => {
     make(
       down.filter((unit) => !isLayer(unit)),
-      { row: -1, column: 'left' },
+      // A skip from the input itself begins at its level.
+      { row: down.some(isLayer) ? -1 : row, column: 'left' },
       'input',
     );
     make(down.filter(isLayer), { row, column: 'left' });

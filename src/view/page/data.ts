@@ -8,7 +8,7 @@ import { elementsIn } from '../../ir/memory.ts';
 import type { Statistics } from '../../ir/statistics.ts';
 import { elemBytes, elementCount, typeText } from '../../ir/types.ts';
 import { isShortcut } from '../figure/units.ts';
-import { detailsOf, ownsWeight, segmentsOf } from '../layer-text.ts';
+import { detailsOf, placeOf } from '../layer-text.ts';
 import { scopeRuns } from '../scope-runs.ts';
 import type { Cost, Family, PageModel, PageNode, PageOperand, PagePart, PageTensor } from './model.ts';
 
@@ -84,10 +84,10 @@ class Maker {
   #graph(graph: Graph, around: readonly string[]): { readonly inputs: number[]; readonly outputs: number[] } {
     const inputs = graph.inputs.map((value) => this.#input(value, around));
     for (const node of graph.nodes()) {
-      const segments = node.origin.isNameless ? [] : segmentsOf(node.origin.scope);
-      const label = ownsWeight(node) && !node.origin.isNameless ? (segments.pop() ?? '') : '';
+      const place = placeOf(node);
+      const { label } = place;
       // A sub-graph's nodes are named within it, whatever is around.
-      const scopes = [...around, ...segments];
+      const scopes = [...around, ...place.scopes];
       const results: (readonly [unit: number, name: string])[] = [];
       node.regions.forEach((region, i) => {
         const own = node.origin.name ?? node.op.name;

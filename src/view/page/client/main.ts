@@ -58,10 +58,12 @@ class Page {
   #at = -1;
   #difference = -1;
   #active = 0;
+  /** What stands for a node of one model in the other. */
+  readonly #others = [new Map<number, number>(), new Map<number, number>()] as const;
 
   constructor(data: PageData) {
     this.#data = data;
-    const others = [new Map<number, number>(), new Map<number, number>()] as const;
+    const others = this.#others;
     for (const [a, b] of data.pairs ?? []) {
       others[0].set(a, b);
       others[1].set(b, a);
@@ -349,11 +351,34 @@ class Page {
     // Both go to their nodes, each for itself.
     this.#panes.forEach((pane, nth) => {
       const node = found.nodes[nth === 0 ? 0 : 1];
-      if (node !== null) pane.show(node);
-      else pane.select(undefined);
+      if (node !== null) {
+        pane.show(node);
+        return;
+      }
+      // The place where it would be: beside what the other one reads or is read by.
+      const there = found.nodes[nth === 0 ? 1 : 0];
+      const beside = there === null ? undefined : this.#besides(nth === 0 ? 1 : 0, there);
+      if (beside === undefined) pane.select(undefined);
+      else pane.show(beside, false);
     });
     this.#side.replaceChildren(this.#differences());
     this.#side.querySelector('.active')?.scrollIntoView({ block: 'center' });
+  }
+
+  /** In the other model, the nearest that stands for something before or behind this node of a model. */
+  #besides(nth: 0 | 1, node: number): number | undefined {
+    const { nodes = [] } = this.#data.models[nth] ?? {};
+    const readers = new Map<number, number[]>();
+    for (const [at, { operands }] of nodes.entries())
+      for (const { node: from } of operands) if (from !== undefined) readers.set(from, [...(readers.get(from) ?? []), at]);
+    const seen = new Set([node]);
+    for (const at of seen) {
+      const other = this.#others[nth].get(at);
+      if (other !== undefined) return other;
+      for (const { node: from } of nodes[at]?.operands ?? []) if (from !== undefined) seen.add(from);
+      for (const to of readers.get(at) ?? []) seen.add(to);
+    }
+    return undefined;
   }
 
   #find(text: string): void {

@@ -169,14 +169,14 @@ export class Pane {
     this.#redraw();
   }
 
-  /** Opens what is around an item, selects it and brings it to the middle. */
-  show(item: number): void {
+  /** Opens what is around an item, selects it, if it is what is looked for, and brings it to the middle. */
+  show(item: number, isIt = true): void {
     const around = this.#around(item);
     if (around.some((part) => !this.open.has(part)))
       this.setOpen((open) => {
         for (const part of around) open.add(part);
       });
-    this.selected = item;
+    this.selected = isIt ? item : undefined;
     const bounds = this.#boundsOf(item);
     const { clientWidth, clientHeight } = this.#drawing;
     if (bounds) {
