@@ -109,6 +109,7 @@ for (let next = [...modules]; next.length > 0; next = [...modules].filter((path)
     outbase: 'src',
     outdir: 'dist/api',
     external: installed,
+    minifyIdentifiers: true,
     plugins: [fileByFile, withoutTexts('all')],
   });
   outputs.push(made.metafile.outputs);
