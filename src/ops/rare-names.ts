@@ -8,6 +8,7 @@ export const rareOperators: ReadonlySet<string> = new Set([
   'rnn',
   'pack_gates',
   'resize',
+  'resize_to',
   'grid_sample',
   'pixel_shuffle',
   'shrink',
