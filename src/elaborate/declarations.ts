@@ -4,6 +4,7 @@ import { badMap, duplicateOutput, listOutput, onlyInModel } from '../diagnostics
 import { wrongKind } from '../diagnostics/catalogue/values.ts';
 import { nearest } from '../diagnostics/suggest.ts';
 import { Dim } from '../ir/dim.ts';
+import { noPromise, promiseOf, type SizePromise } from '../ir/promise.ts';
 import { elemTypes, isElemType, type TensorType } from '../ir/types.ts';
 import { type InitSpec, isInit, type LangValue } from '../ops/params.ts';
 import type { Expr, Ident, InputStmt, MapStmt, OutputStmt, ParamStmt, TensorTypeNode } from '../parser/ast.ts';
@@ -15,7 +16,7 @@ import { parameter } from './nodes.ts';
 import { declaredRange } from './ranges.ts';
 import { type Frame, joinPath } from './scope.ts';
 import { toTensor } from './tensors.ts';
-import { describe, dimValue } from './values.ts';
+import { describe, dimValue, sourceText } from './values.ts';
 
 /** The name an input is known by in the body: its `as`, or its own name when that is one plain word. */
 export function inputName(stmt: InputStmt): Ident | undefined {
@@ -121,6 +122,8 @@ function tensorType(c: Context, f: Frame, node: TensorTypeNode, symbols: boolean
     });
   }
   const dims = node.dims.map((expr) => {
+    const bounded = symbols ? boundedSymbol(c, f, expr) : undefined;
+    if (bounded) return bounded;
     if (symbols) for (const ident of freeNames(expr)) bear(c, f, ident);
     const value = live(c.evaluate(f, expr));
     const dim = value.kind === 'int' ? value.dim : undefined;
@@ -138,6 +141,32 @@ function tensorType(c: Context, f: Frame, node: TensorTypeNode, symbols: boolean
     return dim;
   });
   return { elem: name, dims };
+}
+
+/** `P >= 0`, `L <= 512` in an input's type: a symbol, with the promise that it is born with. */
+function boundedSymbol(c: Context, f: Frame, expr: Expr): Dim | undefined {
+  if (expr.kind !== 'binary' || (expr.op !== '>=' && expr.op !== '<=') || expr.left.kind !== 'name') return undefined;
+  const ident = { name: expr.left.name, span: expr.left.span };
+  const limit = live(c.evaluate(f, expr.right));
+  const bound = limit.kind === 'int' ? limit.dim.constant : undefined;
+  const promise = bound === undefined ? undefined : promiseOf(expr.op === '>=' ? { least: bound } : { most: bound });
+  if (promise && !c.symbols.has(ident.name)) bear(c, f, ident, promise);
+  const symbol = c.symbols.has(ident.name) ? live(c.evaluate(f, expr.left)) : undefined;
+  const dim = symbol?.kind === 'int' ? symbol.dim : undefined;
+  const own = dim?.promises().get(ident.name);
+  const same = expr.op === '>=' ? own?.least === promise?.least : own?.most === promise?.most;
+  if (dim && promise && promise.least < promise.most && same) return dim;
+  return c.fail(wrongKind, f, {
+    span: expr.span,
+    with: {
+      what: 'a bound in the type of an input is one of a symbol that stands there first',
+      found: sourceText(expr.span),
+      expected: 'a name that means nothing yet, `>=` or `<=`, and a number that leaves it more than one size',
+      hint: own
+        ? `write it where \`${ident.name}\` stands first, or \`assert ${sourceText(expr.span)}\` behind the inputs`
+        : 'write `f32[N, P >= 0, 64]`',
+    },
+  });
 }
 
 /** Names in the arithmetic of a dimension. */
@@ -159,13 +188,13 @@ function freeNames(expr: Expr): readonly Ident[] {
   return out;
 }
 
-function bear(c: Context, f: Frame, name: Ident): void {
+function bear(c: Context, f: Frame, name: Ident, promise: SizePromise = noPromise): void {
   if (name.name === 'it' || f.env.get(name.name) || f.env.module.items.has(name.name)) return;
   if (!c.symbols.has(name.name)) c.symbols.set(name.name, name.span);
   // Symbols belong to the whole model, also when an `each` bears them.
   let root = f.env;
   while (root.outer) root = root.outer;
-  root.set(name.name, dimValue(Dim.symbol(name.name)), name.span);
+  root.set(name.name, dimValue(Dim.symbol(name.name, promise)), name.span);
 }
 
 function setRange(c: Context, f: Frame, stmt: InputStmt | OutputStmt, of: Parameters<typeof declaredRange>[3]): void {

@@ -37,8 +37,9 @@ export function askedSizes(inputs: readonly TypedInput[], shapes: AskedShapes): 
     const before = out.get(symbol);
     if (before !== undefined && before !== size)
       contradict(asked, `${symbol} = ${size}`, `${symbol} = ${before}, as asked before`, `give ${symbol} one size`);
-    if (size < 1) contradict(asked, `${symbol} = ${size}`, 'a size of at least 1', `--input-shape ${symbol}=1`);
     const promise = promises.get(symbol) ?? noPromise;
+    if (size < Math.min(1, promise.least))
+      contradict(asked, `${symbol} = ${size}`, 'a size of at least 1', `--input-shape ${symbol}=1`);
     if (!keepsPromise(promise, size)) {
       const expected = `${promiseTexts(symbol, promise).join(' and ')}, which the model promises`;
       contradict(asked, `${symbol} = ${size}`, expected, `--input-shape ${symbol}=${keptNear(promise, size)[0]}`);

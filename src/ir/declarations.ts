@@ -103,17 +103,17 @@ function entriesOf<T>(
 
 /** A number where only the divisor is promised, which is what files of older versions have. */
 function promiseEntry({ multiple, least, most }: SizePromise): number | Partial<SizePromise> {
-  const bounds = { ...(least > multiple && { least }), ...(Number.isFinite(most) && { most }) };
+  const bounds = { ...(least !== multiple && { least }), ...(Number.isFinite(most) && { most }) };
   if (Object.keys(bounds).length === 0) return multiple;
   return { ...(multiple > 1 && { multiple }), ...bounds };
 }
 
 function promiseIn(value: unknown): SizePromise | undefined {
-  const count = (n: unknown): n is number => typeof n === 'number' && Number.isSafeInteger(n) && n > 0;
+  const count = (n: unknown, from = 1): n is number => typeof n === 'number' && Number.isSafeInteger(n) && n >= from;
   if (count(value)) return promiseOf({ multiple: value });
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
   const given: readonly (readonly [string, unknown])[] = Object.entries(value);
-  const right = given.every(([key, n]) => ['multiple', 'least', 'most'].includes(key) && count(n));
+  const right = given.every(([key, n]) => ['multiple', 'least', 'most'].includes(key) && count(n, key === 'least' ? 0 : 1));
   return right && given.length > 0 ? promiseOf(Object.fromEntries(given)) : undefined;
 }
 

@@ -206,12 +206,12 @@ const longestBound = { key: 400, depth: 8 };
 
 function symbolAtom(name: string, { multiple, least, most, within: given }: SizePromise): Atom {
   const ofRun = name.startsWith('?');
-  const low = Math.max(ofRun ? 0 : 1, Math.ceil(least / multiple));
+  const low = Math.max(ofRun || least === 0 ? 0 : 1, Math.ceil(least / multiple));
   const bound = given instanceof Dim && ofRun && multiple === 1 ? given : undefined;
   const high = Math.floor(Math.min(most, bound?.upperBound ?? most) / multiple);
   const isShort = bound && bound.key.length <= longestBound.key && bound.depth <= longestBound.depth;
   const within = isShort && bound.constant === undefined ? bound : undefined;
-  const bounded = low > 1 || (ofRun && low > 0) || high < Number.POSITIVE_INFINITY || within;
+  const bounded = low !== (ofRun ? 0 : 1) || high < Number.POSITIVE_INFINITY || within;
   const bounds = bounded ? `{${low},${Number.isFinite(high) ? high : ''}${within ? ` ${within.key}` : ''}}` : '';
   const key = `${nameText(name)}${multiple === 1 ? '' : `/${multiple}`}${bounds}`;
   const known = atoms.get(key);

@@ -48,7 +48,7 @@ export function checkSizes(promises: ReadonlyMap<string, SizePromise>, sizes: Si
     const promise = promises.get(name);
     if (promise === undefined) continue;
     const { multiple } = promise;
-    const whole = Number.isSafeInteger(size) && size >= (name.startsWith('?') ? 0 : 1);
+    const whole = Number.isSafeInteger(size) && size >= Math.min(1, promise.least);
     if (whole && keepsPromise(promise, size)) continue;
     const bounds = promiseTexts(name, promise).join(' and ');
     const divided = size % multiple === 0;
@@ -56,7 +56,7 @@ export function checkSizes(promises: ReadonlyMap<string, SizePromise>, sizes: Si
       with: {
         found: `${name}=${size}`,
         expected: !whole
-          ? 'a whole number from 1 on'
+          ? `a whole number from ${Math.min(1, promise.least)} on`
           : divided
             ? `${bounds}, which the model promises`
             : `a multiple of ${multiple}, which the model promises of ${name}`,

@@ -13,7 +13,7 @@ export interface SizeBound {
 export interface SizePromise {
   /** Divides every size. */
   readonly multiple: number;
-  /** A multiple, and at least 1, but for symbols of which only the run knows the size (`?`), which may be 0. */
+  /** A multiple, and at least 1, but for symbols that may be 0: those whose size only the run knows (`?`), and what is told `P >= 0`. */
   readonly least: number;
   /** A multiple, or infinite. */
   readonly most: number;
@@ -42,11 +42,11 @@ export function keepsPromise({ multiple, least, most }: SizePromise, size: numbe
 
 /** The parts of a promise as conditions on `name`, as the language writes them; none where nothing is promised. */
 export function promiseTexts(name: string, { multiple, least, most, within }: SizePromise): readonly string[] {
-  // A symbol of the run begins at 0, a user's at 1.
+  // A symbol of the run begins at 0, a user's at 1 unless it is told.
   const starts = name.startsWith('?') ? 0 : multiple;
   return [
     ...(multiple > 1 ? [`${name} % ${multiple} == 0`] : []),
-    ...(least > starts ? [`${name} >= ${least}`] : []),
+    ...(least > starts || (least === 0 && starts > 0) ? [`${name} >= ${least}`] : []),
     ...(within ? [`${name} <= ${within}`] : Number.isFinite(most) ? [`${name} <= ${most}`] : []),
   ];
 }

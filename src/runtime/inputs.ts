@@ -117,6 +117,17 @@ export function smallestBindings(
   return { smallest: sizes(factors), nextOdd: fits(odd) ? sizes(odd) : sizes(factors) };
 }
 
+/** Those sizes with 0 for the symbols that may be 0; undefined where there is none, or the graph has no such sizes. */
+export function emptyBindings(graph: Graph, sizes: Bindings, fixed: Bindings = new Map()): Bindings | undefined {
+  const symbols = symbolsOf(graph);
+  const names = [...symbols].filter(([name, { least }]) => least === 0 && !fixed.has(name)).map(([name]) => name);
+  const out = new Map([...sizes, ...names.map((name) => [name, 0] as const)]);
+  const at = (dim: Dim): number => dim.evaluate(out) ?? 0;
+  const needed = [...graph.nodes()].flatMap((node) => node.op.needs?.(node) ?? []);
+  const fits = needed.every((dim) => at(dim) >= 1) && dependentDims(graph, symbols).every((dim) => at(dim) >= 0);
+  return names.length > 0 && fits ? out : undefined;
+}
+
 /** `N = 1, H = 32` */
 export function bindingsText(bindings: Bindings): string {
   return [...bindings].map(([name, size]) => `${name} = ${size}`).join(', ');

@@ -39,7 +39,7 @@ import { type Provider, providers } from './engine.ts';
 import type { GivenRuntime } from './given-runtime.ts';
 import { canBeHeld, checkHeld } from './held.ts';
 import type { OpenSession, RuntimeHost } from './host.ts';
-import { type Bindings, bindingsOf, bindingsText, randomInputs, symbolsOf } from './inputs.ts';
+import { type Bindings, bindingsOf, bindingsText, emptyBindings, randomInputs, symbolsOf } from './inputs.ts';
 import { Judge } from './judge.ts';
 import { allowedOnCpu, companions, type Measured, measure, rank, runOf, type Setup } from './measure.ts';
 import { checkAsked, withSizes } from './promises.ts';
@@ -430,6 +430,8 @@ function casesOf(options: VerifyOptions, seed: number, notes: string[]): readonl
     random('smallest', smallest);
     if (isAffordable(before, nextOdd) && canBeHeld(before, nextOdd)) random('next odd', nextOdd);
     else notes.push(`not run at ${bindingsText(nextOdd)}: it would take too long`);
+    const empty = emptyBindings(before, smallest, fixed);
+    if (empty) random('empty', empty);
   }
   out.push(...signedCases(before, out[0], seed, notes));
   return out;

@@ -9,7 +9,7 @@ import type { Suspect } from './suspects.ts';
 
 /** One set of inputs. */
 export interface VerifyCase {
-  readonly name: 'fixed' | 'smallest' | 'next odd' | 'negative' | 'positive' | 'scaled' | 'found' | 'given' | 'free';
+  readonly name: 'fixed' | 'smallest' | 'next odd' | 'empty' | 'negative' | 'positive' | 'scaled' | 'found' | 'given' | 'free';
   readonly bindings: Bindings;
   readonly inputs: ReadonlyMap<string, HostTensor>;
   readonly referenceMs: number;

@@ -16,6 +16,7 @@ const promised: Readonly<Record<string, readonly RegExp[]>> = {
     /^\[ 'fc\.weight f32\[4, 8\]', 'fc\.bias f32\[4\]' \] 2$/m,
   ],
   'format.ts': [/^model Net \{ input x: f32\[N, 4\]\n {2}linear\(8\)/],
+  'generate.ts': [/^behind 3 1 4: (\d+ ?){6}$/m],
   'optimize.ts': [/^fold-batchnorm: 3 -> 2 nodes/m, /^graph @Net$/m],
   'sources.ts': [/^(\d+) nodes, \1 after$/m, /^8 x 8: 1 x 4 scores$/m, /^12 x 12: 1 x 4 scores$/m],
   'stream.ts': [/^(\d+) bytes, many pieces, none above 4 MiB\n1 file of \1 bytes, 100 % written$/m],

@@ -5,10 +5,13 @@
 
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { type GenerateOptions, generate } from '../../examples/api/generate.ts';
 import type { Checkpoint } from '../../src/checkpoint/checkpoint.ts';
 import { compile } from '../../src/compile.ts';
 import { elementCount, type HostTensor } from '../../src/ir/types.ts';
+import type { ModelSession } from '../../src/runtime/model-session.ts';
 import { openSession } from '../../src/runtime/session.ts';
+import { openSession as openModel } from '../../src/runtime/verify-model.ts';
 import { literal } from '../support/tensors.ts';
 
 interface Case {
@@ -21,6 +24,8 @@ interface Case {
   readonly dims: readonly number[];
   readonly step: number;
   readonly values: readonly number[];
+  /** What transformers generates behind `input_ids`, the likeliest token each time. */
+  readonly generated?: readonly number[];
 }
 const cases = JSON.parse(readFileSync(new URL('../fixtures/published/outputs.json', import.meta.url), 'utf8')) as Case[];
 
@@ -37,14 +42,21 @@ function numbers(name: string, dims: readonly number[]): HostTensor {
   return { elem: 'f32', dims, data };
 }
 
+/** The example, and a checkpoint of the names and shapes of the published one. */
+function filled(one: Case): { readonly source: string; readonly weights: Checkpoint } {
+  const tensors = Object.entries(one.state).map(
+    ([name, dims]) => [name, { name, elem: 'f32', dims, expr: literal(numbers(name, dims)) }] as const,
+  );
+  return {
+    source: readFileSync(new URL(`../../examples/${one.example}.res`, import.meta.url), 'utf8'),
+    weights: { format: 'list', name: 'published', dicts: [{ key: '', tensors: new Map(tensors) }] },
+  };
+}
+
 describe('an example computes what the published network computes', () => {
   const titled = cases.map((one) => [`${one.model} ${Object.values(one.defines).join(' ')}`, one] as const);
   test.each(titled)('%s', async (_title, one) => {
-    const tensors = Object.entries(one.state).map(
-      ([name, dims]) => [name, { name, elem: 'f32', dims, expr: literal(numbers(name, dims)) }] as const,
-    );
-    const weights: Checkpoint = { format: 'list', name: 'published', dicts: [{ key: '', tensors: new Map(tensors) }] };
-    const source = readFileSync(new URL(`../../examples/${one.example}.res`, import.meta.url), 'utf8');
+    const { weights, source } = filled(one);
     const inputs = new Map(
       Object.entries(one.inputs).map(([name, given]): [string, HostTensor] => {
         const [row] = given;
@@ -55,7 +67,7 @@ describe('an example computes what the published network computes', () => {
     );
     for (const [level, opset] of [[0], [1], [2, 23]] as const) {
       // A network without parameters has no checkpoint.
-      const held = tensors.length > 0 ? { weights } : {};
+      const held = Object.keys(one.state).length > 0 ? { weights } : {};
       const options = { model: one.model, level, ...held, defines: one.defines, ...(opset && { opset }) };
       const result = await compile(source, options);
       expect(result.diagnostics).toEqual([]);
@@ -72,5 +84,36 @@ describe('an example computes what the published network computes', () => {
       );
       expect(furthest / largest).toBeLessThan(1e-5);
     }
+  });
+});
+
+describe('examples/api/generate.ts', () => {
+  const generating = cases.flatMap((one) => (one.generated ? [[one.model, one, one.generated] as const] : []));
+  async function opened(one: Case): Promise<ModelSession> {
+    const { source, weights } = filled(one);
+    const { bytes } = await compile(source, { model: one.model, weights, defines: one.defines });
+    return await openModel(await bytes());
+  }
+  async function tokensOf(model: ModelSession, one: Case, options: Partial<GenerateOptions> = {}): Promise<number[]> {
+    const [prompt] = one.inputs.input_ids as readonly (readonly number[])[];
+    const out: number[] = [];
+    for await (const token of generate(model, prompt ?? [], { count: one.generated?.length ?? 0, ...options })) out.push(token);
+    return out;
+  }
+  test.each(generating)('%s generates what transformers generates', async (_model, one, tokens) => {
+    const model = await opened(one);
+    expect(await tokensOf(model, one)).toEqual(tokens);
+    await model.close();
+  });
+  test('tokens are drawn from the likeliest alone, as the numbers say', async () => {
+    const [, one, tokens] = generating[0] ?? expect.unreachable();
+    const model = await opened(one);
+    const drawn = (random: () => number, more: Partial<GenerateOptions> = {}): Promise<number[]> =>
+      tokensOf(model, one, { temperature: 1, random, ...more });
+    // The first of what is drawn from is the likeliest; of one there is nothing else.
+    expect(await drawn(() => 0)).toEqual(tokens);
+    expect(await drawn(() => 0.999, { topK: 1 })).toEqual(tokens);
+    expect(await drawn(() => 0.999, { topK: 2 })).not.toEqual(tokens);
+    await model.close();
   });
 });
