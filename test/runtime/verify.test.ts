@@ -1,5 +1,8 @@
 import { describe, expect, it, vi } from 'vitest';
+import { build } from '../../src/check.ts';
 import { DiagnosticError } from '../../src/diagnostics/diagnostic.ts';
+import { render } from '../../src/diagnostics/render.ts';
+import type { AskedShapes } from '../../src/ir/asked-sizes.ts';
 import { relu, softmax } from '../../src/ops/activation.ts';
 import { cast } from '../../src/ops/cast.ts';
 import { greater, mul } from '../../src/ops/elementwise.ts';
@@ -38,6 +41,23 @@ describe('a right optimised graph', () => {
       expect(run.outputs[0]?.relative).toBeLessThan(2e-6);
       expect(run.outputs[0]?.tolerance).toBeLessThanOrEqual(1e-5);
     }
+  });
+
+  it('runs with nothing there where a size may be 0, but not where a size is given', async () => {
+    const casesOf = async (sizes: AskedShapes): Promise<readonly string[]> => {
+      const { graph, diagnostics } = build(
+        `model M { input past: f32[N, P >= 0, 4]  input x: f32[N, T, 4]  concat(past, x, axis=1)  output y }`,
+      );
+      if (!graph) throw new Error(render(diagnostics, { color: false }));
+      const report = await verify({ before: graph, after: graph, sizes });
+      expect(report.diagnostics).toEqual([]);
+      expect(report.ok).toBe(true);
+      const empty = report.cases.find((one) => one.name === 'empty');
+      if (empty) expect(empty.bindings.get('P')).toBe(0);
+      return report.cases.map((one) => one.name);
+    };
+    expect(await casesOf({})).toContain('empty');
+    expect(await casesOf({ P: 4 })).not.toContain('empty');
   });
 
   it('runs on inputs given, too', async () => {
