@@ -13,7 +13,10 @@ export interface SizeBound {
 export interface SizePromise {
   /** Divides every size. */
   readonly multiple: number;
-  /** A multiple, and at least 1, but for symbols that may be 0: those whose size only the run knows (`?`), and what is told `P >= 0`. */
+  /**
+   * A multiple, and at least 1, but for symbols that may be 0: those whose size only the run knows (`?`), and what is told
+   * `P >= 0`.
+   */
   readonly least: number;
   /** A multiple, or infinite. */
   readonly most: number;
