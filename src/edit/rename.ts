@@ -12,6 +12,7 @@ import { redeclared } from './declarations.ts';
 
 /** What has a name in a file. A value is what a node makes and is no output. */
 export const namedKinds = ['inputs', 'outputs', 'values', 'weights', 'nodes'] as const;
+/** What is renamed: inputs, outputs, values within, weights, nodes. */
 export type NamedKind = (typeof namedKinds)[number];
 
 /** How names change. */

@@ -119,6 +119,7 @@ export interface OnnxFunction {
   readonly rest?: Uint8Array | undefined;
 }
 
+/** An ONNX model as its file says it: the ModelProto of onnx.proto. */
 export interface OnnxModel {
   readonly irVersion: number;
   /** By domain; '' is ONNX's own. */

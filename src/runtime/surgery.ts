@@ -46,6 +46,7 @@ export interface SurgeryProof {
   readonly by: ProvenBy;
 }
 
+/** How a model is held against the one that it was made of. */
 export interface ProofOptions {
   /** Of the random inputs. Default 0. */
   readonly seed?: number | undefined;
