@@ -32,20 +32,10 @@ import type { Context } from './context.ts';
 import { discard, type Frame } from './scope.ts';
 import { argumentText, type GivenArg, type GivenArgs, shortcutNames, tensorLike, wholeText } from './values.ts';
 
-/** Operators of the language that this version does not have: those of detection, whose sizes only the run knows. */
-const notBuilt: ReadonlySet<string> = new Set(['nonzero', 'nms', 'multiclass_nms', 'scatter']);
-
 /** A name that nothing has; `call` where it is called. */
 export function unknown(c: Context, f: Frame, name: string, span: Span, call?: CallExpr): never {
   const refused = refusedLayers.get(name);
   if (refused !== undefined) return c.fail(refusedOperator, f, { span, with: { name, hint: refused } });
-  if (notBuilt.has(name)) {
-    return c.fail(unknownName, f, {
-      span,
-      label: 'not in this version',
-      with: { name, hint: `end the model before it: \`${name}\` is not built yet` },
-    });
-  }
   if (name === discard) {
     return c.fail(unknownName, f, {
       span,
