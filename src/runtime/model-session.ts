@@ -162,6 +162,8 @@ export async function openModelOn(
         checkPromises(signature, tensor);
         tensors.set(name, tensor);
       }
+      const missing = session.inputs.filter((port) => !tensors.has(port.name)).map((port) => port.name);
+      if (missing.length > 0) wrongInputs(`nothing for ${missing.join(', ')}`, `${missing[0]}: …`, session.inputs);
       return Object.fromEntries(await session.run(tensors));
     },
     close,
@@ -179,8 +181,12 @@ function unknownInput(name: string, ports: readonly Port[]): never {
     ) ??
     ports[0]?.name ??
     'NAME';
+  return wrongInputs(`no input ${name}`, `${near}: …`, ports);
+}
+
+function wrongInputs(found: string, hint: string, ports: readonly Port[]): never {
   const expected = ports.map((port) => `${port.name}: ${portText(port)}`).join('\n');
-  return fail(inputNames, { with: { found: `no input ${name}`, expected, hint: `${near}: …` } });
+  return fail(inputNames, { with: { found, expected, hint } });
 }
 
 async function wholeOf(given: Bytes, name: string): Promise<Uint8Array> {

@@ -274,12 +274,16 @@ export function diagnosed<Holes extends string>(kind: DiagnosticKind<Holes>, rep
 
 /** Without paths of onnxruntime's build, status codes and control characters. */
 export function cleaned(text: string): string {
-  return text
-    .replace(/\[ONNXRuntimeError\] : \d+ : \w+ : /g, '')
-    .replace(/\/onnxruntime_src\/\S+:\d+ /g, '')
-    .replace(/^.*was false\. /s, '')
-    .replace(/\s+/g, ' ')
-    .trim();
+  return (
+    text
+      .replace(/\[ONNXRuntimeError\] : \d+ : \w+ : /g, '')
+      // onnxruntime-web says before it which call failed.
+      .replace(/^.*?ERROR_CODE: \d+, ERROR_MESSAGE: /s, '')
+      .replace(/\/onnxruntime_src\/\S+:\d+ /g, '')
+      .replace(/^.*was false\. /s, '')
+      .replace(/\s+/g, ' ')
+      .trim()
+  );
 }
 
 const nodePatterns: readonly RegExp[] = [

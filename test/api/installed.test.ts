@@ -116,6 +116,15 @@ describe('installed from its tarball', () => {
     expect(done.status).toBe(0);
   });
 
+  test('npm lists it for a bill of materials, in a project with name and version, as README says', () => {
+    expect(npm(['pkg', 'set', 'name=app', 'version=1.0.0'], project).status).toBe(0);
+    const listed = npm(['sbom', '--sbom-format', 'cyclonedx'], project);
+    expect(listed.stderr).toBe('');
+    const { components } = JSON.parse(listed.stdout) as { readonly components: readonly { readonly name: string }[] };
+    expect(components.map(({ name }) => name).sort()).toEqual(['@jsquash/jpeg', 'commander', 'rescc']);
+    expect(npm(['sbom', '--sbom-format', 'spdx'], project).status).toBe(0);
+  });
+
   test('its entries are right for Node, bundlers and TypeScript: publint and attw find nothing', async () => {
     const packed = Uint8Array.from(readFileSync(tarball));
     const { messages } = await publint({ pack: { tarball: packed.buffer }, strict: true, level: 'suggestion' });
