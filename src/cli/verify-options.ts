@@ -152,7 +152,7 @@ export function verifyJson(verified: VerifyReport): Readonly<Record<string, unkn
       level: r.level,
       optimizer: r.optimizer,
       case: r.case,
-      nodes: r.nodes,
+      nodes: r.nodes ?? null,
       left: r.left,
       ok: r.ok,
       outputs: r.outputs.map((o) => ({

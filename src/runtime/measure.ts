@@ -105,7 +105,7 @@ export function runOf(
   level: string,
 ): Pick<VerifyRun, 'provider' | 'adapter' | 'graph' | 'level' | 'optimizer' | 'nodes' | 'left'> {
   const { provider, graph, optimizer } = setup;
-  const { adapter, nodes = 0, left = [] } = placement ?? {};
+  const { adapter, nodes, left = [] } = placement ?? {};
   return { provider, adapter, graph, level, optimizer, nodes, left };
 }
 

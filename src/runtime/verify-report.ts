@@ -23,8 +23,10 @@ export interface VerifyRun {
   /** What the table calls the graph: `-O0` or the level of the passes. */
   readonly level: string;
   readonly optimizer: 'off' | 'all';
-  /** Nodes that onnxruntime ran, after its own fusions. */
-  readonly nodes: number;
+  /**
+   * Nodes that onnxruntime ran, after its own fusions; undefined where no profile says it: in a runtime given, behind a crash.
+   */
+  readonly nodes: number | undefined;
   readonly left: readonly LeftNode[];
   readonly outputs: readonly OutputError[];
   readonly runMs: number;

@@ -26,6 +26,7 @@ export function verifyData(report: VerifyReport): Readonly<Record<string, unknow
     runs: report.runs.map((run) => ({
       ...run,
       adapter: run.adapter ?? null,
+      nodes: run.nodes ?? null,
       outputs: run.outputs.map((output) => ({
         ...output,
         absolute: number(output.absolute),
@@ -63,8 +64,7 @@ export function verifyTable(report: VerifyReport): string {
       run.level,
       run.optimizer,
       run.case,
-      String(run.nodes),
-      String(run.left.length),
+      ...(run.nodes === undefined ? ['-', '-'] : [String(run.nodes), String(run.left.length)]),
       ...numbers,
       run.verdict ?? (run.ok ? 'ok' : 'off'),
     ]);
