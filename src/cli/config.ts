@@ -136,16 +136,18 @@ function isTyped(option: Option, args: readonly string[]): boolean {
   );
 }
 
+/** What a configuration adds to a call. */
+export interface Configured {
+  readonly words: readonly string[];
+  /** The options, by their names among commander's values. */
+  readonly names: ReadonlySet<string>;
+}
+
 /**
- * The words that a configuration adds to a call of a command. Throws `DiagnosticError` with every key that nothing has (RES0716)
+ * What a configuration adds to a call of a command, as words. Throws `DiagnosticError` with every key that nothing has (RES0716)
  * and every value that its option does not take (RES0717).
  */
-export function configured(
-  config: Config,
-  command: Command,
-  commands: readonly string[],
-  args: readonly string[],
-): readonly string[] {
+export function configured(config: Config, command: Command, commands: readonly string[], args: readonly string[]): Configured {
   const problems: Diagnostic[] = [];
   const unknown = (at: Span, key: string, known: readonly string[], where: string, help: string): void => {
     const near = nearest(key, known);
@@ -158,7 +160,7 @@ export function configured(
   };
   const options = command.options.filter((option) => !onlyTyped.has(nameOf(option)));
   const known = options.map(nameOf);
-  const chosen = new Map<string, readonly string[]>();
+  const chosen = new Map<Option, readonly string[]>();
   // A command's own entry comes last, and so wins.
   const sections = [...config.tree.entries].sort((a, b) => Number(b.key === everyCommand) - Number(a.key === everyCommand));
   const folder = relative('', dirname(config.path)) || '.';
@@ -191,11 +193,11 @@ export function configured(
       if ('refused' in words) {
         const { at: place, found, why } = words.refused;
         problems.push(wrongValue(place, entry.key, found, whyText(option, why), `rescc ${command.name()} --help`));
-      } else if (!isTyped(option, args)) chosen.set(entry.key, words.words);
+      } else if (!isTyped(option, args)) chosen.set(option, words.words);
     }
   }
   if (problems.length > 0) throw new DiagnosticError(problems);
-  return [...chosen.values()].flat();
+  return { words: [...chosen.values()].flat(), names: new Set([...chosen.keys()].map((option) => option.attributeName())) };
 }
 
 /** What a configuration says, a line per command: `run: ep "webgpu", top 5`. */

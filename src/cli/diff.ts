@@ -15,6 +15,7 @@ import { bindingsText, randomInputs, smallestBindings } from '../runtime/inputs.
 import { askedFor } from '../runtime/measure.ts';
 import { withModels } from '../runtime/surgery.ts';
 import { isOnnx, type OpenedModel, openOnnx } from './any-model.ts';
+import { chosenDicts } from './dict-key.ts';
 import { checkpointSource, isStream, writeWhole } from './files.ts';
 import {
   type ModelFlags,
@@ -251,14 +252,15 @@ const typeOf = ({ elem, dims }: TensorEntry): string => `${elem}${shapeText(dims
 async function diffCheckpoints(a: string, b: string): Promise<Found> {
   const opened = [a, b].map((file) => {
     const [path = file, key] = splitKey(file);
-    return { source: checkpointSource(path), key };
+    return { file, path, source: checkpointSource(path), key };
   });
   try {
     const dicts: TensorDict[] = [];
-    for (const { source, key } of opened) {
+    for (const { file, path, source, key } of opened) {
       const checkpoint = await openCheckpoint(source);
       const size = ({ tensors }: TensorDict): number => tensors.size;
-      const asked = checkpoint.dicts.filter((dict) => key === undefined || dict.key === key);
+      const again = (other: string): string => `rescc diff ${[a, b].map((one) => (one === file ? other : one)).join(' ')}`;
+      const asked = chosenDicts(checkpoint, key, size, again, path);
       const [largest] = [...asked].sort((x, y) => size(y) - size(x));
       dicts.push(largest ?? { key: '', tensors: new Map() });
     }

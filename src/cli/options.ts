@@ -18,6 +18,8 @@ export interface ModelFlags {
   readonly inputShape?: readonly string[];
   readonly denyWarnings?: boolean;
   readonly seed?: number;
+  /** Names, as in these flags, of what a configuration says instead of the call. */
+  readonly configured?: ReadonlySet<string>;
 }
 export interface WeightFlags {
   readonly weights?: string;
@@ -170,29 +172,34 @@ export function checkPasses(passes: readonly string[] | undefined): void {
   }
 }
 
+/** Options that say how a source becomes a model, by their names in flags. */
+const sourceOptions = {
+  model: '--model',
+  define: '--define',
+  seed: '--seed',
+  maxSteps: '--max-steps',
+  weights: '--weights',
+  allowMissing: '--allow-missing',
+  allowUnused: '--allow-unused',
+  map: '--map',
+  mapFile: '--map-file',
+} as const;
+
 /**
- * Throws RES0702 where an option that says how a source becomes a model is given beside a file that is one already. A seed that
- * other things are drawn with as well is left out by the caller.
+ * Throws RES0702 where an option that says how a source becomes a model is typed beside a file that is one already; defaults of a
+ * configuration are for the sources among the files. A seed that other things are drawn with as well is left out by the caller.
  */
 export function refuseSourceFlags(file: string, flags: ModelFlags & WeightFlags): void {
-  const given = [
-    flags.model !== undefined && '--model',
-    flags.define !== undefined && '--define',
-    flags.seed !== undefined && '--seed',
-    flags.maxSteps !== undefined && '--max-steps',
-    flags.weights !== undefined && '--weights',
-    flags.allowMissing && '--allow-missing',
-    flags.allowUnused && '--allow-unused',
-    flags.map !== undefined && '--map',
-    flags.mapFile !== undefined && '--map-file',
-  ].find((one) => one);
-  if (!given) return;
+  const names = Object.keys(sourceOptions) as (keyof typeof sourceOptions)[];
+  const found = names.find((name) => flags[name] !== undefined && flags[name] !== false && flags.configured?.has(name) !== true);
+  if (!found) return;
+  const option = sourceOptions[found];
   fail(badOption, {
     with: {
-      option: given,
+      option,
       found: `${file}, which has its weights and sizes`,
       expected: 'a source of the language (.res)',
-      hint: `leave ${given} out`,
+      hint: `leave ${option} out`,
     },
   });
 }

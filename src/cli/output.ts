@@ -21,8 +21,9 @@ import { render, toJson } from '../diagnostics/render.ts';
 import { fitted } from './fit.ts';
 
 /**
- * Exit codes: the input was wrong (or a verdict was no), the call was wrong, rescc is wrong (sysexits' EX_SOFTWARE), interrupted
- * while writing. An interruption at any other time ends the process by the signal itself, which shells call 130 too.
+ * Exit codes: the input was wrong (or a verdict was no), the call was wrong (or is for another kind of file), rescc is wrong
+ * (sysexits' EX_SOFTWARE), interrupted while writing. An interruption at any other time ends the process by the signal itself,
+ * which shells call 130 too.
  */
 export const exitCodes = { ok: 0, failed: 1, usage: 2, bug: 70, interrupted: 130 } as const;
 

@@ -5,7 +5,7 @@ import { badCall, badOption } from '../diagnostics/catalogue/cli.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { editDistance, nearest } from '../diagnostics/suggest.ts';
 import { version } from '../version.ts';
-import { configured, findConfig } from './config.ts';
+import { type Configured, configured, findConfig } from './config.ts';
 import { examples } from './examples.ts';
 import { columns, Exit, ending, err, exitCodes, print } from './output.ts';
 
@@ -76,7 +76,7 @@ async function program(args: readonly string[]): Promise<Command> {
   for (const name of needed(args)) (await commands[name]?.())?.(root);
   root.addHelpText(
     'after',
-    '\nExit codes: 0 done, 1 errors in the input or a verdict of no,\n            2 a call that is not understood, 70 a bug, 130 interrupted\n\nDefaults: rescc.config.json here or above, { "run": { "ep": "webgpu" } }; --no-config leaves it out',
+    '\nExit codes: 0 done, 1 errors in the input or a verdict of no,\n            2 a call that is not understood, or is for another kind of file,\n            70 a bug, 130 interrupted\n\nDefaults: rescc.config.json here or above, { "run": { "ep": "webgpu" } }; --no-config leaves it out',
   );
   for (const command of root.commands) {
     command.exitOverride().configureOutput(streams);
@@ -132,15 +132,21 @@ function checkStdin(command: Command): void {
 
 const noConfig = '--no-config';
 
+const nothingMore: Configured = { words: [], names: new Set() };
+
 /** What a configuration adds to the call; nothing for a help, and for commands that say what there is. */
-function defaultsFor(root: Command, args: readonly string[]): readonly string[] {
+function defaultsFor(root: Command, args: readonly string[]): Configured {
   const [first = ''] = args;
   const asksHelp = args.some((arg) => ['-h', '--help', '-V', '--version'].includes(arg));
-  if (asksHelp || ['help', 'completion', 'doctor', 'explain'].includes(first)) return [];
+  if (asksHelp || ['help', 'completion', 'doctor', 'explain'].includes(first)) return nothingMore;
   const config = findConfig(process.cwd());
   const name = Object.hasOwn(commands, first) ? first : 'compile';
   const command = root.commands.find((one) => one.name() === name);
-  return config && command ? configured(config, command, names, args) : [];
+  if (!config || !command) return nothingMore;
+  const more = configured(config, command, names, args);
+  // Commands see that this was not typed.
+  command.hook('preAction', (_, called) => void called.setOptionValue('configured', more.names));
+  return more;
 }
 
 /** Say how it is printed, not what is meant. */
@@ -173,9 +179,13 @@ async function meantOption(option: string, command: Command, suggestion: string 
   const longs = command.options.flatMap(({ long }) => long ?? []);
   const near = nearest(option, longs);
   if (near !== undefined && editDistance(option, near, 2) <= 2) return near;
-  // `--max-ms` begins as `--max-latency` does.
+  // `--max-ms` begins as `--max-latency` does, which is an option of this command alone, and so more likely than `--max-steps`.
   const [, first = ''] = /^--([^-=]+)-/.exec(option) ?? [];
-  const alike = first === '' ? [] : longs.filter((long) => long.startsWith(`--${first}-`));
+  const begin = first === '' ? [] : longs.filter((long) => long.startsWith(`--${first}-`));
+  const own = begin.filter(
+    (long) => others.commands.filter(({ options }) => options.some((one) => one.long === long)).length === 1,
+  );
+  const alike = own.length > 0 ? own : begin;
   return alike.length > 0 ? alike.join(', ') : (suggestion ?? near);
 }
 
@@ -220,7 +230,7 @@ export async function main(words: readonly string[]): Promise<number> {
     if (first === 'help') return printHelp(root, second);
     if (isMisspelled(first)) noSuchCommand(first, args);
     try {
-      const more = before.includes(noConfig) ? [] : defaultsFor(root, args);
+      const more = before.includes(noConfig) ? nothingMore.words : defaultsFor(root, args).words;
       flags.json ||= more.includes('--json');
       flags.quiet ||= more.includes('--quiet');
       // Before `--`, behind which there are files alone.

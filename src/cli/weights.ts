@@ -7,20 +7,21 @@ import { type Compared, compareWeights, type Match } from '../checkpoint/bind.ts
 import { type Checkpoint, openCheckpoint, type TensorDict } from '../checkpoint/checkpoint.ts';
 import { safetensorsOf } from '../codegen/safetensors.ts';
 import { compile, matchWeights } from '../compile.ts';
-import { badOption } from '../diagnostics/catalogue/cli.ts';
 import { unknownCheckpoint } from '../diagnostics/catalogue/weights.ts';
-import { DiagnosticError, fail } from '../diagnostics/diagnostic.ts';
+import { DiagnosticError } from '../diagnostics/diagnostic.ts';
 import type { SourceFile } from '../diagnostics/source.ts';
 import { graphOfFile } from '../edit/values.ts';
 import { memorySource } from '../io/bytes.ts';
 import { elemBytes, elementCount } from '../ir/types.ts';
 import { bytesText } from '../view/count-text.ts';
 import { openModel, readOpened } from './any-model.ts';
+import { chosenDicts } from './dict-key.ts';
 import { checkpointSource, looksBinary, readBytes, readSource, sourceOf } from './files.ts';
 import {
   compileOptions,
   type ModelFlags,
   type OutputFlags,
+  refuseSourceFlags,
   splitKey,
   type WeightFlags,
   withMap,
@@ -44,24 +45,11 @@ export function addWeights(program: Command): void {
 
 async function run(file: string, flags: Flags): Promise<void> {
   const [path = file, key] = splitKey(file);
-  const { checkpoint, size, close } = await opened(path, flags);
+  const { checkpoint, size, isSource, close } = await opened(path, flags);
   try {
-    if (flags.against !== undefined) return await compare(checkpoint, key, flags.against, flags);
-    const shown = key === undefined ? checkpoint.dicts : checkpoint.dicts.filter((dict) => dict.key === key);
-    if (shown.length === 0) {
-      const known = checkpoint.dicts
-        .filter((dict) => tensorsIn(dict) > 0)
-        .map((dict) => dict.key)
-        .filter((name) => name !== '');
-      fail(badOption, {
-        with: {
-          option: 'the dict after #',
-          found: key ?? '',
-          expected: known.length > 0 ? `one of ${known.slice(0, 20).join(', ')}` : 'none: the file has one dict',
-          hint: `rescc weights ${path}${known[0] === undefined ? '' : `#${known[0]}`}`,
-        },
-      });
-    }
+    if (flags.against === undefined && !isSource) refuseModelFlags(checkpoint.name, flags);
+    if (flags.against !== undefined) return await compare({ checkpoint, isSource }, key, flags.against, flags);
+    const shown = chosenDicts(checkpoint, key, tensorsIn, (other) => `rescc weights ${other}`, path);
     if (flags.json) report(flags, [], { ok: true, file: path, format: checkpoint.format, size, dicts: shown.map(dictJson) });
     else print(listing(checkpoint, shown, size));
   } finally {
@@ -73,7 +61,13 @@ interface Opened {
   readonly checkpoint: Checkpoint;
   /** Of the file; undefined for a source, whose tensors are not made. */
   readonly size: number | undefined;
+  readonly isSource: boolean;
   close(): void;
+}
+
+/** Renamings are for checkpoints, whatever they are compared with. */
+function refuseModelFlags(file: string, { map: _, mapFile: __, ...flags }: Flags): void {
+  refuseSourceFlags(file, flags);
 }
 
 /** A checkpoint, or what a source of the language stores under its names. */
@@ -82,7 +76,7 @@ async function opened(path: string, flags: Flags): Promise<Opened> {
   const piped = path === '-' ? readBytes(path) : undefined;
   const bytes = piped ? { ...memorySource('<stdin>', piped), close: () => undefined } : checkpointSource(path);
   try {
-    return { checkpoint: await openCheckpoint(bytes), size: bytes.size, close: bytes.close };
+    return { checkpoint: await openCheckpoint(bytes), size: bytes.size, isSource: false, close: bytes.close };
   } catch (error) {
     bytes.close();
     const isText = piped && piped.length > 0 && !looksBinary(piped);
@@ -100,7 +94,8 @@ async function declared(source: SourceFile, flags: Flags): Promise<Opened> {
   const tensors = made.graph ? safetensorsOf(made.graph).tensors : [];
   const entries = tensors.map(({ name, expr }) => [name, { name, elem: expr.elem, dims: expr.dims, expr }] as const);
   const dicts = [{ key: '', tensors: new Map(entries) }];
-  return { checkpoint: { format: 'a source', name: source.name, dicts }, size: undefined, close: () => undefined };
+  const checkpoint: Checkpoint = { format: 'a source', name: source.name, dicts };
+  return { checkpoint, size: undefined, isSource: true, close: () => undefined };
 }
 
 interface Row {
@@ -203,8 +198,11 @@ function table(lines: readonly (readonly string[])[]): readonly string[] {
 
 const order: readonly Match[] = ['matched', 'missing', 'misshapen', 'mistyped', 'unused'];
 
-async function compare(checkpoint: Checkpoint, key: string | undefined, against: string, flags: Flags): Promise<void> {
-  const result = await matched(checkpoint, key, against, flags);
+type First = Pick<Opened, 'checkpoint' | 'isSource'>;
+
+async function compare(first: First, key: string | undefined, against: string, flags: Flags): Promise<void> {
+  const { checkpoint } = first;
+  const result = await matched(first, key, against, flags);
   const { comparison, model } = result;
   const diagnostics = told(result);
   stopOnErrors(flags, diagnostics);
@@ -242,7 +240,7 @@ async function compare(checkpoint: Checkpoint, key: string | undefined, against:
 
 /** Against a source, or against what an ONNX file stores under its names. */
 async function matched(
-  checkpoint: Checkpoint,
+  { checkpoint, isSource }: First,
   key: string | undefined,
   against: string,
   flags: Flags,
@@ -251,6 +249,7 @@ async function matched(
   const { source, file } = openModel(against);
   if (source) return await matchWeights(source, checkpoint, options);
   try {
+    if (!isSource) refuseModelFlags(file.name, flags);
     const graph = graphOfFile(await readOpened(file));
     const comparison = compareWeights(graph, checkpoint, { ...(key !== undefined && { key }), map: options.map ?? [] });
     return { diagnostics: comparison.diagnostics, warnings: [], comparison, model: against };

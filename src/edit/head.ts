@@ -69,9 +69,14 @@ const convolution: Layer = {
   classesAlong: 1,
 };
 
+type Stored = OnnxTensor & { readonly kind: 'tensor' };
+
 interface Head {
   readonly node: OnnxNode;
-  readonly weight: OnnxTensor & { readonly kind: 'tensor' };
+  /** As the node reads it. */
+  readonly weight: Stored;
+  /** What transposes it before, from the node to the stored tensor: a head that is tied to an embedding has it the other way. */
+  readonly turns: readonly OnnxNode[];
   readonly slot: number;
   /** The axis of the classes in the weight. */
   readonly axis: number;
@@ -107,18 +112,22 @@ export function replaceClasses(file: OnnxFile, options: ClassesOptions): NewHead
   const made: OnnxTensor[] = [];
   const described: string[] = [];
   const readers = readersOf(file);
+  const isShared = (name: string | undefined): boolean => (readers.get(name ?? '') ?? 0) > 1;
+  /** Of these the results are read by the head alone. */
+  const stays = head.turns.findIndex(({ outputs }) => isShared(outputs[0]));
+  const idle = new Set(stays < 0 ? head.turns : head.turns.slice(0, stays));
   const names = new Set([...values.inputs.keys(), ...values.initializers.keys(), ...values.makers.keys()]);
   /** The tensor with other classes, under its own name where nobody else reads it. */
-  const replaced = (tensor: OnnxTensor & { readonly kind: 'tensor' }, expr: WeightExpr): string => {
+  const replaced = (tensor: Stored, expr: WeightExpr, shared = isShared(tensor.name)): string => {
     let name = tensor.name;
-    while ((readers.get(tensor.name) ?? 0) > 1 && names.has(name)) name += '_classes';
+    while (shared && names.has(name)) name += '_classes';
     names.add(name);
     made.push({ kind: 'tensor', name, doc: tensor.doc, expr });
-    described.push(`${name} ${expr.elem}[${expr.dims.join(', ')}]`);
+    described.push(`${name} ${expr.elem}[${expr.dims.join(', ')}]${shared ? ` beside ${tensor.name}, which others read` : ''}`);
     return name;
   };
   const { session } = file;
-  const fresh = (tensor: OnnxTensor & { readonly kind: 'tensor' }, along: number, init: InitSpec): WeightExpr => {
+  const fresh = (tensor: Stored, along: number, init: InitSpec): WeightExpr => {
     const { elem, dims } = tensor.expr;
     const kept = keep.map((one) =>
       slice(
@@ -143,10 +152,10 @@ export function replaceClasses(file: OnnxFile, options: ClassesOptions): NewHead
     return concat([...kept, rest], along);
   };
   const inputs = [...node.inputs];
-  inputs[slot] = replaced(weight, fresh(weight, axis, head.layer.weight));
+  inputs[slot] = replaced(weight, fresh(weight, axis, head.layer.weight), stays >= 0 || isShared(weight.name));
   const biasInit = head.layer.bias(weight.expr.count / Math.max(1, before));
   /** A tensor of a number for each class; undefined where it is for all of them alike. */
-  const perClass = (name: string | undefined): (OnnxTensor & { readonly kind: 'tensor' }) | undefined => {
+  const perClass = (name: string | undefined): Stored | undefined => {
     const tensor = name === undefined ? undefined : values.initializers.get(name);
     return tensor?.kind === 'tensor' && tensor.expr.count === before && before > 1 ? tensor : undefined;
   };
@@ -170,7 +179,7 @@ export function replaceClasses(file: OnnxFile, options: ClassesOptions): NewHead
   }
   const [makes = ''] = node.outputs;
   const [reads = ''] = node.inputs;
-  const model = assembled(file, others, made, readers);
+  const model = assembled(file, others, idle, made, readers);
   return {
     model: retyped(file, model, head, output),
     node: nodeName(node),
@@ -211,17 +220,22 @@ function headOf(file: OnnxFile, values: TopValues, output: string): Head {
         'a Gemm, MatMul or Conv with stored weights',
         'rescc summary shows the layers',
       );
-    const stored = (slot: number, rank?: number): (OnnxTensor & { readonly kind: 'tensor' }) | undefined => {
-      const tensor = values.initializers.get(node.inputs[slot] ?? '');
-      return tensor?.kind === 'tensor' && (rank === undefined || tensor.expr.dims.length === rank) ? tensor : undefined;
-    };
     const attributes = new NodeAttributes(node);
-    const weight = node.domain === '' ? stored(1, node.opType === 'Conv' ? undefined : 2) : undefined;
-    if (weight && node.opType === 'Gemm')
-      return { node, weight, slot: 1, axis: attributes.int('transB', 0) === 0 ? 1 : 0, layer: fullyConnected, behind };
-    if (weight && node.opType === 'MatMul') return { node, weight, slot: 1, axis: 1, layer: fullyConnected, behind };
-    if (weight && node.opType === 'Conv' && attributes.int('group', 1) === 1)
-      return { node, weight, slot: 1, axis: 0, layer: convolution, behind };
+    const isLayer = node.domain === '' && ['Gemm', 'MatMul', 'Conv'].includes(node.opType);
+    const found = isLayer ? storedFor(values, node.inputs[1], node.opType === 'Conv' ? undefined : 2) : undefined;
+    if (found && node.opType === 'Gemm')
+      return { node, ...found, slot: 1, axis: attributes.int('transB', 0) === 0 ? 1 : 0, layer: fullyConnected, behind };
+    if (found && node.opType === 'MatMul') return { node, ...found, slot: 1, axis: 1, layer: fullyConnected, behind };
+    if (found && node.opType === 'Conv' && attributes.int('group', 1) === 1)
+      return { node, ...found, slot: 1, axis: 0, layer: convolution, behind };
+    const by = isLayer && !found ? values.makers.get(node.inputs[1] ?? '') : undefined;
+    if (by)
+      cannot(
+        file,
+        `${nodeName(node)} before the output ${output}, whose weights are computed by ${nodeName(by)}`,
+        'a Gemm, MatMul or Conv with stored weights, which a Transpose may turn',
+        'rescc summary shows the layers',
+      );
     const computed = node.inputs.filter(
       (one) => one !== '' && !values.initializers.has(one) && values.makers.get(one)?.opType !== 'Constant',
     );
@@ -236,6 +250,30 @@ function headOf(file: OnnxFile, values: TopValues, output: string): Head {
       );
     behind.push(node);
     name = next;
+  }
+}
+
+/** A stored tensor as a node reads it: as it is, or transposed before. */
+function storedFor(
+  values: TopValues,
+  name: string | undefined,
+  rank: number | undefined,
+): Pick<Head, 'weight' | 'turns'> | undefined {
+  const turns: OnnxNode[] = [];
+  for (let from = name ?? ''; ; ) {
+    const tensor = values.initializers.get(from);
+    if (tensor) {
+      if (tensor.kind !== 'tensor' || (rank !== undefined && tensor.expr.dims.length !== rank)) return undefined;
+      const turned = turns.toReversed().reduce((expr, node) => {
+        const perm = new NodeAttributes(node).ints('perm') ?? [...expr.dims.keys()].reverse();
+        return node.opType === 'Transpose' ? transpose(expr, perm) : expr;
+      }, tensor.expr);
+      return { weight: { ...tensor, expr: turned }, turns };
+    }
+    const by = values.makers.get(from);
+    if (by?.domain !== '' || !['Transpose', 'Identity'].includes(by.opType) || turns.includes(by)) return undefined;
+    turns.push(by);
+    from = by.inputs[0] ?? '';
   }
 }
 
@@ -260,6 +298,7 @@ function readersOf(file: OnnxFile): ReadonlyMap<string, number> {
 function assembled(
   file: OnnxFile,
   nodes: ReadonlyMap<OnnxNode, OnnxNode>,
+  idle: ReadonlySet<OnnxNode>,
   made: readonly OnnxTensor[],
   readers: ReadonlyMap<string, number>,
 ): OnnxFile {
@@ -273,7 +312,7 @@ function assembled(
   // Files of old versions list weights as inputs, too, with their shapes.
   const isNew = new Set(made.map(({ name }) => name));
   const parts = {
-    nodes: graph.nodes.map((node) => nodes.get(node) ?? node),
+    nodes: graph.nodes.filter((node) => !idle.has(node)).map((node) => nodes.get(node) ?? node),
     initializers: [...old, ...byName.values()],
     inputs: graph.inputs.filter(({ name }) => !isNew.has(name)),
     valueInfo: [],

@@ -77,6 +77,11 @@ describe('bench', () => {
     golden(`errors/${name}.txt`, answer.err);
     expect(object(run(...args, ...quick, '--json').out)).toMatchObject({ ok: false, diagnostics: [{ code: name.slice(0, 7) }] });
   });
+  test('a limit of another name is one of those that bench has', () => {
+    expect(run('bench', 'small.onnx', '--max-ms', '20').err).toContain('hint      --max-madds, --max-memory, --max-latency\n');
+    expect(run('bench', 'small.onnx', '--max-step', '20').err).toContain('hint      --max-steps\n');
+    expect(run('compile', 'small.res', '--max-ms', '20').err).toContain('hint      --max-steps\n');
+  });
   test('a latency beyond its limit', () => {
     const answer = run('bench', 'small.onnx', ...quick, '--max-latency', '0.001us');
     expect(answer.code).toBe(1);

@@ -1,5 +1,5 @@
 /** Defaults of options from `rescc.config.json` and package.json: where they are looked for, what wins, and what is refused. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { golden } from '../golden.ts';
@@ -54,6 +54,27 @@ describe('a configuration', () => {
     expect(run(['small.res', '-o', 'x.onnx']).err).toContain('-O0');
     writeFileSync(join(here.path, 'a/b/rescc.config.json'), '{}');
     expect(run(['small.res', '-o', 'x.onnx'], 'a/b').err).toContain('-O1');
+  });
+  test('what makes a model of a source is idle beside an ONNX file, and refused where it is typed', () => {
+    config({});
+    expect(run(['small.res', '-o', 'small.onnx', '-q']).code).toBe(0);
+    const source = { model: 'Small', define: { classes: 10 }, seed: 0, 'max-steps': 1000 };
+    config({ '*': source });
+    for (const words of [
+      ['summary', 'small.onnx'],
+      ['check', 'small.onnx', 'small.res'],
+      ['check', 'small.onnx'],
+      ['diff', 'small.onnx', 'small.onnx'],
+      ['verify', 'small.onnx'],
+      ['weights', 'small.onnx'],
+      ['bench', 'small.onnx', '--runs', '1', '--warmup', '0', '--layers', '0'],
+    ]) {
+      const answer = run(words);
+      expect(answer.code, `${words.join(' ')}: ${answer.err}`).toBe(0);
+      for (const typed of [['--model', 'Small'], ['--max-steps=1000']])
+        if (!words.includes('small.res')) expect(run([...words, ...typed]).err).toContain(`RES0702: ${typed[0]?.split('=')[0]}`);
+    }
+    rmSync(join(here.path, 'rescc.config.json'));
   });
   test('doctor says where it is and what it says', () => {
     config({ run: { ep: 'cpu', top: 5 }, check: { json: true } });

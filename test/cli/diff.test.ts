@@ -28,6 +28,7 @@ const made = (name: string, ...options: string[]): string => {
   return name;
 };
 const base = made('base.onnx');
+const tiny = ['layers=1', 'width=32', 'heads=4', 'vocab=60'].flatMap((one) => ['-D', one]);
 
 function differing(a: string, b: string): string {
   const answer = run('diff', a, b);
@@ -91,6 +92,14 @@ describe('models', () => {
     expect(text).toMatch(/^ {2}outputs {5}y: f32\[N, 10\] → f32\[N, 7\]$/m);
     expect(text).toContain('fc.weight: f32[10, 8] → f32[7, 8]');
   });
+  test('another number of layers, and another network', () => {
+    const text = differing(base, made('two-blocks.onnx', '-D', 'blocks=2'));
+    expect(text).toMatch(/^ {2}nodes {7}- conv at body\.2\.conv1$/m);
+    expect(text).toMatch(/^ {2}numbers {5}y is off by /m);
+    const other = rescc(['examples/bert.res', '-m', 'BertForMaskedLM', ...tiny, '-o', join(here.path, 'bert.onnx'), '-q']);
+    expect(other).toMatchObject({ code: 0, err: '' });
+    expect(differing(base, 'bert.onnx')).toMatch(/^ {2}inputs {6}x: f32\[N, 3, 16, 16\] → i64\[N, T\]$/m);
+  });
   test('another level is another structure with the same numbers', () => {
     const text = differing(base, made('plain.onnx', '-O0'));
     expect(text).toContain('+ batchnorm at body.0.bn');
@@ -122,6 +131,11 @@ describe('checkpoints', () => {
     expect(differing('a.safetensors', 'c.safetensors')).toMatch(
       /^ {2}weights {5}1 of 27 tensors\n.*: 1 of \d+ elements, by at most/m,
     );
+  });
+  test('a dict that is not there is none without tensors', () => {
+    const answer = run('diff', 'a.safetensors#ema', 'b.safetensors#ema');
+    expect(answer).toMatchObject({ code: 2, out: '' });
+    expect(answer.err).toMatch(/RES0702: the dict after #[\s\S]*hint {6}rescc diff a\.safetensors b\.safetensors#ema\n/);
   });
   test('beside a model are refused, with the command that compares them', () => {
     const answer = run('diff', 'a.safetensors', 'net.res');

@@ -1,5 +1,5 @@
 /** Every command on every kind of model, by name and through a pipe: a table of exit codes and first lines, and what holds for all. */
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { examples } from '../../src/cli/examples.ts';
@@ -18,6 +18,9 @@ const at = (name: string): string => join(here.path, name);
 rescc(['small.res', '-o', 'small.onnx', '-q'], { cwd: here.path });
 rescc(['small.res', '--emit', 'safetensors', '-o', 'small.safetensors', '-q'], { cwd: here.path });
 writeFileSync(at('nameless'), readFileSync(at('small.onnx')));
+mkdirSync(at('pictures'));
+writeFileSync(at('pictures/a.png'), readFileSync(join(root, 'test/fixtures/runtime/picture.png')));
+writeFileSync(at('pictures/b.jpg'), readFileSync(join(root, 'test/fixtures/runtime/picture.jpg')));
 
 /** The call of each command that is about a model. */
 const calls: Readonly<Record<string, (file: string) => readonly string[]>> = {
@@ -90,21 +93,109 @@ test('the table', () => {
   golden('cli/every-model.txt', rows.map(([a, b, c, d]) => `${a.padEnd(9)} ${b.padEnd(22)} ${c}  ${d}`).join('\n'));
 });
 
-test('docs/commands.md says the same', () => {
-  const page = readFileSync(join(root, 'docs/commands.md'), 'utf8');
-  const rows = [...page.matchAll(/^\| `(\w+)` \|(.+)\|$/gm)].map(
+/** The words of a call, and the file on its standard input. */
+type Shown = readonly [words: readonly string[], input?: string];
+type Cell = readonly [text: string, ...shown: Shown[]];
+
+/** Cells of docs/commands.md about pictures, tensors, checkpoints, and about pipes; masks and boxes are of run.test.ts and run-detection.test.ts. */
+const claims: Readonly<Record<string, { readonly files: Cell; readonly pipes: Cell }>> = {
+  compile: {
+    files: ['`--weights` of any [checkpoint](weights.md)', [['small.res', '-w', 'small.safetensors', '-o', 'made.onnx']]],
+    pipes: [
+      'source or `--weights -` in, model out with `-o -`',
+      [['-', '-o', '-'], 'small.res'],
+      [['small.res', '-w', '-', '-o', '-'], 'small.safetensors'],
+    ],
+  },
+  optimize: {
+    files: ['`--input` to verify on', [['optimize', 'small.onnx', '-o', 'made.onnx', '--verify', '--input', 'image=ones.npy']]],
+    pipes: ['model in and out', [['optimize', '-', '-o', '-'], 'small.onnx']],
+  },
+  verify: {
+    files: ['`--input` to verify on', [['verify', 'small.res', '--input', 'image=ones.npy']]],
+    pipes: ['model in', [['verify', '-'], 'small.onnx']],
+  },
+  run: {
+    files: [
+      'PNG, JPEG, folders of pictures, `.npy` and typed numbers in; `.npy`, PNG, masks, boxes and CSV out',
+      [['run', 'small.onnx', '-i', 'pictures/a.png', '--resize', 'stretch', '--csv', 'made.csv']],
+      [['run', 'small.onnx', '-i', 'pictures', '--resize', 'stretch']],
+      [['run', 'small.onnx', '-i', 'ones.npy', '-o', 'made.npy']],
+    ],
+    pipes: [
+      'model or one input in; `-o -` is one output as `.npy`, `--csv -` the table',
+      [['run', '-', '-i', 'ones.npy'], 'small.onnx'],
+      [['run', 'small.onnx', '-i', '-', '-o', '-'], 'ones.npy'],
+      [['run', 'small.onnx', '-i', 'pictures', '--resize', 'stretch', '--csv', '-']],
+    ],
+  },
+  bench: {
+    files: ['– (random inputs)'],
+    pipes: ['one model in', [['bench', '-', 'small.res', '--runs', '1', '--warmup', '0', '--layers', '0'], 'small.onnx']],
+  },
+  check: { files: ['–'], pipes: ['model in', [['check', '-'], 'small.res'], [['check', '-'], 'small.onnx']] },
+  fmt: { files: ['–'], pipes: ['source in and out', [['fmt', '-'], 'small.res']] },
+  summary: {
+    files: ['– (`-o` draws bars)', [['summary', 'small.res', '-o', 'made.svg']]],
+    pipes: ['model in', [['summary', '-'], 'small.onnx']],
+  },
+  graph: {
+    files: [
+      '– (writes `.svg`, `.pdf`, `.png`, `.html`, `.dot`, `.mmd`)',
+      ...['svg', 'pdf', 'png', 'html', 'dot', 'mmd'].map((end): Shown => [['graph', 'small.res', '-o', `made.${end}`]]),
+    ],
+    pipes: ['model in, DOT out', [['graph', '-'], 'small.onnx']],
+  },
+  weights: {
+    files: [
+      'lists a checkpoint; `--against` compares it with a model',
+      [['weights', 'small.safetensors']],
+      [['weights', 'small.safetensors', '--against', 'small.res']],
+    ],
+    pipes: ['checkpoint or model in', [['weights', '-'], 'small.safetensors'], [['weights', '-'], 'small.onnx']],
+  },
+  diff: {
+    files: ['two checkpoints', [['diff', 'small.safetensors', 'small.safetensors']]],
+    pipes: ['one of the two', [['diff', '-', 'small.res'], 'small.onnx'], [['diff', 'small.onnx', '-'], 'small.res']],
+  },
+  extract: { files: ['–'], pipes: ['model in and out', [['extract', '-', '--to', 'logits', '-o', '-'], 'small.onnx']] },
+  rename: { files: ['–'], pipes: ['model in and out', [['rename', '-', 'logits=y', '-o', '-'], 'small.onnx']] },
+  adapt: { files: ['–'], pipes: ['model in and out', [['adapt', '-', '--batch', '2', '-o', '-'], 'small.onnx']] },
+  explain: { files: ['–'], pipes: ['–'] },
+  doctor: { files: ['–'], pipes: ['–'] },
+  completion: { files: ['–'], pipes: ['a script out', [['completion', 'bash']]] },
+};
+
+const page = readFileSync(join(root, 'docs/commands.md'), 'utf8');
+const said = new Map(
+  [...page.matchAll(/^\| `(\w+)` \|(.+)\|$/gm)].map(
     ([, name = '', cells = '']) => [name, cells.split('|').map((cell) => cell.trim())] as const,
-  );
-  const known = new Map(rows);
-  expect([...known.keys()].sort()).toEqual(Object.keys(examples).sort());
+  ),
+);
+
+test('docs/commands.md says the same', () => {
+  expect([...said.keys()].sort()).toEqual(Object.keys(examples).sort());
   for (const command of Object.keys(calls)) {
-    const cells = known.get(command) ?? [];
+    const cells = said.get(command) ?? [];
     for (const [i, kind] of ['.res', '.onnx'].entries()) {
       const refused = (cells[i] ?? '').startsWith('refused');
       expect(answers.get(`${command} ${kind}`)?.code, `${command} of ${kind}`).toBe(refused ? 2 : 0);
     }
   }
-  for (const command of others) expect(known.get(command)?.slice(0, 2), command).toEqual(['–', '–']);
+  for (const command of others) expect(said.get(command)?.slice(0, 3), command).toEqual(['–', '–', '–']);
+  expect(Object.keys(claims).sort()).toEqual(Object.keys(examples).sort());
+});
+
+test.each(Object.entries(claims))('docs/commands.md says of pictures and pipes what %s does', (command, { files, pipes }) => {
+  expect(said.get(command)?.slice(2)).toEqual([files[0], pipes[0]]);
+  for (const [words, input] of [...files.slice(1), ...pipes.slice(1)] as readonly Shown[]) {
+    const answer = rescc(words, { cwd: here.path, ...(input !== undefined && { input: readFileSync(at(input)) }) });
+    expect(answer.code, `rescc ${words.join(' ')}\n${answer.err}`).toBe(0);
+    // What is written to a pipe stands alone there.
+    if (words.at(-1) === '-' && input !== undefined && words.includes('-o')) expect(answer.bytes.length).toBeGreaterThan(0);
+  }
+  // Where a dash stands, such files are refused.
+  if (files[0].startsWith('–') && calls[command]) expect(call(command, 'ones.npy').code).not.toBe(0);
 });
 
 describe('outputs in formats of others are refused by name', () => {
@@ -204,6 +295,8 @@ describe('options that are for a source, and sizes by --at', () => {
       [['bench', 'small.onnx', '--model', 'X'], '--model'],
       [['diff', 'small.onnx', 'nameless.onnx', '--model', 'X'], '--model'],
       [['run', 'nameless', '--model', 'X', '-i', 'ones.npy'], '--model'],
+      [['weights', 'small.onnx', '--model', 'X'], '--model'],
+      [['weights', 'small.safetensors', '-D', 'classes=3', '--against', 'small.onnx'], '--define'],
     ] as const) {
       const answer = run(...words);
       expect(answer, words.join(' ')).toMatchObject({ code: 2, out: '' });

@@ -6,7 +6,10 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { memorySource } from '../../src/io/bytes.ts';
 import { madeNode } from '../../src/onnx/make.ts';
+import type { OnnxFile } from '../../src/onnx/model.ts';
+import { readOnnxFile } from '../../src/onnx/read.ts';
 import { onnxBytes } from '../../src/onnx/write.ts';
 import { golden } from '../golden.ts';
 import { type Answer, folder, object, rescc, root } from './rescc.ts';
@@ -163,6 +166,52 @@ describe('adapt', () => {
     run('adapt', 'net.onnx', '--classes', '4', '-o', 'other.onnx');
     expect(run('diff', 'c4.onnx', 'other.onnx').out).toContain('fc.weight');
     expect(run('adapt', 'heads.res', '--classes', '3', '--head', 'mask', '-o', 'u.onnx').err).toContain('(Conv): 5 → 3');
+  });
+});
+
+describe('a head that is tied to an embedding', () => {
+  test.each([
+    ['bert.res', 'BertForMaskedLM', 'bert.embeddings.word_embeddings.weight'],
+    ['gpt2.res', 'GPT2', 'wte.weight'],
+  ])('of %s gets weights of its own', (file, model, weight) => {
+    for (const level of ['-O0', '-O1']) {
+      made('tied.onnx', join(root, 'examples', file), ...bert, '-m', model, level);
+      const kept = run('adapt', 'tied.onnx', '--classes', '7', '--keep-classes', '3,5', '-o', 'untied.onnx');
+      expect(kept.code, kept.err).toBe(0);
+      expect(kept.err).toContain(
+        `60 → 7 classes, 2 taken over, 5 drawn with seed 0: ${weight}_classes f32[32, 7] beside ${weight}, which others read`,
+      );
+      expect(kept.err).toContain(': 2 values equal');
+      // The embedding is what it was, and nothing that only the old head read is left.
+      const differing = object(run('diff', 'tied.onnx', 'untied.onnx', '--json').out);
+      expect(JSON.stringify(differing.weights)).not.toContain(weight);
+      expect(differing.nodes).toEqual([expect.stringMatching(/^- transpose at /)]);
+    }
+  });
+  const opened = async (name: string): Promise<OnnxFile> => readOnnxFile(memorySource(name, readFileSync(join(here.path, name))));
+  test('what others read as well stays; weights that are computed are refused with what computes them', async () => {
+    made('tied.onnx', join(root, 'examples/bert.res'), ...bert);
+    const file = await opened('tied.onnx');
+    const turn = file.graph.nodes.find(
+      ({ opType, inputs }) => opType === 'Transpose' && inputs[0]?.endsWith('embeddings.weight'),
+    );
+    const [turned = ''] = turn?.outputs ?? [];
+    const { graph } = file;
+    const more = { ...graph, outputs: [...graph.outputs, { name: turned, type: { elem: 'f32' as const, dims: [32, 60] } }] };
+    writeFileSync(join(here.path, 'seen.onnx'), await onnxBytes({ ...file, graph: more }));
+    expect(run('adapt', 'seen.onnx', '--classes', '3', '--head', 'logits', '-o', 'three.onnx')).toMatchObject({
+      code: 0,
+      out: '',
+    });
+    expect(object(run('diff', 'seen.onnx', 'three.onnx', '--json').out).nodes).toEqual([]);
+    const nodes = graph.nodes.flatMap((node) => {
+      const reads = node.inputs.map((name) => (name === turned ? 'negated' : name));
+      return node === turn ? [node, madeNode('Neg', 'negate', [turned], ['negated'])] : [{ ...node, inputs: reads }];
+    });
+    writeFileSync(join(here.path, 'computed.onnx'), await onnxBytes({ ...file, graph: { ...graph, nodes } }));
+    const refused = run('adapt', 'computed.onnx', '--classes', '3', '-o', 'x.onnx');
+    expect(refused.code).toBe(1);
+    expect(refused.err).toMatch(/RES0668[\s\S]*before the output logits, whose weights are computed by negate \(Neg\)\n/);
   });
 });
 
