@@ -1,7 +1,7 @@
 /** What a rewrite may do to a graph: build, and say what takes the place of what. */
 import type { Content } from '../../ir/content.ts';
 import type { ConstantRole, Node, Value } from '../../ir/graph.ts';
-import type { AttrValue } from '../../ir/operator.ts';
+import type { AttrValue, Operator } from '../../ir/operator.ts';
 
 /** A shortcut or a body that was provably zero or the identity, and went. */
 export interface RemovedShortcut {
@@ -13,11 +13,12 @@ export interface RemovedShortcut {
 /** What a rewrite builds with. Nothing that it makes counts until the driver has checked the whole of it. */
 export interface Rewriter {
   /**
-   * A node before the matched root (or before `before`) with the scope, span and residual tag of `like`; returns its first
-   * result. Throws `CheckFailure` when the operands do not fit, which makes the driver drop the rewrite.
+   * A node of this operator, which is named or given, before the matched root (or before `before`) with the scope, span and
+   * residual tag of `like`; returns its first result. Throws `CheckFailure` when the operands do not fit, which makes the driver
+   * drop the rewrite.
    */
   node(
-    op: string,
+    op: string | Operator,
     operands: readonly (Value | undefined)[],
     attrs: Readonly<Record<string, AttrValue>>,
     like: Node,

@@ -3,7 +3,7 @@ import { bug } from '../../diagnostics/diagnostic.ts';
 import { bornBy } from '../../ir/births.ts';
 import type { Content } from '../../ir/content.ts';
 import type { ConstantRole, Graph, Node, Value } from '../../ir/graph.ts';
-import type { AttrValue } from '../../ir/operator.ts';
+import type { AttrValue, Operator } from '../../ir/operator.ts';
 import { graphsIn } from '../../ir/walk.ts';
 import { operatorByName } from '../../ops/lookup.ts';
 import type { RemovedShortcut, Rewriter } from './rewriter.ts';
@@ -28,13 +28,13 @@ export class Transaction implements Rewriter {
   }
 
   node(
-    op: string,
+    op: string | Operator,
     operands: readonly (Value | undefined)[],
     attrs: Readonly<Record<string, AttrValue>>,
     like: Node,
     before?: Node,
   ): Value {
-    const operator = operatorByName(op) ?? bug(`no operator ${op}`);
+    const operator = typeof op === 'string' ? (operatorByName(op) ?? bug(`no operator ${op}`)) : op;
     const node = this.graph.create(operator, operands, attrs, like.origin, before ?? this.root);
     this.created.push(node);
     return node.y;

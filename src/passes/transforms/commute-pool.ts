@@ -110,6 +110,6 @@ Source: linearity; ONNX Resize, the modes nearest, linear and cubic.`,
   },
   rewrite({ conv, resize }, g) {
     const mixed = rebuild(g, conv, { x: resize.x });
-    g.replace(conv.node.y, g.node('resize', [mixed, ...resize.operands.slice(1)], resize.attrs, resize));
+    g.replace(conv.node.y, g.node(resize.op, [mixed, ...resize.operands.slice(1)], resize.attrs, resize));
   },
 });
