@@ -27,7 +27,7 @@ export function detailsOf(node: Node): string {
       kernel = each.join('x');
       continue;
     }
-    if (String(uniform ? first : value) === String(spec.default)) continue;
+    if (String(uniform ? (first ?? '') : value) === String(spec.default)) continue;
     const text = uniform ? (first ?? '') : each ? each.join(',') : String(value);
     if (text.length > longestAttribute) continue;
     if (windowed && name === 'stride') kernel += `/${text}`;

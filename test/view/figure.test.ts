@@ -322,6 +322,20 @@ test('a gate inside of a residual is no U: nothing there goes down', () => {
   expect(isU(example('unet', 'UNet'))).toBe(true);
 });
 
+test('a stride that makes a grid smaller and one that makes it larger are told apart', () => {
+  const { graph, diagnostics } = build(
+    `model M { input x: f32[N, 3, 8, 8]
+  conv(4, 3x3, stride=2) conv_transpose(4, 2x2, stride=2) conv_transpose(5, 3x3, stride=[1, 2])
+  output y }`,
+    {},
+  );
+  if (!graph) throw new Error(JSON.stringify(diagnostics));
+  const said = drawingsOf(graph)[0]
+    ?.panels[0]?.boxes.filter(({ kind }) => kind === 'layer')
+    .flatMap(({ lines }) => lines);
+  expect(said).toEqual(['conv 3×3, 4, /2', 'conv_transpose 2×2, 4, ×2', 'conv_transpose 3×3, 5, ×(1×2)']);
+});
+
 test('no frame is drawn around a node of a file alone', async () => {
   const { graph } = await optimizeOnnx(readFileSync('test/fixtures/fused/rmsnorm-pe23.onnx'), { level: 0 });
   if (!graph) throw new Error('the file is wrong');

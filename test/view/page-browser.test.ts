@@ -58,6 +58,23 @@ describe('the page in a browser', { skip: chromium === undefined, timeout: 60_00
     expect(browser.requests.filter((url) => !url.includes('file://'))).toEqual([]);
   });
 
+  test('a drawing wider than the window opens about its first input', async () => {
+    const heads = Array.from({ length: 60 }, (_, i) => `  let h${i} = range(${i + 2}) -> cast(f32)\n`).join('');
+    const names = Array.from({ length: 60 }, (_, i) => `h${i}`).join(', ');
+    const wide = compiled(`model M { input image: f32[4]\n${heads}  concat(image, ${names}, axis=0)\n  output y }`);
+    await browser.open(stored('wide.html', await modelPage(wide, { file: 'wide.onnx' })));
+    const [left, right, pane, world] = await browser.value<readonly number[]>(
+      `(() => {
+        const box = [...document.querySelectorAll('.box')].find((one) => one.textContent.includes('image')).getBoundingClientRect();
+        const area = document.querySelector('.drawing').getBoundingClientRect();
+        return [box.left - area.left, area.right - box.right, area.width, document.querySelector('.drawing > g').getBoundingClientRect().width];
+      })()`,
+    );
+    expect(world).toBeGreaterThan(pane ?? 0);
+    expect(left).toBeGreaterThanOrEqual(0);
+    expect(right).toBeGreaterThanOrEqual(0);
+  });
+
   test('the wheel zooms about the pointer, a drag pans, keys do both', async () => {
     await browser.open(page);
     const before = await scale();

@@ -29,6 +29,16 @@ describe('summary', () => {
     golden('emit/adaptive-ode-depth1.summary', summaryText(summarize(graph, { depth: 1 })));
   });
 
+  test('what is not given is not said: axes of which there are none', () => {
+    const { graph } = build('model M { input x: f32[2, 3]\n reduce_min(x) + reduce_max(x, -1)\n output y }', {
+      fileName: 'm.res',
+    });
+    if (!graph) throw new Error('no graph');
+    const text = summaryText(summarize(graph));
+    expect(text).toMatch(/reduce_min +[^a ]/);
+    expect(text).toMatch(/reduce_max axes=-1/);
+  });
+
   test('golden table', () => {
     golden('emit/tiny-resnet.summary', summaryText(summarize(tinyResnet())));
     golden('emit/tiny-resnet-depth1.summary', summaryText(summarize(tinyResnet(), { depth: 1 })));

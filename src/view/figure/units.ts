@@ -195,7 +195,7 @@ function follower(node: Node): { caption: string; plain: string } {
   return { caption, plain: caption };
 }
 
-/** `conv 3×3, 64, /2`: kernel, width, stride and groups, as papers write them. */
+/** `conv 3×3, 64, /2`, `conv_transpose 2×2, 64, ×2`: kernel, width, stride and groups, as papers write them. */
 function captionOf(node: Node): { caption: string; plain: string } {
   const { op, attrs } = node;
   const weights = node.slots.map((use) => use?.value).filter((value) => value?.def.kind === 'constant');
@@ -213,7 +213,8 @@ function captionOf(node: Node): { caption: string; plain: string } {
   const dims = node.results[0]?.type.dims ?? [];
   const width = isWindowed ? dims[1] : dims.at(-1);
   if (op.cost && learned && width?.constant !== undefined) parts.push(width.toString());
-  if (stride.some((s) => s !== 1)) parts.push(`/${same(stride)}`);
+  if (stride.some((s) => s !== 1))
+    parts.push(window ? `/${same(stride)}` : `×${stride.every((s) => s === stride[0]) ? same(stride) : `(${same(stride)})`}`);
   if (window?.dilation.some((s) => s !== 1)) parts.push(`dilation ${same(window.dilation)}`);
   const { groups } = attrs;
   if (typeof groups === 'number' && groups > 1) parts.push(groups === width?.constant ? 'depthwise' : `${groups} groups`);

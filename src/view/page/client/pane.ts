@@ -187,13 +187,15 @@ export class Pane {
     this.#redraw();
   }
 
-  /** The whole drawing, or with `readable` as much of it from the top as can be read. */
+  /** The whole drawing, or with `readable` as much of it from the top as can be read, about the first input where it is wider. */
   fit(readable = false): void {
     const { clientWidth, clientHeight } = this.#drawing;
     const { width, height } = this.#scene;
     const whole = Math.min(clientWidth / width, clientHeight / height, 1.5);
     this.#scale = readable ? Math.max(whole, Math.min(0.85, clientWidth / width), 0.3) : Math.max(smallest, whole);
-    this.#x = (clientWidth - width * this.#scale) / 2;
+    const room = clientWidth - width * this.#scale;
+    const input = room < 0 ? this.#boundsOf(this.model.nodes.findIndex(({ family }) => family === 'input')) : undefined;
+    this.#x = input ? Math.min(0, Math.max(room, clientWidth / 2 - (input.x + input.width / 2) * this.#scale)) : room / 2;
     this.#y = height * this.#scale <= clientHeight ? (clientHeight - height * this.#scale) / 2 : 8;
     this.#redraw();
   }
