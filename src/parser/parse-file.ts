@@ -4,6 +4,7 @@
  */
 import { notUtf8 } from '../diagnostics/catalogue/syntax.ts';
 import { type Diagnostic, makeDiagnostic } from '../diagnostics/diagnostic.ts';
+import { command } from '../diagnostics/shell.ts';
 import type { SourceFile } from '../diagnostics/source.ts';
 import type { Expr, FileNode } from './ast.ts';
 import { CappedSink } from './capped-sink.ts';
@@ -146,7 +147,7 @@ function badBytes(bytes: Uint8Array, name: string, offset: number, line: number)
   const value = `0x${(bytes[offset] ?? 0).toString(16).toUpperCase().padStart(2, '0')}`;
   const wide = (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff);
   const fix = wide
-    ? `convert it: \`iconv -f UTF-16 -t UTF-8 ${name}\``
-    : `convert it: \`iconv -f LATIN1 -t UTF-8 ${name}\`, if it is text in an older encoding`;
+    ? `convert it: \`${command('from UTF-16', name)}\``
+    : `convert it: \`${command('from Latin-1', name)}\`, if it is text in an older encoding`;
   return makeDiagnostic(notUtf8, { with: { name, value, offset, line, fix } });
 }

@@ -8,6 +8,7 @@
 import { outside } from '../diagnostics/at.ts';
 import * as catalogue from '../diagnostics/catalogue/runtime.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
+import { command } from '../diagnostics/shell.ts';
 import type { Dim } from '../ir/dim.ts';
 import { keepsPromise, keptNear, promiseTexts } from '../ir/promise.ts';
 import type { ValueRange } from '../ir/ranges.ts';
@@ -55,7 +56,7 @@ export function imageFormatOf(bytes: Uint8Array): 'png' | 'jpeg' | undefined {
 /** Throws `DiagnosticError` (RES0822, RES0823). `name` is for messages. */
 export async function decodeImage(bytes: Uint8Array, name: string): Promise<Image> {
   const format = imageFormatOf(bytes);
-  const broken = (found: string, hint = `file ${name}, which tells what it is; then save the picture again`): never =>
+  const broken = (found: string, hint = `${command('kind', name)}; then save the picture again`): never =>
     fail(catalogue.imageBroken, {
       with: { file: name, found, expected: `a whole picture of at most ${maxPixels / 1e6} megapixels`, hint },
     });
@@ -65,7 +66,7 @@ export async function decodeImage(bytes: Uint8Array, name: string): Promise<Imag
       with: {
         file: name,
         found: first === '' ? 'an empty file' : `first bytes ${first}`,
-        hint: first === '' ? `ls -l ${name}` : `convert ${name} picture.png`,
+        hint: first === '' ? command('size', name) : command('png', name),
       },
     });
   }
@@ -73,18 +74,16 @@ export async function decodeImage(bytes: Uint8Array, name: string): Promise<Imag
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     if (bytes.length < 24) return broken('the file ends before its size is told');
     const pixels = view.getUint32(16) * view.getUint32(20);
-    if (pixels > maxPixels)
-      return broken(`${view.getUint32(16)} x ${view.getUint32(20)} pixels`, `convert ${name} -resize 4096x4096 smaller.png`);
+    if (pixels > maxPixels) return broken(`${view.getUint32(16)} x ${view.getUint32(20)} pixels`, command('smaller', name));
     const end = pngEnd(bytes);
     if (typeof end === 'string') return broken(end);
     const read = await decodePng(bytes.subarray(0, end));
     return read ? { name, ...read } : broken('its compressed pixels are damaged');
   }
   const problem = jpegProblem(bytes);
-  if (problem !== undefined) return broken(problem, /not decoded$/.test(problem) ? `convert ${name} picture.png` : undefined);
+  if (problem !== undefined) return broken(problem, /not decoded$/.test(problem) ? command('png', name) : undefined);
   const size = jpegSize(bytes);
-  if (size.width * size.height > maxPixels)
-    return broken(`${size.width} x ${size.height} pixels`, `convert ${name} -resize 4096x4096 smaller.png`);
+  if (size.width * size.height > maxPixels) return broken(`${size.width} x ${size.height} pixels`, command('smaller', name));
   const read = await decodeJpeg(bytes);
   if (!read) return broken('the data of the picture is damaged');
   const orientation = jpegOrientation(bytes);

@@ -3,6 +3,7 @@
  * to RES0599.
  */
 import { defineDiagnostic, msg } from '../diagnostic.ts';
+import { commandHint } from '../shell.ts';
 
 export const unknownCheckpoint = defineDiagnostic({
   code: 'RES0500',
@@ -18,7 +19,7 @@ export const truncatedFile = defineDiagnostic({
   title: 'the file ends before its content does',
   found: msg`${'file'} has ${'size'} bytes`,
   expected: msg`${'what'}, which needs ${'needed'}`,
-  hint: msg`download or copy the file again, then compare its size: ls -l ${'file'}`,
+  hint: commandHint(['download or copy the file again, then compare its size: ', ''], 'size'),
   more: 'Every position and length that a file states is compared with the size of the file before anything is read, so an interrupted download is told from a damaged one.',
 });
 
@@ -27,7 +28,7 @@ export const damagedFile = defineDiagnostic({
   title: msg`the ${'format'} file is damaged`,
   found: msg`${'file'}: ${'found'}`,
   expected: msg`${'expected'}`,
-  hint: msg`download or save the file again; sha256sum ${'file'} tells whether it is the one that was published`,
+  hint: commandHint(['download or save the file again; ', ' tells whether it is the one that was published'], 'checksum'),
   more: 'The file has the first bytes of its format and then says something that the format does not allow. Nothing of it is used.',
 });
 
@@ -92,7 +93,7 @@ export const tensorOutside = defineDiagnostic({
   title: msg`tensor ${'tensor'} has a wrong place or size in the file`,
   found: msg`${'file'}: ${'found'}`,
   expected: msg`${'expected'}`,
-  hint: msg`download or save the file again; sha256sum ${'file'} tells whether it is the one that was published`,
+  hint: commandHint(['download or save the file again; ', ' tells whether it is the one that was published'], 'checksum'),
   more: 'Shape, strides and offset of every tensor are checked against the bytes that are there when the file is opened, before any of them is read.',
 });
 
@@ -110,7 +111,7 @@ export const readFailed = defineDiagnostic({
   title: msg`reading ${'file'} failed`,
   found: msg`${'found'}`,
   expected: msg`${'expected'}`,
-  hint: msg`check the path: ls -l ${'file'}; the file must not change while it is read`,
+  hint: commandHint(['check the path: ', '; the file must not change while it is read'], 'size'),
   more: 'Weights are read when they are written out, so the checkpoint must stay where it is and as it is until the command ends.',
 });
 
