@@ -132,7 +132,9 @@ function filesOf(paths: readonly string[]): readonly string[] {
   return [...files];
 }
 
-/** All exports, in the order in which the entries list them; of `rescc/node` those that `rescc` has not, or has in another form. */
+/**
+ * All exports, in the order in which the entries list them; of `rescc/node` those that `rescc` has not, or has in another form.
+ */
 export function apiExports(): readonly ApiExport[] {
   const rootNames = filesOf(Object.values(entries).map((path) => join(root, path)));
   const module = ts.ModuleKind.NodeNext;

@@ -8,7 +8,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
 import { withoutTexts } from './manual-texts.ts';
 
@@ -21,6 +21,31 @@ const withoutProcess: Plugin = {
       if (!contents.includes('globalThis.process')) throw new Error(`${path} is not as this build expects it`);
       return { contents };
     });
+  },
+};
+
+/** Functions of a module that nobody calls, in the place of the module. */
+const nothing = (...names: readonly string[]): string => names.map((name) => `export const ${name} = () => [];`).join('\n');
+
+/**
+ * What Chevrotain checks of a grammar and of tokens is for a test (`makeLexer`, `ResParser`): what is built never asks for it.
+ */
+const withoutChecks: Plugin = {
+  name: 'without-checks',
+  setup({ onLoad }) {
+    onLoad(
+      { filter: /[\\/]chevrotain[\\/]lib[\\/]src[\\/].*[\\/](?:checks|context_assist|parser|lexer_public)\.js$/ },
+      ({ path }) => {
+        const text = readFileSync(path, 'utf8');
+        const name = basename(path, '.js');
+        if (name === 'checks')
+          return { contents: nothing(...[...text.matchAll(/^export function (\w+)/gm)].map(([, one = '']) => one)) };
+        if (name === 'context_assist') return { contents: 'export class ContentAssist { initContentAssist() {} }' };
+        const contents = text.replaceAll(/this\.(?:config\.)?skipValidations === false/g, 'false');
+        if (contents === text) throw new Error(`${path} is not as this build expects it`);
+        return { contents };
+      },
+    );
   },
 };
 
@@ -38,8 +63,7 @@ const common = {
   alias: {
     // The form of fflate for Node loads `worker_threads`, which the compiler has no use for.
     fflate: 'fflate/browser',
-    // What Chevrotain wants of lodash, smaller.
-    'lodash-es': 'es-toolkit/compat',
+    'lodash-es': './scripts/lodash.ts',
   },
   minifySyntax: true,
   minifyWhitespace: true,
@@ -74,7 +98,7 @@ const command = await build({
   external: installed,
   minifyIdentifiers: true,
   keepNames: true,
-  plugins: [withoutProcess, withoutCopies, withoutTexts('tests')],
+  plugins: [withoutProcess, withoutChecks, withoutCopies, withoutTexts('tests')],
 });
 
 /** The files of ours that the API is made of. */
@@ -118,11 +142,12 @@ const bundles = await build({
   ...common,
   entryPoints: Object.fromEntries(vendors),
   outdir: 'dist/api',
-  plugins: [withoutProcess],
+  plugins: [withoutProcess, withoutChecks],
 });
 outputs.push(bundles.metafile.outputs);
 
-// Chunks are named by their content. What an earlier build left goes last, so that a program that runs from dist/ meanwhile finds its parts.
+// Chunks are named by their content. What an earlier build left goes last, so that a program that runs from dist/ meanwhile finds
+// its parts.
 const made = new Set(outputs.flatMap((one) => Object.keys(one).map((path) => relative('.', path))));
 for (const name of readdirSync('dist', { recursive: true, encoding: 'utf8' })) {
   const path = join('dist', name);

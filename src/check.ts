@@ -6,9 +6,17 @@ import { giveElaborator } from './elaborate/at-once.ts';
 import { isComplete, modelsOf } from './elaborate/elaborate.ts';
 import { loadModule } from './elaborate/modules.ts';
 import { type CheckOptions, type CheckResult, checkCall, front, frontOf, resolver, resultOf, sourceOf } from './front.ts';
+import { library } from './library.ts';
 import { parse } from './parser/parse.ts';
+import * as wholeLibrary from './stdlib/sources.ts';
 
 export type { CheckOptions, CheckResult } from './front.ts';
+
+/** What only some sources ask for: whoever calls does not wait for it. */
+function giveAll(): void {
+  giveElaborator();
+  library.give(wholeLibrary);
+}
 
 /**
  * Parses and elaborates one model: everything that can be wrong with a source shows here. Never throws on account of the source.
@@ -17,7 +25,7 @@ export type { CheckOptions, CheckResult } from './front.ts';
  */
 export function check(source: string | SourceFile, options: CheckOptions = {}): CheckResult {
   checkCall('check', source, options);
-  giveElaborator();
+  giveAll();
   const parsed = parse(sourceOf(source, options.fileName));
   const first = frontOf(parsed, options);
   const undecided =
@@ -39,13 +47,14 @@ export function check(source: string | SourceFile, options: CheckOptions = {}): 
  */
 export function build(source: string | SourceFile, options: CheckOptions = {}): CheckResult {
   checkCall('build', source, options);
-  giveElaborator();
+  giveAll();
   return front(source, options);
 }
 
 /** Names of the complete models of a source, in order. */
 export function models(source: string | SourceFile, options: CheckOptions = {}): readonly string[] {
   checkCall('models', source, options);
+  library.give(wholeLibrary);
   const { file } = parse(sourceOf(source, options.fileName));
   const module = loadModule(file, resolver(options.resolveImport), new Sink());
   return modelsOf(module)

@@ -11,10 +11,10 @@ import { lint } from './elaborate/lint.ts';
 import { type ImportResolver, loadModule } from './elaborate/modules.ts';
 import type { AskedShapes } from './ir/asked-sizes.ts';
 import type { Graph } from './ir/graph.ts';
+import { library } from './library.ts';
 import { compileKinds, type DefineValue, defineText, sourceKind } from './option-kinds.ts';
 import type { FileNode } from './parser/ast.ts';
 import { parseFile } from './parser/parse-file.ts';
-import { standardLibrary } from './stdlib/sources.ts';
 import { initial, literal } from './tensor/leaves.ts';
 import { Session } from './tensor/session.ts';
 
@@ -76,7 +76,8 @@ function contentMaker(session: Session, seed: number): ContentMaker {
 /** Finds `std/…` in the library that comes with the compiler, and everything else by the caller's resolver. */
 export function resolver(own: ImportResolver | undefined): ImportResolver {
   return (from, importer) => {
-    const text = Object.hasOwn(standardLibrary, from) ? standardLibrary[from] : undefined;
+    const { standardLibrary } = from.startsWith('std/') ? library.now() : {};
+    const text = standardLibrary && Object.hasOwn(standardLibrary, from) ? standardLibrary[from] : undefined;
     return text !== undefined ? { name: from, text } : own?.(from, importer);
   };
 }

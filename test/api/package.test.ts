@@ -10,6 +10,7 @@ import { build } from 'esbuild';
 import { describe, expect, test } from 'vitest';
 import { check } from '../../src/check.ts';
 import { rareOperators } from '../../src/ops/rare-names.ts';
+import { parse } from '../../src/parser/parse.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 // Not `module.require`, by which lodash looks whether it is in Node.
@@ -107,10 +108,32 @@ describe('the API in browsers', () => {
       const compiling = await loaded('compile', outdir, `(await compile(source, { model: 'ResNet20' })).bytes()`);
       // The measure sees what is there.
       expect(compiling).toBeGreaterThan(150_000);
-      expect(compiling).toBeLessThan(240_000);
+      expect(compiling).toBeLessThan(232_000);
     } finally {
       rmSync(outdir, { recursive: true, force: true });
     }
+  });
+
+  test('the parser that is built reads as that of the sources', async () => {
+    const built: Pick<typeof import('../../src/index.ts'), 'parse'> = await import(join(root, 'dist/api/index.js'));
+    const seen = ({ file, diagnostics }: ReturnType<typeof parse>): string =>
+      JSON.stringify([file, diagnostics], (key, value) => (key === 'file' && value?.text !== undefined ? undefined : value));
+    const folder = join(root, 'examples');
+    let broken = 0;
+    for (const name of readdirSync(folder).filter((one) => one.endsWith('.res'))) {
+      const text = readFileSync(join(folder, name), 'utf8');
+      const words = [...text.matchAll(/\S+/g)];
+      // As it is, and without a word here and there.
+      for (let i = -1; i < words.length; i += 1 + Math.floor(words.length / 6)) {
+        const [gone = ''] = words[i] ?? [];
+        const at = words[i]?.index ?? 0;
+        const source = { name, text: text.slice(0, at) + text.slice(at + gone.length) };
+        const expected = parse(source);
+        if (expected.diagnostics.length > 0) broken++;
+        expect(seen(built.parse(source)), `${name} without ${gone}`).toBe(seen(expected));
+      }
+    }
+    expect(broken).toBeGreaterThan(50);
   });
 
   test('what is loaded late is there when it is asked for, and says the same as what is there at once', async () => {
@@ -119,6 +142,7 @@ describe('the API in browsers', () => {
       word: 'model M { input x: f32[N, 3]  linear(4)  nn.ReLU()  output y }',
       unknown: 'model M { input x: f32[N, 3]  linaer(4)  output y }',
       argument: 'model M { input x: f32[N, 3]  linear(out_features=4)  output y }',
+      library: 'import { Fit } from "std/detection.res"  model M { input x: f32[1, 3, 32, 32]  Fit(16, 24)  output y }',
       missing: 'model M { input x: f32[N, 3]  linear()  output y }',
       syntax: 'model M { input x: f32[N, 3]  linear(4 output y }',
       repeated: 'model M { input x: f32[N, 3]  x = linear(4)  output y }',
@@ -140,7 +164,7 @@ describe('the API in browsers', () => {
           key === 'span' ? [(value as { start: number }).start, (value as { end: number }).end] : value;
         expect(made[name]?.[0], name).toEqual(JSON.parse(JSON.stringify(check(text).diagnostics, spans)));
       }
-      expect(Object.keys(sources).filter((name) => (made[name]?.[1] ?? 0) > 100)).toEqual(['rare', 'ode']);
+      expect(Object.keys(sources).filter((name) => (made[name]?.[1] ?? 0) > 100)).toEqual(['library', 'rare', 'ode']);
     } finally {
       rmSync(outdir, { recursive: true, force: true });
     }
