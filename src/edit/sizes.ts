@@ -190,11 +190,13 @@ interface Types {
   readonly dimNames: ReadonlyMap<string, string>;
   /** Nodes that ask for one number where an input is open, by input and axis. */
   readonly narrowed: ReadonlyMap<string, readonly string[]>;
+  /** Nodes that are not understood, with why. */
+  readonly foreign: ReadonlyMap<string, string>;
 }
 
 function typesIn(file: OnnxFile, keepsOpen = false): Types {
   const types = new Map<string, TensorType>();
-  const { dimNames, narrowed } = importedFile(file, {
+  const { dimNames, narrowed, foreign } = importedFile(file, {
     keepsOpen,
     onValues: (values) => {
       for (const [name, { type }] of values) types.set(name, type);
@@ -203,7 +205,12 @@ function typesIn(file: OnnxFile, keepsOpen = false): Types {
   const asked = narrowed.flatMap(({ name, before, after, by }) =>
     after.flatMap((size, axis) => (size === before?.[axis] ? [] : [[`${name}:${axis}`, by] as const])),
   );
-  return { types, dimNames, narrowed: new Map(asked) };
+  return {
+    types,
+    dimNames,
+    narrowed: new Map(asked),
+    foreign: new Map(foreign.map(({ name, opType, why }) => [name, `${name} (${opType}): ${why}`])),
+  };
 }
 
 function typed(one: OnnxValue, { types, dimNames }: Types): OnnxValue {
@@ -234,14 +241,16 @@ function followed(original: OnnxFile, opened: OnnxFile, change: Change, mended: 
   }
   const found = typesIn(model);
   const open = found.narrowed.size > 0 ? typesIn(model, true) : found;
-  const before = typesIn(original).types;
+  const { types: before, foreign: known } = typesIn(original);
+  // A node whose operands fit each other at the one number alone.
+  const misfit = [...open.foreign].find(([node]) => !known.has(node))?.[1];
   const lost = firstLoss(model, before, open.types, name, number);
   const asked = found.narrowed.get(`${change.input}:${change.axis}`);
-  if (asked || lost)
+  if (asked || lost || misfit)
     fail(fixedSize, {
       with: {
         size: `${change.what} at ${number}`,
-        found: lost ?? asked?.[0] ?? 'a node that runs every time',
+        found: lost ?? asked?.[0] ?? misfit ?? 'a node that runs every time',
         expected: `nodes that take any size in the place of ${number}`,
         hint: `export the model with this axis dynamic: dynamic_axes={"${change.input}": {${change.axis}: "${typeof change.after === 'string' ? change.after : 'N'}"}}`,
       },

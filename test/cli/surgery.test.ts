@@ -64,6 +64,7 @@ made('two.onnx', 'two.res', '-O0');
 made('heads.onnx', 'heads.res', '-O0');
 made('mixed.onnx', 'mixed.res', '-O0');
 made('bert1.onnx', join(root, 'examples/bert.res'), ...bert, '--input-shape', 'N=1');
+made('plain1.onnx', join(root, 'examples/bert.res'), ...bert, '--input-shape', 'N=1', '-O0');
 made('bert2.onnx', join(root, 'examples/bert.res'), ...bert, '--input-shape', 'N=2');
 const textOf = (file: string): string => run('optimize', file, '-O0', '--emit', 'onnx-text').out;
 
@@ -256,7 +257,8 @@ describe('mistakes', () => {
     ['RES0665-idle', 2, ['extract', 'net.onnx', '--from', 'body.1.relu', '--to', 'relu', '-o', 'x.onnx']],
     ['RES0665-end', 2, ['extract', 'net.onnx', '--to', 'image', '-o', 'x.onnx']],
     ['RES0666-domain', 1, ['extract', 'thing.onnx', '--from', 'm', '-o', 'x.onnx']],
-    ['RES0667-squeeze', 1, ['adapt', 'bert1.onnx', '--batch', 'free', '-o', 'x.onnx']],
+    ['RES0667-misfit', 1, ['adapt', 'bert1.onnx', '--batch', 'free', '-o', 'x.onnx']],
+    ['RES0667-squeeze', 1, ['adapt', 'plain1.onnx', '--batch', 'free', '-o', 'x.onnx']],
     ['RES0668-outputs', 1, ['adapt', 'heads.onnx', '--classes', '4', '-o', 'x.onnx']],
     ['RES0668-joined', 1, ['adapt', 'two.onnx', '--classes', '4', '-o', 'x.onnx']],
     ['RES0668-behind', 1, ['adapt', 'heads.onnx', '--classes', '4', '--head', 'late', '-o', 'x.onnx']],
