@@ -59,7 +59,14 @@ export function costRows(root: Summary, depth?: number): CostPlot {
 
 /** `at N = 1, H = 224` */
 function noteOf({ sizes, unknownCosts = 0, unknownTurns = 0 }: Summary): string {
-  const at = Object.entries(sizes).map(([name, size]) => `${name} = ${size}`);
+  const given = Object.entries(sizes);
+  const run = given.filter(([name]) => name.startsWith('?'));
+  const few = run.length <= 4 ? given : given.filter(([name]) => !name.startsWith('?'));
+  const at = few.map(([name, size]) => `${name} = ${size}`);
+  if (few !== given) {
+    const [least, most] = [Math.min(...run.map(([, size]) => size)), Math.max(...run.map(([, size]) => size))];
+    at.push(`${run.length} sizes of the run = ${least === most ? least : `${least} … ${most}`}`);
+  }
   const parts = at.length > 0 ? [`at ${at.join(', ')}`] : [];
   if (unknownCosts > 0) parts.push(`without ${unknownCosts} ${unknownCosts === 1 ? 'operator' : 'operators'} of unknown cost`);
   if (unknownTurns > 0)
