@@ -35,7 +35,15 @@ export function runInput(c: Context, f: Frame, stmt: InputStmt): void {
       with: { what: 'input', hint: `take it as a parameter: \`${inputName(stmt)?.name ?? 'x'}: tensor\`` },
     });
   const name = labelText(c, f, stmt.label);
-  const declared = tensorType(c, f, stmt.type, true);
+  const told = new Set(c.symbols.keys());
+  let declared: TensorType;
+  try {
+    declared = tensorType(c, f, stmt.type, true);
+  } catch (error) {
+    // What this input would have told is no mistake of its own.
+    for (const symbol of c.symbols.keys()) if (!told.has(symbol)) c.symbols.delete(symbol);
+    throw error;
+  }
   c.outside?.settle(c, name, declared);
   const type = { elem: declared.elem, dims: declared.dims.map((dim) => c.promised(dim)) };
   c.spend(c.graph.inputs.length / 8, stmt.span, f);
@@ -145,28 +153,33 @@ function tensorType(c: Context, f: Frame, node: TensorTypeNode, symbols: boolean
 
 /** `P >= 0`, `L <= 512` in an input's type: a symbol, with the promise that it is born with. */
 function boundedSymbol(c: Context, f: Frame, expr: Expr): Dim | undefined {
-  if (expr.kind !== 'binary' || (expr.op !== '>=' && expr.op !== '<=') || expr.left.kind !== 'name') return undefined;
-  const ident = { name: expr.left.name, span: expr.left.span };
-  const limit = live(c.evaluate(f, expr.right));
+  if (expr.kind !== 'binary' || !['>=', '<=', '>', '<'].includes(expr.op)) return undefined;
+  const { left, op, right } = expr;
+  const refuse = (hint: string): never =>
+    c.fail(wrongKind, f, {
+      span: expr.span,
+      with: {
+        what: 'a bound in the type of an input is one of a symbol that stands there first',
+        found: sourceText(expr.span),
+        expected: 'a name that means nothing yet, `>=` or `<=`, and a number that leaves it more than one size',
+        hint,
+      },
+    });
+  if (left.kind !== 'name' || op === '>' || op === '<')
+    return refuse('write it as `f32[N, P >= 0, 64]` or `f32[N, L <= 512, 64]`');
+  const ident = { name: left.name, span: left.span };
+  const limit = live(c.evaluate(f, right));
   const bound = limit.kind === 'int' ? limit.dim.constant : undefined;
-  const promise = bound === undefined ? undefined : promiseOf(expr.op === '>=' ? { least: bound } : { most: bound });
-  if (promise && !c.symbols.has(ident.name)) bear(c, f, ident, promise);
-  const symbol = c.symbols.has(ident.name) ? live(c.evaluate(f, expr.left)) : undefined;
+  const promise = bound === undefined ? undefined : promiseOf(op === '>=' ? { least: bound } : { most: bound });
+  if (!promise) return refuse('write a whole number behind it, from 0 on');
+  if (promise.least === promise.most) return refuse(`write ${promise.least} in the place of it`);
+  if (!c.symbols.has(ident.name)) bear(c, f, ident, promise);
+  const symbol = c.symbols.has(ident.name) ? live(c.evaluate(f, left)) : undefined;
   const dim = symbol?.kind === 'int' ? symbol.dim : undefined;
   const own = dim?.promises().get(ident.name);
-  const same = expr.op === '>=' ? own?.least === promise?.least : own?.most === promise?.most;
-  if (dim && promise && promise.least < promise.most && same) return dim;
-  return c.fail(wrongKind, f, {
-    span: expr.span,
-    with: {
-      what: 'a bound in the type of an input is one of a symbol that stands there first',
-      found: sourceText(expr.span),
-      expected: 'a name that means nothing yet, `>=` or `<=`, and a number that leaves it more than one size',
-      hint: own
-        ? `write it where \`${ident.name}\` stands first, or \`assert ${sourceText(expr.span)}\` behind the inputs`
-        : 'write `f32[N, P >= 0, 64]`',
-    },
-  });
+  if (!dim || !own) return refuse(`\`${ident.name}\` has a value already: write another name, or the value alone`);
+  if (op === '>=' ? own.least === promise.least : own.most === promise.most) return dim;
+  return refuse(`write it where \`${ident.name}\` stands first, or \`assert ${sourceText(expr.span)}\` behind the inputs`);
 }
 
 /** Names in the arithmetic of a dimension. */
