@@ -16,7 +16,7 @@ import { inputNames } from '../diagnostics/catalogue/runtime.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { nearest } from '../diagnostics/suggest.ts';
 import { type Bytes, bytesKind, sourceFrom } from '../io/sources.ts';
-import { readDeclarations } from '../ir/declarations.ts';
+import { type Declarations, readDeclarations } from '../ir/declarations.ts';
 import { elemTypes } from '../ir/elem.ts';
 import type { ElemType, HostTensor, WideIntegers } from '../ir/types.ts';
 import { isWideElem, tensorOfIntegers } from '../ir/wide.ts';
@@ -88,9 +88,15 @@ function isTensor(value: unknown): value is TensorInput {
   return sized && isList && (elem === undefined || (elemTypes as readonly unknown[]).includes(elem));
 }
 
+/** Where paths name files: what opens sessions, and what a file declares of its inputs. */
+export interface FileRuntime {
+  readonly open: OpenSession;
+  readonly declarationsOf: (path: string) => Promise<Declarations>;
+}
+
 /** Opens a model with what opens sessions there. */
 export async function openModelOn(
-  node: OpenSession | undefined,
+  node: FileRuntime | undefined,
   model: Bytes | string,
   options: SessionOptions = {},
 ): Promise<ModelSession> {
@@ -101,7 +107,7 @@ export async function openModelOn(
   checkOptions('openSession', options, optionKinds);
   checkArgument('openSession', 'model', model, { ...kind, example: 'await made.bytes()' });
   const { runtime, ep = 'cpu', threads, environment } = options;
-  const open: OpenSession | undefined = runtime ? (bytes, how) => openGiven(runtime, bytes, how) : node;
+  const open: OpenSession | undefined = runtime ? (bytes, how) => openGiven(runtime, bytes, how) : node?.open;
   if (!open) checkArgument('openSession', 'runtime', runtime, { ...record, what: 'the module onnxruntime-web', example: 'ort' });
   const bytes = typeof model === 'string' ? model : await wholeOf(model, 'model');
   const session = await (open as OpenSession)(bytes, { ep, threads, environment, optimization: 'all' });
@@ -109,7 +115,7 @@ export async function openModelOn(
   // Behind onnxruntime, which says better what is wrong with a file.
   const declared =
     typeof bytes === 'string'
-      ? readDeclarations(new Map())
+      ? ((await node?.declarationsOf(bytes)) ?? readDeclarations(new Map()))
       : readDeclarations(await readOnnxMetadata(sourceFrom(bytes, 'model')));
   const signatures = new Map(signaturesOfPorts(session.inputs, declared).map((one) => [one.name, one]));
   const close = async (): Promise<void> => {

@@ -1,6 +1,7 @@
 /** `verifyModel` and `openSession` in Node: over onnxruntime-node, unless another runtime is given. */
 import type { Bytes } from '../io/sources.ts';
 import { givenHost } from './given-runtime.ts';
+import { declarationsOfFile } from './load.ts';
 import { type ModelSession, openModelOn, type SessionOptions } from './model-session.ts';
 import { nodeHost } from './node-host.ts';
 import { openSession as openNode } from './session.ts';
@@ -26,5 +27,5 @@ export function verifyModel(options: VerifyOptions): Promise<VerifyReport> {
  * @throws DiagnosticError RES0800 to RES0804 and RES0701, as the model cannot be opened.
  */
 export function openSession(model: Bytes | string, options: SessionOptions = {}): Promise<ModelSession> {
-  return openModelOn(openNode, model, options);
+  return openModelOn({ open: openNode, declarationsOf: declarationsOfFile }, model, options);
 }

@@ -1,4 +1,5 @@
 /** Where programs have bytes: buffers, blobs, servers, files; and numbers and lists for parameters. */
+import { writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -158,6 +159,25 @@ describe('compileFile', () => {
 });
 
 describe('openSession', () => {
+  test('what a file declares of its inputs holds by its path as by its bytes', async () => {
+    const grows = 'model M { input past: f32[N, P >= 0, 2]  input x: f32[N, T, 2]  concat(past, x, axis=1)  output y }';
+    const bytes = await (await compile(grows)).bytes();
+    const at = folder();
+    const path = join(at.path, 'grows.onnx');
+    writeFileSync(path, bytes);
+    for (const model of [bytes, path]) {
+      const session = await openSession(model);
+      const tokens = (count: number): { dims: number[]; data: number[] } => ({
+        dims: [1, count, 2],
+        data: Array(2 * count).fill(3),
+      });
+      const { y } = await session.run({ past: tokens(0), x: tokens(4) });
+      expect(y?.dims).toEqual([1, 4, 2]);
+      await expect(session.run({ past: tokens(1), x: tokens(0) })).rejects.toThrow('RES0837');
+      await session.close();
+    }
+    at.remove();
+  });
   test('runs tensors of any array, again and again, until it is closed', async () => {
     const model = await compile('model M { input x: f32[N, 2]  input k: i64[N, 1]  output y = x * 2  output j = k + 1 }');
     const session = await openSession(await model.bytes());
