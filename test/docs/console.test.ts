@@ -95,9 +95,15 @@ test('the documents show commands', () => {
 describe.each(calls.filter(({ command }) => !Object.hasOwn(notRun, command)))('$page line $line', ({ command, expected }) => {
   test(command, async () => {
     if (command.includes('resnet20-torch-bn.onnx')) await exported();
-    const words = command.split(' ').slice(1);
-    const quoted = [process.execPath, binary, ...words].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
-    const done = spawnSync('sh', ['-c', `${quoted} 2>&1`], { cwd: here.path, env: environment(), encoding: 'utf8' });
+    const quoted = command.split(' | ').map((part) => {
+      const words = part.split(' ').slice(1);
+      return [process.execPath, binary, ...words].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
+    });
+    const done = spawnSync('sh', ['-c', `{ ${quoted.join(' | ')}; } 2>&1`], {
+      cwd: here.path,
+      env: environment(),
+      encoding: 'utf8',
+    });
     const actual = done.stdout.trimEnd().split('\n').map(timeless);
     const shown = expected.map(timeless);
     if (!matches(shown, actual)) expect(actual.join('\n')).toBe(shown.join('\n'));
