@@ -117,7 +117,7 @@ export class Context {
   readonly ownInits = new Map<Value, OwnInit>();
   readonly module: Module;
   readonly parameters = new Map<string, Parameter>();
-  /** What `reuse` may run again; empty where no file has a `reuse`. */
+  /** What `reuse` may run again; empty where no text has a `reuse`. */
   readonly labelled = new Map<string, Labelled>();
   /** Renamings of checkpoint tensors that the source asks for. */
   readonly maps: NamedMap[] = [];

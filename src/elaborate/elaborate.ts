@@ -23,6 +23,7 @@ import { type ContentMaker, Context, defaultLimits, type Limits, type NamedMap }
 import { Abandon, attempt, Stop } from './failure.ts';
 import { handlers } from './interpreter.ts';
 import { leastWork } from './least-work.ts';
+import { mentionsReuse } from './modules.ts';
 import { type DefinedSize, OutsideSizes } from './outside-sizes.ts';
 import { scaleResiduals } from './residual-init.ts';
 import { Env, type Frame, type Module } from './scope.ts';
@@ -282,6 +283,7 @@ function withDefines(c: Context, module: Module, chosen: Chosen, defines: Readon
       failed = true;
       continue;
     }
+    module.reuses ||= mentionsReuse(text);
     const parsed = parseExpression(source);
     for (const diagnostic of parsed.diagnostics) c.sink.add(diagnostic);
     if (!parsed.expr) {

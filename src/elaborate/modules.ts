@@ -18,8 +18,11 @@ export function loadModule(file: FileNode, resolve: ImportResolver, sink: Sink):
 
 const maxImportDepth = 64;
 
+/** Whether a text may run something again by its label. */
+export const mentionsReuse = (text: string): boolean => /\breuse\b/.test(text);
+
 function load(file: FileNode, resolve: ImportResolver, sink: Sink, done: Map<string, Module>, trail: readonly string[]): Module {
-  const module: Module = { file, items: new Map(), consts: new Map(), reuses: /\breuse\b/.test(file.source.text) };
+  const module: Module = { file, items: new Map(), consts: new Map(), reuses: mentionsReuse(file.source.text) };
   done.set(file.source.name, module);
   for (const item of file.items) {
     if (item.kind === 'import') {

@@ -55,7 +55,7 @@ export interface Module {
   readonly items: Map<string, { readonly item: ModuleItem; readonly module: Module }>;
   /** Values of consts, evaluated when first asked for; `busy` while that goes on. */
   readonly consts: Map<string, LangValue | 'busy'>;
-  /** Whether the file, or one that it imports, has the word `reuse`: labels are remembered for nothing else. */
+  /** Whether the file, one that it imports, or a `-D` has the word `reuse`: labels are remembered for nothing else. */
   reuses: boolean;
 }
 

@@ -64,6 +64,12 @@ describe('paths', () => {
 });
 
 describe('sharing', () => {
+  test('a body from outside reuses what the file labels', () => {
+    const source = 'model M(f = relu) { input x: f32[N, 4, 8, 8]  a: conv(4, 3x3)  f  output y }';
+    const graph = graphOf(source, { defines: { f: '{ reuse a  relu }' } });
+    expect(operators(graph)).toEqual(['conv', 'conv', 'relu']);
+    expect(paths(graph)).toEqual(['a.weight']);
+  });
   test('reuse runs the same weights again', () => {
     const graph = body('a: { conv(4, 3x3)  conv(4, 3x3) }  reuse a  reuse a');
     expect(paths(graph)).toEqual(['a.conv.weight', 'a.conv_1.weight']);
