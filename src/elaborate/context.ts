@@ -123,7 +123,8 @@ export class Context {
   readonly maps: NamedMap[] = [];
   /** What stands for a symbol: `assert H % 16 == 0` puts 16·h in the place of H, and a size from outside a number. */
   readonly promises = new Map<string, Dim>();
-  readonly symbols = new Map<string, Span>();
+  /** The symbols of inputs, and where each stands first; undefined for one of an input that failed. */
+  readonly symbols = new Map<string, Span | undefined>();
   outside: SizesFromOutside | undefined;
   /** Sizes that were read of the current value, for messages. */
   readonly sizeReads = new Map<Value, SizeRead[]>();

@@ -35,13 +35,13 @@ export function runInput(c: Context, f: Frame, stmt: InputStmt): void {
       with: { what: 'input', hint: `take it as a parameter: \`${inputName(stmt)?.name ?? 'x'}: tensor\`` },
     });
   const name = labelText(c, f, stmt.label);
-  const told = new Set(c.symbols.keys());
+  const told = c.symbols.size;
   let declared: TensorType;
   try {
     declared = tensorType(c, f, stmt.type, true);
   } catch (error) {
-    // What this input would have told is no mistake of its own.
-    for (const symbol of c.symbols.keys()) if (!told.has(symbol)) c.symbols.delete(symbol);
+    // That no input tells its symbols is no mistake of its own.
+    for (const symbol of [...c.symbols.keys()].slice(told)) c.symbols.set(symbol, undefined);
     throw error;
   }
   c.outside?.settle(c, name, declared);

@@ -86,6 +86,7 @@ export function elaborate(module: Module, options: ElaborateOptions, sink: Sink)
     attempt(() => outside.finish(c, parameters, name));
     if (c.graph.outputs.length === 0 && !sink.hasErrors) c.report(noOutput, f, { span: model.name.span, with: { model: name } });
     for (const [symbol, span] of c.symbols) {
+      if (!span) continue;
       const tells = (dim: Dim): boolean => affineSize(dim)?.name === symbol;
       const fixed = c.promises.get(symbol)?.constant !== undefined;
       if (!fixed && !c.graph.inputs.some((v) => v.type.dims.some(tells)))

@@ -138,7 +138,7 @@ export function parameter(
       with: {
         path,
         shape: shape(),
-        hint: symbol?.startsWith('?')
+        hint: symbol.startsWith('?')
           ? `reduce that axis before \`${owner}\`, or put it where the layer takes any size`
           : `fix \`${symbol}\` in the input type, or pool it away before \`${owner}\``,
       },

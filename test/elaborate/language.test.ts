@@ -245,6 +245,16 @@ describe('what was found by trying', () => {
       'block B(via) { conv(via == pad ? 3 : 5, 1x1) }  model M { input x: f32[N, 4, 8, 8]  B(pad)  B(project)  output y }';
     expect(outputs(graphOf(source))).toEqual(['y: f32[N, 5, 8, 8]']);
   });
+  test('symbols of an input that failed are known, and no second mistake', () => {
+    const model = (a: string, b: string): string =>
+      `model M { input a: f32[${a}]  input b: f32[${b}]  assert P >= 2  b -> relu  output y }`;
+    expect(codes(model('P, 2.5', '4, 3'))).toEqual(['RES0218']);
+    expect(codes(model('P, 2.5', 'P, 3'))).toEqual(['RES0218']);
+    expect(codes(model('P >= 0, 2.5', 'P >= 0, 3'))).toEqual(['RES0218']);
+    expect(codes(model('P >= 0, 2.5', 'P, 3'))).toEqual(['RES0218']);
+    const { diagnostics } = check(model('P, 2.5', '4, 3'), { defines: { P: 4 } });
+    expect(diagnostics.map((d) => d.code)).toEqual(['RES0218']);
+  });
   test('a number too many is no operand', () => {
     expect(codes('model M { input x: f32[N, 4, 8, 8]  conv(4, 1x1, 2)  output y }')).toEqual(['RES0202']);
     expect(codes('model M { input x: f32[N, 4]  relu(3)  output y }')).toEqual(['RES0202']);
