@@ -244,6 +244,36 @@ describe('bytes', () => {
     expect(ops).toEqual({ Sub: 1, Tanh: steps / 2, Sin: steps / 2, Add: 1, MatMul: 1 });
     expect(error).toBeLessThan(1e-5);
   });
+
+  it('together they add no more than a 64th, however often the sweep runs', async () => {
+    const mask = (to: string): readonly proto.onnx.INodeProto[] => [
+      node('Sub', `row_${to}, column_${to} -> ${to}0`),
+      ...Array.from({ length: 12 }, (_, i) => node(i % 2 === 0 ? 'Tanh' : 'Sin', `${to}${i} -> ${to}${i + 1}`)),
+    ];
+    const { ops, bytes, error } = await folded({
+      x: [150, 150],
+      y: [[150, 14_000]],
+      weights: {
+        w: [150, 14_000],
+        row_a: [150],
+        column_a: [150, 1],
+        row_b: [150],
+        column_b: [150, 1],
+        row_c: [150],
+        column_c: [150, 1],
+      },
+      nodes: [
+        ...['a', 'b', 'c'].flatMap(mask),
+        node('Add', 'x, a12 -> h'),
+        node('Mul', 'h, b12 -> i'),
+        node('Add', 'i, c12 -> j'),
+        node('MatMul', 'j, w -> y'),
+      ],
+    });
+    expect(bytes[1]).toBeLessThan((bytes[0] ?? 0) * (1 + 1 / 64));
+    expect(ops).toEqual({ Sub: 2, Tanh: 12, Sin: 12, Add: 2, Mul: 1, MatMul: 1 });
+    expect(error).toBeLessThan(1e-5);
+  });
 });
 
 it('operators without an expression are computed at once, within the limit', async () => {

@@ -30,6 +30,8 @@ export class Fuel {
   readonly #onFiring: ((firing: Firing) => void) | undefined;
   /** The pass that runs. */
   pass = '';
+  /** Bytes of constants that were folded though the file grows by them. */
+  grown = 0;
 
   constructor(limit = Number.POSITIVE_INFINITY, onFiring?: (firing: Firing) => void) {
     this.#left = limit;

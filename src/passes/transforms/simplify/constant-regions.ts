@@ -16,7 +16,7 @@ import { exprOf, materializeSync } from '../../../tensor/values.ts';
 import { contentOf, foldLimit, isStatic, lazyResult } from '../../analysis/constant-values.ts';
 import { isConstant } from '../../analysis/constants.ts';
 import { bytesOf, measureGraph } from '../../analysis/cost.ts';
-import { nodeText } from '../../engine/fuel.ts';
+import { type Fuel, nodeText } from '../../engine/fuel.ts';
 import type { Sweep } from '../../engine/rule.ts';
 
 /**
@@ -105,39 +105,27 @@ function bytesThatGo({ nodes }: Region): number {
   return bytes;
 }
 
+/** Whether a region of so many nodes may add so many bytes. */
+type Allows = (added: number, nodes: number) => boolean;
+
 /**
- * What folded constants may add to a file: 64 KiB for a region; and where a region is worth it, 1/1024 of all constants for each
- * of its nodes, as long as such regions add no more than 1/64 together.
+ * What folded constants may add to a file beyond 64 KiB for a region: 1/1024 of all constants for each of its nodes, as long as
+ * such regions add no more than 1/64 together, over all sweeps of an optimisation.
  */
-class Allowance {
-  readonly #perNode: number;
-  #left: number;
-
-  constructor(graph: Graph) {
-    const { bytes } = measureGraph(graph);
-    this.#perNode = bytes / 1024;
-    this.#left = bytes / 64;
-  }
-
-  /** Whether this much may come on top of what goes with a region. */
-  takes(added: number, nodes: number): boolean {
-    return added <= 0 || (added <= this.#left && added <= nodes * this.#perNode);
-  }
-
-  spend(added: number): void {
-    this.#left -= Math.max(0, added);
-  }
+function allowanceOf(graph: Graph, fuel: Fuel): Allows {
+  const bytes = measureGraph(graph).bytes - fuel.grown;
+  return (added, nodes) => added <= 0 || (fuel.grown + added <= bytes / 64 && added <= (nodes * bytes) / 1024);
 }
 
 /**
  * The values that may become constants: all exits where they weigh no more than what goes, or than the allowance. Else as many
  * small ones as the limit takes; of what is too large the operands, from which it is computed as before, and so on.
  */
-function valuesToFold(region: Region, allowance: Allowance): { readonly values: readonly Value[]; readonly added: number } {
+function valuesToFold(region: Region, allows: Allows): { readonly values: readonly Value[]; readonly added: number } {
   const total = region.exits.reduce((sum, y) => sum + bytesOfResult(y), 0);
-  const added = total - bytesThatGo(region);
   if (total <= foldLimit) return { values: region.exits, added: 0 };
-  if (allowance.takes(added, region.nodes.length)) return { values: region.exits, added };
+  const added = total - bytesThatGo(region);
+  if (allows(added, region.nodes.length)) return { values: region.exits, added };
   const members = new Set(region.nodes);
   const small: Value[] = [];
   const seen = new Set<Value>();
@@ -263,7 +251,7 @@ export const foldConstantRegions: Sweep = {
 A region is all operators that depend on constants alone and share a value or a constant; random operators and owners of sub-graphs are in none,
 operators that the registry has not where they can be computed by their ONNX name. Folded where the results that others read have no more bytes than
 the constants that go with the region, or at most 64 KiB, or where they add at most 1/1024 of the bytes of all constants for each node that goes, and
-all such regions together at most 1/64. Where they have more, those up to 64 KiB; of the others the operands, up to 64 KiB with them.
+all such regions together at most 1/64, over all sweeps. Where they have more, those up to 64 KiB; of the others the operands, up to 64 KiB with them.
 Large results are expressions that the file is written from in chunks, where the operators are arithmetic, reductions, views, products and norms. What has
 no such expression is computed at once, results of at most 4 Mi elements and 16 Mi in one sweep, so that memory stays bounded; else the region begins
 behind it. Rounding: in float64, rounded once per operator computed at once, and once at the end of an expression.
@@ -271,7 +259,7 @@ Source: Salimans and Kingma 2016, arXiv:1602.07868; Qiao et al. 2019, arXiv:1903
   run(graph, fuel) {
     let folded = 0;
     let left = totalLimit;
-    const allowance = new Allowance(graph);
+    let allows: Allows | undefined;
     for (const one of graphsIn(graph)) {
       const failed = new Set<Node>();
       // Where a node cannot be computed the region is cut there, and what is left is looked at again.
@@ -279,7 +267,8 @@ Source: Salimans and Kingma 2016, arXiv:1602.07868; Qiao et al. 2019, arXiv:1903
         again = false;
         for (const region of regionsOf(constantNodes(one, failed))) {
           if (fuel.empty) return folded;
-          const { values: exits, added } = valuesToFold(region, allowance);
+          allows ??= allowanceOf(graph, fuel);
+          const { values: exits, added } = valuesToFold(region, allows);
           const last = region.nodes[region.nodes.length - 1];
           if (exits.length === 0 || !last) continue;
           const name = nodeText(last);
@@ -287,7 +276,7 @@ Source: Salimans and Kingma 2016, arXiv:1602.07868; Qiao et al. 2019, arXiv:1903
           const before = failed.size;
           if (fold(one, region, exits, values, failed)) {
             left = values.left;
-            allowance.spend(added);
+            fuel.grown += Math.max(0, added);
             folded++;
             fuel.spend(foldConstantRegions.name, name);
           } else again ||= failed.size > before;
