@@ -5,6 +5,7 @@
 import { extname } from 'node:path';
 import { build, type CheckResult, check } from '../check.ts';
 import { compile } from '../compile.ts';
+import { outside } from '../diagnostics/at.ts';
 import { type Diagnostic, DiagnosticError } from '../diagnostics/diagnostic.ts';
 import type { SourceFile } from '../diagnostics/source.ts';
 import { memorySource } from '../io/bytes.ts';
@@ -12,7 +13,7 @@ import type { OnnxFile } from '../onnx/model.ts';
 import { readOnnxFile } from '../onnx/read.ts';
 import { optimizeOnnx } from '../optimize.ts';
 import { optimize } from '../optimize-graph.ts';
-import { isStream, looksBinary, readBytes, readSource, sourceOf, startsBinary } from './files.ts';
+import { isStream, looksBinary, nameOf, readBytes, readSource, sourceOf, startsBinary } from './files.ts';
 import { checkIsModel } from './kinds.ts';
 import { type OpenedFile, openFile, pipedFile } from './onnx-file.ts';
 import {
@@ -47,7 +48,7 @@ export function openModel(path: string): AnyModel {
     if (!isStream(path)) return startsBinary(path) ? { file: openFile(path) } : { source: readSource(path) };
   }
   const bytes = readBytes(path);
-  const name = path === '-' ? '<stdin>' : path;
+  const name = nameOf(path);
   return looksBinary(bytes) ? { file: pipedFile(bytes, name) } : { source: sourceOf(bytes, name) };
 }
 
@@ -87,26 +88,40 @@ export async function withGraph<T>(path: string, flags: ModelFlags & PassFlags, 
   }
 }
 
-/** What is wrong with a file. */
-export async function mistakesOf(path: string, flags: ModelFlags, together: boolean): Promise<readonly Diagnostic[]> {
-  try {
+/** What is wrong with files; of one that cannot be read, that. */
+export async function mistakesOf(paths: readonly string[], flags: ModelFlags): Promise<readonly Diagnostic[]> {
+  const all: Diagnostic[] = [];
+  const models: string[] = [];
+  const found = async (path: string): Promise<readonly Diagnostic[]> => {
     const { source, file } = openModel(path);
     if (source) return told(check(source, compileOptions(flags)));
+    models.push(file.name);
     try {
-      if (!together) refuseSourceFlags(file.name, flags);
       return told(await optimizeOnnx(file.from, { level: 0, fileName: file.name }));
     } finally {
       file.close();
     }
+  };
+  for (const path of paths) all.push(...(await found(path).catch(diagnosticsIn)));
+  const [first] = models;
+  if (first === undefined || models.length < paths.length) return all;
+  try {
+    refuseSourceFlags(first, flags);
+    return all;
   } catch (error) {
-    // The others are looked at all the same.
-    if (error instanceof DiagnosticError) return error.diagnostics;
-    throw error;
+    return diagnosticsIn(error);
   }
+}
+
+function diagnosticsIn(error: unknown): readonly Diagnostic[] {
+  if (error instanceof DiagnosticError) return error.diagnostics;
+  throw error;
 }
 
 /** An ONNX model with what onnxruntime opens it by. Its weights are read until it is closed. */
 export interface OpenedModel {
+  /** Of the file, for messages. */
+  readonly name: string;
   readonly model: OnnxFile;
   readonly original: Uint8Array | string;
   close(): void;
@@ -115,33 +130,48 @@ export interface OpenedModel {
 export const readOpened = ({ from, name }: OpenedFile): Promise<OnnxFile> =>
   readOnnxFile(from instanceof Uint8Array ? memorySource(name, from) : from);
 
+type OnnxFlags = ModelFlags & WeightFlags & PassFlags & OutputFlags;
+
 /**
- * The ONNX model that a file is, or that a source compiles to under these flags. A file stays as it is unless passes are asked
- * for. `together` says that the options are for another file as well, which may be a source. Ends the command where the model has
- * mistakes.
+ * The ONNX models that files are, or that sources compile to under these flags. A file stays as it is unless passes are asked
+ * for. Options that are for sources are refused where there is none among the files. Ends the command where a model has mistakes.
  */
-export async function openOnnx(
-  path: string,
-  flags: ModelFlags & WeightFlags & PassFlags & OutputFlags,
-  together = false,
-): Promise<OpenedModel> {
-  const { source, file } = openModel(path);
-  if (file) {
-    try {
-      // Its inputs are drawn with the seed, too.
-      const { seed: _, ...sourceFlags } = flags;
-      if (!together) refuseSourceFlags(file.name, sourceFlags);
-      if (asksPasses(flags)) return await optimized(file, flags);
-      return { model: await readOpened(file), original: file.original, close: file.close };
-    } catch (error) {
-      file.close();
-      throw error;
-    }
+export async function openOnnxFiles(paths: readonly string[], flags: OnnxFlags): Promise<readonly OpenedModel[]> {
+  const found: AnyModel[] = [];
+  try {
+    for (const path of paths) found.push(openModel(path));
+    // Inputs are drawn with the seed, too.
+    const { seed: _, ...sourceFlags } = flags;
+    const [first] = found;
+    if (first?.file && found.every(({ file }) => file)) refuseSourceFlags(first.file.name, sourceFlags);
+    const models: OpenedModel[] = [];
+    for (const one of found) models.push(one.file ? await onnxOfFile(one.file, flags) : await onnxOfSource(one.source, flags));
+    return models;
+  } catch (error) {
+    for (const { file } of found) file?.close();
+    throw error;
   }
+}
+
+/** The same of one file. */
+export async function openOnnx(path: string, flags: OnnxFlags): Promise<OpenedModel> {
+  const [opened] = await openOnnxFiles([path], flags);
+  return opened ?? outside();
+}
+
+async function onnxOfFile(file: OpenedFile, flags: PassFlags & OutputFlags): Promise<OpenedModel> {
+  if (asksPasses(flags)) return await optimized(file, flags);
+  return { name: file.name, model: await readOpened(file), original: file.original, close: file.close };
+}
+
+async function onnxOfSource(source: SourceFile, flags: OnnxFlags): Promise<OpenedModel> {
   const compiled = await compile(source, compileOptions(flags));
   stopOnErrors(flags, told(compiled));
-  const bytes = await compiled.bytes();
-  return { model: await readOnnxFile(memorySource(source.name, bytes)), original: bytes, close: () => undefined };
+  return inMemory(source.name, await compiled.bytes());
+}
+
+async function inMemory(name: string, bytes: Uint8Array): Promise<OpenedModel> {
+  return { name, model: await readOnnxFile(memorySource(name, bytes)), original: bytes, close: () => undefined };
 }
 
 async function optimized(file: OpenedFile, flags: PassFlags & OutputFlags): Promise<OpenedModel> {
@@ -151,5 +181,5 @@ async function optimized(file: OpenedFile, flags: PassFlags & OutputFlags): Prom
   stopOnErrors(flags, told(result));
   const bytes = await result.bytes();
   file.close();
-  return { model: await readOnnxFile(memorySource(file.name, bytes)), original: bytes, close: () => undefined };
+  return inMemory(file.name, bytes);
 }

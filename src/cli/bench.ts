@@ -13,7 +13,7 @@ import { summarize } from '../summarize.ts';
 import { bytesText, metric } from '../view/count-text.ts';
 import type { LatencyPlot } from '../view/plot/latency.ts';
 import type { Summary, SummaryNode } from '../view/summary.ts';
-import { isOnnx, type OpenedModel, openOnnx } from './any-model.ts';
+import { type OpenedModel, openOnnxFiles } from './any-model.ts';
 import {
   collect,
   type ModelFlags,
@@ -90,23 +90,16 @@ export function addBench(program: Command): void {
 }
 
 interface Subject extends OpenedModel {
-  readonly name: string;
   readonly graph: Graph;
   readonly bindings: ReadonlyMap<string, number>;
   readonly summary: Summary;
 }
 
-async function subjectOf(path: string, flags: Flags, together: boolean): Promise<Subject> {
-  const opened = await openOnnx(path, flags, together);
-  try {
-    const graph = graphOfFile(opened.model);
-    const { smallest } = smallestBindings(graph, sizesFor(graph, flags.at));
-    const summary = summarize(graph, { sizes: Object.fromEntries(smallest) });
-    return { ...opened, name: path === '-' ? '<stdin>' : path, graph, bindings: smallest, summary };
-  } catch (error) {
-    opened.close();
-    throw error;
-  }
+function subjectOf(opened: OpenedModel, at: Sizes | undefined): Subject {
+  const graph = graphOfFile(opened.model);
+  const { smallest } = smallestBindings(graph, sizesFor(graph, at));
+  const summary = summarize(graph, { sizes: Object.fromEntries(smallest) });
+  return { ...opened, graph, bindings: smallest, summary };
 }
 
 interface Measurement {
@@ -129,11 +122,9 @@ interface LayerRow {
 async function run(files: readonly string[], flags: Flags): Promise<void> {
   const kind = plotKind(flags, 'latency');
   const { eps, absent, warnings } = await providersFor(flags.ep);
-  const subjects: Subject[] = [];
+  const opened = await openOnnxFiles([...files, ...(flags.against ?? [])], flags);
   try {
-    const all = [...files, ...(flags.against ?? [])];
-    const together = all.some((path) => !isOnnx(path));
-    for (const path of all) subjects.push(await subjectOf(path, flags, together));
+    const subjects = opened.map((one) => subjectOf(one, flags.at));
     checkNames(
       subjects.map(({ graph }) => graph),
       flags.at,
@@ -173,7 +164,7 @@ async function run(files: readonly string[], flags: Flags): Promise<void> {
       report(flags, diagnostics, { ok: over.length === 0, output: flags.output, ...asData(subjects, measured, flags) });
     if (over.length > 0) throw new Exit(exitCodes.failed);
   } finally {
-    for (const { close } of subjects) close();
+    for (const { close } of opened) close();
   }
 }
 

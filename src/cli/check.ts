@@ -1,7 +1,7 @@
 /** `rescc check`: everything that can be wrong with a source or an ONNX file, without weights and without writing. */
 import type { Command } from 'commander';
-import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { mistakesOf } from './any-model.ts';
+import { nameOf } from './files.ts';
 import { type ModelFlags, type OutputFlags, withModel, withOutput } from './options.ts';
 import { Exit, exitCodeOf, report, say } from './output.ts';
 
@@ -11,12 +11,10 @@ export function addCheck(program: Command): void {
     .description('checks files without compiling them')
     .argument('<files...>', '.res or .onnx files, or - for standard input');
   withOutput(withModel(command)).action(async (files: readonly string[], flags: ModelFlags & OutputFlags) => {
-    const all: Diagnostic[] = [];
-    const together = files.length > 1;
-    for (const file of files) all.push(...(await mistakesOf(file, flags, together)));
+    const all = await mistakesOf(files, flags);
     const bad = all.some((d) => d.severity === 'error');
     report(flags, all, { ok: !bad, files });
     if (bad) throw new Exit(exitCodeOf(all));
-    say(flags, `${files.length === 1 ? (files[0] === '-' ? '<stdin>' : files[0]) : `${files.length} files`}: no errors`);
+    say(flags, `${files.length === 1 ? nameOf(files[0] ?? '') : `${files.length} files`}: no errors`);
   });
 }

@@ -3,6 +3,7 @@ import { basename, extname } from 'node:path';
 import type { Command } from 'commander';
 import { openCheckpoint, type TensorDict, type TensorEntry } from '../checkpoint/checkpoint.ts';
 import { shapeText } from '../checkpoint/fit.ts';
+import { outside } from '../diagnostics/at.ts';
 import { badOption, wrongKind } from '../diagnostics/catalogue/cli.ts';
 import { DiagnosticError, fail } from '../diagnostics/diagnostic.ts';
 import { type Differences, differenceOf, diffGraphs, type Layer } from '../diff.ts';
@@ -14,9 +15,9 @@ import { compareOutputs, errorText } from '../runtime/compare.ts';
 import { bindingsText, randomInputs, smallestBindings } from '../runtime/inputs.ts';
 import { askedFor } from '../runtime/measure.ts';
 import { withModels } from '../runtime/surgery.ts';
-import { isOnnx, type OpenedModel, openOnnx } from './any-model.ts';
+import { isOnnx, type OpenedModel, openOnnxFiles } from './any-model.ts';
 import { chosenDicts } from './dict-key.ts';
-import { checkpointSource, isStream, writeWhole } from './files.ts';
+import { checkpointSource, isStream, nameOf, writeWhole } from './files.ts';
 import {
   type ModelFlags,
   type OutputFlags,
@@ -125,17 +126,11 @@ interface Model extends OpenedModel {
 }
 
 /** A source is compared as the file that it compiles to. */
-async function modelOf(file: string, flags: Flags, together: boolean): Promise<Model> {
-  const opened = await openOnnx(file, flags, together);
-  return { ...opened, graph: graphOfFile(opened.model) };
-}
-
 async function diffModels(pathA: string, pathB: string, flags: Flags): Promise<Found> {
-  const together = !isOnnx(pathA) || !isOnnx(pathB);
-  const from = await modelOf(pathA, flags, together);
-  const to = await modelOf(pathB, flags, together);
-  const [a = '', b = ''] = [pathA, pathB].map((path) => (path === '-' ? '<stdin>' : path));
+  const opened = await openOnnxFiles([pathA, pathB], flags);
+  const [a, b] = [nameOf(pathA), nameOf(pathB)];
   try {
+    const [from = outside(), to = outside()] = opened.map((one): Model => ({ ...one, graph: graphOfFile(one.model) }));
     checkNames([from.graph, to.graph], flags.at);
     const found = await diffGraphs(from.graph, to.graph);
     const { inputs, outputs, nodes, attributes, connections, shapes, weights, names, pairs } = found;
@@ -159,8 +154,7 @@ async function diffModels(pathA: string, pathB: string, flags: Flags): Promise<F
       data: { inputs, outputs, nodes, attributes, connections, shapes, weights, names, numbers, layers },
     };
   } finally {
-    from.close();
-    to.close();
+    for (const { close } of opened) close();
   }
 }
 

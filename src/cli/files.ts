@@ -26,6 +26,9 @@ function reasonOf(error: unknown): readonly [string, string] {
   return reasons[code] ?? [error instanceof Error ? error.message : String(error), 'check the path'];
 }
 
+/** What a message calls a path. */
+export const nameOf = (path: string): string => (path === '-' ? '<stdin>' : path);
+
 /** The bytes of a file, of a pipe, or of standard input for `-`. */
 export function readBytes(path: string): Uint8Array {
   try {
@@ -51,7 +54,7 @@ export function checkpointSource(path: string): FileSource {
     checkHasTensors(path);
     return fileSource(path);
   }
-  return { ...memorySource(path === '-' ? '<stdin>' : path, readBytes(path)), close: () => undefined };
+  return { ...memorySource(nameOf(path), readBytes(path)), close: () => undefined };
 }
 
 /** Whether a path leads to what is read once from its beginning to its end: standard input, a pipe, a device. */
@@ -78,7 +81,7 @@ export function readSource(path: string): SourceFile {
     fail(wrongKind, { with: { path, found, expected: 'a .res file', hint: `rescc optimize ${path} -o optimized.onnx` } });
   }
   const bytes = readBytes(path);
-  const name = path === '-' ? '<stdin>' : path;
+  const name = nameOf(path);
   if (extname(path) !== '.res' && looksBinary(bytes))
     fail(wrongKind, {
       with: {
