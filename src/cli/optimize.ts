@@ -42,7 +42,7 @@ import {
   withShapes,
 } from './options.ts';
 import { Exit, err, exitCodes, print, report, say, stopOnErrors } from './output.ts';
-import { progressOf } from './progress.ts';
+import { stepsOf } from './progress.ts';
 import { type PictureFlags, providersFor, readInputs, verifyJson, withPictures } from './verify-options.ts';
 
 /** What says how a file is imported and optimised; `verify` takes it too. */
@@ -107,7 +107,7 @@ async function run(file: string, given: Flags): Promise<void> {
     stopOnErrors(flags, result.diagnostics);
     const { graph, onnx, report: made } = result;
     if (!graph || !onnx || !made) return;
-    const proof = flags.verify ? await prove(source, result, options, flags) : undefined;
+    const proof = flags.verify ? await prove(source, result, options, flags, await inputsOf(result, flags)) : undefined;
     const table = flags.binary ? err : print;
     if (proof && !flags.json) {
       if (!flags.quiet) table(verifyTable(proof));
@@ -161,17 +161,23 @@ export function optionsOf(flags: FileFlags): OptimizeOnnxOptions {
   };
 }
 
+/** What `--input` gives the file. */
+export async function inputsOf({ unoptimized }: OptimizeResult, flags: FileFlags): ReturnType<typeof readInputs> {
+  return unoptimized && (await readInputs(flags.input ?? [], unoptimized, flags));
+}
+
 /** Compares a file with what was made of it; a rewrite that broke something is looked for. */
 export async function prove(
   source: OpenedFile,
   result: OptimizeResult,
   options: OptimizeOnnxOptions,
   flags: FileFlags,
+  inputs: Awaited<ReturnType<typeof readInputs>>,
 ): Promise<EquivalenceReport> {
   const { graph, onnx, unoptimized, report: made } = result;
   if (!graph || !onnx || !unoptimized || !made) return bug('a proof of what was not made');
   const { eps, absent, warnings } = await providersFor(flags.ep);
-  const bar = progressOf(flags, 'verifying', '', 0);
+  const bar = stepsOf(flags, 'verifying');
   const proof = await verifyOptimized({
     original: source.original,
     before: unoptimized,
@@ -194,11 +200,11 @@ export async function prove(
     },
     eps,
     narrowed: made.narrowed,
-    inputs: await readInputs(flags.input ?? [], unoptimized, flags),
+    inputs,
     seed: flags.seed,
     level: `-O${made.level}`,
     command: `rescc optimize ${source.name} -o out.onnx`,
-    ...(bar && { progress: (step: string, done: number, total: number) => bar.update(done, total, step) }),
+    progress: bar?.step,
   }).finally(() => bar?.stop());
   return { ...proof, notes: [...absent, ...(proof.notes ?? [])], diagnostics: [...warnings, ...proof.diagnostics] };
 }

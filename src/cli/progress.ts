@@ -86,3 +86,12 @@ export function progressOf(options: OutputOptions, what: string, unit: string, w
     },
   };
 }
+
+/** The same for what is done in few and long steps, each of which is drawn at once. */
+export function stepsOf(
+  options: OutputOptions,
+  what: string,
+): { readonly step: (name: string, done: number, total: number) => void; readonly stop: () => void } | undefined {
+  const bar = progressOf(options, what, '', 0);
+  return bar && { step: (name, done, total) => bar.update(done, total, name), stop: bar.stop };
+}

@@ -5,12 +5,14 @@ import type { SourceFile } from '../diagnostics/source.ts';
 import { optimizeOnnx } from '../optimize.ts';
 import type { Provider } from '../runtime/provider.ts';
 import { verifyModel } from '../runtime/verify-model.ts';
+import type { VerifyReport } from '../runtime/verify-report.ts';
 import { verifyTable } from '../runtime/verify-table.ts';
 import { exprOf, materialize } from '../tensor/values.ts';
 import { openModel } from './any-model.ts';
+import type { PictureKind } from './drawing.ts';
 import { errorPlot } from './error-plot.ts';
 import type { OpenedFile } from './onnx-file.ts';
-import { type FileFlags, optionsOf, prove, withFile } from './optimize.ts';
+import { type FileFlags, inputsOf, optionsOf, prove, withFile } from './optimize.ts';
 import {
   boundAt,
   compileOptions,
@@ -24,7 +26,7 @@ import {
 } from './options.ts';
 import { Exit, exitCodes, print, report, stopOnErrors, told } from './output.ts';
 import { type PlotFlags, plotKind, withPlot, writePlot } from './plots.ts';
-import { progressOf } from './progress.ts';
+import { stepsOf } from './progress.ts';
 import { askedProviders, providersFor, readInputs, verifyJson } from './verify-options.ts';
 
 interface Flags extends ModelFlags, WeightFlags, FileFlags, PlotFlags {}
@@ -57,21 +59,11 @@ async function runFile(file: OpenedFile, flags: Flags): Promise<void> {
   const options = { ...optionsOf(flags), fileName: file.name, keepUnoptimized: true };
   const result = await optimizeOnnx(file.from, options);
   stopOnErrors(flags, told(result));
-  const proof = await prove(file, result, options, flags);
-  const { graph, unoptimized } = result;
-  let plot: Awaited<ReturnType<typeof errorPlot>> | undefined;
-  if (kind && graph && unoptimized) {
-    // What was noticed about them has been said.
-    const inputs = await readInputs(flags.input ?? [], unoptimized, { ...flags, quiet: true, json: true });
-    plot = await errorPlot({ graph, file: file.name, verified: proof, ep: firstOf(flags.ep), inputs }, flags);
-  }
-  if (flags.json) report(flags, proof.diagnostics, { ok: proof.ok, culprit: proof.culprit, ...verifyJson(proof), ...plot?.json });
-  else {
-    if (!flags.quiet) print(verifyTable(proof));
-    report(flags, proof.diagnostics);
-  }
-  if (kind && plot) await writePlot(plot.scene, kind, flags);
-  if (!proof.ok) throw new Exit(exitCodes.failed);
+  const inputs = await inputsOf(result, flags);
+  const verified = await prove(file, result, options, flags, inputs);
+  const { graph } = result;
+  const plot = kind && graph && (await errorPlot({ graph, file: file.name, verified, ep: firstOf(flags.ep), inputs }, flags));
+  await tell(verified, { culprit: verified.culprit }, plot && { ...plot, kind }, flags);
 }
 
 async function run(source: SourceFile, path: string, flags: Flags): Promise<void> {
@@ -82,7 +74,7 @@ async function run(source: SourceFile, path: string, flags: Flags): Promise<void
   if (!graph || !unoptimized) return;
   const { eps, absent, warnings } = await providersFor(flags.ep);
   const inputs = await readInputs(flags.input ?? [], unoptimized, flags);
-  const bar = progressOf(flags, 'verifying', '', 0);
+  const bar = stepsOf(flags, 'verifying');
   const found = await verifyModel({
     before: unoptimized,
     after: graph,
@@ -94,7 +86,7 @@ async function run(source: SourceFile, path: string, flags: Flags): Promise<void
     target: flags.target,
     level: `-O${flags.O ?? 1}`,
     model: path,
-    ...(bar && { progress: (step: string, done: number, total: number) => bar.update(done, total, step) }),
+    progress: bar?.step,
   }).finally(() => bar?.stop());
   const verified = {
     ...found,
@@ -102,12 +94,19 @@ async function run(source: SourceFile, path: string, flags: Flags): Promise<void
     diagnostics: [...result.warnings, ...warnings, ...found.diagnostics],
   };
   const plot = kind && (await errorPlot({ graph, file: source.name, verified, ep: firstOf(flags.ep), inputs }, flags));
-  if (flags.json) report(flags, verified.diagnostics, { ok: verified.ok, ...verifyJson(verified), ...plot?.json });
-  else {
+  await tell(verified, {}, plot && { ...plot, kind }, flags);
+}
+
+type Plot = Awaited<ReturnType<typeof errorPlot>> & { readonly kind: PictureKind };
+
+/** Says what came of it, and ends the command by the verdict. Data comes last, once everything that it says is there. */
+async function tell(verified: VerifyReport, data: object, plot: Plot | undefined, flags: Flags): Promise<void> {
+  if (!flags.json) {
     if (!flags.quiet) print(verifyTable(verified));
     report(flags, verified.diagnostics);
   }
-  if (kind && plot) await writePlot(plot.scene, kind, flags);
+  if (plot) await writePlot(plot.scene, plot.kind, flags);
+  if (flags.json) report(flags, verified.diagnostics, { ok: verified.ok, ...data, ...verifyJson(verified), ...plot?.json });
   if (!verified.ok) throw new Exit(exitCodes.failed);
 }
 

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import { npyBytes } from '../../src/runtime/npy.ts';
 import { folder, object, rescc, root, small } from './rescc.ts';
 
 const here = folder({ 'small.res': small });
@@ -40,6 +41,19 @@ test('verify: errors of layers as a plot and as data, of a source and of a file'
     layers: expect.arrayContaining([{ name: expect.any(String), relative: expect.any(Number) }]),
   });
   expect(written('error.pdf')).toContain('/MediaBox [0 0 340.16 ');
+});
+
+test('verify: an input through a pipe is read once, and data is one object, where the plot cannot be written too', () => {
+  run('small.res', '-o', 'small.onnx', '-q');
+  const input = npyBytes({ elem: 'f32', dims: [1, 3, 8, 8], data: new Float64Array(192).fill(1) });
+  for (const file of ['small.res', 'small.onnx']) {
+    const piped = rescc(['verify', file, '--input', 'image=-', '-o', 'piped.svg', '-q'], { cwd: here.path, input });
+    expect(piped, file).toMatchObject({ code: 0, out: '', err: '' });
+    expect(written('piped.svg')).toContain('the inputs given');
+    const refused = run('verify', file, '--json', '-o', 'no/error.svg');
+    expect(refused.code).toBe(1);
+    expect(object(refused.out)).toMatchObject({ ok: false, diagnostics: [{ code: 'RES0706' }] });
+  }
 });
 
 test('bench: layers of one model, or models beside each other', () => {
