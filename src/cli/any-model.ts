@@ -23,6 +23,7 @@ import {
   type ModelFlags,
   type OutputFlags,
   type PassFlags,
+  passOptions,
   refuseSourceFlags,
   shapesOf,
   type WeightFlags,
@@ -71,15 +72,10 @@ export async function withGraph<T>(path: string, flags: ModelFlags & PassFlags, 
   }
   try {
     refuseSourceFlags(file.name, flags);
-    const { O = passes ? 1 : 0, target, verifyIr, opset, inputShape } = flags;
-    const inputShapes = shapesOf(inputShape ?? []);
     const found = await optimizeOnnx(file.from, {
-      level: O,
-      passes: flags.passes,
-      target,
-      verifyIr,
-      opset,
-      inputShapes,
+      ...passOptions(flags),
+      ...(!passes && { level: 0 }),
+      inputShapes: shapesOf(flags.inputShape ?? []),
       fileName: file.name,
     });
     return await use(found);
@@ -175,9 +171,7 @@ async function inMemory(name: string, bytes: Uint8Array): Promise<OpenedModel> {
 }
 
 async function optimized(file: OpenedFile, flags: PassFlags & OutputFlags): Promise<OpenedModel> {
-  const { O, passes, target, opset, verifyIr } = flags;
-  checkPasses(passes);
-  const result = await optimizeOnnx(file.from, { level: O, passes, target, opset, verifyIr, fileName: file.name });
+  const result = await optimizeOnnx(file.from, { ...passOptions(flags), fileName: file.name });
   stopOnErrors(flags, told(result));
   const bytes = await result.bytes();
   file.close();

@@ -30,10 +30,10 @@ import { type OpenedFile, openFile } from './onnx-file.ts';
 import { reportJson, reportText } from './optimize-report.ts';
 import {
   boundAt,
-  checkPasses,
   collect,
   type OutputFlags,
   type PassFlags,
+  passOptions,
   shapesOf,
   wholeNumber,
   withAt,
@@ -148,13 +148,8 @@ async function run(file: string, given: Flags): Promise<void> {
 
 /** The API's options for the flags given. */
 export function optionsOf(flags: FileFlags): OptimizeOnnxOptions {
-  checkPasses(flags.passes);
   return {
-    level: flags.O,
-    passes: flags.passes,
-    target: flags.target,
-    verifyIr: flags.verifyIr,
-    opset: flags.opset,
+    ...passOptions(flags),
     raise: flags.raise,
     keepInputs: flags.keepInputs,
     inputShapes: shapesOf(flags.inputShape ?? []),

@@ -8,6 +8,7 @@ import { fail } from '../diagnostics/diagnostic.ts';
 import type { OptimizationLevel } from '../graph-passes.ts';
 import type { Sizes } from '../ir/evaluate.ts';
 import { maxOpset, minOpset } from '../ir/opset.ts';
+import type { OptimizeOnnxOptions } from '../optimize.ts';
 import { passNames } from '../passes/schedule.ts';
 import { checkpointSource, readSource, resolveImport } from './files.ts';
 
@@ -170,6 +171,15 @@ export function checkPasses(passes: readonly string[] | undefined): void {
       });
     }
   }
+}
+
+/** What the passes over an ONNX file are told. Throws RES0702 for a pass that is none. */
+export function passOptions({ O, passes, target, opset, verifyIr }: PassFlags): Pick<
+  OptimizeOnnxOptions,
+  'level' | 'passes' | 'target' | 'opset' | 'verifyIr'
+> {
+  checkPasses(passes);
+  return { level: O, passes, target, opset, verifyIr };
 }
 
 /** Options that say how a source becomes a model, by their names in flags. */

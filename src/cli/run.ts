@@ -27,6 +27,7 @@ import {
   type ModelFlags,
   type OutputFlags,
   type PassFlags,
+  passOptions,
   refuseSourceFlags,
   shapesOf,
   type WeightFlags,
@@ -135,8 +136,7 @@ async function modelOf(file: string, flags: Flags): Promise<Model> {
       refuseSourceFlags(opened.name, flags);
       // onnxruntime opens the file itself.
       if (!asksPasses(flags)) return { model: opened.original, warnings: [] };
-      const { O, passes, target, opset, verifyIr } = flags;
-      const result = await optimizeOnnx(opened.from, { level: O, passes, target, opset, verifyIr, fileName: opened.name });
+      const result = await optimizeOnnx(opened.from, { ...passOptions(flags), fileName: opened.name });
       stopOnErrors(flags, told(result));
       return { model: await result.bytes(), warnings: result.warnings };
     } finally {
