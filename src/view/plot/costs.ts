@@ -105,7 +105,7 @@ export function costScene(plot: CostPlot, page: number = textBlock): Scene {
   const mostLabel = 140 * (page / textBlock);
   const gap = 16 * (page / textBlock);
   const labels = rows.map(({ label }) => pen.fitted(label, mostLabel));
-  const labelWidth = labels.reduce((most, label) => Math.max(most, pen.width(label)), 0);
+  const labelWidth = pen.widest(labels);
   const width = (page - 2 * margin - labelWidth - 6 - 2 * gap) / 3;
   // Room for the number behind the longest bar; a narrow page has none for its share.
   const isWide = width > 90;

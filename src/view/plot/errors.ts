@@ -47,11 +47,11 @@ export function errorScene({ title, notes, rows, bounds }: ErrorPlot, width: num
   const hasInfinite = rows.some(({ error }) => !Number.isFinite(error));
   const hasZero = rows.some(({ error }) => error === 0);
   const names = [
-    ...powers.map((power) => tickText(Number(`1e${power}`))),
+    ...powers.map((power) => tickText(10 ** power)),
     ...(hasZero ? ['equal'] : []),
     ...(hasInfinite ? ['no number'] : []),
   ];
-  const left = margin + names.reduce((widest, name) => Math.max(widest, pen.width(name)), 0) + 6;
+  const left = margin + pen.widest(names) + 6;
   const right = width - margin;
   const top = y + (hasInfinite ? 12 : 0);
   const bottom = top + height;
@@ -62,21 +62,9 @@ export function errorScene({ title, notes, rows, bounds }: ErrorPlot, width: num
     return bottom - ((Math.log10(error) - low) / (high - low)) * height;
   };
   const xOf = (nth: number): number => left + 5 + (right - left - 10) * (rows.length < 2 ? 0.5 : nth / (rows.length - 1));
-  const axisText = (text: string, at: number): void =>
-    pen.text(text, { x: left - 5, y: at + 2.5 }, { anchor: 'end', colour: 'quiet' });
-  for (const power of powers) {
-    const at = yOf(10 ** power);
-    pen.line(
-      [
-        { x: left - 3, y: at },
-        { x: left, y: at },
-      ],
-      'layerLine',
-    );
-    axisText(tickText(Number(`1e${power}`)), at);
-  }
-  if (hasZero) axisText('equal', zero);
-  if (hasInfinite) axisText('no number', y);
+  for (const power of powers) pen.rowTick(tickText(10 ** power), { x: left, y: yOf(10 ** power) });
+  if (hasZero) pen.rowText('equal', { x: left, y: zero });
+  if (hasInfinite) pen.rowText('no number', { x: left, y });
   pen.line(
     [
       { x: left, y: hasInfinite ? y : top },
@@ -107,7 +95,7 @@ export function errorScene({ title, notes, rows, bounds }: ErrorPlot, width: num
     const places = [right - wide, left + 3, (left + right - wide) / 2].flatMap((x) =>
       [-3, 8].map((down) => ({ x, base: yOf(value) + down })),
     );
-    const free = places.find(({ x, base }) => taken.claim(x, base - 6, x + wide, base + 2));
+    const free = places.find(({ x, base }) => taken.claimText(x, base, wide));
     const place = free ?? places[0] ?? { x: left, base: top };
     pen.text(shown, { x: place.x, y: place.base }, { colour: 'shortcut' });
     taken.add(left, yOf(value) - 0.5, right, yOf(value) + 0.5);
@@ -124,7 +112,7 @@ export function errorScene({ title, notes, rows, bounds }: ErrorPlot, width: num
     const wide = pen.width(shown);
     const x = Math.max(left + 3, Math.min(xOf(nth) - wide / 2, right - wide));
     for (const base of [yOf(error) - 4, yOf(error) + 9]) {
-      if (base - 6 < y || base > bottom || !taken.claim(x, base - 6, x + wide, base + 2)) continue;
+      if (base - 6 < y || base > bottom || !taken.claimText(x, base, wide)) continue;
       pen.text(shown, { x, y: base });
       named++;
       break;

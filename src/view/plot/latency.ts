@@ -5,8 +5,8 @@
 import { metric } from '../count-text.ts';
 import type { Point } from '../figure/placed.ts';
 import type { Scene } from '../figure/scene.ts';
-import { type Colour, size } from '../figure/style.ts';
-import { countTick, margin, Pen, powersBetween, Taken, textBlock, tickText } from './pen.ts';
+import { size } from '../figure/style.ts';
+import { countTick, margin, Pen, powersBetween, seriesColour, Taken, textBlock, tickText } from './pen.ts';
 
 export interface LatencyRow {
   readonly label: string;
@@ -32,7 +32,6 @@ export interface LatencyPlot {
 }
 
 const height = 200;
-const colours: readonly Colour[] = ['blockLine', 'shortcut', 'joinLine', 'edge'];
 const mostLabel = 150;
 
 /** `width` in points. */
@@ -61,7 +60,7 @@ export function latencyScene({ title, notes, series }: LatencyPlot, width: numbe
     for (const [nth, { name }] of [...measured.entries()].reverse()) {
       x -= pen.width(name);
       pen.text(name, { x, y });
-      pen.dot({ x: x - 5, y: y - 2.5 }, colourAt(nth));
+      pen.dot({ x: x - 5, y: y - 2.5 }, seriesColour(nth));
       x -= 18;
     }
   }
@@ -69,7 +68,7 @@ export function latencyScene({ title, notes, series }: LatencyPlot, width: numbe
   // What multiplies nothing stands in a column of its own, for a logarithm has no place for it.
   const hasNone = all.some(({ madds }) => madds === 0);
   const hasUnknown = all.some(({ madds }) => madds === undefined);
-  const start = margin + rows.reduce((most, power) => Math.max(most, pen.width(tickText(Number(`1e${power}`)))), 0) + 6;
+  const start = margin + pen.widest(rows.map((power) => tickText(10 ** power))) + 6;
   const none = start + 14;
   const unknown = (hasNone ? none : start) + (hasNone ? 40 : 18);
   const left = hasUnknown ? unknown + 26 : hasNone ? none + 20 : start;
@@ -80,41 +79,14 @@ export function latencyScene({ title, notes, series }: LatencyPlot, width: numbe
     if (madds === undefined) return unknown;
     return madds === 0 ? none : left + ((Math.log10(madds) - lowMadds) / (highMadds - lowMadds)) * (right - left);
   };
-  for (const power of rows) {
-    const at = yOf(10 ** power);
-    pen.line(
-      [
-        { x: start - 3, y: at },
-        { x: start, y: at },
-      ],
-      'layerLine',
-    );
-    pen.text(tickText(Number(`1e${power}`)), { x: start - 5, y: at + 2.5 }, { anchor: 'end', colour: 'quiet' });
-  }
+  for (const power of rows) pen.rowTick(tickText(10 ** power), { x: start, y: yOf(10 ** power) });
   if (counts.length > 0) {
-    for (const power of columns) {
-      const at = xOf(10 ** power);
-      pen.line(
-        [
-          { x: at, y: bottom },
-          { x: at, y: bottom + 3 },
-        ],
-        'layerLine',
-      );
-      pen.text(countTick(10 ** power), { x: at, y: bottom + 10.5 }, { anchor: 'middle', colour: 'quiet' });
-    }
+    for (const power of columns) pen.columnTick(countTick(10 ** power), { x: xOf(10 ** power), y: bottom });
     pen.text('multiply-adds', { x: (left + right) / 2, y: bottom + 21 }, { anchor: 'middle' });
   }
-  if (hasNone) pen.text('none', { x: none, y: bottom + 10.5 }, { anchor: 'middle', colour: 'quiet' });
-  if (hasUnknown) pen.text('unknown', { x: unknown, y: bottom + 10.5 }, { anchor: 'middle', colour: 'quiet' });
-  pen.line(
-    [
-      { x: start, y: top },
-      { x: start, y: bottom },
-      { x: right, y: bottom },
-    ],
-    'layerLine',
-  );
+  if (hasNone) pen.columnText('none', { x: none, y: bottom });
+  if (hasUnknown) pen.columnText('unknown', { x: unknown, y: bottom });
+  pen.axes(start, top, right, bottom);
   const taken = new Taken();
   // As many multiply-adds in a time as the best does: a slope of 1.
   let slope: readonly Point[] = [];
@@ -142,7 +114,7 @@ export function latencyScene({ title, notes, series }: LatencyPlot, width: numbe
           { x, y: above },
           { x, y: below },
         ],
-        colourAt(nth),
+        seriesColour(nth),
       );
       for (const end of [above, below])
         pen.line(
@@ -150,9 +122,9 @@ export function latencyScene({ title, notes, series }: LatencyPlot, width: numbe
             { x: x - 1.2, y: end },
             { x: x + 1.2, y: end },
           ],
-          colourAt(nth),
+          seriesColour(nth),
         );
-      pen.dot({ x, y: yOf(value) }, colourAt(nth));
+      pen.dot({ x, y: yOf(value) }, seriesColour(nth));
       taken.add(x - 1.8, Math.min(above, yOf(value) - 1.8), x + 1.8, Math.max(below, yOf(value) + 1.8));
     }
   }
@@ -170,11 +142,7 @@ export function latencyScene({ title, notes, series }: LatencyPlot, width: numbe
   });
   const free = beside.find(
     ({ x, base }) =>
-      x >= left &&
-      x + saidWide <= right &&
-      base - 6 >= top &&
-      base < bottom - 2 &&
-      taken.claim(x, base - 6, x + saidWide, base + 2),
+      x >= left && x + saidWide <= right && base - 6 >= top && base < bottom - 2 && taken.claimText(x, base, saidWide),
   );
   if (free) pen.text(said, { x: free.x, y: free.base }, { colour: 'quiet' });
   // The slowest first: behind, before, above or below its dot, or next to that; a name without room is left out.
@@ -202,5 +170,3 @@ export function latencyScene({ title, notes, series }: LatencyPlot, width: numbe
   }
   return pen.scene(heading, width, bottom + 21 + margin);
 }
-
-const colourAt = (nth: number): Colour => colours[nth % colours.length] ?? 'blockLine';

@@ -1,8 +1,8 @@
 /** Ways through the plane, as an `ode` gives them: a line for each, a dot where it begins and an arrow where it ends. */
 import type { Point } from '../figure/placed.ts';
 import type { Scene } from '../figure/scene.ts';
-import { type Colour, mm, size } from '../figure/style.ts';
-import { margin, Pen, ticksBetween, tickText } from './pen.ts';
+import { mm, size } from '../figure/style.ts';
+import { margin, Pen, seriesColour, ticksBetween, tickText } from './pen.ts';
 
 export interface PathPlot {
   readonly title: string;
@@ -14,7 +14,6 @@ export interface PathPlot {
 const pageWidth = 84 * mm;
 /** Beyond this ratio of one range to the other the axes have scales of their own. */
 const mostRatio = 8;
-const colours: readonly Colour[] = ['blockLine', 'shortcut', 'joinLine', 'edge'];
 
 /** `width` in points. */
 export function pathScene({ title, paths }: PathPlot, width: number = pageWidth): Scene {
@@ -32,7 +31,7 @@ export function pathScene({ title, paths }: PathPlot, width: number = pageWidth)
   };
   const xs = range((p) => p.x);
   const ys = range((p) => p.y);
-  const left = margin + ticksBetween(ys[0], ys[1], 6).reduce((most, tick) => Math.max(most, pen.width(tickText(tick))), 0) + 6;
+  const left = margin + pen.widest(ticksBetween(ys[0], ys[1], 6).map(tickText)) + 6;
   const inside = width - margin - left;
   const [rangeX, rangeY] = [xs[1] - xs[0], ys[1] - ys[0]];
   // One scale for both, so that a circle is one; the height is at most the width, and what is wider than high is as low.
@@ -54,45 +53,21 @@ export function pathScene({ title, paths }: PathPlot, width: number = pageWidth)
   const columns =
     [6, 5, 4, 3, 2, 1]
       .map((count) => ticksBetween(fromX, toX, count))
-      .find((ticks) => {
-        const widest = ticks.reduce((most, tick) => Math.max(most, pen.width(tickText(tick))), 0);
-        return ticks.length * (widest + 6) <= inside;
-      }) ?? [];
+      .find((ticks) => ticks.length * (pen.widest(ticks.map(tickText)) + 6) <= inside) ?? [];
   const rows = ticksBetween(fromY, toY, Math.max(1, Math.min(6, Math.floor(height / 14))));
   for (const tick of columns) {
     const { x } = at({ x: tick, y: 0 });
     const half = pen.width(tickText(tick)) / 2;
     if (x + half > width - 1 || x - half < 1) continue;
-    pen.line(
-      [
-        { x, y: tick === 0 ? y : bottom },
-        { x, y: bottom + 3 },
-      ],
-      'frameLine',
-    );
-    pen.text(tickText(tick), { x, y: bottom + 10.5 }, { anchor: 'middle', colour: 'quiet' });
+    pen.columnTick(tickText(tick), { x, y: bottom }, { top: tick === 0 ? y : bottom, colour: 'frameLine' });
   }
   for (const tick of rows) {
-    const line = at({ x: 0, y: tick });
-    pen.line(
-      [
-        { x: left - 3, y: line.y },
-        { x: tick === 0 ? left + inside : left, y: line.y },
-      ],
-      'frameLine',
-    );
-    pen.text(tickText(tick), { x: left - 5, y: line.y + 2.5 }, { anchor: 'end', colour: 'quiet' });
+    const place = { x: left, y: at({ x: 0, y: tick }).y };
+    pen.rowTick(tickText(tick), place, { right: tick === 0 ? left + inside : left, colour: 'frameLine' });
   }
-  pen.line(
-    [
-      { x: left, y },
-      { x: left, y: bottom },
-      { x: left + inside, y: bottom },
-    ],
-    'layerLine',
-  );
+  pen.axes(left, y, left + inside, bottom);
   for (const [nth, path] of paths.entries()) {
-    const colour = colours[nth % colours.length] ?? 'blockLine';
+    const colour = seriesColour(nth);
     for (const stretch of stretchesOf(path)) {
       const points = apart(stretch.map(at));
       pen.line(points, colour, { arrow: points.length > 1 && stretch.at(-1) === path.at(-1) });

@@ -18,6 +18,11 @@ export class Pen {
     return textWidth(this.#fonts[weight], text, size.font);
   }
 
+  /** That of the widest of these texts; 0 where there are none. */
+  widest(texts: readonly string[]): number {
+    return texts.reduce((most, text) => Math.max(most, this.width(text)), 0);
+  }
+
   /** On a base line, from its left end, about its middle, or up to its right end. */
   text(
     text: string,
@@ -40,6 +45,52 @@ export class Pen {
 
   dot(at: Point, colour: Colour): void {
     this.shapes.push({ kind: 'dot', at, colour });
+  }
+
+  /** Two axes that meet at the lower left. */
+  axes(left: number, top: number, right: number, bottom: number): void {
+    this.line(
+      [
+        { x: left, y: top },
+        { x: left, y: bottom },
+        { x: right, y: bottom },
+      ],
+      'layerLine',
+    );
+  }
+
+  /** At the left of an axis that goes up. */
+  rowText(text: string, { x, y }: Point): void {
+    this.text(text, { x: x - 5, y: y + 2.5 }, { anchor: 'end', colour: 'quiet' });
+  }
+
+  /** Below an axis that goes to the right. */
+  columnText(text: string, { x, y }: Point): void {
+    this.text(text, { x, y: y + 10.5 }, { anchor: 'middle', colour: 'quiet' });
+  }
+
+  /** A mark on an axis that goes up, at its left, with its text; with `right` a line across as far as that. */
+  rowTick(text: string, { x, y }: Point, { right = x, colour = 'layerLine' }: { right?: number; colour?: Colour } = {}): void {
+    this.line(
+      [
+        { x: x - 3, y },
+        { x: right, y },
+      ],
+      colour,
+    );
+    this.rowText(text, { x, y });
+  }
+
+  /** A mark on an axis that goes to the right, below it, with its text; with `top` a line across as far as that. */
+  columnTick(text: string, { x, y }: Point, { top = y, colour = 'layerLine' }: { top?: number; colour?: Colour } = {}): void {
+    this.line(
+      [
+        { x, y: top },
+        { x, y: y + 3 },
+      ],
+      colour,
+    );
+    this.columnText(text, { x, y });
   }
 
   /** The title, and below it what it was counted or measured at. Returns the base of the last line. */
@@ -101,8 +152,7 @@ export function powersBetween(least: number, most: number, count: number): reado
   const low = Math.floor(Math.log10(least) + 1e-9);
   const high = Math.max(low + 1, Math.ceil(Math.log10(most) - 1e-9));
   const step = Math.max(1, Math.ceil((high - low) / count));
-  const powers = Array.from({ length: Math.ceil((high - low) / step) + 1 }, (_, i) => low + i * step);
-  return powers;
+  return Array.from({ length: Math.ceil((high - low) / step) + 1 }, (_, i) => low + i * step);
 }
 
 /** A round count beside an axis: `200 M`, `1.5 k`. */
@@ -113,11 +163,15 @@ export const countTick = (n: number): string =>
 
 /** A number beside an axis: `0`, `0.25`, `1e-7`. */
 export function tickText(tick: number): string {
-  const size = Math.abs(tick);
-  if (tick !== 0 && (size < 1e-3 || size >= 1e5))
+  const magnitude = Math.abs(tick);
+  if (tick !== 0 && (magnitude < 1e-3 || magnitude >= 1e5))
     return Number(tick.toPrecision(6)).toExponential().replace('e+', 'e').replaceAll('-', '−');
   return String(Number(tick.toPrecision(6))).replace('-', '−');
 }
+
+const seriesColours: readonly Colour[] = ['blockLine', 'shortcut', 'joinLine', 'edge'];
+/** Of one of several series; after the last colour the first again. */
+export const seriesColour = (nth: number): Colour => seriesColours[nth % seriesColours.length] ?? 'blockLine';
 
 /** Areas of texts and marks, so that names are written only where they touch nothing. */
 export class Taken {
@@ -132,5 +186,10 @@ export class Taken {
     if (this.#areas.some(([l, t, r, b]) => l < right && left < r && t < bottom && top < b)) return false;
     this.add(left, top, right, bottom);
     return true;
+  }
+
+  /** The same for a text of that width, which begins at `x` on the line `base`. */
+  claimText(x: number, base: number, width: number): boolean {
+    return this.claim(x, base - 6, x + width, base + 2);
   }
 }
