@@ -3,11 +3,11 @@
  * beside this one, in turns. Starting is compared with Node's own start; a chain of residual blocks shows whether time and memory grow with the
  * number of nodes. Build first: `npm run build`.
  */
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import { median } from '../src/runtime/bench.ts';
+import { once, type Run } from './timed.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'rescc-bench-compiler-'));
 
@@ -33,25 +33,6 @@ function blocks(hundreds: number): string {
 `,
   );
   return path;
-}
-
-interface Run {
-  readonly ms: number;
-  /** Of processor time, all threads. */
-  readonly cpuMs: number;
-  readonly peakMb: number;
-}
-
-/** Runs Node with these arguments once, under GNU time, which tells the processor time of all threads and the peak of the process. */
-function once(args: readonly string[]): Run {
-  const started = performance.now();
-  const child = spawnSync('time', ['-f', '%U %S %M', process.execPath, ...args], { encoding: 'utf8' });
-  const ms = performance.now() - started;
-  const numbers = child.stderr?.trim().split('\n').at(-1)?.split(' ').map(Number) ?? [];
-  if (child.status !== 0 || numbers.length !== 3 || numbers.some(Number.isNaN))
-    throw new Error(`node ${args.join(' ')} under GNU time: ${child.error?.message ?? child.stderr}`);
-  const [user = 0, system = 0, kilobytes = 0] = numbers;
-  return { ms, cpuMs: (user + system) * 1000, peakMb: (kilobytes * 1024) / 1e6 };
 }
 
 const others = process.argv.slice(2).map((one) => resolve(one));

@@ -2,11 +2,11 @@
  * What drawing costs: `npx tsx bench/drawing.ts` prints a table. The whole command from start to exit, as a figure
  * (`.svg`) and as a page to look into (`.html`), median of 5. Build first: `npm run build`.
  */
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { median } from '../src/runtime/bench.ts';
+import { once } from './timed.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'rescc-bench-drawing-'));
 const runs = 5;
@@ -23,17 +23,6 @@ const models = [
   ['segmentation', 'DeepLabV3_ResNet50'],
 ] as const;
 
-/** Wall and processor time in milliseconds, the latter of all threads, by GNU time. */
-function once(args: readonly string[]): readonly [wall: number, processor: number] {
-  const started = performance.now();
-  const child = spawnSync('time', ['-f', '%U %S', process.execPath, 'dist/rescc.js', ...args], { encoding: 'utf8' });
-  const wall = performance.now() - started;
-  const [user = Number.NaN, system = Number.NaN] = child.stderr?.trim().split('\n').at(-1)?.split(' ').map(Number) ?? [];
-  if (child.status !== 0 || Number.isNaN(user + system))
-    throw new Error(`rescc ${args.join(' ')}: ${child.error?.message ?? child.stderr}`);
-  return [wall, (user + system) * 1000];
-}
-
 const [load = 0] = loadavg();
 console.log(
   `Machine: ${cpus()[0]?.model.trim()}, ${cpus().length} cores, Node ${process.version}, load ${load.toFixed(1)} at the start.\n`,
@@ -41,11 +30,9 @@ console.log(
 console.log('| model | figure ms | processor ms | page ms | processor ms |\n| --- | ---: | ---: | ---: | ---: |');
 for (const [file, model] of models) {
   const cells = ['svg', 'html'].flatMap((kind) => {
-    const args = ['graph', `examples/${file}.res`, '--model', model, '-o', join(folder, `net.${kind}`), '-q'];
+    const args = ['dist/rescc.js', 'graph', `examples/${file}.res`, '--model', model, '-o', join(folder, `net.${kind}`), '-q'];
     const measured = Array.from({ length: runs }, () => once(args));
-    return [median(measured.map(([wall]) => wall)), median(measured.map(([, processor]) => processor))].map((ms) =>
-      ms.toFixed(0),
-    );
+    return [median(measured.map(({ ms }) => ms)), median(measured.map(({ cpuMs }) => cpuMs))].map((ms) => ms.toFixed(0));
   });
   console.log(`| ${model} | ${cells.join(' | ')} |`);
 }

@@ -20,7 +20,7 @@ import { compareLatency, median } from '../src/runtime/bench.ts';
 import { randomTensor } from '../src/runtime/inputs.ts';
 import { runtimeVersion } from '../src/runtime/provider.ts';
 import { openSession, type Port } from '../src/runtime/session.ts';
-import { nodesOf, peers } from './peers.ts';
+import { installedPeers, nodesOf, rescc, type Tool } from './peers.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const { values, positionals } = parseArgs({
@@ -37,34 +37,7 @@ const runs = Number(values.runs);
 const threads = Math.min(4, cpus().length);
 const folder = mkdtempSync(join(tmpdir(), 'rescc-bench-optimize-'));
 
-interface Tool {
-  readonly name: string;
-  readonly version: string;
-  command(from: string, to: string): readonly string[];
-}
-
-function python(code: string): string {
-  const done = spawnSync(values.python, ['-c', code], { encoding: 'utf8' });
-  return done.status === 0 ? done.stdout.trim() : '';
-}
-
-const tools: Tool[] = [
-  {
-    name: 'rescc -O1',
-    version: '',
-    command: (from, to) => [process.execPath, join(root, 'dist/rescc.js'), 'optimize', from, '-o', to],
-  },
-];
-for (const [name, code] of Object.entries(peers)) {
-  const version = python(`import importlib.metadata as m; print(m.version('${name}'))`);
-  if (version === '') console.error(`${name} is not installed for ${values.python}: left out`);
-  else
-    tools.push({
-      name,
-      version,
-      command: (from, to) => [values.python, '-c', `import sys; a, b = sys.argv[1:]; ${code}`, from, to],
-    });
-}
+const tools: readonly Tool[] = [rescc, ...installedPeers(values.python)];
 
 interface Measured {
   readonly seconds: number;

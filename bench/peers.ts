@@ -1,11 +1,26 @@
 /** Other optimisers of ONNX files, and how nodes are counted in what they write. */
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { memorySource } from '../src/io/bytes.ts';
-import type { OnnxGraph } from '../src/onnx/model.ts';
+import { allNodes } from '../src/onnx/model.ts';
 import { readOnnxFile } from '../src/onnx/read.ts';
 
+export interface Tool {
+  readonly name: string;
+  readonly version: string;
+  command(from: string, to: string): readonly string[];
+}
+
+const built = fileURLToPath(new URL('../dist/rescc.js', import.meta.url));
+export const rescc: Tool = {
+  name: 'rescc -O1',
+  version: '',
+  command: (from, to) => [process.execPath, built, 'optimize', from, '-o', to],
+};
+
 /** Each peer as its documentation says to call it, with its default settings. */
-export const peers: Readonly<Record<string, string>> = {
+const peers: Readonly<Record<string, string>> = {
   onnxslim: 'import onnxslim; onnxslim.slim(a, b)',
   onnxsim:
     'import onnx, onnxsim; model, ok = onnxsim.simplify(onnx.load(a)); assert ok, "its own check failed"; onnx.save(model, b)',
@@ -13,22 +28,23 @@ export const peers: Readonly<Record<string, string>> = {
   onnxscript: 'import onnx, onnxscript.optimizer as o; onnx.save(o.optimize(onnx.load(a)), b)',
 };
 
-function countNodes(graph: OnnxGraph): number {
-  let count = 0;
-  const open = [graph];
-  for (let next = open.pop(); next; next = open.pop()) {
-    for (const node of next.nodes) {
-      // A constant is data, whether it is written as a node or as an initialiser.
-      if (node.opType !== 'Constant') count++;
-      for (const attribute of node.attributes) {
-        if (attribute.kind === 'graph') open.push(attribute.value);
-        else if (attribute.kind === 'graphs') open.push(...attribute.value);
-      }
+/** Those that this Python has, each with its version and its command. Says which are left out. */
+export function installedPeers(python: string): readonly Tool[] {
+  return Object.entries(peers).flatMap(([name, code]) => {
+    const asked = `import importlib.metadata as m; print(m.version('${name}'))`;
+    const version = spawnSync(python, ['-c', asked], { encoding: 'utf8' });
+    if (version.status !== 0) {
+      console.error(`${name} is not installed for ${python}: left out`);
+      return [];
     }
-  }
-  return count;
+    const command = (from: string, to: string) => [python, '-c', `import sys; a, b = sys.argv[1:]; ${code}`, from, to];
+    return [{ name, version: version.stdout.trim(), command }];
+  });
 }
 
+/** Nodes of a file, those of sub-graphs included. */
 export async function nodesOf(path: string): Promise<number> {
-  return countNodes((await readOnnxFile(memorySource(path, readFileSync(path)))).graph);
+  const { graph } = await readOnnxFile(memorySource(path, readFileSync(path)));
+  // A constant is data, whether it is written as a node or as an initialiser.
+  return [...allNodes(graph.nodes)].filter(({ opType }) => opType !== 'Constant').length;
 }
