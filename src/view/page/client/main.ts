@@ -63,13 +63,12 @@ class Page {
 
   constructor(data: PageData) {
     this.#data = data;
-    const others = this.#others;
     for (const [a, b] of data.pairs ?? []) {
-      others[0].set(a, b);
-      others[1].set(b, a);
+      this.#others[0].set(a, b);
+      this.#others[1].set(b, a);
     }
     this.#panes = data.models.map((model, nth) => {
-      const status = data.differences ? statusesOf(data, model, nth, others[nth === 0 ? 0 : 1]) : new Map<number, Status>();
+      const status = data.differences ? statusesOf(data, model, nth, this.#others[nth === 0 ? 0 : 1]) : new Map<number, Status>();
       return new Pane(
         model,
         status,
@@ -309,8 +308,7 @@ class Page {
 
   /** What differs at a node, and the way to the one that stands in its place. */
   #otherOf(nth: number, item: number): readonly Node[] {
-    const pair = this.#data.pairs?.find((one) => one[nth === 0 ? 0 : 1] === item);
-    const other = pair?.[nth === 0 ? 1 : 0];
+    const other = this.#others[nth === 0 ? 0 : 1].get(item);
     const lines = (this.#data.differences ?? []).filter(({ nodes }) => nodes[nth === 0 ? 0 : 1] === item);
     const list = html(
       'ul',
@@ -350,14 +348,15 @@ class Page {
     this.#difference = at;
     // Both go to their nodes, each for itself.
     this.#panes.forEach((pane, nth) => {
-      const node = found.nodes[nth === 0 ? 0 : 1];
+      const [here, away] = nth === 0 ? ([0, 1] as const) : ([1, 0] as const);
+      const node = found.nodes[here];
       if (node !== null) {
         pane.show(node);
         return;
       }
       // The place where it would be: beside what the other one reads or is read by.
-      const there = found.nodes[nth === 0 ? 1 : 0];
-      const beside = there === null ? undefined : this.#besides(nth === 0 ? 1 : 0, there);
+      const there = found.nodes[away];
+      const beside = there === null ? undefined : this.#besides(away, there);
       if (beside === undefined) pane.select(undefined);
       else pane.show(beside, false);
     });
@@ -367,16 +366,12 @@ class Page {
 
   /** In the other model, the nearest that stands for something before or behind this node of a model. */
   #besides(nth: 0 | 1, node: number): number | undefined {
-    const { nodes = [] } = this.#data.models[nth] ?? {};
-    const readers = new Map<number, number[]>();
-    for (const [at, { operands }] of nodes.entries())
-      for (const { node: from } of operands) if (from !== undefined) readers.set(from, [...(readers.get(from) ?? []), at]);
     const seen = new Set([node]);
     for (const at of seen) {
       const other = this.#others[nth].get(at);
       if (other !== undefined) return other;
-      for (const { node: from } of nodes[at]?.operands ?? []) if (from !== undefined) seen.add(from);
-      for (const to of readers.get(at) ?? []) seen.add(to);
+      for (const { node: from } of this.#data.models[nth]?.nodes[at]?.operands ?? []) if (from !== undefined) seen.add(from);
+      for (const to of this.#readers[nth]?.[at] ?? []) seen.add(to);
     }
     return undefined;
   }
