@@ -1,5 +1,5 @@
 /** Takes out of a laid-out panel what is empty all across it: ELK leaves frames longer than what they hold. */
-import type { Area, PlacedPanel, Point } from './placed.ts';
+import { type Area, movedBox, type PlacedPanel, type Point, rounded } from './placed.ts';
 import { size } from './style.ts';
 
 /** What may stay empty, so that an arrow has its length. */
@@ -31,24 +31,13 @@ export function closed(placed: PlacedPanel): PlacedPanel {
     bottom = Math.max(bottom, to);
   }
   if (cuts.length === 0) return placed;
-  const up = (y: number): number => Math.round(100 * cuts.reduce((at, [from, by]) => (y >= from ? at - by : at), y)) / 100;
+  const up = (y: number): number => rounded(cuts.reduce((at, [from, by]) => (y >= from ? at - by : at), y));
   const moved = <T extends Point>(of: T): T => ({ ...of, y: up(of.y) });
   const shrunk = <T extends Area>(of: T): T => ({ ...of, y: up(of.y), height: up(of.y + of.height) - up(of.y) });
   return {
     ...placed,
     height: placed.height - cuts.reduce((sum, [, by]) => sum + by, 0),
-    boxes: boxes.map((box) => ({
-      ...moved(box),
-      around: moved(box.around),
-      times: box.times && moved(box.times),
-      label: box.label && moved(box.label),
-      bypass: box.bypass && {
-        line: box.bypass.line.map(moved),
-        box: box.bypass.box && moved(box.bypass.box),
-        join: moved(box.bypass.join),
-        body: box.bypass.body.map((line) => line.map(moved)),
-      },
-    })),
+    boxes: boxes.map((box) => movedBox(box, moved)),
     frames: frames.map((frame) => ({ ...shrunk(frame), title: frame.title && moved(frame.title) })),
     edges: edges.map((edge) => ({ ...edge, points: edge.points.map(moved), labels: edge.labels.map(moved) })),
   };

@@ -6,7 +6,17 @@ import { closed } from './closed.ts';
 import type { Box, Frame, Panel } from './drawing.ts';
 import { type Fonts, textWidth } from './font.ts';
 import { placeU } from './layout-u.ts';
-import type { Area, PlacedBox, PlacedBypass, PlacedEdge, PlacedFrame, PlacedPanel, Point } from './placed.ts';
+import {
+  type Area,
+  movedBox,
+  type PlacedBox,
+  type PlacedBypass,
+  type PlacedEdge,
+  type PlacedFrame,
+  type PlacedPanel,
+  type Point,
+  rounded,
+} from './placed.ts';
 import { size } from './style.ts';
 
 /** A box and what hangs on it, its corner at 0, 0, and where edges come in and go out. */
@@ -22,7 +32,6 @@ interface Form {
 
 /** Middles are whole numbers then, as ELK places them, so that a chain is straight. */
 const even = (n: number): number => 2 * Math.ceil(n / 2);
-const rounded = (n: number): number => Math.round(n * 100) / 100;
 
 function textBox(fonts: Fonts, lines: readonly string[], isBold: boolean): { width: number; height: number } {
   const widths = lines.map((line, i) => textWidth(isBold && i === 0 ? fonts.bold : fonts.regular, line, size.font));
@@ -278,20 +287,9 @@ export class Layouter {
       const at = corner.get(box.id);
       const form = forms.get(box.id);
       if (!at || !form) continue;
-      const { bypass } = form;
-      boxes.push({
-        box,
-        ...moved(form.box, at),
-        around: moved({ x: 0, y: 0, width: form.width, height: form.height }, at),
-        times: form.times && moved(form.times, at),
-        label: form.label && moved(form.label, at),
-        bypass: bypass && {
-          line: bypass.line.map((p) => moved(p, at)),
-          box: bypass.box && moved(bypass.box, at),
-          join: moved(bypass.join, at),
-          body: bypass.body.map((line) => line.map((p) => moved(p, at))),
-        },
-      });
+      const { width, height, bypass, times, label } = form;
+      const around = { x: 0, y: 0, width, height };
+      boxes.push(movedBox({ box, ...form.box, around, times, label, bypass }, (of) => moved(of, at)));
     }
     const frames = panel.frames.flatMap((frame): PlacedFrame[] => {
       const at = corner.get(frame.id);

@@ -1,6 +1,9 @@
 /** A panel with places: plain coordinates in points, y down. */
 import type { Box, Edge, Frame, Panel } from './drawing.ts';
 
+/** Coordinates have two decimals. */
+export const rounded = (n: number): number => Math.round(n * 100) / 100;
+
 export interface Point {
   readonly x: number;
   readonly y: number;
@@ -50,4 +53,21 @@ export interface PlacedPanel {
   readonly boxes: readonly PlacedBox[];
   readonly frames: readonly PlacedFrame[];
   readonly edges: readonly PlacedEdge[];
+}
+
+/** A box with everything of it in another place. */
+export function movedBox(placed: PlacedBox, move: <T extends Point>(of: T) => T): PlacedBox {
+  const { around, times, label, bypass } = placed;
+  return {
+    ...move(placed),
+    around: move(around),
+    times: times && move(times),
+    label: label && move(label),
+    bypass: bypass && {
+      line: bypass.line.map(move),
+      box: bypass.box && move(bypass.box),
+      join: move(bypass.join),
+      body: bypass.body.map((line) => line.map(move)),
+    },
+  };
 }
