@@ -72,36 +72,47 @@ function groupsOf(ordered: readonly Unit[]): readonly (readonly Unit[])[] {
   return groups;
 }
 
+const isEnd = ({ kind }: Unit): boolean => kind === 'output';
 const isHeavy = ({ nodes }: Unit): boolean => nodes.some((node) => node.op.cost !== undefined && ownsWeight(node));
 
 /**
- * Parts that lead to other outputs than the deepest and have weights, such as an auxiliary classifier: each hangs on places that
- * everything of the network without it passes. What hangs on a place within a block stays part of the block.
+ * Parts with weights that lead to other outputs than the deepest, such as an auxiliary classifier. What reads each other is one.
  */
-function branchesOf(units: readonly Unit[], main: ReadonlySet<Unit>): ReadonlySet<Unit> {
+function partsBeside(units: readonly Unit[], main: ReadonlySet<Unit>): readonly ReadonlySet<Unit>[] {
+  const outputs = units.filter((unit) => isEnd(unit) && main.has(unit));
+  if (outputs.length < 2) return [];
   const depth = new Map<number, number>();
   for (const unit of units) depth.set(unit.index, unit.from.reduce((most, from) => Math.max(most, depth.get(from) ?? 0), 0) + 1);
-  const outputs = units.filter((unit) => unit.kind === 'output' && main.has(unit));
-  if (outputs.length < 2) return new Set();
   const deepest = outputs.reduce((best, unit) => ((depth.get(unit.index) ?? 0) > (depth.get(best.index) ?? 0) ? unit : best));
   const leads = coneOf(deepest.index, main, units);
-  const beside = units.filter((unit) => main.has(unit) && !leads.has(unit) && unit.kind !== 'output');
-  // Those that read each other are one part.
-  const partOf = new Map<Unit, Set<Unit>>();
-  const inside = new Set(beside);
-  for (const unit of beside) {
+  const open = new Set(units.filter((unit) => main.has(unit) && !leads.has(unit) && !isEnd(unit)));
+  const parts: Set<Unit>[] = [];
+  for (const unit of open) {
+    open.delete(unit);
     const part = new Set([unit]);
-    for (const before of unit.from.flatMap((index) => units[index] ?? [])) {
-      if (!inside.has(before)) continue;
-      for (const one of partOf.get(before) ?? []) part.add(one);
-    }
-    for (const one of part) partOf.set(one, part);
+    for (const one of part)
+      for (const index of [...one.from, ...one.to]) {
+        const next = units[index];
+        if (next && open.delete(next)) part.add(next);
+      }
+    parts.push(part);
   }
-  const parts = [...new Set(partOf.values())].filter((part) => [...part].some(isHeavy));
-  for (let kept = parts; ; ) {
+  return parts.filter((part) => [...part].some(isHeavy));
+}
+
+/**
+ * Branches, and the groups of the network without them: of the parts beside it those that hang on places that everything of the
+ * network passes. What hangs on a place within a block stays part of the block.
+ */
+function branched(
+  units: readonly Unit[],
+  main: ReadonlySet<Unit>,
+): { readonly branches: ReadonlySet<Unit>; readonly groups: readonly (readonly Unit[])[] } {
+  const inner = units.filter((unit) => main.has(unit) && !isEnd(unit));
+  for (let kept = partsBeside(units, main); ; ) {
     const branches = new Set(kept.flatMap((part) => [...part]));
-    const rest = units.filter((unit) => main.has(unit) && unit.kind !== 'output' && !branches.has(unit));
-    const exits = new Set(groupsOf(rest).map((group) => group.at(-1)));
+    const groups = groupsOf(inner.filter((unit) => !branches.has(unit)));
+    const exits = new Set(groups.map((group) => group.at(-1)));
     const hangs = (part: ReadonlySet<Unit>): boolean =>
       [...part].every((unit) =>
         unit.from.every((index) => {
@@ -110,23 +121,19 @@ function branchesOf(units: readonly Unit[], main: ReadonlySet<Unit>): ReadonlySe
         }),
       );
     const next = kept.filter(hangs);
-    if (next.length === kept.length) return branches;
+    if (next.length === kept.length) return { branches, groups };
     kept = next;
   }
 }
 
 export function chainOf(units: readonly Unit[]): Chain {
   const main = mainUnits(units);
-  const isEnd = (unit: Unit): boolean => unit.kind === 'output';
-  const branches = branchesOf(units, main);
-  const groups = groupsOf(units.filter((unit) => main.has(unit) && !isEnd(unit) && !branches.has(unit)));
+  const { branches, groups } = branched(units, main);
   const groupOf = new Map<Unit, number>();
   groups.forEach((one, at) => {
     for (const unit of one) groupOf.set(unit, at);
   });
-  // A branch reads what it needs of its own.
-  for (const unit of branches) groupOf.set(unit, groups.length + unit.index);
-  // Side units go to the only group that reads them; from the last, so that chains of them follow.
+  // Side units go to the only group that reads them, where no branch does, too; from the last, so that chains of them follow.
   const taps = new Set<Unit>();
   const added = new Map<number, Unit[]>();
   for (const unit of [...units].reverse()) {
@@ -135,7 +142,7 @@ export function chainOf(units: readonly Unit[]): Chain {
       unit.to.map((index) => units[index]).map((reader) => (reader && !isEnd(reader) ? (groupOf.get(reader) ?? -1) : -1)),
     );
     const [only = -1] = readers;
-    if (readers.size === 1 && only >= 0 && only < groups.length) {
+    if (readers.size === 1 && only >= 0) {
       groupOf.set(unit, only);
       added.set(only, [unit, ...(added.get(only) ?? [])]);
     } else taps.add(unit);
