@@ -6,7 +6,7 @@ import { bindingsText } from '../runtime/inputs.ts';
 import type { LayerErrors } from '../runtime/layer-errors.ts';
 import type { Provider } from '../runtime/provider.ts';
 import type { VerifyReport } from '../runtime/verify-report.ts';
-import { exprOf, materialize } from '../tensor/values.ts';
+import { constantOf } from '../tensor/constant-of.ts';
 import type { Scene } from '../view/figure/scene.ts';
 import type { ErrorBound, ErrorPlot } from '../view/plot/errors.ts';
 import { isOnnx } from './any-model.ts';
@@ -34,8 +34,7 @@ export async function errorPlot(
     import('../view/plot/errors.ts'),
   ]);
   const { seed, opset, target } = flags;
-  const constants = (value: Parameters<typeof exprOf>[0]): HostTensor | Promise<HostTensor> => materialize(exprOf(value));
-  const found = await layerErrors(graph, { constants, ep, inputs, seed, opset, target });
+  const found = await layerErrors(graph, { constants: constantOf, ep, inputs, seed, opset, target });
   const plot = errorPlotOf(found, verified, {
     title: `${isOnnx(file) ? basename(file) : graph.name}, -O${flags.O ?? 1}`,
     ep,
