@@ -174,10 +174,13 @@ export function checkPasses(passes: readonly string[] | undefined): void {
 }
 
 /** What the passes over an ONNX file are told. Throws RES0702 for a pass that is none. */
-export function passOptions({ O, passes, target, opset, verifyIr }: PassFlags): Pick<
-  OptimizeOnnxOptions,
-  'level' | 'passes' | 'target' | 'opset' | 'verifyIr'
-> {
+export function passOptions({
+  O,
+  passes,
+  target,
+  opset,
+  verifyIr,
+}: PassFlags): Pick<OptimizeOnnxOptions, 'level' | 'passes' | 'target' | 'opset' | 'verifyIr'> {
   checkPasses(passes);
   return { level: O, passes, target, opset, verifyIr };
 }

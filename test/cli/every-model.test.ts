@@ -326,7 +326,11 @@ describe('options that are for a source, and sizes by --at', () => {
     expect(run('diff', 'raw.onnx', 'small.onnx', '-O1').code).toBe(0);
     expect(run('extract', 'raw.onnx', '--to', 'logits', '-O1', '-o', 'x.onnx').err).toContain('5 of 5 nodes');
     expect(run('extract', 'raw.onnx', '--to', 'logits', '-o', 'x.onnx').err).toContain('6 of 6 nodes');
-    for (const words of [['run', 'raw.onnx', '-i', 'ones.npy'], ['summary', 'raw.onnx'], ['diff', 'raw.onnx', 'raw.onnx']])
+    for (const words of [
+      ['run', 'raw.onnx', '-i', 'ones.npy'],
+      ['summary', 'raw.onnx'],
+      ['diff', 'raw.onnx', 'raw.onnx'],
+    ])
       expect(run(...words, '--passes', 'fold-nothing')).toMatchObject({ code: 2, err: expect.stringContaining('RES0702') });
   });
 });
