@@ -9,11 +9,12 @@ import { outside } from '../diagnostics/at.ts';
 import { type Diagnostic, DiagnosticError } from '../diagnostics/diagnostic.ts';
 import type { SourceFile } from '../diagnostics/source.ts';
 import { memorySource } from '../io/bytes.ts';
+import { readTyped } from '../io/node/open-file.ts';
 import type { OnnxFile } from '../onnx/model.ts';
 import { readOnnxFile } from '../onnx/read.ts';
 import { optimizeOnnx } from '../optimize.ts';
 import { optimize } from '../optimize-graph.ts';
-import { isStream, looksBinary, nameOf, readBytes, readSource, sourceOf, startsBinary } from './files.ts';
+import { isStream, looksBinary, nameOf, readSource, sourceOf, startsBinary } from './files.ts';
 import { checkIsModel } from './kinds.ts';
 import { type OpenedFile, openFile, pipedFile } from './onnx-file.ts';
 import {
@@ -48,7 +49,7 @@ export function openModel(path: string): AnyModel {
     if (extname(path) === '.res') return { source: readSource(path) };
     if (!isStream(path)) return startsBinary(path) ? { file: openFile(path) } : { source: readSource(path) };
   }
-  const bytes = readBytes(path);
+  const bytes = readTyped(path);
   const name = nameOf(path);
   return looksBinary(bytes) ? { file: pipedFile(bytes, name) } : { source: sourceOf(bytes, name) };
 }

@@ -14,7 +14,7 @@ import { configKey, configValue } from '../diagnostics/catalogue/cli.ts';
 import { type Diagnostic, DiagnosticError, makeDiagnostic } from '../diagnostics/diagnostic.ts';
 import type { Span } from '../diagnostics/source.ts';
 import { nearest } from '../diagnostics/suggest.ts';
-import { readBytes } from './files.ts';
+import { readTyped } from '../io/node/open-file.ts';
 import { type Json, parseJsonSpans } from './json-spans.ts';
 
 type JsonObject = Json & { readonly kind: 'object' };
@@ -42,7 +42,7 @@ export function findConfig(folder: string): Config | undefined {
   }
 }
 
-const textOf = (path: string): string => new TextDecoder().decode(readBytes(path)).replace(/^\uFEFF/, '');
+const textOf = (path: string): string => new TextDecoder().decode(readTyped(path)).replace(/^\uFEFF/, '');
 
 function objectIn(path: string): JsonObject {
   const text = textOf(path);

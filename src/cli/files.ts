@@ -7,7 +7,7 @@ import type { SourceFile } from '../diagnostics/source.ts';
 import type { ImportResolver } from '../elaborate/modules.ts';
 import { memorySource } from '../io/bytes.ts';
 import { type FileSource, fileSource } from '../io/node/file-source.ts';
-import { openStream, readAll, refuseUnreadable, Unreadable } from '../io/node/open-file.ts';
+import { openStream, readTyped, Unreadable } from '../io/node/open-file.ts';
 import { decodeUtf8 } from '../parser/parse-file.ts';
 import { checkHasTensors, checkIsModel } from './kinds.ts';
 
@@ -29,15 +29,6 @@ function reasonOf(error: unknown): readonly [string, string] {
 /** What a message calls a path. */
 export const nameOf = (path: string): string => (path === '-' ? '<stdin>' : path);
 
-/** The bytes of a file, of a pipe, or of standard input for `-`. */
-export function readBytes(path: string): Uint8Array {
-  try {
-    return readAll(path === '-' ? 0 : path);
-  } catch (error) {
-    return refuseUnreadable(path, error);
-  }
-}
-
 /** How much of what comes through a pipe is looked at. */
 const headBytes = 256;
 
@@ -54,7 +45,7 @@ export function checkpointSource(path: string): FileSource {
     checkHasTensors(path);
     return fileSource(path);
   }
-  return { ...memorySource(nameOf(path), readBytes(path)), close: () => undefined };
+  return { ...memorySource(nameOf(path), readTyped(path)), close: () => undefined };
 }
 
 /** Whether a path leads to what is read once from its beginning to its end: standard input, a pipe, a device. */
@@ -80,7 +71,7 @@ export function readSource(path: string): SourceFile {
     const found = 'an ONNX file by its name';
     fail(wrongKind, { with: { path, found, expected: 'a .res file', hint: `rescc optimize ${path} -o optimized.onnx` } });
   }
-  const bytes = readBytes(path);
+  const bytes = readTyped(path);
   const name = nameOf(path);
   if (extname(path) !== '.res' && looksBinary(bytes))
     fail(wrongKind, {

@@ -4,7 +4,8 @@ import { wrongKind } from '../diagnostics/catalogue/cli.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import type { ByteSource } from '../io/bytes.ts';
 import { fileSource } from '../io/node/file-source.ts';
-import { isStream, looksBinary, nameOf, readBytes } from './files.ts';
+import { readTyped } from '../io/node/open-file.ts';
+import { isStream, looksBinary, nameOf } from './files.ts';
 import { checkIsModel } from './kinds.ts';
 
 export interface OpenedFile {
@@ -25,7 +26,7 @@ export const pipedFile = (bytes: Uint8Array, name: string): OpenedFile => ({
 /** Throws RES0708 for a source of the language. */
 export function openFile(path: string): OpenedFile {
   if (isStream(path)) {
-    const bytes = readBytes(path);
+    const bytes = readTyped(path);
     const name = nameOf(path);
     if (bytes.length > 0 && !looksBinary(bytes))
       refuseSource(name, 'text, as a source of the language is', '… | rescc - -o model.onnx');

@@ -11,12 +11,11 @@ import { unknownCheckpoint } from '../diagnostics/catalogue/weights.ts';
 import { DiagnosticError } from '../diagnostics/diagnostic.ts';
 import type { SourceFile } from '../diagnostics/source.ts';
 import { graphOfFile } from '../edit/values.ts';
-import { memorySource } from '../io/bytes.ts';
 import { elemBytes, elementCount } from '../ir/types.ts';
 import { bytesText } from '../view/count-text.ts';
 import { openModel, readOpened } from './any-model.ts';
 import { chosenDicts } from './dict-key.ts';
-import { checkpointSource, looksBinary, readBytes, readSource, sourceOf } from './files.ts';
+import { checkpointSource, isStream, looksBinary, readSource, sourceOf } from './files.ts';
 import {
   compileOptions,
   type ModelFlags,
@@ -73,16 +72,15 @@ function refuseModelFlags(file: string, { map: _, mapFile: __, ...flags }: Flags
 /** A checkpoint, or what a source of the language stores under its names. */
 async function opened(path: string, flags: Flags): Promise<Opened> {
   if (path !== '-' && extname(path) === '.res') return declared(readSource(path), flags);
-  const piped = path === '-' ? readBytes(path) : undefined;
-  const bytes = piped ? { ...memorySource('<stdin>', piped), close: () => undefined } : checkpointSource(path);
+  const bytes = checkpointSource(path);
   try {
     return { checkpoint: await openCheckpoint(bytes), size: bytes.size, isSource: false, close: bytes.close };
   } catch (error) {
     bytes.close();
-    const isText = piped && piped.length > 0 && !looksBinary(piped);
-    // Some checkpoints begin with text, too, so that they are looked for first.
-    if (isText && error instanceof DiagnosticError && error.diagnostics[0]?.code === unknownCheckpoint.code)
-      return declared(sourceOf(piped, '<stdin>'), flags);
+    // Some checkpoints begin with text, too, so that they are looked for first. What came through a pipe is held.
+    const isUnknown = error instanceof DiagnosticError && error.diagnostics[0]?.code === unknownCheckpoint.code;
+    const piped = isUnknown && isStream(path) ? await bytes.read(0, bytes.size) : new Uint8Array();
+    if (piped.length > 0 && !looksBinary(piped)) return declared(sourceOf(piped, bytes.name), flags);
     throw error;
   }
 }

@@ -1,5 +1,5 @@
 /** Files of the disk that a model is run on. */
-import { readAll, refuseUnreadable } from '../io/node/open-file.ts';
+import { readTyped } from '../io/node/open-file.ts';
 import { decodeImage, type Image } from './images.ts';
 
 /** Throws `DiagnosticError` (RES0701, RES0822, RES0823). */
@@ -9,9 +9,5 @@ export async function readImage(path: string): Promise<Image> {
 
 /** A file's bytes, or those of standard input for `-`. Throws `DiagnosticError` (RES0701). */
 export async function readBytes(path: string): Promise<Uint8Array> {
-  try {
-    return readAll(path === '-' ? 0 : path);
-  } catch (error) {
-    return refuseUnreadable(path, error);
-  }
+  return readTyped(path);
 }

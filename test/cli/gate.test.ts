@@ -163,6 +163,7 @@ describe('what the user types', () => {
     expect(rescc(['check', join(at.path, `place${count - 1}`, 'link.res')]).code).toBe(0);
     expect(rescc(['check', '/dev/stdin'], { input: source }).code).toBe(0);
     expect(rescc(['check', '-'], { input: source }).code).toBe(0);
+    for (const stdin of ['-', '/dev/stdin']) expect(rescc(['weights', stdin], { input: source }).out).toContain('a source, ');
     const script = `"$0" "$1" check <(sleep 0.3; cat a.res)`;
     const done = spawnSync('bash', ['-c', script, process.execPath, binary], { cwd: here, env: environment() });
     expect(done.status, done.stderr.toString()).toBe(0);

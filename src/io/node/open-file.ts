@@ -195,6 +195,15 @@ export function readAll(path: string | 0): Uint8Array {
   }
 }
 
+/** The same of a path, with `-` for standard input. Throws `DiagnosticError` (RES0701). */
+export function readTyped(path: string): Uint8Array {
+  try {
+    return readAll(path === '-' ? 0 : path);
+  } catch (error) {
+    return refuseUnreadable(path, error);
+  }
+}
+
 /**
  * Opens a pipe or device for writing, which would wait for a reader that never comes. Throws `Unreadable` where nobody reads, and
  * what the system throws otherwise.
