@@ -5,6 +5,7 @@ import type { Dim } from '../ir/dim.ts';
 import type { ForeignAttribute } from '../ir/foreign.ts';
 import type { Value } from '../ir/graph.ts';
 import type { OnnxAttr } from '../ir/operator.ts';
+import { isOfRun } from '../ir/promise.ts';
 import type { ForeignType, TensorType } from '../ir/types.ts';
 import {
   floatAttribute,
@@ -70,7 +71,7 @@ export function dimParam(dim: Dim, dimNames: ReadonlyMap<string, string>, inside
   const text = dim.toString();
   if (dimNames.size === 0 && !/["?]/.test(text)) return text;
   const symbols = dim.symbols();
-  if (!inside && symbols.some((symbol) => symbol.startsWith('?'))) return '';
+  if (!inside && symbols.some(isOfRun)) return '';
   const [only] = symbols;
   // A symbol alone is written as the file had it, without the quotes that formulas need.
   if (symbols.length !== 1 || only === undefined || (text !== only && text !== JSON.stringify(only))) return text;

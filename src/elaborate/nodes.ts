@@ -8,6 +8,7 @@ import type { Span } from '../diagnostics/source.ts';
 import { type Dim, DimOverflow, productOf } from '../ir/dim.ts';
 import type { ConstantRole, Graph, Node, Origin, Value } from '../ir/graph.ts';
 import { type AttrValue, CheckFailure, type Operator } from '../ir/operator.ts';
+import { isOfRun } from '../ir/promise.ts';
 import { type ElemType, isFloat, typeText } from '../ir/types.ts';
 import { type ArgumentPlace, AxisFailure } from '../ops/axis-pattern.ts';
 import { operatorByName } from '../ops/lookup.ts';
@@ -138,7 +139,7 @@ export function parameter(
       with: {
         path,
         shape: shape(),
-        hint: symbol.startsWith('?')
+        hint: isOfRun(symbol)
           ? `reduce that axis before \`${owner}\`, or put it where the layer takes any size`
           : `fix \`${symbol}\` in the input type, or pool it away before \`${owner}\``,
       },

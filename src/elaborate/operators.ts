@@ -4,6 +4,7 @@ import type { Span } from '../diagnostics/source.ts';
 import { counterexample } from '../ir/counterexample.ts';
 import { type Dim, DimOverflow } from '../ir/dim.ts';
 import type { Value } from '../ir/graph.ts';
+import { isOfRun } from '../ir/promise.ts';
 import { type LangValue, valueText } from '../ops/params.ts';
 import { binaryLayers, unaryLayers } from '../ops/syntax.ts';
 import type { BinaryExpr, Expr, UnaryExpr } from '../parser/ast.ts';
@@ -235,7 +236,7 @@ function undecided(c: Context, f: Frame, span: Span, a: Dim, b: Dim, hint?: stri
       example: values ? ` (they differ at ${values})` : '',
       hint:
         hint ??
-        (symbol.startsWith('?')
+        (isOfRun(symbol)
           ? 'compute with it, `min(10, n)`, or choose element by element with `where`'
           : `write a number in the place of \`${symbol}\` in the input type`),
     },

@@ -3,6 +3,7 @@ import { bug } from '../diagnostics/diagnostic.ts';
 import type { Dim } from '../ir/dim.ts';
 import { type Graph, hostOf, type Node, type Origin, type Value } from '../ir/graph.ts';
 import type { AttrValue, Operator } from '../ir/operator.ts';
+import { isOfRun } from '../ir/promise.ts';
 import type { HostTensor } from '../ir/types.ts';
 import { rankLimit } from '../onnx/infer/partial-type.ts';
 import type { WeightExpr } from '../tensor/expr.ts';
@@ -108,7 +109,7 @@ export class NodeBuilder implements LiftBuilder {
       if (d.constant !== undefined) continue;
       for (const symbol of d.symbols()) {
         // A node that says such a size stays as long as an attribute has it.
-        if (symbol.startsWith('?') || this.#state.dimensions.isReadable(symbol)) continue;
+        if (isOfRun(symbol) || this.#state.dimensions.isReadable(symbol)) continue;
         if (near?.type.dims.some((own) => solvedSymbol(own) === symbol)) continue;
         throw new NotLifted(`the size ${d}, which only the run knows`);
       }

@@ -4,7 +4,7 @@
  */
 import { Dim } from '../ir/dim.ts';
 import { type Graph, hostOf, inferTypes, type Node, type Value } from '../ir/graph.ts';
-import { matchTypes } from '../ir/match-types.ts';
+import { freshSizes, isFresh, matchTypes } from '../ir/match-types.ts';
 import type { AttrValue, Operator } from '../ir/operator.ts';
 import type { TensorType } from '../ir/types.ts';
 import { branch, loop, takesAllTurns } from '../ops/control-flow.ts';
@@ -27,9 +27,6 @@ export function innerTypes({ opType, values }: NodeView): readonly (TensorType |
   if (opType !== 'Loop') return [];
   return [{ elem: 'i64', dims: [] }, { elem: 'bool', dims: [] }, ...values.slice(2).map((value) => value?.type)];
 }
-
-const freshPrefix = '? ';
-const isFresh = (name: string): boolean => name.startsWith(freshPrefix);
 
 /** Throws `NotLifted` or `CheckFailure`. */
 export function ownerNode(
@@ -57,10 +54,7 @@ export function ownerNode(
   };
   const operands = view.values.map((_, i) => (i < 2 ? scalar(view.input(i)) : view.need(i)));
   const attrs: Record<string, AttrValue> = op === loop ? { turns: knownTurns(state, operands, regions) } : {};
-  let count = 0;
-  const inferred = inferTypes(op, operands, attrs, regions, (_name, most, least) =>
-    Dim.bounded(`${freshPrefix}${count++}`, most, least),
-  );
+  const inferred = inferTypes(op, operands, attrs, regions, freshSizes());
   const stated = inferred.map(({ elem, dims }, i): TensorType => {
     const open = dims.map((d) => (d.symbols().some(isFresh) ? undefined : d));
     const name = file.outputs[i] ?? '';

@@ -4,11 +4,12 @@
  */
 import { Dim } from './dim.ts';
 import type { Node } from './graph.ts';
+import { isOfRun } from './promise.ts';
 
 function addOfRun(dims: readonly (Dim | number)[], out: Set<string>): void {
   for (const dim of dims) {
     if (!(dim instanceof Dim) || dim.constant !== undefined) continue;
-    for (const name of dim.symbols()) if (name.startsWith('?')) out.add(name);
+    for (const name of dim.symbols()) if (isOfRun(name)) out.add(name);
   }
 }
 

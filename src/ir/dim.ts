@@ -3,15 +3,15 @@
  * `assert H % 16 == 0` was promised; `L` of at least 101 where that was), a `floordiv`, a `min` or a `max`. Equal polynomials are
  * the same object.
  *
- * Every symbol is at least 1, because a dimension named in an input's type is; a symbol whose name begins with `?` is a size
- * that only the run knows (of a nonzero, say) and may be 0. What it is at most may be a dimension: `?nonzero` of at most H*W.
- * Divisors are taken to be other than zero.
+ * A symbol is at least 1, because a dimension named in an input's type is unless `P >= 0` stands there; a symbol whose name
+ * begins with `?` is a size that only the run knows (of a nonzero, say) and may be 0. What it is at most may be a dimension:
+ * `?nonzero` of at most H*W. Divisors are taken to be other than zero.
  *
  * Longer than other files, because sums, floors, bounds, comparisons and the printed form each need all the others.
  */
 import { outside } from '../diagnostics/at.ts';
 import { bug } from '../diagnostics/diagnostic.ts';
-import { noPromise, type SizePromise } from './promise.ts';
+import { isOfRun, leastUntold, noPromise, type SizePromise } from './promise.ts';
 
 /** A number beyond 2^53, or an expression too large to be worth carrying; also a division by the constant 0. */
 export class DimOverflow extends Error {
@@ -205,13 +205,13 @@ function nameText(name: string): string {
 const longestBound = { key: 400, depth: 8 };
 
 function symbolAtom(name: string, { multiple, least, most, within: given }: SizePromise): Atom {
-  const ofRun = name.startsWith('?');
+  const ofRun = isOfRun(name);
   const low = Math.max(ofRun || least === 0 ? 0 : 1, Math.ceil(least / multiple));
   const bound = given instanceof Dim && ofRun && multiple === 1 ? given : undefined;
   const high = Math.floor(Math.min(most, bound?.upperBound ?? most) / multiple);
   const isShort = bound && bound.key.length <= longestBound.key && bound.depth <= longestBound.depth;
   const within = isShort && bound.constant === undefined ? bound : undefined;
-  const bounded = low !== (ofRun ? 0 : 1) || high < Number.POSITIVE_INFINITY || within;
+  const bounded = low !== leastUntold(name) || high < Number.POSITIVE_INFINITY || within;
   const bounds = bounded ? `{${low},${Number.isFinite(high) ? high : ''}${within ? ` ${within.key}` : ''}}` : '';
   const key = `${nameText(name)}${multiple === 1 ? '' : `/${multiple}`}${bounds}`;
   const known = atoms.get(key);
@@ -223,7 +223,7 @@ function symbolAtom(name: string, { multiple, least, most, within: given }: Size
 
 const unbounded = (name: string, multiple: number): SizePromise => ({
   multiple,
-  least: name.startsWith('?') ? 0 : multiple,
+  least: leastUntold(name, multiple),
   most: Number.POSITIVE_INFINITY,
 });
 

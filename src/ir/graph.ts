@@ -10,6 +10,7 @@ import { type Attrs, type AttrValue, CheckFailure, completeAttrs } from './attri
 import type { Content } from './content.ts';
 import { Dim, unlessOverflow } from './dim.ts';
 import type { InferContext, Operator } from './operator.ts';
+import { isOfRun } from './promise.ts';
 import type { ValueRange } from './ranges.ts';
 import { Shared } from './shared.ts';
 import { elementCount, type HostTensor, type TensorType } from './types.ts';
@@ -359,7 +360,7 @@ export class Graph {
    */
   freshDim(name: string, most?: Dim, least = 0): Dim {
     const fresh = this.root.#fresh;
-    const base = name.startsWith('?') ? name : `?${name}`;
+    const base = isOfRun(name) ? name : `?${name}`;
     const before = fresh.get(base);
     let n = before ?? 0;
     while (fresh.has(n === 0 ? base : `${base}_${n}`)) n++;

@@ -24,6 +24,16 @@ export interface SizePromise {
   readonly within?: SizeBound | undefined;
 }
 
+/** Whether a symbol is a size that only the run knows: `?nonzero`. No name of a user or of a file begins so. */
+export function isOfRun(name: string): boolean {
+  return name.startsWith('?');
+}
+
+/** What a symbol of these multiples is at least where nothing more is told: a size of the run may be 0. */
+export function leastUntold(name: string, multiple = 1): number {
+  return isOfRun(name) ? 0 : multiple;
+}
+
 /** A size is at least 1. */
 export const noPromise: SizePromise = { multiple: 1, least: 1, most: Number.POSITIVE_INFINITY };
 
@@ -45,11 +55,9 @@ export function keepsPromise({ multiple, least, most }: SizePromise, size: numbe
 
 /** The parts of a promise as conditions on `name`, as the language writes them; none where nothing is promised. */
 export function promiseTexts(name: string, { multiple, least, most, within }: SizePromise): readonly string[] {
-  // A symbol of the run begins at 0, a user's at 1 unless it is told.
-  const starts = name.startsWith('?') ? 0 : multiple;
   return [
     ...(multiple > 1 ? [`${name} % ${multiple} == 0`] : []),
-    ...(least > starts || (least === 0 && starts > 0) ? [`${name} >= ${least}`] : []),
+    ...(least === leastUntold(name, multiple) ? [] : [`${name} >= ${least}`]),
     ...(within ? [`${name} <= ${within}`] : Number.isFinite(most) ? [`${name} <= ${most}`] : []),
   ];
 }

@@ -1,6 +1,6 @@
 /** The symbol that a size tells. */
 import { Dim } from './dim.ts';
-import type { SizePromise } from './promise.ts';
+import { isOfRun, type SizePromise } from './promise.ts';
 
 /** c·s + d of one symbol s, or of s divided by what is promised to divide it. */
 export interface AffineSize {
@@ -31,7 +31,7 @@ export function solvedSize(dim: Dim, size: number): (AffineSize & { readonly val
  */
 export function promiseFor(dim: Dim, low: number): string | undefined {
   const affine = affineSize(dim);
-  if (!affine || affine.name.startsWith('?')) return undefined;
+  if (!affine || isOfRun(affine.name)) return undefined;
   const { name, promise, scale, shift } = affine;
   const bound = (low - shift) / scale;
   const [sign, unit] = scale > 0 ? ['>=', Math.ceil(bound)] : ['<=', Math.floor(bound)];

@@ -9,7 +9,7 @@ import { type ContentTree, readContent } from './content-text.ts';
 import type { Dim } from './dim.ts';
 import { parseDim } from './dim-text.ts';
 import type { ConstantRole, ResidualTag } from './graph.ts';
-import { promiseOf, type SizePromise } from './promise.ts';
+import { isOfRun, leastUntold, promiseOf, type SizePromise } from './promise.ts';
 import type { ValueRange } from './ranges.ts';
 import { Scanner, TextError } from './scanner.ts';
 import { type ElemType, elementCount, foreignTypeOf, isElemType, type TensorType } from './types.ts';
@@ -206,7 +206,7 @@ class LineReader {
     if (s.keyword('assume')) {
       const name = s.sees('"') ? s.string() : s.matchOr(/\??[A-Za-z_][\w.]*/y, 'a symbol');
       const at = s.at;
-      const known = this.#promises.get(name) ?? { least: name.startsWith('?') ? 0 : 1 };
+      const known = this.#promises.get(name) ?? { least: leastUntold(name) };
       const promise = promiseOf({ ...known, ...this.#promise(s) });
       if (!promise) throw new TextError(at, 'a condition that some size of at least 1 keeps');
       this.#promises.set(name, promise);
@@ -342,7 +342,7 @@ class LineReader {
     const start = s.at;
     const dim = parseDim(rawItem(s), this.#promises);
     if (!dim) throw new TextError(start, 'a dimension such as floordiv(H + 1, 2)');
-    for (const name of dim.symbols()) if (name.startsWith('?')) this.#runSymbols.add(name);
+    for (const name of dim.symbols()) if (isOfRun(name)) this.#runSymbols.add(name);
     return dim;
   }
 

@@ -5,16 +5,13 @@
 import { CheckFailure, completeAttrs } from './attributes.ts';
 import { Dim, DimOverflow } from './dim.ts';
 import { type Graph, inferTypes, type Node, type Use, type Value } from './graph.ts';
-import { matchTypes } from './match-types.ts';
+import { freshSizes, isFresh, matchTypes } from './match-types.ts';
 import type { SizePromise } from './promise.ts';
 import { typeText } from './types.ts';
 import { graphsIn } from './walk.ts';
 
 /** More sentences than this help nobody. */
 const maxProblems = 50;
-
-/** Names that no graph has, for sizes that only the run knows; `matchTypes` finds which ones they are. */
-const freshPrefix = '? ';
 
 class Verifier {
   readonly problems: string[] = [];
@@ -223,15 +220,13 @@ class Verifier {
       if (value.type.foreign) this.problem(`${where} is ${typeText(value.type)}, which only imported operators make`);
     }
     if (node.op.operands.some((spec, i) => !spec.optional && !operands[i])) return;
-    let count = 0;
-    const fresh = (_name: string, most?: Dim, least?: number): Dim => Dim.bounded(`${freshPrefix}${count++}`, most, least);
     try {
       const attrs = completeAttrs(node.op, node.attrs, operands[0]?.type);
       const missing = Object.keys(attrs).filter((name) => !Object.hasOwn(node.attrs, name));
       if (missing.length > 0) this.problem(`${where} has no attribute ${missing.join(', ')}`);
-      const inferred = inferTypes(node.op, operands, attrs, node.regions, fresh);
+      const inferred = inferTypes(node.op, operands, attrs, node.regions, freshSizes());
       const stated = node.results.map((value) => value.type);
-      if (!matchTypes(inferred, stated, (name) => name.startsWith(freshPrefix))) {
+      if (!matchTypes(inferred, stated, isFresh)) {
         this.problem(`${where} is ${stated.map(typeText).join(', ')}, inferred ${inferred.map(typeText).join(', ')}`);
       }
     } catch (error) {

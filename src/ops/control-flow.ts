@@ -7,6 +7,7 @@ import { bug } from '../diagnostics/diagnostic.ts';
 import { Dim } from '../ir/dim.ts';
 import { type Graph, hostOf, type Node } from '../ir/graph.ts';
 import { type Attrs, type Check, CheckFailure, type InferContext, type Operator } from '../ir/operator.ts';
+import { isOfRun } from '../ir/promise.ts';
 import { elementCount, type HostTensor, sameType, type TensorType, typeText } from '../ir/types.ts';
 import { graphsIn } from '../ir/walk.ts';
 import { integersOf, isWideElem, tensorOfIntegers } from '../ir/wide.ts';
@@ -84,7 +85,7 @@ export const branch = defineOperator({
 const carriedFrom = 2;
 
 /** A size that is known around the loop: no symbol of the run, which the body may have made. */
-const isOuter = (dim: Dim): boolean => dim.symbols().every((name) => !name.startsWith('?'));
+const isOuter = (dim: Dim): boolean => !dim.symbols().some(isOfRun);
 
 function checkBody(context: InferContext): { readonly carried: number; readonly body: Graph } {
   const check: Check = context.check;

@@ -6,6 +6,7 @@ import { bug } from '../diagnostics/diagnostic.ts';
 import { Dim, DimOverflow } from '../ir/dim.ts';
 import type { Graph, Node, Value } from '../ir/graph.ts';
 import { type Attrs, type AttrValue, CheckFailure, type RunRegion } from '../ir/operator.ts';
+import { isOfRun } from '../ir/promise.ts';
 import { solvedSize } from '../ir/solve.ts';
 import { type HostTensor, typeText } from '../ir/types.ts';
 import { graphsIn } from '../ir/walk.ts';
@@ -215,7 +216,7 @@ function lastReaders(graph: Graph): ReadonlyMap<Value, Node> {
 /** Symbols that only the run knows are what the first value that has them alone says. */
 function bindResult(y: Value, tensor: HostTensor, bindings: Map<string, number>): void {
   y.type.dims.forEach((dim, axis) => {
-    if (dim.constant !== undefined || !dim.symbols().some((name) => name.startsWith('?') && !bindings.has(name))) return;
+    if (dim.constant !== undefined || !dim.symbols().some((name) => isOfRun(name) && !bindings.has(name))) return;
     const solved = solvedSize(dim, tensor.dims[axis] ?? -1);
     if (solved && solved.value >= 0 && !bindings.has(solved.name)) bindings.set(solved.name, solved.value);
   });
@@ -233,7 +234,7 @@ function fitsDim(d: Dim, size: number, bindings: ReadonlyMap<string, number>): b
   const value = d.constant ?? d.evaluate(bindings);
   if (value === undefined) return d.symbols().some((name) => !bindings.has(name));
   const { name = '', promise } = d.plain ?? {};
-  if (!promise || !name.startsWith('?')) return value === size;
+  if (!promise || !isOfRun(name)) return value === size;
   const most = promise.within instanceof Dim ? (promise.within.evaluate(bindings) ?? promise.most) : promise.most;
   return value === size && value >= promise.least && value <= most;
 }

@@ -4,6 +4,7 @@ import { bug } from '../diagnostics/diagnostic.ts';
 import { Dim } from '../ir/dim.ts';
 import type { Value } from '../ir/graph.ts';
 import type { Attrs, Check, InferContext } from '../ir/operator.ts';
+import { isOfRun } from '../ir/promise.ts';
 import { elementCount, typeText } from '../ir/types.ts';
 import { integersOf, isWideElem, tensorOfIntegers } from '../ir/wide.ts';
 import { boolAttr, given, numberAttr, numbersAttr, onnxInt } from './attrs.ts';
@@ -70,7 +71,7 @@ export const topk = defineOperator({
     const hint =
       k.constant === undefined || k.lowerBound < 0 || size.constant !== undefined
         ? undefined
-        : size.symbols().some((name) => name.startsWith('?'))
+        : size.symbols().some(isOfRun)
           ? `topk(min(${k}, n)) with the size n of that axis, such as \`shape(it)[0]\``
           : `assert ${size} >= ${k}`;
     check('c3', fits, `k=${k} along axis ${axis} of ${typeText(x)}`, `a number from 0 to ${size}`, hint);

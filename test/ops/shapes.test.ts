@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Dim } from '../../src/ir/dim.ts';
 import type { Sample } from '../../src/ir/operator.ts';
+import { isOfRun } from '../../src/ir/promise.ts';
 import { bindInputs, boundAttrs, evaluateGraph, evaluateNode } from '../../src/ops/reference.ts';
 import { operators } from '../../src/ops/registry.ts';
 import { concreteNode, relativeError, sampleSource, symbolicNodes } from './support.ts';
@@ -23,7 +24,7 @@ function expectSizes(dims: readonly Dim[], sizes: readonly number[], bindings: R
     const size = sizes[axis] ?? expect.unreachable();
     const value = dim.evaluate(bindings);
     const { name = '', promise } = dim.plain ?? {};
-    if (value !== undefined || !promise || !name.startsWith('?')) {
+    if (value !== undefined || !promise || !isOfRun(name)) {
       expect(size, dims.join()).toBe(value);
       continue;
     }

@@ -1,5 +1,6 @@
 /** What layers cost, as bars: multiply-adds, parameters and activations beside each other, a row for each layer or scope. */
 import type { Dim } from '../../ir/dim.ts';
+import { isOfRun } from '../../ir/promise.ts';
 import { metric } from '../count-text.ts';
 import type { Scene } from '../figure/scene.ts';
 import type { Colour } from '../figure/style.ts';
@@ -60,8 +61,8 @@ export function costRows(root: Summary, depth?: number): CostPlot {
 /** `at N = 1, H = 224` */
 function noteOf({ sizes, unknownCosts = 0, unknownTurns = 0 }: Summary): string {
   const given = Object.entries(sizes);
-  const run = given.filter(([name]) => name.startsWith('?'));
-  const few = run.length <= 4 ? given : given.filter(([name]) => !name.startsWith('?'));
+  const run = given.filter(([name]) => isOfRun(name));
+  const few = run.length <= 4 ? given : given.filter(([name]) => !isOfRun(name));
   const at = few.map(([name, size]) => `${name} = ${size}`);
   if (few !== given) {
     const [least, most] = [Math.min(...run.map(([, size]) => size)), Math.max(...run.map(([, size]) => size))];
