@@ -670,9 +670,7 @@ class Emitter implements OnnxBuilder {
       computed: (x, type) => {
         const sizes = dims.map((d) => d.constant ?? -1);
         const shape = sizes.filter((n) => n === -1).length > 1 || sizes.includes(0) ? this.dims(dims) : this.i64(sizes);
-        const several = sizes.filter((n) => n === -1).length > 1 && dims.some((d) => d.lowerBound < 1);
-        const attrs = several && this.opset >= 14 ? ({ allowzero: { kind: 'int', value: 1 } } as const) : {};
-        return this.#write('Reshape', [x, shape], attrs, [type], '');
+        return this.#write('Reshape', [x, shape], {}, [type], '');
       },
     });
   }

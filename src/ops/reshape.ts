@@ -4,7 +4,7 @@
  */
 import { bug } from '../diagnostics/diagnostic.ts';
 import { Dim } from '../ir/dim.ts';
-import type { AttrSpec, Check, InferContext, OnnxAttr, OnnxBuilder } from '../ir/operator.ts';
+import type { AttrSpec, Check, InferContext, OnnxAttr } from '../ir/operator.ts';
 import { elementCount, type TensorType, typeText } from '../ir/types.ts';
 import { dimsAttr, given, numbersAttr, onnxInt } from './attrs.ts';
 import { axisIn, checkAxes, checkAxis, constantDims, dimsText, sameDim, sampleDims, sizeOf, xOnly } from './common.ts';
@@ -31,30 +31,14 @@ export function reshaped(check: Check, x: TensorType, shape: readonly Dim[]): re
 }
 
 /**
- * The second input of Reshape. Constants as long as possible: 0 copies the size that stands at the same place in x, −1 is one
- * size that is left; with more unknown sizes than that the shape is computed.
+ * The second input of Reshape in numbers: 0 copies the size that stands at the same place in x, −1 is one size that is left.
+ * undefined where there are more unknown sizes than that, and beside one that may be 0, where −1 has no answer.
  */
-function reshapeTarget(builder: OnnxBuilder, x: readonly Dim[], y: readonly Dim[]): string {
-  const out: number[] = [];
-  let open = 0;
-  for (const [i, d] of y.entries()) {
-    if (d.constant !== undefined) out.push(d.constant);
-    else if (x[i] === d) out.push(0);
-    else {
-      out.push(-1);
-      open++;
-    }
-  }
-  // Beside a size that may be 0, −1 has no answer.
-  const copiesNothing = y.every((d, i) => d.constant !== undefined || x[i] !== d || d.lowerBound >= 1);
-  return open === 0 || (open === 1 && copiesNothing) ? builder.i64(out) : builder.dims(y);
-}
-
-/** Whether the sizes are computed, and one may be 0 that does not stand at the same place in x: it would copy another. */
-function saysZero(x: readonly Dim[], y: readonly Dim[]): boolean {
-  const open = y.filter((d, i) => d.constant === undefined && x[i] !== d);
-  const copied = y.some((d, i) => d.constant === undefined && x[i] === d && d.lowerBound < 1);
-  return (open.length > 1 || copied) && open.some((d) => d.lowerBound < 1);
+function reshapeTarget(x: readonly Dim[], y: readonly Dim[]): readonly number[] | undefined {
+  const out = y.map((d, i) => d.constant ?? (x[i] === d ? 0 : -1));
+  const open = out.filter((n) => n === -1).length;
+  const copiesNothing = y.every((d, i) => out[i] !== 0 || d.lowerBound >= 1);
+  return open === 0 || (open === 1 && copiesNothing) ? out : undefined;
 }
 
 /** How many axes of x make up the first of two of y, where both are products of x's. */
@@ -100,15 +84,16 @@ export const reshape = defineOperator({
     // Beside an empty batch −1 has no answer, Flatten has.
     const axis = y[1] && y.length === 2 && y[1].constant === undefined ? flattenAxis(node.x.type.dims, y) : undefined;
     if (axis !== undefined) return [builder.node('Flatten', [given(operands, 0)], { axis: onnxInt(axis) }, node.y.type)];
-    if (saysZero(node.x.type.dims, y) && !y.some((d) => d.constant === 0)) {
-      if (builder.opset < 14) builder.refuse('Reshape to a size that may be 0 needs opset 14', '--opset 14');
-      return [builder.node('Reshape', [given(operands, 0), builder.dims(y)], { allowzero: onnxInt(1) }, node.y.type)];
-    }
-    // A size of 0 would copy; `allowzero` says that it does not, but then every size has to be written out.
-    if (!y.some((d) => d.constant === 0)) {
-      return [builder.node('Reshape', [given(operands, 0), reshapeTarget(builder, node.x.type.dims, y)], {}, node.y.type)];
-    }
+    const x = node.x.type.dims;
+    const isEmpty = y.some((d) => d.constant === 0);
+    const target = isEmpty ? undefined : reshapeTarget(x, y);
+    if (target) return [builder.node('Reshape', [given(operands, 0), builder.i64(target)], {}, node.y.type)];
+    // A size of 0 would copy, as it may where x has it too; `allowzero` says that it does not, but then every size has to be
+    // written out.
+    const saysZero = isEmpty || y.some((d, i) => x[i] !== d && d.lowerBound < 1);
+    if (!saysZero) return [builder.node('Reshape', [given(operands, 0), builder.dims(y)], {}, node.y.type)];
     if (builder.opset < 14) {
+      if (!isEmpty) builder.refuse('Reshape to a size that may be 0 needs opset 14', '--opset 14');
       const { elem } = node.y.type;
       if (elem === 'bf16') return builder.refuse('Reshape to a size of 0 needs opset 14', '--opset 17');
       // All tensors without elements are equal.
