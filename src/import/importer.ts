@@ -5,7 +5,6 @@
  * Nothing here recurses but over sub-graphs, whose depth the reader limits. Nodes that are dead because lifts took what they
  * computed (shape arithmetic) are removed at the end; everything else stays, used or not.
  */
-
 import { importedCircle, importedOutput, importedUndefined, importedUnnamed } from '../diagnostics/catalogue/import.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { attributeSizes, bornBy } from '../ir/births.ts';

@@ -41,6 +41,15 @@ export function axisIn(axis: number, rank: number): number {
   return axis < 0 ? axis + rank : axis;
 }
 
+/** Where on an axis index k points; −1 is the last. Throws `CheckFailure` for one beyond the axis. */
+export function indexAt(indices: HostTensor, k: number, dims: readonly number[], axis: number): number {
+  const size = dims[axis] ?? outside();
+  const index = indices.data[k] ?? outside();
+  if (index < -size || index >= size)
+    throw new CheckFailure('indices', `index ${index}`, `an index from ${-size} to ${size - 1} on axis ${axis}`);
+  return axisIn(index, size);
+}
+
 /** Axes as numbers from 0, ascending; the empty list stands for all of them. */
 export function axesOrAll(axes: readonly number[], rank: number): readonly number[] {
   if (axes.length === 0) return Array.from({ length: rank }, (_, i) => i);

@@ -1,13 +1,25 @@
 /** Picking single elements along an axis: ONNX GatherElements-13; torch.gather. */
 import { outside } from '../diagnostics/at.ts';
-import { type Check, CheckFailure, type InferContext } from '../ir/operator.ts';
-import { elementCount, typeText } from '../ir/types.ts';
+import type { Check, InferContext } from '../ir/operator.ts';
+import { type HostTensor, typeText } from '../ir/types.ts';
 import { given, numberAttr, onnxInt } from './attrs.ts';
 import { alongAxis } from './axes.ts';
-import { axisIn, checkAxis, sampleDims, stridesOf } from './common.ts';
+import { axisIn, checkAxis, indexAt, sampleDims, stridesOf } from './common.ts';
 import { defineOperator, layerOf } from './define.ts';
 import { int } from './params.ts';
 import { movingTraits } from './traits.ts';
+
+/** For every index the place, in a tensor of these sizes, of the element that it names: its own, but along the axis. */
+export function elementPlaces(dims: readonly number[], indices: HostTensor, axis: number): Int32Array {
+  const [strides, own] = [stridesOf(dims), stridesOf(indices.dims)];
+  return Int32Array.from(indices.data, (_, k) => {
+    let at = indexAt(indices, k, dims, axis) * (strides[axis] ?? outside());
+    own.forEach((stride, i) => {
+      if (i !== axis) at += (Math.floor(k / stride) % (indices.dims[i] ?? outside())) * (strides[i] ?? outside());
+    });
+    return at;
+  });
+}
 
 export const gatherElements = defineOperator({
   name: 'gather_elements',
@@ -42,20 +54,7 @@ export const gatherElements = defineOperator({
   evaluate(operands, attrs) {
     const [x, indices] = [given(operands, 0), given(operands, 1)];
     const axis = axisIn(numberAttr(attrs, 'axis'), x.dims.length);
-    const size = x.dims[axis] ?? 1;
-    const strides = stridesOf(x.dims);
-    const own = stridesOf(indices.dims);
-    const data = new Float64Array(elementCount(indices.dims));
-    for (let at = 0; at < data.length; at++) {
-      const index = indices.data[at] ?? outside();
-      if (index < -size || index >= size)
-        throw new CheckFailure('indices', `index ${index}`, `an index from ${-size} to ${size - 1} on axis ${axis}`);
-      let from = axisIn(index, size) * (strides[axis] ?? outside());
-      own.forEach((stride, i) => {
-        if (i !== axis) from += (Math.floor(at / stride) % (indices.dims[i] ?? outside())) * (strides[i] ?? outside());
-      });
-      data[at] = x.data[from] ?? outside();
-    }
+    const data = Float64Array.from(elementPlaces(x.dims, indices, axis), (at) => x.data[at] ?? outside());
     return [{ elem: x.elem, dims: indices.dims, data }];
   },
   lower(builder, node, operands) {

@@ -1,9 +1,9 @@
 /** Picking elements or slices by rows of indices: ONNX GatherND-13; x[i, j] of PyTorch with tensors as indices. */
 import { outside } from '../diagnostics/at.ts';
-import { type Check, CheckFailure, type InferContext } from '../ir/operator.ts';
+import type { Check, InferContext } from '../ir/operator.ts';
 import { elementCount, type HostTensor, typeText } from '../ir/types.ts';
 import { given, numberAttr, onnxInt } from './attrs.ts';
-import { axisIn, sameDim, sampleDims, stridesOf } from './common.ts';
+import { indexAt, sameDim, sampleDims, stridesOf } from './common.ts';
 import { defineOperator, layerOf } from './define.ts';
 import { int } from './params.ts';
 import { checkRows } from './scatter.ts';
@@ -44,13 +44,8 @@ export const gatherNd = defineOperator({
     const data = new Float64Array(elementCount(dims));
     for (let row = 0; row < rows; row++) {
       let from = Math.floor(row / perBatch) * stride;
-      for (let i = 0; i < width; i++) {
-        const size = x.dims[batch + i] ?? outside();
-        const index = indices.data[row * width + i] ?? outside();
-        if (index < -size || index >= size)
-          throw new CheckFailure('indices', `index ${index}`, `an index from ${-size} to ${size - 1} on axis ${batch + i}`);
-        from += axisIn(index, size) * (strides[batch + i] ?? outside());
-      }
+      for (let i = 0; i < width; i++)
+        from += indexAt(indices, row * width + i, x.dims, batch + i) * (strides[batch + i] ?? outside());
       data.set(x.data.subarray(from, from + length), row * length);
     }
     return [{ elem: x.elem, dims, data }];

@@ -1,9 +1,8 @@
 /** Picking elements by their index. ONNX Gather-13; torch.index_select with indices of any shape. */
-import { outside } from '../diagnostics/at.ts';
-import { type Check, CheckFailure, type InferContext } from '../ir/operator.ts';
+import type { Check, InferContext } from '../ir/operator.ts';
 import { elementCount, typeText } from '../ir/types.ts';
 import { given, numberAttr } from './attrs.ts';
-import { aroundAxis, axisIn, checkAxis, sampleDims } from './common.ts';
+import { aroundAxis, axisIn, checkAxis, indexAt, sampleDims } from './common.ts';
 import { defineOperator, layerOf } from './define.ts';
 import { int } from './params.ts';
 import { movingTraits } from './traits.ts';
@@ -43,10 +42,7 @@ export const gather = defineOperator({
     const count = indices.data.length;
     for (let o = 0; o < outer; o++) {
       for (let k = 0; k < count; k++) {
-        const index = indices.data[k] ?? outside();
-        if (index < -size || index >= size)
-          throw new CheckFailure('indices', `index ${index}`, `an index from ${-size} to ${size - 1} on axis ${axis}`);
-        const from = (o * size + axisIn(index, size)) * inner;
+        const from = (o * size + indexAt(indices, k, x.dims, axis)) * inner;
         data.set(x.data.subarray(from, from + inner), (o * count + k) * inner);
       }
     }

@@ -4,20 +4,21 @@
  * updates of one element have no meaning without a reduction: the order is the runtime's.
  */
 import { outside } from '../diagnostics/at.ts';
-import { bug } from '../diagnostics/diagnostic.ts';
 import { Dim } from '../ir/dim.ts';
 import type { Node, Value } from '../ir/graph.ts';
 import { type AttrSpec, type Attrs, type Check, CheckFailure, type InferContext, type OnnxAttr } from '../ir/operator.ts';
 import { elementCount, type HostTensor, isFloat, type TensorType, typeText } from '../ir/types.ts';
-import { integersOf, isWideElem, tensorOfIntegers } from '../ir/wide.ts';
+import { integersOf, tensorOfIntegers } from '../ir/wide.ts';
 import { given, numberAttr, onnxInt, stringAttr } from './attrs.ts';
-import { axisIn, checkAxis, checkSameElem, dimsText, sameDim, sampleDims, stridesOf, wrapInteger } from './common.ts';
+import { axisIn, checkAxis, checkSameElem, dimsText, indexAt, sameDim, sampleDims, stridesOf, wrapInteger } from './common.ts';
 import { defineLayer, defineOperator, type LayerBuilder } from './define.ts';
 import { expand } from './expand.ts';
+import { elementPlaces } from './gather-elements.ts';
 import { choice, int } from './params.ts';
 import { reshapedTo } from './relayout.ts';
 import { unsqueeze } from './reshape.ts';
 import { unknownTraits } from './traits.ts';
+import { wideElemOf, wideMax, wideMin } from './wide.ts';
 
 const reductions = ['none', 'add', 'mul', 'min', 'max'] as const;
 
@@ -43,24 +44,17 @@ function since({ attrs }: Node): number {
   return reduction === 'none' ? 0 : reduction === 'add' || reduction === 'mul' ? 16 : 18;
 }
 
-function checkElements(check: Check, attrs: Attrs, x: TensorType, indices: TensorType, updates: TensorType): void {
-  const integer = indices.elem === 'i64' || indices.elem === 'i32';
-  check('c1', integer, `indices ${typeText(indices)}`, 'indices of type i64 or i32', 'cast(i64)');
+function checkUpdates(check: Check, attrs: Attrs, x: TensorType, updates: TensorType): void {
   checkSameElem(check, 'c2', x, updates);
   const reduction = stringAttr(attrs, 'reduction');
   check('c3', reduction === 'none' || x.elem !== 'bool', `reduction ${reduction} of ${typeText(x)}`, 'numbers', 'cast(f32)');
 }
 
-function lower(a: bigint, b: bigint): bigint {
-  if (b < a) return b;
-  return a;
-}
-
 const wideSteps: Readonly<Record<string, (a: bigint, b: bigint) => bigint>> = {
   add: (a, b) => a + b,
   mul: (a, b) => a * b,
-  min: (a, b) => lower(a, b),
-  max: (a, b) => (lower(a, b) === a ? b : a),
+  min: wideMin,
+  max: wideMax,
 };
 
 const twice = (): never => {
@@ -69,8 +63,6 @@ const twice = (): never => {
 
 /** The same for integers that float64 does not hold. */
 function scatteredWide(x: HostTensor, updates: HostTensor, targets: Int32Array, reduction: string): HostTensor {
-  const { elem } = x;
-  if (!isWideElem(elem)) return bug('large integers of a small type');
   const data = Array.from(integersOf(x));
   const given = integersOf(updates);
   const step = wideSteps[reduction];
@@ -81,7 +73,7 @@ function scatteredWide(x: HostTensor, updates: HostTensor, targets: Int32Array, 
     taken.add(at);
     data[at] = step ? step(data[at] ?? outside(), update) : update;
   }
-  return tensorOfIntegers(elem, x.dims, data);
+  return tensorOfIntegers(wideElemOf(x), x.dims, data);
 }
 
 /** x with update k at place `targets[k]`. */
@@ -102,13 +94,6 @@ function scattered(x: HostTensor, updates: HostTensor, targets: Int32Array, redu
   return { elem: x.elem, dims: x.dims, data };
 }
 
-function indexAt(indices: HostTensor, k: number, size: number): number {
-  const index = indices.data[k] ?? outside();
-  if (index < -size || index >= size)
-    throw new CheckFailure('indices', `index ${index}`, `an index from ${-size} to ${size - 1}`);
-  return axisIn(index, size);
-}
-
 const reductionAttr = (node: Node): Readonly<Record<string, OnnxAttr>> => {
   const value = stringAttr(node.attrs, 'reduction');
   return value === 'none' ? {} : { reduction: { kind: 'string', value } };
@@ -117,15 +102,7 @@ const reductionAttr = (node: Node): Readonly<Record<string, OnnxAttr>> => {
 /** Where in x each update goes. */
 function elementTargets(operands: readonly (HostTensor | undefined)[], attrs: Attrs): Int32Array {
   const [x, indices] = [given(operands, 0), given(operands, 1)];
-  const axis = axisIn(numberAttr(attrs, 'axis'), x.dims.length);
-  const [strides, own] = [stridesOf(x.dims), stridesOf(indices.dims)];
-  return Int32Array.from(indices.data, (_, k) => {
-    let at = indexAt(indices, k, x.dims[axis] ?? outside()) * (strides[axis] ?? outside());
-    own.forEach((stride, i) => {
-      if (i !== axis) at += (Math.floor(k / stride) % (indices.dims[i] ?? outside())) * (strides[i] ?? outside());
-    });
-    return at;
-  });
+  return elementPlaces(x.dims, indices, axisIn(numberAttr(attrs, 'axis'), x.dims.length));
 }
 
 function rowTargets(operands: readonly (HostTensor | undefined)[]): Int32Array {
@@ -136,7 +113,7 @@ function rowTargets(operands: readonly (HostTensor | undefined)[]): Int32Array {
   return Int32Array.from(updates.data, (_, k) => {
     const row = Math.floor(k / length);
     let at = k % length;
-    for (let i = 0; i < width; i++) at += indexAt(indices, row * width + i, x.dims[i] ?? outside()) * (strides[i] ?? outside());
+    for (let i = 0; i < width; i++) at += indexAt(indices, row * width + i, x.dims, i) * (strides[i] ?? outside());
     return at;
   });
 }
@@ -161,7 +138,9 @@ export const scatterElements = defineOperator({
     const { operands, attrs } = context;
     const check: Check = context.check;
     const [x, indices, updates] = [given(operands, 0), given(operands, 1), given(operands, 2)];
-    checkElements(check, attrs, x, indices, updates);
+    const integer = indices.elem === 'i64' || indices.elem === 'i32';
+    check('c1', integer, `indices ${typeText(indices)}`, 'indices of type i64 or i32', 'cast(i64)');
+    checkUpdates(check, attrs, x, updates);
     const rank = x.dims.length;
     checkAxis(check, 'c4', numberAttr(attrs, 'axis'), rank);
     check('c5', indices.dims.length === rank, `indices ${typeText(indices)}`, `indices of the rank of ${typeText(x)}`);
@@ -229,8 +208,8 @@ export const scatterNd = defineOperator({
     const { operands, attrs } = context;
     const check: Check = context.check;
     const [x, indices, updates] = [given(operands, 0), given(operands, 1), given(operands, 2)];
-    checkElements(check, attrs, x, indices, updates);
     check('c1', indices.elem === 'i64', `indices ${typeText(indices)}`, 'indices of type i64', 'cast(i64)');
+    checkUpdates(check, attrs, x, updates);
     const width = checkRows(check, 'c4', x, indices, 0);
     const wanted = [...indices.dims.slice(0, -1), ...x.dims.slice(width)];
     const alike = updates.dims.length === wanted.length && updates.dims.every((d, i) => sameDim(d, given(wanted, i)));

@@ -1,17 +1,17 @@
 /** The largest or smallest elements along an axis, in order: ONNX TopK-11; torch.topk, torch.sort, torch.argsort. */
 import { outside } from '../diagnostics/at.ts';
-import { bug } from '../diagnostics/diagnostic.ts';
 import { Dim } from '../ir/dim.ts';
 import type { Value } from '../ir/graph.ts';
 import type { Attrs, Check, InferContext } from '../ir/operator.ts';
 import { isOfRun } from '../ir/promise.ts';
 import { elementCount, typeText } from '../ir/types.ts';
-import { integersOf, isWideElem, tensorOfIntegers } from '../ir/wide.ts';
+import { integersOf, tensorOfIntegers } from '../ir/wide.ts';
 import { boolAttr, given, numberAttr, numbersAttr, onnxInt } from './attrs.ts';
 import { aroundAxis, axisIn, checkAxis, checkNumeric, constantDims, dimAttr, sampleDims, xOnly } from './common.ts';
 import { defineLayer, defineOperator, type LayerBuilder } from './define.ts';
 import { bool, dims, int } from './params.ts';
 import { unknownTraits } from './traits.ts';
+import { wideElemOf } from './wide.ts';
 
 /** Where the first k elements along an axis are, in the tensor and on the axis; of equal ones the first comes first. */
 export function firstPlaces(
@@ -94,10 +94,7 @@ export const topk = defineOperator({
     const data = integersOf(x);
     const { dims: kept, places, indices } = orderOf(x.dims, data, attrs);
     const values = Array.from(places, (place) => data[place] ?? outside());
-    return [
-      isWideElem(x.elem) ? tensorOfIntegers(x.elem, kept, values) : bug('large integers of a small type'),
-      { elem: 'i64', dims: kept, data: indices },
-    ];
+    return [tensorOfIntegers(wideElemOf(x), kept, values), { elem: 'i64', dims: kept, data: indices }];
   },
   lower(b, node, operands) {
     const axis = onnxInt(axisIn(numberAttr(node.attrs, 'axis'), node.x.type.dims.length));

@@ -4,7 +4,7 @@ import type { Dim } from '../ir/dim.ts';
 import type { Attrs } from '../ir/operator.ts';
 import { type Check, CheckFailure, type InferContext } from '../ir/operator.ts';
 import { type ElemType, elementCount, type HostTensor, isFloat, type TensorType, typeText } from '../ir/types.ts';
-import { integersOf, isWideElem, tensorOfIntegers } from '../ir/wide.ts';
+import { integersOf, tensorOfIntegers } from '../ir/wide.ts';
 import { boolAttr, given, numbersAttr, onnxInt } from './attrs.ts';
 import { castTo } from './cast.ts';
 import { aroundAxis, axisIn, checkAxis, sampleDims, sizeOf, xOnly } from './common.ts';
@@ -12,6 +12,7 @@ import { defineLayer, defineOperator, type LayerBuilder } from './define.ts';
 import { bool, int, optional } from './params.ts';
 import { reshapedTo } from './relayout.ts';
 import { unknownTraits } from './traits.ts';
+import { wideElemOf } from './wide.ts';
 
 /** Places in the tensor of every slice along an axis, or of every element. */
 function slicesOf(dims: readonly number[], axis: number | undefined): readonly Int32Array[] {
@@ -116,13 +117,14 @@ export const unique = defineOperator({
   },
   evaluateWide(operands, attrs) {
     const x = given(operands, 0);
-    const { elem } = x;
     const data = integersOf(x);
-    return evaluated(x, attrs, data, (dims, places) => {
-      const kept = Array.from(places, (at) => data[at] ?? outside());
-      if (!isWideElem(elem)) throw new CheckFailure('integers', 'large integers of a small type', 'i64');
-      return tensorOfIntegers(elem, dims, kept);
-    });
+    return evaluated(x, attrs, data, (dims, places) =>
+      tensorOfIntegers(
+        wideElemOf(x),
+        dims,
+        Array.from(places, (at) => data[at] ?? outside()),
+      ),
+    );
   },
   lower(b, node, operands) {
     const { elem, dims } = node.x.type;

@@ -9,7 +9,7 @@ import { isFloat } from '../ir/elem.ts';
 import { type Attrs, CheckFailure, type Operator } from '../ir/operator.ts';
 import { roundFloat } from '../ir/round.ts';
 import type { ElemType, HostTensor } from '../ir/types.ts';
-import { floatOfInteger, integersOf, isWideElem, tensorOfIntegers } from '../ir/wide.ts';
+import { floatOfInteger, integersOf, isWideElem, tensorOfIntegers, type WideElem } from '../ir/wide.ts';
 import { map2, map3, wrapInteger } from './common.ts';
 
 /** The results of an operator, of integers of any size. */
@@ -69,7 +69,8 @@ function placesOf(x: HostTensor): HostTensor {
   return { elem: 'i64', dims: x.dims, data: Float64Array.from(x.data, (_, i) => i) };
 }
 
-function wideElemOf(x: HostTensor): 'i64' | 'u64' {
+/** Of a tensor that may hold such integers. */
+export function wideElemOf(x: HostTensor): WideElem {
   return isWideElem(x.elem) ? x.elem : bug(`64-bit arithmetic on ${x.elem}`);
 }
 

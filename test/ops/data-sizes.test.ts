@@ -6,7 +6,6 @@ import * as ort from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import { build } from '../../src/check.ts';
 import { emitOnnx } from '../../src/codegen/emit.ts';
-
 import { compile } from '../../src/compile.ts';
 import { Sink } from '../../src/diagnostics/diagnostic.ts';
 import { render } from '../../src/diagnostics/render.ts';
