@@ -1,6 +1,7 @@
 /**
  * Operators and layers that most networks are made of, and those that passes make of others: what a program that compiles has at
- * once. The others lie in the registry alone, which is loaded when one of them is asked for (`lookup.ts`).
+ * once. The others lie in the registry alone, which is loaded when one of them is asked for (`lookup.ts`); it has these in runs,
+ * with the others between them.
  */
 import type { Operator } from '../ir/operator.ts';
 import { activationLayers, activationOperators } from './activation.ts';
@@ -45,61 +46,38 @@ import { cropLayer, slice, sliceLayer } from './slice.ts';
 import { sumLayer } from './sum.ts';
 import { transpose, transposeLayer } from './transpose.ts';
 
+export const productOperators: readonly Operator[] = [conv, convTranspose, linear, matmul, gemm];
+export const poolOperators: readonly Operator[] = [maxpool, avgpool, globalAvgpool, globalMaxpool];
+export const normOperators: readonly Operator[] = [batchnorm, instancenorm, groupnorm, layernorm, rmsnorm];
+export const movementOperators: readonly Operator[] = [reshape, squeeze, unsqueeze, transpose, concat, split, slice, pad, expand];
+export const generateOperators: readonly Operator[] = [range, full, dimValue, shapeOf];
+
 export const frequentOperators: readonly Operator[] = [
-  conv,
-  convTranspose,
-  linear,
-  matmul,
-  gemm,
-  maxpool,
-  avgpool,
-  globalAvgpool,
-  globalMaxpool,
-  batchnorm,
-  instancenorm,
-  groupnorm,
-  layernorm,
-  rmsnorm,
+  ...productOperators,
+  ...poolOperators,
+  ...normOperators,
   attention,
   ...activationOperators,
   ...elementwiseOperators,
-  reshape,
-  squeeze,
-  unsqueeze,
-  transpose,
-  concat,
-  split,
-  slice,
-  pad,
-  expand,
-  range,
-  full,
-  dimValue,
-  shapeOf,
+  ...movementOperators,
+  ...generateOperators,
   cast,
   gather,
   ...reduceOperators,
   ...identityOperators,
 ];
 
-export const frequentLayers: readonly Layer[] = [
-  convLayer,
-  convTransposeLayer,
-  linearLayer,
-  matmulLayer,
-  maxpoolLayer,
-  avgpoolLayer,
-  globalAvgpoolLayer,
-  globalMaxpoolLayer,
+export const productLayers: readonly Layer[] = [convLayer, convTransposeLayer, linearLayer, matmulLayer];
+export const poolLayers: readonly Layer[] = [maxpoolLayer, avgpoolLayer, globalAvgpoolLayer, globalMaxpoolLayer];
+export const normLayers: readonly Layer[] = [
   batchnormLayer,
   instancenormLayer,
   groupnormLayer,
   layernormLayer,
   rmsnormLayer,
   normalizeLayer,
-  ...activationLayers,
-  ...elementwiseLayers,
-  sumLayer,
+];
+export const movementLayers: readonly Layer[] = [
   reshapeLayer,
   flattenLayer,
   squeezeLayer,
@@ -112,9 +90,18 @@ export const frequentLayers: readonly Layer[] = [
   cropLayer,
   padLayer,
   expandLayer,
-  rangeLayer,
-  fullLayer,
-  tensorLayer,
+];
+export const generateLayers: readonly Layer[] = [rangeLayer, fullLayer, tensorLayer];
+
+export const frequentLayers: readonly Layer[] = [
+  ...productLayers,
+  ...poolLayers,
+  ...normLayers,
+  ...activationLayers,
+  ...elementwiseLayers,
+  sumLayer,
+  ...movementLayers,
+  ...generateLayers,
   castLayer,
   gatherLayer,
   ...reduceLayers,

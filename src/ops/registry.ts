@@ -11,56 +11,38 @@ import { attention } from './attention.ts';
 import { attentionLayer } from './attention-layer.ts';
 import { cast, castLayer } from './cast.ts';
 import { compress, filterLayer } from './compress.ts';
-import { concat, concatLayer, split, splitLayer, stackLayer } from './concat.ts';
 import { controlFlow } from './control-flow.ts';
-import { conv, convLayer, convTranspose, convTransposeLayer } from './conv.ts';
 import type { Layer } from './define.ts';
 import { einsumLayer } from './einsum.ts';
 import { elementwiseLayers, elementwiseOperators } from './elementwise.ts';
 import { embeddingLayer } from './embedding.ts';
-import { expand, expandLayer } from './expand.ts';
+import {
+  generateLayers,
+  generateOperators,
+  movementLayers,
+  movementOperators,
+  normLayers,
+  normOperators,
+  poolLayers,
+  poolOperators,
+  productLayers,
+  productOperators,
+} from './frequent.ts';
 import { gather, gatherLayer } from './gather.ts';
 import { gatherElements, gatherElementsLayer } from './gather-elements.ts';
 import { gatherNd, gatherNdLayer } from './gather-nd.ts';
-import { dimValue, full, fullLayer, range, rangeLayer, shapeOf, tensorLayer } from './generate.ts';
 import { gridSample, gridSampleLayer } from './grid-sample.ts';
 import { identityLayers, identityOperators } from './identity.ts';
-import { gemm, linear, linearLayer, matmul, matmulLayer } from './linear.ts';
 import { lengthLayers, momentLayers } from './moments.ts';
 import { nms, nmsLayer } from './nms.ts';
 import { nonzero, nonzeroLayer } from './nonzero.ts';
-import {
-  batchnorm,
-  batchnormLayer,
-  groupnorm,
-  groupnormLayer,
-  instancenorm,
-  instancenormLayer,
-  layernorm,
-  layernormLayer,
-  normalizeLayer,
-  rmsnorm,
-  rmsnormLayer,
-} from './norm.ts';
 import { oneHotLayer } from './one-hot.ts';
 import { packGates } from './pack-gates.ts';
-import { pad, padLayer } from './pad.ts';
-import {
-  avgpool,
-  avgpoolLayer,
-  globalAvgpool,
-  globalAvgpoolLayer,
-  globalMaxpool,
-  globalMaxpoolLayer,
-  maxpool,
-  maxpoolLayer,
-} from './pool.ts';
 import { predicateLayers, predicateOperators } from './predicates.ts';
 import { axisLayers } from './rearrange.ts';
 import { gru, lstm, rnn } from './recurrent.ts';
 import { gruLayer, lstmLayer, rnnLayer } from './recurrent-layers.ts';
 import { reduceLayers, reduceOperators } from './reduce.ts';
-import { flattenLayer, reshape, reshapeLayer, squeeze, squeezeLayer, unsqueeze, unsqueezeLayer } from './reshape.ts';
 import { pixelShuffle, pixelShuffleLayer, pixelUnshuffleLayer, resize } from './resize.ts';
 import { resizeLayer } from './resize-layer.ts';
 import { resizeTo } from './resize-to.ts';
@@ -69,32 +51,19 @@ import { flipLayer, rollLayer } from './roll.ts';
 import { ropeLayer, rotaryEmbedding } from './rotary.ts';
 import { scatterElements, scatterElementsLayer, scatterLayer, scatterNd, scatterNdLayer } from './scatter.ts';
 import { hardshrinkLayer, shrink, softshrinkLayer } from './shrink.ts';
-import { cropLayer, slice, sliceLayer } from './slice.ts';
 import { sumLayer } from './sum.ts';
 import { tile, tileLayer } from './tile.ts';
 import { argsortLayer, sortLayer, topk, topkLayer } from './topk.ts';
-import { transpose, transposeLayer } from './transpose.ts';
 import { triangleLayers, trilu } from './trilu.ts';
 import { channelShuffleLayer, unfoldLayer } from './unfold.ts';
 import { unique, uniqueLayer } from './unique.ts';
 
 export const operators: readonly Operator[] = [
-  conv,
-  convTranspose,
-  linear,
-  matmul,
-  gemm,
-  maxpool,
-  avgpool,
-  globalAvgpool,
-  globalMaxpool,
+  ...productOperators,
+  ...poolOperators,
   adaptiveAvgpool,
   adaptiveMaxpool,
-  batchnorm,
-  instancenorm,
-  groupnorm,
-  layernorm,
-  rmsnorm,
+  ...normOperators,
   attention,
   rotaryEmbedding,
   lstm,
@@ -109,20 +78,9 @@ export const operators: readonly Operator[] = [
   shrink,
   ...elementwiseOperators,
   ...predicateOperators,
-  reshape,
-  squeeze,
-  unsqueeze,
-  transpose,
-  concat,
-  split,
-  slice,
-  pad,
-  expand,
+  ...movementOperators,
   tile,
-  range,
-  full,
-  dimValue,
-  shapeOf,
+  ...generateOperators,
   cast,
   gather,
   gatherElements,
@@ -141,24 +99,13 @@ export const operators: readonly Operator[] = [
 ];
 
 export const layers: readonly Layer[] = [
-  convLayer,
-  convTransposeLayer,
-  linearLayer,
-  matmulLayer,
+  ...productLayers,
   embeddingLayer,
   oneHotLayer,
-  maxpoolLayer,
-  avgpoolLayer,
-  globalAvgpoolLayer,
-  globalMaxpoolLayer,
+  ...poolLayers,
   adaptiveAvgpoolLayer,
   adaptiveMaxpoolLayer,
-  batchnormLayer,
-  instancenormLayer,
-  groupnormLayer,
-  layernormLayer,
-  rmsnormLayer,
-  normalizeLayer,
+  ...normLayers,
   attentionLayer,
   ropeLayer,
   lstmLayer,
@@ -176,18 +123,7 @@ export const layers: readonly Layer[] = [
   ...elementwiseLayers,
   ...predicateLayers,
   sumLayer,
-  reshapeLayer,
-  flattenLayer,
-  squeezeLayer,
-  unsqueezeLayer,
-  transposeLayer,
-  concatLayer,
-  stackLayer,
-  splitLayer,
-  sliceLayer,
-  cropLayer,
-  padLayer,
-  expandLayer,
+  ...movementLayers,
   tileLayer,
   rollLayer,
   flipLayer,
@@ -195,9 +131,7 @@ export const layers: readonly Layer[] = [
   channelShuffleLayer,
   ...axisLayers,
   einsumLayer,
-  rangeLayer,
-  fullLayer,
-  tensorLayer,
+  ...generateLayers,
   castLayer,
   gatherLayer,
   gatherElementsLayer,
