@@ -10,7 +10,7 @@ import type { WeightExpr } from '../tensor/expr.ts';
 import type { Constants } from './constants.ts';
 import type { Reader } from './constraints.ts';
 import { type Dimensions, solvedSymbol } from './dimensions.ts';
-import { type LiftBuilder, NotLifted } from './lift.ts';
+import { checkOpset, type LiftBuilder, NotLifted } from './lift.ts';
 import type { NodeView } from './node-view.ts';
 import { isLive, nodeText, originOf, type Scope } from './scope.ts';
 import type { KnownElements } from './sizes.ts';
@@ -63,10 +63,7 @@ export class NodeBuilder implements LiftBuilder {
     this.#state.trail.made(node);
     this.#made.push(node);
     if (node.results.some((y) => y.type.dims.length > rankLimit)) throw new NotLifted(`a tensor of more than ${rankLimit} axes`);
-    const since = operator.since?.(node) ?? 0;
-    if (since > this.opset) throw new NotLifted(`a use that ONNX has from opset ${since} on`);
-    if (this.opset > (operator.until ?? Infinity))
-      throw new NotLifted(`an opset beyond ${operator.until}, which has no kernel for it`);
+    checkOpset(node, this.opset);
     this.#state.elements.track(node);
     return node.results;
   }

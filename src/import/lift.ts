@@ -4,7 +4,7 @@
  * `lifts/`, by family.
  */
 import type { Dim } from '../ir/dim.ts';
-import type { Value } from '../ir/graph.ts';
+import type { Node, Value } from '../ir/graph.ts';
 import type { AttrValue, Operator } from '../ir/operator.ts';
 import type { HostTensor } from '../ir/types.ts';
 import type { OnnxAttribute, OnnxTensor } from '../onnx/model.ts';
@@ -49,6 +49,14 @@ export class NotLifted extends Error {
     super(why);
     this.name = 'NotLifted';
   }
+}
+
+/** `NotLifted` where the file could not be written again with the node, because its opset is none for this use. */
+export function checkOpset(node: Node, opset: number): void {
+  const { until = Infinity } = node.op;
+  const since = node.op.since?.(node) ?? 0;
+  if (since > opset) throw new NotLifted(`a use that ONNX has from opset ${since} on`);
+  if (opset > until) throw new NotLifted(`an opset beyond ${until}, which has no kernel for it`);
 }
 
 /** What a lift builds with. What it built counts only when it returns. */

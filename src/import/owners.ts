@@ -10,7 +10,7 @@ import type { TensorType } from '../ir/types.ts';
 import { branch, loop, takesAllTurns } from '../ops/control-flow.ts';
 import { reshape } from '../ops/reshape.ts';
 import type { ImportState } from './builder.ts';
-import { NotLifted } from './lift.ts';
+import { checkOpset, NotLifted } from './lift.ts';
 import type { NodeView } from './node-view.ts';
 import { originOf, type Scope } from './scope.ts';
 
@@ -64,7 +64,7 @@ export function ownerNode(
   if (!matchTypes(inferred, stated, isFresh)) throw new NotLifted('sizes that only the file says');
   const node: Node = graph.createTyped(op, operands, attrs, stated, origin, undefined, regions);
   trail.made(node);
-  if ((op.since?.(node) ?? 0) > opset) throw new NotLifted(`a use that ONNX has from opset ${op.since?.(node)} on`);
+  checkOpset(node, opset);
   node.results.forEach((value, i) => {
     if (view.outputUsed(i)) expected.add(value);
   });

@@ -8,7 +8,8 @@ import { describe, expect, test } from 'vitest';
 import { compile } from '../../src/compile.ts';
 import type { HostTensor } from '../../src/ir/types.ts';
 import { openSession } from '../../src/runtime/session.ts';
-import { cases, checkpointOf, type Found, pixels } from './detection.ts';
+import { cases, type Found, pixels, tensorsOf } from './detection.ts';
+import { checkpointOf } from './helpers.ts';
 
 const root = new URL('../../examples/', import.meta.url);
 const resolveImport = (from: string): { name: string; text: string } => ({
@@ -26,7 +27,7 @@ describe('a detector finds what torchvision finds', () => {
   test.each(titled)('%s', async (_title, one) => {
     const fileName = `${one.example}.res`;
     const source = readFileSync(new URL(fileName, root), 'utf8');
-    const weights = checkpointOf(one);
+    const weights = checkpointOf(tensorsOf(one));
     for (const [level, opset] of [[0], [1], [2, 18]] as const) {
       const options = {
         fileName,

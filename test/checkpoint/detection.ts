@@ -1,9 +1,7 @@
 /** Reads test/fixtures/detection: networks that outputs.py fills by a hash, its pictures, and what torchvision finds on them. */
 
 import { readFileSync } from 'node:fs';
-import type { Checkpoint } from '../../src/checkpoint/checkpoint.ts';
 import { elementCount, type HostTensor } from '../../src/ir/types.ts';
-import { literal } from '../support/tensors.ts';
 
 export interface Found {
   /** Seed, height and width. */
@@ -74,11 +72,4 @@ export function tensorsOf({ model, gain, bias }: Case): ReadonlyMap<string, Host
     return [name, given ? { elem: 'f32', dims, data: Float64Array.from(given, Math.fround) } : numbers(name, dims, gain)];
   });
   return new Map(all);
-}
-
-export function checkpointOf(one: Case): Checkpoint {
-  const tensors = [...tensorsOf(one)].map(
-    ([name, tensor]) => [name, { name, elem: 'f32', dims: tensor.dims, expr: literal(tensor) }] as const,
-  );
-  return { format: 'list', name: 'published', dicts: [{ key: '', tensors: new Map(tensors) }] };
 }

@@ -1,8 +1,10 @@
 /** Byte strings for hostile and hand-made files, and the few checks that all tests of this room share. */
 
-import { openCheckpoint } from '../../src/checkpoint/checkpoint.ts';
+import { type Checkpoint, openCheckpoint } from '../../src/checkpoint/checkpoint.ts';
 import { DiagnosticError } from '../../src/diagnostics/diagnostic.ts';
 import { type ByteSource, memorySource } from '../../src/io/bytes.ts';
+import type { HostTensor } from '../../src/ir/types.ts';
+import { literal } from '../support/tensors.ts';
 
 export type Part = string | number | readonly number[] | Uint8Array;
 export function bytesOf(...parts: readonly Part[]): Uint8Array {
@@ -81,6 +83,13 @@ export async function codeOf(source: ByteSource | Uint8Array): Promise<string> {
     if (!(error instanceof DiagnosticError)) throw error;
     return error.diagnostics[0]?.code ?? '';
   }
+}
+/** As if a file held these tensors by these names. */
+export function checkpointOf(tensors: Iterable<readonly [string, HostTensor]>): Checkpoint {
+  const entries = [...tensors].map(
+    ([name, tensor]) => [name, { name, elem: tensor.elem, dims: tensor.dims, expr: literal(tensor) }] as const,
+  );
+  return { format: 'list', name: 'published', dicts: [{ key: '', tensors: new Map(entries) }] };
 }
 /** A source that can only be awaited, as a browser's is. */
 export function asyncSource(

@@ -12,7 +12,7 @@ import { elementCount, type HostTensor } from '../../src/ir/types.ts';
 import type { ModelSession } from '../../src/runtime/model-session.ts';
 import { openSession } from '../../src/runtime/session.ts';
 import { openSession as openModel } from '../../src/runtime/verify-model.ts';
-import { literal } from '../support/tensors.ts';
+import { checkpointOf } from './helpers.ts';
 
 interface Case {
   readonly example: string;
@@ -44,12 +44,9 @@ function numbers(name: string, dims: readonly number[]): HostTensor {
 
 /** The example, and a checkpoint of the names and shapes of the published one. */
 function filled(one: Case): { readonly source: string; readonly weights: Checkpoint } {
-  const tensors = Object.entries(one.state).map(
-    ([name, dims]) => [name, { name, elem: 'f32', dims, expr: literal(numbers(name, dims)) }] as const,
-  );
   return {
     source: readFileSync(new URL(`../../examples/${one.example}.res`, import.meta.url), 'utf8'),
-    weights: { format: 'list', name: 'published', dicts: [{ key: '', tensors: new Map(tensors) }] },
+    weights: checkpointOf(Object.entries(one.state).map(([name, dims]) => [name, numbers(name, dims)])),
   };
 }
 

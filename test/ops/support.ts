@@ -1,8 +1,19 @@
-/** Seeded samples of operators, and the graphs of one node that they make, with known and with symbolic sizes. */
+/**
+ * Seeded samples of operators, and the graphs of one node that they make, with known and with symbolic sizes; graphs of a source and
+ * of their own text.
+ */
+import { expect } from 'vitest';
+import { build as buildSource } from '../../src/check.ts';
+import { Sink } from '../../src/diagnostics/diagnostic.ts';
+import { render } from '../../src/diagnostics/render.ts';
 import { Dim } from '../../src/ir/dim.ts';
 import { Graph, type Node } from '../../src/ir/graph.ts';
 import { type AttrValue, CheckFailure, type Operator, type Sample, type SampleSource } from '../../src/ir/operator.ts';
+import { printGraph } from '../../src/ir/print.ts';
+import { readGraph } from '../../src/ir/read.ts';
 import { elementCount, type HostTensor, isFloat } from '../../src/ir/types.ts';
+import { operatorByName } from '../../src/ops/registry.ts';
+import { buildExpr, leaf } from '../support/tensors.ts';
 
 /** A counter through MurmurHash3's finaliser: the k-th number of a seed depends on both alone. */
 export function sampleSource(seed: number): SampleSource {
@@ -31,6 +42,19 @@ export function sampleSource(seed: number): SampleSource {
       return { elem, dims, data };
     },
   };
+}
+
+/** The graph of a source, before any pass. */
+export function elaborated(text: string): Graph {
+  const { graph, diagnostics } = buildSource(text);
+  return graph ?? expect.unreachable(render(diagnostics, { color: false }));
+}
+
+/** The text of the graph that a text is read as, or what reading it reports. */
+export function reprinted(text: string): string {
+  const sink = new Sink();
+  const graph = readGraph({ name: 'm.ir', text }, { operator: operatorByName, leaf, call: buildExpr }, sink);
+  return graph ? printGraph(graph) : render(sink.list, { color: false });
 }
 
 export interface OneNode {
