@@ -5,7 +5,7 @@ import { enormous, layerShape, symbolicParameter, tieMismatch } from '../diagnos
 import { duplicatePath } from '../diagnostics/catalogue/structure.ts';
 import { intOverflow } from '../diagnostics/catalogue/values.ts';
 import type { Span } from '../diagnostics/source.ts';
-import { type Dim, DimOverflow, productOf } from '../ir/dim.ts';
+import { type Dim, DimOverflow, productOf, sameDims } from '../ir/dim.ts';
 import type { ConstantRole, Graph, Node, Origin, Value } from '../ir/graph.ts';
 import { type AttrValue, CheckFailure, type Operator } from '../ir/operator.ts';
 import { isOfRun } from '../ir/promise.ts';
@@ -158,7 +158,7 @@ export function parameter(
       });
     }
     const old = before.value.type;
-    if (old.elem === elem && old.dims.length === dims.length && old.dims.every((d, i) => d === dims[i])) return before.value;
+    if (old.elem === elem && sameDims(old.dims, dims)) return before.value;
     return c.fail(tieMismatch, f, {
       span,
       notes: [{ span: before.span, text: `created here as ${typeText(old)}` }],

@@ -1075,6 +1075,9 @@ export function knownSizes(dims: readonly Dim[]): readonly number[] | undefined 
   return out;
 }
 
+/** Equal dimensions are one object. */
+export const sameDims = (a: readonly Dim[], b: readonly Dim[]): boolean => a.length === b.length && a.every((d, i) => d === b[i]);
+
 /** The product of all; 1 for none. */
 export function productOf(list: readonly Dim[]): Dim {
   return list.reduce((a, b) => a.times(b), Dim.one);

@@ -1,5 +1,5 @@
 /** Element types, tensor types with symbolic dimensions, and tensors that are held in memory. */
-import { type Dim, knownSizes } from './dim.ts';
+import { type Dim, knownSizes, sameDims } from './dim.ts';
 import { type ElemType, factOf } from './elem.ts';
 
 export { type ElemType, elemTypes, isElemType, isFloat } from './elem.ts';
@@ -41,7 +41,7 @@ export function typeText(type: TensorType): string {
 
 export function sameType(a: TensorType, b: TensorType): boolean {
   if (a.foreign || b.foreign) return a.foreign?.text === b.foreign?.text;
-  return a.elem === b.elem && a.dims.length === b.dims.length && a.dims.every((d, i) => d === b.dims[i]);
+  return a.elem === b.elem && sameDims(a.dims, b.dims);
 }
 
 /** The dimensions as numbers, or undefined when one of them is symbolic. */

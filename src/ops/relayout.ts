@@ -4,7 +4,7 @@
  * them, the last moving fastest.
  */
 import { at } from '../diagnostics/at.ts';
-import { type Dim, productOf } from '../ir/dim.ts';
+import { type Dim, productOf, sameDims } from '../ir/dim.ts';
 import type { Value } from '../ir/graph.ts';
 import type { Operator } from '../ir/operator.ts';
 import type { LayerBuilder } from './define.ts';
@@ -32,7 +32,6 @@ export const groupDim = (group: AtomGroup): Dim => productOf(group.map((atom) =>
 
 const isUnit = ({ dim }: Atom): boolean => dim.constant === 1;
 const proper = (group: AtomGroup): AtomGroup => group.filter((atom) => !isUnit(atom));
-const sameDims = (a: readonly Dim[], b: readonly Dim[]): boolean => a.length === b.length && a.every((d, i) => d === b[i]);
 
 /** Another shape for the same elements in the same order: nothing, axes of 1 put in or taken out, or a reshape. */
 export function shapeSteps(from: readonly Dim[], to: readonly Dim[]): readonly Step[] {

@@ -41,6 +41,10 @@ function reshapeTarget(x: readonly Dim[], y: readonly Dim[]): readonly number[] 
   return open === 0 || (open === 1 && copiesNothing) ? out : undefined;
 }
 
+/** Whether constants say this shape of a reshape of x. A 0 of its own would copy. */
+export const isConstantTarget = (x: readonly Dim[], y: readonly Dim[]): boolean =>
+  y.every((d) => d.constant !== 0) && reshapeTarget(x, y) !== undefined;
+
 /** How many axes of x make up the first of two of y, where both are products of x's. */
 function flattenAxis(x: readonly Dim[], y: readonly Dim[]): number | undefined {
   for (let axis = 1; axis < x.length; axis++) {

@@ -5,7 +5,7 @@
  * Identity-13. Sizes come as dimensions, known or symbolic, where the elements of their operand are (`sizes.ts`).
  */
 import { outside } from '../../diagnostics/at.ts';
-import { Dim } from '../../ir/dim.ts';
+import { Dim, sameDims } from '../../ir/dim.ts';
 import { hostOf } from '../../ir/graph.ts';
 import { sizeOf } from '../../ops/common.ts';
 import { compress } from '../../ops/compress.ts';
@@ -166,7 +166,7 @@ const liftExpand: Lift = (node, b) => {
     if (own.constant !== undefined && other.constant === undefined) return own;
     return own.equals(other) === 'yes' ? own : leave(`sizes ${own} and ${other}, of which one may be 1`);
   });
-  if (shape.length === rankOf(x) && shape.every((d, i) => d === x.type.dims[i])) return [x];
+  if (sameDims(shape, x.type.dims)) return [x];
   b.checkWritable(shape, x);
   return [b.op(expand, [x], { shape })];
 };

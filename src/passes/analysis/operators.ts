@@ -10,21 +10,33 @@ export interface OperatorSet {
   readonly listed?: boolean;
 }
 
-/** The operators of which something is so, by their traits. */
-export function operatorsThat(label: string, holds: (op: Operator) => boolean): OperatorSet {
+/** What is made of the operators that a graph may hold, anew when those that few networks have come with the first of them. */
+export function ofKnownOperators<T>(make: (known: readonly Operator[]) => T): () => T {
   let among: readonly Operator[] | undefined;
-  let names: ReadonlySet<string> = new Set();
+  let made: T;
+  return () => {
+    const known = knownOperators();
+    if (known !== among) made = make(known);
+    among = known;
+    return made;
+  };
+}
+
+function setThat(label: string, names: () => ReadonlySet<string>): OperatorSet {
   return {
     label,
-    // Operators that few networks have come with the first that has one.
     get names() {
-      const known = knownOperators();
-      if (known !== among) names = new Set(known.filter(holds).map((op) => op.name));
-      among = known;
-      return names;
+      return names();
     },
   };
 }
+
+/** The operators of which something is so, by their traits. */
+export const operatorsThat = (label: string, holds: (op: Operator) => boolean): OperatorSet =>
+  setThat(
+    label,
+    ofKnownOperators((known) => new Set(known.filter(holds).map((op) => op.name))),
+  );
 
 /** Some operators by name. */
 export function operatorSet(label: string, names: Iterable<string>): OperatorSet {
@@ -32,16 +44,8 @@ export function operatorSet(label: string, names: Iterable<string>): OperatorSet
 }
 
 /** What is in one of the sets. */
-export function unionOf(sets: readonly OperatorSet[]): OperatorSet {
-  let among: readonly Operator[] | undefined;
-  let all: ReadonlySet<string> = new Set();
-  return {
-    label: sets.map(({ label }) => label).join('|'),
-    get names() {
-      const known = knownOperators();
-      if (known !== among) all = new Set(sets.flatMap(({ names }) => [...names]));
-      among = known;
-      return all;
-    },
-  };
-}
+export const unionOf = (sets: readonly OperatorSet[]): OperatorSet =>
+  setThat(
+    sets.map(({ label }) => label).join('|'),
+    ofKnownOperators(() => new Set(sets.flatMap(({ names }) => [...names]))),
+  );

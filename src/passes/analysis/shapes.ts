@@ -2,7 +2,7 @@
  * What rules need to know of pads, and of slices and pools that only choose places. Every answer is one that the types show; else
  * undefined.
  */
-import { type Dim, knownSizes } from '../../ir/dim.ts';
+import { knownSizes } from '../../ir/dim.ts';
 import type { Node } from '../../ir/graph.ts';
 import { dimsAttr, numberAttr, numbersAttr, stringAttr } from '../../ops/attrs.ts';
 import { sliceAxes } from '../../ops/slice-axes.ts';
@@ -10,15 +10,6 @@ import { operatorsThat } from './operators.ts';
 
 /** Operators that give elements another shape and do nothing else. */
 export const reshaping = operatorsThat('reshaping', ({ traits }) => traits.keepsOrder === true && traits.elementwise !== true);
-
-export const sameDims = (a: readonly Dim[], b: readonly Dim[]): boolean => a.length === b.length && a.every((d, i) => d === b[i]);
-
-/**
- * Whether ONNX says this shape of a reshape in a constant: beside numbers and sizes that stand at the same place in x there is
- * one size at most, and none is 0, which would copy.
- */
-export const isPlainShape = (x: readonly Dim[], shape: readonly Dim[]): boolean =>
-  shape.every((d) => d.constant !== 0) && shape.filter((d, i) => d.constant === undefined && d !== x[i]).length <= 1;
 
 /**
  * Steps along the grid of a max pool with a window of one, or of a slice of every s-th place from the first on; not all of them

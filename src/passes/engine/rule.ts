@@ -5,7 +5,7 @@
  */
 
 import type { Graph, Node } from '../../ir/graph.ts';
-import { knownOperators } from '../../ops/lookup.ts';
+import { ofKnownOperators } from '../analysis/operators.ts';
 import type { Fuel } from './fuel.ts';
 import { type Matcher, rootsOf } from './pattern.ts';
 import type { Rewriter } from './rewriter.ts';
@@ -65,18 +65,14 @@ function failingOf<M>(conditions: readonly (readonly [string, (m: M) => boolean]
 /** Declares a rule and erases the type of its match. */
 export function rule<M>(definition: RuleDefinition<M>): Rule {
   const conditions = Object.entries(definition.exact);
-  let roots: readonly string[] = [];
-  let among: unknown;
+  const roots = ofKnownOperators(() => rootsOf(definition.match));
   return {
     name: definition.name,
     pass: definition.name.split('/')[0] ?? definition.name,
     doc: definition.doc,
     match: definition.match,
     get roots() {
-      const known = knownOperators();
-      if (known !== among) roots = rootsOf(definition.match);
-      among = known;
-      return roots;
+      return roots();
     },
     lowers: definition.lowers ?? true,
     conditions: conditions.map(([name]) => name),

@@ -4,11 +4,10 @@ import type { Node, Value } from '../../../ir/graph.ts';
 import { isFloat } from '../../../ir/types.ts';
 import { boolAttr } from '../../../ops/attrs.ts';
 import { isConstant } from '../../analysis/constants.ts';
-import { numberOf } from '../../analysis/polynomial.ts';
 import { soleReader } from '../../analysis/uses.ts';
 import { any, op } from '../../engine/pattern.ts';
 import { rule } from '../../engine/rule.ts';
-import { axesOf, powerOf } from './norm-parts.ts';
+import { axesOf, powerOf, squaredBy } from './norm-parts.ts';
 
 interface Length {
   readonly root: Node;
@@ -16,9 +15,6 @@ interface Length {
   readonly square: Node;
   readonly x: Value;
 }
-
-const isSquare = (node: Node): boolean =>
-  node.op.name === 'mul' ? node.operand(0) === node.operand(1) : numberOf(node.operand(1)) === 2;
 
 export const recognizeLength = rule({
   name: 'recognize/reduce-l2',
@@ -34,7 +30,7 @@ The squares are products of x with itself or second powers, the root an operator
 Rounding: that of every square and of the sum goes.
 Source: ONNX ReduceL2-13; Woo et al. 2023, arXiv:2301.00808, global response normalisation.`,
   match: op(['sqrt', 'pow'], 'root', op('reduce_sum', 'sum', op(['mul', 'pow'], 'square', any('x')))).where(
-    ({ root, square, x }) => powerOf(root) === 1 && isSquare(square) && isFloat(x.type.elem) && !isConstant(x),
+    ({ root, square, x }) => powerOf(root) === 1 && squaredBy(square) === x && isFloat(x.type.elem) && !isConstant(x),
   ),
   exact: {
     inside: ({ root, sum, square }) => soleReader(sum.y) === root && square.y.outputs === 0 && square.y.uses.size === 1,

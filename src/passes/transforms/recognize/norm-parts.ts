@@ -30,6 +30,13 @@ export function powerOf(root: Node): 1 | -1 | undefined {
   return exponent === 0.5 ? 1 : exponent === -0.5 ? -1 : undefined;
 }
 
+/** What a node squares: an operand times itself, or its second power. */
+export function squaredBy(node: Node): Value | undefined {
+  const [a, b] = node.operands;
+  const squares = node.op.name === 'mul' ? a === b : node.op.name === 'pow' && numberOf(b) === 2;
+  return squares ? a : undefined;
+}
+
 /** The means that arithmetic and means below a value begin with. */
 export function meansBelow(value: Value): readonly Node[] {
   const means: Node[] = [];

@@ -3,18 +3,15 @@
 import type { Node, Value } from '../../../ir/graph.ts';
 import { isFloat } from '../../../ir/types.ts';
 import { boolAttr } from '../../../ops/attrs.ts';
-import { above, belowCasts, Expansion, numberOf, type Polynomial, variable } from '../../analysis/polynomial.ts';
+import { above, belowCasts, Expansion, type Polynomial, variable } from '../../analysis/polynomial.ts';
 import { op } from '../../engine/pattern.ts';
 import { rule } from '../../engine/rule.ts';
-import { axesOf, meansBelow, normConditions, parameter, powerOf, type SpelledNorm, withElem } from './norm-parts.ts';
+import { axesOf, meansBelow, normConditions, parameter, powerOf, type SpelledNorm, squaredBy, withElem } from './norm-parts.ts';
 
 /** What a mean averages the squares of. */
 function squaredIn(mean: Node): Value | undefined {
   const square = belowCasts(mean.x).producer;
-  const [a, b] = square?.operands ?? [];
-  if (!square || square.graph !== mean.graph || !a || !b) return undefined;
-  if (square.op.name === 'mul') return a === b ? a : undefined;
-  return square.op.name === 'pow' && numberOf(b) === 2 ? a : undefined;
+  return square?.graph === mean.graph ? squaredBy(square) : undefined;
 }
 
 /** ε of a radicand Q + ε. */

@@ -3,7 +3,7 @@
  */
 
 import { outside } from '../../../diagnostics/at.ts';
-import { Dim } from '../../../ir/dim.ts';
+import { Dim, sameDims } from '../../../ir/dim.ts';
 import { isLossless } from '../../../ir/elem.ts';
 import type { Node, Value } from '../../../ir/graph.ts';
 import { dimsAttr, numberAttr, stringAttr } from '../../../ops/attrs.ts';
@@ -12,7 +12,7 @@ import { type SliceAxis, sliceAxes } from '../../../ops/slice-axes.ts';
 import { operatorsThat } from '../../analysis/operators.ts';
 import { permOf } from '../../analysis/perm.ts';
 import { sliceAttrs } from '../../analysis/pieces.ts';
-import { reshaping, sameDims } from '../../analysis/shapes.ts';
+import { reshaping } from '../../analysis/shapes.ts';
 import { soleReader } from '../../analysis/uses.ts';
 import { any, oneOf, op } from '../../engine/pattern.ts';
 import { rule } from '../../engine/rule.ts';

@@ -1,14 +1,15 @@
 /** Places of an axis taken one by one, as exporters write what PyTorch indexes, and axes of size 1 around a transpose. */
 
-import { Dim } from '../../../ir/dim.ts';
-import type { Node, Value } from '../../../ir/graph.ts';
+import { Dim, sameDims } from '../../../ir/dim.ts';
+import { hostOf, type Node, type Value } from '../../../ir/graph.ts';
 import { numberAttr } from '../../../ops/attrs.ts';
 import { axisIn } from '../../../ops/common.ts';
-import * as w from '../../../tensor/algebra.ts';
+import { isConstantTarget } from '../../../ops/reshape.ts';
+import { literal } from '../../../tensor/leaves.ts';
 import { sessionOf } from '../../../tensor/session.ts';
 import { inverse, type Perm, permOf } from '../../analysis/perm.ts';
 import { pieceOf } from '../../analysis/pieces.ts';
-import { isPlainShape, reshaping, sameDims } from '../../analysis/shapes.ts';
+import { reshaping } from '../../analysis/shapes.ts';
 import { soleReader } from '../../analysis/uses.ts';
 import { any, constant, oneOf, op } from '../../engine/pattern.ts';
 import { rule } from '../../engine/rule.ts';
@@ -33,7 +34,7 @@ export const unitAxes = rule({
 
 Exact when
   one-reader   only the transpose reads the inner, and only the outer the transpose; neither is an output
-  plain        the new shape is a constant of the file: one of its sizes at most is neither a number nor at the same place in x
+  plain        the new shape is a constant of the file: one of its sizes at most is neither a number nor at the same place in x, and then none there may be 0
 Rounding: none; elements keep their order without axes of size 1.`,
   match: op(reshaping, 'outer', op('transpose', 'transpose', op(reshaping, 'inner'))).view(
     ({ outer, transpose, inner }): Regrouped | undefined => {
@@ -60,7 +61,7 @@ Rounding: none; elements keep their order without axes of size 1.`,
   ),
   exact: {
     'one-reader': ({ outer, transpose, inner }) => soleReader(inner.y) === transpose && soleReader(transpose.y) === outer,
-    plain: ({ inner, shape }) => isPlainShape(inner.x.type.dims, shape),
+    plain: ({ inner, shape }) => isConstantTarget(inner.x.type.dims, shape),
   },
   rewrite({ outer, transpose, inner, shape, perm }, g) {
     const x = g.node('reshape', [inner.x], { shape }, inner);
@@ -90,9 +91,9 @@ function squeezedPick(node: Node, slice: Node): Pick | undefined {
 /** What a reader takes of x, where that is a single place of one axis. */
 function pickOf(user: Node, x: Value): Pick | undefined {
   if (user.op.name === 'gather') {
-    const { content } = user.operand(1) ?? {};
-    const [place] = content?.resident ?? [];
-    if (user.operand(0) !== x || place === undefined || content?.dims.length !== 0) return undefined;
+    const index = hostOf(user.operand(1));
+    const [place] = index?.data ?? [];
+    if (user.operand(0) !== x || place === undefined || index?.dims.length !== 0) return undefined;
     const axis = axisIn(numberAttr(user.attrs, 'axis'), x.type.dims.length);
     const size = x.type.dims[axis]?.constant;
     if (size === undefined || place < -size || place >= size) return undefined;
@@ -130,10 +131,10 @@ function merged(dims: readonly Dim[], axis: number): readonly Dim[] | undefined 
 
 /** In front of the transpose that made the stack, where only picks read it; else behind it. */
 function stackOf(v: Value, axis: number, alone: boolean): Stack | undefined {
-  const inner = (value: Value): { readonly x: Value; readonly gone: number } => {
-    const node = value.producer;
-    const only = value.outputs === 0 && value.uses.size === 1;
-    return node?.graph === v.graph && reshaping.names.has(node.op.name) && only ? { x: node.x, gone: 1 } : { x: value, gone: 0 };
+  // A reshape that nobody else needs goes too.
+  const beforeReshape = (value: Value, needless: boolean): { readonly x: Value; readonly gone: number } => {
+    const node = needless ? value.producer : undefined;
+    return node?.graph === v.graph && reshaping.names.has(node.op.name) ? { x: node.x, gone: 1 } : { x: value, gone: 0 };
   };
   const transpose = alone && v.producer?.op.name === 'transpose' ? v.producer : undefined;
   if (transpose) {
@@ -142,7 +143,7 @@ function stackOf(v: Value, axis: number, alone: boolean): Stack | undefined {
     const shape = merged(transpose.x.type.dims, from);
     if (shape) {
       const rest = perm.filter((one) => one !== from).map((one) => (one > from ? one - 1 : one));
-      const { x, gone } = inner(transpose.x);
+      const { x, gone } = beforeReshape(transpose.x, transpose.x.soleUse !== undefined);
       const made = { x, axis: rest.indexOf(from), gone: gone + 1 };
       const long = rest.filter((one) => !isOne(shape[one]));
       // One that moves axes of size 1 alone is a reshape.
@@ -152,11 +153,7 @@ function stackOf(v: Value, axis: number, alone: boolean): Stack | undefined {
     }
   }
   const shape = merged(v.type.dims, axis);
-  if (!shape) return undefined;
-  const node = v.producer;
-  return alone && node && reshaping.names.has(node.op.name)
-    ? { x: node.x, shape, perm: undefined, axis, gone: 1 }
-    : { x: v, shape, perm: undefined, axis, gone: 0 };
+  return shape && { ...beforeReshape(v, alone), shape, perm: undefined, axis };
 }
 
 export const unstack = rule({
@@ -169,7 +166,7 @@ A place is taken by a gather with a constant index, or by a slice and a squeeze.
 the transpose, where they stand next to each other.
 Exact when
   all-of-it   every place of the axis is taken, its size is known, and there are two at least
-  plain       the shape that joins the two is a constant of the file: one size at most is neither a number nor at the same place in x
+  plain       the shape that joins the two is a constant of the file: one size at most is neither a number nor at the same place in x, and then none there may be 0
   fewer       there are fewer operators afterwards
 Rounding: none. Once, at the end: rules that move slices look at them one by one.
 Source: ONNX Split-13; torch.unbind.`,
@@ -194,7 +191,7 @@ Source: ONNX Split-13; torch.unbind.`,
   ),
   exact: {
     'all-of-it': ({ size, picks }) => size > 1 && new Set(picks.map(({ place }) => place)).size === size,
-    plain: ({ stack }) => isPlainShape(stack.x.type.dims, stack.shape),
+    plain: ({ stack }) => isConstantTarget(stack.x.type.dims, stack.shape),
     fewer({ picks, stack }) {
       const made = (sameDims(stack.x.type.dims, stack.shape) ? 0 : 1) + (stack.perm ? 1 : 0) + 1;
       return made < stack.gone + picks.reduce((sum, { nodes }) => sum + nodes, 0);
@@ -234,7 +231,7 @@ Source: ONNX Gather-13.`,
   exact: { 'one-place': ({ pick }) => pick !== undefined },
   rewrite({ node, slice, x, pick }, g) {
     if (!pick) return;
-    const at = w.literal(sessionOf(node.graph), { elem: 'i64', dims: [], data: Float64Array.of(pick.place) });
+    const at = literal(sessionOf(node.graph), { elem: 'i64', dims: [], data: Float64Array.of(pick.place) });
     g.replace(node.y, g.node('gather', [x, g.constant(at, 'constant', undefined)], { axis: pick.axis }, slice, node));
   },
 });
