@@ -2,7 +2,7 @@
 import { basename } from 'node:path';
 import type { Command } from 'commander';
 import type { Artifact } from '../artifact.ts';
-import { writeModel, writeSafetensors } from '../codegen/node/write-file.ts';
+import { type WriteOptions, type Written, writeModel, writeSafetensors } from '../codegen/node/write-file.ts';
 import { encodeSafetensors, safetensorsOf } from '../codegen/safetensors.ts';
 import { badOption } from '../diagnostics/catalogue/cli.ts';
 import { type Diagnostic, DiagnosticError, fail } from '../diagnostics/diagnostic.ts';
@@ -109,12 +109,35 @@ export async function writeArtifact(
   result: Pick<Artifact<unknown>, 'graph' | 'onnx' | 'stream'>,
   emit: Emit,
   flags: TargetFlags,
-): Promise<{ readonly bytes: number; readonly files: readonly string[] }> {
+): Promise<Written> {
   const { graph, onnx } = result;
-  if (!graph || !onnx || flags.output === undefined) return { bytes: 0, files: [] };
-  if (flags.output === '-') {
+  const { output, externalData } = flags;
+  if (!graph || !onnx || output === undefined) return { bytes: 0, files: [] };
+  return emit === 'safetensors'
+    ? await writeTo(
+        output,
+        flags,
+        () => encodeSafetensors(safetensorsOf(graph)),
+        (how) => writeSafetensors(graph, output, how),
+      )
+    : await writeTo(
+        output,
+        flags,
+        () => result.stream(),
+        (how) => writeModel(onnx, output, { ...how, externalData }),
+      );
+}
+
+/** Writes to standard output for `-`; otherwise the file, with a bar, and nothing of it stays when it is interrupted. */
+export async function writeTo(
+  output: string,
+  flags: TargetFlags,
+  stream: () => AsyncIterable<Uint8Array>,
+  write: (how: WriteOptions) => Promise<Written>,
+): Promise<Written> {
+  if (output === '-') {
     let bytes = 0;
-    for await (const chunk of emit === 'safetensors' ? encodeSafetensors(safetensorsOf(graph)) : result.stream()) {
+    for await (const chunk of stream()) {
       outBytes(chunk);
       bytes += chunk.length;
     }
@@ -124,11 +147,9 @@ export async function writeArtifact(
   const interrupt = (): void => abort.abort();
   process.once('SIGINT', interrupt);
   process.once('SIGTERM', interrupt);
-  const bar = progressOf(flags, `writing ${basename(flags.output)}`, 'bytes');
+  const bar = progressOf(flags, `writing ${basename(output)}`, 'bytes');
   try {
-    const options = { force: flags.force, signal: abort.signal, onProgress: bar?.update };
-    if (emit === 'safetensors') return await writeSafetensors(graph, flags.output, options);
-    return await writeModel(onnx, flags.output, { ...options, externalData: flags.externalData });
+    return await write({ force: flags.force, signal: abort.signal, onProgress: bar?.update });
   } catch (error) {
     if (!abort.signal.aborted || !(error instanceof DiagnosticError)) throw error;
     bar?.stop();

@@ -9,11 +9,10 @@ import { encodeModel } from '../onnx/write.ts';
 import { proofText, type SurgeryProof } from '../runtime/surgery.ts';
 import { bytesText } from '../view/count-text.ts';
 import { openOnnx } from './any-model.ts';
-import type { TargetFlags } from './emit.ts';
+import { type TargetFlags, writeTo } from './emit.ts';
 import { checkEnd } from './kinds.ts';
 import { type ModelFlags, type PassFlags, type WeightFlags, withModel, withOutput, withPasses, withWeights } from './options.ts';
-import { outBytes, report, say } from './output.ts';
-import { progressOf } from './progress.ts';
+import { report, say } from './output.ts';
 
 export interface SurgeryFlags extends ModelFlags, WeightFlags, PassFlags, TargetFlags {
   readonly verify: boolean;
@@ -36,15 +35,6 @@ export interface Operated {
   prove(): Promise<SurgeryProof>;
 }
 
-async function written(model: OnnxFile, path: string, flags: SurgeryFlags): ReturnType<typeof writeModel> {
-  const bar = progressOf(flags, `writing ${basename(path)}`, 'bytes');
-  try {
-    return await writeModel(model, path, { force: flags.force, externalData: flags.externalData, onProgress: bar?.update });
-  } finally {
-    bar?.stop();
-  }
-}
-
 /** Runs one of the commands. Nothing is written where the proof fails. */
 export async function operate(path: string, flags: SurgeryFlags, change: (file: OnnxFile) => Operated): Promise<void> {
   checkEnd(flags.output, 'onnx');
@@ -57,14 +47,13 @@ export async function operate(path: string, flags: SurgeryFlags, change: (file: 
   try {
     const made = change(opened.model);
     const proof = flags.verify ? await made.prove() : undefined;
-    let bytes = 0;
-    let files: readonly string[] = [];
-    if (binary) {
-      for await (const chunk of encodeModel(made.model)) {
-        outBytes(chunk);
-        bytes += chunk.length;
-      }
-    } else ({ bytes, files } = await written(made.model, flags.output, flags));
+    const { output, externalData } = flags;
+    const { bytes, files } = await writeTo(
+      output,
+      flags,
+      () => encodeModel(made.model),
+      (how) => writeModel(made.model, output, { ...how, externalData }),
+    );
     if (flags.json) {
       const verification = proof && {
         sizes: proof.sizes,

@@ -137,6 +137,27 @@ describe.each([
   });
 });
 
+test('surgery that is interrupted while it writes says so, and leaves nothing', async () => {
+  clean();
+  writeFileSync(at('wider.res'), 'model Wider { input x: f32[N, 2048]\n  repeat 8 as i { fc{i}: linear(2048) }\n  output y }\n');
+  expect(await ended(['wider.res', '-q', '-o', 'wider.onnx'])).toBe(0);
+  const outcomes: (number | NodeJS.Signals | null)[] = [];
+  while (outcomes.length < 8 && !outcomes.includes(130)) {
+    rmSync(at('m.onnx'), { force: true });
+    const run = child(['rename', 'wider.onnx', 'x=z', '--no-verify', '-q', '-o', 'm.onnx']);
+    const timer = setInterval(() => {
+      if (leftovers().length === 0) return;
+      clearInterval(timer);
+      run.kill('SIGINT');
+    }, 1);
+    outcomes.push(await new Promise((resolve) => run.on('exit', (code, by) => resolve(by ?? code))));
+    clearInterval(timer);
+    expect(leftovers()).toEqual([]);
+    if (outcomes.at(-1) !== 0) expect(existsSync(at('m.onnx'))).toBe(false);
+  }
+  expect(outcomes).toContain(130);
+});
+
 test('what a killed run left goes with the next one, and nothing else does', async () => {
   clean();
   const dead = spawnSync(process.execPath, ['-e', '']).pid;
