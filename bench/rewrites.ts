@@ -51,6 +51,23 @@ const upsampled = `model Upsampled {
   output y
 }`;
 
+const temporal = `model Temporal {
+  input x: f32[N, 64, L]
+  stem: conv(64, 3, pad=1)  relu
+  repeat 4 as i { b{i}: residual {
+    conv1: conv(64, 3, pad=2 ** i, dilation=2 ** i)  relu
+    conv2: conv(64, 3, pad=2 ** i, dilation=2 ** i)
+  } relu }
+  output y
+}`;
+const conformer = `model Conformer {
+  input x: f32[N, 256, L]
+  pointwise1: conv(256, 1)  silu
+  depthwise: conv(256, 31, pad=15, groups=256)  silu
+  pointwise2: conv(256, 1)
+  output y
+}`;
+
 const cases: readonly Case[] = [
   { what: 'all of -O1 (ResNet-50)', source: 'resnet.res', model: 'ResNet50', without: { level: 0 }, with: { level: 1 } },
   { what: 'all of -O1 (ResNet-164)', source: 'preact_resnet.res', model: 'ResNet164', without: { level: 0 }, with: { level: 1 } },
@@ -76,6 +93,27 @@ const cases: readonly Case[] = [
     what: 'fuse-shortcut, option A as conv, --target cpu (ResNet-20)',
     source: 'resnet_cifar.res',
     model: 'ResNet20',
+    without: { level: 1 },
+    with: { level: 1, target: 'cpu' },
+  },
+  {
+    what: 'blocked-layout, groups, --target cpu (ResNeXt-50)',
+    source: 'resnet.res',
+    model: 'ResNeXt50_32x4d',
+    without: { level: 1 },
+    with: { level: 1, target: 'cpu' },
+  },
+  {
+    what: 'blocked-layout, --target cpu (temporal conv net)',
+    source: temporal,
+    sizes: { L: 1000 },
+    without: { level: 1 },
+    with: { level: 1, target: 'cpu' },
+  },
+  {
+    what: "blocked-layout, --target cpu (a Conformer's conv module)",
+    source: conformer,
+    sizes: { L: 400 },
     without: { level: 1 },
     with: { level: 1, target: 'cpu' },
   },

@@ -1,5 +1,6 @@
 import type { Target } from '../ir/target.ts';
 import type { Rule, Sweep } from './engine/rule.ts';
+import { joinGroups, raiseConv, raisePool, sinkReshape } from './transforms/blocked-layout.ts';
 import { commutePool, commuteResize } from './transforms/commute-pool.ts';
 import { foldIntoJoined } from './transforms/fold-affine/into-joined.ts';
 import { foldAffineIntoLinear } from './transforms/fold-affine/into-linear.ts';
@@ -64,6 +65,8 @@ import { pickAtOnce, unitAxes, unstack } from './transforms/simplify/unstack.ts'
  */
 const onlyFor: ReadonlyMap<Rule, readonly Target[]> = new Map<Rule, readonly Target[]>([
   [optionAConv, ['cpu']],
+  // The layout is that of onnxruntime's CPU provider.
+  ...[raiseConv, raisePool, sinkReshape, joinGroups].map((one): [Rule, readonly Target[]] => [one, ['cpu']]),
   // On CUDA a run at N = 1 waits for the host, which takes longer for a Concat than for what it replaces (bench/gpu.md).
   [concatForm, ['portable', 'cpu', 'webgpu']],
   // Measured on CPU alone.
@@ -91,6 +94,7 @@ const purposes = {
   'move-stride': 'Where every reader of a value takes only every s-th element, no other one is computed.',
   'fuse-shortcut':
     'Makes a shortcut cheap: removes what is provably zero or the identity, and gives the sum the form that runtimes fuse.',
+  'blocked-layout': 'Convolutions take the form that the blocked layout of a CPU has kernels for.',
   'fuse-gemm': 'Transposes and sums around a product of matrices become flags and an operand of it.',
 } as const;
 
@@ -200,6 +204,7 @@ const once: readonly Stage[] = [
   { pass: 'fuse-shortcut', rules: [joinOfSum], sweeps: [] },
   { pass: 'fuse-shortcut', rules: [concatForm], sweeps: [], level: 2 },
   { pass: 'fuse-shortcut', rules: [biasForSum], sweeps: [] },
+  { pass: 'blocked-layout', rules: [raiseConv, raisePool, sinkReshape, joinGroups], sweeps: [] },
   { pass: 'move-transpose', rules: [gatherParts], sweeps: [], level: 2 },
   // Last, because nothing folds into a gemm that is no linear.
   { pass: 'fuse-gemm', rules: [gemmOperand, gemmResult, gemmSum, gemmRows], sweeps: [] },

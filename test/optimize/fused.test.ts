@@ -123,4 +123,33 @@ describe('onnxruntime fuses as much of our file', () => {
       for (const level of [1, 2] as const) await compare(raw, await at(level));
     },
   );
+
+  describe('--target cpu keeps in the layout of the CPU', () => {
+    const model = (body: string): string =>
+      `model M { input x: f32[1, 64, 64${body.includes('3x3') ? ', 8' : ''}]  ${body}  output y }`;
+    /** Convolutions in the layout, and others; of a plain network the first is one where the machine has the layout. */
+    async function inLayout(body: string, target: 'portable' | 'cpu'): Promise<readonly [blocked: number, others: number]> {
+      const made = await compile(model(body), { target });
+      expect(made.diagnostics).toEqual([]);
+      const { operators } = await fused(await made.bytes(), 'all');
+      const blocked = operators.get('com.microsoft.nchwc.Conv') ?? 0;
+      return [blocked, (operators.get('Conv') ?? 0) + (operators.get('com.microsoft.FusedConv') ?? 0)];
+    }
+
+    it.each([
+      ['groups of few channels', 'conv(64, 1x1) relu conv(64, 3x3, pad=1, groups=16) relu conv(64, 1x1)', 3, 2],
+      [
+        'a chain over one axis',
+        'conv(64, 3, pad=1) relu conv(64, 3, pad=1) relu maxpool(2, stride=2) conv(32, 3, pad=1, groups=8)',
+        3,
+        0,
+      ],
+      ['a depthwise conv over one axis', 'conv(64, 7, pad=3, groups=64)', 1, 0],
+    ])('%s', async (_what, body, all, before) => {
+      const [layout] = await inLayout('conv(64, 3x3, pad=1)', 'portable');
+      const has = layout > 0;
+      expect(await inLayout(body, 'portable')).toEqual(has ? [before, all - before] : [0, all]);
+      expect(await inLayout(body, 'cpu')).toEqual(has ? [all, 0] : [0, all]);
+    });
+  });
 });
