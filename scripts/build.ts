@@ -8,8 +8,9 @@
  */
 import { spawnSync } from 'node:child_process';
 import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join, relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
+import { chevrotainInPart } from './chevrotain.ts';
 import { withoutTexts } from './manual-texts.ts';
 
 /** picocolors reads `process` when it loads, which browsers lack. */
@@ -21,31 +22,6 @@ const withoutProcess: Plugin = {
       if (!contents.includes('globalThis.process')) throw new Error(`${path} is not as this build expects it`);
       return { contents };
     });
-  },
-};
-
-/** Functions of a module that nobody calls, in the place of the module. */
-const nothing = (...names: readonly string[]): string => names.map((name) => `export const ${name} = () => [];`).join('\n');
-
-/**
- * What Chevrotain checks of a grammar and of tokens is for a test (`makeLexer`, `ResParser`): what is built never asks for it.
- */
-const withoutChecks: Plugin = {
-  name: 'without-checks',
-  setup({ onLoad }) {
-    onLoad(
-      { filter: /[\\/]chevrotain[\\/]lib[\\/]src[\\/].*[\\/](?:checks|context_assist|parser|lexer_public)\.js$/ },
-      ({ path }) => {
-        const text = readFileSync(path, 'utf8');
-        const name = basename(path, '.js');
-        if (name === 'checks')
-          return { contents: nothing(...[...text.matchAll(/^export function (\w+)/gm)].map(([, one = '']) => one)) };
-        if (name === 'context_assist') return { contents: 'export class ContentAssist { initContentAssist() {} }' };
-        const contents = text.replaceAll(/this\.(?:config\.)?skipValidations === false/g, 'false');
-        if (contents === text) throw new Error(`${path} is not as this build expects it`);
-        return { contents };
-      },
-    );
   },
 };
 
@@ -98,7 +74,7 @@ const command = await build({
   external: installed,
   minifyIdentifiers: true,
   keepNames: true,
-  plugins: [withoutProcess, withoutChecks, withoutCopies, withoutTexts('tests')],
+  plugins: [withoutProcess, chevrotainInPart, withoutCopies, withoutTexts('tests')],
 });
 
 /** The files of ours that the API is made of. */
@@ -142,7 +118,7 @@ const bundles = await build({
   ...common,
   entryPoints: Object.fromEntries(vendors),
   outdir: 'dist/api',
-  plugins: [withoutProcess, withoutChecks],
+  plugins: [withoutProcess, chevrotainInPart],
 });
 outputs.push(bundles.metafile.outputs);
 

@@ -1,13 +1,14 @@
 /**
  * What stands beside the code for the manual and for tests, and no program runs: left out of what is built. Texts that few
  * programs show (`explain`, what a parameter means where it is missing) become files of their own, and kinds of diagnostics data
- * that a bundler leaves out where nobody reports them.
+ * that a bundler leaves out where nobody reports them, those of sources without their words.
  */
 import { readFileSync } from 'node:fs';
-import { relative } from 'node:path';
+import { basename, relative } from 'node:path';
 import type { Plugin } from 'esbuild';
 import ts from 'typescript';
 import { definedKinds } from '../src/diagnostics/catalogue.ts';
+import type { DiagnosticKind } from '../src/diagnostics/diagnostic.ts';
 import { layers } from '../src/ops/registry.ts';
 
 interface Left {
@@ -50,14 +51,44 @@ const without =
       ? ''
       : undefined;
 
-/** The kind that a call defines, as data without its explanation. */
-function asData(node: ts.Node): string | undefined {
-  if (!ts.isCallExpression(node) || node.expression.getText() !== 'defineDiagnostic') return undefined;
+/** Of these files programs without mistakes report nothing, and only the parser and the elaborator do: their words are loaded late. */
+const lateWords: Readonly<Record<string, readonly string[]>> = {
+  syntax: ['syntax'],
+  source: ['names', 'values', 'shapes', 'structure'],
+};
+
+/** The kind that a call defines, as data without its explanation; without words where they are late. */
+function asData(path: string) {
+  const name = basename(path, '.ts');
+  const late = Object.values(lateWords).flat().includes(name);
+  return (node: ts.Node): string | undefined => {
+    if (!ts.isCallExpression(node) || node.expression.getText() !== 'defineDiagnostic') return undefined;
+    const { more: _, ...kind } = kindDefinedBy(node);
+    const { code, severity, exit } = kind;
+    return JSON.stringify(late ? { code, severity, exit } : kind);
+  };
+}
+
+function kindDefinedBy(node: ts.Node): DiagnosticKind {
   const code = /\bcode: '(\w+)'/.exec(node.getText())?.[1];
   const kind = definedKinds().find((one) => one.code === code);
   if (!kind) throw new Error(`no kind ${code}`);
-  const { more: _, ...rest } = kind;
-  return JSON.stringify(rest);
+  return kind;
+}
+
+/** The words of the kinds that some files of the catalogue define. */
+function wordsOf(files: readonly string[]): object {
+  const all: [string, object][] = [];
+  for (const file of files) {
+    const path = `src/diagnostics/catalogue/${file}.ts`;
+    rewritten(path, readFileSync(path, 'utf8'), (node) => {
+      if (!ts.isCallExpression(node) || node.expression.getText() !== 'defineDiagnostic') return undefined;
+      const { code, title, found, expected, hint } = kindDefinedBy(node);
+      all.push([code, { title, found, expected, hint }]);
+      return undefined;
+    });
+  }
+  return Object.fromEntries(all);
 }
 
 const docs = () =>
@@ -86,7 +117,10 @@ export function withoutTexts(parts: 'tests' | 'all'): Plugin {
       });
       if (parts === 'tests') return;
       onLoad({ filter: /[\\/]diagnostics[\\/]catalogue[\\/].*\.ts$/ }, ({ path }) => {
-        return { contents: rewritten(path, readFileSync(path, 'utf8'), asData), loader: 'ts' };
+        return { contents: rewritten(path, readFileSync(path, 'utf8'), asData(path)), loader: 'ts' };
+      });
+      onLoad({ filter: /[\\/]diagnostics[\\/]texts[\\/].*\.ts$/ }, ({ path }) => {
+        return { contents: `export const texts = ${JSON.stringify(wordsOf(lateWords[basename(path, '.ts')] ?? []))};` };
       });
       onLoad({ filter: /[\\/]diagnostics[\\/]explanations\.ts$/ }, () => {
         return { contents: `const kinds = ${JSON.stringify(definedKinds())};\nexport const explainedKinds = () => kinds;` };

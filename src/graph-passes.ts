@@ -1,5 +1,5 @@
 /** The passes over a graph, with the options of the API. */
-import { unknownPass } from './diagnostics/catalogue/values.ts';
+import { unknownPass } from './diagnostics/catalogue/passes.ts';
 import { BugError, DiagnosticError } from './diagnostics/diagnostic.ts';
 import { nearest } from './diagnostics/suggest.ts';
 import type { Graph } from './ir/graph.ts';

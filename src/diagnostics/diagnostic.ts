@@ -2,6 +2,7 @@
  * Diagnostics: what rescc tells a user about their input. A diagnostic is data; `render.ts` turns it into text.
  * A room that finds something wrong reports it into a sink and goes on; a bug of ours throws through `bug()` instead.
  */
+import { lateTexts } from './late-texts.ts';
 import type { Span } from './source.ts';
 
 /** A template with named holes, typed by the names. */
@@ -116,13 +117,14 @@ export function makeDiagnostic<Holes extends string>(kind: DiagnosticKind<Holes>
       })
       .join('');
   };
-  const found = fill(kind.found);
-  const expected = fill(kind.expected);
-  const hint = fill(kind.hint);
+  const words = kind.title === undefined ? (lateTexts(kind.code) as DiagnosticKind<Holes>) : kind;
+  const found = fill(words.found);
+  const expected = fill(words.expected);
+  const hint = fill(words.hint);
   return {
     code: kind.code,
     severity: kind.severity,
-    title: fill(kind.title) ?? '',
+    title: fill(words.title) ?? '',
     ...(report.span && { span: report.span }),
     ...(report.label !== undefined && { label: report.label }),
     notes: report.notes ?? [],

@@ -2,7 +2,7 @@
 
 import { followRule, type Rule, ruleOf } from '../checkpoint/map-rules.ts';
 import { checkArgument, checkOptions, listOf, oneOf, onnxFileKind, shaped } from '../diagnostics/arguments.ts';
-import { nameTaken, nothingRenamed } from '../diagnostics/catalogue/names.ts';
+import { nameTaken, nothingRenamed } from '../diagnostics/catalogue/edit.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { nearest } from '../diagnostics/suggest.ts';
 import { renamedTensor } from '../onnx/make.ts';

@@ -1,7 +1,7 @@
 /** The values of a model's outermost graph: their names, who makes them, and their types as the file and an import know them. */
 
 import { onnxType } from '../codegen/to-onnx.ts';
-import { noSuchValue } from '../diagnostics/catalogue/names.ts';
+import { noSuchValue } from '../diagnostics/catalogue/edit.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { nearest } from '../diagnostics/suggest.ts';
 import { importedAt, ownOpset } from '../import/at-opset.ts';

@@ -1,3 +1,5 @@
+import { sourceTexts } from '../diagnostics/late-texts.ts';
+import * as words from '../diagnostics/texts/source.ts';
 import { giveRegistry } from '../ops/at-once.ts';
 import { giveMessages } from '../parser/at-once.ts';
 import * as wholeAdvice from './advice.ts';
@@ -8,6 +10,7 @@ import * as wholeOde from './ode.ts';
 /** For calls that give their answer at once, so that nobody can wait for what few programs need. */
 export function giveElaborator(): void {
   giveMessages();
+  sourceTexts.give(words);
   giveRegistry();
   advice.give(wholeAdvice);
   ode.give(wholeOde);

@@ -4,7 +4,7 @@
  */
 import { bytes as bytesOnly, checkArgument, text } from '../diagnostics/arguments.ts';
 import { outside } from '../diagnostics/at.ts';
-import { noSibling, truncatedFile, unsafePath } from '../diagnostics/catalogue/weights.ts';
+import { noSibling, truncatedFile, unsafePath } from '../diagnostics/catalogue/bytes.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 
 /** Bytes that are read piece by piece: a file, or memory. */

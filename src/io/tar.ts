@@ -3,7 +3,8 @@
  * relative names; long names and other extensions are refused, since torch never wrote them.
  */
 import { outside } from '../diagnostics/at.ts';
-import { damagedFile, duplicateTensor, truncatedFile } from '../diagnostics/catalogue/weights.ts';
+import { truncatedFile } from '../diagnostics/catalogue/bytes.ts';
+import { damagedFile, duplicateTensor } from '../diagnostics/catalogue/weights.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { type ByteSource, readSpan, spanSource } from './bytes.ts';
 

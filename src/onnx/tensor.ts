@@ -4,7 +4,8 @@
  * docs/ExternalData.md.
  */
 
-import { tensorOutside, truncatedFile } from '../diagnostics/catalogue/weights.ts';
+import { truncatedFile } from '../diagnostics/catalogue/bytes.ts';
+import { tensorOutside } from '../diagnostics/catalogue/weights.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { type ByteSource, memorySource, openSibling } from '../io/bytes.ts';
 import type { LastMade } from '../io/last-made.ts';

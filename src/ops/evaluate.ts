@@ -2,7 +2,7 @@
  * The one way to an operator's numbers at compile time: folding, facts and the sizes of an import call `evaluateConstant`, which
  * gives the results or a named refusal, and never throws for what a file can hold.
  */
-import { integerTooLarge } from '../diagnostics/catalogue/weights.ts';
+import { integerTooLarge } from '../diagnostics/catalogue/bytes.ts';
 import { BugError, DiagnosticError } from '../diagnostics/diagnostic.ts';
 import { DimOverflow } from '../ir/dim.ts';
 import { elemFacts } from '../ir/elem.ts';

@@ -2,7 +2,7 @@
  * The way into the parser's room: text in, tree and diagnostics out. Nothing here throws on any input, but where the dictionary
  * of other frameworks' words is wanted and not there yet (`diagnostics/late.ts`).
  */
-import { notUtf8 } from '../diagnostics/catalogue/syntax.ts';
+import { notUtf8 } from '../diagnostics/catalogue/text.ts';
 import { type Diagnostic, makeDiagnostic } from '../diagnostics/diagnostic.ts';
 import { command } from '../diagnostics/shell.ts';
 import type { SourceFile } from '../diagnostics/source.ts';

@@ -9,7 +9,23 @@ import { createToken, type IToken, Lexer, type TokenType } from 'chevrotain';
 export const Word = createToken({ name: 'Word', pattern: Lexer.NA, label: 'name or keyword' });
 export const Operator = createToken({ name: 'Operator', pattern: Lexer.NA, label: 'operator' });
 
-export const Name = createToken({ name: 'Name', pattern: /[A-Za-z_]\w*/, categories: [Word], label: 'Name' });
+/**
+ * A token of a regular expression says which characters it begins with, for the lexer's table, and whether there may be line
+ * breaks in it: the build leaves out the part of Chevrotain that finds both. A test compares them.
+ */
+function pattern(
+  name: string,
+  expression: RegExp,
+  starts: string,
+  more: Partial<Parameters<typeof createToken>[0]> = {},
+): TokenType {
+  return createToken({ name, pattern: expression, start_chars_hint: [...starts], line_breaks: false, ...more });
+}
+
+const digits = '0123456789';
+const letters = 'abcdefghijklmnopqrstuvwxyz';
+
+export const Name = pattern('Name', /[A-Za-z_]\w*/, `${letters.toUpperCase()}_${letters}`, { categories: [Word], label: 'Name' });
 
 const keywordTokens: TokenType[] = [];
 function keyword(image: string, ...categories: TokenType[]): TokenType {
@@ -54,17 +70,12 @@ export const KwFalse = keyword('false');
 /** Every reserved word, for editors and the TextMate grammar. `from` and `none` are names that two statements look for. */
 export const keywords: readonly string[] = keywordTokens.map((type) => String(type.PATTERN));
 
-const digits = '0123456789';
 /** Behind one dot digits are an integer, so that `a.0.1` is a path of three segments; behind the two of a range they are not. */
-export const Float = createToken({
-  name: 'Float',
-  pattern: /(?<!(?<!\.)\.)\d+(?:\.\d+(?:[eE][+-]?\d+)?|[eE][+-]?\d+)/,
-  start_chars_hint: [...digits],
-});
-export const Size = createToken({ name: 'Size', pattern: /\d+(?:x\d+)+/ });
-export const Int = createToken({ name: 'Int', pattern: /\d+/ });
-export const StringLiteral = createToken({ name: 'String', pattern: /"[^"\\\n\r]*(?:\\[^\n\r][^"\\\n\r]*)*"/, label: 'String' });
-export const OpenString = createToken({ name: 'OpenString', pattern: /"[^\n\r]*/ });
+export const Float = pattern('Float', /(?<!(?<!\.)\.)\d+(?:\.\d+(?:[eE][+-]?\d+)?|[eE][+-]?\d+)/, digits);
+export const Size = pattern('Size', /\d+(?:x\d+)+/, digits);
+export const Int = pattern('Int', /\d+/, digits);
+export const StringLiteral = pattern('String', /"[^"\\\n\r]*(?:\\[^\n\r][^"\\\n\r]*)*"/, '"', { label: 'String' });
+export const OpenString = pattern('OpenString', /"[^\n\r]*/, '"');
 
 export const Arrow = sign('Arrow', '->');
 export const Equal = sign('Equal', '==', Operator);
@@ -108,13 +119,17 @@ export const LabelTail = createToken({ name: 'LabelTail', pattern: Lexer.NA, lab
 /** The closing brace of a computed part. */
 export const LabelClose = createToken({ name: 'LabelClose', pattern: Lexer.NA, label: "'}'" });
 
-const Blank = createToken({ name: 'Blank', pattern: /[ \t\r\n]+/, group: Lexer.SKIPPED, line_breaks: true });
-const LineComment = createToken({ name: 'LineComment', pattern: /\/\/[^\n\r]*/, group: 'comments' });
-const BlockComment = createToken({ name: 'BlockComment', pattern: /\/\*[\s\S]*?\*\//, group: 'comments', line_breaks: true });
-export const OpenComment = createToken({ name: 'OpenComment', pattern: /\/\*[\s\S]*/, line_breaks: true });
+const Blank = pattern('Blank', /[ \t\r\n]+/, ' \t\r\n', { group: Lexer.SKIPPED, line_breaks: true });
+const LineComment = pattern('LineComment', /\/\/[^\n\r]*/, '/', { group: 'comments' });
+const BlockComment = pattern('BlockComment', /\/\*[\s\S]*?\*\//, '/', { group: 'comments', line_breaks: true });
+export const OpenComment = pattern('OpenComment', /\/\*[\s\S]*/, '/', { line_breaks: true });
 /** Signs of other languages, which are reported with what is written here instead. */
-export const Foreign = createToken({ name: 'Foreign', pattern: /&&?|\|\|?|\*\*|=>|[+\-*/]=|:=|[!~^$#'`\\“”→×·−–≤≥≠\u00a0]/ });
-export const ByteOrderMark = createToken({ name: 'ByteOrderMark', pattern: /\ufeff/ });
+export const Foreign = pattern(
+  'Foreign',
+  /&&?|\|\|?|\*\*|=>|[+\-*/]=|:=|[!~^$#'`\\“”→×·−–≤≥≠\u00a0]/,
+  "&|*=+-/:!~^$#'`\\\u00a0·×–“”→−≠≤≥",
+);
+export const ByteOrderMark = pattern('ByteOrderMark', /\ufeff/, '\ufeff');
 
 /** What the lexer finds, in the order in which it is tried. */
 export const lexed: TokenType[] = [

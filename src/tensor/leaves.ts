@@ -4,7 +4,7 @@
  */
 
 import { outside } from '../diagnostics/at.ts';
-import { integerTooLarge, noContent } from '../diagnostics/catalogue/weights.ts';
+import { integerTooLarge, noContent } from '../diagnostics/catalogue/bytes.ts';
 import { bug, fail } from '../diagnostics/diagnostic.ts';
 import type { Content } from '../ir/content.ts';
 import { leafText, listText, numberText } from '../ir/content-text.ts';

@@ -3,7 +3,7 @@
  * follows from its record (`ir/elem.ts`); encoding rounds once, as `ir/round.ts` says.
  */
 import { outside } from '../diagnostics/at.ts';
-import { integerTooLarge, valueUnfit } from '../diagnostics/catalogue/weights.ts';
+import { integerTooLarge, valueUnfit } from '../diagnostics/catalogue/bytes.ts';
 import { bug, fail } from '../diagnostics/diagnostic.ts';
 import { elemFacts, elemTypes, floatFacts, type IntegerElem, integerRange, isFloat } from '../ir/elem.ts';
 import { littleEndian } from '../ir/round.ts';

@@ -2,7 +2,8 @@
  * NumPy's .npy arrays and .npz archives of them. Source: NumPy 2.0, numpy.lib.format, versions 1 to 3. Arrays of other
  * types than numbers (Python objects, which are pickles, texts, records) are never read: a placeholder stands for them.
  */
-import { damagedFile, refusedElement, truncatedFile } from '../../diagnostics/catalogue/weights.ts';
+import { truncatedFile } from '../../diagnostics/catalogue/bytes.ts';
+import { damagedFile, refusedElement } from '../../diagnostics/catalogue/weights.ts';
 import { fail } from '../../diagnostics/diagnostic.ts';
 import { type ByteSource, readSpan, spanSource, utf8, viewOf } from '../../io/bytes.ts';
 import type { ZipEntry } from '../../io/zip.ts';

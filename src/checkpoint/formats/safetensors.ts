@@ -3,7 +3,8 @@
  * github huggingface/safetensors, README "Format"; its limits are kept: a header of at most 100 MB that begins with `{`, every
  * byte of the data used once.
  */
-import { damagedFile, duplicateTensor, tensorOutside, truncatedFile } from '../../diagnostics/catalogue/weights.ts';
+import { truncatedFile } from '../../diagnostics/catalogue/bytes.ts';
+import { damagedFile, duplicateTensor, tensorOutside } from '../../diagnostics/catalogue/weights.ts';
 import { fail } from '../../diagnostics/diagnostic.ts';
 import { type ByteSource, readSpan, u64At, utf8, viewOf } from '../../io/bytes.ts';
 import { parseJson } from '../../io/json.ts';

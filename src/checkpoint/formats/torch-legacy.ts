@@ -3,7 +3,8 @@
  * torch/serialization.py, `_legacy_load`.
  */
 import { structureBudget } from '../../diagnostics/budget.ts';
-import { damagedFile, truncatedFile } from '../../diagnostics/catalogue/weights.ts';
+import { truncatedFile } from '../../diagnostics/catalogue/bytes.ts';
+import { damagedFile } from '../../diagnostics/catalogue/weights.ts';
 import { fail } from '../../diagnostics/diagnostic.ts';
 import { type ByteSource, readSpan, spanSource, u64At, viewOf } from '../../io/bytes.ts';
 import { elemBytes } from '../../ir/types.ts';

@@ -1,6 +1,7 @@
 /** PyTorch's tar form, before 0.1.10. Source: torch/serialization.py, `_load` → `legacy_load`. */
 import { structureBudget } from '../../diagnostics/budget.ts';
-import { damagedFile, pickledModule, truncatedFile } from '../../diagnostics/catalogue/weights.ts';
+import { truncatedFile } from '../../diagnostics/catalogue/bytes.ts';
+import { damagedFile, pickledModule } from '../../diagnostics/catalogue/weights.ts';
 import { fail } from '../../diagnostics/diagnostic.ts';
 import { type ByteSource, readSpan, spanSource, u64At, viewOf } from '../../io/bytes.ts';
 import { elemBytes } from '../../ir/types.ts';

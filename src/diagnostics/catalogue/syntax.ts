@@ -181,15 +181,6 @@ export const statementOutsideBody = defineDiagnostic({
   more: 'A file is a list of imports, constants, blocks and models. Layers and other statements stand in the body of a block or model.',
 });
 
-export const notUtf8 = defineDiagnostic({
-  code: 'RES0021',
-  title: msg`${'name'} is no UTF-8 text`,
-  found: msg`byte ${'value'} at offset ${'offset'}, in line ${'line'}`,
-  expected: msg`a text file in UTF-8`,
-  hint: msg`${'fix'}`,
-  more: 'Source files are UTF-8, with or without a byte order mark. A file that is no UTF-8 is often one in an older encoding, UTF-16, or no text at all.',
-});
-
 export const fileTooLarge = defineDiagnostic({
   code: 'RES0022',
   title: msg`${'name'} is too large`,

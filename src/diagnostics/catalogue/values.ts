@@ -1,5 +1,5 @@
 /** Compile-time values, arguments and conditions: RES0200-RES0299. */
-import { type Diagnostic, defineDiagnostic, makeDiagnostic, msg } from '../diagnostic.ts';
+import { defineDiagnostic, msg } from '../diagnostic.ts';
 
 export const unknownArgument = defineDiagnostic({
   code: 'RES0201',
@@ -129,18 +129,6 @@ export const assertUnknown = defineDiagnostic({
   hint: msg`${'hint'}`,
   more: 'A promise is substituted into the shapes (H = 32·h, L of at least 101), which works for divisibility by a constant and for bounds alone.',
 });
-
-const unknownPassKind = defineDiagnostic({
-  code: 'RES0221',
-  title: msg`there is no pass \`${'name'}\``,
-  found: msg`${'name'}`,
-  expected: msg`one of ${'names'}`,
-  hint: msg`${'hint'}`,
-  more: '--passes runs the named passes in the order given, each to its fixed point, instead of the pipeline of a level.',
-});
-/** A pass name that nobody knows. */
-export const unknownPass = (name: string, names: readonly string[], near: string | undefined): Diagnostic =>
-  makeDiagnostic(unknownPassKind, { with: { name, names: names.join(', '), hint: `--passes ${near ?? names[0] ?? ''}` } });
 
 export const badRange = defineDiagnostic({
   code: 'RES0229',

@@ -3,7 +3,7 @@
 import { closeSync, readSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { checkArgument, text } from '../../diagnostics/arguments.ts';
-import { linkOutside, notPlainFile, readFailed } from '../../diagnostics/catalogue/weights.ts';
+import { linkOutside, notPlainFile, readFailed } from '../../diagnostics/catalogue/bytes.ts';
 import { fail } from '../../diagnostics/diagnostic.ts';
 import type { ByteSource } from '../bytes.ts';
 import { findBeside, type OpenFile, openPlain, refuseUnreadable, Unreadable } from './open-file.ts';

@@ -1,0 +1,107 @@
+/**
+ * Chevrotain without what this grammar never asks of it, for `scripts/build.ts`: checks of grammars and tokens, which are for a
+ * test (`makeLexer`, `ResParser`), recovery and syntax trees, which are ours (`parser/recovery.ts`, `parser/tree.ts`), its own
+ * texts of errors, and the analysis of regular expressions, in whose place each token says with which characters it begins
+ * (`parser/tokens.ts`). It is half of the library. `test/api/package.test.ts` compares the parser that is built with that of the
+ * sources.
+ */
+import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import type { Plugin } from 'esbuild';
+
+type Change = (text: string) => string;
+
+/** Functions of a module that nobody calls, in the place of the module. */
+const nothing = (...names: readonly string[]): string => names.map((name) => `export const ${name} = () => [];`).join('\n');
+const functionsOf: Change = (text) => nothing(...[...text.matchAll(/^export function (\w+)/gm)].map(([, one = '']) => one));
+
+/** Each part of the text in the place of another, which has to be there. */
+function replaced(text: string, parts: readonly (readonly [RegExp, string])[]): string {
+  return parts.reduce((so, [pattern, by]) => {
+    const next = so.replace(pattern, by);
+    if (next === so) throw new Error(`Chevrotain is not as this build expects it: nothing is like ${pattern}`);
+    return next;
+  }, text);
+}
+
+/** Without methods of its classes. */
+const withoutMethods = (text: string, names: readonly string[]): string =>
+  replaced(
+    text,
+    names.map((name) => [new RegExp(`^ {4}${name}\\(.*\\) \\{\\n(?: {5}.*\\n|\\n)* {4}\\}\\n`, 'gm'), ''] as const),
+  );
+
+const unchecked: Change = (text) => text.replaceAll(/this\.(?:config\.)?skipValidations === false/g, 'false');
+const unrecovered: Change = (text) => text.replaceAll('this.recoveryEnabled', 'false').replaceAll('this.outputCst', 'false');
+
+const changes: Readonly<Record<string, Change>> = {
+  api: (text) => replaced(text, [[/^export \{[^}]*\} from "[^"]*(?:cst-dts-gen|render_public|gast)\S*$/gm, '']]),
+  checks: functionsOf,
+  context_assist: () => 'export class ContentAssist { initContentAssist() {} }',
+  errors_public: (text) => [...text.matchAll(/^export const (\w+)/gm)].map(([, name]) => `export const ${name} = {};`).join('\n'),
+  gast_recorder: unrecovered,
+  error_handler: (text) => withoutMethods(text, ['raiseEarlyExitException']),
+  lexer_public: unchecked,
+  llk_lookahead: (text) => withoutMethods(unrecovered(text), ['buildLookaheadForOptional']),
+  parser: (text) => unrecovered(unchecked(text)),
+  recognizer_api: (text) =>
+    replaced(text, [
+      // Each occurrence is numbered by an argument.
+      [
+        /^ {4}(?:CONSUME|SUBRULE|OPTION|OR|MANY|MANY_SEP|AT_LEAST_ONE|AT_LEAST_ONE_SEP)\d?\(\w+(?:, \w+)?\) \{\n.*\n {4}\}\n/gm,
+        '',
+      ],
+      [/^ {4}getSerializedGastProductions\(\) \{\n.*\n {4}\}\n/m, ''],
+    ]),
+  recognizer_engine: (text) =>
+    replaced(
+      // What is optional or repeated is decided by `parser/reader.ts`, and only recorded by Chevrotain.
+      withoutMethods(unrecovered(text), [
+        ...['optionInternal', 'optionInternalLogic', 'doSingleRepetition', 'repetitionSepSecondInternal'],
+        ...['atLeastOne', 'atLeastOneSepFirst', 'many', 'manySepFirst'].flatMap((one) => [
+          `${one}Internal`,
+          `${one}InternalLogic`,
+        ]),
+        ...['saveRecogState', 'reloadRecogState'],
+      ]),
+      [[/import \{ NextTerminalAfter[^;]*;/, '']],
+    ),
+  recoverable: () =>
+    `export const IN_RULE_RECOVERY_EXCEPTION = 'InRuleRecoveryException';
+    export class Recoverable {
+      initRecoverable() { this.recoveryEnabled = false; }
+      getHumanReadableRuleStack() { return []; }
+      attemptInRepetitionRecovery() {}
+    }`,
+  reg_exp: () =>
+    `const unknown = (pattern) => { throw new Error('a token has to say what it begins with, and whether it has line breaks: ' + pattern); };
+    export const failedOptimizationPrefixMsg = '';
+    export const getOptimizedStartCodesIndices = unknown;
+    export const canMatchCharCode = (codes, pattern) =>
+      typeof pattern === 'string' ? [...pattern].some((one) => codes.includes(one.charCodeAt(0))) : unknown(pattern);`,
+  reg_exp_parser: functionsOf,
+  tree_builder: () =>
+    `export class TreeBuilder {
+      initTreeBuilder() { this.outputCst = false; }
+      ${['cstInvocationStateUpdate', 'cstFinallyStateUpdate', 'cstPostTerminal', 'cstPostNonTerminal', 'cstPostRule'].map((name) => `${name}() {}`).join('\n')}
+    }`,
+};
+
+export const chevrotainInPart: Plugin = {
+  name: 'chevrotain-in-part',
+  setup({ onLoad }) {
+    onLoad(
+      {
+        filter: new RegExp(
+          `[\\\\/]chevrotain[\\\\/]lib[\\\\/]src[\\\\/](?:.*[\\\\/])?(?:${Object.keys(changes).join('|')})\\.js$`,
+        ),
+      },
+      ({ path }) => {
+        const text = readFileSync(path, 'utf8');
+        const contents = changes[basename(path, '.js')]?.(text) ?? text;
+        if (contents === text) throw new Error(`${path} is not as this build expects it`);
+        return { contents };
+      },
+    );
+  },
+};
