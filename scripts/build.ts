@@ -11,6 +11,7 @@ import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { dirname, join, relative } from 'node:path';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
 import { chevrotainInPart } from './chevrotain.ts';
+import { lazyPackages } from './lazy-packages.ts';
 import { withoutTexts } from './manual-texts.ts';
 
 /** picocolors reads `process` when it loads, which browsers lack. */
@@ -41,6 +42,8 @@ const common = {
     fflate: 'fflate/browser',
     'lodash-es': './scripts/lodash.ts',
   },
+  // A set of letters is looked up when its expression is met, and not while a file is read.
+  supported: { 'regexp-set-notation': false },
   minifySyntax: true,
   minifyWhitespace: true,
   legalComments: 'none',
@@ -74,7 +77,7 @@ const command = await build({
   external: installed,
   minifyIdentifiers: true,
   keepNames: true,
-  plugins: [withoutProcess, chevrotainInPart, withoutCopies, withoutTexts('tests')],
+  plugins: [withoutProcess, chevrotainInPart, lazyPackages, withoutCopies, withoutTexts('tests')],
 });
 
 /** The files of ours that the API is made of. */
@@ -118,7 +121,7 @@ const bundles = await build({
   ...common,
   entryPoints: Object.fromEntries(vendors),
   outdir: 'dist/api',
-  plugins: [withoutProcess, chevrotainInPart],
+  plugins: [withoutProcess, chevrotainInPart, lazyPackages],
 });
 outputs.push(bundles.metafile.outputs);
 

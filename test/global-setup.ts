@@ -13,7 +13,10 @@ function modified(path: string): number {
 
 export function setup(): void {
   const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' }).map((name) => join(root, 'src', name));
-  const newest = [...sources, join(root, 'scripts/build.ts')].reduce((latest, path) => Math.max(latest, modified(path)), 0);
+  const scripts = ['build', 'chevrotain', 'lazy-packages', 'lodash', 'manual-texts'].map((name) =>
+    join(root, `scripts/${name}.ts`),
+  );
+  const newest = [...sources, ...scripts].reduce((latest, path) => Math.max(latest, modified(path)), 0);
   if (modified(built) >= newest) return;
   const started = new Date();
   const done = spawnSync(process.execPath, ['node_modules/tsx/dist/cli.mjs', 'scripts/build.ts'], {

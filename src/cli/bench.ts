@@ -2,6 +2,7 @@
 import { basename } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { overLimit } from '../diagnostics/catalogue/cli.ts';
+import { aligned, cellsOf, padEnd } from '../diagnostics/cells.ts';
 import { type Diagnostic, makeDiagnostic } from '../diagnostics/diagnostic.ts';
 import { graphOfFile } from '../edit/values.ts';
 import type { Sizes } from '../ir/evaluate.ts';
@@ -312,14 +313,14 @@ function table(subjects: readonly Subject[], measured: readonly Measurement[], f
   for (const { ep, latencies, layers } of measured) {
     const [first] = latencies;
     lines.push('', `${ep}: medians of ${flags.runs} runs in turn, with their 95 % intervals by order statistics`);
-    const width = Math.max(...latencies.map(({ name }) => name.length));
+    const width = Math.max(...latencies.map(({ name }) => cellsOf(name)));
     for (const latency of latencies) {
       const ratio =
         latency !== first && latency.ratio
           ? `, ${latency.ratio.value.toFixed(2)} × (${latency.ratio.low.toFixed(2)} to ${latency.ratio.high.toFixed(2)}) of the first`
           : '';
       lines.push(
-        `  ${latency.name.padEnd(width)}  ${estimateText(latency.median)}, session ${timeText(latency.createMs)}${ratio}`,
+        `  ${padEnd(latency.name, width)}  ${estimateText(latency.median)}, session ${timeText(latency.createMs)}${ratio}`,
       );
     }
     const shown = layers.slice(0, flags.layers);
@@ -332,11 +333,7 @@ function table(subjects: readonly Subject[], measured: readonly Measurement[], f
       madds === undefined ? '' : metric(madds),
     ]);
     const head = ['layer', 'operator', 'time', 'share', 'madds'];
-    const widths = head.map((text, i) => Math.max(text.length, ...cells.map((row) => row[i]?.length ?? 0)));
-    for (const row of [head, ...cells])
-      lines.push(
-        `  ${row.map((cell, i) => (i < 2 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join('  ')}`.trimEnd(),
-      );
+    lines.push(...aligned([head, ...cells], { right: (column) => column >= 2 }).map((row) => `  ${row}`));
     if (layers.length > shown.length) lines.push(`  and ${layers.length - shown.length} more, by --layers`);
   }
   return lines;

@@ -1,5 +1,6 @@
 /** The report of `rescc optimize`: what a file was and what it is now, for people and as data. */
 
+import { cellsOf, padEnd } from '../diagnostics/cells.ts';
 import { wrapped } from '../diagnostics/wrap.ts';
 import { shapeOfFile } from '../import/narrowed.ts';
 import type { OptimizeReport } from '../optimize.ts';
@@ -67,10 +68,10 @@ export function reportText(
 function operatorLines({ operators }: OptimizeReport): readonly string[] {
   const changed = operators.filter((one) => one.before !== one.after).sort((a, b) => b.before - a.before || b.after - a.after);
   const same = operators.filter((one) => one.before === one.after).sort((a, b) => b.before - a.before);
-  const name = Math.max(nameWidth, ...changed.map((one) => one.name.length + 2));
+  const name = Math.max(nameWidth, ...changed.map((one) => cellsOf(one.name) + 2));
   const digits = Math.max(...changed.map((one) => grouped(one.before).length), 1);
   const lines = changed.map(
-    (one) => `    ${one.name.padEnd(name - 2)} ${grouped(one.before).padStart(digits)} → ${grouped(one.after)}`,
+    (one) => `    ${padEnd(one.name, name - 2)} ${grouped(one.before).padStart(digits)} → ${grouped(one.after)}`,
   );
   if (same.length > 0) {
     const text = same.map((one) => `${one.name} ${grouped(one.before)}`).join(', ');

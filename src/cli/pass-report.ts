@@ -1,15 +1,11 @@
 /** Tables of what the passes did and refused, for --stats and --explain. */
-
+import { aligned } from '../diagnostics/cells.ts';
 import type { PassReport } from '../passes/pipeline.ts';
 import { allRules } from '../passes/schedule.ts';
 import { countText } from '../view/count-text.ts';
 
-function table(rows: readonly (readonly string[])[], leftColumns: number): string {
-  const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));
-  const cell = (text: string, i: number): string =>
-    i < leftColumns ? text.padEnd(widths[i] ?? 0) : text.padStart(widths[i] ?? 0);
-  return rows.map((row) => row.map(cell).join('  ').trimEnd()).join('\n');
-}
+const table = (rows: readonly (readonly string[])[], leftColumns: number): string =>
+  aligned(rows, { right: (column) => column >= leftColumns }).join('\n');
 
 /** One line per pass: nodes and weights before and after, multiply-adds, how often it fired and refused. */
 export function statsTable(report: PassReport): string {

@@ -2,6 +2,7 @@
  * A line on standard error for what takes long enough to wonder about: how far it is, and how fast it goes. Only on a terminal;
  * it goes when the work is done.
  */
+import { cellsOf } from '../diagnostics/cells.ts';
 import { bytesText } from '../view/count-text.ts';
 import { columns, type OutputOptions } from './output.ts';
 
@@ -47,7 +48,7 @@ export function progressLine({ what, done, total, seconds, columns: most, unit }
   ];
   for (const form of forms) {
     const line = form.filter((part) => part !== '').join('  ');
-    const left = room - line.length;
+    const left = room - cellsOf(line);
     if (left < (form.includes('[]') ? 8 : 0)) continue;
     const bar = Math.min(mostBar, left);
     return line.replace('[]', `[${'='.repeat(Math.round(share * bar)).padEnd(bar)}]`);

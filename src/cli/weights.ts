@@ -8,6 +8,7 @@ import { type Checkpoint, openCheckpoint, type TensorDict } from '../checkpoint/
 import { safetensorsOf } from '../codegen/safetensors.ts';
 import { compile, matchWeights } from '../compile.ts';
 import { unknownCheckpoint } from '../diagnostics/catalogue/weights.ts';
+import { aligned } from '../diagnostics/cells.ts';
 import { DiagnosticError } from '../diagnostics/diagnostic.ts';
 import type { SourceFile } from '../diagnostics/source.ts';
 import { graphOfFile } from '../edit/values.ts';
@@ -182,17 +183,7 @@ function listing(checkpoint: Checkpoint, shown: readonly TensorDict[], size: num
 
 const count = (n: number): string => `${n.toLocaleString('en-US')} ${n === 1 ? 'tensor' : 'tensors'}`;
 
-function table(lines: readonly (readonly string[])[]): readonly string[] {
-  const widths = [0, 1].map((column) =>
-    Math.min(80, Math.max(0, ...lines.slice(0, 10_000).map((line) => line[column]?.length ?? 0))),
-  );
-  return lines.map((line) =>
-    line
-      .map((cell, i) => (i < line.length - 1 ? cell.padEnd(widths[i] ?? 0) : cell))
-      .join('  ')
-      .trimEnd(),
-  );
-}
+const table = (lines: readonly (readonly string[])[]): readonly string[] => aligned(lines, { most: 80 });
 
 const order: readonly Match[] = ['matched', 'missing', 'misshapen', 'mistyped', 'unused'];
 

@@ -5,6 +5,7 @@
 
 import picocolors from 'picocolors';
 import { checkArgument, checkOptions, diagnosticsKind, flag, whole } from './arguments.ts';
+import { cellsOf, clustersOf } from './cells.ts';
 import type { Diagnostic } from './diagnostic.ts';
 import { lineStarts, positionOf, type SourceFile, type Span } from './source.ts';
 
@@ -37,33 +38,6 @@ function paletteOf(color: boolean): Palette {
 }
 
 const tabStop = 4;
-
-/**
- * Cells that a code point takes in a terminal: 0 for marks, 2 for East Asian wide forms and emoji (Unicode TR 11, rounded to
- * blocks).
- */
-function cellsOf(code: number): number {
-  if (code < 0x300) return 1;
-  if (
-    (code >= 0x300 && code <= 0x36f) ||
-    (code >= 0x200b && code <= 0x200d) ||
-    (code >= 0x20d0 && code <= 0x20ff) ||
-    (code >= 0xfe00 && code <= 0xfe0f)
-  ) {
-    return 0;
-  }
-  const wide =
-    (code >= 0x1100 && code <= 0x115f) ||
-    (code >= 0x2e80 && code <= 0xa4cf) ||
-    (code >= 0xac00 && code <= 0xd7a3) ||
-    (code >= 0xf900 && code <= 0xfaff) ||
-    (code >= 0xfe30 && code <= 0xfe6f) ||
-    (code >= 0xff00 && code <= 0xff60) ||
-    (code >= 0xffe0 && code <= 0xffe6) ||
-    (code >= 0x1f300 && code <= 0x1faff) ||
-    (code >= 0x20000 && code <= 0x3fffd);
-  return wide ? 2 : 1;
-}
 
 /** Controls and marks that turn the direction of text would let a file paint over its own message. */
 function visible(code: number): string {
@@ -116,22 +90,13 @@ function drawLine(file: SourceFile, line: number, focus: number): DrawnLine {
   let column = 0;
   let offset = from;
   if (from > lineStart) cells.push({ text: '…', width: 1 });
-  while (offset < to) {
-    const code = file.text.codePointAt(offset) ?? 0;
-    const units = code > 0xffff ? 2 : 1;
-    for (let unit = 0; unit < units; unit++) indexAt.set(offset + unit, cells.length);
-    if (code === 9) {
-      const width = tabStop - (column % tabStop);
-      cells.push({ text: ' '.repeat(width), width });
-      column += width;
-    } else if (code === 0xfeff) {
-      cells.push({ text: '', width: 0 });
-    } else {
-      const width = cellsOf(code);
-      cells.push({ text: visible(code), width });
-      column += width;
-    }
-    offset += units;
+  for (const cluster of clustersOf(file.text.slice(from, to))) {
+    for (let unit = 0; unit < cluster.length; unit++) indexAt.set(offset + unit, cells.length);
+    offset += cluster.length;
+    const width = cluster === '\t' ? tabStop - (column % tabStop) : undefined;
+    const text = width === undefined ? safe(cluster.replaceAll('\ufeff', '')) : ' '.repeat(width);
+    cells.push({ text, width: width ?? cellsOf(text) });
+    column += width ?? cellsOf(text);
   }
   const end = cells.length;
   if (to < lineEnd) cells.push({ text: '…', width: 1 });

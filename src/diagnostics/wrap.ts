@@ -1,17 +1,23 @@
 /**
- * Words in lines of at most `width` characters, greedily; a word that is longer than that stands alone. `head` begins the first
- * line, and a break is never right behind it; `indent` begins the others. White space between words is one blank.
+ * Lines of a width that people read at, by wrap-ansi: words stay whole, and colours end and begin again where a line is broken.
+ */
+import wrapAnsi from 'wrap-ansi';
+import { cellsOf } from './cells.ts';
+
+const linesOf = (text: string, cells: number): readonly string[] => wrapAnsi(text, Math.max(1, cells)).split('\n');
+
+/** As `wrapped`, with the blanks that stand between words where no line is broken. */
+export function broken(text: string, width: number, head: string, indent: string): readonly string[] {
+  if (cellsOf(head) + cellsOf(text) <= width) return [head + text];
+  const [first = '', ...rest] = linesOf(text, width - cellsOf(head));
+  if (rest.length === 0) return [head + first];
+  return [head + first, ...linesOf(rest.join(' '), width - cellsOf(indent)).map((line) => indent + line)];
+}
+
+/**
+ * Words in lines of at most `width` cells; a word that is longer than that stands alone. `head` begins the first line, and a
+ * break is never right behind it; `indent` begins the others. White space between words is one blank.
  */
 export function wrapped(text: string, width: number, { head = '', indent = '' } = {}): readonly string[] {
-  const lines: string[] = [];
-  let line = head;
-  let empty = true;
-  for (const word of text.split(/\s+/)) {
-    if (!empty && line.length + 1 + word.length > width) {
-      lines.push(line);
-      line = indent + word;
-    } else line += empty ? word : ` ${word}`;
-    empty = false;
-  }
-  return [...lines, line];
+  return broken(text.trim().replaceAll(/\s+/g, ' '), width, head, indent);
 }

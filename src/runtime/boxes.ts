@@ -5,6 +5,7 @@
  * `boxes [N, K, 4]`, `scores [N, K, classes]`, of those that do not.
  */
 import { at, outside } from '../diagnostics/at.ts';
+import { cellsOf, padEnd } from '../diagnostics/cells.ts';
 import { type HostTensor, isFloat } from '../ir/types.ts';
 import type { Placement } from './images.ts';
 
@@ -183,12 +184,12 @@ const mostLines = 100;
 /** A line per box, the best first, at most 100: its number on the picture, what it is, and its corners in pixels. */
 export function boxLines(boxes: readonly Box[], labels?: readonly string[]): readonly string[] {
   const names = boxes.slice(0, mostLines).map((box) => boxName(box, labels));
-  const wide = Math.max(0, ...names.map((name) => name.length));
+  const wide = Math.max(0, ...names.map(cellsOf));
   const digits = String(names.length).length;
   const lines = boxes
     .slice(0, mostLines)
     .map((box, i) =>
-      `${String(i + 1).padStart(digits)}  ${at(names, i).padEnd(wide)}  ${box.corners.map((v) => v.toFixed(1)).join(', ')}`.trimEnd(),
+      `${String(i + 1).padStart(digits)}  ${padEnd(at(names, i), wide)}  ${box.corners.map((v) => v.toFixed(1)).join(', ')}`.trimEnd(),
     );
   return boxes.length > mostLines ? [...lines, `… and ${boxes.length - mostLines} more`] : lines;
 }

@@ -1,5 +1,6 @@
 /** What `verify` measured, for the terminal and as plain data. */
 import { checkArgument, shaped } from '../diagnostics/arguments.ts';
+import { aligned, shortened } from '../diagnostics/cells.ts';
 import { wrapped } from '../diagnostics/wrap.ts';
 import { isFloat } from '../ir/types.ts';
 import { exponent, type OutputError } from './compare.ts';
@@ -69,14 +70,7 @@ export function verifyTable(report: VerifyReport): string {
       run.verdict ?? (run.ok ? 'ok' : 'off'),
     ]);
   }
-  const right = new Set([4, 5, 6, 7]);
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
-  const lines = rows.map((row) => {
-    const cells = row.map((cell, column) =>
-      right.has(column) ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0),
-    );
-    return cut(cells.join('  ').trimEnd());
-  });
+  const lines = aligned(rows, { right: (column) => column >= 4 && column <= 7 }).map(cut);
   lines.push('');
   for (const one of report.cases) {
     if (one.bindings.size > 0 && !variants.has(one.name)) lines.push(...broken(`${one.name}: ${bindingsText(one.bindings)}`));
@@ -123,9 +117,7 @@ export function verifyTable(report: VerifyReport): string {
   return lines.join('\n');
 }
 
-function cut(line: string): string {
-  return line.length <= tableWidth ? line : `${line.slice(0, tableWidth - 1)}…`;
-}
+const cut = (line: string): string => shortened(line, tableWidth);
 
 function broken(text: string): readonly string[] {
   return wrapped(text, tableWidth, { indent: '  ' }).map(cut);

@@ -1,5 +1,7 @@
 /** A summary as a table for a terminal. */
 import { checkArgument, checkOptions, flag, shaped, whole } from '../diagnostics/arguments.ts';
+import { cellsOf, padEnd, padStart, shortened } from '../diagnostics/cells.ts';
+import { wrapped } from '../diagnostics/wrap.ts';
 import type { Dim } from '../ir/dim.ts';
 import type { TensorType } from '../ir/types.ts';
 import { bytesText, countParts, countText, grouped, metric } from './count-text.ts';
@@ -64,7 +66,7 @@ export function summaryText(root: Summary, options: SummaryTextOptions = {}): st
     [...widths]
       .map(([column, cells]) => {
         const cell = shortened(row[column], cells);
-        return leftAligned.has(column) ? cell.padEnd(cells) : cell.padStart(cells);
+        return leftAligned.has(column) ? padEnd(cell, cells) : padStart(cell, cells);
       })
       .join('  ')
       .trimEnd();
@@ -155,7 +157,7 @@ const isScope = ({ operator }: SummaryNode): boolean => operator === '' || opera
 
 /** Widths of the columns that are shown: all as wide as their cells, unless the sum is too much. */
 function columnWidths(rows: readonly Row[], width: number): Map<Column, number> {
-  const widths = new Map(columnsOf.map((column) => [column, rows.reduce((n, row) => Math.max(n, row[column].length), 0)]));
+  const widths = new Map(columnsOf.map((column) => [column, rows.reduce((n, row) => Math.max(n, cellsOf(row[column])), 0)]));
   const excess = (): number => [...widths.values()].reduce((n, w) => n + w, 2 * (widths.size - 1)) - width;
   // Buffers are the column that is missed least: the totals have their sum.
   if (excess() > 0) widths.delete('buffers');
@@ -173,22 +175,9 @@ function columnWidths(rows: readonly Row[], width: number): Map<Column, number> 
   return widths;
 }
 
-function shortened(cell: string, width: number): string {
-  return cell.length <= width ? cell : `${cell.slice(0, Math.max(0, width - 1))}…`;
-}
-
 /** Breaks a long value at its spaces; later lines stand below its beginning. */
 function hanging(title: string, value: string, width = Number.POSITIVE_INFINITY): readonly string[] {
-  const lines: string[] = [];
-  let line = title;
-  for (const word of value.split(' ')) {
-    if (line.trim() !== '' && line !== title && line.length + 1 + word.length > width) {
-      lines.push(line.trimEnd());
-      line = ' '.repeat(title.length);
-    }
-    line += line.endsWith(' ') ? word : ` ${word}`;
-  }
-  return [...lines, line];
+  return wrapped(value, width, { head: title, indent: ' '.repeat(title.length) });
 }
 
 /** Formulas of sizes that are longer than this get a name. */
