@@ -1,6 +1,6 @@
 /** Files as the commands read and write them, with what can go wrong said as diagnostics. */
 import { closeSync, mkdtempSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { basename, dirname, extname, join } from 'node:path';
+import path, { basename, dirname, extname, join } from 'node:path';
 import { cannotWrite, wrongKind } from '../diagnostics/catalogue/cli.ts';
 import { type Diagnostic, DiagnosticError, fail } from '../diagnostics/diagnostic.ts';
 import type { SourceFile } from '../diagnostics/source.ts';
@@ -104,16 +104,24 @@ export function withSource(path: string, use: (source: SourceFile) => readonly D
   return use(source);
 }
 
+/**
+ * Where an imported file lies: beside the importing one, or here where that came through a pipe. Not by `join`, which takes the
+ * folder of `C:net.res` for the root of its drive.
+ */
+export function importPath(from: string, importer: string, system: Pick<typeof path, 'basename' | 'normalize'> = path): string {
+  const folder = importer.startsWith('<') ? '' : importer.slice(0, importer.length - system.basename(importer).length);
+  return system.normalize(`${folder || './'}${from}`);
+}
+
 /** Imports are relative to the importing file. */
 export const resolveImport: ImportResolver = (from, importer) => {
-  const folder = importer.name.startsWith('<') ? '.' : dirname(importer.name);
-  const path = join(folder, from);
+  const file = importPath(from, importer.name);
   try {
-    if (!statSync(path).isFile()) return undefined;
+    if (!statSync(file).isFile()) return undefined;
   } catch {
     return undefined;
   }
-  return readSource(path);
+  return readSource(file);
 };
 
 /**

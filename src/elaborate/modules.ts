@@ -55,6 +55,11 @@ function importNames(
   const from = item.from.value;
   const refuse = (found: string, expected: string, hint: string): void =>
     sink.report(importNotFound, { span: item.from.span, with: { from, found, expected, hint } });
+  if (from.includes('\\')) {
+    // Windows alone would find it, and what a source means is the same everywhere.
+    refuse('a backslash in a path', 'folders parted by `/`, on Windows too', `write \`from "${from.replaceAll('\\', '/')}"\``);
+    return;
+  }
   const source = resolve(from, module.file.source);
   if (!source) {
     if (from.startsWith('std/'))

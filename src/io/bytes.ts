@@ -126,10 +126,11 @@ export function utf8(bytes: Uint8Array, mends = false): string | undefined {
 
 /**
  * The path without `.` and empty parts, and without what `..` takes back; undefined where it leads out of the folder or names
- * none of its files.
+ * none of its files. Folders are parted by `/`, or as Windows writes them, wherever the file is read.
  */
-function pathInside(path: string): string | undefined {
-  if (path.length > 1024 || /^([A-Za-z]:|\/)/.test(path) || path.includes('\\') || path.includes('\0')) return undefined;
+function pathInside(named: string): string | undefined {
+  const path = named.replaceAll('\\', '/');
+  if (path.length > 1024 || /^([A-Za-z]:|\/)/.test(path) || path.includes('\0')) return undefined;
   const out: string[] = [];
   for (const part of path.split('/')) {
     if (part === '' || part === '.') continue;

@@ -1,7 +1,7 @@
 /** What a machine has to run models with, and what is missing: `rescc doctor`. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { DiagnosticError } from '../diagnostics/diagnostic.ts';
 import { availableProviders } from './available.ts';
 import {
@@ -76,7 +76,11 @@ export function pythonEnvironments(machine: Machine): readonly PythonEnvironment
     (root) => root !== undefined,
   );
   const asked = machine.ask('python3', ['-c', 'import sys; print("\\n".join(p for p in sys.path if p.endswith("-packages")))']);
-  const sites = new Set([...(env.PYTHONPATH ?? '').split(':'), ...roots.flatMap(sitePackages), ...(asked?.split('\n') ?? [])]);
+  const sites = new Set([
+    ...(env.PYTHONPATH ?? '').split(delimiter),
+    ...roots.flatMap(sitePackages),
+    ...(asked?.split('\n') ?? []),
+  ]);
   return [...sites].flatMap((site) => {
     if (site === '' || !existsSync(join(site, 'onnxruntime'))) return [];
     const info = readdirSync(site).flatMap((name) => /^(onnxruntime\w*)-([\d.]+)\.dist-info$/.exec(name) ?? []);

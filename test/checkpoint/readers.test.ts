@@ -117,6 +117,10 @@ describe('initialisers of an ONNX model', () => {
     sibling: (path) => (path === 'w.data' ? memorySource(path, new Uint8Array(data)) : undefined),
   });
 
+  it.each(['w.data', './w.data', '.\\w.data', 'a\\..\\w.data', 'a/..\\w.data'])('may lie in %s', async (location) => {
+    const checkpoint = await openCheckpoint(within(beside(location), 16));
+    expect(await contents(checkpoint)).toEqual({ w: ['f32', [4], [0, 0, 0, 0]] });
+  });
   it('may be unpacked, and then are the same', async () => {
     const floats = [1, -2.5, 3, 4].map((x) => bytesOf(0x25, new Uint8Array(Float32Array.of(x).buffer)));
     const checkpoint = await openCheckpoint(memorySource('m', model(named(...floats))));
@@ -127,7 +131,10 @@ describe('initialisers of an ONNX model', () => {
     ['.. inside', beside('a/../../w.data'), 'RES0512'],
     ['an absolute path', beside('/etc/passwd'), 'RES0512'],
     ['a drive', beside('C:w.data'), 'RES0512'],
-    ['a backslash', beside('..\\w.data'), 'RES0512'],
+    ['.. as Windows writes it', beside('..\\w.data'), 'RES0512'],
+    ['.. inside, as Windows writes it', beside('a\\..\\..\\w.data'), 'RES0512'],
+    ['a server of Windows', beside('\\\\server\\share\\w.data'), 'RES0512'],
+    ['a drive with its folder', beside('C:\\w.data'), 'RES0512'],
     ['no name', beside(''), 'RES0512'],
     ['a folder', beside('a/..'), 'RES0512'],
     ['a folder below', beside('w.data/'), 'RES0512'],
@@ -180,6 +187,7 @@ describe('shards', () => {
   it.each([
     ['..', index({ a: '../secret.safetensors' }), 'RES0512'],
     ['an absolute path', index({ a: '/etc/passwd' }), 'RES0512'],
+    ['a path out of the folder, as Windows writes it', index({ a: '..\\secret.safetensors' }), 'RES0512'],
     ['a shard that is not there', index({ a: 'none' }), 'RES0513'],
     ['a tensor that its shard lacks', index({ a: one }), 'RES0502'],
     ['one tensor in two shards', index({ 'conv.bias': one, 'conv.weight': 'same' }), 'RES0510'],
