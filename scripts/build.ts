@@ -8,7 +8,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
 import { chevrotainInPart } from './chevrotain.ts';
 import { lazyPackages } from './lazy-packages.ts';
@@ -26,8 +26,20 @@ const withoutProcess: Plugin = {
   },
 };
 
+/** Commander loads `child_process` for commands that are programs of their own, which here none is; that takes as long as all of it. */
+const withoutPrograms: Plugin = {
+  name: 'without-programs',
+  setup({ onLoad }) {
+    onLoad({ filter: /[\\/]commander[\\/]lib[\\/]command\.js$/ }, ({ path }) => {
+      const contents = readFileSync(path, 'utf8').replace("require('node:child_process')", '{}');
+      if (contents.includes('child_process')) throw new Error(`${path} is not as this build expects it`);
+      return { contents };
+    });
+  },
+};
+
 /** Found in node_modules by whoever installs the package. */
-const installed = ['onnxruntime-node', '@resvg/resvg-wasm', '@jsquash/jpeg/*', 'commander'];
+const installed = ['onnxruntime-node', '@resvg/resvg-wasm', '@jsquash/jpeg/*'];
 const isInstalled = (path: string): boolean =>
   installed.some((one) => path === one || (one.endsWith('/*') && path.startsWith(one.slice(0, -1))));
 
@@ -69,15 +81,45 @@ const withoutCopies: Plugin = {
 /** The packages that the API imports, by the names of their files. */
 const vendors = new Map<string, string>();
 
-const command = await build({
+/**
+ * The commands in one file, which is a function for `src/cli/code-cache.ts`: of such a file every Node can keep the compiled code.
+ * What a command does not need is not run. Its name tells its content.
+ */
+const commands = await build({
   ...common,
-  entryPoints: { rescc: 'src/cli/main.ts' },
-  splitting: true,
+  format: 'cjs',
+  entryPoints: { program: 'src/cli/program.ts' },
+  entryNames: '[name]-[hash]',
+  outExtension: { '.js': '.cjs' },
   outdir: 'dist',
   external: installed,
   minifyIdentifiers: true,
-  keepNames: true,
-  plugins: [withoutProcess, chevrotainInPart, lazyPackages, withoutCopies, withoutTexts('tests')],
+  define: { 'import.meta.url': 'fileUrl' },
+  banner: {
+    js: '(function (require, module, __filename, importFrom) { const fileUrl = require("node:url").pathToFileURL(__filename).href;',
+  },
+  footer: { js: '})' },
+  plugins: [withoutProcess, chevrotainInPart, lazyPackages, withoutPrograms, withoutCopies, withoutTexts('tests')],
+});
+const program = Object.keys(commands.metafile.outputs).find((path) => path.endsWith('.cjs'));
+if (program === undefined) throw new Error('the commands were not built');
+// Code that is kept has no `import()` of its own.
+const imports = (commands.metafile.outputs[program]?.imports ?? []).filter((one) => one.kind === 'dynamic-import');
+const text = imports.reduce(
+  (whole, { path }) => whole.replaceAll(`import(${JSON.stringify(path)})`, `importFrom(${JSON.stringify(path)})`),
+  readFileSync(program, 'utf8'),
+);
+if (/[^\w.$"'`]import\(/.test(text)) throw new Error(`${program} imports what this build does not see`);
+writeFileSync(program, text);
+
+/** What starts. */
+const command = await build({
+  ...common,
+  entryPoints: { rescc: 'src/cli/main.ts' },
+  outdir: 'dist',
+  external: ['./program.ts'],
+  minifyIdentifiers: true,
+  define: { programFile: JSON.stringify(`./${basename(program)}`) },
 });
 
 /** The files of ours that the API is made of. */
@@ -101,7 +143,7 @@ const fileByFile: Plugin = {
   },
 };
 
-const outputs = [command.metafile.outputs];
+const outputs = [commands.metafile.outputs, command.metafile.outputs];
 const done = new Set<string>();
 for (let next = [...modules]; next.length > 0; next = [...modules].filter((path) => !done.has(path))) {
   for (const path of next) done.add(path);
@@ -130,7 +172,7 @@ outputs.push(bundles.metafile.outputs);
 const made = new Set(outputs.flatMap((one) => Object.keys(one).map((path) => relative('.', path))));
 for (const name of readdirSync('dist', { recursive: true, encoding: 'utf8' })) {
   const path = join('dist', name);
-  if (name.endsWith('.js') && !made.has(path)) rmSync(path);
+  if (/\.c?js$/.test(name) && !made.has(path)) rmSync(path);
 }
 chmodSync('dist/rescc.js', 0o755);
 

@@ -1,7 +1,6 @@
 /** `rescc model.res -o model.onnx`: compiles, writes, and says in a few lines what it did. */
 import { basename } from 'node:path';
 import type { Command } from 'commander';
-import { check } from '../check.ts';
 import { type CompileReport, compile } from '../compile.ts';
 import { noTarget } from '../diagnostics/catalogue/cli.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
@@ -71,6 +70,7 @@ async function run(file: string, given: Flags): Promise<void> {
   const flags = { ...given, binary: binaries.includes(emit) && given.output === '-' };
   const source = readSource(file);
   if (emit === 'ast') {
+    const { check } = await import('../check.ts');
     const checked = check(source, compileOptions(flags));
     stopOnErrors(flags, told(checked));
     return printOrWrite(flags, told(checked), astText(checked.file));

@@ -13,8 +13,6 @@ import { onnxText } from '../onnx/text.ts';
 import { explainRule } from '../passes/explain.ts';
 import type { PassReport } from '../passes/pipeline.ts';
 import { passNames } from '../passes/schedule.ts';
-import { toDot } from '../view/draw.ts';
-import { drawSvg } from './drawing.ts';
 import { writeWhole } from './files.ts';
 import type { OutputFlags } from './options.ts';
 import { Exit, err, exitCodes, type OutputOptions, outBytes, printText, report, say } from './output.ts';
@@ -88,9 +86,9 @@ export async function emittedText(emit: Emit, graph: Graph, onnx: OnnxModel): Pr
     case 'onnx-text':
       return onnxText(onnx);
     case 'dot':
-      return toDot(graph);
+      return (await import('../view/draw.ts')).toDot(graph);
     case 'svg':
-      return await drawSvg(graph);
+      return await (await import('./drawing.ts')).drawSvg(graph);
     default:
       return undefined;
   }

@@ -6,8 +6,12 @@
 import './heap.ts';
 
 import { writeSync } from 'node:fs';
-import * as module from 'node:module';
 import { version } from '../version.ts';
+import { loadProgram } from './code-cache.ts';
+import { commandOf } from './command-names.ts';
+
+/** The file of the commands, as the build names it; absent where this file runs as it is. */
+declare const programFile: string | undefined;
 
 /** False where the version cannot be written at once; the whole command line tries again then, and says what is wrong. */
 function printedVersion(): boolean {
@@ -21,9 +25,9 @@ function printedVersion(): boolean {
 const args = process.argv.slice(2);
 const asksVersion = args.length === 1 && (args[0] === '--version' || args[0] === '-V');
 if (!asksVersion || !printedVersion()) {
-  // Keeps V8's compiled code from one call to the next, where Node can (from 22.8 on; NODE_DISABLE_COMPILE_CACHE=1 switches it
-  // off).
-  (module as { readonly enableCompileCache?: () => unknown }).enableCompileCache?.();
-  const { main } = await import('./program.ts');
-  process.exitCode = await main(args);
+  if (typeof programFile === 'string') {
+    const { exports, keep } = loadProgram(new URL(programFile, import.meta.url), commandOf(args[0]));
+    process.exitCode = await (exports as typeof import('./program.ts')).main(args);
+    keep();
+  } else process.exitCode = await (await import('./program.ts')).main(args);
 }

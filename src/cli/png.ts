@@ -4,8 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { join } from 'node:path';
 import { rasteriserMissing } from '../diagnostics/catalogue/weights.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { readFonts } from '../view/figure/font.ts';
@@ -36,7 +35,7 @@ export function resolved(name: string): string {
 /** `width` in points. */
 export async function toPng(svg: string, width: number): Promise<Uint8Array> {
   const wasm = resolved('@resvg/resvg-wasm/index_bg.wasm');
-  const resvg: Rasteriser = await import(pathToFileURL(join(dirname(wasm), 'index.mjs')).href);
+  const resvg = createRequire(wasm)('./index.js') as Rasteriser;
   await resvg.initWasm(readFileSync(wasm));
   const { regular, bold } = readFonts();
   const font = { fontBuffers: [regular.file, bold.file], defaultFontFamily: 'Arimo', sansSerifFamily: 'Arimo' };

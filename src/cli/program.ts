@@ -5,6 +5,7 @@ import { badCall, badOption } from '../diagnostics/catalogue/cli.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { editDistance, nearest } from '../diagnostics/suggest.ts';
 import { version } from '../version.ts';
+import { type CommandName, commandNames, commandOf } from './command-names.ts';
 import { type Configured, configured, findConfig } from './config.ts';
 import { examples } from './examples.ts';
 import { columns, Exit, ending, err, exitCodes, print } from './output.ts';
@@ -32,11 +33,8 @@ const help: HelpConfiguration = {
   },
 };
 
-/**
- * The commands, in the order of the help. Each is a file that is loaded only when it is called, because loading is most of what a
- * small model takes.
- */
-const commands: Readonly<Record<string, () => Promise<(root: Command) => void>>> = {
+/** Each command is a file that runs only when it is called, because loading is most of what a small model takes. */
+const commands: Readonly<Record<CommandName, () => Promise<(root: Command) => void>>> = {
   compile: async () => (await import('./compile.ts')).addCompile,
   optimize: async () => (await import('./optimize.ts')).addOptimize,
   verify: async () => (await import('./verify.ts')).addVerify,
@@ -55,13 +53,14 @@ const commands: Readonly<Record<string, () => Promise<(root: Command) => void>>>
   doctor: async () => (await import('./doctor.ts')).addDoctor,
   completion: async () => (await import('./completion.ts')).addCompletion,
 };
-const names = Object.keys(commands);
+const names: readonly CommandName[] = commandNames;
+const isCommand = (word: string): boolean => Object.hasOwn(commands, word);
 
 /** Which commands must be known to read `args`: the one that is called; all of them for a help or a mistake that lists them. */
-function needed(args: readonly string[]): readonly string[] {
+function needed(args: readonly string[]): readonly CommandName[] {
   const [first] = args;
   if (first === undefined || first === 'help' || first === 'completion' || first === '-h' || first === '--help') return names;
-  return [Object.hasOwn(commands, first) ? first : 'compile'];
+  return [commandOf(first)];
 }
 
 async function program(args: readonly string[]): Promise<Command> {
@@ -73,7 +72,7 @@ async function program(args: readonly string[]): Promise<Command> {
     .configureOutput(streams)
     .configureHelp(help)
     .exitOverride();
-  for (const name of needed(args)) (await commands[name]?.())?.(root);
+  for (const name of needed(args)) (await commands[name]())(root);
   root.addHelpText(
     'after',
     '\nExit codes: 0 done, 1 errors in the input or a verdict of no,\n            2 a call that is not understood, or is for another kind of file,\n            70 a bug, 130 interrupted\n\nDefaults: rescc.config.json here or above, { "run": { "ep": "webgpu" } }; --no-config leaves it out',
@@ -100,7 +99,7 @@ function printHelp(root: Command, about: string | undefined): void {
  * misspelled.
  */
 function isMisspelled(word: string): boolean {
-  return /^\w[\w-]*$/.test(word) && !Object.hasOwn(commands, word) && word !== 'help' && !existsSync(word);
+  return /^\w[\w-]*$/.test(word) && !isCommand(word) && word !== 'help' && !existsSync(word);
 }
 
 /** What reads a file of this name, or standard input for `-`. */
@@ -140,7 +139,7 @@ function defaultsFor(root: Command, args: readonly string[]): Configured {
   const asksHelp = args.some((arg) => ['-h', '--help', '-V', '--version'].includes(arg));
   if (asksHelp || ['help', 'completion', 'doctor', 'explain'].includes(first)) return nothingMore;
   const config = findConfig(process.cwd());
-  const name = Object.hasOwn(commands, first) ? first : 'compile';
+  const name = commandOf(first);
   const command = root.commands.find((one) => one.name() === name);
   if (!config || !command) return nothingMore;
   const more = configured(config, command, names, args);

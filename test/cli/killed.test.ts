@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openCheckpoint } from '../../src/checkpoint/checkpoint.ts';
 import { fileSource } from '../../src/io/node/file-source.ts';
+import { Hasher } from '../../src/ir/hash.ts';
 import { openSession } from '../../src/runtime/session.ts';
 import { materialize } from '../../src/tensor/values.ts';
 import { binary, environment, folder } from './rescc.ts';
@@ -161,7 +162,7 @@ test('surgery that is interrupted while it writes says so, and leaves nothing', 
 test('what a killed run left goes with the next one, and nothing else does', async () => {
   clean();
   const dead = spawnSync(process.execPath, ['-e', '']).pid;
-  const machine = createHash('sha256').update(hostname()).digest('hex').slice(0, 8);
+  const machine = new Hasher().string(hostname()).hex().slice(0, 8);
   const name = (of: string, host: string, pid: number): string => `.${of}.${host}-${pid}-0123456789ab.tmp`;
   const data = `m.${'0'.repeat(16)}.data`;
   const stale = [name('m.onnx', machine, dead), name(data, machine, dead), `${name(data, machine, dead)}.link`];

@@ -6,7 +6,6 @@
  * in its own time, as after `cp`.
  */
 
-import { createHash, randomBytes } from 'node:crypto';
 import { closeSync, constants, readSync, type Stats } from 'node:fs';
 import { type FileHandle, link, lstat, open, readdir, readlink, rename, stat, unlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
@@ -36,6 +35,7 @@ import {
 import { fail } from '../../diagnostics/diagnostic.ts';
 import { openPlain, openStream, pipeTries, Unreadable } from '../../io/node/open-file.ts';
 import type { Graph } from '../../ir/graph.ts';
+import { Hasher } from '../../ir/hash.ts';
 import type { OnnxModel } from '../../onnx/model.ts';
 import { GraphProto, ModelProto, TensorProto } from '../../onnx/proto.ts';
 import { fieldsOf, textOf, WireError, type WireSource, windowedSource } from '../../onnx/wire.ts';
@@ -183,6 +183,7 @@ async function writeWithData(
   const before = found?.isFile() ? dataFilesOf(target) : [];
   if (fixed !== undefined) await checkDataName(fixed, target, before, options.force === true);
   const data = await temporaryFile(join(folder, placed.location), undefined, temporary);
+  const { createHash } = await import('node:crypto');
   const hash = createHash('sha256');
   const flush = replaces(found);
   await streamTo(data.file, externalData(model, placed, options.signal), progress, flush, (piece) => hash.update(piece));
@@ -224,9 +225,18 @@ function stemOf(target: string): string {
   return letters.join('');
 }
 
+/** Of temporary names alone, for which loading `node:crypto` would take longer than a small file does. */
+const digest = (text: string): string => new Hasher().string(text).hex();
+
+/** 12 hex digits: a file of that name that is there is never opened (`wx`). */
+const random = (): string =>
+  Math.floor(Math.random() * 2 ** 48)
+    .toString(16)
+    .padStart(12, '0');
+
 /** What temporary names are made of: the file's own, or a digest of one that would leave no room for the rest. */
 function shortName(name: string): string {
-  return Buffer.byteLength(name) <= 80 ? name : createHash('sha256').update(name).digest('hex').slice(0, 16);
+  return Buffer.byteLength(name) <= 80 ? name : digest(name);
 }
 
 /**
@@ -277,7 +287,7 @@ async function modelsNaming(data: string, target: string): Promise<readonly stri
 async function removeData(name: string, target: string): Promise<void> {
   if ((await modelsNaming(name, target)).length > 0) return;
   const path = join(dirname(target), name);
-  const aside = join(dirname(target), `.${shortName(name)}.${randomBytes(6).toString('hex')}.tmp`);
+  const aside = join(dirname(target), `.${shortName(name)}.${random()}.tmp`);
   try {
     await rename(path, aside);
   } catch {
@@ -320,7 +330,7 @@ async function statOrNothing(path: string): Promise<Stats | undefined> {
 }
 
 /** This machine or container, whose process numbers are not another's: the folder may be shared with others. */
-const host = (): string => createHash('sha256').update(hostname()).digest('hex').slice(0, 8);
+const host = (): string => digest(hostname()).slice(0, 8);
 
 function isRunning(pid: number): boolean {
   try {
@@ -351,10 +361,7 @@ async function temporaryFile(
 ): Promise<{ readonly file: FileHandle; readonly path: string }> {
   await removeStale(target);
   // Random, because one process may write the same model twice at once; it never reaches a file's content.
-  const path = join(
-    dirname(target),
-    `.${shortName(basename(target))}.${host()}-${process.pid}-${randomBytes(6).toString('hex')}.tmp`,
-  );
+  const path = join(dirname(target), `.${shortName(basename(target))}.${host()}-${process.pid}-${random()}.tmp`);
   const file = await open(path, 'wx', replaces ? replaces.mode & 0o777 : 0o666);
   temporary.add(path);
   return { file, path };
