@@ -11,9 +11,11 @@ import { withOutputs } from '../edit/extract.ts';
 import { graphOfFile } from '../edit/values.ts';
 import type { Sizes } from '../ir/evaluate.ts';
 import type { Graph } from '../ir/graph.ts';
+import type { HostTensor } from '../ir/types.ts';
 import { compareOutputs, errorText } from '../runtime/compare.ts';
-import { bindingsText, randomInputs, smallestBindings } from '../runtime/inputs.ts';
+import { bindingsText, emptyBindings, randomInputs, smallestBindings } from '../runtime/inputs.ts';
 import { askedFor } from '../runtime/measure.ts';
+import type { Session } from '../runtime/session.ts';
 import { withModels } from '../runtime/surgery.ts';
 import { isOnnx, type OpenedModel, openOnnxFiles } from './any-model.ts';
 import { chosenDicts } from './dict-key.ts';
@@ -210,22 +212,38 @@ async function ran(
   flags: Flags,
 ): Promise<{ readonly outputs: readonly string[]; readonly layers: readonly LayerError[] } | undefined> {
   try {
-    const { smallest } = smallestBindings(a.graph, sizesFor(a.graph, flags.at));
-    const inputs = randomInputs(a.graph, smallest, flags.seed ?? 0);
-    const renamed = new Map([...inputs.values()].map((tensor, i) => [b.graph.inputs[i]?.name ?? '', tensor]));
+    const fixed = sizesFor(a.graph, flags.at);
+    const { smallest } = smallestBindings(a.graph, fixed);
+    const empty = emptyBindings(a.graph, smallest, fixed);
     const names = pairs.map((pair) => pair.a);
     const others = pairs.map((pair) => pair.b);
-    const [x, y] = await withModels(withOutputs(a.model, names), withOutputs(b.model, others), async (one, other, by) => {
+    const made = await withModels(withOutputs(a.model, names), withOutputs(b.model, others), async (one, other, by) => {
       if (by === 'reference') say(flags, 'run in the float64 reference, as onnxruntime-node is not installed');
-      return [await one.run(askedFor(one, inputs)), await other.run(askedFor(other, renamed))];
+      const runs = [];
+      for (const sizes of [smallest, ...(empty ? [empty] : [])]) {
+        const inputs = randomInputs(a.graph, sizes, flags.seed ?? 0);
+        const renamed = new Map([...inputs.values()].map((tensor, i) => [b.graph.inputs[i]?.name ?? '', tensor]));
+        const both = [await outcomeOf(one, inputs, sizes === empty), await outcomeOf(other, renamed, sizes === empty)] as const;
+        // Where neither runs, nothing differs.
+        if (both.some((outputs) => outputs)) runs.push({ at: bindingsText(sizes), both });
+      }
+      return runs;
     });
-    const at = bindingsText(smallest);
     const outputs = a.graph.outputs.map(({ name }, i) => {
-      const [p, q] = [x?.get(name), y?.get(b.graph.outputs[i]?.name ?? '')];
-      if (!p || !q) return `${name}: not run`;
-      const error = compareOutputs(name, q, p, 0);
-      return `${name} ${error.ok ? 'is the same' : `is off by ${errorText(error)}`} on random inputs${at === '' ? '' : ` at ${at}`}`;
+      const other = b.graph.outputs[i]?.name ?? '';
+      const found = made.map(({ at, both: [x, y] }) => {
+        const [p, q] = [x?.get(name), y?.get(other)];
+        const error = p && q ? compareOutputs(name, q, p, 0) : undefined;
+        const text = !error ? 'is not made by both' : error.ok ? 'is the same' : `is off by ${errorText(error)}`;
+        return { text, at };
+      });
+      const texts = [...new Set(found.map(({ text }) => text))].map((text) => {
+        const sizes = found.filter((one) => one.text === text && one.at !== '').map(({ at }) => at);
+        return `${text} on random inputs${sizes.length === 0 ? '' : ` at ${sizes.join(', and at ')}`}`;
+      });
+      return `${name} ${texts.join(', ')}`;
     });
+    const [x, y] = made[0]?.both ?? [];
     const layers = pairs.flatMap((pair): readonly LayerError[] => {
       const [p, q] = [x?.get(pair.a), y?.get(pair.b)];
       if (!p || !q) return [];
@@ -238,6 +256,20 @@ async function ran(
     if (!(error instanceof DiagnosticError)) throw error;
     say(flags, `not run: ${error.diagnostics[0]?.title ?? 'onnxruntime is not there'}`);
     return undefined;
+  }
+}
+
+/** What a model gives; of sizes that it may refuse, nothing where it does. */
+async function outcomeOf(
+  session: Session,
+  inputs: ReadonlyMap<string, HostTensor>,
+  mayFail: boolean,
+): Promise<ReadonlyMap<string, HostTensor> | undefined> {
+  try {
+    return await session.run(askedFor(session, inputs));
+  } catch (error) {
+    if (mayFail && error instanceof DiagnosticError) return undefined;
+    throw error;
   }
 }
 

@@ -14,15 +14,15 @@ export function costRows(
   const peak = memory.peak ? `, at most ${countText(memory.peak, { amount: bytesText })} at once` : '';
   return [
     ['multiply-adds', before === after ? countText(after) : `${countText(before)} → ${countText(after)}`],
-    ['activations', `${countText(memory.activations)}${peak}`],
+    ['activations', `${memory.atMost ? 'at most ' : ''}${countText(memory.activations)}${peak}`],
   ];
 }
 
 /** A number, or the polynomial that it is; null for what is not known. */
 const numberOrText = (dim: Dim | undefined): number | string | null => dim?.constant ?? dim?.toString() ?? null;
 
-export function memoryJson({ activations, peak }: Memory): Readonly<Record<string, unknown>> {
-  return { activations: numberOrText(activations), peakBytes: numberOrText(peak) };
+export function memoryJson({ activations, peak, atMost }: Memory): Readonly<Record<string, unknown>> {
+  return { activations: numberOrText(activations), peakBytes: numberOrText(peak), ...(atMost && { atMost }) };
 }
 
 export function statsJson(stats: GraphStats): Readonly<Record<string, unknown>> {

@@ -9,6 +9,7 @@
  * Values that are no tensors of a known rank have no size here, and count as none.
  */
 import { Dim, productOf, unlessOverflow } from './dim.ts';
+import { typeAtRunBounds } from './run-bounds.ts';
 import { type Schedule, type ScheduledNode, type ScheduledValue, schedulesIn } from './schedule.ts';
 import { Tally } from './tally.ts';
 import { elemBytes, type TensorType } from './types.ts';
@@ -19,10 +20,19 @@ export interface Memory {
   readonly activations: Dim | undefined;
   /** The most bytes of them that are alive at once; undefined where that hangs on what symbols are. */
   readonly peak: Dim | undefined;
+  /** Both are bounds: sizes that only the run knows count as the most that they may be. Left out where there are none. */
+  readonly atMost?: true;
 }
 
 export function memoryOf(schedule: Schedule): Memory {
-  return { activations: elementsWritten(schedule), peak: peakBytes(schedule) };
+  const bounds: { atMost?: true } = {};
+  const largest = retyped(schedule, (type) => {
+    const most = typeAtRunBounds(type);
+    if (most !== type) bounds.atMost = true;
+    return most;
+  });
+  const counted = bounds.atMost ? largest : schedule;
+  return { activations: elementsWritten(counted), peak: peakBytes(counted), ...bounds };
 }
 
 /** Elements of a type; undefined beyond 2^53. */

@@ -10,9 +10,17 @@ import { type Field, nameOf, textOf, WireError } from './wire.ts';
 /** An entry that is longer than this is no declaration of ours. */
 const longestEntry = 1 << 20;
 
-/** Keys and values of `metadata_props`; none of a file that is no ONNX, about which others have more to say. */
-export async function readOnnxMetadata(source: ByteSource): Promise<ReadonlyMap<string, string>> {
-  const out = new Map<string, string>();
+/** What a file says of itself. */
+export interface OnnxMetadata {
+  /** Keys and values of `metadata_props`. */
+  readonly entries: ReadonlyMap<string, string>;
+  readonly producerName: string;
+}
+
+/** Nothing of a file that is no ONNX, about which others have more to say. */
+export async function readOnnxMetadata(source: ByteSource): Promise<OnnxMetadata> {
+  const entries = new Map<string, string>();
+  let producerName = '';
   const pages = new Pages(source);
   function* text(field: Field): Work<string> {
     yield* pages.bytesOf(field, longestEntry, 'metadata');
@@ -22,6 +30,7 @@ export async function readOnnxMetadata(source: ByteSource): Promise<ReadonlyMap<
     for (let at = 0; at < source.size; ) {
       const part = yield* pages.field(at, source.size);
       at = part.end;
+      if (ModelProto.producer_name.is(part) && part.end - part.start <= longestEntry) producerName = yield* text(part);
       if (!ModelProto.metadata_props.is(part) || part.end - part.start > longestEntry) continue;
       let key = '';
       let value = '';
@@ -32,7 +41,7 @@ export async function readOnnxMetadata(source: ByteSource): Promise<ReadonlyMap<
         if (what === 'key') key = yield* text(field);
         else if (what === 'value') value = yield* text(field);
       }
-      out.set(key, value);
+      entries.set(key, value);
     }
   }
   try {
@@ -40,5 +49,5 @@ export async function readOnnxMetadata(source: ByteSource): Promise<ReadonlyMap<
   } catch (error) {
     if (!(error instanceof WireError)) throw error;
   }
-  return out;
+  return { entries, producerName };
 }

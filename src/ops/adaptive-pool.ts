@@ -17,7 +17,7 @@ import type { Attrs, Check, InferContext, OnnxBuilder, Operator, SampleSource } 
 import { promiseFor } from '../ir/solve.ts';
 import { elementCount, type HostTensor, isFloat, type TensorType, typeText } from '../ir/types.ts';
 import { dimsAttr, given, numbersAttr, onnxInt } from './attrs.ts';
-import { aroundAxis, constantDims, dimsText } from './common.ts';
+import { aroundAxis, constantDims, dimsText, neededByWindows } from './common.ts';
 import { defineLayer, defineOperator, type Layer, type LayerBuilder } from './define.ts';
 import { dims } from './params.ts';
 import { avgpool, globalAvgpool, globalMaxpool, maxpool } from './pool.ts';
@@ -283,6 +283,7 @@ export const adaptiveAvgpool = defineOperator({
   traits: gatheringTraits({ ...facts, homogeneous: 'any', resamples: true, dims: 'unknown', roundsOnce: 'unknown' }),
   infer: (context: InferContext) => inferAdaptive(context, 'average'),
   evaluate: (operands, attrs) => evaluateAdaptive(given(operands, 0), attrs, mean),
+  needs: neededByWindows,
   lower: (b, node, operands) => [lowerAdaptive(b, node, given(operands, 0), 'average')],
   sample: sampleAdaptive,
 });
@@ -296,6 +297,7 @@ export const adaptiveMaxpool = defineOperator({
   traits: gatheringTraits({ ...facts, homogeneous: 'positive', resamples: true, dims: 'unknown', roundsOnce: true }),
   infer: (context: InferContext) => inferAdaptive(context, 'maximum'),
   evaluate: (operands, attrs) => evaluateAdaptive(given(operands, 0), attrs, most),
+  needs: neededByWindows,
   lower: (b, node, operands) => [lowerAdaptive(b, node, given(operands, 0), 'maximum')],
   sample: sampleAdaptive,
 });

@@ -6,6 +6,7 @@ import { outside } from '../diagnostics/at.ts';
 import { bug } from '../diagnostics/diagnostic.ts';
 import { Dim } from '../ir/dim.ts';
 import { factOf } from '../ir/elem.ts';
+import type { Node } from '../ir/graph.ts';
 import { type Attrs, type Check, CheckFailure, type SampleSource } from '../ir/operator.ts';
 import { type ElemType, elementCount, type HostTensor, isElemType, isFloat, type TensorType, typeText } from '../ir/types.ts';
 import { holdsExactly } from '../ir/wide.ts';
@@ -366,3 +367,9 @@ export function offsetsAlong(dims: readonly number[], axes: readonly number[]): 
   }
   return out;
 }
+
+/** Of windows: all sizes of x and of the grid of the result but the batch, as PyTorch and runtimes want them. */
+export const neededByWindows = ({ x, y }: Node): readonly Dim[] => [...x.type.dims.slice(1), ...y.type.dims.slice(2)];
+
+/** The sizes of the grid of x, for what interpolates between its elements. */
+export const neededGrid = ({ x }: Node): readonly Dim[] => x.type.dims.slice(2);

@@ -11,6 +11,7 @@ import type { Node, Value } from '../ir/graph.ts';
 import type { AttrSpec, Attrs, Check, InferContext, OnnxAttr, SampleSource, WindowAttrs } from '../ir/operator.ts';
 import { elementCount, type HostTensor, type TensorType, typeText } from '../ir/types.ts';
 import { checkFloats, checkVector, given, numberAttr, numbersAttr } from './attrs.ts';
+import { neededByWindows } from './common.ts';
 import { defineLayer, defineOperator, type LayerBuilder } from './define.ts';
 import { gemm, gemmPacked, type PackColumns } from './gemm.ts';
 import { boolOrTensor, init, int, openPadding, optional, perAxis, size, tensor, windowPadding } from './params.ts';
@@ -110,6 +111,7 @@ export const conv = defineOperator({
     return [convolve(x, weight, operands[2], attrs)];
   },
   window: (attrs, weight) => windowOf(weight.slice(2), attrs),
+  needs: neededByWindows,
   cost: (node) => productOf([...node.y.type.dims, ...given(node.operands, 1).type.dims.slice(1)]),
   lower(b, node, operands) {
     if (b.target !== 'webgpu' || !convOfTriples.concerns(node)) return [b.node('Conv', operands, onnxWindow(node), node.y.type)];
@@ -269,6 +271,7 @@ export const convTranspose = defineOperator({
     const weight = given(operands, 1);
     return [convolveTransposed(x, weight, operands[2], attrs)];
   },
+  needs: neededByWindows,
   cost: (node) => productOf([...node.x.type.dims, ...given(node.operands, 1).type.dims.slice(1)]),
   lower(b, node, operands) {
     const extra = numbersAttr(node.attrs, 'output_pad');

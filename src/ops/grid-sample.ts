@@ -14,7 +14,7 @@ import type { Node } from '../ir/graph.ts';
 import type { Attrs, Check, InferContext } from '../ir/operator.ts';
 import { elementCount, typeText } from '../ir/types.ts';
 import { boolAttr, checkFloats, given, onnxInt, stringAttr } from './attrs.ts';
-import { sameDim, stridesOf } from './common.ts';
+import { neededGrid, sameDim, stridesOf } from './common.ts';
 import { defineOperator, layerOf } from './define.ts';
 import { roundHalfEven } from './elementwise.ts';
 import { bool, choice } from './params.ts';
@@ -134,6 +134,7 @@ export const gridSample = defineOperator({
     }
     return [{ elem: x.elem, dims: [...x.dims.slice(0, 2), ...places.dims.slice(1, -1)] }];
   },
+  needs: neededGrid,
   evaluate(operands, attrs) {
     const [x, places] = [given(operands, 0), given(operands, 1)];
     const [batch = 0, channels = 0, ...sizes] = x.dims;

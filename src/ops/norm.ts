@@ -115,6 +115,7 @@ export const instancenorm = defineOperator({
   evaluate(operands, attrs) {
     return [normalizeRuns(given(operands, 0), 1, operands[1], operands[2], numberAttr(attrs, 'eps'))];
   },
+  needs: ({ x }) => x.type.dims.slice(1),
   lower: (b, node, operands) => [
     b.node('InstanceNormalization', operands, { epsilon: { kind: 'float', value: numberAttr(node.attrs, 'eps') } }, node.y.type),
   ],
@@ -178,12 +179,16 @@ export const groupnorm = defineOperator({
     const perGroup = (x.dims[1] ?? outside()) / numberAttr(attrs, 'groups');
     return [normalizeRuns(x, perGroup, operands[1], operands[2], numberAttr(attrs, 'eps'))];
   },
+  needs: ({ x }) => x.type.dims.slice(1),
   lower(b, node, operands) {
     const { type } = node.y;
     const groups = numberAttr(node.attrs, 'groups');
     const rest = productOf(type.dims.slice(1)).divideExactly(groups) ?? Dim.one;
     const grouped: TensorType = { elem: type.elem, dims: [given(type.dims, 0), Dim.of(groups), rest] };
-    const runs = b.node('Reshape', [given(operands, 0), b.i64([0, groups, -1])], {}, grouped);
+    // Beside a batch of 0 pictures the -1 would say nothing.
+    const isSure = given(type.dims, 0).lowerBound > 0;
+    const shape = isSure ? b.i64([0, groups, -1]) : b.dims(grouped.dims);
+    const runs = b.node('Reshape', [given(operands, 0), shape], {}, grouped);
     const [ones, zeros] = [filled(type.elem, groups, 1), filled(type.elem, groups, 0)];
     const epsilon = { kind: 'float', value: numberAttr(node.attrs, 'eps') } as const;
     const normal = b.node('InstanceNormalization', [runs, b.constant(ones), b.constant(zeros)], { epsilon }, grouped);
@@ -208,7 +213,8 @@ export const groupnorm = defineOperator({
 /** The shape operand that leads from [N, groups, rest] back: axis 0 is copied, and one unknown size is left to Reshape. */
 function ungroupedShape(b: OnnxBuilder, type: TensorType): string {
   const sizes = type.dims.map((d, axis) => (axis === 0 ? 0 : (d.constant ?? -1)));
-  return sizes.filter((n) => n === -1).length <= 1 ? b.i64(sizes) : b.dims(type.dims);
+  const open = sizes.filter((n) => n === -1).length;
+  return open === 0 || (open === 1 && given(type.dims, 0).lowerBound > 0) ? b.i64(sizes) : b.dims(type.dims);
 }
 
 /** Normalised over the axes from `axis` on, with parameters of their shape. */
@@ -298,6 +304,7 @@ export const layernorm = defineOperator({
     }
     return [{ elem: x.elem, dims: x.dims, data }];
   },
+  needs: ({ x, attrs }) => x.type.dims.slice(numberAttr(attrs, 'axis')),
   lower(b, node, operands) {
     const { type } = node.y;
     const x = given(operands, 0);

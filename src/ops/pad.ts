@@ -101,10 +101,12 @@ export const pad = defineOperator({
     return [remap(x, maps, numberAttr(attrs, 'value'))];
   },
   needs({ x, attrs }) {
-    if (attrs.mode !== 'reflect') return [];
+    if (attrs.mode === 'constant') return [];
     const { dims } = x.type;
-    // What is reflected is less than the axis.
-    return dimsAttr(attrs, 'pads').map((d, i) => (dims[i % dims.length] ?? outside()).minus(d));
+    const pads = dimsAttr(attrs, 'pads');
+    // What is reflected is less than the axis; any other copy wants an element at least.
+    if (attrs.mode === 'reflect') return pads.map((d, i) => (dims[i % dims.length] ?? outside()).minus(d));
+    return dims.filter((_, axis) => [axis, axis + dims.length].some((side) => !isZero(pads[side] ?? outside())));
   },
   lower(builder, node, operands) {
     const mode = stringAttr(node.attrs, 'mode');

@@ -15,6 +15,7 @@ import type { Node, Value } from '../ir/graph.ts';
 import type { AttrSpec, Attrs, InferContext, OnnxAttr, SampleSource, WindowAttrs } from '../ir/operator.ts';
 import { type ElemType, elementCount, type HostTensor, isFloat, type TensorType, typeText } from '../ir/types.ts';
 import { boolAttr, checkFloats, given, numbersAttr } from './attrs.ts';
+import { neededByWindows } from './common.ts';
 import { defineLayer, defineOperator, type LayerBuilder } from './define.ts';
 import { div } from './elementwise.ts';
 import { full } from './generate.ts';
@@ -160,6 +161,7 @@ export const maxpool = defineOperator({
     ];
   },
   window: windowOf,
+  needs: neededByWindows,
   lower(b, node, operands) {
     const w = windowOf(node.attrs);
     const axes = w.kernel.length;
@@ -233,6 +235,7 @@ export const avgpool = defineOperator({
     ];
   },
   window: windowOf,
+  needs: neededByWindows,
   lower(b, node, operands) {
     const w = windowOf(node.attrs);
     const count_include_pad = { kind: 'int', value: boolAttr(node.attrs, 'count_include_pad') ? 1 : 0 } as const;
@@ -296,6 +299,7 @@ export const globalAvgpool = defineOperator({
   }),
   infer: inferGlobal,
   evaluate: (operands) => [globalPool(given(operands, 0), (plane) => plane.reduce((sum, v) => sum + v, 0) / plane.length)],
+  needs: neededByWindows,
   lower: (b, node, operands) => [b.node('GlobalAveragePool', operands, {}, node.y.type)],
   sample: (source) => ({ operands: [sampleGlobal(source)], attrs: {} }),
 });
@@ -322,6 +326,7 @@ export const globalMaxpool = defineOperator({
   evaluate: (operands) => [
     globalPool(given(operands, 0), (plane) => plane.reduce((most, v) => Math.max(most, v), Number.NEGATIVE_INFINITY)),
   ],
+  needs: neededByWindows,
   lower: (b, node, operands) => [b.node('GlobalMaxPool', operands, {}, node.y.type)],
   sample: (source) => ({ operands: [sampleGlobal(source)], attrs: {} }),
 });

@@ -273,6 +273,7 @@ function recurrent(kind: Kind): Operator {
     traits: recurrentTraits,
     infer: (context) => inferStates(kind, context),
     evaluate: (operands, attrs) => evaluateStates(kind, operands, attrs),
+    needs: ({ x }) => x.type.dims.slice(0, 1),
     cost: costOf,
     lower: (b, node, operands) => lowerStates(kind, b, node, operands),
     sample: (source) => sampleStates(kind, source),

@@ -71,6 +71,8 @@ interface ReduceSpec {
   readonly step: (total: number, x: number) => number;
   /** The lower 32 bits of what 32-bit integers come to, where float64 has not all of them. */
   readonly step32?: (total: number, x: number) => number;
+  /** Without a meaning of no elements. */
+  readonly needsElements?: boolean;
   /** The same for 64-bit integers of any size; of no elements, `start`. */
   readonly wide?: (total: bigint, x: bigint) => bigint;
   readonly finish?: (total: number, count: number) => number;
@@ -103,6 +105,12 @@ function reduction(spec: ReduceSpec): Operator {
       const axes = axesOrAll(numbersAttr(attrs, 'axes'), x.dims.length);
       return [{ elem: x.elem, dims: reducedDims(x.dims, axes, boolAttr(attrs, 'keepdims'), Dim.one) }];
     },
+    ...(spec.needsElements && {
+      needs: ({ x, attrs }: Node) => {
+        const { dims } = x.type;
+        return axesOrAll(numbersAttr(attrs, 'axes'), dims.length).map((axis) => given(dims, axis));
+      },
+    }),
     evaluate(operands, attrs) {
       const x = given(operands, 0);
       const axes = axesOrAll(numbersAttr(attrs, 'axes'), x.dims.length);
@@ -196,6 +204,7 @@ export const reduceMean = reduction({
   start: 0,
   step: (a, x) => a + x,
   finish: (total, count) => total / count,
+  needsElements: true,
 });
 export const reduceMax = reduction({
   name: 'reduce_max',
@@ -211,6 +220,7 @@ export const reduceMax = reduction({
   start: -Infinity,
   step: Math.max,
   wide: wideMax,
+  needsElements: true,
 });
 export const reduceMin = reduction({
   name: 'reduce_min',
@@ -226,6 +236,7 @@ export const reduceMin = reduction({
   start: Infinity,
   step: Math.min,
   wide: wideMin,
+  needsElements: true,
 });
 export const reduceProd = reduction({
   name: 'reduce_prod',
@@ -308,6 +319,7 @@ const extremum = (name: string, onnx: string, word: string, sign: 1 | -1): Opera
       const axis = axisIn(numberAttr(attrs, 'axis'), x.dims.length);
       return [{ elem: 'i64', dims: reducedDims(x.dims, [axis], boolAttr(attrs, 'keepdims'), Dim.one) }];
     },
+    needs: ({ x, attrs }) => [given(x.type.dims, axisIn(numberAttr(attrs, 'axis'), x.type.dims.length))],
     evaluate(operands, attrs) {
       const x = given(operands, 0);
       const axis = axisIn(numberAttr(attrs, 'axis'), x.dims.length);

@@ -139,12 +139,22 @@ export function evaluateNode(
       if (!run || !node.op.evaluateRegions) throw new EvaluationError(`${placeOf(node)}: its sub-graphs are not evaluated`);
       return node.op.evaluateRegions(operands, node, run);
     }
+    checkNeeded(node, bindings);
     return evaluateExactly(node.op, operands, boundAttrs(node.attrs, bindings));
   } catch (error) {
     if (error instanceof EvaluationError) throw error;
     if (error instanceof CheckFailure)
       throw new EvaluationError(`${placeOf(node)}: found ${error.found}, expected ${error.expected}`);
     throw new EvaluationError(`${placeOf(node)}: ${refusalOf(error)}`);
+  }
+}
+
+/** Throws `EvaluationError` where a size is 0 over which the operator means nothing. */
+function checkNeeded(node: Node, bindings: ReadonlyMap<string, number>): void {
+  for (const dim of node.op.needs?.(node) ?? []) {
+    const size = sizeOf(dim, bindings);
+    if (size !== undefined && size < 1)
+      throw new EvaluationError(`${placeOf(node)}: found a size ${dim} of ${size}, expected at least 1`);
   }
 }
 

@@ -6,6 +6,7 @@ import { Dim } from '../ir/dim.ts';
 import type { Check, InferContext } from '../ir/operator.ts';
 import { type HostTensor, typeText } from '../ir/types.ts';
 import { given, onnxInt } from './attrs.ts';
+import { neededGrid } from './common.ts';
 import { defineOperator } from './define.ts';
 import { checkGrid, float32Agrees, modes, onnxAttrs, resampled, samplingAttrs } from './resize.ts';
 import { unknownTraits } from './traits.ts';
@@ -34,6 +35,7 @@ export const resizeTo = defineOperator({
     return [{ elem: x.elem, dims: [...x.dims.slice(0, 2), ...grid] }];
   },
   evaluate: (operands, attrs) => [resampled(given(operands, 0), attrs, given(operands, 1).data)],
+  needs: neededGrid,
   lower(b, node, [x = '', sizes = '']) {
     const { type } = node.y;
     const attrs = onnxAttrs(node.attrs);

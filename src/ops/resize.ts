@@ -14,7 +14,7 @@ import type { Value } from '../ir/graph.ts';
 import type { Attrs, Check, InferContext, OnnxAttr, OnnxBuilder } from '../ir/operator.ts';
 import { elementCount, type HostTensor, isFloat, type TensorType, typeText } from '../ir/types.ts';
 import { boolAttr, checkFloats, dimsAttr, given, numberAttr, numbersAttr, stringAttr } from './attrs.ts';
-import { aroundAxis } from './common.ts';
+import { aroundAxis, neededGrid } from './common.ts';
 import { defineLayer, defineOperator, type LayerBuilder } from './define.ts';
 import { int } from './params.ts';
 import { reshape } from './reshape.ts';
@@ -108,6 +108,7 @@ export const resize = defineOperator({
     const scales = numbersAttr(attrs, 'scales');
     return [resampled(x ?? outside(), attrs, scales.length > 0 ? [] : numbersAttr(attrs, 'sizes'), scales)];
   },
+  needs: neededGrid,
   lower(b, node, operands) {
     const { type } = node.y;
     const mode = stringAttr(node.attrs, 'mode');

@@ -6,10 +6,10 @@
  */
 import { outside } from '../diagnostics/at.ts';
 import { Dim } from '../ir/dim.ts';
-import type { Check, InferContext } from '../ir/operator.ts';
+import { type Check, CheckFailure, type InferContext } from '../ir/operator.ts';
 import { elementCount, type HostTensor, typeText } from '../ir/types.ts';
 import { boolAttr, checkFloats, given, numberAttr, numbersAttr, onnxInt } from './attrs.ts';
-import { sameDim } from './common.ts';
+import { neededGrid, sameDim } from './common.ts';
 import { defineLayer, defineOperator, type LayerBuilder } from './define.ts';
 import { bool, float, int, size } from './params.ts';
 import { unknownTraits } from './traits.ts';
@@ -64,6 +64,7 @@ export const roiAlign = defineOperator({
     check('c5', grid.length === 2 && grid.every((n) => n >= 1), `a grid of ${grid.join('x')}`, 'height and width, at least 1');
     return [{ elem: x.elem, dims: [given(boxes.dims, 0), given(x.dims, 1), ...grid.map((n) => Dim.of(n))] }];
   },
+  needs: neededGrid,
   evaluate(operands, attrs) {
     const [x, boxes, pictures] = [given(operands, 0), given(operands, 1), given(operands, 2)];
     const [, channels = 1, height = 1, width = 1] = x.dims;
@@ -83,6 +84,8 @@ export const roiAlign = defineOperator({
       const [y, z] = [cells(top, bottom, rows), cells(left, right, columns)];
       const count = Math.max(1, y.places * z.places);
       const picture = pictures.data[k] ?? outside();
+      if (picture < 0 || picture >= (x.dims[0] ?? 0))
+        throw new CheckFailure('indices', `index ${picture}`, `an index from 0 to ${(x.dims[0] ?? 0) - 1} on axis 0`);
       for (let c = 0; c < channels; c++) {
         const plane = (picture * channels + c) * height * width;
         const at = (row: number, column: number): number => x.data[plane + row * width + column] ?? outside();

@@ -53,7 +53,7 @@ import {
 } from './equivalence-report.ts';
 import { freeTrials } from './free-sizes.ts';
 import { canBeHeld, checkHeld } from './held.ts';
-import { type Bindings, bindingsOf, randomInputs, symbolsOf } from './inputs.ts';
+import { type Bindings, bindingsOf, bindingsText, emptyBindings, randomInputs, symbolsOf } from './inputs.ts';
 import { Judge, unstable } from './judge.ts';
 import { allowedOnCpu, askedFor, closed, companions, type Measured, measure, rank, runOf, type Setup } from './measure.ts';
 import { RuntimeProcess, runtimeName } from './provider.ts';
@@ -85,6 +85,8 @@ export async function verifyOptimized(options: EquivalenceOptions): Promise<Equi
     await check.remove();
   }
 }
+
+const onlyEmpty = (bindings: Bindings): Bindings => new Map([...bindings].filter(([, size]) => size === 0));
 
 /** The baseline: the file's own bytes. */
 const asItIs: Setup = { provider: 'cpu', graph: 'before', optimizer: 'off' };
@@ -214,6 +216,9 @@ class EquivalenceCheck {
       for (const { name, bindings, inputs: given } of usual ? signedCases(before, usual, this.#seed, this.#notes) : []) {
         await tryOne(name, bindings, given);
       }
+      const empty = usual && emptyBindings(before, usual.bindings);
+      if (empty && !(await tryOne('empty', empty, this.#random(empty, 'usual'))))
+        this.#notes.push(`the original does not run where ${bindingsText(onlyEmpty(empty))}`);
       if (out.length === 0 && crashes === 0) {
         for (const { bindings, integers, other } of attempts(before, first)) {
           if (await tryOne('found', bindings, this.#random(bindings, integers, other))) break;

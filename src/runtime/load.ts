@@ -7,7 +7,6 @@ import { imageFormat, inputMisfit, inputNames } from '../diagnostics/catalogue/r
 import { type Diagnostic, fail } from '../diagnostics/diagnostic.ts';
 import { memorySource } from '../io/bytes.ts';
 import { fileSource } from '../io/node/file-source.ts';
-import { type Declarations, readDeclarations } from '../ir/declarations.ts';
 import type { ValueRange } from '../ir/ranges.ts';
 import type { HostTensor } from '../ir/types.ts';
 import { readOnnxMetadata } from '../onnx/metadata.ts';
@@ -16,8 +15,9 @@ import { isTyped, tensorOfNumbers } from './literals.ts';
 import { isNpy, parseNpy } from './npy.ts';
 import { checkAsked, checkPromises, rangeWarning, type Signature } from './promises.ts';
 import { readBytes } from './read-file.ts';
+import { declarationsIn, type FileDeclarations } from './signatures.ts';
 
-export { signaturesOf, signaturesOfPorts } from './signatures.ts';
+export { nothingDeclared, signaturesOf, signaturesOfPorts } from './signatures.ts';
 
 /** How pictures become tensors, where the model does not say it, or says it wrongly. */
 export interface PictureOptions extends Pick<ImageOptions, 'mean' | 'std' | 'resize' | 'bgr'> {
@@ -73,11 +73,11 @@ export function filesByInput(
 }
 
 /** What a file declares of its inputs and outputs, by its metadata. */
-export async function declarationsOfFile(model: Uint8Array | string): Promise<Declarations> {
-  if (typeof model !== 'string') return readDeclarations(await readOnnxMetadata(memorySource('model', model)));
+export async function declarationsOfFile(model: Uint8Array | string): Promise<FileDeclarations> {
+  if (typeof model !== 'string') return declarationsIn(await readOnnxMetadata(memorySource('model', model)));
   const source = fileSource(model);
   try {
-    return readDeclarations(await readOnnxMetadata(source));
+    return declarationsIn(await readOnnxMetadata(source));
   } finally {
     source.close();
   }

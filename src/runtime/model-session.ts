@@ -16,7 +16,6 @@ import { inputNames } from '../diagnostics/catalogue/runtime.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { nearest } from '../diagnostics/suggest.ts';
 import { type Bytes, bytesKind, sourceFrom } from '../io/sources.ts';
-import { type Declarations, readDeclarations } from '../ir/declarations.ts';
 import { elemTypes } from '../ir/elem.ts';
 import type { ElemType, HostTensor, WideIntegers } from '../ir/types.ts';
 import { isWideElem, tensorOfIntegers } from '../ir/wide.ts';
@@ -28,7 +27,7 @@ import { decodeImage, imageFormatOf, imageInput } from './images.ts';
 import { isNpy, parseNpy } from './npy.ts';
 import { type Port, portText } from './ports.ts';
 import { checkPromises } from './promises.ts';
-import { signaturesOfPorts } from './signatures.ts';
+import { declarationsIn, type FileDeclarations, nothingDeclared, signaturesOfPorts } from './signatures.ts';
 
 /** A tensor as programs have it: elements in row-major order. `elem` is that of the input when it is left out. */
 export interface TensorInput {
@@ -91,7 +90,7 @@ function isTensor(value: unknown): value is TensorInput {
 /** Where paths name files: what opens sessions, and what a file declares of its inputs. */
 export interface FileRuntime {
   readonly open: OpenSession;
-  readonly declarationsOf: (path: string) => Promise<Declarations>;
+  readonly declarationsOf: (path: string) => Promise<FileDeclarations>;
 }
 
 /** Opens a model with what opens sessions there. */
@@ -115,8 +114,8 @@ export async function openModelOn(
   // Behind onnxruntime, which says better what is wrong with a file.
   const declared =
     typeof bytes === 'string'
-      ? ((await node?.declarationsOf(bytes)) ?? readDeclarations(new Map()))
-      : readDeclarations(await readOnnxMetadata(sourceFrom(bytes, 'model')));
+      ? ((await node?.declarationsOf(bytes)) ?? nothingDeclared())
+      : declarationsIn(await readOnnxMetadata(sourceFrom(bytes, 'model')));
   const signatures = new Map(signaturesOfPorts(session.inputs, declared).map((one) => [one.name, one]));
   const close = async (): Promise<void> => {
     isOpen = false;

@@ -10,7 +10,6 @@ import { imageSize, inputMisfit, labelsBroken, notClasses, pictureClipped } from
 import { bug, type Diagnostic, fail, makeDiagnostic } from '../diagnostics/diagnostic.ts';
 import { nearest } from '../diagnostics/suggest.ts';
 import { type AskedShapes, askedSizes } from '../ir/asked-sizes.ts';
-import { readDeclarations } from '../ir/declarations.ts';
 import type { Graph } from '../ir/graph.ts';
 import { channelAxis, rangeText, type ValueRange } from '../ir/ranges.ts';
 import { type HostTensor, isFloat, typeText } from '../ir/types.ts';
@@ -22,6 +21,7 @@ import {
   filesByInput,
   isLiteral,
   loadInput,
+  nothingDeclared,
   nothingNoticed,
   type PictureOptions,
   signaturesOf,
@@ -193,7 +193,7 @@ export async function runModel(options: RunOptions): Promise<RunResult> {
   const noticed = nothingNoticed();
   const ranges = new Map<string, DeclaredRange>();
   const keep = options.keep ?? (() => true);
-  let declared = readDeclarations(new Map());
+  let declared = nothingDeclared();
   let batched = '';
   try {
     // Behind onnxruntime, which says better what is wrong with a file.

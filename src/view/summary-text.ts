@@ -96,9 +96,10 @@ function beside(
   const style = { amount, rename: names.renamed };
   if (figure === 'peak' && !value) return `hangs on sizes: --at ${exampleSizes(root)}`;
   const at = Object.entries(sizes).map(([name, size]) => `${name}=${size}`);
-  if (at.length === 0 || value === general[figure]) return countText(value, style);
+  const most = root.atMost && figure !== 'madds' ? 'at most ' : '';
+  if (at.length === 0 || value === general[figure]) return `${most}${countText(value, style)}`;
   const formula = general[figure] && `, ${countText(general[figure], { amount })} in general`;
-  return `${countText(value, style)} at ${at.join(', ')}${formula ?? ''}`;
+  return `${most}${countText(value, style)} at ${at.join(', ')}${formula ?? ''}`;
 }
 
 /** Something to type: a size for every symbol of the table. */

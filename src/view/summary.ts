@@ -9,6 +9,7 @@ import { countOf, type Graph, type Node, type Origin, type Value } from '../ir/g
 import { TextHash } from '../ir/hash.ts';
 import { elementsIn, memoryOf, retyped } from '../ir/memory.ts';
 import type { SizePromise } from '../ir/promise.ts';
+import { atRunBounds, typeAtRunBounds } from '../ir/run-bounds.ts';
 import { type Schedule, schedulesIn } from '../ir/schedule.ts';
 import { Tally } from '../ir/tally.ts';
 import { elemBytes, type TensorType, typeText } from '../ir/types.ts';
@@ -49,7 +50,9 @@ export interface Summary extends SummaryNode {
   readonly peak: Dim | undefined;
   /** Sizes that were put in the place of symbols, and what is said without them. */
   readonly sizes: Sizes;
-  readonly general: Pick<Summary, 'madds' | 'activations' | 'peak'>;
+  readonly general: Pick<Summary, 'madds' | 'activations' | 'peak' | 'atMost'>;
+  /** The totals are bounds: sizes that only the run knows count as the most that they may be. Left out where there are none. */
+  readonly atMost?: true;
 }
 
 class Building {
@@ -143,11 +146,17 @@ export function summarizeAs(graph: Graph, schedule: Schedule, options: SummaryOp
   checkNames([...symbols.keys()], sizes);
   checkSizes(symbols, sizes);
   const general = treeOf(graph, schedule, options);
-  const { madds } = general;
-  const whole = { madds, ...memoryOf(schedule) };
-  if (Object.keys(sizes).length === 0) return { ...general, peak: whole.peak, sizes, general: whole };
-  const there = retyped(schedule, (type) => sizedType(type, sizes));
-  return { ...resized(general, sizes), peak: memoryOf(there).peak, sizes, general: whole };
+  const bound = (madds: Dim | undefined): Dim | undefined => madds && atRunBounds(madds);
+  const whole = { madds: bound(general.madds), ...memoryOf(schedule) };
+  if (Object.keys(sizes).length === 0) return { ...general, ...whole, sizes, general: whole };
+  const sized = retyped(schedule, (type) => sizedType(type, sizes));
+  const { atMost } = memoryOf(sized);
+  // A bound may be of symbols that have a size: ?kept <= K.
+  const { activations, peak } = memoryOf(retyped(sized, (type) => sizedType(typeAtRunBounds(type), sizes)));
+  const tree = resized(general, sizes);
+  const most = bound(tree.madds);
+  const madds = most && atSizes(most, sizes);
+  return { ...tree, madds, activations, peak, ...(atMost && { atMost }), sizes, general: whole };
 }
 
 /** The symbols of the inputs and of what the run alone knows, each with what is promised of it. */

@@ -16,6 +16,8 @@ const net = `model Net(blocks = 4, stride = 1, extra = false, classes = 10, scal
 `;
 const here = folder({
   'net.res': net,
+  'past.res':
+    'model Past {\n  input past: f32[N, P >= 0, 4]\n  input x: f32[N, T, 4]\n  concat(past, x, axis=1)\n  output y\n}\n',
   'named.res': net
     .replace('conv1: conv(8, 3x3, stride', 'stem: conv(8, 3x3, stride')
     .replace('output y', 'output z')
@@ -47,6 +49,11 @@ describe('models', () => {
     );
     expect(object(run('diff', 'net.res', base, '--json').out)).toMatchObject({ ok: true, names: 0, weights: [] });
     expect(run('diff', base, base, '-q')).toMatchObject({ code: 0, out: '', err: '' });
+  });
+  test('sizes that may be 0 are tried with nothing there', () => {
+    expect(run('diff', 'past.res', 'past.res').out).toContain(
+      'y is the same on random inputs at N = 1, P = 1, T = 1, and at N = 1, P = 0, T = 1',
+    );
   });
   test('equal up to names, of nodes, weights, outputs and sizes', () => {
     run('net.res', '--emit', 'safetensors', '-o', 'net.safetensors', '-q');

@@ -3,47 +3,15 @@ import * as ort from 'onnxruntime-node';
 import { afterAll, describe, expect, it } from 'vitest';
 import { emitOnnx } from '../../src/codegen/emit.ts';
 import { roundTo } from '../../src/ir/round.ts';
-import { type ElemType, type HostTensor, isFloat } from '../../src/ir/types.ts';
+import { isFloat } from '../../src/ir/types.ts';
 import { onnxBytes } from '../../src/onnx/write.ts';
 import { evaluateGraph } from '../../src/ops/reference.ts';
 import { operators } from '../../src/ops/registry.ts';
+import { feed, ortTypes } from './feed.ts';
 import { concreteNode, type OneNode, relativeError, sampleSource, symbolicNodes } from './support.ts';
 
 const opsets = [13, 17, 21];
 const samples = 6;
-
-function feed(x: HostTensor): ort.Tensor {
-  const { data, dims } = x;
-  switch (x.elem) {
-    case 'f32':
-      return new ort.Tensor('float32', Float32Array.from(data), dims);
-    case 'f64':
-      return new ort.Tensor('float64', Float64Array.from(data), dims);
-    case 'i64':
-      return new ort.Tensor(
-        'int64',
-        BigInt64Array.from(data, (v) => BigInt(v)),
-        dims,
-      );
-    case 'i32':
-      return new ort.Tensor('int32', Int32Array.from(data), dims);
-    case 'u8':
-      return new ort.Tensor('uint8', Uint8Array.from(data), dims);
-    case 'bool':
-      return new ort.Tensor('bool', Uint8Array.from(data), dims);
-    default:
-      throw new Error(`samples of type ${x.elem} cannot be fed`);
-  }
-}
-
-const types: Partial<Record<ElemType, string>> = {
-  f32: 'float32',
-  f64: 'float64',
-  i64: 'int64',
-  i32: 'int32',
-  u8: 'uint8',
-  bool: 'bool',
-};
 
 /** `exact` where the reference has only to be rounded. */
 async function compare({ graph, inputs }: OneNode, opset: number, tolerance: number, exact: boolean): Promise<void> {
@@ -63,7 +31,7 @@ async function compare({ graph, inputs }: OneNode, opset: number, tolerance: num
     const y = expected.get(name);
     const actual = results[name];
     if (!y || !actual) throw new Error(`no output ${name}`);
-    expect(actual.type).toBe(types[y.elem]);
+    expect(actual.type).toBe(ortTypes[y.elem]);
     expect(actual.dims).toEqual(y.dims);
     const numbers = Array.from(actual.data as Iterable<number | bigint | boolean>, Number);
     if (isFloat(y.elem) && exact) {

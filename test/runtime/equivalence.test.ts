@@ -7,10 +7,12 @@ import { emitOnnx } from '../../src/codegen/emit.ts';
 import { render } from '../../src/diagnostics/render.ts';
 import { Dim } from '../../src/ir/dim.ts';
 import { Graph } from '../../src/ir/graph.ts';
+import { noPromise } from '../../src/ir/promise.ts';
 import { foreignTypeOf } from '../../src/ir/types.ts';
 import type { OnnxModel } from '../../src/onnx/model.ts';
 import { onnxBytes } from '../../src/onnx/write.ts';
-import { sqrt } from '../../src/ops/elementwise.ts';
+import { concat } from '../../src/ops/concat.ts';
+import { neg, sqrt } from '../../src/ops/elementwise.ts';
 import { foreignOperator } from '../../src/ops/foreign.ts';
 import { linear } from '../../src/ops/linear.ts';
 import { argmax } from '../../src/ops/reduce.ts';
@@ -100,6 +102,50 @@ describe('a right rewrite', () => {
     expect(report.runs.map((run) => `${run.case} ${run.level} ${run.optimizer}`)).toEqual(expected);
     for (const run of report.runs) expect(run.outputs[0]?.relative).toBeLessThan(2e-6);
     expect(verifyTable(report)).toContain('all 16 runs agree with the float64 reference');
+  });
+});
+
+describe('sizes that may be 0', () => {
+  const past = (least: number) => () => {
+    const graph = new Graph('Past');
+    const P = Dim.promised('P', { ...noPromise, least });
+    const joined = graph.create(
+      concat,
+      [graph.input('past', type('f32', 'N', P, 2)), graph.input('x', type('f32', 'N', 'T', 2))],
+      { axis: 1 },
+      { scope: 'joined' },
+    );
+    graph.output('y', graph.create(neg, [joined.y], {}, { scope: 'turned' }).y);
+    return graph;
+  };
+  test('are run with nothing there', async () => {
+    const report = await verified({ make: past(0) });
+    expect(report.ok).toBe(true);
+    expect(report.cases.find(({ name }) => name === 'empty')?.bindings.get('P')).toBe(0);
+    expect(report.runs.filter((run) => run.case === 'empty')).toHaveLength(4);
+    expect((await verified({ make: past(1) })).cases.map(({ name }) => name)).not.toContain('empty');
+  });
+  test('find what is wrong there alone', async () => {
+    // −v + Σ v[:, :, :min(P, 1)] − Σ v[:, :, :1], right where P is at least 1.
+    const off = rule({
+      name: 'simplify/off-where-empty',
+      doc: '−v → (a − b) − v, which is wrong',
+      lowers: false,
+      match: op('neg', 'root'),
+      exact: {},
+      rewrite: ({ root }, g) => {
+        const P = root.x.producer?.x.type.dims[1] ?? Dim.one;
+        const sum = (end: Dim) => {
+          const cut = g.node('slice', [root.x], { starts: [Dim.zero], ends: [end], axes: [2], steps: [1] }, root);
+          return g.node('reduce_sum', [cut], { axes: [2], keepdims: true }, root);
+        };
+        const difference = g.node('sub', [sum(Dim.min(P, Dim.one)), sum(Dim.one)], {}, root);
+        return g.replace(root.y, g.node('sub', [difference, root.x], {}, root));
+      },
+    });
+    const report = await verified({ make: past(0), rewrite: rewrites([off]) });
+    expect(report.ok).toBe(false);
+    expect(report.runs.filter(({ ok }) => !ok).every((run) => run.case === 'empty')).toBe(true);
   });
 });
 

@@ -46,6 +46,21 @@ describe('a runtime that is given', () => {
     await session.close();
   });
 
+  test('takes nothing for a size of which nobody promised that there is something', async () => {
+    const past = await core.compile(
+      `model Past { input past: f32[1, P, 4]  input x: f32[1, T, 4]  concat(past, x, axis=1)  output y }`,
+    );
+    const { onnx } = past;
+    if (!onnx) throw new Error('the source has errors');
+    const inputs = { past: { dims: [1, 0, 4], data: [] }, x: { dims: [1, 1, 4], data: [1, 2, 3, 4] } };
+    const foreign = await core.openSession(await core.onnxBytes({ ...onnx, producerName: 'pytorch' }), { runtime });
+    expect((await foreign.run(inputs)).y).toMatchObject({ dims: [1, 1, 4] });
+    await foreign.close();
+    const own = await core.openSession(await past.bytes(), { runtime });
+    await expect(own.run(inputs)).rejects.toMatchObject({ diagnostics: [{ code: 'RES0837' }] });
+    await own.close();
+  });
+
   test('refuses in our words', async () => {
     const codeOf = async (run: () => Promise<unknown>): Promise<string | undefined> =>
       await run().then(
