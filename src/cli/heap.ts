@@ -11,7 +11,7 @@ const nurserySize = (size: 'fixed' | 'growing'): void =>
 
 nurserySize('fixed');
 setFlagsFromString('--heap-growing-percent=50');
-// The optimising compiler puts fewer functions into others: most of what a compilation runs is not hot enough to repay it.
+// The optimising compiler puts fewer functions into others, and so has less to compile.
 setFlagsFromString('--max-inlined-bytecode-size-cumulative=300');
 
 const nurseryBytes = (): number => getHeapSpaceStatistics().find(({ space_name: name }) => name === 'new_space')?.space_size ?? 0;
