@@ -69,6 +69,9 @@ export const either = (...kinds: readonly ArgumentKind[]): ArgumentKind => ({
   is: (value) => kinds.some((kind) => kind.is(value)),
 });
 
+/** What may be left out. */
+export const optional = (kind: ArgumentKind): ArgumentKind => ({ ...kind, is: (value) => value === undefined || kind.is(value) });
+
 /** An object with these properties, for those of our own making. */
 export const shaped = (what: string, example: string, ...names: readonly string[]): ArgumentKind => ({
   what,
@@ -95,9 +98,48 @@ export const hostTensor: ArgumentKind = {
   is: (value) => has(value, 'elem', 'dims', 'data') && (value as { data: unknown }).data instanceof Float64Array,
 };
 
-export const onnxModelKind = shaped('an ONNX model', '(await compile(source)).onnx', 'graph', 'opsets');
+/** An object of our own making, of which each of these properties is looked at. */
+export const made = (what: string, example: string, parts: OptionKinds): ArgumentKind => ({
+  what,
+  example,
+  is: (value) => isObject(value) && Object.entries(parts).every(([name, kind]) => kind.is(value[name])),
+});
+export const map: ArgumentKind = { what: 'a Map', example: 'new Map()', is: (value) => has(value, 'get', 'entries', 'size') };
+export const objects = listOf({ what: 'an object', example: '{ … }', is: isObject });
+
+const onnxParts: OptionKinds = {
+  irVersion: whole(0),
+  graph: made('a graph', '…', {
+    name: text,
+    nodes: objects,
+    initializers: objects,
+    inputs: objects,
+    outputs: objects,
+    valueInfo: objects,
+  }),
+  opsets: map,
+  functions: listOf(
+    made('a function', '…', {
+      ...{ domain: text, name: text, overload: text, opsets: map, nodes: objects, defaults: objects },
+      ...{ inputs: listOf(text), outputs: listOf(text), attributes: listOf(text) },
+    }),
+  ),
+  metadata: listOf({
+    what: 'two texts',
+    example: "['key', 'value']",
+    is: (pair) => listOf(text).is(pair) && (pair as readonly string[]).length === 2,
+  }),
+  producerName: text,
+  producerVersion: text,
+};
+export const onnxModelKind = made('an ONNX model', '(await compile(source)).onnx', onnxParts);
 /** A model as it was read. */
-export const onnxFileKind = shaped('an ONNX file that was read', 'await readOnnxFile(bytes)', 'file', 'graph', 'opsets');
+export const onnxFileKind = made('an ONNX file that was read', 'await readOnnxFile(bytes)', {
+  ...onnxParts,
+  file: text,
+  session: { what: 'a session', example: '…', is: isRecord },
+  notes: listOf(text),
+});
 /** An ONNX file where there are files. */
 export const modelFileKind: ArgumentKind = {
   what: 'the path of an ONNX file, or its bytes (Uint8Array)',

@@ -1,7 +1,7 @@
 /** A model with other names: of inputs, outputs, values between them, weights and nodes. */
 
 import { followRule, type Rule, ruleOf } from '../checkpoint/map-rules.ts';
-import { checkArgument, checkOptions, listOf, oneOf, onnxFileKind, shaped } from '../diagnostics/arguments.ts';
+import { checkArgument, checkOptions, listOf, made, oneOf, onnxFileKind, text } from '../diagnostics/arguments.ts';
 import { nameTaken, nothingRenamed } from '../diagnostics/catalogue/edit.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import { nearest } from '../diagnostics/suggest.ts';
@@ -69,7 +69,7 @@ export function renameModel(file: OnnxFile, renamings: readonly RenameRule[], op
     'renameModel',
     'renamings',
     renamings,
-    listOf(shaped('{ from, to }', "{ from: 'a.*', to: 'b.*' }", 'from', 'to')),
+    listOf(made('{ from, to } of two texts', "{ from: 'a.*', to: 'b.*' }", { from: text, to: text })),
   );
   checkOptions('renameModel', options, { only: listOf(oneOf(...namedKinds)) });
   const rules = renamings.map(ruleOf);

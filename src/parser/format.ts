@@ -5,19 +5,27 @@
  * decided here is everything between the breaks: two blanks of indentation, one blank between words and around operators,
  * two between statements on one line, at most one blank line, and the columns of neighbouring lines (`layout/columns.ts`).
  */
-import { checkArgument, shaped } from '../diagnostics/arguments.ts';
+import { checkArgument, listOf, made, namedText, objects, shaped, text } from '../diagnostics/arguments.ts';
 import type { FileNode } from './ast.ts';
 import { placesOf } from './layout/columns.ts';
 import { linesOf } from './layout/lines.ts';
 import { piecesOf, widthOf } from './layout/pieces.ts';
 import { startsOf } from './layout/starts.ts';
 
+const placeKind = shaped('a place', '…', 'start', 'end');
+const treeKind = made('a syntax tree', 'parse(source).file', {
+  source: namedText,
+  items: listOf(made('an item', '…', { kind: text, span: placeKind })),
+  comments: objects,
+  span: placeKind,
+});
+
 /**
  * The canonical text of a parsed file; ends in one line break unless empty. Meant for trees without syntax errors: what
  * the parser skipped is kept, but its layout is only guessed.
  */
 export function format(file: FileNode): string {
-  checkArgument('format', 'file', file, shaped('a syntax tree', 'parse(source).file', 'source', 'items'));
+  checkArgument('format', 'file', file, treeKind);
   const starts = startsOf(file);
   const lines = linesOf(piecesOf(file, starts), starts);
   const places = placesOf(lines);

@@ -1,5 +1,5 @@
 /** What `verify` measured, for the terminal and as plain data. */
-import { checkArgument, shaped } from '../diagnostics/arguments.ts';
+import { checkArgument, listOf, made, map, objects, optional, text } from '../diagnostics/arguments.ts';
 import { aligned, shortened } from '../diagnostics/cells.ts';
 import { wrapped } from '../diagnostics/wrap.ts';
 import { isFloat } from '../ir/types.ts';
@@ -40,6 +40,14 @@ export function verifyData(report: VerifyReport): Readonly<Record<string, unknow
   };
 }
 
+const reportKind = made('a report', 'await verifyModel(…)', {
+  runs: listOf(made('a run', '…', { case: text, provider: text, level: text, optimizer: text, outputs: objects, left: objects })),
+  cases: listOf(made('a case', '…', { name: text, bindings: map })),
+  suspects: objects,
+  notes: optional(listOf(text)),
+  degenerate: optional(listOf(text)),
+});
+
 /** Cases at sizes of another one; the table has a row of those alone that are not ok. */
 const variants: ReadonlySet<VerifyRun['case']> = new Set(['negative', 'positive', 'scaled']);
 const tableWidth = 80;
@@ -51,7 +59,7 @@ const mostLines = 6;
  * provider, and the verdict.
  */
 export function verifyTable(report: VerifyReport): string {
-  checkArgument('verifyTable', 'report', report, shaped('a report', 'await verifyModel(…)', 'runs', 'cases'));
+  checkArgument('verifyTable', 'report', report, reportKind);
   const rows = [['provider', 'passes', 'runtime', 'sizes', 'nodes', 'left', 'absolute', 'relative', 'verdict']];
   const others = report.runs.filter((run) => variants.has(run.case) && run.ok && run.verdict === undefined);
   for (const run of report.runs) {

@@ -153,6 +153,87 @@ const saidBy = async (run: () => unknown): Promise<string> => {
 };
 const loose = core as unknown as Readonly<Record<string, Callable>>;
 
+test('what is nested in objects of our own making is looked at', async () => {
+  const odd = [
+    undefined,
+    null,
+    -1,
+    Number.NaN,
+    3n,
+    '',
+    'x',
+    {},
+    [],
+    [null],
+    [3],
+    [[1]],
+    { x: -1 },
+    new Map(),
+    () => 3,
+    Symbol('s'),
+  ];
+  const { file } = core.parse({ name: 'a', text: source });
+  const report = await node.verifyModel(verify as never);
+  const own = {
+    onnxText: made.onnx,
+    encodeModel: made.onnx,
+    format: file,
+    verifyTable: report,
+    extractModel: read,
+    resizeModel: read,
+  };
+  // Tensors belong to their session; another one is no mistake of types.
+  for (const [name, whole] of Object.entries(own))
+    for (const key of Object.keys(whole as object).filter((one) => one !== 'session'))
+      for (const value of odd) {
+        const error = await thrownBy(() => loose[name]?.({ ...(whole as object), [key]: value }, {}));
+        expect(error === undefined || error instanceof DiagnosticError, `${name}, ${key}: ${String(error)}`).toBe(true);
+      }
+  for (const value of odd.filter((one) => typeof one !== 'string'))
+    for (const rule of [{ from: value, to: 'z' }, { from: 'x', to: value }, value])
+      expect(await thrownBy(() => loose.renameModel?.(read, [rule]))).toBeInstanceOf(DiagnosticError);
+});
+
+test('every option of every function takes what it is for, or says so', async () => {
+  const odd = [
+    null,
+    -1,
+    0.5,
+    Number.NaN,
+    Number.POSITIVE_INFINITY,
+    1e30,
+    3n,
+    '',
+    'x',
+    true,
+    {},
+    [],
+    [null],
+    [[1]],
+    { x: null },
+    { x: -1 },
+  ];
+  let tried = 0;
+  for (const [name, run] of functionsOf(core)) {
+    const { args, options } = calls[name] ?? { args: [] };
+    // What runs onnxruntime takes seconds.
+    if (options === undefined || /^(?:prove|verify|open|http)/.test(name)) continue;
+    const given = (value: object): readonly unknown[] => args.map((arg, i) => (i === options ? value : arg));
+    const error = await thrownBy(() => run(...given({ nonsense: 1 })));
+    const known = error instanceof DiagnosticError ? (/^one of (.*)$/.exec(error.diagnostics[0]?.expected ?? '')?.[1] ?? '') : '';
+    for (const key of known.split(', ').filter((one) => one !== ''))
+      for (const value of odd) {
+        tried++;
+        const failed = await thrownBy(() => run(...given({ [key]: value })));
+        expect(
+          failed === undefined || failed instanceof DiagnosticError,
+          `${name}, ${key} ${String(value)}: ${String(failed)}`,
+        ).toBe(true);
+      }
+  }
+  expect(tried).toBeGreaterThan(500);
+});
+
 test('a mistyped option is a did-you-mean', async () => {
   const said = await saidBy(() => loose.compile?.(source, { defnes: { classes: 10 } }));
   expect(said).toContain('defines: …');
