@@ -125,7 +125,8 @@ export async function compile(source: string | SourceFile, options: CompileOptio
     const unoptimized = options.keepUnoptimized ? cloneGraph(graph) : undefined;
     const before = statsOf(graph);
     const opset = options.opset ?? defaultOpset;
-    const how = { opset, target: options.target, checkPromises: options.checkPromises };
+    const { onProgress } = options;
+    const how = { opset, target: options.target, checkPromises: options.checkPromises, onProgress };
     const runsPasses = options.passes ? options.passes.length > 0 : options.level !== 0;
     const counted = options.countNodes && runsPasses ? nodesToWrite(graph, how) : undefined;
     const passes = await optimizeLate(graph, options);

@@ -3,6 +3,7 @@
  * paired by their order, with the longest common subsequence of what they are (Hirschberg's problem, by the usual table): first
  * of those that are alike in all but names, then, between these, of those of one operator.
  */
+import type { OnProgress } from './diagnostics/progress.ts';
 import { Dim } from './ir/dim.ts';
 import type { ForeignNode } from './ir/foreign.ts';
 import type { Graph, Node, Value } from './ir/graph.ts';
@@ -96,10 +97,10 @@ class Probe {
 const placeOf = (node: Node): string => `${node.op.name} at ${node.origin.name ?? (node.origin.scope || 'the top')}`;
 
 /** Compares `b` with `a`; elements of weights are read where both have them. */
-export async function diffGraphs(a: Graph, b: Graph): Promise<Differences> {
+export async function diffGraphs(a: Graph, b: Graph, onProgress?: OnProgress): Promise<Differences> {
   const work = new Comparison(new Probe(a), new Probe(b));
   work.graphs(a, b);
-  await work.finish();
+  await work.finish(onProgress);
   return work;
 }
 
@@ -244,7 +245,7 @@ class Comparison implements Differences {
   }
 
   /** Reads what lies in files. */
-  async finish(): Promise<void> {
+  async finish(onProgress: OnProgress | undefined): Promise<void> {
     for (const [x, y, place, nodes] of this.#foreign) {
       const bytesOf = ({ attributes }: ForeignNode) =>
         new Map(attributes.flatMap((one) => (one.kind === 'bytes' ? [[one.name, one.bytes] as const] : [])));
@@ -255,12 +256,20 @@ class Comparison implements Differences {
         if (!same) this.#say('attributes', `${place}: ${name}`, ...nodes);
       }
     }
+    const most = [...this.#constants.keys()].reduce((n, value) => n + exprOf(value).count, 0);
+    let compared = 0;
     for (const [x, [y, nodes]] of this.#constants) {
       this.pairs.weights++;
       const name = x.name ?? 'a constant';
       if (x.name !== y.name) this.names++;
       const [p, q] = [this.#a.type(x.type), this.#b.type(y.type)];
-      const line = p === q ? await differenceOf(exprOf(x), exprOf(y)) : `${typeText(x.type)} → ${typeText(y.type)}`;
+      const line =
+        p === q
+          ? await differenceOf(exprOf(x), exprOf(y), (done) =>
+              onProgress?.('comparing weights', compared + done, most, 'elements'),
+            )
+          : `${typeText(x.type)} → ${typeText(y.type)}`;
+      compared += exprOf(x).count;
       if (line !== undefined) this.#say('weights', `${name}: ${line}`, ...nodes);
     }
   }
@@ -303,7 +312,11 @@ function common(a: readonly string[], b: readonly string[]): readonly (readonly 
 }
 
 /** How far two tensors of one type are apart, rounded to it; undefined where they are equal. */
-export async function differenceOf(a: WeightExpr, b: WeightExpr): Promise<string | undefined> {
+export async function differenceOf(
+  a: WeightExpr,
+  b: WeightExpr,
+  onElements?: (done: number) => void,
+): Promise<string | undefined> {
   // Beyond 2^53 a double is no longer the integer.
   if (isWideElem(a.elem)) {
     const [x, y] = [await materialize(a), await materialize(b)];
@@ -316,6 +329,7 @@ export async function differenceOf(a: WeightExpr, b: WeightExpr): Promise<string
   const [x, y] = [new Float64Array(Math.min(chunk, a.count)), new Float64Array(Math.min(chunk, a.count))];
   for (let start = 0; start < a.count; start += chunk) {
     const [p, q] = [x.subarray(0, Math.min(chunk, a.count - start)), y.subarray(0, Math.min(chunk, a.count - start))];
+    onElements?.(start);
     await a.fill(start, p);
     await b.fill(start, q);
     roundTo(a.elem, p);

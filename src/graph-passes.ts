@@ -1,6 +1,7 @@
 /** The passes over a graph, with the options of the API. */
 import { unknownPass } from './diagnostics/catalogue/passes.ts';
 import { BugError, DiagnosticError } from './diagnostics/diagnostic.ts';
+import type { OnProgress } from './diagnostics/progress.ts';
 import { nearest } from './diagnostics/suggest.ts';
 import type { Graph } from './ir/graph.ts';
 import { defaultOpset } from './ir/opset.ts';
@@ -29,6 +30,8 @@ export interface OptimizeOptions {
   readonly fuel?: number | undefined;
   /** Sees every rewrite. */
   readonly onFiring?: ((firing: Firing) => void) | undefined;
+  /** Sees how far it is: `passes: fold-batchnorm`, 12 of 30 `stages`. */
+  readonly onProgress?: OnProgress | undefined;
 }
 
 /** As `optimize`; looks at the graph after every pass with `verify`, where it is there. */
@@ -46,6 +49,7 @@ export function optimizeWith(graph: Graph, options: OptimizeOptions, verify: typ
     ...(options.onPass && { onPass: options.onPass }),
     ...(options.fuel !== undefined && { fuel: options.fuel }),
     ...(options.onFiring && { onFiring: options.onFiring }),
+    ...(options.onProgress && { onProgress: options.onProgress }),
     ...(verify && {
       check: (g: Graph) => {
         const [wrong] = verify(g);

@@ -205,6 +205,7 @@ async function atOpset(file: OnnxFile, wanted: number, options: OptimizeOnnxOpti
   const asked: ImportOptions = {
     ...(options.keepInputs !== undefined && { keepInputs: options.keepInputs }),
     ...(sizes.size > 0 && { inputShapes: sizes }),
+    onProgress: options.onProgress,
   };
   const { imported, kept } = importedAt(shaped, wanted, options.opset !== undefined || wanted > minOpset, asked);
   const { opset } = imported;
@@ -215,12 +216,13 @@ async function atOpset(file: OnnxFile, wanted: number, options: OptimizeOnnxOpti
   const before = statsOf(graph);
   const unoptimized = options.keepUnoptimized ? cloneGraph(graph) : undefined;
   const merges = options.passes ? options.passes.includes('simplify') : (options.level ?? 1) > 0;
-  const equalWeights = merges ? await mergeEqualWeights(graph) : 0;
+  const equalWeights = merges ? await mergeEqualWeights(graph, options.onProgress) : 0;
   const run: OptimizeOnnxOptions = { ...options, opset };
   const passes = options.pipeline ? options.pipeline(graph, run) : await optimizeLate(graph, run);
   const { onnx, schedule } = emitScheduled(graph, {
     opset,
     target: options.target,
+    onProgress: options.onProgress,
     producerVersion: version,
     source: imported,
     // A file that was written with its promises checked stays so.

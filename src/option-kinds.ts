@@ -52,6 +52,7 @@ const passKinds: OptionKinds = {
   onPass: callback,
   fuel: whole(0),
   onFiring: callback,
+  onProgress: callback,
 };
 
 /** Of `compile`; `build`, `check`, `models` and `optimize` take them, too, and look at those that are theirs. */

@@ -6,7 +6,7 @@ import { type NewHead, replaceClasses } from '../edit/head.ts';
 import { isSizeName, type NewSize, type Resized, resizeModel } from '../edit/sizes.ts';
 import { shapeOfFile } from '../import/narrowed.ts';
 import type { OnnxFile } from '../onnx/model.ts';
-import { proveHead, proveResized, type SurgeryProof } from '../runtime/surgery.ts';
+import { type ProofOptions, proveHead, proveResized, type SurgeryProof } from '../runtime/surgery.ts';
 import { readSource } from './files.ts';
 import { wholeNumber } from './options.ts';
 import { operate, type SurgeryFlags, withSurgery } from './surgery.ts';
@@ -81,7 +81,7 @@ async function run(path: string, flags: Flags): Promise<void> {
       model: other?.model ?? between,
       lines: [...(resized ? sizeLines(resized) : []), ...(other ? headLines(other, keep, flags.seed ?? 0) : [])],
       data: dataOf(resized, other, keep),
-      prove: () => prove(file, resized, other, keep, flags.seed),
+      prove: (onProgress) => prove(file, resized, other, keep, { seed: flags.seed, onProgress }),
     };
   });
 }
@@ -91,11 +91,11 @@ async function prove(
   resized: Resized | undefined,
   head: NewHead | undefined,
   keep: readonly number[],
-  seed: number | undefined,
+  options: ProofOptions,
 ): Promise<SurgeryProof> {
-  const first = resized && (await proveResized(file, resized, { seed }));
+  const first = resized && (await proveResized(file, resized, options));
   if (!head) return first ?? { sizes: [], values: 0, worst: undefined, by: 'onnxruntime' };
-  const second = await proveHead(resized?.model ?? file, head, keep, { seed });
+  const second = await proveHead(resized?.model ?? file, head, keep, options);
   const worst = [first?.worst, second.worst].sort((a, b) => (b?.relative ?? 0) - (a?.relative ?? 0))[0];
   const sizes = [...new Set([...(first?.sizes ?? []), ...second.sizes])];
   return { sizes, values: (first?.values ?? 0) + second.values, worst, by: second.by };

@@ -7,7 +7,7 @@ import { type Diagnostic, makeDiagnostic } from '../diagnostics/diagnostic.ts';
 import { graphOfFile } from '../edit/values.ts';
 import type { Sizes } from '../ir/evaluate.ts';
 import type { Graph } from '../ir/graph.ts';
-import { type BenchModel, compareLatency, type Estimate, type Latency, layerTimes } from '../runtime/bench.ts';
+import { type BenchModel, type BenchOptions, compareLatency, type Estimate, type Latency, layerTimes } from '../runtime/bench.ts';
 import { bindingsText, randomInputs, smallestBindings } from '../runtime/inputs.ts';
 import { type Provider, providers } from '../runtime/provider.ts';
 import { summarize } from '../summarize.ts';
@@ -30,7 +30,7 @@ import {
 } from './options.ts';
 import { Exit, exitCodes, print, report, say } from './output.ts';
 import { type PlotFlags, plotKind, pointsOf, withPlot, writePlot } from './plots.ts';
-import { progressOf } from './progress.ts';
+import { stepsOf } from './progress.ts';
 import { checkNames, sizesFor } from './size-names.ts';
 import { providersFor } from './verify-options.ts';
 
@@ -141,13 +141,16 @@ async function run(files: readonly string[], flags: Flags): Promise<void> {
     const measured: Measurement[] = [];
     for (const ep of eps) {
       const { runs, warmup, threads } = flags;
-      const bar = progressOf(flags, `measuring on ${ep}`, 'rounds');
-      const latencies = await compareLatency(models, new Map(), { ep, runs, warmup, threads, progress: bar?.update }).finally(
-        () => bar?.stop(),
+      const bar = stepsOf(ep);
+      const latencies = await compareLatency(models, new Map(), { ep, runs, warmup, threads, progress: bar?.step }).finally(() =>
+        bar?.stop(),
       );
       const [first] = models;
       const [subject] = subjects;
-      const layers = first && subject && (flags.layers > 0 || kind) ? await layersOf(first, subject, ep, threads) : [];
+      const layers =
+        first && subject && (flags.layers > 0 || kind)
+          ? await layersOf(first, subject, { ep, threads, progress: bar?.step }).finally(() => bar?.stop())
+          : [];
       measured.push({ ep, latencies, layers });
     }
     const over = overLimits(subjects, measured, flags);
@@ -173,8 +176,7 @@ async function run(files: readonly string[], flags: Flags): Promise<void> {
 async function layersOf(
   model: BenchModel,
   { summary, model: file }: Subject,
-  ep: Provider,
-  threads: number | undefined,
+  options: Pick<BenchOptions, 'ep' | 'threads' | 'progress'>,
 ): Promise<readonly LayerRow[]> {
   const madds = new Map<string, number>();
   const visit = (node: SummaryNode): void => {
@@ -206,7 +208,7 @@ async function layersOf(
     }
     return own;
   };
-  const times = await layerTimes(model, { ep, threads });
+  const times = await layerTimes(model, options);
   const total = times.reduce((sum, { ms }) => sum + ms, 0);
   return times
     .map(({ name, op, ms, median }) => ({

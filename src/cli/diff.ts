@@ -33,6 +33,7 @@ import {
   withWeights,
 } from './options.ts';
 import { Exit, exitCodes, print, report, say } from './output.ts';
+import { watcher } from './progress.ts';
 import { checkNames, sizesFor } from './size-names.ts';
 
 interface Flags extends ModelFlags, WeightFlags, PassFlags, OutputFlags {
@@ -134,7 +135,7 @@ async function diffModels(pathA: string, pathB: string, flags: Flags): Promise<F
   try {
     const [from = outside(), to = outside()] = opened.map((one): Model => ({ ...one, graph: graphOfFile(one.model) }));
     checkNames([from.graph, to.graph], flags.at);
-    const found = await diffGraphs(from.graph, to.graph);
+    const found = await diffGraphs(from.graph, to.graph, watcher());
     const { inputs, outputs, nodes, attributes, connections, shapes, weights, names, pairs } = found;
     const equal = [inputs, outputs, nodes, attributes, connections, shapes, weights].every((lines) => lines.length === 0);
     const run = inputs.length > 0 || outputs.length > 0 ? undefined : await ran(from, to, equal ? [] : found.layers, flags);
@@ -217,18 +218,23 @@ async function ran(
     const empty = emptyBindings(a.graph, smallest, fixed);
     const names = pairs.map((pair) => pair.a);
     const others = pairs.map((pair) => pair.b);
-    const made = await withModels(withOutputs(a.model, names), withOutputs(b.model, others), async (one, other, by) => {
-      if (by === 'reference') say(flags, 'run in the float64 reference, as onnxruntime-node is not installed');
-      const runs = [];
-      for (const sizes of [smallest, ...(empty ? [empty] : [])]) {
-        const inputs = randomInputs(a.graph, sizes, flags.seed ?? 0);
-        const renamed = new Map([...inputs.values()].map((tensor, i) => [b.graph.inputs[i]?.name ?? '', tensor]));
-        const both = [await outcomeOf(one, inputs, sizes === empty), await outcomeOf(other, renamed, sizes === empty)] as const;
-        // Where neither runs, nothing differs.
-        if (both.some((outputs) => outputs)) runs.push({ at: bindingsText(sizes), both });
-      }
-      return runs;
-    });
+    const made = await withModels(
+      withOutputs(a.model, names),
+      withOutputs(b.model, others),
+      async (one, other, by) => {
+        if (by === 'reference') say(flags, 'run in the float64 reference, as onnxruntime-node is not installed');
+        const runs = [];
+        for (const sizes of [smallest, ...(empty ? [empty] : [])]) {
+          const inputs = randomInputs(a.graph, sizes, flags.seed ?? 0);
+          const renamed = new Map([...inputs.values()].map((tensor, i) => [b.graph.inputs[i]?.name ?? '', tensor]));
+          const both = [await outcomeOf(one, inputs, sizes === empty), await outcomeOf(other, renamed, sizes === empty)] as const;
+          // Where neither runs, nothing differs.
+          if (both.some((outputs) => outputs)) runs.push({ at: bindingsText(sizes), both });
+        }
+        return runs;
+      },
+      watcher(),
+    );
     const outputs = a.graph.outputs.map(({ name }, i) => {
       const other = b.graph.outputs[i]?.name ?? '';
       const found = made.map(({ at, both: [x, y] }) => {
@@ -294,6 +300,9 @@ async function diffCheckpoints(a: string, b: string): Promise<Found> {
     const missing: string[] = [];
     const weights: string[] = [];
     let shared = 0;
+    let compared = 0;
+    const most = [...(from?.values() ?? [])].reduce((n, { expr }) => n + expr.count, 0);
+    const onProgress = watcher();
     for (const [name, x] of from ?? []) {
       const y = to?.get(name);
       if (!y) {
@@ -301,7 +310,9 @@ async function diffCheckpoints(a: string, b: string): Promise<Found> {
         continue;
       }
       shared++;
-      const line = typeOf(x) === typeOf(y) ? await differenceOf(x.expr, y.expr) : `${typeOf(x)} → ${typeOf(y)}`;
+      const look = (done: number): void => onProgress?.('comparing weights', compared + done, most, 'elements');
+      const line = typeOf(x) === typeOf(y) ? await differenceOf(x.expr, y.expr, look) : `${typeOf(x)} → ${typeOf(y)}`;
+      compared += x.expr.count;
       if (line !== undefined) weights.push(`${name}: ${line}`);
     }
     for (const [name, y] of to ?? []) if (!from?.has(name)) missing.push(`+ ${name}: ${typeOf(y)}`);

@@ -145,7 +145,7 @@ export async function writeTo(
   const interrupt = (): void => abort.abort();
   process.once('SIGINT', interrupt);
   process.once('SIGTERM', interrupt);
-  const bar = progressOf(flags, `writing ${basename(output)}`, 'bytes');
+  const bar = progressOf(`writing ${basename(output)}`, 'bytes');
   try {
     return await write({ force: flags.force, signal: abort.signal, onProgress: bar?.update });
   } catch (error) {

@@ -12,6 +12,7 @@ import type { ErrorBound, ErrorPlot } from '../view/plot/errors.ts';
 import { isOnnx } from './any-model.ts';
 import type { ModelFlags, PassFlags } from './options.ts';
 import { type PlotFlags, pointsOf } from './plots.ts';
+import { watcher } from './progress.ts';
 
 interface Flags extends ModelFlags, PassFlags, PlotFlags {}
 
@@ -34,7 +35,7 @@ export async function errorPlot(
     import('../view/plot/errors.ts'),
   ]);
   const { seed, opset, target } = flags;
-  const found = await layerErrors(graph, { constants: constantOf, ep, inputs, seed, opset, target });
+  const found = await layerErrors(graph, { constants: constantOf, ep, inputs, seed, opset, target, onProgress: watcher() });
   const plot = errorPlotOf(found, verified, {
     title: `${isOnnx(file) ? basename(file) : graph.name}, -O${flags.O ?? 1}`,
     ep,

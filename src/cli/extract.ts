@@ -45,7 +45,7 @@ async function run(path: string, flags: Flags): Promise<void> {
       model: part.model,
       lines: [`${graph.nodes.length} of ${file.graph.nodes.length} nodes, from ${from} to ${to}`],
       data: { from: part.from, to: part.to, nodes: { before: file.graph.nodes.length, after: graph.nodes.length } },
-      prove: () => provePart(file, part, { seed: flags.seed }),
+      prove: (onProgress) => provePart(file, part, { seed: flags.seed, onProgress }),
     };
   });
 }

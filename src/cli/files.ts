@@ -10,6 +10,7 @@ import { type FileSource, fileSource } from '../io/node/file-source.ts';
 import { openStream, readTyped, Unreadable } from '../io/node/open-file.ts';
 import { decodeUtf8 } from '../parser/parse-file.ts';
 import { checkHasTensors, checkIsModel } from './kinds.ts';
+import { watched } from './progress.ts';
 
 const reasons: Readonly<Record<string, readonly [string, string]>> = {
   ENOENT: ['no such file', 'check the path'],
@@ -43,7 +44,7 @@ export function looksBinary(bytes: Uint8Array): boolean {
 export function checkpointSource(path: string): FileSource {
   if (!isStream(path)) {
     checkHasTensors(path);
-    return fileSource(path);
+    return watched(fileSource(path));
   }
   return { ...memorySource(nameOf(path), readTyped(path)), close: () => undefined };
 }

@@ -7,6 +7,7 @@ import { fileSource } from '../io/node/file-source.ts';
 import { readTyped } from '../io/node/open-file.ts';
 import { isStream, looksBinary, nameOf } from './files.ts';
 import { checkIsModel } from './kinds.ts';
+import { watched } from './progress.ts';
 
 export interface OpenedFile {
   readonly from: ByteSource | Uint8Array;
@@ -35,7 +36,7 @@ export function openFile(path: string): OpenedFile {
   checkIsModel(path);
   if (extname(path) === '.res')
     refuseSource(path, 'a source of the language by its name', `rescc ${path} -o ${path.replace(/\.res$/, '.onnx')}`);
-  const source = fileSource(path);
+  const source = watched(fileSource(path));
   return { from: source, original: path, name: path, close: () => source.close() };
 }
 

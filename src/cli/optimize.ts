@@ -172,7 +172,7 @@ export async function prove(
   const { graph, onnx, unoptimized, report: made } = result;
   if (!graph || !onnx || !unoptimized || !made) return bug('a proof of what was not made');
   const { eps, absent, warnings } = await providersFor(flags.ep);
-  const bar = stepsOf(flags, 'verifying');
+  const bar = stepsOf('verifying');
   const proof = await verifyOptimized({
     original: source.original,
     before: unoptimized,

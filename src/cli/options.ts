@@ -11,6 +11,7 @@ import { maxOpset, minOpset } from '../ir/opset.ts';
 import type { OptimizeOnnxOptions } from '../optimize.ts';
 import { passNames } from '../passes/schedule.ts';
 import { checkpointSource, readSource, resolveImport } from './files.ts';
+import { watcher } from './progress.ts';
 
 export interface ModelFlags {
   readonly model?: string;
@@ -180,9 +181,9 @@ export function passOptions({
   target,
   opset,
   verifyIr,
-}: PassFlags): Pick<OptimizeOnnxOptions, 'level' | 'passes' | 'target' | 'opset' | 'verifyIr'> {
+}: PassFlags): Pick<OptimizeOnnxOptions, 'level' | 'passes' | 'target' | 'opset' | 'verifyIr' | 'onProgress'> {
   checkPasses(passes);
-  return { level: O, passes, target, opset, verifyIr };
+  return { level: O, passes, target, opset, verifyIr, onProgress: watcher() };
 }
 
 /** Options that say how a source becomes a model, by their names in flags. */
@@ -239,6 +240,7 @@ export function compileOptions(flags: ModelFlags & WeightFlags & PassFlags): Com
     target: flags.target,
     verifyIr: flags.verifyIr,
     opset: flags.opset,
+    onProgress: watcher(),
   };
 }
 

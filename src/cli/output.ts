@@ -19,6 +19,7 @@ import { cannotPrint } from '../diagnostics/catalogue/cli.ts';
 import { BugError, type Diagnostic, DiagnosticError, fail, kindOf } from '../diagnostics/diagnostic.ts';
 import { render, toJson } from '../diagnostics/render.ts';
 import { fitted } from './fit.ts';
+import { beforePrinting, columns, takeStatus } from './terminal.ts';
 
 /**
  * Exit codes: the input was wrong (or a verdict was no), the call was wrong (or is for another kind of file), rescc is wrong
@@ -57,10 +58,6 @@ export function colored(stream: { readonly isTTY?: boolean }): boolean {
   return stream.isTTY === true && pc.isColorSupported;
 }
 
-export function columns(stream: { readonly columns?: number }): number {
-  return Math.max(40, stream.columns ?? 100);
-}
-
 const outputReasons: Readonly<Record<string, readonly [string, string]>> = {
   ENOSPC: ['the disk is full', 'free some space'],
   EDQUOT: ['the quota of the disk is used up', 'free some space'],
@@ -69,6 +66,7 @@ const outputReasons: Readonly<Record<string, readonly [string, string]>> = {
 
 /** Writes all of it, also into a pipe that is full; a reader that went away ends the program quietly. */
 function put(fd: 1 | 2, data: string | Uint8Array): void {
+  if (typeof data === 'string') beforePrinting();
   let rest: Uint8Array = typeof data === 'string' ? new TextEncoder().encode(data) : data;
   while (rest.length > 0) {
     try {
@@ -151,7 +149,7 @@ export function printText(options: OutputOptions, diagnostics: readonly Diagnost
 /** Runs a command: every way it can end becomes an exit code, and a stack trace is printed on request only. */
 export async function ending(options: OutputOptions, work: () => Promise<void>): Promise<number> {
   try {
-    await work();
+    await work().finally(takeStatus);
     return exitCodes.ok;
   } catch (error) {
     if (error instanceof Exit) return error.code;

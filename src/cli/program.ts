@@ -8,7 +8,8 @@ import { version } from '../version.ts';
 import { type CommandName, commandNames, commandOf } from './command-names.ts';
 import { type Configured, configured, findConfig } from './config.ts';
 import { examples } from './examples.ts';
-import { columns, Exit, ending, err, exitCodes, print } from './output.ts';
+import { Exit, ending, err, exitCodes, print } from './output.ts';
+import { columns, watch } from './terminal.ts';
 
 const nothing = (): void => undefined;
 
@@ -232,6 +233,7 @@ export async function main(words: readonly string[]): Promise<number> {
       const more = before.includes(noConfig) ? nothingMore.words : defaultsFor(root, args).words;
       flags.json ||= more.includes('--json');
       flags.quiet ||= more.includes('--quiet');
+      watch(!flags.json && !flags.quiet);
       // Before `--`, behind which there are files alone.
       const end = args.includes('--') ? args.indexOf('--') : args.length;
       await root.parseAsync([...args.slice(0, end), ...more, ...args.slice(end)], { from: 'user' });

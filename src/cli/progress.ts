@@ -1,29 +1,29 @@
 /**
- * A line on standard error for what takes long enough to wonder about: how far it is, and how fast it goes. Only on a terminal;
- * it goes when the work is done.
+ * The line on standard error for what takes long enough to wonder about: what is being done, how far it is, and how fast it goes.
+ * Only on a terminal; whatever else is printed takes it away.
  */
 import { cellsOf } from '../diagnostics/cells.ts';
+import type { OnProgress } from '../diagnostics/progress.ts';
+import type { ByteSource } from '../io/bytes.ts';
+import type { FileSource } from '../io/node/file-source.ts';
 import { bytesText } from '../view/count-text.ts';
-import { columns, type OutputOptions } from './output.ts';
+import { columns, isWatched, showStatus, takeStatus, waitingSince } from './terminal.ts';
 
-export interface Progress {
-  /** `done` of `total`; a `what` says what is being done now. */
-  readonly update: (done: number, total: number, what?: string) => void;
-  /** Takes the line away. */
-  readonly stop: () => void;
-}
-
-/** Until then a line would only flicker. */
-const afterMs = 700;
+/** A wait shorter than this shows nothing, since a line would only flicker. */
+const afterMs = 1000;
 /** Between two drawings. */
 const everyMs = 80;
+/** What reads files in passing gives way to what says more, as long as that goes on. */
+const quietMs = 300;
 const mostBar = 30;
-const clearLine = '\r\u001b[K';
+/** Of less time no rate can be told. */
+const leastSeconds = 0.2;
 
 export interface Moment {
   readonly what: string;
   readonly done: number;
   readonly total: number;
+  /** Since the work began. */
   readonly seconds: number;
   readonly columns: number;
   /** `bytes`, or what is counted: `pictures`. */
@@ -33,66 +33,141 @@ export interface Moment {
 /** `writing net.onnx [=====     ]  52 %  53.1 MB of 102.1 MB, 310 MB/s`, in less than so many columns. */
 export function progressLine({ what, done, total, seconds, columns: most, unit }: Moment): string {
   const share = total > 0 ? Math.min(1, done / total) : 0;
-  const amount = (n: number): string => (unit === 'bytes' ? bytesText(Math.round(n)) : String(Math.round(n)));
+  const amount = (n: number): string => (unit === 'bytes' ? bytesText(Math.round(n)) : Math.round(n).toLocaleString('en-US'));
   const rate = seconds > 0 ? done / seconds : 0;
-  const rateText = unit === 'bytes' ? amount(rate) : `${rate >= 10 ? Math.round(rate) : rate.toPrecision(2)} ${unit}`;
+  const rateText = unit === 'bytes' ? amount(rate) : `${rate >= 10 ? amount(rate) : rate.toPrecision(2)} ${unit}`;
   const percent = `${String(Math.floor(share * 100)).padStart(3)} %`;
-  const of = unit === '' ? '' : `${amount(done)} of ${amount(total)}`;
+  const left = share > 0 && share < 1 ? (seconds * (1 - share)) / share : 0;
+  // Steps that are no amount of anything have no rate but the time that is left, and before the first there is none.
+  const speed =
+    done === 0 || seconds < leastSeconds
+      ? ''
+      : unit === ''
+        ? left >= 1
+          ? `${durationText(left)} left`
+          : ''
+        : `${amount(done)} of ${amount(total)}, ${rateText}/s`;
   const room = most - 1;
   // The least that is of use comes last to go.
-  const forms = [
-    [what, '[]', percent, unit === '' ? '' : `${of}, ${rateText}/s`],
-    [what, percent, unit === '' ? '' : `${of}, ${rateText}/s`],
-    [what, percent],
-    [percent.trim()],
-  ];
+  const forms = [[what, '[]', percent, speed], [what, percent, speed], [what, percent], [percent.trim()]];
   for (const form of forms) {
     const line = form.filter((part) => part !== '').join('  ');
-    const left = room - cellsOf(line);
-    if (left < (form.includes('[]') ? 8 : 0)) continue;
-    const bar = Math.min(mostBar, left);
+    const free = room - cellsOf(line);
+    if (free < (form.includes('[]') ? 8 : 0)) continue;
+    const bar = Math.min(mostBar, free);
     return line.replace('[]', `[${'='.repeat(Math.round(share * bar)).padEnd(bar)}]`);
   }
   return '';
 }
 
-/**
- * Undefined where nobody sees it: no terminal, `--quiet`, `--json`. `waiting` is how many milliseconds nothing is drawn; none
- * where steps are few and long.
- */
-export function progressOf(options: OutputOptions, what: string, unit: string, waiting = afterMs): Progress | undefined {
-  if (!process.stderr.isTTY || options.quiet || options.json) return undefined;
-  const started = performance.now();
-  let drawn = 0;
-  let name = what;
-  return {
-    update(done, total, now) {
-      name = now ?? name;
-      const time = performance.now();
-      if (time - started < waiting || time - drawn < everyMs) return;
-      drawn = time;
-      const line = progressLine({
-        what: name,
-        done,
-        total,
-        seconds: (time - started) / 1000,
-        columns: columns(process.stderr),
-        unit,
-      });
-      process.stderr.write(`${clearLine}${line}`);
-    },
-    stop() {
-      if (drawn > 0) process.stderr.write(clearLine);
-      drawn = 0;
-    },
+function durationText(seconds: number): string {
+  return seconds < 90 ? `${Math.ceil(seconds)} s` : `${Math.ceil(seconds / 60)} min`;
+}
+
+/** When work last said how far it is, and when that was last drawn. */
+let told = Number.NEGATIVE_INFINITY;
+let drawn = Number.NEGATIVE_INFINITY;
+
+/** What is drawn once the command has been silent for long enough, though nobody says anything more until then. */
+let pending: (() => void) | undefined;
+
+function draw(moment: Omit<Moment, 'columns' | 'seconds'>, started: number): void {
+  const now = performance.now();
+  const show = (): void => {
+    pending = undefined;
+    drawn = performance.now();
+    showStatus(progressLine({ ...moment, seconds: (drawn - started) / 1000, columns: columns(process.stderr) }));
+  };
+  const wait = Math.max(waitingSince() + afterMs, drawn + everyMs) - now;
+  if (wait <= 0) return show();
+  if (!pending) setTimeout(() => pending?.(), wait).unref();
+  pending = show;
+}
+
+/** Takes the line away, and what would be drawn later. */
+function stop(): void {
+  pending = undefined;
+  takeStatus();
+}
+
+/** What the work of the compiler calls: a line for each thing that it does. Undefined where nobody sees it. */
+export function watcher(): OnProgress | undefined {
+  if (!isWatched()) return undefined;
+  let current = '';
+  let started = performance.now();
+  return (what, done, total, unit) => {
+    told = performance.now();
+    if (what !== current) {
+      // A pass behind another one is the same work: its rate goes on.
+      if (what.split(':')[0] !== current.split(':')[0]) started = told;
+      current = what;
+    }
+    draw({ what, done, total, unit }, started);
   };
 }
 
-/** The same for what is done in few and long steps, each of which is drawn at once. */
+export interface Progress {
+  /** `done` of `total`; a `what` says what is being done now. */
+  readonly update: (done: number, total: number, what?: string) => void;
+  /** Takes the line away. */
+  readonly stop: () => void;
+}
+
+/** The same for one work of a command. */
+export function progressOf(what: string, unit: string): Progress | undefined {
+  if (!isWatched()) return undefined;
+  const started = performance.now();
+  return {
+    update(done, total, now) {
+      told = performance.now();
+      draw({ what: now ?? what, done, total, unit }, started);
+    },
+    stop,
+  };
+}
+
+/** The same for steps that are no amount of anything. */
 export function stepsOf(
-  options: OutputOptions,
   what: string,
 ): { readonly step: (name: string, done: number, total: number) => void; readonly stop: () => void } | undefined {
-  const bar = progressOf(options, what, '', 0);
-  return bar && { step: (name, done, total) => bar.update(done, total, name), stop: bar.stop };
+  const bar = progressOf(what, '');
+  return bar && { step: (name, done, total) => bar.update(done, total, `${what}: ${name}`), stop: bar.stop };
+}
+
+/** A file whose reading is seen where nothing else says how far the work is. */
+export function watched(source: FileSource): FileSource {
+  if (!isWatched()) return source;
+  let read = 0;
+  const started = performance.now();
+  const count = (bytes: number): void => {
+    read += bytes;
+    if (performance.now() - told < quietMs) return;
+    draw({ what: `reading ${source.name}`, done: Math.min(read, source.size), total: source.size, unit: 'bytes' }, started);
+  };
+  const { readSync, readInto, sibling } = source;
+  const counted = (of: ByteSource): Pick<ByteSource, 'read' | 'readSync' | 'readInto'> => ({
+    read: (start, length) => {
+      count(length);
+      return of.read(start, length);
+    },
+    ...(readSync && {
+      readSync: (start: number, length: number) => {
+        count(length);
+        return readSync.call(of, start, length);
+      },
+    }),
+    ...(readInto && {
+      readInto: (start: number, into: Uint8Array) => {
+        count(into.length);
+        readInto.call(of, start, into);
+      },
+    }),
+  });
+  return {
+    name: source.name,
+    size: source.size,
+    ...counted(source),
+    ...(sibling && { sibling: (path: string) => sibling.call(source, path) }),
+    close: () => source.close(),
+  };
 }

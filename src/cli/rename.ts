@@ -62,7 +62,7 @@ async function run(path: string, pairs: readonly string[], flags: Flags): Promis
           ? ['every name is what it was']
           : changed.map((kind) => `${kind.padEnd(8)} ${shown(renamed.names[kind])}`),
       data: { names: Object.fromEntries(changed.map((kind) => [kind, Object.fromEntries(renamed.names[kind])])) },
-      prove: () => proveRenamed(file, renamed, { seed: flags.seed }),
+      prove: (onProgress) => proveRenamed(file, renamed, { seed: flags.seed, onProgress }),
     };
   });
 }

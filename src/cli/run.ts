@@ -167,7 +167,7 @@ async function run(file: string, given: Flags): Promise<void> {
   const classes = ranked && !(flags.output && !flags.top) ? ranked : undefined;
   const writer = flags.output && (await writerFor(flags, labels, classes === undefined));
   const rows: Row[] = [];
-  const bar = isBatch ? progressOf(flags, 'running', 'pictures') : undefined;
+  const bar = progressOf('running', isBatch ? 'pictures' : 'runs');
   const result = await runModel({
     model,
     graph,

@@ -20,8 +20,9 @@ import {
   withPasses,
   withShapes,
 } from './options.ts';
-import { columns, print, report, stopOnErrors, told } from './output.ts';
+import { print, report, stopOnErrors, told } from './output.ts';
 import { type PlotFlags, plotKind, pointsOf, withPlot, writePlot } from './plots.ts';
+import { columns } from './terminal.ts';
 
 interface Flags extends ModelFlags, PassFlags, OutputFlags, PlotFlags {
   readonly depth?: number;

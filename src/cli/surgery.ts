@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { writeModel } from '../codegen/node/write-file.ts';
 import { noTarget } from '../diagnostics/catalogue/cli.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
+import type { OnProgress } from '../diagnostics/progress.ts';
 import type { OnnxFile } from '../onnx/model.ts';
 import { encodeModel } from '../onnx/write.ts';
 import { proofText, type SurgeryProof } from '../runtime/surgery.ts';
@@ -13,6 +14,7 @@ import { type TargetFlags, writeTo } from './emit.ts';
 import { checkEnd } from './kinds.ts';
 import { type ModelFlags, type PassFlags, type WeightFlags, withModel, withOutput, withPasses, withWeights } from './options.ts';
 import { report, say } from './output.ts';
+import { watcher } from './progress.ts';
 
 export interface SurgeryFlags extends ModelFlags, WeightFlags, PassFlags, TargetFlags {
   readonly verify: boolean;
@@ -32,7 +34,12 @@ export interface Operated {
   readonly model: OnnxFile;
   readonly lines: readonly string[];
   readonly data: Readonly<Record<string, unknown>>;
-  prove(): Promise<SurgeryProof>;
+  prove(onProgress: OnProgress | undefined): Promise<SurgeryProof>;
+}
+
+function proofWatcher(): OnProgress | undefined {
+  const look = watcher();
+  return look && ((what, done, total, unit) => look(`proof: ${what}`, done, total, unit));
 }
 
 /** Runs one of the commands. Nothing is written where the proof fails. */
@@ -46,7 +53,7 @@ export async function operate(path: string, flags: SurgeryFlags, change: (file: 
   const opened = await openOnnx(path, flags);
   try {
     const made = change(opened.model);
-    const proof = flags.verify ? await made.prove() : undefined;
+    const proof = flags.verify ? await made.prove(proofWatcher()) : undefined;
     const { output, externalData } = flags;
     const { bytes, files } = await writeTo(
       output,

@@ -74,7 +74,7 @@ async function run(source: SourceFile, path: string, flags: Flags): Promise<void
   if (!graph || !unoptimized) return;
   const { eps, absent, warnings } = await providersFor(flags.ep);
   const inputs = await readInputs(flags.input ?? [], unoptimized, flags);
-  const bar = stepsOf(flags, 'verifying');
+  const bar = stepsOf('verifying');
   const found = await verifyModel({
     before: unoptimized,
     after: graph,

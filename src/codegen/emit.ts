@@ -14,6 +14,7 @@
 import { outside } from '../diagnostics/at.ts';
 import { notAtThisOpset, sizeOnlyTheRunKnows, unknownOpset } from '../diagnostics/catalogue/codegen.ts';
 import { bug, DiagnosticError, Sink, unreachable } from '../diagnostics/diagnostic.ts';
+import { everySo, type OnProgress } from '../diagnostics/progress.ts';
 import { declarationsOf } from '../ir/declarations.ts';
 import { Dim } from '../ir/dim.ts';
 import type { Graph, Node, Use, Value } from '../ir/graph.ts';
@@ -77,6 +78,7 @@ export interface EmitOptions {
   readonly source?: EmitSource | undefined;
   /** Takes the diagnostics, besides the error that is thrown. */
   readonly sink?: Sink;
+  readonly onProgress?: OnProgress | undefined;
 }
 
 /** Lowers a graph. Throws `DiagnosticError` with everything that the opset cannot say. */
@@ -96,7 +98,7 @@ export function emitScheduled(graph: Graph, options: EmitOptions = {}): { readon
   }
   const emitter = new Emitter(graph, opset, options.target ?? 'portable', sink);
   if (options.checkPromises) emitter.checkPromises();
-  emitter.lowerAll();
+  emitter.lowerAll(everySo(options.onProgress, 'lowering', graph.nodeCount, 'nodes'));
   if (sink.hasErrors) return giveUp(sink, options.sink);
   const producer = [source.producerName, source.producerVersion].filter((word) => word !== undefined && word !== '').join(' ');
   const entries = Object.entries({
@@ -145,12 +147,12 @@ export function lowerGraph(
  */
 export function nodesToWrite(
   graph: Graph,
-  options: Pick<EmitOptions, 'opset' | 'target' | 'checkPromises'> = {},
+  options: Pick<EmitOptions, 'opset' | 'target' | 'checkPromises' | 'onProgress'> = {},
 ): number | undefined {
   const sink = new Sink();
   const emitter = new Emitter(graph, options.opset ?? defaultOpset, options.target ?? 'portable', sink, { counts: true });
   if (options.checkPromises) emitter.checkPromises();
-  emitter.lowerAll();
+  emitter.lowerAll(everySo(options.onProgress, 'counting', graph.nodeCount, 'nodes'));
   return sink.hasErrors ? undefined : emitter.written;
 }
 
@@ -361,8 +363,12 @@ class Emitter implements OnnxBuilder {
     }
   }
 
-  lowerAll(): void {
-    for (const node of this.#scope.graph.nodes()) this.#lower(node);
+  lowerAll(onNode?: (done: number) => void): void {
+    let done = 0;
+    for (const node of this.#scope.graph.nodes()) {
+      this.#lower(node);
+      onNode?.(++done);
+    }
     this.#current = undefined;
     this.#base = '';
     this.#bindOutputs();

@@ -36,7 +36,7 @@ export function executeBody(c: Context, frame: Frame, body: Body): Outcome {
     const before = f.returned;
     try {
       if (stmt.kind === 'return') checkReturn(c, f, body, i);
-      c.execute(f, stmt);
+      c.part(i, body.stmts.length, () => c.execute(f, stmt));
       if (stmt.kind === 'if' && f.returned !== before) checkReturn(c, f, body, i);
     } catch (error) {
       if (!(error instanceof Abandon)) throw error;

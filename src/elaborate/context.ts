@@ -2,6 +2,7 @@
 import { Budget } from '../diagnostics/budget.ts';
 import { limitReached } from '../diagnostics/catalogue/structure.ts';
 import { bug, type DiagnosticKind, makeDiagnostic, type Report, type Sink } from '../diagnostics/diagnostic.ts';
+import type { OnProgress } from '../diagnostics/progress.ts';
 import { type Span, spanText } from '../diagnostics/source.ts';
 import type { Content } from '../ir/content.ts';
 import { Dim } from '../ir/dim.ts';
@@ -133,6 +134,10 @@ export class Context {
   calls = 0;
   /** Nodes made so far. */
   nodes = 0;
+  onProgress: OnProgress | undefined;
+  /** How far the text has been run, of 1, and the share of what runs now. */
+  #ran = 0;
+  #share = 1;
   readonly #budget: Budget;
   /** Where the last step was taken, for the message. */
   #at: { readonly span: Span; readonly frame: Frame } | undefined;
@@ -200,6 +205,22 @@ export class Context {
 
   step(span: Span, frame: Frame): void {
     this.spend(1, span, frame);
+  }
+
+  /** The `index`-th of `count` statements of a body or turns of a repetition, which have equal shares of it. */
+  part<T>(index: number, count: number, work: () => T): T {
+    if (!this.onProgress) return work();
+    const { nodes } = this;
+    const [ran, share] = [this.#ran, this.#share];
+    this.#ran = ran + (share * index) / count;
+    this.#share = share / count;
+    if (nodes > 0 && this.#ran > 0)
+      this.onProgress('elaborating', nodes, Math.max(nodes, Math.round(nodes / this.#ran)), 'nodes');
+    try {
+      return work();
+    } finally {
+      [this.#ran, this.#share] = [ran, share];
+    }
   }
 
   /** Pays for `cost` steps. Stops everything when there are none left. */

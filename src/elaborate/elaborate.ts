@@ -8,6 +8,7 @@ import { badDefine, chooseModel, constCycle, noModel } from '../diagnostics/cata
 import { symbolPinned } from '../diagnostics/catalogue/shapes.ts';
 import { noOutput } from '../diagnostics/catalogue/structure.ts';
 import type { Sink } from '../diagnostics/diagnostic.ts';
+import type { OnProgress } from '../diagnostics/progress.ts';
 import type { Span } from '../diagnostics/source.ts';
 import { nearest } from '../diagnostics/suggest.ts';
 import type { AskedShapes } from '../ir/asked-sizes.ts';
@@ -38,6 +39,7 @@ export interface ElaborateOptions {
   readonly inputShapes?: AskedShapes | undefined;
   readonly content: ContentMaker;
   readonly limits?: Partial<Limits> | undefined;
+  readonly onProgress?: OnProgress | undefined;
 }
 
 export interface Elaborated {
@@ -64,6 +66,7 @@ export function elaborate(module: Module, options: ElaborateOptions, sink: Sink)
   if (!chosen) return nothing;
   const { model, args, name } = chosen;
   const c = new Context(name, module, sink, options.content, limits, handlers);
+  c.onProgress = options.onProgress;
   try {
     const home = chosen.module;
     const env = new Env(home);

@@ -17,8 +17,13 @@ interface Turn {
   readonly item: LangValue | undefined;
 }
 
+/** Made one by one, since there may be a million of them. */
+interface Turns extends Iterable<Turn> {
+  readonly length: number;
+}
+
 /** The turns of a repetition over a count or a list. */
-function turnsOf(c: Context, f: Frame, construct: Repeat | Each): Iterable<Turn> {
+function turnsOf(c: Context, f: Frame, construct: Repeat | Each): Turns {
   const over = c.evaluate(f, construct.over);
   const { span } = construct.over;
   const refuse = (found: string, expected: string, hint: string): never =>
@@ -37,9 +42,12 @@ function turnsOf(c: Context, f: Frame, construct: Repeat | Each): Iterable<Turn>
   if (count < 0) return refuse(`${count}`, 'a count of at least 0', 'check how the count is computed');
   if (construct.names.length > 1)
     return refuse('a count with two names', 'one name for the index', 'repeat over a list for an item and its index');
-  return (function* () {
-    for (let index = 0; index < count; index++) yield { index, item: undefined };
-  })();
+  return {
+    length: count,
+    *[Symbol.iterator]() {
+      for (let index = 0; index < count; index++) yield { index, item: undefined };
+    },
+  };
 }
 
 function turnFrame(c: Context, f: Frame, construct: Repeat | Each, turn: Turn, label: string | undefined): Frame {
@@ -74,7 +82,7 @@ function takeTurns(
   f: Frame,
   construct: Repeat | Each,
   label: string | undefined,
-  turns: Iterable<Turn>,
+  turns: Turns,
   work: (turn: Turn, at: Frame) => void,
 ): void {
   const start = f.sequence?.next ?? 0;
@@ -82,8 +90,10 @@ function takeTurns(
   for (const turn of turns) {
     if (construct.shared && f.sequence) f.sequence.next = start;
     const at = turnFrame(c, f, construct, turn, label);
-    if (construct.shared && turn.index > 0) c.again(counters, () => work(turn, at));
-    else work(turn, at);
+    c.part(turn.index, turns.length, () => {
+      if (construct.shared && turn.index > 0) c.again(counters, () => work(turn, at));
+      else work(turn, at);
+    });
   }
 }
 
@@ -107,7 +117,7 @@ export function runRepeat(c: Context, f: Frame, construct: Repeat, label: string
 }
 
 /** `repeat … with a = x, b`: each turn returns what the names mean in the next, and `it` is as before unless it is among them. */
-function handOn(c: Context, f: Frame, construct: Repeat, label: string | undefined, turns: Iterable<Turn>): readonly LangValue[] {
+function handOn(c: Context, f: Frame, construct: Repeat, label: string | undefined, turns: Turns): readonly LangValue[] {
   const { carried, collect, body } = construct;
   let state = carried.map(({ name, value }) =>
     value ? one(c, f, evaluateChain(c, f, value, true), value.span) : lookUp(c, f, name),

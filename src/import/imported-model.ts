@@ -1,4 +1,5 @@
 /** What an import is asked for, and what it gives. */
+import type { OnProgress } from '../diagnostics/progress.ts';
 import type { Graph, Value } from '../ir/graph.ts';
 import type { NarrowedInput } from './narrowed.ts';
 
@@ -13,6 +14,7 @@ export interface ImportOptions {
   readonly keepsOpen?: boolean;
   /** Sees at the end what every name of the outermost graph stands for: several names may stand for one value. */
   readonly onValues?: (values: ReadonlyMap<string, Value>) => void;
+  readonly onProgress?: OnProgress | undefined;
 }
 
 /** A node that no lift could say, for `--explain`. */

@@ -7,6 +7,7 @@
  */
 import { importedCircle, importedOutput, importedUndefined, importedUnnamed } from '../diagnostics/catalogue/import.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
+import { everySo } from '../diagnostics/progress.ts';
 import { attributeSizes, bornBy } from '../ir/births.ts';
 import { type Declarations, declarationKeys, readDeclarations } from '../ir/declarations.ts';
 import { Dim } from '../ir/dim.ts';
@@ -166,8 +167,11 @@ export class Importer implements ImportState {
   /** The inputs and the nodes of a graph. */
   #body(scope: Scope, inputs: () => void): void {
     const { nodes, circle } = inOrder(scope.file.nodes);
+    const { onProgress } = this.#options;
+    const tell = scope.outer ? undefined : everySo(onProgress, 'importing', nodes.length, 'nodes');
     this.#inSteps(nodes.length + 1, (i) => {
       const node = nodes[i - 1];
+      tell?.(i);
       if (node) this.#node(scope, node);
       else {
         inputs();

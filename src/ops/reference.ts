@@ -21,6 +21,8 @@ export interface EvaluateOptions {
   readonly taps?: boolean;
   /** Evaluates a node in the place of `evaluateNode`. */
   readonly evaluate?: typeof evaluateNode;
+  /** Called behind each node of the outermost graph. */
+  readonly onNode?: ((done: number, total: number) => void) | undefined;
 }
 
 /** The graph cannot be run on these inputs: they do not fit the types, or an operator met numbers that it is not defined for. */
@@ -103,6 +105,7 @@ class Run {
       for (const use of node.slots)
         if (use && lastReader.get(use.value) === node && use.value.outputs === 0) held.own.delete(use.value);
       index++;
+      if (!outer) this.#options.onNode?.(index, graph.nodeCount);
     }
     return graph.outputs.map(({ value }) => read(value));
   }

@@ -1,4 +1,5 @@
 /** Runs the stages of the schedule over a graph, and says what they did. */
+import type { OnProgress } from '../diagnostics/progress.ts';
 import type { Graph } from '../ir/graph.ts';
 import type { Target } from '../ir/target.ts';
 import { type GraphMeasure, measureGraph } from './analysis/cost.ts';
@@ -59,6 +60,8 @@ export interface PipelineOptions {
   readonly ruleFor?: ((one: Rule) => Rule) | undefined;
   /** At every firing, behind it. */
   readonly onFiring?: ((firing: Firing) => void) | undefined;
+  /** While a stage looks through the graph. */
+  readonly onProgress?: OnProgress | undefined;
 }
 
 class Pipeline {
@@ -77,6 +80,10 @@ class Pipeline {
   readonly #driver: DriverOptions;
   readonly #fuel: Fuel;
   #measure: GraphMeasure;
+  /** How many stages are expected to look through the graph, and how many did. */
+  expected = 1;
+  #stages = 0;
+  #swept = 0;
   /** Counts the runs that did something, and what it was when a stage last came to its fixed point. */
   #changes = 0;
   readonly #settledAt = new Map<Stage, number>();
@@ -87,7 +94,18 @@ class Pipeline {
     this.#target = options.target ?? 'portable';
     this.#names = new NameTable(graph);
     this.#fuel = new Fuel(options.fuel, options.onFiring);
-    this.#driver = { assertLowers: options.assertLowers, fuel: this.#fuel };
+    const { onProgress } = options;
+    this.#driver = {
+      assertLowers: options.assertLowers,
+      fuel: this.#fuel,
+      ...(onProgress && {
+        onSweep: (share) => {
+          // Nodes near a firing are queued behind the others.
+          this.#swept = Math.max(this.#swept, this.#stages + share);
+          onProgress(`passes: ${this.#fuel.pass}`, Math.min(this.expected, this.#swept), this.expected, 'stages');
+        },
+      }),
+    };
     this.#measure = measureGraph(graph);
   }
 
@@ -120,6 +138,7 @@ class Pipeline {
         again ||= typeof n === 'number' && n > 0;
       }
     }
+    this.#stages++;
     const before = this.#measure;
     if (total > 0) {
       this.#changes++;
@@ -175,11 +194,16 @@ export function runPasses(graph: Graph, options: PipelineOptions = {}): PassRepo
   const level = options.level ?? 1;
   const runs = (stage: Stage, upTo: number): boolean => (stage.opset ?? 0) <= (options.opset ?? 17) && (stage.level ?? 1) <= upTo;
   if (options.passes) {
-    for (const name of options.passes)
-      pipeline.settle(allStages.filter((stage) => stage.pass === name && runs(stage, Math.max(1, level))));
+    const asked = options.passes.map((name) =>
+      allStages.filter((stage) => stage.pass === name && runs(stage, Math.max(1, level))),
+    );
+    pipeline.expected = asked.flat().length;
+    for (const stages of asked) pipeline.settle(stages);
   } else if (level > 0) {
     const parts = schedule.map((part) => ({ ...part, stages: part.stages.filter((stage) => runs(stage, level)) }));
     const round = parts.filter((part) => part.round);
+    // A round ends with a turn that finds nothing.
+    pipeline.expected = [...parts, ...round].flatMap((part) => part.stages).length;
     for (const part of parts) {
       if (part === round[0]) pipeline.round(round);
       else if (part.round) continue;

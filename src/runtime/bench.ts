@@ -24,8 +24,8 @@ export interface BenchOptions {
   /** Sessions created of every model, one after the other; the last one is run. Default 3. */
   readonly creations?: number | undefined;
   readonly threads?: number | undefined;
-  /** Called before each round of runs. */
-  readonly progress?: ((done: number, total: number) => void) | undefined;
+  /** Called before each round: of sessions that are created, and of runs. */
+  readonly progress?: ((what: string, done: number, total: number) => void) | undefined;
   /** As `OpenOptions` says. */
   readonly tf32?: boolean | undefined;
   readonly environment?: Readonly<Record<string, string>> | undefined;
@@ -98,13 +98,16 @@ export interface LayerTime {
 /** Milliseconds that kernels take. */
 export async function layerTimes(
   model: BenchModel,
-  options: Pick<BenchOptions, 'ep' | 'threads' | 'environment'> & { readonly runs?: number },
+  options: Pick<BenchOptions, 'ep' | 'threads' | 'environment' | 'progress'> & { readonly runs?: number },
 ): Promise<readonly LayerTime[]> {
-  const { ep = 'cpu', threads, environment, runs = 10 } = options;
+  const { ep = 'cpu', threads, environment, runs = 10, progress } = options;
   const session = await openSession(model.bytes, { ep, optimization: model.optimization, threads, environment, profile: true });
   let kernels: readonly Kernel[] = [];
   try {
-    for (let i = 0; i < runs; i++) await session.run(model.inputs ?? new Map());
+    for (let i = 0; i < runs; i++) {
+      progress?.('measuring layers', i, runs);
+      await session.run(model.inputs ?? new Map());
+    }
   } finally {
     kernels = (await session.close())?.kernels ?? [];
   }
@@ -143,7 +146,10 @@ export async function compareLatency(
     }
   };
   try {
-    for (let round = 0; round < Math.max(1, creations); round++) {
+    const rounds = warmup + Math.max(1, runs);
+    const made = Math.max(1, creations);
+    for (let round = 0; round < made; round++) {
+      options.progress?.('creating sessions', round, made + rounds);
       await inTurn(round, async (model, index) => {
         await sessions[index]?.close();
         sessions[index] = undefined;
@@ -158,9 +164,8 @@ export async function compareLatency(
         created[index]?.push(session.createMs);
       });
     }
-    const rounds = warmup + Math.max(1, runs);
     for (let round = 0; round < rounds; round++) {
-      options.progress?.(round, rounds);
+      options.progress?.('measuring', made + round, made + rounds);
       await inTurn(round, async (_, index) => {
         const session = sessions[index];
         if (!session) return;

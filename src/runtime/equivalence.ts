@@ -144,7 +144,7 @@ class EquivalenceCheck {
     // The reference comes behind the runs.
     const steps = setups.length + 2;
     this.#steps = steps;
-    options.progress?.('the file as it is', 0, steps);
+    options.progress?.('cpu, the file as it is', 0, steps);
     const cases = await this.#cases();
     if (cases instanceof DiagnosticError) return await this.#withoutRuntime(cases);
     const model = await this.#file(options.onnx);
@@ -290,7 +290,8 @@ class EquivalenceCheck {
     for (const [index, one] of cases.entries()) {
       const started = performance.now();
       // The graph is one of the sizes that the optimised model takes.
-      const reference = known && one.name !== 'free' ? this.#evaluated(known, one) : undefined;
+      const reference =
+        known && one.name !== 'free' ? this.#evaluated(known, one, index / cases.length, 1 / cases.length) : undefined;
       const referenceMs = reference ? performance.now() - started : 0;
       shown.push({ name: one.name, bindings: one.bindings, inputs: one.inputs, referenceMs });
       if (known && reference) {
@@ -452,8 +453,10 @@ class EquivalenceCheck {
     return await materialised(before, constants);
   }
 
-  #evaluated(constants: (value: Value) => HostTensor, one: Case): Outputs | undefined {
-    const { before } = this.#options;
+  /** `from` and `share` are the part of all evaluations that this one is, for who looks on. */
+  #evaluated(constants: (value: Value) => HostTensor, one: Case, from: number, share: number): Outputs | undefined {
+    const { before, progress } = this.#options;
+    const first = this.#steps - 1;
     const count = tooMuchWork(before, one.bindings);
     if (count !== undefined) {
       this.#notes.push(`no float64 reference at the ${one.name} sizes: ${count} multiply-adds`);
@@ -461,7 +464,10 @@ class EquivalenceCheck {
     }
     try {
       this.#coverage.sizes(one.bindings);
-      return evaluateGraph(before, completed(before, one.inputs), constants, { evaluate: watched(this.#coverage) });
+      return evaluateGraph(before, completed(before, one.inputs), constants, {
+        evaluate: watched(this.#coverage),
+        onNode: (done, total) => progress?.(`reference, ${one.name}`, first + from + (share * done) / total, this.#steps),
+      });
     } catch (error) {
       if (!(error instanceof EvaluationError)) throw error;
       this.#notes.push(`no float64 reference at the ${one.name} sizes: ${error.message}`);

@@ -5,6 +5,7 @@
 import { emitOnnx } from '../codegen/emit.ts';
 import { layersUnknown, notEvaluated } from '../diagnostics/catalogue/runtime.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
+import type { OnProgress } from '../diagnostics/progress.ts';
 import { cloneGraph } from '../ir/clone.ts';
 import { floatFacts } from '../ir/elem.ts';
 import type { Graph, Node, Value } from '../ir/graph.ts';
@@ -41,6 +42,8 @@ export interface LayerErrorOptions {
   readonly seed?: number | undefined;
   readonly opset?: number | undefined;
   readonly target?: Target | undefined;
+  /** While the reference runs, layer by layer. */
+  readonly onProgress?: OnProgress | undefined;
 }
 
 /**
@@ -49,7 +52,7 @@ export interface LayerErrorOptions {
  * @throws DiagnosticError RES0857 for a graph without a float64 reference, and what opening and running a session throws.
  */
 export async function layerErrors(graph: Graph, options: LayerErrorOptions): Promise<LayerErrors> {
-  const { constants, ep, seed = 0, opset, target } = options;
+  const { constants, ep, seed = 0, opset, target, onProgress } = options;
   const bindings = options.inputs ? bindingsOf(graph, options.inputs) : smallestBindings(graph).smallest;
   const work = tooMuchWork(graph, bindings);
   const why = noReference(graph) ?? (work && `${work} multiply-adds${bindings.size > 0 ? ` at ${bindingsText(bindings)}` : ''}`);
@@ -90,7 +93,12 @@ export async function layerErrors(graph: Graph, options: LayerErrorOptions): Pro
   };
   const held = await materialised(copy, constants);
   try {
-    await withThreads(async () => evaluateGraph(copy, inputs, held, { evaluate: compared }));
+    await withThreads(async () =>
+      evaluateGraph(copy, inputs, held, {
+        evaluate: compared,
+        onNode: onProgress && ((done, total) => onProgress('layers', done, total, 'nodes')),
+      }),
+    );
   } catch (error) {
     if (!(error instanceof EvaluationError)) throw error;
     fail(notEvaluated, { with: { found: error.message, hint: `--input ${graph.inputs[0]?.name ?? 'NAME'}=tensor.npy` } });

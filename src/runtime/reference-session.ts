@@ -12,7 +12,11 @@ import { completed } from './trials.ts';
 import { materialised } from './verification.ts';
 
 /** Throws `refusal`, why there is no onnxruntime, where the reference cannot compute the model, either. */
-export async function referenceSession(model: OnnxFile, refusal: DiagnosticError): Promise<Session> {
+export async function referenceSession(
+  model: OnnxFile,
+  refusal: DiagnosticError,
+  onNode?: (done: number, total: number) => void,
+): Promise<Session> {
   const graph = graphOfFile(model);
   if (noReference(graph) !== undefined) throw refusal;
   const constants = await materialised(graph, (value) => materialize(exprOf(value)));
@@ -27,7 +31,7 @@ export async function referenceSession(model: OnnxFile, refusal: DiagnosticError
       const all = completed(graph, inputs);
       if (tooMuchWork(graph, bindingsOf(graph, all)) !== undefined) throw refusal;
       try {
-        return evaluateGraph(graph, all, constants);
+        return evaluateGraph(graph, all, constants, { onNode });
       } catch (error) {
         if (error instanceof EvaluationError) throw refusal;
         throw error;

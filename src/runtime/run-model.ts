@@ -57,7 +57,7 @@ export interface RunOptions extends PictureOptions {
   /** Most pictures per run of the model; more are run in turns and joined. Default 64, and fewer where they are large. */
   readonly batch?: number | undefined;
   /** Called after each turn. */
-  readonly progress?: ((done: number, total: number) => void) | undefined;
+  readonly progress?: ((done: number, total: number, what?: string) => void) | undefined;
   /** Given each turn before the next is run, so that a batch of any length can be written as it goes. */
   readonly each?: ((turn: Turn) => Promise<void> | void) | undefined;
   /** Which outputs are kept and joined over the turns; all of them where it is left out. */
@@ -175,6 +175,7 @@ export async function runModel(options: RunOptions): Promise<RunResult> {
   checkArgument('runModel', 'options', options, { ...record, example: "{ model, inputs: ['image=cat.png'] }" });
   checkArgument('runModel', 'model', options.model, modelFileKind);
   checkArgument('runModel', 'inputs', options.inputs, { ...listOf(text), example: "['image=cat.png']" });
+  options.progress?.(0, 1, 'opening the model');
   const session = await openSession(options.model, {
     ep: options.ep ?? 'cpu',
     tf32: options.tf32,
@@ -220,6 +221,7 @@ export async function runModel(options: RunOptions): Promise<RunResult> {
     const total = files.length;
     const { fixed, most } = turnSize(sources, total, options);
     for (let from = 0; from < total; ) {
+      options.progress?.(from, total);
       const end = fixed ? Math.min(total, from + most) : turnEnd(sources, from, total, most, options.batch !== undefined);
       const tensors = new Map<string, HostTensor>();
       noticed.seen.clear();
@@ -230,6 +232,7 @@ export async function runModel(options: RunOptions): Promise<RunResult> {
       const outputs = await session.run(tensors);
       runMs += session.runMs;
       for (let i = 0; from === 0 && i < (options.repeat ?? 0); i++) {
+        options.progress?.(i, options.repeat ?? 0, 'timing');
         await session.run(tensors);
         times.push(session.runMs);
       }

@@ -6,10 +6,19 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writeModel } from '../codegen/node/write-file.ts';
-import { checkArgument, checkOptions, listOf, onnxFileKind, shaped, whole as wholeNumber } from '../diagnostics/arguments.ts';
+import {
+  callback,
+  checkArgument,
+  checkOptions,
+  listOf,
+  onnxFileKind,
+  shaped,
+  whole as wholeNumber,
+} from '../diagnostics/arguments.ts';
 import { changedNumbers } from '../diagnostics/catalogue/cli.ts';
 import { runtimeMissing } from '../diagnostics/catalogue/runtime.ts';
 import { DiagnosticError, fail } from '../diagnostics/diagnostic.ts';
+import type { OnProgress } from '../diagnostics/progress.ts';
 import { type Extracted, withOutputs } from '../edit/extract.ts';
 import type { NewHead } from '../edit/head.ts';
 import type { Renamed } from '../edit/rename.ts';
@@ -50,7 +59,11 @@ export interface SurgeryProof {
 export interface ProofOptions {
   /** Of the random inputs. Default 0. */
   readonly seed?: number | undefined;
+  /** Sees each step of the proof before it is taken. */
+  readonly onProgress?: OnProgress | undefined;
 }
+
+const proofKinds = { seed: wholeNumber(0), onProgress: callback };
 
 /** What ran the models. */
 export type ProvenBy = 'onnxruntime' | 'reference';
@@ -89,27 +102,56 @@ async function openedHere(model: OnnxModel, file: string): Promise<{ readonly se
 }
 
 /** Where there is no onnxruntime, the float64 reference computes the model. */
-async function opened(model: OnnxFile, file: string): Promise<Opened> {
+async function opened(model: OnnxFile, file: string, onNode: (done: number, total: number) => void): Promise<Opened> {
   try {
     return { ...(await openedHere(model, file)), by: 'onnxruntime' };
   } catch (error) {
     if (!(error instanceof DiagnosticError) || error.diagnostics[0]?.code !== runtimeMissing.code) throw error;
-    const session = await referenceSession(model, error);
+    const session = await referenceSession(model, error, onNode);
     return { session, by: 'reference', close: async () => void (await session.close()) };
   }
 }
+
+/** Steps of a proof for who looks on: both are opened, and most run at two sizes. */
+const usualSteps = 6;
 
 /** Both opened, on the CPU and without onnxruntime's optimiser; or both in the float64 reference, where it is not installed. */
 export async function withModels<T>(
   a: OnnxFile,
   b: OnnxFile,
   use: (a: Session, b: Session, by: ProvenBy) => Promise<T>,
+  onProgress?: OnProgress,
 ): Promise<T> {
-  const before = await opened(a, 'before');
+  let taken = 0;
+  let what = '';
+  const step = (now: string): void => {
+    what = now;
+    onProgress?.(what, taken, Math.max(usualSteps, taken + 1), '');
+    taken++;
+  };
+  const within = (done: number, total: number): void =>
+    onProgress?.(what, taken - 1 + done / total, Math.max(usualSteps, taken), '');
+  const told = (session: Session, name: string): Session => ({
+    inputs: session.inputs,
+    outputs: session.outputs,
+    createMs: session.createMs,
+    adapter: session.adapter,
+    close: () => session.close(),
+    get runMs() {
+      return session.runMs;
+    },
+    run: (inputs) => {
+      step(`running ${name}`);
+      return session.run(inputs);
+    },
+  });
+  step('opening the first');
+  const before = await opened(a, 'before', within);
   try {
-    const after = await opened(b, 'after');
+    step('opening the second');
+    const after = await opened(b, 'after', within);
     try {
-      return await use(before.session, after.session, before.by);
+      return await use(told(before.session, 'the first'), told(after.session, 'the second'), before.by);
     } finally {
       await after.close();
     }
@@ -198,22 +240,27 @@ class Comparing {
 export async function provePart(whole: OnnxFile, part: Extracted, options: ProofOptions = {}): Promise<SurgeryProof> {
   checkArgument('provePart', 'whole', whole, onnxFileKind);
   checkArgument('provePart', 'part', part, shaped('a model and what was changed', 'extractModel(file, options)', 'model'));
-  checkOptions('provePart', options, { seed: wholeNumber(0) });
+  checkOptions('provePart', options, proofKinds);
   const shown = withOutputs(whole, [...part.from, ...part.to]);
   const comparing = new Comparing('the part');
-  return await withModels(shown, part.model, async (before, after, by) => {
-    for (const { bindings, inputs, outputs } of await runsOf(before, graphOfFile(whole), options.seed ?? 0)) {
-      comparing.at(bindings);
-      const values = new Map([...inputs, ...outputs]);
-      for (const { name } of after.inputs) {
-        const stored = values.has(name) ? undefined : await storedTensor(whole, name);
-        if (stored) values.set(name, stored);
+  return await withModels(
+    shown,
+    part.model,
+    async (before, after, by) => {
+      for (const { bindings, inputs, outputs } of await runsOf(before, graphOfFile(whole), options.seed ?? 0)) {
+        comparing.at(bindings);
+        const values = new Map([...inputs, ...outputs]);
+        for (const { name } of after.inputs) {
+          const stored = values.has(name) ? undefined : await storedTensor(whole, name);
+          if (stored) values.set(name, stored);
+        }
+        const made = await after.run(askedFor(after, values));
+        for (const name of part.to) comparing.compare(name, made.get(name), outputs.get(name), bindings);
       }
-      const made = await after.run(askedFor(after, values));
-      for (const name of part.to) comparing.compare(name, made.get(name), outputs.get(name), bindings);
-    }
-    return comparing.proof(by);
-  });
+      return comparing.proof(by);
+    },
+    options.onProgress,
+  );
 }
 
 async function storedTensor(file: OnnxFile, name: string): Promise<HostTensor | undefined> {
@@ -226,19 +273,24 @@ async function storedTensor(file: OnnxFile, name: string): Promise<HostTensor | 
 export async function proveRenamed(before: OnnxFile, renamed: Renamed, options: ProofOptions = {}): Promise<SurgeryProof> {
   checkArgument('proveRenamed', 'before', before, onnxFileKind);
   checkArgument('proveRenamed', 'renamed', renamed, shaped('a model and what was changed', 'renameModel(file, …)', 'model'));
-  checkOptions('proveRenamed', options, { seed: wholeNumber(0) });
+  checkOptions('proveRenamed', options, proofKinds);
   const { model } = renamed;
   const comparing = new Comparing('the renamed model');
-  return await withModels(before, model, async (a, b, by) => {
-    for (const { bindings, inputs, outputs } of await runsOf(a, graphOfFile(before), options.seed ?? 0)) {
-      comparing.at(bindings);
-      const given = new Map(a.inputs.flatMap(({ name }, i) => pair(b.inputs[i]?.name, inputs.get(name))));
-      const made = await b.run(given);
-      for (const [i, { name }] of a.outputs.entries())
-        comparing.compare(name, made.get(b.outputs[i]?.name ?? ''), outputs.get(name), bindings);
-    }
-    return comparing.proof(by);
-  });
+  return await withModels(
+    before,
+    model,
+    async (a, b, by) => {
+      for (const { bindings, inputs, outputs } of await runsOf(a, graphOfFile(before), options.seed ?? 0)) {
+        comparing.at(bindings);
+        const given = new Map(a.inputs.flatMap(({ name }, i) => pair(b.inputs[i]?.name, inputs.get(name))));
+        const made = await b.run(given);
+        for (const [i, { name }] of a.outputs.entries())
+          comparing.compare(name, made.get(b.outputs[i]?.name ?? ''), outputs.get(name), bindings);
+      }
+      return comparing.proof(by);
+    },
+    options.onProgress,
+  );
 }
 
 const pair = (name: string | undefined, tensor: HostTensor | undefined): readonly (readonly [string, HostTensor])[] =>
@@ -251,46 +303,51 @@ const pair = (name: string | undefined, tensor: HostTensor | undefined): readonl
 export async function proveResized(before: OnnxFile, resized: Resized, options: ProofOptions = {}): Promise<SurgeryProof> {
   checkArgument('proveResized', 'before', before, onnxFileKind);
   checkArgument('proveResized', 'resized', resized, shaped('a model and what was changed', 'resizeModel(file, …)', 'model'));
-  checkOptions('proveResized', options, { seed: wholeNumber(0) });
+  checkOptions('proveResized', options, proofKinds);
   const { model } = resized;
   const comparing = new Comparing('the model with other sizes');
   const seed = options.seed ?? 0;
   const graph = graphOfFile(before);
   const changed = graphOfFile(model);
-  return await withModels(before, model, async (a, b, by) => {
-    const sizes = sizesOfBoth(graph, changed);
-    if (!sizes) {
-      await runsOf(b, changed, seed);
-      return comparing.proof(by);
-    }
-    const { old, now, oldBatch, newBatch } = sizes;
-    const all = oldBatch === undefined || newBatch === undefined ? 1 : lcm(oldBatch, newBatch);
-    const [timesOld, timesNew] = oldBatch === undefined || newBatch === undefined ? [1, 1] : [all / oldBatch, all / newBatch];
-    comparing.at(now);
-    const given = Array.from({ length: timesOld }, (_, i) => randomInputs(graph, old, seed + i));
-    const results: Inputs[] = [];
-    for (const inputs of given) results.push(await a.run(askedFor(a, inputs)));
-    const whole = new Map(
-      graph.inputs.flatMap(({ name = '' }) => pair(name, joinedSamples(given.flatMap((inputs) => inputs.get(name) ?? [])))),
-    );
-    const made: Inputs[] = [];
-    for (let i = 0; i < timesNew; i++) {
-      const part = [...whole].flatMap(([name, tensor]) =>
-        pair(
-          name,
-          newBatch === undefined || tensor.dims.length === 0
-            ? (given[0]?.get(name) ?? tensor)
-            : samplesOf(tensor, i * newBatch, newBatch),
-        ),
+  return await withModels(
+    before,
+    model,
+    async (a, b, by) => {
+      const sizes = sizesOfBoth(graph, changed);
+      if (!sizes) {
+        await runsOf(b, changed, seed);
+        return comparing.proof(by);
+      }
+      const { old, now, oldBatch, newBatch } = sizes;
+      const all = oldBatch === undefined || newBatch === undefined ? 1 : lcm(oldBatch, newBatch);
+      const [timesOld, timesNew] = oldBatch === undefined || newBatch === undefined ? [1, 1] : [all / oldBatch, all / newBatch];
+      comparing.at(now);
+      const given = Array.from({ length: timesOld }, (_, i) => randomInputs(graph, old, seed + i));
+      const results: Inputs[] = [];
+      for (const inputs of given) results.push(await a.run(askedFor(a, inputs)));
+      const whole = new Map(
+        graph.inputs.flatMap(({ name = '' }) => pair(name, joinedSamples(given.flatMap((inputs) => inputs.get(name) ?? [])))),
       );
-      made.push(await b.run(askedFor(b, new Map(part))));
-    }
-    for (const { name } of a.outputs) {
-      const [x, y] = [results, made].map((list) => joinedSamples(list.flatMap((one) => one.get(name) ?? [])));
-      comparing.compare(name, y, x, now);
-    }
-    return comparing.proof(by);
-  });
+      const made: Inputs[] = [];
+      for (let i = 0; i < timesNew; i++) {
+        const part = [...whole].flatMap(([name, tensor]) =>
+          pair(
+            name,
+            newBatch === undefined || tensor.dims.length === 0
+              ? (given[0]?.get(name) ?? tensor)
+              : samplesOf(tensor, i * newBatch, newBatch),
+          ),
+        );
+        made.push(await b.run(askedFor(b, new Map(part))));
+      }
+      for (const { name } of a.outputs) {
+        const [x, y] = [results, made].map((list) => joinedSamples(list.flatMap((one) => one.get(name) ?? [])));
+        comparing.compare(name, y, x, now);
+      }
+      return comparing.proof(by);
+    },
+    options.onProgress,
+  );
 }
 
 interface BothSizes {
@@ -346,22 +403,27 @@ export async function proveHead(
     shaped('a model with other classes', 'replaceClasses(file, options)', 'model', 'reads'),
   );
   checkArgument('proveHead', 'keep', keep, listOf(wholeNumber(0)));
-  checkOptions('proveHead', options, { seed: wholeNumber(0) });
+  checkOptions('proveHead', options, proofKinds);
   const comparing = new Comparing('the model with other classes');
   const names = keep.length > 0 ? [head.reads, head.makes] : [head.reads];
   const [from, to] = [withOutputs(before, names), withOutputs(head.model, names)];
-  return await withModels(from, to, async (a, b, by) => {
-    for (const { bindings, inputs, outputs } of await runsOf(a, graphOfFile(before), options.seed ?? 0)) {
-      comparing.at(bindings);
-      const made = await b.run(askedFor(b, inputs));
-      comparing.compare(head.reads, made.get(head.reads), outputs.get(head.reads), bindings);
-      if (keep.length === 0) continue;
-      const [old, now] = [outputs.get(head.makes), made.get(head.makes)];
-      const firsts = keep.map((_, i) => i);
-      comparing.compare(head.makes, now && taken(now, head.axis, firsts), old && taken(old, head.axis, keep), bindings);
-    }
-    return comparing.proof(by);
-  });
+  return await withModels(
+    from,
+    to,
+    async (a, b, by) => {
+      for (const { bindings, inputs, outputs } of await runsOf(a, graphOfFile(before), options.seed ?? 0)) {
+        comparing.at(bindings);
+        const made = await b.run(askedFor(b, inputs));
+        comparing.compare(head.reads, made.get(head.reads), outputs.get(head.reads), bindings);
+        if (keep.length === 0) continue;
+        const [old, now] = [outputs.get(head.makes), made.get(head.makes)];
+        const firsts = keep.map((_, i) => i);
+        comparing.compare(head.makes, now && taken(now, head.axis, firsts), old && taken(old, head.axis, keep), bindings);
+      }
+      return comparing.proof(by);
+    },
+    options.onProgress,
+  );
 }
 
 /** These classes along an axis. */

@@ -148,8 +148,8 @@ class Verification {
   readonly #coverage: Coverage;
   #inputs: readonly Inputs[] = [];
   readonly #judges: Judge[] = [];
-  /** For who looks on: at first not known, and two. */
-  #steps = 2;
+  /** For who looks on: a guess until the inputs are known. */
+  #steps = 8;
   #done = 0;
   /** By case and output. */
   readonly #e0: Map<string, number>[] = [];
@@ -165,16 +165,23 @@ class Verification {
   }
 
   async run(): Promise<VerifyReport> {
-    const { before, after, eps } = this.#options;
-    this.#step('reference');
+    const { before, after } = this.#options;
+    const setups = this.#setups();
+    this.#step('reading weights');
     const constants = await materialised(before, this.#options.constants);
     const references = new Map<Inputs, ReadonlyMap<string, HostTensor>>();
     const evaluated = (one: Inputs): ReadonlyMap<string, HostTensor> => {
-      const known = references.get(one) ?? referenceOf(before, one, constants, this.#coverage);
-      references.set(one, known);
-      return known;
+      const known = references.get(one);
+      if (known) return known;
+      const what = `reference, ${one.name}`;
+      this.#step(what);
+      const made = referenceOf(before, one, constants, this.#coverage, (done, total) => this.#within(what, done / total));
+      references.set(one, made);
+      return made;
     };
-    this.#inputs = casesOf(this.#options, this.#seed, this.#notes).filter((one) => {
+    const cases = casesOf(this.#options, this.#seed, this.#notes);
+    this.#steps = 1 + cases.length + setups.length;
+    this.#inputs = cases.filter((one) => {
       if (one.name !== 'negative' && one.name !== 'positive') return true;
       try {
         evaluated(one);
@@ -199,29 +206,14 @@ class Verification {
         this.#notes.push(`not run on inputs ${factor} times as large: ${error.diagnostics[0]?.found ?? 'undefined there'}`);
       }
     }
-    const setups: Setup[] = [];
-    // The providers that may be missing come first, so that nobody waits for the others to be told so.
-    for (const provider of eps) if (provider !== 'cpu') setups.push({ provider, graph: 'after', optimizer: 'all' });
-    // e0 is needed whatever was asked for.
-    setups.push({ provider: 'cpu', graph: 'before', optimizer: 'off' });
-    if (eps.includes('cpu')) {
-      setups.push({ provider: 'cpu', graph: 'before', optimizer: 'all' });
-      if (before !== after) {
-        setups.push({ provider: 'cpu', graph: 'after', optimizer: 'off' });
-        setups.push({ provider: 'cpu', graph: 'after', optimizer: 'all' });
-      }
-    }
     const measured: Measured[] = [];
-    // The reference comes before and behind them.
-    this.#steps = setups.length + 2;
     for (const setup of setups) measured.push(await this.#measured(setup));
-    this.#step('reference');
-    const cases: VerifyCase[] = [];
+    const compared: VerifyCase[] = [];
     for (const one of this.#inputs) {
       const started = performance.now();
       const reference = evaluated(one);
       this.#coverage.sizes(one.bindings);
-      cases.push({ ...one, referenceMs: performance.now() - started });
+      compared.push({ ...one, referenceMs: performance.now() - started });
       this.#judges.push(new Judge(before, one.inputs, constants, reference, this.#seed));
       this.#e0.push(new Map());
     }
@@ -249,7 +241,7 @@ class Verification {
       ok: !this.#sink.hasErrors && runs.every((run) => run.ok),
       seed: this.#seed,
       precision: precisionOf([before, after]),
-      cases,
+      cases: compared,
       runs,
       suspects,
       diagnostics: this.#sink.list,
@@ -258,9 +250,32 @@ class Verification {
     };
   }
 
+  #setups(): readonly Setup[] {
+    const { before, after, eps } = this.#options;
+    const setups: Setup[] = [];
+    // The providers that may be missing come first, so that nobody waits for the others to be told so.
+    for (const provider of eps) if (provider !== 'cpu') setups.push({ provider, graph: 'after', optimizer: 'all' });
+    // e0 is needed whatever was asked for.
+    setups.push({ provider: 'cpu', graph: 'before', optimizer: 'off' });
+    if (eps.includes('cpu')) {
+      setups.push({ provider: 'cpu', graph: 'before', optimizer: 'all' });
+      if (before !== after) {
+        setups.push({ provider: 'cpu', graph: 'after', optimizer: 'off' });
+        setups.push({ provider: 'cpu', graph: 'after', optimizer: 'all' });
+      }
+    }
+    return setups;
+  }
+
   #step(what: string): void {
-    this.#options.progress?.(what, Math.min(this.#done, this.#steps), this.#steps);
+    this.#steps = Math.max(this.#steps, this.#done + 1);
+    this.#options.progress?.(what, this.#done, this.#steps);
     this.#done++;
+  }
+
+  /** How much of the step that was announced last is done. */
+  #within(what: string, share: number): void {
+    this.#options.progress?.(what, this.#done - 1 + share, this.#steps);
   }
 
   /** Of the inputs, by which numbers come to the thresholds that the usual ones do not reach. */
@@ -462,9 +477,10 @@ function referenceOf(
   one: Pick<VerifyCase, 'name' | 'bindings' | 'inputs'>,
   constants: (value: Value) => HostTensor,
   coverage: Coverage,
+  onNode: (done: number, total: number) => void,
 ): ReadonlyMap<string, HostTensor> {
   try {
-    return evaluateGraph(graph, one.inputs, constants, { evaluate: watched(coverage) });
+    return evaluateGraph(graph, one.inputs, constants, { evaluate: watched(coverage), onNode });
   } catch (error) {
     if (!(error instanceof EvaluationError)) throw error;
     const sizes = one.bindings.size > 0 ? ` for ${bindingsText(one.bindings)}` : '';

@@ -37,6 +37,8 @@ export interface DriverOptions {
   readonly assertLowers?: boolean | undefined;
   /** What firings are taken from; without it there is no end of it. */
   readonly fuel?: Fuel | undefined;
+  /** Sees which share of the graph was looked at. */
+  readonly onSweep?: ((share: number) => void) | undefined;
 }
 
 /** More readers than this are not looked at again one by one after a firing; the next sweep sees them. */
@@ -147,6 +149,7 @@ export function runRules(graph: Graph, rules: readonly Rule[], names: NameTable,
     for (let head = 0; head < queue.length && !fuel.empty; head++) {
       const node = queue[head];
       if (!node) continue;
+      if (options.onSweep && head % 64 === 0) options.onSweep(head / queue.length);
       node.queued = false;
       for (const one of byRoot.get(node.op.name) ?? []) {
         if (!node.attached) break;

@@ -8,6 +8,7 @@
  * themselves, so that nothing hangs on a hash. A tensor is compared with four others at most, because more of one hash are made
  * on purpose. Memory is two chunks.
  */
+import type { OnProgress } from '../../../diagnostics/progress.ts';
 import type { Graph, Value } from '../../../ir/graph.ts';
 import { elemBytes } from '../../../ir/types.ts';
 import { graphsIn } from '../../../ir/walk.ts';
@@ -34,11 +35,17 @@ const readable: readonly string[] = ['stored', 'literal', 'integers', 'full'];
 class Chunk {
   readonly #bytes = new Uint8Array(chunkElements * 8);
   readonly #numbers = new Float64Array(chunkElements);
+  readonly #onRead: ((bytes: number) => void) | undefined;
+
+  constructor(onRead?: (bytes: number) => void) {
+    this.#onRead = onRead;
+  }
 
   /** Elements [start, end) of the expression, padded with zeros to whole words. */
   async read(expr: WeightExpr, start: number, end: number): Promise<Int32Array> {
     const size = elemBytes[expr.elem];
     const length = (end - start) * size;
+    this.#onRead?.(length);
     const words = Math.ceil(length / 4);
     this.#bytes.fill(0, length, words * 4);
     const bytes = this.#bytes.subarray(0, length);
@@ -126,10 +133,19 @@ function weightsOf(graph: Graph): readonly Weight[] {
 }
 
 /** Returns how many constants have the content of an earlier one now. Throws what reading a damaged file throws. */
-export async function mergeEqualWeights(graph: Graph): Promise<number> {
-  const chunks = [new Chunk(), new Chunk()] as const;
+export async function mergeEqualWeights(graph: Graph, onProgress?: OnProgress): Promise<number> {
+  let read = 0;
+  const weights = weightsOf(graph);
+  const most = weights.reduce((n, { expr }) => n + expr.count * elemBytes[expr.elem], 0);
+  const onRead =
+    onProgress &&
+    ((bytes: number): void => {
+      read += bytes;
+      onProgress('comparing weights', Math.min(most, read), most, 'bytes');
+    });
+  const chunks = [new Chunk(onRead), new Chunk()] as const;
   let merged = 0;
-  for (const alike of await groupedBy(weightsOf(graph), ({ type }) => type)) {
+  for (const alike of await groupedBy(weights, ({ type }) => type)) {
     const begun = await groupedBy(alike, ({ expr }) => hashOf(expr, Math.min(expr.count, beginning), chunks[0]));
     for (const same of begun) {
       const whole =
