@@ -9,7 +9,7 @@ const cellLimit = 4_000_000;
 export function nearest(name: string, known: Iterable<string>): string | undefined {
   let best: string | undefined;
   let cells = cellLimit;
-  let limit = Math.max(1, Math.floor(name.length / 3));
+  let limit = Math.floor(name.length / 3);
   for (const candidate of known) {
     if (Math.abs(candidate.length - name.length) > limit) continue;
     cells -= (candidate.length + 1) * (name.length + 1);

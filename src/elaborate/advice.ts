@@ -26,6 +26,7 @@ import {
   translatedCall,
   valueForLayer,
 } from '../words/dictionary.ts';
+import { shortLayer, shortParameter } from '../words/short.ts';
 import type { WrittenCall } from '../words/word.ts';
 import { builtinNames } from './builtins.ts';
 import type { Context } from './context.ts';
@@ -51,6 +52,13 @@ export function unknown(c: Context, f: Frame, name: string, span: Span, call?: C
   }
   const own = nearest(name, [...f.env.names(), ...f.env.module.items.keys()]);
   answerForeign(c, f, name, call?.span ?? span, call, own);
+  const [first] = call?.args ?? [];
+  const short = shortLayer(name, first && !first.name ? wholeText(first.value.span) : undefined);
+  if (short !== undefined) {
+    const or = own !== undefined ? `; did you mean \`${own}\`?` : call ? '' : `; or declare it: \`let ${name} = …\``;
+    const hint = layerByName(short) ? `did you mean \`${short}\`?` : `write \`${short}\``;
+    c.fail(unknownName, f, { span, label: 'not known here', with: { name, hint: `${hint}${or}` } });
+  }
   const near = nearest(name, [
     ...f.env.names(),
     ...f.env.module.items.keys(),
@@ -160,7 +168,8 @@ export function unknownArgumentOf(
     });
     return renamed;
   }
-  if (answer?.kind === 'left out') {
+  const short = shortParameter(name, params);
+  if (answer?.kind === 'left out' && short === undefined) {
     c.report(needlessArgument, f, { span: arg.span, with: { callee, name, why: answer.why } });
     return undefined;
   }
@@ -171,13 +180,21 @@ export function unknownArgumentOf(
   const expected = params.length > 0 ? `one of ${params.join(', ')}` : 'no named arguments';
   const other = namesake(layer, args, name);
   if (other !== undefined) c.fail(unknownArgument, f, { span: arg.span, with: { callee, name, expected, hint: other } });
-  const near = nearest(name, params);
-  c.report(unknownArgument, f, {
-    span: arg.span,
-    with: { callee, name, expected, hint: near ? `did you mean \`${near}=\`?` : `remove \`${name}=\`` },
-  });
-  return undefined;
+  const meant = short ?? nearest(name, params);
+  const value = valueForLayer(layer.name, name, text);
+  const hint =
+    meant === undefined
+      ? `remove \`${name}=\``
+      : layer.params[meant]?.rest
+        ? `write \`${value}\` without a name`
+        : `write \`${meant}=${value}\``;
+  c.report(unknownArgument, f, { span: arg.span, with: { callee, name, expected, hint } });
+  return meant;
 }
+
+/** The parameter that somebody meant who wrote another name: a short one, or one with a slip in it. */
+export const meantParameter = (name: string, params: readonly string[]): string | undefined =>
+  shortParameter(name, params) ?? nearest(name, params);
 
 /**
  * What to write where PyTorch means another layer by the same name, and the call is one of PyTorch's: `reduce_sum(1)` for

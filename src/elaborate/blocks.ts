@@ -1,13 +1,13 @@
 /** Blocks and bodies that run, and how the parameters of a block or a model get their values. */
 import { missingArgument, tooManyArguments, unknownArgument, wrongArgument } from '../diagnostics/catalogue/values.ts';
 import type { Span } from '../diagnostics/source.ts';
-import { nearest } from '../diagnostics/suggest.ts';
 import { Dim } from '../ir/dim.ts';
 import { kindText, type LangValue } from '../ops/params.ts';
 import type { Body, Ident, Param, TypeRef } from '../parser/ast.ts';
 import { runBody } from './bodies.ts';
 import type { Context } from './context.ts';
 import { Abandon, live } from './failure.ts';
+import { advice } from './late.ts';
 import { Env, type Frame, place } from './scope.ts';
 import { toTensor } from './tensors.ts';
 import {
@@ -124,7 +124,7 @@ function bindParams(
     if (params.some((p) => p.name.name === name)) out.set(name, arg);
     else {
       const names = params.map((p) => p.name.name);
-      const near = nearest(name, names);
+      const near = advice.now().meantParameter(name, names);
       c.report(unknownArgument, f, {
         span: arg.span,
         with: {

@@ -3,6 +3,7 @@ import { activationWords } from './activations.ts';
 import { layerWords } from './layers.ts';
 import { otherWords } from './others.ts';
 import { reasons } from './reasons.ts';
+import { isIncoming } from './short.ts';
 import { elementTypes, tensorWords } from './tensors.ts';
 import { type FilledCall, namesOf, type Reason, type Word, type WrittenCall } from './word.ts';
 
@@ -150,7 +151,7 @@ export function argumentAnswer(word: Word, argument: string): ArgumentAnswer | u
     if (match[1] !== argument) continue;
     const before = word.ours.slice(0, match.index);
     const name = /(\w+)=$/.exec(before)?.[1];
-    const parts = atCommas(before.replace(/^\w+\(/, '').replace(/\{input[^}]*\},?/, ''));
+    const parts = atCommas(before.replace(/^\w+\(/, '').replace(/\{(?:input\b[^}]*|\w+\|it)\},?/, ''));
     return name === undefined ? { kind: 'ours', name, place: parts.length } : { kind: 'ours', name };
   }
   if (argument === 'input') return { kind: 'ours', name: undefined };
@@ -170,7 +171,8 @@ export function layerOfWord({ ours }: Word): string | undefined {
  * first, so that `weight` is what the module calls so.
  */
 export function argumentOfLayer(layer: string, argument: string): ArgumentAnswer | undefined {
-  for (const word of allWords()) {
+  // Keras calls the same arguments otherwise: `filters`, `strides`, `use_bias`.
+  for (const word of [...allWords(), ...otherWords().flatMap(({ words }) => words)]) {
     if (layerOfWord(word) !== layer || !argumentsOf(word).includes(argument)) continue;
     const found = argumentAnswer(word, argument);
     if (found) return found;
@@ -178,7 +180,7 @@ export function argumentOfLayer(layer: string, argument: string): ArgumentAnswer
   const general: Readonly<Record<string, string>> = { dim: 'axis', dims: 'axes', keepdim: 'keepdims', padding: 'pad' };
   const name = general[argument];
   if (name !== undefined) return { kind: 'ours', name };
-  const idle = leftOut[argument];
+  const idle = leftOut[argument] ?? (isIncoming(argument) ? known : undefined);
   return idle === undefined ? undefined : { kind: 'left out', why: idle };
 }
 

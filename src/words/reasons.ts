@@ -249,7 +249,7 @@ export const reasons = (): readonly Reason[] => [
       set_num_interop_threads set_num_threads set_printoptions set_warn_always unsafe_chunk unsafe_split_with_sizes is_ipu
       is_maia is_meta is_mkldnn is_mtia is_nested is_vulkan is_xla is_xpu`,
     why: 'is about devices, memory or threads; here a model is compiled once, for every runtime',
-    instead: 'leave it out; `rescc run --provider` chooses where a model runs',
+    instead: 'leave it out; `rescc run --ep` chooses where a model runs',
   },
   {
     title: 'Saving, compiling and exporting',

@@ -35,7 +35,10 @@ describe('suggestions', () => {
     expect(nearest('ReLU', ['relu'])).toBe('relu');
     expect(nearest('softmax', ['conv'])).toBeUndefined();
     // Of two that are equally near the first.
-    expect(nearest('ab', ['ac', 'ad'])).toBe('ac');
+    expect(nearest('abc', ['abd', 'abe'])).toBe('abd');
+    // Half of the letters is no likeness.
+    expect(nearest('bn', ['N', 'bm'])).toBeUndefined();
+    expect(nearest('bn', ['BN'])).toBe('BN');
   });
 });
 
