@@ -66,7 +66,7 @@ async function run(file: string, given: Flags): Promise<void> {
   const started = performance.now();
   widenNursery();
   const emit = emitOf(given, sourceEmits);
-  checkEnd(given.output, emit);
+  checkEnd(given.output, emit, sourceEmits);
   const flags = { ...given, binary: binaries.includes(emit) && given.output === '-' };
   const source = readSource(file);
   if (emit === 'ast') {

@@ -6,6 +6,7 @@ import { type WriteOptions, type Written, writeModel, writeSafetensors } from '.
 import { encodeSafetensors, safetensorsOf } from '../codegen/safetensors.ts';
 import { badOption } from '../diagnostics/catalogue/cli.ts';
 import { type Diagnostic, DiagnosticError, fail } from '../diagnostics/diagnostic.ts';
+import { nearest } from '../diagnostics/suggest.ts';
 import type { Graph } from '../ir/graph.ts';
 import { printGraph } from '../ir/print.ts';
 import type { OnnxModel } from '../onnx/model.ts';
@@ -62,7 +63,8 @@ export function emitOf<E extends Emit>(
 
 /** Names that an option does not know. */
 function refuse(option: string, found: string, names: readonly string[], example: string): never {
-  return fail(badOption, { with: { option, found, expected: `one of ${names.join(', ')}`, hint: `${option} ${example}` } });
+  const hint = `${option} ${nearest(found, names) ?? example}`;
+  return fail(badOption, { with: { option, found, expected: `one of ${names.join(', ')}`, hint } });
 }
 
 /** Sees the graph after every pass, and prints it after the one that `--print-after` names. */

@@ -3,6 +3,7 @@ import { closeSync, mkdtempSync, realpathSync, renameSync, rmSync, statSync, wri
 import path, { basename, dirname, extname, join } from 'node:path';
 import { cannotWrite, wrongKind } from '../diagnostics/catalogue/cli.ts';
 import { type Diagnostic, DiagnosticError, fail } from '../diagnostics/diagnostic.ts';
+import { command } from '../diagnostics/shell.ts';
 import type { SourceFile } from '../diagnostics/source.ts';
 import type { ImportResolver } from '../elaborate/modules.ts';
 import { memorySource } from '../io/bytes.ts';
@@ -151,7 +152,13 @@ export function writeWhole(path: string, data: string | Uint8Array): void {
     renameSync(inner, target);
   } catch (error) {
     if (error instanceof DiagnosticError) throw error;
-    const [found, hint] = error instanceof Unreadable ? [error.found, 'start what reads it first'] : reasonOf(error);
+    const folder = dirname(path);
+    const [found, hint] =
+      error instanceof Unreadable
+        ? [error.found, 'start what reads it first']
+        : statSync(folder, { throwIfNoEntry: false }) === undefined
+          ? [`no folder ${folder}`, command('folder', folder)]
+          : reasonOf(error);
     fail(cannotWrite, { with: { path, found, hint } });
   } finally {
     if (temporary !== undefined) rmSync(temporary, { recursive: true, force: true });

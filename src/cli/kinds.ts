@@ -87,6 +87,16 @@ export function checkHasTensors(path: string): void {
   if (kindOf(path)?.tensors !== true) checkIsModel(path);
 }
 
+/** How a model becomes one of that kind, as far as the command writes what that takes. */
+function other({ to }: Kind, x: string, emits: readonly string[]): string | undefined {
+  const parts = to?.(x).split('; ') ?? [];
+  const written = parts.filter((part) => {
+    const emit = /--emit (\w+)/.exec(part)?.[1];
+    return emit === undefined || emits.includes(emit);
+  });
+  return written.length > 0 ? written.join('; ') : undefined;
+}
+
 /** What each thing that `--emit` writes may be called; the first is what is proposed. */
 const ends: Readonly<Record<string, readonly string[]>> = {
   onnx: ['.onnx'],
@@ -101,9 +111,10 @@ const binary: ReadonlySet<string> = new Set(['onnx', 'safetensors', 'svg']);
 
 /**
  * Throws RES0842 where the name of an output says that it is something else than what is written. A name without an end, as
- * `/dev/null` is, says nothing; a text may have any end that no other format has.
+ * `/dev/null` is, says nothing; a text may have any end that no other format has. `emits` are what `--emit` of the command may
+ * be: nothing else is proposed.
  */
-export function checkEnd(path: string | undefined, emit: string): void {
+export function checkEnd(path: string | undefined, emit: string, emits: readonly string[] = []): void {
   if (path === undefined || path === '-') return;
   const end = endOf(path);
   const known = ends[emit] ?? [];
@@ -115,7 +126,7 @@ export function checkEnd(path: string | undefined, emit: string): void {
       end,
       found: kind ? `-o ${path}, the name of ${kind.what}` : `-o ${path}`,
       expected: `a name ending in ${known.join(' or ')}, for ${emit === 'onnx' ? 'an ONNX model' : `--emit ${emit}`}`,
-      hint: emit === 'onnx' ? (kind?.to?.(stem(path)) ?? proposed) : proposed,
+      hint: emit === 'onnx' ? (kind && other(kind, stem(path), emits)) || proposed : proposed,
     },
   });
 }

@@ -91,7 +91,7 @@ async function run(file: string, given: Flags): Promise<void> {
   const started = performance.now();
   widenNursery();
   const emit = emitOf(given, graphEmits);
-  checkEnd(given.output, emit);
+  checkEnd(given.output, emit, graphEmits);
   const flags = { ...given, binary: emit === 'onnx' && given.output === '-' };
   const asked = flags.verify || flags.stats || flags.explain;
   if (emit === 'onnx' && flags.output === undefined && !asked) fail(noTarget, { with: { example: 'optimized.onnx' } });

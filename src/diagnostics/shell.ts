@@ -27,6 +27,8 @@ const commands = {
     darwin: ['sips -Z 4096 -s format png ', ' --out smaller.png'],
     win32: ['magick ', ' -resize 4096x4096 smaller.png'],
   },
+  /** Makes a folder, and those around it. */
+  folder: { linux: ['mkdir -p ', ''], darwin: ['mkdir -p ', ''], win32: ['mkdir ', ''] },
   'from UTF-16': {
     linux: ['iconv -f UTF-16 -t UTF-8 ', ''],
     darwin: ['iconv -f UTF-16 -t UTF-8 ', ''],

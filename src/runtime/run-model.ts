@@ -6,13 +6,23 @@ import { readFileSync } from 'node:fs';
 import { checkArgument, hostTensor, listOf, modelFileKind, record, text, whole } from '../diagnostics/arguments.ts';
 import { outside } from '../diagnostics/at.ts';
 import { badOption } from '../diagnostics/catalogue/cli.ts';
-import { imageSize, inputMisfit, labelsBroken, notClasses, pictureClipped } from '../diagnostics/catalogue/runtime.ts';
-import { bug, type Diagnostic, fail, makeDiagnostic } from '../diagnostics/diagnostic.ts';
+import {
+  imageSize,
+  inputMisfit,
+  labelsBroken,
+  modelRefused,
+  notClasses,
+  pictureClipped,
+} from '../diagnostics/catalogue/runtime.ts';
+import { bug, type Diagnostic, DiagnosticError, fail, makeDiagnostic } from '../diagnostics/diagnostic.ts';
 import { nearest } from '../diagnostics/suggest.ts';
+import { memorySource } from '../io/bytes.ts';
+import { fileSource } from '../io/node/file-source.ts';
 import { type AskedShapes, askedSizes } from '../ir/asked-sizes.ts';
 import type { Graph } from '../ir/graph.ts';
 import { channelAxis, rangeText, type ValueRange } from '../ir/ranges.ts';
 import { type HostTensor, isFloat, typeText } from '../ir/types.ts';
+import { readOnnxFile } from '../onnx/read.ts';
 import { isFolder, picturesIn } from './folder.ts';
 import { clippedBy, pngFiles, type Seen, takesImages, usualRange } from './images.ts';
 import {
@@ -167,6 +177,22 @@ function sizeOf(file: string | undefined): readonly [number, number] | undefined
   }
 }
 
+/** Where onnxruntime refuses what is no whole ONNX file, our reader says what is wrong with it. */
+async function openedModel(model: RunOptions['model'], how: Parameters<typeof openSession>[1]): ReturnType<typeof openSession> {
+  try {
+    return await openSession(model, how);
+  } catch (error) {
+    if (!(error instanceof DiagnosticError) || error.diagnostics[0]?.code !== modelRefused.code || how.graph) throw error;
+    const source = typeof model === 'string' ? fileSource(model) : { ...memorySource('model', model), close: () => undefined };
+    try {
+      await readOnnxFile(source);
+    } finally {
+      source.close();
+    }
+    throw error;
+  }
+}
+
 /**
  * Runs a model on files. Pictures of one input are a batch: in one run where the model leaves its batch open, in turns of the
  * model's own batch size where it does not. Throws `DiagnosticError`.
@@ -176,7 +202,7 @@ export async function runModel(options: RunOptions): Promise<RunResult> {
   checkArgument('runModel', 'model', options.model, modelFileKind);
   checkArgument('runModel', 'inputs', options.inputs, { ...listOf(text), example: "['image=cat.png']" });
   options.progress?.(0, 1, 'opening the model');
-  const session = await openSession(options.model, {
+  const session = await openedModel(options.model, {
     ep: options.ep ?? 'cpu',
     tf32: options.tf32,
     optimization: 'all',

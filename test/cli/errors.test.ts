@@ -83,6 +83,10 @@ describe('errors of the command line itself', () => {
     expect(run('small.res', '--emit', 'onnx-text', '-o', 'm.onnx', '-q').err).toContain('RES0842');
     expect(run('small.res', '--emit', 'safetensors', '-o', 'm.onnx', '-q').err).toContain('-o m.safetensors');
     expect(run('small.res', '-o', 'm.safetensors', '-q').err).toContain('--emit safetensors -o m.safetensors');
+    // Only what the command can write is proposed.
+    expect(run('optimize', 'm.onnx', '-o', 'm.pt', '-q').err).toMatch(/hint +-o m\.onnx\n/);
+    expect(run('optimize', 'm.onnx', '-o', 'm.svg', '-q').err).toContain('--emit svg -o m.svg');
+    expect(run('rename', 'm.onnx', 'a=b', '-o', 'm.svg', '-q').err).toMatch(/hint +-o m\.onnx\n/);
   });
 
   test('every code of the command line has a golden file', () => {
@@ -107,6 +111,8 @@ describe('errors of files', () => {
     ['a folder as a target', ['small.res', '-o', '.'], /RES0607/],
     ['another file as a target', ['small.res', '-o', 'notes.onnx'], /RES0607/],
     ['no folder for the target', ['small.res', '-o', 'no/x.onnx'], /RES0604/],
+    ['no folder for a drawing', ['graph', 'small.res', '-o', 'no/x.svg'], /RES0706[\s\S]*no folder no\b/],
+    ['a text called ONNX', ['run', 'notes.onnx', '-i', 'image=none.png'], /RES0650/],
     ['a hostile pickle', [...compiled, '-w', 'hostile.pth'], /RES05\d\d/],
     ['a checkpoint without the tensors', [...compiled, '-w', 'other.safetensors'], /RES05\d\d[\s\S]*missing/],
     ['no checkpoint', [...compiled, '-w', 'none.pth'], /RES0701/],

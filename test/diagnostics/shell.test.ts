@@ -13,15 +13,15 @@ describe('commands in hints', () => {
   test('are those of the platform', () => {
     expect(all('linux')).toBe(
       'ls -l a.bin\nsha256sum a.bin\nfile a.bin, which tells what it is\nconvert a.bin picture.png\n' +
-        'convert a.bin -resize 4096x4096 smaller.png\niconv -f UTF-16 -t UTF-8 a.bin\niconv -f LATIN1 -t UTF-8 a.bin',
+        'convert a.bin -resize 4096x4096 smaller.png\nmkdir -p a.bin\niconv -f UTF-16 -t UTF-8 a.bin\niconv -f LATIN1 -t UTF-8 a.bin',
     );
     expect(all('darwin')).toBe(
       'ls -l a.bin\nshasum -a 256 a.bin\nfile a.bin, which tells what it is\nsips -s format png a.bin --out picture.png\n' +
-        'sips -Z 4096 -s format png a.bin --out smaller.png\niconv -f UTF-16 -t UTF-8 a.bin\niconv -f LATIN1 -t UTF-8 a.bin',
+        'sips -Z 4096 -s format png a.bin --out smaller.png\nmkdir -p a.bin\niconv -f UTF-16 -t UTF-8 a.bin\niconv -f LATIN1 -t UTF-8 a.bin',
     );
     expect(all('win32')).toBe(
       'dir a.bin\ncertutil -hashfile a.bin SHA256\nFormat-Hex a.bin, whose first bytes tell what it is\nmagick a.bin picture.png\n' +
-        'magick a.bin -resize 4096x4096 smaller.png\nGet-Content -Encoding Unicode a.bin | Set-Content -Encoding utf8 utf8.res\n' +
+        'magick a.bin -resize 4096x4096 smaller.png\nmkdir a.bin\nGet-Content -Encoding Unicode a.bin | Set-Content -Encoding utf8 utf8.res\n' +
         'Get-Content -Encoding Latin1 a.bin | Set-Content -Encoding utf8 utf8.res',
     );
     expect(all('freebsd')).toBe(all('linux'));

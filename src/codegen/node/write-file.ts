@@ -534,7 +534,7 @@ function explain(error: unknown, progress: Progress): never {
   switch (code) {
     case 'ENOENT':
     case 'ENOTDIR':
-      return fail(noSuchFolder, { with: { path, folder: dirname(path) } });
+      return fail(noSuchFolder, { with: { path, folder: dirname(path), file: dirname(path) } });
     case 'EACCES':
     case 'EPERM':
     case 'EROFS':

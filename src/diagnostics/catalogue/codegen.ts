@@ -1,5 +1,6 @@
 /** What can go wrong between the graph and the ONNX file: RES0600-0649. */
 import { defineDiagnostic, msg } from '../diagnostic.ts';
+import { commandHint } from '../shell.ts';
 
 export const unknownOpset = defineDiagnostic({
   code: 'RES0600',
@@ -42,7 +43,7 @@ export const noSuchFolder = defineDiagnostic({
   title: msg`the folder for ${'path'} does not exist`,
   found: msg`no folder ${'folder'}`,
   expected: msg`a folder that is there`,
-  hint: msg`mkdir -p ${'folder'}`,
+  hint: commandHint(['', ''], 'folder'),
   more: 'rescc makes files, not folders, because a mistyped path should not leave a folder behind.',
 });
 
