@@ -119,7 +119,7 @@ describe('errors of files', () => {
     ['no picture', ['run', 'small.res', '-i', 'image=none.png'], /RES0701/],
     ['no image', ['run', 'small.res', '-i', 'image=notes.txt'], /RES082\d/],
     ['an unknown input', ['run', 'small.res', '-i', 'picture=none.png'], /RES0814/],
-    ['no ONNX model', ['run', 'cut.onnx', '-i', 'none.png'], /RES08\d\d/],
+    ['no ONNX model', ['run', 'cut.onnx', '-i', 'none.png'], /RES0650/],
     ['a provider that is not there', ['verify', 'small.res', '--ep', 'cuda'], /RES08\d\d/],
     ['too many steps', ['small.res', '--max-steps', '2', '-o', 'x.onnx'], /RES0\d\d\d/],
   ] as const)('%s', (_, args, expected) => {
