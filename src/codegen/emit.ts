@@ -523,13 +523,15 @@ class Emitter implements OnnxBuilder {
     return all.map((slot) => slot.key);
   }
 
-  owner(op: string, node: Node, inputs: readonly (Key | undefined)[]): readonly Key[] {
+  owner(op: string, node: Node, inputs: readonly (Key | undefined)[], untold?: readonly boolean[]): readonly Key[] {
     const names = node.op.regions ?? [];
     const attrs = names.map((name, i): UnnamedAttr => {
       const region = node.regions[i] ?? bug(`${node.op.name} has no sub-graph ${i}`);
       return { name, kind: 'scopes', plural: false, scopes: [this.#inner(region)] };
     });
-    const outputs = node.results.map((y) => this.#result(y.type));
+    const outputs = node.results.map(({ type }, i) =>
+      untold?.[i] ? this.#slot({ type, kind: 'result', scope: this.#scope, name: undefined, untold: true }) : this.#result(type),
+    );
     this.written++;
     attrs.sort((a, b) => (a.name < b.name ? -1 : 1));
     this.#scope.drafts.push({ op, inputs: this.#read(inputs), outputs, attrs, origin: node.origin, base: '', name: '' });
@@ -895,9 +897,10 @@ class Emitter implements OnnxBuilder {
     const nodes: OnnxNode[] = [];
     const valueInfo: OnnxValue[] = [];
     for (const draft of scope.drafts) {
-      for (const { name, type, isOutput, leftOut } of draft.outputs) {
+      for (const { name, type, isOutput, leftOut, untold } of draft.outputs) {
         const known = !type.foreign || type.foreign.proto !== undefined;
-        if (name !== undefined && !isOutput && !leftOut && known) valueInfo.push(onnxValue(name, type, dimNames, true));
+        if (name !== undefined && !isOutput && !leftOut && !untold && known)
+          valueInfo.push(onnxValue(name, type, dimNames, true));
       }
       nodes.push({
         name: draft.name,

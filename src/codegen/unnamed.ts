@@ -21,6 +21,8 @@ export interface Slot {
   isOutput?: boolean;
   /** A result that the source leaves out. */
   readonly leftOut?: boolean;
+  /** The file does not say its type. */
+  readonly untold?: boolean;
   /** Initializers: what is stored, and the name they would like. */
   readonly wish?: string;
   readonly tensor?: UnnamedTensor;

@@ -42,7 +42,7 @@ export function runBlock(
     residual: f.residual,
     use: { outer: f.use, path: f.path, span: callSpan, loops: f.loops },
     loops: [],
-    inRepeat: false,
+    inLoop: undefined,
     returned: undefined,
   };
   fillParams(c, f, at, block, target.args, callSpan, (name) => `write \`${block.name.name}(${name}=…)\``);
@@ -68,7 +68,7 @@ export function runBodyTarget(
   label: string | undefined,
 ): readonly LangValue[] {
   const at = place(f, label);
-  const inner: Frame = { ...at, env: new Env(env.module, env), sequence: undefined, model, inRepeat: false };
+  const inner: Frame = { ...at, env: new Env(env.module, env), sequence: undefined, model, inLoop: undefined };
   return c.nest(span, f, () => runBody(c, inner, body));
 }
 

@@ -50,12 +50,12 @@ export function executeBody(c: Context, frame: Frame, body: Body): Outcome {
 function checkReturn(c: Context, f: Frame, body: Body, index: number): void {
   const next = body.stmts[index + 1];
   const stmt = body.stmts[index];
-  if (f.inRepeat && stmt) {
+  if (f.inLoop && stmt) {
     c.report(misplacedReturn, f, {
       span: stmt.span,
       with: {
-        found: 'return inside repeat',
-        hint: 'a repeat passes `it` on; write `repeat … collect` for a list of what each turn returns, or `repeat … with x` to hand `x` on',
+        found: `return inside ${f.inLoop}`,
+        hint: `a ${f.inLoop} passes \`it\` on; write \`${f.inLoop} … collect\` for ${f.inLoop === 'loop' ? 'all' : 'a list'} of what each turn returns, or \`${f.inLoop} … with x\` to hand \`x\` on`,
       },
     });
     throw new Abandon();

@@ -76,9 +76,15 @@ function runLabelled(c: Context, f: Frame, { label, target }: Labelled): readonl
   return run(f);
 }
 
-const constructs = { repeat: true, each: true, sequential: true, ode: true, reuse: true, residual: true } satisfies Readonly<
-  Record<Construct['kind'], true>
->;
+const constructs = {
+  repeat: true,
+  each: true,
+  loop: true,
+  sequential: true,
+  ode: true,
+  reuse: true,
+  residual: true,
+} satisfies Readonly<Record<Construct['kind'], true>>;
 
 export function isConstruct(node: Link): node is Construct {
   return node.kind in constructs;

@@ -7,8 +7,10 @@ import { affineSize } from '../ir/solve.ts';
 import type { LangValue } from '../ops/params.ts';
 import type { AssertStmt, Body, ConditionalExpr, Expr, IfStmt } from '../parser/ast.ts';
 import { executeBody } from './bodies.ts';
+import { ran } from './callables.ts';
 import type { Context } from './context.ts';
 import { live } from './failure.ts';
+import { branches } from './late-loops.ts';
 import { binary } from './operators.ts';
 import { Env, type Frame } from './scope.ts';
 import { describe, sourceText, wholeText } from './values.ts';
@@ -31,15 +33,25 @@ export function decide(c: Context, f: Frame, given: LangValue, span: Span): bool
   });
 }
 
+/** A condition of an `if`: a tensor where only the run decides it. What computes it takes no position. */
+function conditionOf(c: Context, f: Frame, condition: Expr): LangValue {
+  const at: Frame = { ...f, sequence: undefined };
+  return live(ran(c, at, c.evaluate(at, condition), condition.span));
+}
+
 export function evaluateConditional(c: Context, f: Frame, expr: ConditionalExpr): LangValue {
-  const condition = decide(c, f, c.evaluate(f, expr.condition), expr.condition.span);
+  const given = conditionOf(c, f, expr.condition);
+  if (given.kind === 'tensor') return branches.now().chooseOne(c, f, expr, given.value);
+  const condition = decide(c, f, given, expr.condition.span);
   return c.nest(expr.span, f, () => c.evaluate(f, condition ? expr.then : expr.else));
 }
 
 export function runIf(c: Context, f: Frame, stmt: IfStmt): void {
   let branch: IfStmt | Body | undefined = stmt;
   while (branch?.kind === 'if') {
-    const condition: boolean = decide(c, f, c.evaluate(f, branch.condition), branch.condition.span);
+    const given = conditionOf(c, f, branch.condition);
+    if (given.kind === 'tensor') return branches.now().runBranches(c, f, branch, given.value);
+    const condition: boolean = decide(c, f, given, branch.condition.span);
     branch = condition ? branch.then : branch.else;
   }
   const chosen = branch;

@@ -1,6 +1,6 @@
 /** What a body declares: inputs and outputs of the model, parameters, and renamings of checkpoint tensors. */
 import { elemMismatch } from '../diagnostics/catalogue/shapes.ts';
-import { badMap, duplicateOutput, listOutput, onlyInModel } from '../diagnostics/catalogue/structure.ts';
+import { badMap, duplicateOutput, listOutput, onlyInModel, outsideRegion } from '../diagnostics/catalogue/structure.ts';
 import { wrongKind } from '../diagnostics/catalogue/values.ts';
 import { nearest } from '../diagnostics/suggest.ts';
 import { Dim } from '../ir/dim.ts';
@@ -28,7 +28,25 @@ export function inputName(stmt: InputStmt): Ident | undefined {
     : undefined;
 }
 
+/** Inputs and outputs are those of the outermost graph. */
+function checkOutermost(c: Context, f: Frame, stmt: InputStmt | OutputStmt): void {
+  if (c.graph.outer === undefined) return;
+  const what = stmt.kind;
+  c.fail(outsideRegion, f, {
+    span: stmt.span,
+    with: {
+      what,
+      place: c.graph.name === 'body' ? 'the body of a loop' : 'a branch of an `if` on a tensor',
+      hint:
+        what === 'input'
+          ? 'declare it before, and read it by its name'
+          : 'let the result leave by `it`, `return` or `collect`, and name it behind',
+    },
+  });
+}
+
 export function runInput(c: Context, f: Frame, stmt: InputStmt): void {
+  checkOutermost(c, f, stmt);
   if (!f.model)
     return c.fail(onlyInModel, f, {
       span: stmt.span,
@@ -68,6 +86,7 @@ export function runInput(c: Context, f: Frame, stmt: InputStmt): void {
 }
 
 export function runOutput(c: Context, f: Frame, stmt: OutputStmt): void {
+  checkOutermost(c, f, stmt);
   if (!f.model)
     return c.fail(onlyInModel, f, {
       span: stmt.span,

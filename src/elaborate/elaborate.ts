@@ -114,7 +114,7 @@ function topFrame(env: Env, model: boolean): Frame {
     residual: undefined,
     use: undefined,
     loops: [],
-    inRepeat: false,
+    inLoop: undefined,
     returned: undefined,
   };
 }

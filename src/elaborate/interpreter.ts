@@ -10,6 +10,7 @@ import { evaluateConditional, runAssert, runIf } from './conditions.ts';
 import type { Handlers } from './context.ts';
 import { runInput, runMap, runOutput, runParam } from './declarations.ts';
 import { evaluateIndex } from './indexing.ts';
+import { loops } from './late-loops.ts';
 import { ode } from './late-ode.ts';
 import { runLayer, runShortcutLayer } from './layers.ts';
 import { lookUp, parameterAt } from './names.ts';
@@ -54,6 +55,7 @@ export const handlers: Handlers = {
   constructs: {
     repeat: runRepeat,
     each: runEach,
+    loop: (c, f, construct, label) => loops.now().runLoop(c, f, construct, label),
     sequential: runSequential,
     reuse: runReuse,
     residual: runResidual,

@@ -39,6 +39,9 @@ function inLink(link: Link): Span | undefined {
       return inExpr(link.over) ?? first(link.carried, ({ value }) => value && inChain(value));
     case 'each':
       return inExpr(link.over);
+    case 'loop':
+      // What `while` reads as `it` is what the turns hand on.
+      return (link.count && inExpr(link.count)) ?? first(link.carried, ({ value }) => value && inChain(value));
     case 'ode':
     case 'residual':
       return inArgs(link.args);

@@ -6,7 +6,22 @@
 
 import { layerByName } from '../ops/lookup.ts';
 import type { LangValue } from '../ops/params.ts';
-import type { Arg, BlockItem, Body, Chain, Construct, Each, Expr, IfStmt, Link, Ode, Repeat, Stmt } from '../parser/ast.ts';
+import type {
+  Arg,
+  BlockItem,
+  Body,
+  Carried,
+  Chain,
+  Construct,
+  Each,
+  Expr,
+  IfStmt,
+  Link,
+  Loop,
+  Ode,
+  Repeat,
+  Stmt,
+} from '../parser/ast.ts';
 import { nodeCost } from './context.ts';
 import { Env, type Module } from './scope.ts';
 
@@ -138,9 +153,11 @@ class Counter {
         return this.#inside(() => this.body(link.body, names));
       case 'ode':
         return this.#inside(() => this.#steps(link, names));
+      case 'loop':
+        return this.#inside(() => this.#once(link, names));
       case 'residual': {
         const shortcut = link.shortcut?.value;
-        const constructs = ['repeat', 'each', 'sequential', 'residual'];
+        const constructs = ['repeat', 'each', 'loop', 'sequential', 'residual'];
         return this.#inside(
           () => this.body(link.body, names) + (shortcut && constructs.includes(shortcut.kind) ? this.#run(shortcut, names) : 0),
         );
@@ -158,7 +175,7 @@ class Counter {
 
   #turns(construct: Repeat | Each, names: Names): number {
     const carried = construct.kind === 'repeat' ? construct.carried : [];
-    const before = carried.reduce((sum, { value }) => sum + (value ? this.#chain(value, names) : 0), 0);
+    const before = this.#before(carried, names);
     const turns = this.#count(construct.over, names);
     if (turns === undefined || turns <= 0) return before;
     const inner = new Names(names);
@@ -167,6 +184,19 @@ class Counter {
     const steps = turns * (1 + this.body(construct.body, inner));
     if (steps > this.#limit) this.culprit ??= construct;
     return before + steps;
+  }
+
+  /** The body of a loop of the run is elaborated once. */
+  #once({ carried, index, body }: Loop, names: Names): number {
+    const before = this.#before(carried, names);
+    const inner = new Names(names);
+    if (index) inner.set(index.name, undefined);
+    for (const { name } of carried) if (name.name !== 'it') inner.set(name.name, undefined);
+    return before + 1 + this.body(body, inner);
+  }
+
+  #before(carried: readonly Carried[], names: Names): number {
+    return carried.reduce((sum, { value }) => sum + (value ? this.#chain(value, names) : 0), 0);
   }
 
   /** Steps that are written out run the body at least once each. */
@@ -232,6 +262,7 @@ class Counter {
       case 'labelled':
       case 'repeat':
       case 'each':
+      case 'loop':
       case 'sequential':
       case 'ode':
       case 'reuse':

@@ -11,12 +11,14 @@ import type {
   BinaryExpr,
   BlockItem,
   Body,
+  Carried,
   Chain,
   Expr,
   Ident,
   IfStmt,
   Label,
   Link,
+  Loop,
   ModelItem,
   OutputStmt,
   Residual,
@@ -38,7 +40,7 @@ function ownModules(root: Module): readonly Module[] {
   return [...all];
 }
 
-type What = 'let' | 'param' | 'parameter' | 'const';
+type What = 'let' | 'param' | 'parameter' | 'const' | 'carried value';
 
 interface Entry {
   readonly name: string;
@@ -108,7 +110,7 @@ class Linter {
     }
     for (const { name, span, what, hint, used } of this.#entries) {
       if (used || what === undefined || name.startsWith('_')) continue;
-      const kind = what === 'parameter' ? 'parameter' : `\`${what}\``;
+      const kind = what === 'parameter' || what === 'carried value' ? what : `\`${what}\``;
       this.#sink.report(unusedName, {
         span,
         with: { what: kind, name, hint: hint.endsWith('call it') ? `${hint} \`_${name}\`` : hint },
@@ -270,15 +272,15 @@ class Linter {
         break;
       case 'repeat':
         this.#expr(link.over, scope);
-        for (const { name, value } of link.carried) {
-          if (value) this.#chain(value, scope);
-          else this.#use(name.name, scope);
-        }
+        this.#begin(link.carried, scope);
         this.#inside(() => this.#body(link.body, scope, [...link.names, ...link.carried.map(({ name }) => name)]));
         break;
       case 'each':
         this.#expr(link.over, scope);
         this.#inside(() => this.#body(link.body, scope, link.names));
+        break;
+      case 'loop':
+        this.#loop(link, scope);
         break;
       case 'sequential':
         this.#inside(() => this.#body(link.body, scope));
@@ -296,6 +298,33 @@ class Linter {
       default:
         this.#expr(link, scope);
     }
+  }
+
+  /** What `with` names begins as. */
+  #begin(carried: readonly Carried[], scope: Scope): void {
+    for (const { name, value } of carried) {
+      if (value) this.#chain(value, scope);
+      else this.#use(name.name, scope);
+    }
+  }
+
+  /** What a turn is handed and nothing reads costs a copy in every turn. */
+  #loop({ count, index, carried, condition, body }: Loop, scope: Scope): void {
+    if (count) this.#expr(count, scope);
+    this.#begin(carried, scope);
+    const inner: Scope = { names: new Map(), outer: scope };
+    if (index) this.#declare(inner, index, undefined);
+    for (const { name } of carried)
+      this.#declare(
+        inner,
+        name,
+        'carried value',
+        'read it in the body or behind `while`; where its last value alone is wanted, call it',
+      );
+    this.#inside(() => {
+      if (condition) this.#expr(condition, inner);
+      this.#body(body, inner);
+    });
   }
 
   #residual(link: Residual, scope: Scope): void {

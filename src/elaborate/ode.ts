@@ -70,7 +70,7 @@ function derivative(c: Context, f: Frame, construct: Ode, first: Value): Derivat
       it: tensorValue(state),
       sequence: undefined,
       model: false,
-      inRepeat: false,
+      inLoop: undefined,
       share: f.share || runs++ > 0,
       residual: tag.residual,
     };

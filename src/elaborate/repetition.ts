@@ -10,7 +10,7 @@ import { evaluateChain, labelText, one } from './chains.ts';
 import type { Context } from './context.ts';
 import { declare, declareInner, lookUp } from './names.ts';
 import { Env, type Frame, joinPath, place } from './scope.ts';
-import { describe, intValue, listValue, numberOf, poison } from './values.ts';
+import { describe, intValue, listValue, numberOf, poison, tensorLike } from './values.ts';
 
 interface Turn {
   readonly index: number;
@@ -31,13 +31,21 @@ function turnsOf(c: Context, f: Frame, construct: Repeat | Each): Turns {
   if (over.kind === 'list') return over.items.map((item, index) => ({ index, item }));
   if (over.kind === 'size') return over.dims.map((d, index) => ({ index, item: intValue(d) }));
   if (over.kind !== 'int')
-    return refuse(describe(over), 'an int or a list', over.kind === 'float' ? 'write a whole number' : 'write `repeat 3 { … }`');
+    return refuse(
+      describe(over),
+      'an int or a list',
+      over.kind === 'float'
+        ? 'write a whole number'
+        : tensorLike(over)
+          ? 'write `loop`, whose count the run may compute'
+          : 'write `repeat 3 { … }`',
+    );
   const count = over.dim.constant;
   if (count === undefined)
     return refuse(
       `the symbolic number ${over.dim.toString()}`,
       'a number known while compiling',
-      'make the count a parameter of the model',
+      'write `loop`, whose count may be a size, or make the count a parameter of the model',
     );
   if (count < 0) return refuse(`${count}`, 'a count of at least 0', 'check how the count is computed');
   if (construct.names.length > 1)
@@ -104,7 +112,7 @@ export function runRepeat(c: Context, f: Frame, construct: Repeat, label: string
   let it = f.it;
   const lists = collect ? new Lists(construct) : undefined;
   takeTurns(c, f, construct, label, turns, (turn, at) => {
-    const values = runBody(c, { ...at, it, inRepeat: !collect }, body, (last) => {
+    const values = runBody(c, { ...at, it, inLoop: collect ? undefined : 'repeat' }, body, (last) => {
       it = last;
     });
     lists?.add(c, f, values, turn.index);
@@ -124,7 +132,7 @@ function handOn(c: Context, f: Frame, construct: Repeat, label: string | undefin
   );
   const lists = collect ? new Lists(construct) : undefined;
   takeTurns(c, f, construct, label, turns, (turn, at) => {
-    const inner: Frame = { ...at, inRepeat: false };
+    const inner: Frame = { ...at, inLoop: undefined };
     const seen = new Set<string>();
     carried.forEach(({ name }, i) => {
       const value = state[i] ?? poison;
@@ -204,7 +212,7 @@ function returnedBy(body: Body): number {
 export function runEach(c: Context, f: Frame, construct: Each, label: string | undefined): readonly LangValue[] {
   const lists = new Lists(construct);
   takeTurns(c, f, construct, label, turnsOf(c, f, construct), (turn, at) =>
-    lists.add(c, f, runBody(c, { ...at, inRepeat: false }, construct.body), turn.index),
+    lists.add(c, f, runBody(c, { ...at, inLoop: undefined }, construct.body), turn.index),
   );
   return lists.values(c, f);
 }
@@ -213,7 +221,7 @@ export function runSequential(c: Context, f: Frame, construct: Sequential, label
   const at = place(f, label);
   return runBody(
     c,
-    { ...at, env: new Env(f.env.module, f.env), sequence: { next: 0 }, model: false, inRepeat: false },
+    { ...at, env: new Env(f.env.module, f.env), sequence: { next: 0 }, model: false, inLoop: undefined },
     construct.body,
   );
 }

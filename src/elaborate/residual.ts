@@ -41,14 +41,14 @@ export function runResidual(c: Context, from: Frame, construct: Residual, label:
       env: new Env(f.env.module, f.env),
       residual: { region, part: 'body' },
       sequence: undefined,
-      inRepeat: false,
+      inLoop: undefined,
     };
     const result = toTensor(c, at, one(c, at, runBody(c, at, construct.body), construct.body.span), construct.body.span);
     body = scaled(c, at, result, options, span);
   } catch (error) {
     if (!(error instanceof Abandon)) throw error;
   }
-  const at: Frame = { ...f, it: input, residual: { region, part: 'shortcut' }, sequence: undefined, inRepeat: false };
+  const at: Frame = { ...f, it: input, residual: { region, part: 'shortcut' }, sequence: undefined, inLoop: undefined };
   try {
     shortcut = runShortcut(c, at, construct, x, body);
   } catch (error) {

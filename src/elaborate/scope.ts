@@ -92,8 +92,8 @@ export interface Frame {
   readonly use: UseSite | undefined;
   /** Values of loop names around, innermost last: `i = 0`. */
   readonly loops: readonly string[];
-  /** Inside `repeat`: return is not allowed. */
-  readonly inRepeat: boolean;
+  /** Inside a `repeat` or `loop` that passes `it` on alone: return is not allowed. */
+  readonly inLoop: 'repeat' | 'loop' | undefined;
 }
 
 export function joinPath(path: string, label: string): string {

@@ -51,8 +51,8 @@ export function runLet(c: Context, f: Frame, stmt: LetStmt): void {
 
 /** A turn that makes the next value of a name out of the last means to hand it on, as assignment does elsewhere. */
 function handOn(f: Frame, stmt: LetStmt, name: string): string | undefined {
-  if (!f.inRepeat || f.env.own(name) || !new RegExp(`\\b${name}\\b`).test(wholeText(stmt.value.span))) return undefined;
-  return `hand it on from turn to turn: \`let ${name}2 = repeat … with ${name} { … return … }\``;
+  if (!f.inLoop || f.env.own(name) || !new RegExp(`\\b${name}\\b`).test(wholeText(stmt.value.span))) return undefined;
+  return `hand it on from turn to turn: \`let ${name}2 = ${f.inLoop} … with ${name} { … return … }\``;
 }
 
 export function runReturn(c: Context, f: Frame, stmt: ReturnStmt): void {

@@ -53,7 +53,7 @@ export function ownerNode(
     return node.y;
   };
   const operands = view.values.map((_, i) => (i < 2 ? scalar(view.input(i)) : view.need(i)));
-  const attrs: Record<string, AttrValue> = op === loop ? { turns: knownTurns(state, operands, regions) } : {};
+  const attrs: Record<string, AttrValue> = op === loop ? { turns: knownTurns(state, operands, regions), sized: false } : {};
   const inferred = inferTypes(op, operands, attrs, regions, freshSizes());
   const stated = inferred.map(({ elem, dims }, i): TensorType => {
     const open = dims.map((d) => (d.symbols().some(isFresh) ? undefined : d));

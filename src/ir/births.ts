@@ -3,8 +3,9 @@
  * attribute, needs a value that has it, though no operand says so: the node stays as long as somebody does.
  */
 import { Dim } from './dim.ts';
-import type { Node } from './graph.ts';
+import type { Graph, Node } from './graph.ts';
 import { isOfRun } from './promise.ts';
+import { graphsIn } from './walk.ts';
 
 function addOfRun(dims: readonly (Dim | number)[], out: Set<string>): void {
   for (const dim of dims) {
@@ -37,4 +38,11 @@ export function attributeSizes(node: Node): ReadonlySet<string> {
     addOfRun(value, out);
   }
   return out ?? none;
+}
+
+/** The symbols that nodes of a graph and of its sub-graphs tell; in a sub-graph anew whenever it runs. */
+export function bornIn(graph: Graph): ReadonlySet<string> {
+  const names = new Set<string>();
+  for (const one of graphsIn(graph)) for (const node of one.nodes()) for (const name of bornBy(node)) names.add(name);
+  return names;
 }

@@ -86,8 +86,11 @@ export interface OnnxBuilder {
     attrs: Readonly<Record<string, OnnxAttr>>,
     types: readonly (TensorType | undefined)[],
   ): readonly string[];
-  /** One node with the sub-graphs of `node`, by the names that its operator has for them; a name per result. */
-  owner(op: string, node: Node, inputs: readonly (string | undefined)[]): readonly string[];
+  /**
+   * One node with the sub-graphs of `node`, by the names that its operator has for them; a name per result. The file says no type
+   * of those that are `untold`, because they are not yet what the result is.
+   */
+  owner(op: string, node: Node, inputs: readonly (string | undefined)[], untold?: readonly boolean[]): readonly string[];
   /** A foreign node as it was, with its sub-graphs; a name per result, also for those that the source leaves out. */
   foreign(node: Node, inputs: readonly (string | undefined)[]): readonly string[];
   /** A small constant as an initializer; equal ones are written once. */
@@ -307,7 +310,12 @@ export interface Operator {
   /** The semantics in float64 (results are not rounded, except for integer and bool results). */
   evaluate(operands: readonly (HostTensor | undefined)[], attrs: Attrs): readonly HostTensor[];
   /** In the place of `evaluate` for operators that own sub-graphs. */
-  evaluateRegions?(operands: readonly (HostTensor | undefined)[], node: Node, run: RunRegion): readonly HostTensor[];
+  evaluateRegions?(
+    operands: readonly (HostTensor | undefined)[],
+    node: Node,
+    run: RunRegion,
+    sizes: ReadonlyMap<string, number>,
+  ): readonly HostTensor[];
   /**
    * The same for 64-bit integers that float64 does not hold. Without it such an operator is not computed here, unless it only
    * moves elements. Called where an operand has such a number, or where `evaluate` met one (a `CheckFailure` labelled

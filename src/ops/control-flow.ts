@@ -4,14 +4,14 @@
  * knows both.
  */
 import { bug } from '../diagnostics/diagnostic.ts';
+import { bornIn } from '../ir/births.ts';
 import { Dim } from '../ir/dim.ts';
 import { type Graph, hostOf, type Node } from '../ir/graph.ts';
 import { type Attrs, type Check, CheckFailure, type InferContext, type Operator } from '../ir/operator.ts';
-import { isOfRun } from '../ir/promise.ts';
 import { elementCount, type HostTensor, sameType, type TensorType, typeText } from '../ir/types.ts';
 import { graphsIn } from '../ir/walk.ts';
 import { integersOf, isWideElem, tensorOfIntegers } from '../ir/wide.ts';
-import { dimsAttr, given } from './attrs.ts';
+import { boolAttr, dimsAttr, given } from './attrs.ts';
 import { defineOperator } from './define.ts';
 import { unknownTraits } from './traits.ts';
 
@@ -84,9 +84,6 @@ export const branch = defineOperator({
 
 const carriedFrom = 2;
 
-/** A size that is known around the loop: no symbol of the run, which the body may have made. */
-const isOuter = (dim: Dim): boolean => !dim.symbols().some(isOfRun);
-
 function checkBody(context: InferContext): { readonly carried: number; readonly body: Graph } {
   const check: Check = context.check;
   const { operands } = context;
@@ -133,6 +130,11 @@ export const loop = defineOperator({
       inSummary: true,
       doc: 'how many turns it takes, where that is known (a list of one): `trips`, if no turn ends it',
     },
+    sized: {
+      kind: 'bool',
+      default: false,
+      doc: 'what is gathered has the sizes of the body without a turn as well: a Reshape behind the loop says them',
+    },
   },
   regions: ['body'],
   traits,
@@ -157,17 +159,33 @@ export const loop = defineOperator({
       'the same number',
     );
     const all = outputTypes(body).slice(1);
+    const sized = boolAttr(context.attrs, 'sized');
+    const born = bornIn(body);
+    const isOuter = (dim: Dim): boolean => !dim.symbols().some((name) => born.has(name));
+    check(
+      'c9',
+      !sized || all.slice(carried).every(({ dims }) => dims.every(isOuter)),
+      'sizes that the body tells',
+      'sizes from around the loop',
+    );
+    const most = trips === undefined ? undefined : Dim.of(Math.max(0, trips));
+    const count = turns ?? (all.length > carried ? context.fresh('turns', most) : Dim.zero);
     return all.map((type, i) => {
       if (i < carried) return type;
       check('c8', !type.foreign, typeText(type), 'a tensor from each turn');
-      // A body that never ran made nothing: of no turns onnxruntime makes sizes of 0.
+      // A body that never ran made nothing: of no turns onnxruntime makes sizes of 0 where the file has no number.
       const runs = (turns?.lowerBound ?? 0) >= 1;
-      const dims = type.dims.map((d) => (runs && isOuter(d) ? d : context.fresh('scan')));
-      return { elem: type.elem, dims: [turns ?? context.fresh('turns'), ...dims] };
+      const dims = type.dims.map((d) =>
+        d.constant !== undefined || ((runs || sized) && isOuter(d)) ? d : context.fresh('scan'),
+      );
+      return {
+        elem: type.elem,
+        dims: [count, ...dims],
+      };
     });
   },
   ...own('loop'),
-  evaluateRegions([trips, condition, ...initial], node, run) {
+  evaluateRegions([trips, condition, ...initial], node, run, sizes) {
     const most = trips?.wide ? Number(trips.wide[0]) : (trips?.data[0] ?? Infinity);
     const scans: HostTensor[][] = [];
     let state = initial.map((x) => x ?? bug('a loop without an initial value'));
@@ -194,6 +212,7 @@ export const loop = defineOperator({
         stacked(
           type,
           scans.map((made) => given(made, i)),
+          boolAttr(node.attrs, 'sized') ? sizes : undefined,
         ),
       ),
     ];
@@ -208,13 +227,28 @@ export const loop = defineOperator({
       for (const inner of graph.nodes()) sum = sum.plus(inner.op.cost?.(inner) ?? 0);
     return sum.times(turns.minus(1));
   },
-  lower: (builder, node, operands) => builder.owner('Loop', node, operands),
+  lower(builder, node, operands) {
+    const carried = operands.length - carriedFrom;
+    const isSized = node.results.map(
+      ({ type }, i) => boolAttr(node.attrs, 'sized') && i >= carried && type.dims.slice(1).some((d) => d.constant === undefined),
+    );
+    return builder.owner('Loop', node, operands, isSized).map((key, i) => {
+      if (!isSized[i]) return key;
+      const { type } = given(node.results, i);
+      // A 0 copies: the turns, and a size of 0 where the tensor has it too. The maximum with 0 changes no size; it keeps
+      // onnxruntime's ReshapeFusion from writing -1 for the one that is computed, which has no answer where there is nothing.
+      const sizes: TensorType = { elem: 'i64', dims: [Dim.of(type.dims.length)] };
+      const shape = builder.node('Max', [builder.dims([Dim.zero, ...type.dims.slice(1)]), builder.scalar('i64', 0)], {}, sizes);
+      return builder.node('Reshape', [key, shape], {}, type);
+    });
+  },
 });
 
-function stacked(type: TensorType, turns: readonly HostTensor[]): HostTensor {
+/** `sizes` are those of symbols, where they hold of no turn as well. */
+function stacked(type: TensorType, turns: readonly HostTensor[], sizes: ReadonlyMap<string, number> | undefined): HostTensor {
   const { elem } = type;
   const [first] = turns;
-  const inner = first?.dims ?? type.dims.map((d) => d.constant ?? 0);
+  const inner = first?.dims ?? type.dims.map((d) => d.constant ?? (sizes ? d.evaluate(sizes) : undefined) ?? 0);
   if (turns.some((x) => x.dims.join() !== inner.join()))
     throw new CheckFailure('scan', 'other sizes in one turn than in another', 'the same from every turn');
   const dims = [turns.length, ...inner];

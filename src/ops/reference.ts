@@ -140,7 +140,7 @@ export function evaluateNode(
   try {
     if (node.regions.length > 0) {
       if (!run || !node.op.evaluateRegions) throw new EvaluationError(`${placeOf(node)}: its sub-graphs are not evaluated`);
-      return node.op.evaluateRegions(operands, node, run);
+      return node.op.evaluateRegions(operands, node, run, bindings);
     }
     checkNeeded(node, bindings);
     return evaluateExactly(node.op, operands, boundAttrs(node.attrs, bindings));

@@ -192,7 +192,7 @@ export type Part = string | Expr;
 /** A string in which braces hold computed parts: `"layers.{i}.weight"`. */
 export type Template = LabelSegment;
 
-export type Construct = Repeat | Each | Sequential | Ode | Reuse | Residual;
+export type Construct = Repeat | Each | Loop | Sequential | Ode | Reuse | Residual;
 
 export interface Repeat {
   readonly kind: 'repeat';
@@ -208,7 +208,10 @@ export interface Repeat {
   readonly body: Body;
   readonly span: Span;
 }
-/** A name that each turn of a `repeat` gives a new value; without one to begin with it begins as what the name means outside. */
+/**
+ * A name that each turn of a `repeat` or `loop` gives a new value; without one to begin with it begins as what the name means
+ * outside.
+ */
 export interface Carried {
   readonly name: Ident;
   readonly value?: Chain;
@@ -219,6 +222,20 @@ export interface Each {
   readonly over: Expr;
   readonly names: readonly Ident[];
   readonly shared: boolean;
+  readonly body: Body;
+  readonly span: Span;
+}
+/** A loop of the run: its body is in the file once, however often it runs. */
+export interface Loop {
+  readonly kind: 'loop';
+  /** How many turns it takes at most. */
+  readonly count?: Expr;
+  readonly index?: Ident;
+  /** `with h = x, c`: what a turn hands on to the next besides or instead of `it`. */
+  readonly carried: readonly Carried[];
+  /** Asked before every turn. */
+  readonly condition?: Expr;
+  readonly collect: boolean;
   readonly body: Body;
   readonly span: Span;
 }

@@ -43,6 +43,7 @@ import {
   KwIn,
   KwInput,
   KwLet,
+  KwLoop,
   KwMap,
   KwModel,
   KwNot,
@@ -56,6 +57,7 @@ import {
   KwSequential,
   KwShared,
   KwShortcut,
+  KwWhile,
   LabelBrace,
   LabelClose,
   LabelOpen,
@@ -519,10 +521,11 @@ export class ResParser extends RecoveringReader {
 
   readonly construct: Rule<ast.Construct> = this.rule(
     'construct',
-    'repeat | each | sequential | ode | reuse | residual',
+    'repeat | each | loop | sequential | ode | reuse | residual',
     this.choice<ast.Construct>(
       () => this.read(this.repeat),
       () => this.read(this.each),
+      () => this.read(this.loop),
       () => this.read(this.sequential),
       () => this.read(this.ode),
       () => this.read(this.reuse),
@@ -532,7 +535,7 @@ export class ResParser extends RecoveringReader {
 
   readonly repeat: Rule<ast.Repeat> = this.rule(
     'repeat',
-    '"repeat" expr [ "as" itemNames ] [ "with" carried { "," carried } ] [ "shared" ] [ "collect" ] body',
+    '"repeat" expr [ "as" itemNames ] [ handedOn ] [ "shared" ] [ "collect" ] body',
     () => {
       const start = this.token(KwRepeat);
       const over = this.read(this.expr);
@@ -540,12 +543,7 @@ export class ResParser extends RecoveringReader {
         this.token(KwAs);
         return this.itemNames();
       });
-      const carried = this.maybeIf(this.wordAhead('with'), () => {
-        this.token(Name);
-        const list = [this.read(this.carried)];
-        this.whileAt(Comma, () => list.push(this.after(Comma, this.carried)));
-        return list;
-      });
+      const carried = this.maybeIf(this.wordAhead('with'), () => this.handedOn());
       const shared = this.maybe(KwShared, () => this.token(KwShared)) !== undefined;
       const collect = this.maybeIf(this.wordAhead('collect'), () => this.token(Name)) !== undefined;
       const body = this.read(this.body);
@@ -563,6 +561,12 @@ export class ResParser extends RecoveringReader {
   );
 
   /** What a turn hands on to the next. */
+  readonly handedOn = this.inline<ast.Carried[]>('handedOn', '"with" carried { "," carried }', () => {
+    this.token(Name);
+    const list = [this.read(this.carried)];
+    this.whileAt(Comma, () => list.push(this.after(Comma, this.carried)));
+    return list;
+  });
   readonly carried: Rule<ast.Carried> = this.rule('carried', 'bindingName [ "=" chain ]', () => {
     const start = this.next();
     const name = this.read(this.bindingName);
@@ -579,6 +583,22 @@ export class ResParser extends RecoveringReader {
     const body = this.read(this.body);
     return { kind: 'each', over, names, shared, body, span: this.spanFrom(start) };
   });
+
+  /** A repetition of the run, in the clauses of `repeat`; without a count it ends by its condition. */
+  readonly loop: Rule<ast.Loop> = this.rule(
+    'loop',
+    '"loop" [ expr ] [ "as" bindingName ] [ handedOn ] [ "while" expr ] [ "collect" ] body',
+    () => {
+      const start = this.token(KwLoop);
+      const count = this.maybeIf(this.countAhead(), () => this.read(this.expr));
+      const index = this.maybe(KwAs, () => this.after(KwAs, this.bindingName));
+      const carried = this.maybeIf(this.wordAhead('with'), () => this.handedOn()) ?? [];
+      const condition = this.maybe(KwWhile, () => this.after(KwWhile, this.expr));
+      const collect = this.maybeIf(this.wordAhead('collect'), () => this.token(Name)) !== undefined;
+      const body = this.read(this.body);
+      return tree.loop({ count, index, carried, condition, collect, body, span: this.spanFrom(start) });
+    },
+  );
 
   /** The element and its position. */
   readonly itemNames = this.inline<ast.Ident[]>('itemNames', 'bindingName [ "," bindingName ]', () => {

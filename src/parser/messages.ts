@@ -35,6 +35,7 @@ import {
   KwShared,
   KwShortcut,
   KwTrue,
+  KwWhile,
   LabelBrace,
   LabelClose,
   LBrace,
@@ -306,6 +307,14 @@ function missingBody(around: Surroundings, rule: string): Description {
   if (patternBefore(around)) return unexpected(around, 'a count or a list, and a body `{ … }`', einopsRepeat);
   if (rule === 'repeat' && (type === KwShared || (previous?.tokenType === KwShared && token.image === 'with')))
     return unexpected(around, 'a body `{ … }`', 'write `repeat n as i with a shared collect { … }`, each of them at its place');
+  if (/(?:^|[\s{;:>])loop\b[^{}]*$/.test(around.source.text.slice(Math.max(0, token.startOffset - 300), token.startOffset))) {
+    const order = 'write `loop n as i with a = x while c collect { … }`, each of them at its place, or left out';
+    return unexpected(
+      around,
+      'a body `{ … }`',
+      type === KwShared ? 'take `shared` away: all turns of a loop have one set of weights' : order,
+    );
+  }
   if (rule === 'importItem') {
     const line = 'take the line away: the layers are there without an import';
     return unexpected(
@@ -488,6 +497,12 @@ export function describeUnreadable(around: Surroundings): Description {
       { ...around, previous: undefined },
       '`repeat` or `each`, the loops',
       `write \`repeat list as ${previous.image} { … }\` where each turn goes on from the one before, and \`each list as ${previous.image} { … }\` where all begin alike`,
+    );
+  if (type === KwWhile)
+    return unexpected(
+      { ...around, previous: undefined },
+      '`while` in a `loop`, before its body',
+      'write `loop while condition { … }`',
     );
   if (isWord(type))
     return unexpected(

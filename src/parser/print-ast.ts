@@ -188,6 +188,16 @@ function link(node: Labelled | Construct | Expr): Shape {
         ...(node.kind === 'repeat' && node.collect ? ['collect'] : []),
         expr(node.body),
       );
+    case 'loop':
+      return list(
+        'loop',
+        ...optional(node.count, expr),
+        ...optional(node.index, ({ name }) => list('as', name)),
+        ...(node.carried.length > 0 ? [list('with', ...node.carried.map(carried))] : []),
+        ...optional(node.condition, (condition) => list('while', expr(condition))),
+        ...(node.collect ? ['collect'] : []),
+        expr(node.body),
+      );
     case 'sequential':
       return list('sequential', expr(node.body));
     case 'ode':

@@ -6,7 +6,7 @@
 import { EOF, type IToken, isRecognitionException, type TokenType } from 'chevrotain';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { positionOf, type SourceFile, type Span } from '../diagnostics/source.ts';
-import { beginsItem, itemAt, labelAt, negationAt, nextItem, nextStatement, statementAt, tupleAt } from './ahead.ts';
+import { beginsItem, exprStarts, itemAt, labelAt, negationAt, nextItem, nextStatement, statementAt, tupleAt } from './ahead.ts';
 import type { Expr, Item, Param, Stmt } from './ast.ts';
 import type { CappedSink } from './capped-sink.ts';
 import { messages } from './late.ts';
@@ -43,6 +43,7 @@ import {
   KwOr,
   LabelBrace,
   LabelClose,
+  LBrace,
   LParen,
   Name,
   RBrace,
@@ -250,6 +251,11 @@ export class RecoveringReader extends Reader {
   /** Whether a word comes that is no keyword and means something here alone. */
   protected wordAhead(word: string): boolean {
     return this.at(Name) && this.LA(1).image === word;
+  }
+
+  /** Whether a count comes, and no clause or body. */
+  protected countAhead(): boolean {
+    return this.at(exprStarts) && !this.at(LBrace) && !this.wordAhead('with') && !this.wordAhead('collect');
   }
 
   protected optionAhead(name: string): boolean {

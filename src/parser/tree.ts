@@ -21,6 +21,7 @@ import type {
   LabelSegment,
   LetStmt,
   Link,
+  Loop,
   MapStmt,
   ModelItem,
   NameExpr,
@@ -138,6 +139,26 @@ export function segmentsOfFloat({ image, startOffset }: IToken, file: SourceFile
 
 export function carried(name: Ident, value: Chain | undefined, span: Span): Carried {
   return { name, ...(value && { value }), span };
+}
+
+export function loop(parts: Omit<Loop, 'kind' | 'count' | 'index' | 'condition'> & LoopClauses): Loop {
+  const { count, index, carried, condition, collect, body, span } = parts;
+  return {
+    kind: 'loop',
+    ...(count && { count }),
+    ...(index && { index }),
+    carried,
+    ...(condition && { condition }),
+    collect,
+    body,
+    span,
+  };
+}
+/** What a loop may leave out. */
+interface LoopClauses {
+  readonly count: Expr | undefined;
+  readonly index: Ident | undefined;
+  readonly condition: Expr | undefined;
 }
 
 export function ode(args: readonly Arg[], time: Ident | undefined, body: Body, span: Span): Ode {

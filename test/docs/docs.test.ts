@@ -17,6 +17,7 @@ import { render } from '../../src/diagnostics/render.ts';
 import type { SourceFile } from '../../src/diagnostics/source.ts';
 import type { Graph } from '../../src/ir/graph.ts';
 import { typeText } from '../../src/ir/types.ts';
+import { graphsIn } from '../../src/ir/walk.ts';
 import { layerText } from '../../src/ops/layer-text.ts';
 import { layerByName, layers } from '../../src/ops/registry.ts';
 import { parse } from '../../src/parser/parse.ts';
@@ -82,12 +83,9 @@ function claims(text: string, graph: Graph): void {
   if (type !== undefined) expect(last && typeText(last.value.type)).toBe(type);
   const parameters = [...text.matchAll(/\/\/ parameters: (.+)$/gm)].map(([, names]) => names?.trim()).join(' ');
   if (parameters !== '')
-    expect(
-      graph
-        .constants()
-        .flatMap((v) => (v.name === undefined ? [] : [v.name]))
-        .join(' '),
-    ).toBe(parameters);
+    expect([...new Set(graphsIn(graph).flatMap((one) => one.constants().flatMap((v) => v.name ?? [])))].join(' ')).toBe(
+      parameters,
+    );
 }
 
 const codesOf = ({ diagnostics, warnings }: CheckResult): readonly string[] => [...diagnostics, ...warnings].map((d) => d.code);

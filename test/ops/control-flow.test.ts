@@ -58,7 +58,7 @@ const cases: Readonly<Record<string, Case>> = {
     text: `graph @g
   %x = input : f32[2, 4]
   %n = input : i64[]
-  %0, %1 = loop(%n, _, %x)  : f32[2, 4], f32[?turns, ?scan, ?scan_1]  @a
+  %0, %1 = loop(%n, _, %x)  : f32[2, 4], f32[?turns, 2, 4]  @a
     region @body
       %2 = input "turn" : i64[]
       %3 = input "goes_on" : bool[]

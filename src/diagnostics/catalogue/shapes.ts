@@ -73,3 +73,27 @@ export const symbolPinned = defineDiagnostic({
   hint: msg`write \`${'name'}\` as a dimension of its own in an input`,
   more: 'A symbol is born where it stands as a dimension of an input, alone or times a number and plus a number; its value is read from there when the model runs.',
 });
+export const carriedType = defineDiagnostic({
+  code: 'RES0326',
+  title: msg`a turn changes the type of \`${'name'}\``,
+  found: msg`${'found'}`,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
+  more: 'The body of a `loop` is in the file once, so what it hands on has the same element type and shape in every turn. A sequence that grows is gathered with `collect`; a buffer of the largest size is written by `scatter`.',
+});
+export const branchTypes = defineDiagnostic({
+  code: 'RES0327',
+  title: 'the branches of this `if` give different types',
+  found: msg`${'found'}`,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
+  more: 'Which branch runs is known when the model runs, so both give the same element type and the same sizes. A size that only the data knows may differ.',
+});
+export const gatheredSize = defineDiagnostic({
+  code: 'RES0328',
+  title: 'what a `loop` gathers has one size in every turn',
+  found: msg`${'found'}`,
+  expected: msg`sizes that are known before the loop`,
+  hint: msg`${'hint'}`,
+  more: 'What the turns give lies side by side along a new first axis, so that each of them gives as much.',
+});

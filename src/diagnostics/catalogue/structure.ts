@@ -182,3 +182,35 @@ export const odeState = defineDiagnostic({
   hint: msg`${'hint'}`,
   more: 'The state is the current value in front of the ode, and the body its derivative dy/dt: a tensor of the same shape and element type.',
 });
+export const endlessLoop = defineDiagnostic({
+  code: 'RES0424',
+  title: 'this `loop` has nothing that ends it',
+  found: msg`${'found'}`,
+  expected: msg`a count, or a condition on what the turns hand on`,
+  hint: msg`${'hint'}`,
+  more: '`loop n { … }` takes n turns, `loop while c { … }` as many as the condition allows, and `loop n while c { … }` ends with whichever comes first.',
+});
+export const outsideRegion = defineDiagnostic({
+  code: 'RES0425',
+  title: msg`\`${'what'}\` cannot stand where the run decides whether it comes there`,
+  found: msg`\`${'what'}\` in ${'place'}`,
+  expected: msg`values that leave it as its result`,
+  hint: msg`${'hint'}`,
+  more: 'A model has its inputs and outputs whatever the data is. The body of a `loop` runs any number of times, and of the branches of an `if` on a tensor one does.',
+});
+export const nothingGathered = defineDiagnostic({
+  code: 'RES0426',
+  title: 'this `loop` gathers nothing',
+  found: msg`${'found'}`,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
+  more: 'Of the names behind `with` the last values come out. What a turn returns behind them is gathered by `collect`, each along a new first axis, behind the last values.',
+});
+export const branchValues = defineDiagnostic({
+  code: 'RES0427',
+  title: 'the branches of this `if` give another number of values',
+  found: msg`${'found'}`,
+  expected: msg`as many from both`,
+  hint: msg`${'hint'}`,
+  more: 'Which branch runs is known when the model runs, so what comes out of both is the same: as many values, of the same types.',
+});

@@ -97,6 +97,22 @@ export const badCount = defineDiagnostic({
   hint: msg`${'hint'}`,
   more: 'Repetition is unrolled while compiling. `repeat 0` passes the current value through; a negative or symbolic count is an error.',
 });
+export const loopCount = defineDiagnostic({
+  code: 'RES0226',
+  title: 'the count of a `loop` is one whole number',
+  found: msg`${'found'}`,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
+  more: 'A `loop` takes at most as many turns as its count says, which may be known while compiling, a size of an input, or a number that the run computes: a tensor `i64[]`. Of a count below 0 that the run computes it takes no turn.',
+});
+export const runCondition = defineDiagnostic({
+  code: 'RES0227',
+  title: 'a condition that the run decides is one bool',
+  found: msg`${'found'}`,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
+  more: 'An `if` on a tensor takes one of two ways for all of it, and a `while` goes on or ends for all of it, so the tensor holds one element. `where` chooses for each element.',
+});
 export const badIndex = defineDiagnostic({
   code: 'RES0217',
   title: 'this index is outside the list',

@@ -3,7 +3,7 @@
  * it.
  */
 import { unreachable } from '../../diagnostics/diagnostic.ts';
-import type { Arg, Body, Chain, Construct, Expr, FileNode, Label, Labelled, RangeNode, Residual, Stmt } from '../ast.ts';
+import type { Arg, Body, Carried, Chain, Construct, Expr, FileNode, Label, Labelled, RangeNode, Residual, Stmt } from '../ast.ts';
 
 /** Offsets at which a statement, or another element that may stand on a line of its own, begins. */
 export interface Starts {
@@ -90,6 +90,12 @@ export function startsOf(file: FileNode): Starts {
       chain(node.value);
     }
   };
+  const handedOn = (nodes: readonly Carried[]): void => {
+    for (const { span, value } of nodes) {
+      elements.add(span.start);
+      if (value) chain(value);
+    }
+  };
   const link = (node: Labelled | Construct | Expr): void => {
     switch (node.kind) {
       case 'labelled':
@@ -99,10 +105,13 @@ export function startsOf(file: FileNode): Starts {
       case 'repeat':
       case 'each':
         expr(node.over);
-        for (const one of node.kind === 'repeat' ? node.carried : []) {
-          elements.add(one.span.start);
-          if (one.value) chain(one.value);
-        }
+        if (node.kind === 'repeat') handedOn(node.carried);
+        body(node.body);
+        break;
+      case 'loop':
+        if (node.count) expr(node.count);
+        handedOn(node.carried);
+        if (node.condition) expr(node.condition);
         body(node.body);
         break;
       case 'sequential':
