@@ -353,7 +353,8 @@ function reportOf(file: OnnxFile, fileBytes: number, made: Made, options: Optimi
     fileBytes,
     passes: made.passes,
     refused: refusedOf(made.passes),
-    foreign: foreignOf(made.imported.foreign),
+    // Those that went, because what they make was read by what became an operator of ours, or computed, stop nothing.
+    foreign: foreignOf(made.imported.foreign.filter((one) => after.operators.has(operatorText(one)))),
     equalWeights: made.equalWeights,
     narrowed: made.imported.narrowed,
     notes: [...made.imported.notes, ...made.notes],
@@ -376,10 +377,13 @@ function refusedOf(passes: PassReport): readonly RefusedGroup[] {
     .sort((a, b) => b.count - a.count || (a.rule < b.rule ? -1 : a.rule > b.rule ? 1 : 0));
 }
 
+const operatorText = ({ domain, opType }: LeftForeign): string => (domain === '' ? opType : `${domain}.${opType}`);
+
 function foreignOf(nodes: readonly LeftForeign[]): readonly ForeignGroup[] {
   const groups = new Map<string, { operator: string; why: string; count: number; example: string }>();
-  for (const { domain, opType, name, why } of nodes) {
-    const operator = domain === '' ? opType : `${domain}.${opType}`;
+  for (const node of nodes) {
+    const { name, why } = node;
+    const operator = operatorText(node);
     const key = `${operator}|${why}`;
     const group = groups.get(key) ?? { operator, why, count: 0, example: name };
     group.count++;

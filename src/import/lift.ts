@@ -25,6 +25,8 @@ export interface LiftNode {
   need(index: number): Value;
   /** All operands of a variadic operator. */
   inputs(): readonly Value[];
+  /** The node that makes operand i, where no operator of ours says it: its operands and attributes. */
+  maker(index: number): LiftNode | undefined;
   /** How many outputs the node names up to the last named one, and whether output i is named. */
   readonly outputCount: number;
   hasOutput(index: number): boolean;

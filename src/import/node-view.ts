@@ -1,6 +1,6 @@
 /** A node of the file as lifts and shape rules read it: attributes by name and kind, operands as values of the graph. */
 import type { Value } from '../ir/graph.ts';
-import type { OnnxAttribute, OnnxNode, OnnxTensor } from '../onnx/model.ts';
+import { isAttribute, type OnnxAttribute, type OnnxNode, type OnnxTensor } from '../onnx/model.ts';
 import { NodeAttributes } from '../onnx/node-attributes.ts';
 import { type LiftNode, NotLifted } from './lift.ts';
 
@@ -42,6 +42,18 @@ export class NodeView implements LiftNode {
 
   inputs(): readonly Value[] {
     return this.values.map((_, i) => this.need(i));
+  }
+
+  maker(index: number): NodeView | undefined {
+    const made = this.values[index]?.producer;
+    const foreign = made?.op.foreign;
+    if (!made || !foreign) return undefined;
+    const attributes = foreign.attributes.flatMap((one) =>
+      one.kind === 'bytes' && one.attribute && isAttribute(one.attribute) ? [one.attribute] : [],
+    );
+    const { domain, opType } = foreign;
+    const file = { name: made.origin.scope, domain, opType, overload: '', inputs: [], outputs: [], attributes };
+    return new NodeView(file, made.operands, this.#used);
   }
 
   hasOutput(index: number): boolean {

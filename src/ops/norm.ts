@@ -153,7 +153,7 @@ function normalizeRuns(
 export const groupnorm = defineOperator({
   name: 'groupnorm',
   summary: 'Normalises groups of channels of every picture over the grid',
-  onnx: ['Reshape', 'InstanceNormalization', 'Mul', 'Add'],
+  onnx: ['Reshape', 'InstanceNormalization', 'BatchNormalization', 'Mul', 'Add'],
   operands: [
     { name: 'x', doc: '[N, C, ...grid]' },
     { name: 'weight', doc: '[C]', optional: true },
@@ -195,6 +195,12 @@ export const groupnorm = defineOperator({
     let y = b.node('Reshape', [normal, ungroupedShape(b, type)], {}, type);
     const column = [given(type.dims, 1), ...type.dims.slice(2).map(() => Dim.one)];
     const [, weight, bias] = node.operands;
+    const channels = type.dims[1]?.constant;
+    if (weight && bias && channels !== undefined && scalesAtOnce(b, type)) {
+      const [zero, one] = [filled(type.elem, channels, 0), filled(type.elem, channels, 1)];
+      const vectors = [operands[1], operands[2], b.constant(zero), b.constant(one)];
+      return [b.node('BatchNormalization', [y, ...vectors], { epsilon: { kind: 'float', value: 0 } }, type)];
+    }
     if (weight) y = b.node('Mul', [y, b.reshaped(weight, column)], {}, type);
     if (bias) y = b.node('Add', [y, b.reshaped(bias, column)], {}, type);
     return [y];
@@ -209,6 +215,15 @@ export const groupnorm = defineOperator({
     return { operands: [x, weight, bias], attrs: { groups, eps: source.pick([1e-5, 1e-3]) } };
   },
 });
+
+/**
+ * Whether a scale and a shift of channels are written as one BatchNormalization, as the pass `recognize/batchnorm` makes it of
+ * them: where that is measured, and onnxruntime has the kernel.
+ */
+function scalesAtOnce(b: OnnxBuilder, { elem, dims }: TensorType): boolean {
+  const measured = b.target === 'portable' || b.target === 'cpu';
+  return measured && dims.length >= 3 && (elem === 'f32' || elem === 'f64');
+}
 
 /** The shape operand that leads from [N, groups, rest] back: axis 0 is copied, and one unknown size is left to Reshape. */
 function ungroupedShape(b: OnnxBuilder, type: TensorType): string {

@@ -31,8 +31,10 @@ import {
   recognizeSoftplus,
 } from './transforms/recognize/activation.ts';
 import { recognizeAttention } from './transforms/recognize/attention.ts';
+import { recognizeBatchnorm } from './transforms/recognize/batchnorm.ts';
 import { recognizeLayernorm } from './transforms/recognize/layernorm.ts';
 import { recognizeLength } from './transforms/recognize/length.ts';
+import { recognizeMean } from './transforms/recognize/mean.ts';
 import { recognizeRmsnorm } from './transforms/recognize/rmsnorm.ts';
 import { addNegated, divideAtOnce } from './transforms/simplify/arithmetic.ts';
 import {
@@ -55,6 +57,7 @@ import {
   splitOfConcat,
 } from './transforms/simplify/cut-and-join.ts';
 import { removeIdentity, removeNeutral, removeRepeated } from './transforms/simplify/identities.ts';
+import { mergeReductions } from './transforms/simplify/reductions.ts';
 import { sliceBeforePad } from './transforms/simplify/slice-before-pad.ts';
 import { commonSubexpressions, deadCode, equalWeights } from './transforms/simplify/sweeps.ts';
 import { pickAtOnce, unitAxes, unstack } from './transforms/simplify/unstack.ts';
@@ -71,6 +74,7 @@ const onlyFor: ReadonlyMap<Rule, readonly Target[]> = new Map<Rule, readonly Tar
   [concatForm, ['portable', 'cpu', 'webgpu']],
   // Measured on CPU alone.
   [gemmRows, ['portable', 'cpu']],
+  [recognizeBatchnorm, ['portable', 'cpu']],
   [gatherParts, ['portable', 'webgpu', 'cuda']],
   [recognizeAttention, ['portable', 'cpu', 'cuda']],
 ]);
@@ -126,6 +130,7 @@ const simplifyRules = [
   mergeSlices,
   mergeCasts,
   mergePads,
+  mergeReductions,
   removeRepeated,
   divideAtOnce,
   addNegated,
@@ -152,6 +157,7 @@ const simplify: Stage = {
 const recognition: readonly Stage[] = [
   { pass: 'recognize', rules: [recognizeHardswish], sweeps: [], since: 14 },
   { pass: 'recognize', rules: [recognizeHardsigmoid, recognizeSoftplus, recognizeSigmoid], sweeps: [] },
+  { pass: 'recognize', rules: [recognizeMean], sweeps: [] },
   { pass: 'recognize', rules: [recognizeLayernorm], sweeps: [], since: 17 },
   { pass: 'recognize', rules: [recognizeRmsnorm], sweeps: [], since: 23 },
   { pass: 'recognize', rules: [recognizeLength], sweeps: [] },
@@ -208,6 +214,8 @@ const once: readonly Stage[] = [
   { pass: 'move-transpose', rules: [gatherParts], sweeps: [], level: 2 },
   // Last, because nothing folds into a gemm that is no linear.
   { pass: 'fuse-gemm', rules: [gemmOperand, gemmResult, gemmSum, gemmRows], sweeps: [] },
+  // What could not be folded into weights.
+  { pass: 'recognize', rules: [recognizeBatchnorm], sweeps: [] },
   { ...simplify, sweeps: [knownControlFlow, deadCode, commonSubexpressions, foldConstantRegions, equalWeights] },
   // Behind all that moves slices one by one.
   { pass: 'simplify', rules: [unstack, pickAtOnce, splitAtOnce], sweeps: [] },

@@ -6,6 +6,7 @@ import { countOf } from '../../ir/graph.ts';
 import type { Operator } from '../../ir/operator.ts';
 import { isFloat } from '../../ir/types.ts';
 import { cast } from '../../ops/cast.ts';
+import { axesOrAll } from '../../ops/common.ts';
 import { abs, log, mul, sqrt } from '../../ops/elementwise.ts';
 import {
   argmax,
@@ -32,7 +33,8 @@ const reduction =
     if (axes.length === 0 && node.flag('noop_with_empty_axes', false)) return [x];
     // The lowering names the axes, which a scalar has not.
     require(rankOf(x) > 0, 'a scalar');
-    return [b.op(operator, [x], { axes, keepdims })];
+    // In one form, so that equal reductions are shared.
+    return [b.op(operator, [x], { axes: axes.length > 0 ? axesOrAll(axes, rankOf(x)) : axes, keepdims })];
   };
 
 /** Norms of weights are no larger than this: 64 KiB, which folding makes of any constants. */

@@ -8,6 +8,7 @@ import { poolLifts } from './pool.ts';
 import { recurrentLifts } from './recurrent.ts';
 import { reduceLifts } from './reduce.ts';
 import { resizeLifts } from './resize.ts';
+import { sequenceLifts } from './sequence.ts';
 import { shapeLifts } from './shape.ts';
 
 /** The operator on the operands as they are, its float attributes by their names in ONNX. */
@@ -26,7 +27,7 @@ const byForm =
 
 export const lifts: ReadonlyMap<string, Lift> = new Map<string, Lift>([
   ...operators.flatMap((operator) => (operator.form ? [[operator.form.op, byForm(operator, operator.form)] as const] : [])),
-  ...[nnLifts, poolLifts, elementwiseLifts, shapeLifts, reduceLifts, resizeLifts, recurrentLifts].flatMap((table) =>
-    Object.entries(table),
+  ...[nnLifts, poolLifts, elementwiseLifts, shapeLifts, reduceLifts, resizeLifts, recurrentLifts, sequenceLifts].flatMap(
+    (table) => Object.entries(table),
   ),
 ]);

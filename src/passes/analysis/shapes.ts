@@ -5,8 +5,13 @@
 import { knownSizes } from '../../ir/dim.ts';
 import type { Node } from '../../ir/graph.ts';
 import { dimsAttr, numberAttr, numbersAttr, stringAttr } from '../../ops/attrs.ts';
+import { axesOrAll } from '../../ops/common.ts';
 import { sliceAxes } from '../../ops/slice-axes.ts';
 import { operatorsThat } from './operators.ts';
+
+/** The axes that a reduction reduces, in the order of x. */
+export const reducedAxesOf = (node: Node): readonly number[] =>
+  axesOrAll(numbersAttr(node.attrs, 'axes'), node.x.type.dims.length);
 
 /** Operators that give elements another shape and do nothing else. */
 export const reshaping = operatorsThat('reshaping', ({ traits }) => traits.keepsOrder === true && traits.elementwise !== true);

@@ -16,6 +16,7 @@ import { composed, inverse, isIdentity, movingPermOf, type Perm, samePerm } from
 import { copyIsFree, producerIn } from '../../analysis/uses.ts';
 import { changeCount } from '../../engine/fuel.ts';
 import { Network } from './min-cut.ts';
+import { pointwiseAt } from './pointwise.ts';
 
 /** Operators of larger regions than this stay as they are at its border. */
 const regionLimit = 65536;
@@ -43,6 +44,7 @@ export function isFree(value: Value, rank: number): boolean {
 /** Whether the operator can run with its axes at other places: every operand that varies has all the axes. */
 function takesPart(node: Node | undefined, place: Perm): node is Node {
   if (!node || node.slots.length === 0 || node.results.some((y) => y.uses.size > readerLimit)) return false;
+  if (pointwiseAt(node, place)) return true;
   const rank = place.length;
   const fits = node.operands.every(
     (value) =>

@@ -11,6 +11,7 @@ import { op } from '../../engine/pattern.ts';
 import type { Rewriter } from '../../engine/rewriter.ts';
 import { rule } from '../../engine/rule.ts';
 import { changed } from '../rebuild.ts';
+import { asPointwise, pointwiseAt } from './pointwise.ts';
 import { borderPerm, isFree, moved, type Plan, plan, readerLimit } from './region.ts';
 
 /** A constant in the other order: axes that it lacks are ones in front. */
@@ -28,15 +29,18 @@ export const moveTranspose = rule({
   transpose(relu(transpose(x; p) + c); p⁻¹)   →  relu(x + transpose(c; p⁻¹))
   transpose(x; p) + transpose(y; p)           →  transpose(x + y; p)
   mean(transpose(x; p); axes a)               →  mean(x; axes p[a])
+  transpose(W·transpose(x; NHWC) + b; NCHW)   →  conv1x1(x; W, b)
 
-Operators that take part: elementwise ones, concat, split, slice, pad, softmax, running sums, reductions and arg max, with their axes mapped. Which
-of a region's operators change over is a minimum cut (min-cut.ts), so that no other choice for this order of axes leaves less to transpose.
+Operators that take part: elementwise ones, concat, split, slice, pad, softmax, running sums, reductions and arg max, with their axes mapped; and
+products over the last axis, with constant weights and at least 16 inputs and 16 outputs (a conv of fewer is slower), where that axis comes to stand
+where channels do: they become pointwise convs. Which of a region's operators change over is a minimum cut (min-cut.ts), so that no other choice for
+this order of axes leaves less to transpose.
 Exact when
   fewer         what is left to transpose in and around the region is less than now, in elements, then in nodes
   weight-copy   a constant that is wanted in both orders has at most 64 KiB
 A constant is permuted when the file is written; one of a lower rank gets ones in front first. An operand that varies has all axes, or one element.
-Rounding: the order of sums in a reduction, nothing else.
-Source: the operators above act on axes by name; minimum cut: Dinic 1970.`,
+Rounding: the order of sums in a reduction or a product, nothing else.
+Source: the operators above act on axes by name; a pointwise conv is the product over channels at every place; minimum cut: Dinic 1970.`,
   match: op('transpose', 'root').each(function* ({ root }): Generator<Plan> {
     const perm = movingPermOf(root);
     if (!perm || root.y.uses.size > readerLimit) return;
@@ -56,7 +60,7 @@ Source: the operators above act on axes by name; minimum cut: Dinic 1970.`,
     const back = inverse(perm);
     /** Values in the other order. */
     const made = new Map<Value, Value>();
-    const first = flipped[0]?.graph.first;
+    const begin = flipped[0]?.graph.first;
     const other = (value: Value, reader: Node): Value => {
       if (isFree(value, perm.length)) return value;
       const known = made.get(value);
@@ -71,7 +75,7 @@ Source: the operators above act on axes by name; minimum cut: Dinic 1970.`,
         if (isIdentity(total)) out = source;
         else {
           const origin = producerIn(source, reader);
-          out = g.node('transpose', [source], { perm: total }, maker ?? reader, origin ? origin.next : first);
+          out = g.node('transpose', [source], { perm: total }, maker ?? reader, origin ? origin.next : begin);
           // Transposes that are there already share it.
           for (const use of source.uses) {
             const same = use.user.graph === reader.graph ? movingPermOf(use.user) : undefined;
@@ -83,10 +87,19 @@ Source: the operators above act on axes by name; minimum cut: Dinic 1970.`,
       return out;
     };
     for (const node of flipped) {
-      const how = moved(node, perm);
+      const product = pointwiseAt(node, perm);
+      const how = product ? { attrs: {}, same: false } : moved(node, perm);
       if (!how) return;
-      const operands = node.operands.map((value) => value && other(value, node));
-      const results = g.node(node.op.name, operands, how.attrs, node, node).producer?.results ?? [];
+      const first = product
+        ? asPointwise(g, product, other(product.x, node))
+        : g.node(
+            node.op.name,
+            node.operands.map((value) => value && other(value, node)),
+            how.attrs,
+            node,
+            node,
+          );
+      const results = first.producer?.results ?? [];
       for (const [i, y] of node.results.entries()) {
         const fresh = results[i];
         if (!fresh) continue;

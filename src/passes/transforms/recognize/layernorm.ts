@@ -5,9 +5,10 @@ import { isFloat } from '../../../ir/types.ts';
 import { boolAttr } from '../../../ops/attrs.ts';
 import { sameNumbers } from '../../analysis/numbers.ts';
 import { above, belowCasts, Expansion, type Polynomial, variable } from '../../analysis/polynomial.ts';
+import { reducedAxesOf } from '../../analysis/shapes.ts';
 import { op } from '../../engine/pattern.ts';
 import { rule } from '../../engine/rule.ts';
-import { axesOf, meansBelow, normConditions, parameter, powerOf, type SpelledNorm, withElem } from './norm-parts.ts';
+import { meansBelow, normConditions, parameter, powerOf, type SpelledNorm, withElem } from './norm-parts.ts';
 
 /**
  * Names for what a LayerNorm of the operand of `mean` consists of: X itself, M its mean, Q the mean of X², S the standard
@@ -15,7 +16,7 @@ import { axesOf, meansBelow, normConditions, parameter, powerOf, type SpelledNor
  */
 function expansion(mean: Node, root: Node | undefined): Expansion {
   const x = belowCasts(mean.x);
-  const axes = axesOf(mean);
+  const axes = reducedAxesOf(mean);
   const power = root && powerOf(root);
   return new Expansion(mean.graph, (value, inner) => {
     if (belowCasts(value) === x) return variable('X');
@@ -23,7 +24,7 @@ function expansion(mean: Node, root: Node | undefined): Expansion {
     if (power !== undefined && node === root) return variable('S', power);
     if (node?.op.name !== 'reduce_mean' || node.graph !== mean.graph || !boolAttr(node.attrs, 'keepdims')) return undefined;
     // Of equal rank, because axes are counted from the first.
-    if (node.x.type.dims.length !== mean.x.type.dims.length || !sameNumbers(axesOf(node), axes)) return undefined;
+    if (node.x.type.dims.length !== mean.x.type.dims.length || !sameNumbers(reducedAxesOf(node), axes)) return undefined;
     const averaged = meanOf(inner.of(node.x));
     if (averaged) inner.nodes.add(node);
     return averaged;
@@ -101,7 +102,7 @@ function* spelledAt(root: Node): Generator<SpelledNorm> {
       yield {
         last: y.producer,
         x: withElem(mean.x, y.type.elem),
-        axes: axesOf(mean),
+        axes: reducedAxesOf(mean),
         eps,
         weight: leaf(affine.weight),
         bias: leaf(affine.bias),

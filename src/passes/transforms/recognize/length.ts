@@ -4,10 +4,11 @@ import type { Node, Value } from '../../../ir/graph.ts';
 import { isFloat } from '../../../ir/types.ts';
 import { boolAttr } from '../../../ops/attrs.ts';
 import { isConstant } from '../../analysis/constants.ts';
+import { reducedAxesOf } from '../../analysis/shapes.ts';
 import { soleReader } from '../../analysis/uses.ts';
 import { any, op } from '../../engine/pattern.ts';
 import { rule } from '../../engine/rule.ts';
-import { axesOf, powerOf, squaredBy } from './norm-parts.ts';
+import { powerOf, squaredBy } from './norm-parts.ts';
 
 interface Length {
   readonly root: Node;
@@ -34,10 +35,10 @@ Source: ONNX ReduceL2-13; Woo et al. 2023, arXiv:2301.00808, global response nor
   ),
   exact: {
     inside: ({ root, sum, square }) => soleReader(sum.y) === root && square.y.outputs === 0 && square.y.uses.size === 1,
-    across: ({ sum, x }: Length) => axesOf(sum).every((axis) => axis !== x.type.dims.length - 1),
+    across: ({ sum, x }: Length) => reducedAxesOf(sum).every((axis) => axis !== x.type.dims.length - 1),
   },
   rewrite({ root, sum, x }, g) {
-    const attrs = { axes: axesOf(sum), keepdims: boolAttr(sum.attrs, 'keepdims') };
+    const attrs = { axes: reducedAxesOf(sum), keepdims: boolAttr(sum.attrs, 'keepdims') };
     g.replace(root.y, g.node('reduce_l2', [x], attrs, root));
   },
 });

@@ -3,8 +3,7 @@
 import type { Node, Value } from '../../../ir/graph.ts';
 import { roundFloat } from '../../../ir/round.ts';
 import type { TensorType } from '../../../ir/types.ts';
-import { numbersAttr } from '../../../ops/attrs.ts';
-import { axesOrAll, sameDim } from '../../../ops/common.ts';
+import { sameDim } from '../../../ops/common.ts';
 import * as w from '../../../tensor/algebra.ts';
 import { isConstant } from '../../analysis/constants.ts';
 import { arithmetic, belowCasts, isInside, numberOf } from '../../analysis/polynomial.ts';
@@ -20,8 +19,6 @@ export interface SpelledNorm {
   readonly bias: Value | undefined;
   readonly nodes: ReadonlySet<Node>;
 }
-
-export const axesOf = (mean: Node): readonly number[] => axesOrAll(numbersAttr(mean.attrs, 'axes'), mean.x.type.dims.length);
 
 /** √v, or v to the power of ½ or −½: which power of the standard deviation the root computes. */
 export function powerOf(root: Node): 1 | -1 | undefined {

@@ -4,9 +4,10 @@ import type { Node, Value } from '../../../ir/graph.ts';
 import { isFloat } from '../../../ir/types.ts';
 import { boolAttr } from '../../../ops/attrs.ts';
 import { above, belowCasts, Expansion, type Polynomial, variable } from '../../analysis/polynomial.ts';
+import { reducedAxesOf } from '../../analysis/shapes.ts';
 import { op } from '../../engine/pattern.ts';
 import { rule } from '../../engine/rule.ts';
-import { axesOf, meansBelow, normConditions, parameter, powerOf, type SpelledNorm, squaredBy, withElem } from './norm-parts.ts';
+import { meansBelow, normConditions, parameter, powerOf, type SpelledNorm, squaredBy, withElem } from './norm-parts.ts';
 
 /** What a mean averages the squares of. */
 function squaredIn(mean: Node): Value | undefined {
@@ -52,7 +53,7 @@ function* spelledAt(root: Node): Generator<SpelledNorm> {
       yield {
         last: y.producer,
         x: withElem(of, y.type.elem),
-        axes: axesOf(mean),
+        axes: reducedAxesOf(mean),
         eps,
         weight: whole.leaves.get(weight),
         bias: undefined,
