@@ -30,15 +30,7 @@ const stays: Readonly<Record<string, readonly string[]>> = {
   'random numbers': ['Bernoulli', 'Multinomial', 'RandomNormal', 'RandomNormalLike', 'RandomUniform', 'RandomUniformLike'],
   'sub-graphs': ['If', 'Loop', 'Scan', 'SequenceMap'],
   'sequences, optional values, strings and files': [
-    ...[
-      'ConcatFromSequence',
-      'SequenceAt',
-      'SequenceConstruct',
-      'SequenceEmpty',
-      'SequenceErase',
-      'SequenceInsert',
-      'SequenceLength',
-    ],
+    ...['SequenceConstruct', 'SequenceEmpty', 'SequenceErase', 'SequenceInsert', 'SequenceLength'],
     ...['SplitToSequence', 'Optional', 'OptionalGetElement', 'OptionalHasElement', 'RegexFullMatch', 'StringConcat'],
     ...['StringNormalizer', 'StringSplit', 'TfIdfVectorizer', 'ImageDecoder'],
   ],
