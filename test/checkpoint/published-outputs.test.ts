@@ -26,6 +26,8 @@ interface Case {
   readonly values: readonly number[];
   /** What transformers generates behind `input_ids`, the likeliest token each time. */
   readonly generated?: readonly number[];
+  /** Outputs of one integer. */
+  readonly counts?: Readonly<Record<string, number>>;
 }
 const cases = JSON.parse(readFileSync(new URL('../fixtures/published/outputs.json', import.meta.url), 'utf8')) as Case[];
 
@@ -80,6 +82,7 @@ describe('an example computes what the published network computes', () => {
         0,
       );
       expect(furthest / largest).toBeLessThan(1e-5);
+      for (const [name, count] of Object.entries(one.counts ?? {})) expect([...(outputs.get(name)?.data ?? [])]).toEqual([count]);
     }
   });
 });

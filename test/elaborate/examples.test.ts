@@ -90,10 +90,13 @@ const expected: Readonly<Record<string, readonly [string, number, number?]>> = {
   EulerResNet20: ['neural_ode.res', 269_722],
   // One branch of two or three in a stage: two of 16 channels, and one each of 32 and of 64, less.
   ContinuousResNet20: ['neural_ode.res', 269_722 - 2 * 4672 - 18_560 - 73_984],
+  // PyTorch counts them for the tutorial's modules in test/fixtures/published/outputs.py.
+  DEQ: ['deq.res', 64_842],
 };
 
 /** Some names of the repositories' own modules, in their order. */
 const names: Readonly<Record<string, readonly [string, readonly string[]]>> = {
+  DEQ: ['deq.res', ['0.weight', '1.bias', '2.f.conv1.weight', '2.f.conv2.weight', '2.f.norm3.bias', '3.weight', '6.bias']],
   OdeNetConv: [
     'neural_ode.res',
     [
