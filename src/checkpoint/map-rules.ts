@@ -1,5 +1,5 @@
 /** Rules that rename tensors: `--map "from=to"` and the `map` lines of a source. */
-import { matchPattern } from './name-pattern.ts';
+import { matchPattern } from '../tensor/name-pattern.ts';
 
 /** `*` captures any run of characters, as short as possible; `to` undefined leaves the tensor out. */
 export interface MapRule {

@@ -44,6 +44,19 @@ export interface OrtTensor {
   readonly data: OrtData;
 }
 
+/** A tensor as the runtime has it, whose elements may lie on a device: a later run of the same runtime takes it as it is. */
+export interface HeldTensor {
+  readonly type: string;
+  readonly dims: readonly number[];
+  /** Whose it is: the module of the runtime. */
+  readonly owner: object;
+  /** The tensor of that module. */
+  readonly tensor: object;
+  /** Its elements in this process. */
+  read(): Promise<OrtTensor>;
+  dispose(): void;
+}
+
 export interface OrtPort {
   readonly name: string;
   readonly type: string;
@@ -60,16 +73,22 @@ export interface OrtOptions {
   readonly tf32?: boolean | undefined;
 }
 
-/** A session of onnxruntime, here or in another process. Its methods throw `Error`s that carry what onnxruntime says. */
-export interface Engine {
+/**
+ * A session of onnxruntime, here or in another process, that gives outputs as elements or as what it holds. Its methods throw
+ * `Error`s that carry what onnxruntime says.
+ */
+export interface Engine<Held = HeldTensor> {
   readonly inputs: readonly OrtPort[];
   readonly outputs: readonly OrtPort[];
   /** Milliseconds that creating the session took. */
   readonly createMs: number;
-  /** The time is that of the run alone, without the exchange of tensors. */
-  run(
-    feeds: Readonly<Record<string, OrtTensor>>,
-  ): Promise<{ readonly outputs: Readonly<Record<string, OrtTensor>>; readonly ms: number }>;
+  /** Of the tensors that it may hold: the module of a runtime in this process. */
+  readonly owner?: object;
+  /** The time is that of the run alone, without the exchange of tensors. It takes what it holds itself, and no other. */
+  run(feeds: Readonly<Record<string, OrtTensor | HeldTensor>>): Promise<{
+    readonly outputs: Readonly<Record<string, OrtTensor | Held>>;
+    readonly ms: number;
+  }>;
   close(): Promise<void>;
   /** As far as it is known. */
   readonly adapter: string | undefined;

@@ -6,9 +6,11 @@
 import { checkArgument, shaped } from '../diagnostics/arguments.ts';
 import { fileUnreadable } from '../diagnostics/catalogue/runtime.ts';
 import { DiagnosticError, fail } from '../diagnostics/diagnostic.ts';
-import type { Engine, OrtData, OrtPort, OrtTensor } from './engine.ts';
+import { sourceFrom } from '../io/sources.ts';
+import { readOnnxOutputs } from '../onnx/metadata.ts';
+import type { Engine, HeldTensor, OrtData, OrtPort, OrtTensor } from './engine.ts';
 import type { OpenOptions, RuntimeHost } from './host.ts';
-import { type Session, sessionOf, sessionRefused } from './ports.ts';
+import { type KeepingSession, sessionOf, sessionRefused } from './ports.ts';
 
 /** Browsers and Node have it alike. */
 declare const performance: { now(): number };
@@ -25,6 +27,7 @@ interface GivenTensor {
   readonly dims: readonly number[];
   readonly data: unknown;
   getData?(): Promise<unknown>;
+  dispose?(): void;
 }
 
 interface GivenSession {
@@ -65,7 +68,11 @@ export function givenHost(runtime: GivenRuntime): RuntimeHost {
 }
 
 /** A session of it. Throws `DiagnosticError`: RES0804, RES0806. */
-export async function openGiven(runtime: GivenRuntime, model: Uint8Array | string, options: OpenOptions): Promise<Session> {
+export async function openGiven(
+  runtime: GivenRuntime,
+  model: Uint8Array | string,
+  options: OpenOptions,
+): Promise<KeepingSession> {
   checkArgument('openSession', 'runtime', runtime, runtimeKind);
   if (typeof model === 'string')
     return fail(fileUnreadable, {
@@ -79,8 +86,9 @@ export async function openGiven(runtime: GivenRuntime, model: Uint8Array | strin
       graphOptimizationLevel: options.optimization === 'off' ? 'disabled' : 'all',
       logSeverityLevel: 4,
       ...(options.threads ? { intraOpNumThreads: options.threads } : {}),
+      ...(await locations(runtime, model, options)),
     })) as GivenSession;
-    const engine = engineOf(runtime, made, performance.now() - started);
+    const engine = engineOf(runtime, made, performance.now() - started, options.keeps);
     return sessionOf(engine, options, { remove: async () => undefined, placement: async () => undefined });
   } catch (error) {
     if (error instanceof DiagnosticError) throw error;
@@ -88,7 +96,21 @@ export async function openGiven(runtime: GivenRuntime, model: Uint8Array | strin
   }
 }
 
-function engineOf(runtime: GivenRuntime, session: GivenSession, createMs: number): Engine {
+/**
+ * Where onnxruntime-web leaves the outputs that are kept: on the GPU whose they are. Its option takes names, and the session that
+ * would tell them is not there yet. onnxruntime-node has them in this process whatever is asked.
+ */
+async function locations(
+  { env }: GivenRuntime,
+  model: Uint8Array,
+  { ep, keeps }: OpenOptions,
+): Promise<{ readonly preferredOutputLocation?: Readonly<Record<string, 'gpu-buffer'>> }> {
+  if (!keeps || ep !== 'webgpu' || env?.versions?.web === undefined) return {};
+  const kept = (await readOnnxOutputs(sourceFrom(model, 'model'))).filter(keeps);
+  return { preferredOutputLocation: Object.fromEntries(kept.map((name) => [name, 'gpu-buffer'])) };
+}
+
+function engineOf(runtime: GivenRuntime, session: GivenSession, createMs: number, keeps: OpenOptions['keeps']): Engine {
   const port = (one: GivenPort): OrtPort => ({
     name: one.name,
     type: one.isTensor ? (one.type ?? '') : 'sequence',
@@ -96,24 +118,37 @@ function engineOf(runtime: GivenRuntime, session: GivenSession, createMs: number
   });
   return {
     createMs,
+    owner: runtime,
     adapter: undefined,
     stderr: '',
     inputs: (session.inputMetadata ?? []).map(port),
     outputs: (session.outputMetadata ?? []).map(port),
     run: async (feeds) => {
       const given: Record<string, never> = {};
-      for (const [name, { type, data, dims }] of Object.entries(feeds))
-        given[name] = new runtime.Tensor(type as never, data as never, dims) as never;
+      for (const [name, feed] of Object.entries(feeds))
+        given[name] = (
+          'data' in feed ? new runtime.Tensor(feed.type as never, feed.data as never, feed.dims) : feed.tensor
+        ) as never;
       const began = performance.now();
       const results = await session.run(given);
       const ms = performance.now() - began;
-      const outputs: Record<string, OrtTensor> = {};
-      for (const [name, tensor] of Object.entries(results)) outputs[name] = await plain(tensor);
+      const outputs: Record<string, OrtTensor | HeldTensor> = {};
+      for (const [name, tensor] of Object.entries(results))
+        outputs[name] = keeps?.(name) ? held(runtime, tensor) : await plain(tensor);
       return { outputs, ms };
     },
     close: () => session.release(),
   };
 }
+
+const held = (owner: GivenRuntime, tensor: GivenTensor): HeldTensor => ({
+  type: tensor.type,
+  dims: [...tensor.dims],
+  owner,
+  tensor,
+  read: () => plain(tensor),
+  dispose: () => tensor.dispose?.(),
+});
 
 /** Its elements in this process; f16 as their bits, which newer engines give as a Float16Array. */
 async function plain(tensor: GivenTensor): Promise<OrtTensor> {

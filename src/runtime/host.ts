@@ -1,8 +1,8 @@
 /** Where models run: onnxruntime-node with processes of its own, or an onnxruntime that a program brings along. */
-import type { Blamed, Session } from './ports.ts';
+import type { Blamed, Keeping, KeepingSession } from './ports.ts';
 
 /** How a session is opened. */
-export interface OpenOptions extends Blamed {
+export interface OpenOptions extends Blamed, Keeping {
   /** onnxruntime's own graph optimiser. */
   readonly optimization: 'off' | 'all';
   /** Threads within an operator; onnxruntime's choice without. */
@@ -18,7 +18,7 @@ export interface OpenOptions extends Blamed {
 }
 
 /** Opens a model, given as bytes or, where there are files, as the path of one. Throws `DiagnosticError`. */
-export type OpenSession = (model: Uint8Array | string, options: OpenOptions) => Promise<Session>;
+export type OpenSession = (model: Uint8Array | string, options: OpenOptions) => Promise<KeepingSession>;
 
 export interface RuntimeHost {
   /** With its version: `onnxruntime-node 1.30.0`. */

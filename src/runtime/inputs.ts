@@ -211,7 +211,7 @@ function misfit(input: Value, tensor: HostTensor, expected: string): never {
 }
 
 /** How NumPy makes what an input wants, or at least where it goes. */
-export function misfitHint(name: string, tensor: HostTensor, wanted: ElemType): string {
+export function misfitHint(name: string, tensor: Pick<HostTensor, 'elem'>, wanted: ElemType): string {
   const { dtype, numpy } = elemFacts[wanted];
   if (tensor.elem !== wanted && numpy !== undefined) return `numpy.save("${name}.npy", array.astype("${dtype}"))`;
   return `--input ${name}=FILE with a tensor of that shape`;

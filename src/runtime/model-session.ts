@@ -4,6 +4,7 @@ import {
   type ArgumentKind,
   checkArgument,
   checkOptions,
+  listOf,
   oneOf,
   record,
   recordOf,
@@ -20,10 +21,12 @@ import { elemTypes } from '../ir/elem.ts';
 import type { ElemType, HostTensor, WideIntegers } from '../ir/types.ts';
 import { isWideElem, tensorOfIntegers } from '../ir/wide.ts';
 import { readOnnxMetadata } from '../onnx/metadata.ts';
+import { matchPattern } from '../tensor/name-pattern.ts';
 import { type Provider, providers } from './engine.ts';
 import { type GivenRuntime, openGiven } from './given-runtime.ts';
 import type { OpenSession } from './host.ts';
 import { decodeImage, imageFormatOf, imageInput } from './images.ts';
+import { KeptOutput, type KeptTensor } from './kept.ts';
 import { isNpy, parseNpy } from './npy.ts';
 import { type Port, portText } from './ports.ts';
 import { checkPromises } from './promises.ts';
@@ -36,8 +39,8 @@ export interface TensorInput {
   readonly data: ArrayLike<number> | ArrayLike<bigint>;
 }
 
-/** What an input is given: a tensor, or the bytes of a `.npy` file or of a picture (PNG, JPEG). */
-export type ModelInput = HostTensor | TensorInput | Bytes;
+/** What an input is given: a tensor, an output that was kept, or the bytes of a `.npy` file or of a picture (PNG, JPEG). */
+export type ModelInput = HostTensor | TensorInput | KeptTensor | Bytes;
 
 /** How a model is opened. */
 export interface SessionOptions {
@@ -51,8 +54,18 @@ export interface SessionOptions {
   readonly environment?: Readonly<Record<string, string>> | undefined;
 }
 
-/** An open model. */
-export interface ModelSession {
+/** A session some of whose outputs stay where they are. */
+export interface KeepOptions extends SessionOptions {
+  /**
+   * Names of outputs, in which `*` stands for anything: `['present.*']`. They come back as `KeptTensor`s, which the next run
+   * takes as inputs as they are. On the CPU they are never converted; onnxruntime-web's WebGPU leaves them in the GPU's memory. A
+   * GPU provider in Node has a process of its own, and they are copied to and from it.
+   */
+  readonly keep: readonly string[];
+}
+
+/** An open model. `Kept` is what outputs that are kept come back as, beside those that are read. */
+export interface ModelSession<Kept = never> {
   readonly inputs: readonly Port[];
   readonly outputs: readonly Port[];
   /** Milliseconds that opening took, and the latest run. */
@@ -63,20 +76,27 @@ export interface ModelSession {
    *
    * @throws DiagnosticError RES0806 and RES0807 for inputs that are missing or do not fit, RES0805 where onnxruntime fails.
    */
-  run(inputs: Readonly<Record<string, ModelInput>>): Promise<Readonly<Record<string, HostTensor>>>;
+  run(inputs: Readonly<Record<string, ModelInput>>): Promise<Readonly<Record<string, HostTensor | Kept>>>;
   /** Frees what the model takes. More calls do nothing, and a run after it is refused. */
   close(): Promise<void>;
   /** `await using session = await openSession(…)` */
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-const optionKinds = { ep: oneOf(...providers), threads: whole(1), runtime: record, environment: recordOf(text) };
+const optionKinds = {
+  ep: oneOf(...providers),
+  threads: whole(1),
+  runtime: record,
+  environment: recordOf(text),
+  keep: { ...listOf(text), what: 'a list of names of outputs', example: "['present.*']" },
+};
 
 export const tensorKind: ArgumentKind = {
   what: 'a tensor ({ dims, data }), or the bytes of a .npy file or a picture',
   example: '{ dims: [1, 3], data: [0.5, 1, 2] }',
   is: (value) => bytesKind.is(value) || isTensor(value),
 };
+const inputKind: ArgumentKind = { ...tensorKind, is: (value) => value instanceof KeptOutput || tensorKind.is(value) };
 
 function isTensor(value: unknown): value is TensorInput {
   if (typeof value !== 'object' || value === null || !('dims' in value) || !('data' in value)) return false;
@@ -97,19 +117,25 @@ export interface FileRuntime {
 export async function openModelOn(
   node: FileRuntime | undefined,
   model: Bytes | string,
-  options: SessionOptions = {},
-): Promise<ModelSession> {
+  options: SessionOptions & Partial<KeepOptions> = {},
+): Promise<ModelSession<KeptTensor>> {
   const kind: ArgumentKind =
     node && !options?.runtime
       ? { ...bytesKind, what: `the path of a file, ${bytesKind.what}`, is: (one) => typeof one === 'string' || bytesKind.is(one) }
       : bytesKind;
   checkOptions('openSession', options, optionKinds);
   checkArgument('openSession', 'model', model, { ...kind, example: 'await made.bytes()' });
-  const { runtime, ep = 'cpu', threads, environment } = options;
+  const { runtime, ep = 'cpu', threads, environment, keep } = options;
   const open: OpenSession | undefined = runtime ? (bytes, how) => openGiven(runtime, bytes, how) : node?.open;
   if (!open) checkArgument('openSession', 'runtime', runtime, { ...record, what: 'the module onnxruntime-web', example: 'ort' });
   const bytes = typeof model === 'string' ? model : await wholeOf(model, 'model');
-  const session = await (open as OpenSession)(bytes, { ep, threads, environment, optimization: 'all' });
+  const keeps = keep && ((output: string): boolean => keep.some((pattern) => matchPattern(pattern, output) !== undefined));
+  const session = await (open as OpenSession)(bytes, { ep, threads, environment, optimization: 'all', keeps });
+  const stray = keep?.find((pattern) => !session.outputs.some(({ name }) => matchPattern(pattern, name) !== undefined));
+  if (stray !== undefined) {
+    await session.close();
+    noSuchOutput(stray, session.outputs);
+  }
   let isOpen = true;
   // Behind onnxruntime, which says better what is wrong with a file.
   const declared =
@@ -144,17 +170,18 @@ export async function openModelOn(
             hint: 'await openSession(model)',
           },
         });
-      const tensors = new Map<string, HostTensor>();
+      const tensors = new Map<string, HostTensor | KeptOutput>();
       for (const [name, given] of Object.entries(inputs)) {
         const signature = signatures.get(name);
         const port = session.inputs.find((one) => one.name === name);
         if (!signature || !port) return unknownInput(name, session.inputs);
-        checkArgument('run', name, given, tensorKind);
+        checkArgument('run', name, given, inputKind);
         const { type, range } = signature;
-        let tensor: HostTensor;
-        if (isTensor(given)) tensor = tensorOf(given, port.elem);
+        let tensor: HostTensor | KeptOutput;
+        if (given instanceof KeptOutput) tensor = given;
+        else if (isTensor(given)) tensor = tensorOf(given, port.elem);
         else {
-          const file = await wholeOf(given, name);
+          const file = await wholeOf(given as Bytes, name);
           if (isNpy(file)) tensor = parseNpy(file, name);
           else if (imageFormatOf(file)) tensor = imageInput(await decodeImage(file, name), type, { range, name });
           else {
@@ -169,7 +196,7 @@ export async function openModelOn(
       }
       const missing = session.inputs.filter((port) => !tensors.has(port.name)).map((port) => port.name);
       if (missing.length > 0) wrongInputs(`nothing for ${missing.join(', ')}`, `${missing[0]}: …`, session.inputs);
-      return Object.fromEntries(await session.run(tensors));
+      return Object.fromEntries(await session.runKeeping(tensors));
     },
     close,
     [Symbol.asyncDispose]: close,
@@ -187,6 +214,13 @@ function unknownInput(name: string, ports: readonly Port[]): never {
     ports[0]?.name ??
     'NAME';
   return wrongInputs(`no input ${name}`, `${near}: …`, ports);
+}
+
+function noSuchOutput(pattern: string, ports: readonly Port[]): never {
+  const names = ports.map(({ name }) => name);
+  const expected = `names of outputs: ${names.join(', ')}`;
+  const hint = `keep: ['${nearest(pattern, names) ?? names[0] ?? 'NAME'}']`;
+  return fail(badArgument, { with: { call: 'openSession', name: 'keep', found: `no output ${pattern}`, expected, hint } });
 }
 
 function wrongInputs(found: string, hint: string, ports: readonly Port[]): never {

@@ -4,13 +4,13 @@
  */
 import * as catalogue from '../diagnostics/catalogue/runtime.ts';
 import { DiagnosticError, type DiagnosticKind, fail, makeDiagnostic, type Report } from '../diagnostics/diagnostic.ts';
-import { elemFacts, elemsBy } from '../ir/elem.ts';
 import type { Graph, Origin } from '../ir/graph.ts';
 import { type ElemType, elementCount, type HostTensor } from '../ir/types.ts';
 import type { OnnxModel } from '../onnx/model.ts';
-import { decodeTensor, encodeTensor } from '../tensor/round.ts';
-import { type Engine, EngineCrash, type OrtPort, type OrtTensor, type Provider } from './engine.ts';
+import { type Engine, EngineCrash, type HeldTensor, type OrtPort, type OrtTensor, type Provider } from './engine.ts';
+import { elemOfType, fromOrt, toOrt } from './exchange.ts';
 import { misfitHint } from './inputs.ts';
+import { KeptOutput } from './kept.ts';
 
 /** What an error of onnxruntime is about. */
 export interface Blamed {
@@ -19,6 +19,11 @@ export interface Blamed {
   readonly graph?: Graph | undefined;
   /** The model as it was written, whose nodes carry the exact names; `graph` is not needed then. */
   readonly onnx?: OnnxModel | undefined;
+}
+
+/** Which outputs `runKeeping` leaves as they are; none when left out. */
+export interface Keeping {
+  readonly keeps?: ((output: string) => boolean) | undefined;
 }
 
 /** An input or output. Symbolic dimensions are names, or '' where the model gives none. */
@@ -66,52 +71,13 @@ export interface Session {
   close(): Promise<Placement | undefined>;
 }
 
-const elemOfOrt = elemsBy(({ dtype, exchanged }) => (exchanged ? dtype : undefined));
-
-/** The elements as onnxruntime holds them; floats are rounded once. */
-export function toOrt(name: string, tensor: HostTensor): OrtTensor {
-  const { elem, dims, data } = tensor;
-  const { dtype, exchanged, array, bytes: width } = elemFacts[elem];
-  if (!exchanged) {
-    return fail(catalogue.tensorUnsupported, {
-      with: { name, found: `element type ${elem}`, expected: `one of ${[...elemOfOrt.values()].join(', ')}`, hint: `cast(f32)` },
-    });
-  }
-  const bytes = new Uint8Array(data.length * width);
-  encodeTensor(tensor, bytes);
-  return { type: dtype, dims, data: new array(bytes.buffer) };
+/** A session of onnxruntime, which can leave outputs as it has them. */
+export interface KeepingSession extends Session {
+  /** The same, where the outputs that opening was told to keep stay as they are, and may be inputs. */
+  runKeeping(inputs: ReadonlyMap<string, HostTensor | KeptOutput>): Promise<Map<string, HostTensor | KeptOutput>>;
 }
 
-export function fromOrt(name: string, tensor: OrtTensor): HostTensor {
-  const elem = elemOfOrt.get(tensor.type);
-  if (!elem) {
-    return fail(catalogue.tensorUnsupported, {
-      with: {
-        name,
-        found: `onnxruntime's type ${tensor.type}`,
-        expected: 'a tensor of numbers or booleans',
-        hint: 'take it out of the model',
-      },
-    });
-  }
-  const { data } = tensor;
-  return decodeTensor(elem, tensor.dims, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-}
-
-function portOf(port: OrtPort): Port {
-  const elem = elemOfOrt.get(port.type);
-  if (!elem) {
-    return fail(catalogue.tensorUnsupported, {
-      with: {
-        name: port.name,
-        found: `onnxruntime's type ${port.type}`,
-        expected: 'a tensor of numbers or booleans',
-        hint: 'take it out of the model',
-      },
-    });
-  }
-  return { name: port.name, elem, dims: port.shape };
-}
+const portOf = ({ name, type, shape }: OrtPort): Port => ({ name, elem: elemOfType(name, type), dims: shape });
 
 function need<T>(map: ReadonlyMap<string, T>, name: string): T {
   const value = map.get(name);
@@ -120,7 +86,7 @@ function need<T>(map: ReadonlyMap<string, T>, name: string): T {
 }
 
 /** Names, element types and shapes, so that a wrong one is reported in the user's words and not in onnxruntime's. */
-function checkInputs(ports: readonly Port[], given: ReadonlyMap<string, HostTensor>): void {
+function checkInputs(ports: readonly Port[], given: ReadonlyMap<string, HostTensor | KeptOutput>): void {
   const missing = ports.filter((p) => !given.has(p.name)).map((p) => p.name);
   const unknown = [...given.keys()].filter((name) => !ports.some((p) => p.name === name));
   if (missing.length > 0 || unknown.length > 0) {
@@ -163,7 +129,7 @@ function checkInputs(ports: readonly Port[], given: ReadonlyMap<string, HostTens
       if (known && known.size !== size) misfit(`${d} = ${known.size}, as in input ${known.by}`);
       bound.set(d, { size, by: port.name });
     });
-    if (elementCount(tensor.dims) !== tensor.data.length)
+    if (!(tensor instanceof KeptOutput) && elementCount(tensor.dims) !== tensor.data.length)
       misfit(`${elementCount(tensor.dims)} elements, not ${tensor.data.length}`);
   }
 }
@@ -175,9 +141,9 @@ export function portText(port: Port): string {
 /** The session of an engine. `remove` takes away what it left, `placement` says where its nodes ran. */
 export function sessionOf(
   engine: Engine,
-  options: Blamed,
+  options: Blamed & Keeping,
   after: { readonly remove: () => Promise<void>; readonly placement: () => Promise<Placement | undefined> },
-): Session {
+): KeepingSession {
   const inputs = engine.inputs.map(portOf);
   const outputs = engine.outputs.map(portOf);
   let runMs = 0;
@@ -192,6 +158,30 @@ export function sessionOf(
       await after.remove();
     }
   };
+  const keeps = options.keeps ?? (() => false);
+  async function exchange<Out>(
+    given: ReadonlyMap<string, HostTensor | KeptOutput>,
+    taken: (name: string, tensor: OrtTensor | HeldTensor) => Out | Promise<Out>,
+  ): Promise<Map<string, Out>> {
+    checkInputs(inputs, given);
+    const feeds: Record<string, OrtTensor | HeldTensor> = {};
+    for (const { name } of inputs) {
+      const tensor = need(given, name);
+      feeds[name] = tensor instanceof KeptOutput ? await tensor.for(engine, name) : toOrt(name, tensor);
+    }
+    try {
+      const result = await engine.run(feeds);
+      runMs = result.ms;
+      const results = new Map(Object.entries(result.outputs));
+      const out = new Map<string, Out>();
+      for (const { name } of outputs) out.set(name, await taken(name, need(results, name)));
+      return out;
+    } catch (error) {
+      throw runFailure(error, options, engine.stderr);
+    }
+  }
+  const read = async (name: string, tensor: OrtTensor | HeldTensor): Promise<HostTensor> =>
+    fromOrt(name, 'data' in tensor ? tensor : await tensor.read());
   return {
     inputs,
     outputs,
@@ -202,17 +192,11 @@ export function sessionOf(
     get adapter() {
       return engine.adapter;
     },
-    async run(given) {
-      checkInputs(inputs, given);
-      const feeds = Object.fromEntries(inputs.map(({ name }) => [name, toOrt(name, need(given, name))]));
-      try {
-        const result = await engine.run(feeds);
-        runMs = result.ms;
-        return new Map(outputs.map(({ name }) => [name, fromOrt(name, need(new Map(Object.entries(result.outputs)), name))]));
-      } catch (error) {
-        throw runFailure(error, options, engine.stderr);
-      }
-    },
+    run: (given) => exchange(given, read),
+    runKeeping: (given) =>
+      exchange<HostTensor | KeptOutput>(given, (name, tensor) =>
+        keeps(name) ? new KeptOutput(name, tensor) : read(name, tensor),
+      ),
     close: () => {
       closed ??= close();
       return closed;

@@ -18,7 +18,7 @@ export interface Signature {
 }
 
 /** Throws `DiagnosticError` (RES0837) for a tensor with a size that breaks a promise of its type. */
-export function checkPromises({ name, type }: Signature, tensor: HostTensor): void {
+export function checkPromises({ name, type }: Signature, tensor: Pick<HostTensor, 'elem' | 'dims'>): void {
   type.dims.forEach((dim, axis) => {
     const size = tensor.dims[axis];
     const found = size === undefined ? undefined : solvedSize(dim, size);

@@ -190,7 +190,7 @@ export function runtimeVersion(): string {
 export const runtimeName = (): string => `onnxruntime-node ${runtimeVersion()}`;
 
 /** Runs in this process; for the CPU provider only, whose failures are C++ exceptions that arrive as errors. */
-export async function openHere(model: string | Uint8Array, options: OrtOptions): Promise<Engine> {
+export async function openHere(model: string | Uint8Array, options: OrtOptions): Promise<Engine<never>> {
   const ort = loadRuntime();
   const open: (ort: OrtModule, model: string | Uint8Array, options: OrtOptions) => Promise<OpenedSession> = new Function(
     `${openText}\nreturn open;`,
@@ -216,7 +216,7 @@ export class RuntimeProcess {
   }
 
   /** The model is a file's path, because models are large and pipes copy. */
-  open(model: string, options: OrtOptions): Promise<Engine> {
+  open(model: string, options: OrtOptions): Promise<Engine<never>> {
     if (!this.#channel?.isOpen) this.#channel = startChild(options, this.#environment);
     return openIn(this.#channel, this.#sessions++, model, options, () => undefined);
   }
@@ -232,7 +232,7 @@ export async function openInChild(
   model: string,
   options: OrtOptions,
   environment: Readonly<Record<string, string>> | undefined,
-): Promise<Engine> {
+): Promise<Engine<never>> {
   const channel = startChild(options, environment);
   try {
     return await openIn(channel, 0, model, options, () => channel.end());
@@ -273,7 +273,13 @@ function startChild(
   );
 }
 
-async function openIn(channel: Channel, session: number, model: string, options: OrtOptions, ended: () => void): Promise<Engine> {
+async function openIn(
+  channel: Channel,
+  session: number,
+  model: string,
+  options: OrtOptions,
+  ended: () => void,
+): Promise<Engine<never>> {
   const runtime = runtimePath();
   try {
     const opened = await channel.ask({ kind: 'open', session, runtime, model, options });

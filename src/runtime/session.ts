@@ -13,11 +13,21 @@ import { openPlain, refuseUnreadable } from '../io/node/open-file.ts';
 import { type Engine, EngineCrash, type Provider, providerNames } from './engine.ts';
 import type { OpenOptions } from './host.ts';
 import { missingLibraries, remedy } from './native.ts';
-import { cleaned, crash, diagnosed, type LeftNode, type Placement, type Session, sessionOf, sessionRefused } from './ports.ts';
+import {
+  cleaned,
+  crash,
+  diagnosed,
+  type KeepingSession,
+  type LeftNode,
+  type Placement,
+  sessionOf,
+  sessionRefused,
+} from './ports.ts';
 import { adapterHint, nativeFor, openHere, openInChild, type RuntimeProcess } from './provider.ts';
 
 export type { Provider } from './engine.ts';
-export { fromOrt, type Kernel, type Placement, type Port, portText, type Session, toOrt } from './ports.ts';
+export { fromOrt, toOrt } from './exchange.ts';
+export { type Kernel, type Placement, type Port, portText, type Session } from './ports.ts';
 
 /** As `OpenOptions`, where there are processes. */
 export interface NodeOpenOptions extends OpenOptions {
@@ -52,7 +62,7 @@ let tidying = false;
  * Opens a model, given as bytes or as a file's path (external data lies beside the file). Throws `DiagnosticError`: RES0800 to
  * RES0804, RES0806, RES0701. Close the session; a GPU provider's process lives until then.
  */
-export async function openSession(model: Uint8Array | string, options: NodeOpenOptions): Promise<Session> {
+export async function openSession(model: Uint8Array | string, options: NodeOpenOptions): Promise<KeepingSession> {
   if (typeof model === 'string') checkReadable(model);
   const { process: shared } = options;
   const inChild = options.ep !== 'cpu' || shared !== undefined;

@@ -9,6 +9,7 @@ import { type GenerateOptions, generate } from '../../examples/api/generate.ts';
 import type { Checkpoint } from '../../src/checkpoint/checkpoint.ts';
 import { compile } from '../../src/compile.ts';
 import { elementCount, type HostTensor } from '../../src/ir/types.ts';
+import type { KeptTensor } from '../../src/runtime/kept.ts';
 import type { ModelSession } from '../../src/runtime/model-session.ts';
 import { openSession } from '../../src/runtime/session.ts';
 import { openSession as openModel } from '../../src/runtime/verify-model.ts';
@@ -89,12 +90,14 @@ describe('an example computes what the published network computes', () => {
 
 describe('examples/api/generate.ts', () => {
   const generating = cases.flatMap((one) => (one.generated ? [[one.model, one, one.generated] as const] : []));
-  async function opened(one: Case): Promise<ModelSession> {
+  async function bytesOf(one: Case): Promise<Uint8Array> {
     const { source, weights } = filled(one);
     const { bytes } = await compile(source, { model: one.model, weights, defines: one.defines });
-    return await openModel(await bytes());
+    return await bytes();
   }
-  async function tokensOf(model: ModelSession, one: Case, options: Partial<GenerateOptions> = {}): Promise<number[]> {
+  const opened = async (one: Case): Promise<ModelSession<KeptTensor>> =>
+    await openModel(await bytesOf(one), { keep: ['present.*'] });
+  async function tokensOf(model: ModelSession<KeptTensor>, one: Case, options: Partial<GenerateOptions> = {}): Promise<number[]> {
     const [prompt] = one.inputs.input_ids as readonly (readonly number[])[];
     const out: number[] = [];
     for await (const token of generate(model, prompt ?? [], { count: one.generated?.length ?? 0, ...options })) out.push(token);
@@ -104,6 +107,9 @@ describe('examples/api/generate.ts', () => {
     const model = await opened(one);
     expect(await tokensOf(model, one)).toEqual(tokens);
     await model.close();
+    const reading = await openModel(await bytesOf(one));
+    expect(await tokensOf(reading, one)).toEqual(tokens);
+    await reading.close();
   });
   test('tokens are drawn from the likeliest alone, as the numbers say', async () => {
     const [, one, tokens] = generating[0] ?? expect.unreachable();
