@@ -2,24 +2,28 @@
  * Nodes that are left of ONNX files, beside other optimisers:
  *
  *     python3 -m venv VENV && VENV/bin/pip install -r bench/requirements.txt && npm run build
- *     npx tsx bench/nodes.ts --python VENV/bin/python [--write] FILE.onnx …
+ *     npx tsx bench/nodes.ts --python VENV/bin/python [--timeout SECONDS] [--write] FILE.onnx …
  *
- * FILE.onnx are what bench/exports.py writes, for example. Nodes are counted without constants, those of sub-graphs included.
- * Peers that are not there are left out; those that fail, or take more than five minutes, have a dash. Prints a table in Markdown;
- * with `--write` also bench/nodes.md.
+ * FILE.onnx are what bench/exports.py writes, for example. Nodes are counted without constants, those of
+ * sub-graphs included. Peers that are not there are left out; those that fail, or take more than five minutes, have a dash. Prints
+ * a table in Markdown; with `--write` also bench/nodes.md, file by file, whose other rows and remarks stay.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { installedPeers, nodesOf, rescc } from './peers.ts';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
+const page = fileURLToPath(new URL('nodes.md', import.meta.url));
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { python: { type: 'string', default: 'python3' }, write: { type: 'boolean', default: false } },
+  options: {
+    python: { type: 'string', default: 'python3' },
+    timeout: { type: 'string', default: '300' },
+    write: { type: 'boolean', default: false },
+  },
 });
 const folder = mkdtempSync(join(tmpdir(), 'rescc-bench-nodes-'));
 const to = join(folder, 'made.onnx');
@@ -28,27 +32,40 @@ const to = join(folder, 'made.onnx');
 async function nodesBy(command: readonly string[]): Promise<number | undefined> {
   rmSync(to, { force: true });
   const [program = '', ...args] = command;
-  const done = spawnSync(program, args, { encoding: 'utf8', timeout: 300_000 });
+  const done = spawnSync(program, args, { encoding: 'utf8', timeout: Number(values.timeout) * 1000 });
   return done.status === 0 ? await nodesOf(to) : undefined;
 }
 
 const peers = installedPeers(values.python);
-const lines: string[] = [];
-const print = (line: string): void => {
-  lines.push(line);
-  process.stdout.write(`${line}\n`);
-};
-
-print('# Nodes of ONNX files, beside other optimisers\n');
-print(`\`npx tsx bench/nodes.ts --write\` writes this page. Nodes without constants, those of sub-graphs included: of the file, after \`rescc optimize\`
-at -O1, and after ${peers.map(({ name, version }) => `${name} ${version}`).join(', ')}. A dash: it failed, or took more than five minutes.\n`);
 const columns = ['nodes', 'rescc', ...peers.map(({ name }) => name)];
-print(`| file | ${columns.join(' | ')} |`);
-print(`| --- | ${columns.map(() => '---:').join(' | ')} |`);
-for (const file of positionals) {
-  const counts: (number | undefined)[] = [await nodesOf(file)];
-  for (const { command } of [rescc, ...peers]) counts.push(await nodesBy(command(file, to)));
-  print(`| ${basename(file, '.onnx')} | ${counts.map((count) => count ?? '–').join(' | ')} |`);
+const head = `# Nodes of ONNX files, beside other optimisers
+
+\`npx tsx bench/nodes.ts --write\` writes this page. Nodes without constants, those of sub-graphs included: of the file, after \`rescc optimize\`
+at -O1, and after ${peers.map(({ name, version }) => `${name} ${version}`).join(', ')}. A dash: it failed, or took more than five minutes.
+
+| file | ${columns.join(' | ')} |
+| --- | ${columns.map(() => '---:').join(' | ')} |
+`;
+
+/** Puts a row in the place of the one for the same file, or behind the last one. */
+function write(file: string, row: string): void {
+  const lines = readFileSync(page, 'utf8').trimEnd().split('\n');
+  const first = lines.findIndex((line) => line.startsWith('| ---')) + 1;
+  const end = lines.findIndex((line, i) => i >= first && !line.startsWith('|'));
+  const rows = lines.slice(first, end < 0 ? undefined : end);
+  const remarks = end < 0 ? [] : lines.slice(end);
+  const at = rows.findIndex((line) => line.startsWith(`| ${file} |`));
+  rows.splice(at < 0 ? rows.length : at, 1, row);
+  writeFileSync(page, `${[head.trimEnd(), ...rows, ...remarks].join('\n')}\n`);
+}
+
+process.stdout.write(head);
+for (const path of positionals) {
+  const file = basename(path, '.onnx');
+  const counts: (number | undefined)[] = [await nodesOf(path)];
+  for (const { command } of [rescc, ...peers]) counts.push(await nodesBy(command(path, to)));
+  const row = `| ${file} | ${counts.map((count) => count ?? '–').join(' | ')} |`;
+  process.stdout.write(`${row}\n`);
+  if (values.write) write(file, row);
 }
 rmSync(folder, { recursive: true });
-if (values.write) writeFileSync(join(root, 'bench/nodes.md'), `${lines.join('\n')}\n`);

@@ -71,7 +71,8 @@ export function readText(text: string, leaf: Leaf = named): Graph {
 /** The same graph in float64 with random parameters. */
 export function readNumbers(text: string): Graph {
   const wide = text.replaceAll('f32', 'f64').replaceAll(/(#[\w.]*\[[^\]]*\])(?!:[fi])/g, '$1:f64');
-  return readText(wide, numbers);
+  // The element type of `full` stands among its attributes where it is not the default one.
+  return readText(wide.replaceAll(/full\(\) \{(?=.*: f64\[)/g, 'full() {elem=f64, '), numbers);
 }
 
 /** The same graph in float32 with random parameters. */

@@ -17,6 +17,7 @@ import * as w from '../../tensor/algebra.ts';
 import type { Session } from '../../tensor/session.ts';
 import type { Affine } from './affine.ts';
 import { allConstant, isConstant } from './constants.ts';
+import { filledOf, numberEverywhere } from './filled.ts';
 import { allEqual, product } from './numbers.ts';
 import { operatorSet } from './operators.ts';
 import { type Rows, staysNormal } from './range.ts';
@@ -86,6 +87,16 @@ export function hasConstantWeights(view: LinearView): boolean {
   return allConstant([view.weight, view.bias]);
 }
 
+/**
+ * Its weights are constants; or one number that `full` makes, and stay one when the outputs are scaled, so that nothing is stored
+ * afterwards that was not before.
+ */
+export function takesOutputScale(view: LinearView, scale: w.WeightExpr | undefined): boolean {
+  if (hasConstantWeights(view)) return true;
+  const even = scale === undefined || numberEverywhere(scale) !== undefined;
+  return even && filledOf(view.weight) !== undefined && allConstant([view.bias]);
+}
+
 /** The axis of the result that the weights' output channels are. */
 export function outputAxis(view: LinearView): number {
   return view.kind === 'conv' || view.kind === 'conv_transpose' ? 1 : view.node.y.type.dims.length - 1;
@@ -96,7 +107,7 @@ export function inputAxis(view: LinearView): number {
 }
 
 export function weightOf(view: LinearView): w.WeightExpr {
-  return w.exprOf(view.weight);
+  return filledOf(view.weight) ?? w.exprOf(view.weight);
 }
 
 /** The bias, or zeros of the weights' element type where there is none. */
@@ -154,6 +165,12 @@ export function normalFold(view: LinearView, folded: Folded): boolean {
   return staysNormal({ factors: folded.factors, weight, rows: rowsOf(view), was, bias: folded.bias });
 }
 
+/** The weights times a vector of length C, or of length 1 that holds for all, along the given places of their shape. */
+function times(weight: w.WeightExpr, vector: w.WeightExpr, dims: readonly number[]): w.WeightExpr {
+  const number = w.uniformValue(weight) === undefined ? undefined : numberEverywhere(vector);
+  return w.mul(weight, number === undefined ? spread(vector, dims) : w.fullLike(vector, [], number));
+}
+
 /** A vector of length C, or of length 1 that holds for all, put along the given places of a larger shape. */
 function spread(vector: w.WeightExpr, dims: readonly number[]): w.WeightExpr {
   return w.reshape(vector, product(vector.dims) === 1 ? dims.map(() => 1) : dims);
@@ -165,15 +182,15 @@ export function scaleOutputs(view: LinearView, weight: w.WeightExpr, scale: w.We
   switch (view.kind) {
     case 'conv':
     case 'linear':
-      return w.mul(weight, spread(scale, [view.outputs, 1, ...ones]));
+      return times(weight, scale, [view.outputs, 1, ...ones]);
     case 'matmul':
-      return w.mul(weight, spread(scale, [1, view.outputs]));
+      return times(weight, scale, [1, view.outputs]);
     case 'conv_transpose': {
       // [in, out/groups, …]: the outputs of group g read the inputs of group g alone.
       const per = view.outputs / view.groups;
-      if (view.groups === 1) return w.mul(weight, spread(scale, [1, per, ...ones]));
+      if (view.groups === 1) return times(weight, scale, [1, per, ...ones]);
       const split = w.reshape(weight, [view.groups, view.inputs / view.groups, per, ...weight.dims.slice(2)]);
-      return w.reshape(w.mul(split, spread(scale, [view.groups, 1, per, ...ones])), weight.dims);
+      return w.reshape(times(split, scale, [view.groups, 1, per, ...ones]), weight.dims);
     }
   }
 }
@@ -183,16 +200,16 @@ export function scaleInputs(view: LinearView, weight: w.WeightExpr, scale: w.Wei
   const ones = weight.dims.slice(2).map(() => 1);
   switch (view.kind) {
     case 'linear':
-      return w.mul(weight, spread(scale, [1, view.inputs]));
+      return times(weight, scale, [1, view.inputs]);
     case 'matmul':
     case 'conv_transpose':
-      return w.mul(weight, spread(scale, [view.inputs, 1, ...ones]));
+      return times(weight, scale, [view.inputs, 1, ...ones]);
     case 'conv': {
       // [out, in/groups, …]: the outputs of group g read the inputs of group g alone.
       const per = view.inputs / view.groups;
-      if (view.groups === 1) return w.mul(weight, spread(scale, [1, per, ...ones]));
+      if (view.groups === 1) return times(weight, scale, [1, per, ...ones]);
       const split = w.reshape(weight, [view.groups, view.outputs / view.groups, per, ...weight.dims.slice(2)]);
-      return w.reshape(w.mul(split, spread(scale, [view.groups, 1, per, ...ones])), weight.dims);
+      return w.reshape(times(split, scale, [view.groups, 1, per, ...ones]), weight.dims);
     }
   }
 }

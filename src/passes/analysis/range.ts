@@ -21,6 +21,7 @@ import { type FloatFacts, floatFacts } from '../../ir/elem.ts';
 import type { WeightExpr } from '../../tensor/expr.ts';
 import { initialBound } from '../../tensor/leaves.ts';
 import { chunkElements } from '../../tensor/pieces.ts';
+import { uniformValue } from '../../tensor/values.ts';
 
 /**
  * How the rows of a weight lie in it: [groups, before, channels, behind], a row being what one channel of one group has of the
@@ -89,6 +90,8 @@ function scanned(x: WeightExpr): number {
   const { magnitudes } = x.session;
   const known = magnitudes.get(x);
   if (known !== undefined) return known;
+  const number = uniformValue(x);
+  if (number !== undefined) return Number.isNaN(number) ? Number.POSITIVE_INFINITY : x.count === 0 ? 0 : Math.abs(number);
   let largest = 0;
   inChunks(x, 0, x.count, (chunk) => {
     for (const element of chunk) {

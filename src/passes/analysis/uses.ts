@@ -1,6 +1,7 @@
 /** Who makes a value and who reads it: what a rule may move, and whether changing a weight for one reader costs bytes. */
 import type { Node, Value } from '../../ir/graph.ts';
 import { bytesOf } from './cost.ts';
+import { filledOf } from './filled.ts';
 
 /**
  * The node that makes a value, if it stands in the same graph as `reader`: no rule moves work across the border of a loop's body.
@@ -21,9 +22,11 @@ const manyReaders = 4096;
 
 /**
  * Whether changing `weight` for `reader` alone keeps the bytes of all weights from growing: nobody else reads it, or everybody
- * else will be changed alike (equal expressions are stored once), or the copy is no larger than `freed` bytes.
+ * else will be changed alike (equal expressions are stored once), or the copy is no larger than `freed` bytes. What `full` makes
+ * has none.
  */
 export function copyIsFree(weight: Value, reader: Node, freed: number, alike: (other: Node) => boolean = () => false): boolean {
+  if (filledOf(weight)) return true;
   if (weight.outputs > 0) return false;
   if (weight.uses.size <= 1) return true;
   if (weight.content && bytesOf(weight.content) <= freed) return true;

@@ -19,6 +19,7 @@ import {
   scaleInputs,
   scaleOutputs,
   shiftThrough,
+  takesOutputScale,
   takesShift,
   weightOf,
 } from '../analysis/linear.ts';
@@ -70,11 +71,12 @@ export const foldBatchnormIntoLinear = rule({
 
 Exact when
   one-reader     only the batchnorm reads the linear operator, which is no output (else it would run twice)
-  constant       W, b, γ, β, μ, σ² are constants; the batchnorm is in inference form, the graph has no other
+  constant       W, b, γ, β, μ, σ² are constants; the batchnorm is in inference form, the graph has no other. W may also be one number that full
+                 makes (ConstantOfShape), where s is one number too: then full makes s·W
   channel-axis   the batchnorm's channel axis 1 is the operator's output axis: always for conv and transposed conv, rank 2 for
                  linear and matmul, whose outputs are the last axis
   normal         s is finite (ε = 0 with σ² = 0 is not); s·W and the new bias stay in the normal range of the element type (see *Range*)
-  weight-copy    nobody else reads W, or all readers fold alike, or the copy is smaller than what goes
+  weight-copy    nobody else reads W, or all readers fold alike, or the copy is smaller than what goes; full has no bytes to copy
 W of a transposed conv is [in, out/groups, …]: s is applied per group slice. A missing bias is made in the weights' element type.
 Rounding: s, s·W and the bias in float64, rounded once.
 Source: Jacob et al. 2018, arXiv:1712.05877, §3.2.`,
@@ -84,7 +86,7 @@ Source: Jacob et al. 2018, arXiv:1712.05877, §3.2.`,
   }),
   exact: {
     'one-reader': ({ bn, linear }) => soleReader(linear.node.y) === bn,
-    constant: ({ bn, linear }) => hasConstantWeights(linear) && allConstant(batchnormVectors(bn)),
+    constant: ({ bn, linear }) => allConstant(batchnormVectors(bn)) && takesOutputScale(linear, batchnormAffine(bn).scale),
     'channel-axis': ({ linear }) => outputAxis(linear) === 1,
     normal: (m) => normalFold(m.linear, foldedInto(m)),
     'weight-copy': (m) =>

@@ -1,8 +1,11 @@
 /** Linear operators with other weights: constants keep their names and roles. */
 
+import { bug } from '../../diagnostics/diagnostic.ts';
 import type { Node, Value } from '../../ir/graph.ts';
 import type { AttrValue } from '../../ir/operator.ts';
+import { constantDims } from '../../ops/common.ts';
 import * as w from '../../tensor/algebra.ts';
+import { filledOf } from '../analysis/filled.ts';
 import { type LinearView, weightOf } from '../analysis/linear.ts';
 import type { Rewriter } from '../engine/rewriter.ts';
 
@@ -24,9 +27,15 @@ function biasName(view: LinearView): string {
   return name === undefined ? `${view.node.origin.scope}.bias` : `${name}.bias`;
 }
 
-/** A changed constant keeps its name and its role. */
+/** A changed constant keeps its name and its role; what `full` makes is made by `full`. */
 export function changed(g: Rewriter, old: Value, content: w.WeightExpr): Value {
   if (old.content === content) return old;
+  const filled = filledOf(old);
+  if (filled === content) return old;
+  if (filled && old.producer) {
+    const value = w.uniformValue(content) ?? bug('what full makes becomes no other constant');
+    return g.node('full', [], { shape: constantDims(content.dims), value, elem: content.elem }, old.producer);
+  }
   return g.constant(content, old.def.kind === 'constant' ? old.def.role : 'parameter', old.name);
 }
 

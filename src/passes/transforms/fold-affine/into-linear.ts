@@ -9,11 +9,11 @@ import { type Arithmetic, arithmeticOperators, arithmeticView } from '../../anal
 import {
   type Folded,
   foldOutputs,
-  hasConstantWeights,
   type LinearView,
   linearView,
   normalFold,
   outputAxis,
+  takesOutputScale,
 } from '../../analysis/linear.ts';
 import { copyIsFree, soleReader } from '../../analysis/uses.ts';
 import { any, constant, either } from '../../engine/pattern.ts';
@@ -43,12 +43,12 @@ export const foldAffineIntoLinear = rule({
 
 Exact when
   one-reader    only the next node reads the linear operator and every node between, and none is an output
-  constant      the weights are constants
+  constant      the weights are constants, or one number that full makes (ConstantOfShape), where s is one number too: then full makes s·W
   channels      the constant has one element, or one per output channel along the channels' axis, which nothing between moves or mixes, and does not
                 widen the shape
   positive      through ReLU, LeakyReLU, PReLU and max pool passes a scale above zero alone; through what is linear (average pools, …) any; no shift
   normal        s is finite; s·W and the new bias stay in the normal range of the element type (see *Range*)
-  weight-copy   nobody else reads W, or the copy is smaller than what goes
+  weight-copy   nobody else reads W, or the copy is smaller than what goes; full has no bytes to copy
 Rounding: in float64, rounded once.
 Source: Lim et al. 2017, EDSR, arXiv:1707.02921, §3.3 (residual scaling); the equations.`,
   match: either(arithmeticOperators, 'node', any('x'), constant('c')).view(({ node }): Upward | undefined => {
@@ -60,7 +60,7 @@ Source: Lim et al. 2017, EDSR, arXiv:1707.02921, §3.3 (residual scaling); the e
   }),
   exact: {
     'one-reader': ({ chain, linear }) => [linear.node, ...chain].every((node) => soleReader(node.y) !== undefined),
-    constant: ({ linear }) => hasConstantWeights(linear),
+    constant: ({ arithmetic, linear }) => takesOutputScale(linear, arithmetic.scale),
     channels: (m) =>
       sameType(m.arithmetic.node.y.type, m.arithmetic.x.type) &&
       keepsChannels(m.chain, outputAxis(m.linear), m.arithmetic.scale) &&
