@@ -16,11 +16,12 @@ import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { HostTensor } from '../src/ir/types.ts';
-import { compareLatency, median } from '../src/runtime/bench.ts';
+import { median } from '../src/runtime/bench.ts';
 import { randomTensor } from '../src/runtime/inputs.ts';
 import { runtimeVersion } from '../src/runtime/provider.ts';
 import { openSession, type Port } from '../src/runtime/session.ts';
 import { installedPeers, nodesOf, rescc, type Tool } from './peers.ts';
+import { processorTimes } from './timed.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const { values, positionals } = parseArgs({
@@ -40,17 +41,17 @@ const folder = mkdtempSync(join(tmpdir(), 'rescc-bench-optimize-'));
 const tools: readonly Tool[] = [rescc, ...installedPeers(values.python)];
 
 interface Measured {
+  /** Of processor time, of the process and those that it started. */
   readonly seconds: number;
   readonly peakBytes: number;
   readonly error: string | undefined;
 }
 
 /** A child of this small process, so that getrusage counts that child alone. */
-const watcher = `import json, resource, subprocess, sys, time
-began = time.perf_counter()
+const watcher = `import json, resource, subprocess, sys
 done = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-print(json.dumps({'seconds': time.perf_counter() - began, 'peak': resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024,
-                  'status': done.returncode, 'said': done.stderr[-2000:]}))`;
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(json.dumps({'seconds': used.ru_utime + used.ru_stime, 'peak': used.ru_maxrss * 1024, 'status': done.returncode, 'said': done.stderr[-2000:]}))`;
 
 function run(command: readonly string[]): Measured {
   const done = spawnSync(values.python, ['-c', watcher, ...command], { encoding: 'utf8', cwd: folder, timeout: 600_000 });
@@ -114,6 +115,9 @@ function defaults(): string[] {
   return found;
 }
 
+/** What rescc takes of each peer's processor time and memory, file by file. */
+const beside = new Map<Tool, { readonly seconds: number; readonly peakBytes: number }[]>();
+
 const lines: string[] = [];
 function print(line: string): void {
   lines.push(line);
@@ -154,38 +158,35 @@ async function bench(source: string): Promise<void> {
     }
   }
   const running = tools.filter((tool) => !failed.has(tool));
-  const latencies = await compareLatency(
-    [
-      { name: 'original', bytes: source, optimization: 'all' },
-      ...running.map((tool) => ({ name: tool.name, bytes: target(tool), optimization: 'all' as const })),
-    ],
-    inputs,
-    { runs, threads, creations: 1 },
+  const sizes = new Map(
+    session.inputs.flatMap(({ dims }) => dims.map((d, i): [string, number] => [String(d), i === 0 ? 1 : 16])),
   );
-  const latency = (name: string): string => {
-    const one = latencies.find((l) => l.name === name);
-    return one ? `${one.medianMs.toFixed(2)} ± ${one.spreadMs.toFixed(2)}` : '';
+  const times = await processorTimes([source, ...running.map(target)], { runs, sizes });
+  const [raw = []] = times;
+  const latency = (tool?: Tool): string => {
+    const own = tool ? (times[running.indexOf(tool) + 1] ?? []) : raw;
+    const ratio = median(own.map((ms, round) => ms / (raw[round] ?? Number.NaN)));
+    return tool ? `${median(own).toFixed(2)} (${ratio.toFixed(2)})` : median(own).toFixed(2);
   };
   const kilobytes = (path: string): string => (statSync(path).size / 1000).toFixed(1);
-  print(`| ${name} | original | | | ${await nodesOf(source)} | ${kilobytes(source)} | ${latency('original')} | |`);
+  print(`| ${name} | original | | | ${await nodesOf(source)} | ${kilobytes(source)} | ${latency()} | |`);
+  const middle = (tool: Tool, one: 'seconds' | 'peakBytes'): number =>
+    median((results.get(tool) ?? []).map((measured) => measured[one]));
+  for (const tool of running) {
+    if (tool === rescc || !running.includes(rescc)) continue;
+    const ratio = (one: 'seconds' | 'peakBytes'): number => middle(rescc, one) / middle(tool, one);
+    beside.set(tool, [...(beside.get(tool) ?? []), { seconds: ratio('seconds'), peakBytes: ratio('peakBytes') }]);
+  }
   for (const tool of tools) {
-    const measured = results.get(tool) ?? [];
     const why = failed.get(tool);
     if (why !== undefined) {
       print(`| | ${tool.name} | failed: ${why.replaceAll('|', '/').slice(0, 120)} | | | | | |`);
       continue;
     }
-    const seconds = median(measured.map((one) => one.seconds)).toFixed(2);
-    const peak = (median(measured.map((one) => one.peakBytes)) / 1e6).toFixed(0);
+    const seconds = middle(tool, 'seconds').toFixed(2);
+    const peak = (middle(tool, 'peakBytes') / 1e6).toFixed(0);
     const error = errors.get(tool) ?? Number.NaN;
-    const cells = [
-      seconds,
-      peak,
-      await nodesOf(target(tool)),
-      kilobytes(target(tool)),
-      latency(tool.name),
-      error.toExponential(1),
-    ];
+    const cells = [seconds, peak, await nodesOf(target(tool)), kilobytes(target(tool)), latency(tool), error.toExponential(1)];
     print(`| | ${tool.name} | ${cells.join(' | ')} |`);
   }
 }
@@ -194,18 +195,12 @@ try {
   const files = positionals.length > 0 ? positionals : defaults();
   const versions = tools.flatMap((tool) => (tool.version === '' ? [] : [`${tool.name} ${tool.version}`]));
   print('# Optimising ONNX files, beside other optimisers\n');
-  print(
-    '`npx tsx bench/optimize.ts --write` writes this page; the peers are those of bench/requirements.txt. Whole processes from start to exit,',
-  );
-  print(
-    `in turns: time and peak memory are medians of ${rounds}. Nodes without constants, sub-graphs counted. Latency: median of ${runs} runs in`,
-  );
-  print(
-    `onnxruntime ${runtimeVersion()} (CPU, ${threads} threads, its own optimiser on) ± half the distance between the quartiles. Error: largest`,
-  );
-  print(`difference from the original's outputs over their largest element, onnxruntime's optimiser off.\n`);
+  print(`\`npx tsx bench/optimize.ts --write\` writes this page; the peers are those of bench/requirements.txt. Whole processes from start to exit, in
+turns: processor time (all threads) and peak memory are medians of ${rounds}. Nodes without constants, sub-graphs counted. A run: processor time of
+one thread in onnxruntime ${runtimeVersion()} (CPU, its own optimiser on), median of ${runs}, and its ratio to the original, round by round. Error:
+largest difference from the original's outputs over their largest element, onnxruntime's optimiser off.\n`);
   print(`Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? ''}; ${versions.join(', ')}.\n`);
-  print('| model | by | seconds | peak MB | nodes | kB | latency ms | error |');
+  print('| model | by | seconds | peak MB | nodes | kB | a run, ms | error |');
   print('| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |');
   for (const file of files) {
     try {
@@ -215,6 +210,12 @@ try {
         `| ${basename(file, '.onnx')} | original | failed: ${error instanceof Error ? error.message.split('\n')[0] : ''} | | | | | |`,
       );
     }
+  }
+  print('\nMedians over the files that both wrote, rescc to each:\n');
+  print('| beside | files | processor time | peak memory |\n| --- | ---: | ---: | ---: |');
+  for (const [tool, all] of beside) {
+    const of = (one: 'seconds' | 'peakBytes'): string => `1/${(1 / median(all.map((ratio) => ratio[one]))).toFixed(1)}`;
+    print(`| ${tool.name} | ${all.length} | ${of('seconds')} | ${of('peakBytes')} |`);
   }
   if (values.write) writeFileSync(join(root, 'bench/optimize.md'), `${lines.join('\n')}\n`);
 } finally {

@@ -6,9 +6,10 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { type CompileOptions, compile, passNames } from '../src/index.ts';
-import { compareLatency, type Latency } from '../src/runtime/bench.ts';
-import { randomInputs, smallestBindings } from '../src/runtime/inputs.ts';
+import { median } from '../src/runtime/bench.ts';
+import { smallestBindings } from '../src/runtime/inputs.ts';
 import { runtimeVersion } from '../src/runtime/provider.ts';
+import { processorTimes } from './timed.ts';
 
 interface Case {
   readonly what: string;
@@ -126,45 +127,45 @@ const cases: readonly Case[] = [
   },
 ];
 
-async function build(
-  entry: Case,
-  options: CompileOptions,
-): Promise<{ bytes: Uint8Array; inputs: ReturnType<typeof randomInputs>; nodes: number }> {
+interface Built {
+  readonly bytes: Uint8Array;
+  readonly sizes: ReadonlyMap<string, number>;
+  readonly nodes: number;
+}
+
+async function build(entry: Case, options: CompileOptions): Promise<Built> {
   const text = entry.source.endsWith('.res')
     ? await readFile(new URL(`../examples/${entry.source}`, import.meta.url), 'utf8')
     : entry.source;
   const result = await compile(text, { model: entry.model, ...options });
   if (!result.graph) throw new Error(`${entry.what}: ${result.diagnostics.map((d) => d.title).join('; ')}`);
-  const bindings = new Map([...smallestBindings(result.graph).smallest, ...Object.entries(entry.sizes ?? {})]);
-  return { bytes: await result.bytes(), inputs: randomInputs(result.graph, bindings, 0), nodes: result.graph.nodeCount };
+  const sizes = new Map([...smallestBindings(result.graph).smallest, ...Object.entries(entry.sizes ?? {})]);
+  return { bytes: await result.bytes(), sizes, nodes: result.graph.nodeCount };
 }
+
+const half = (values: readonly number[]): number => {
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = (q: number): number => sorted[Math.round(q * (sorted.length - 1))] ?? Number.NaN;
+  return (at(0.75) - at(0.25)) / 2;
+};
 
 /** Measures every rewrite and writes bench/rewrites.md. */
 export async function rewrites(): Promise<void> {
-  const threads = Math.min(4, cpus().length);
+  const runs = 31;
   const rows: string[] = [];
   for (const entry of cases) {
     const before = await build(entry, entry.without);
     const after = await build(entry, entry.with);
-    const [a, b] = (await compareLatency(
-      [
-        { name: 'without', bytes: before.bytes, optimization: 'all' },
-        { name: 'with', bytes: after.bytes, optimization: 'all' },
-      ],
-      before.inputs,
-      { runs: 31, threads },
-    )) as readonly [Latency, Latency];
-    const time = (l: Latency): string => `${l.medianMs.toFixed(2)} ± ${l.spreadMs.toFixed(2)}`;
-    rows.push(
-      `| ${entry.what} | ${before.nodes} → ${after.nodes} | ${time(a)} | ${time(b)} | ${(a.medianMs / b.medianMs).toFixed(2)} |`,
-    );
+    const [a = [], b = []] = await processorTimes([before.bytes, after.bytes], { runs, sizes: before.sizes });
+    const time = (all: readonly number[]): string => `${median(all).toFixed(2)} ± ${half(all).toFixed(2)}`;
+    const faster = median(a.map((ms, round) => ms / (b[round] ?? Number.NaN))).toFixed(2);
+    rows.push(`| ${entry.what} | ${before.nodes} → ${after.nodes} | ${time(a)} | ${time(b)} | ${faster} |`);
     console.log(rows.at(-1));
   }
-  const machine = `${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${threads} threads, onnxruntime ${runtimeVersion()}, CPU provider`;
   const page = `# What the rewrites are worth
 
-\`npm run bench -- rewrites\` writes this page. Both sides run with onnxruntime's own optimiser on, interleaved; milliseconds, median of 31 runs ± half the
-distance between the quartiles. Machine: ${machine}.
+\`npm run bench -- rewrites\` writes this page. Both sides run with onnxruntime's own optimiser on, interleaved, on one thread; milliseconds of processor time, median of
+${runs} runs ± half the distance between the quartiles. Machine: ${cpus()[0]?.model.trim() ?? 'unknown processor'}, onnxruntime ${runtimeVersion()}, CPU provider.
 
 | rewrite | nodes | without | with | times faster |
 | --- | ---: | ---: | ---: | ---: |

@@ -1,0 +1,64 @@
+/**
+ * Whether the file that rescc writes is as fast as the one that it was given, in onnxruntime on a CPU with its own optimiser on:
+ *
+ *     npx tsx bench/latency.ts [--runs 11] [--at N=1,…] [--write] FILE.onnx …
+ *
+ * FILE.onnx are what `bench/gpu_models.py export` and `fill` write, for example. One thread, interleaved, processor time, which other
+ * work on the machine changes little. A file that is byte for byte that of -O1 has `=`. Prints a table in Markdown; with `--write`
+ * also bench/latency.md.
+ */
+import { createHash } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { basename } from 'node:path';
+import { parseArgs } from 'node:util';
+import { type OptimizeOptions, optimizeOnnx } from '../src/index.ts';
+import { median } from '../src/runtime/bench.ts';
+import { runtimeVersion } from '../src/runtime/provider.ts';
+import { processorTimes } from './timed.ts';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    runs: { type: 'string', default: '11' },
+    at: { type: 'string', default: '' },
+    write: { type: 'boolean', default: false },
+  },
+});
+const sizes = new Map(values.at.split(',').map((one): [string, number] => [one.split('=')[0] ?? '', Number(one.split('=')[1])]));
+const ways: readonly (readonly [string, Partial<OptimizeOptions>])[] = [
+  ['-O1', { level: 1 }],
+  ['-O2', { level: 2 }],
+  ['--target cpu', { level: 1, target: 'cpu' }],
+];
+
+const hash = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+const lines: string[] = [];
+const print = (line: string): void => {
+  lines.push(line);
+  process.stdout.write(`${line}\n`);
+};
+
+print('# As fast as the file that was given\n');
+print(`\`npx tsx bench/latency.ts --write\` writes this page. onnxruntime ${runtimeVersion()} on a CPU with its own optimiser on, one thread: milliseconds of
+processor time, median of ${values.runs} interleaved runs; ratios to the file as PyTorch's exporter wrote it, round by round (\`ts\`: TorchScript, \`dy\`: torch.export), with
+the ratio of the fastest runs behind. \`=\`: the same file as -O1. Machine: ${cpus()[0]?.model.trim()}.\n`);
+print(`| file | ms | ${ways.map(([name]) => name).join(' | ')} |`);
+print(`| --- | ---: | ${ways.map(() => '---:').join(' | ')} |`);
+for (const file of positionals) {
+  const raw = readFileSync(file);
+  const made: Uint8Array[] = [];
+  for (const [, options] of ways) made.push(await (await optimizeOnnx(raw, { fileName: file, ...options })).bytes());
+  const hashes = made.map(hash);
+  const fresh = made.filter((_, i) => hashes.indexOf(hashes[i] ?? '') === i);
+  const [base = [], ...rest] = await processorTimes([raw, ...fresh], { runs: Number(values.runs), sizes });
+  const cells = made.map((_, i) => {
+    const at = hashes.indexOf(hashes[i] ?? '');
+    if (at !== i) return '=';
+    const times = rest[fresh.indexOf(made[i] ?? raw)] ?? [];
+    const ratio = median(times.map((ms, round) => ms / (base[round] ?? Number.NaN)));
+    return `${ratio.toFixed(2)} (${(Math.min(...times) / Math.min(...base)).toFixed(2)})`;
+  });
+  print(`| ${basename(file, '.onnx')} | ${median(base).toFixed(1)} | ${cells.join(' | ')} |`);
+}
+if (values.write) writeFileSync(new URL('latency.md', import.meta.url), `${lines.join('\n')}\n`);
