@@ -55,9 +55,9 @@ const upsampled = `model Upsampled {
 const temporal = `model Temporal {
   input x: f32[N, 64, L]
   stem: conv(64, 3, pad=1)  relu
-  repeat 4 as i { b{i}: residual {
-    conv1: conv(64, 3, pad=2 ** i, dilation=2 ** i)  relu
-    conv2: conv(64, 3, pad=2 ** i, dilation=2 ** i)
+  repeat [1, 2, 4, 8] as d, i { b{i}: residual {
+    conv1: conv(64, 3, pad=d, dilation=d)  relu
+    conv2: conv(64, 3, pad=d, dilation=d)
   } relu }
   output y
 }`;
