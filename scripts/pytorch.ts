@@ -25,6 +25,8 @@ const habits: readonly (readonly [string, string])[] = [
   ['`x.view(n, -1)`, `x.relu()`', '`reshape(n, -1)`, `relu`; of another tensor `reshape(x, n, -1)` or `x -> reshape(n, -1)`'],
   ['`x.shape[1]`, `x.size(1)`', '`shape(x)[1]`, `channels(x)`'],
   ['`for i in range(3):`, `nn.Sequential(*layers)`', '`repeat 3 as i { … }`, `sequential { … }`'],
+  ['`while x.max() > 1:`', '`loop while reduce_max(it) > 1.0 { … }`: a loop of the run'],
+  ['`elif`', '`else if condition { … }`'],
   ['`True`, `False`, `None`', '`true`, `false`, and `none`, or nothing'],
   ['`x ** 2`, `a // b`', '`pow(x, 2.0)` or `square`, `floordiv(a, b)`; `//` begins a comment'],
   ['`a if c else b`, `lambda x: …`', '`c ? a : b`, a body `{ … }`'],

@@ -6,7 +6,7 @@
  * body, behind it, which is where ONNX Loop wants it.
  */
 import { carriedType, gatheredSize } from '../diagnostics/catalogue/shapes.ts';
-import { carriedCount, endlessLoop, nothingGathered } from '../diagnostics/catalogue/structure.ts';
+import { endlessLoop, nothingGathered } from '../diagnostics/catalogue/structure.ts';
 import { loopCount } from '../diagnostics/catalogue/values.ts';
 import { bug } from '../diagnostics/diagnostic.ts';
 import type { Span } from '../diagnostics/source.ts';
@@ -39,6 +39,7 @@ import {
   sameStructure,
   structureText,
 } from './regions.ts';
+import { wrongHandOn } from './repetition.ts';
 import { Env, type Frame, place, type Unset } from './scope.ts';
 import { describe, sourceText, tensorValue, wholeText } from './values.ts';
 
@@ -209,7 +210,7 @@ function takeTurn(
       gathered: collect ? returned.map(flat) : [],
     };
   const more = returned.length - carried.length;
-  if (more < 0 || (more > 0 && !collect)) wrongCount(c, f, construct, returned.length);
+  if (more < 0 || (more > 0 && !collect)) wrongHandOn(c, f, construct, returned.length);
   if (collect && more === 0) {
     const text = carried.map(({ name }) => name.name).join(', ');
     c.fail(nothingGathered, f, {
@@ -268,22 +269,6 @@ function typeHint(name: string, was: TensorType, is: TensorType): string {
   return was.dims.length === 0
     ? `begin with the shape that a turn gives: \`${name} = full(…)\``
     : 'end the turn with the shape that it began with, or begin with the shape that a turn gives';
-}
-
-function wrongCount(c: Context, f: Frame, { carried, body, collect }: Loop, values: number): never {
-  const names = carried.map(({ name }) => name.name).join(', ');
-  const last = body.stmts.at(-1);
-  return c.fail(carriedCount, f, {
-    span: last?.span ?? body.span,
-    notes: carried.map(({ name }) => ({ span: name.span, text: 'handed on' })).slice(0, 1),
-    with: {
-      values: `${values} value${values === 1 ? '' : 's'}`,
-      names: carried.length === 1 ? '1 is' : `${carried.length} are`,
-      found: values === 1 && last?.kind !== 'return' ? 'a turn that gives its last `it` alone' : `${values} values returned`,
-      expected: `${collect ? 'at least ' : ''}${carried.length}: ${names}`,
-      hint: `end the body with \`return ${names}\`${values > carried.length ? ', and gather what is more with `collect`' : ''}`,
-    },
-  });
 }
 
 // ── The condition ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -4,7 +4,7 @@ import { carriedCount } from '../diagnostics/catalogue/structure.ts';
 import { badCount } from '../diagnostics/catalogue/values.ts';
 import { nearest } from '../diagnostics/suggest.ts';
 import type { LangValue } from '../ops/params.ts';
-import type { Body, Each, Repeat, Reuse, Sequential } from '../parser/ast.ts';
+import type { Body, Each, Loop, Repeat, Reuse, Sequential } from '../parser/ast.ts';
 import { runBody } from './bodies.ts';
 import { evaluateChain, labelText, one } from './chains.ts';
 import type { Context } from './context.ts';
@@ -149,7 +149,7 @@ function handOn(c: Context, f: Frame, construct: Repeat, label: string | undefin
   return lists ? lists.values(c, f) : state;
 }
 
-function wrongHandOn(c: Context, f: Frame, { carried, body, collect }: Repeat, values: number): never {
+export function wrongHandOn(c: Context, f: Frame, { carried, body, collect }: Loop | Repeat, values: number): never {
   const names = carried.map(({ name }) => name.name).join(', ');
   const last = body.stmts.at(-1);
   return c.fail(carriedCount, f, {

@@ -495,8 +495,8 @@ export function describeUnreadable(around: Surroundings): Description {
   if (type === KwIn && beforePrevious?.image === 'for' && previous)
     return unexpected(
       { ...around, previous: undefined },
-      '`repeat` or `each`, the loops',
-      `write \`repeat list as ${previous.image} { … }\` where each turn goes on from the one before, and \`each list as ${previous.image} { … }\` where all begin alike`,
+      '`repeat`, `each` or `loop`',
+      `write \`repeat list as ${previous.image} { … }\` where each turn goes on from the one before, \`each list as ${previous.image} { … }\` where all begin alike, and \`loop n as ${previous.image} { … }\` for a count that only the run knows`,
     );
   if (type === KwWhile)
     return unexpected(

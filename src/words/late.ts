@@ -3,13 +3,15 @@ import { Late } from '../diagnostics/late.ts';
 /** The dictionary, which only a name that is not known here asks for. */
 export const dictionary = new Late(() => import('./dictionary.ts'));
 
-/** The namespaces of PyTorch and of Keras: `torch.nn.functional.relu` is `relu`. */
+/** The namespaces of PyTorch, of Keras and of JAX: `torch.nn.functional.relu` is `relu`. */
 const namespaces = new Set([
   'torch',
   'nn',
   'F',
   'functional',
   'tf',
+  'jax',
+  'lax',
   'keras',
   'layers',
   'np',

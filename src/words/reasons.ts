@@ -197,6 +197,14 @@ export const reasons = (): readonly Reason[] => [
     instead: 'read `rescc explain` of the layer; `gather_elements` picks element by element, and no layer changes memory',
   },
   {
+    title: 'Loops and branches of the run',
+    names: `
+      cond while_loop scan associative_scan fori_loop`,
+    why: 'takes functions, and is a statement here',
+    instead:
+      'write `loop n with a = x while condition { … }` for a loop of the run, `loop … collect { … }` where it gathers what the turns give, and `if condition { … } else { … }` for a branch',
+  },
+  {
     title: 'Functions without an ONNX operator here',
     names: `
       acos acosh asin asinh atan atan2 atanh arccos arccosh arcsin arcsinh arctan arctan2 arctanh erfinv lgamma digamma
@@ -204,7 +212,7 @@ export const reasons = (): readonly Reason[] => [
       logcumsumexp cumprod cumulative_trapezoid trapezoid trapz nanmean nansum nan_to_num isfinite isneginf isposinf
       isclose allclose all any special inf nan newaxis std_mean var_mean bit eye linspace logspace
       tril_indices triu_indices diag diag_embed diagflat diagonal broadcast_tensors broadcast_shapes
-      unravel_index cond while_loop numel nelement atleast_1d atleast_2d atleast_3d sum_to_size arange_ is_nonzero
+      unravel_index numel nelement atleast_1d atleast_2d atleast_3d sum_to_size arange_ is_nonzero
       is_same_size hash_tensor bitwise_and bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift bitwise_and_
       bitwise_left_shift_ bitwise_not_ bitwise_or_ bitwise_right_shift_`,
     why: 'has no layer here',
