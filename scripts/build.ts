@@ -10,6 +10,7 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
+import { ResParser } from '../src/parser/grammar.ts';
 import { chevrotainInPart } from './chevrotain.ts';
 import { lazyPackages } from './lazy-packages.ts';
 import { withoutTexts } from './manual-texts.ts';
@@ -94,7 +95,7 @@ const commands = await build({
   outdir: 'dist',
   external: installed,
   minifyIdentifiers: true,
-  define: { 'import.meta.url': 'fileUrl' },
+  define: { 'import.meta.url': 'fileUrl', grammarDecisions: JSON.stringify(new ResParser(false).decisions()) },
   banner: {
     js: '(function (require, module, __filename, importFrom) { const fileUrl = require("node:url").pathToFileURL(__filename).href;',
   },

@@ -17,7 +17,7 @@ import { docBefore } from './doc-comments.ts';
 import type { Lexed } from './lexer.ts';
 import { floatAsLabel, labelledValue, noSubscript, notAType, notFrom, notNone } from './mistakes.ts';
 import type { Operand } from './rank.ts';
-import type { PendingTemplate } from './reader.ts';
+import type { Decisions, PendingTemplate } from './reader.ts';
 import { maxNesting, RecoveringReader } from './recovery.ts';
 import {
   Arrow,
@@ -92,9 +92,13 @@ const hyphenTail = new TokenSet([...vocabulary.filter(isWord), Int, Size]);
 const subStarts = new TokenSet([...exprStarts, Colon]);
 
 export class ResParser extends RecoveringReader {
-  /** With `validate` Chevrotain checks the grammar, which costs time and which a test does. */
-  constructor(validate: boolean) {
-    super(validate);
+  /**
+   * With `validate` Chevrotain checks the grammar, which costs time and which a test does.
+   *
+   * @param decisions What `decisions()` of another parser of this grammar gave.
+   */
+  constructor(validate: boolean, decisions?: Decisions) {
+    super(validate, decisions);
     this.performSelfAnalysis();
   }
 

@@ -10,7 +10,7 @@ import type { Expr, FileNode } from './ast.ts';
 import { CappedSink } from './capped-sink.ts';
 import { ResParser } from './grammar.ts';
 import { lex } from './lexer.ts';
-import type { PendingTemplate } from './reader.ts';
+import type { Decisions, PendingTemplate } from './reader.ts';
 import { piecesOfTemplate } from './templates.ts';
 
 /** A tree, and what is wrong with the text. */
@@ -19,11 +19,14 @@ export interface Parsed {
   readonly diagnostics: readonly Diagnostic[];
 }
 
+/** Made by the build of the command line, since recording the grammar takes as long as reading a large file. */
+declare const grammarDecisions: Decisions | undefined;
+
 let cachedParser: ResParser | undefined;
 
 /** Made when first needed, since its look-ahead tables take some milliseconds. */
 function parser(): ResParser {
-  cachedParser ??= new ResParser(false);
+  cachedParser ??= new ResParser(false, typeof grammarDecisions === 'undefined' ? undefined : grammarDecisions);
   return cachedParser;
 }
 

@@ -7,10 +7,12 @@
  * Deciding takes one token, or a look at the text by a function of `ahead.ts`.
  */
 import {
+  createToken,
   EmbeddedActionsParser,
   EOF,
   type ILookaheadStrategy,
   type IToken,
+  Lexer,
   LLkLookaheadStrategy,
   type ParserMethod,
   type TokenType,
@@ -56,20 +58,35 @@ function nothing(): Reading {
  * Chevrotain's tables for choices, each made when a text first comes to its choice: a file comes to few, and making all of them
  * takes longer than reading it. What is optional is decided by the words below, and has none.
  */
-function tablesWhenAsked(maxLookahead: number): ILookaheadStrategy {
+function tablesWhenAsked(maxLookahead: number, deciders: Map<string, Decider>): ILookaheadStrategy {
   const tables = new LLkLookaheadStrategy({ maxLookahead });
   return {
     validate: (grammar) => tables.validate(grammar),
     buildLookaheadForOptional: () => () => bug('Chevrotain was asked for what is optional'),
     buildLookaheadForAlternation(place) {
-      let decide: ReturnType<ILookaheadStrategy['buildLookaheadForAlternation']> | undefined;
-      return function (this: Reader, alternatives) {
-        decide ??= tables.buildLookaheadForAlternation(place);
-        return decide.call(this, alternatives);
+      let made: Decider | undefined;
+      const decider: Decider = function (this: Reader, alternatives) {
+        made ??= tables.buildLookaheadForAlternation(place);
+        return made.call(this, alternatives);
       };
+      deciders.set(placeOf(place.rule.name, place.prodOccurrence), decider);
+      return decider;
     },
   };
 }
+
+type Decider = ReturnType<ILookaheadStrategy['buildLookaheadForAlternation']>;
+
+const placeOf = (rule: string, part: number): string => `${rule} ${part}`;
+
+/**
+ * How every choice is decided, in the order of the productions: at each token's place in the vocabulary the number of the
+ * alternative that it begins, in base 36, or a dot where it begins none. A parser that is given them records nothing.
+ */
+export type Decisions = readonly string[];
+
+/** No text has it: asked for where no alternative begins with what comes. */
+const noAlternative = createToken({ name: 'NoAlternative', pattern: Lexer.NA });
 
 /** The token that something optional begins with, or several. */
 export type Start = TokenType | TokenSet;
@@ -83,16 +100,24 @@ export class Reader extends EmbeddedActionsParser {
   /** Chevrotain wants the parts of a production numbered, so that it can tell them apart in its records. */
   #part = 0;
   readonly #ebnf = new Map<string, string>();
+  readonly #decisions: Decisions | undefined;
+  /** The place of each token in the vocabulary, where there are decisions. */
+  readonly #places: ReadonlyMap<TokenType, number> | undefined;
+  readonly #deciders: ReadonlyMap<string, Decider>;
+  /** While the grammar is recorded: the rule that is, and the rule and the part of each choice. */
+  #rule = '';
+  readonly #choices: string[] = [];
 
-  constructor(validate: boolean) {
+  constructor(validate: boolean, decisions?: Decisions) {
+    const deciders = new Map<string, Decider>();
     super(vocabulary, {
       maxLookahead: 1,
-      lookaheadStrategy: tablesWhenAsked(1),
+      lookaheadStrategy: tablesWhenAsked(1, deciders),
       recoveryEnabled: false,
       skipValidations: !validate,
       errorMessageProvider: {
         buildMismatchTokenMessage: ({ expected, ruleName }) => {
-          this.mismatch = { expected, rule: ruleName };
+          this.mismatch = expected === noAlternative ? { rule: ruleName } : { expected, rule: ruleName };
           return '';
         },
         buildNoViableAltMessage: ({ ruleName }) => {
@@ -107,6 +132,29 @@ export class Reader extends EmbeddedActionsParser {
       },
     });
     this.productions = this.#ebnf;
+    this.#deciders = deciders;
+    this.#decisions = decisions;
+    this.#places = decisions && new Map(vocabulary.map((type, index) => [type, index]));
+  }
+
+  /** Where the decisions are known there is nothing to record. */
+  protected override performSelfAnalysis(): void {
+    if (this.#decisions === undefined) super.performSelfAnalysis();
+    else if (this.#decisions.length === this.#choices.length) Reflect.set(this, 'selfAnalysisDone', true);
+    else bug('the decisions are those of another grammar');
+  }
+
+  /** What the choices came to when the grammar was recorded, for a parser that need not record it. */
+  decisions(): Decisions {
+    return this.#choices.map((place) => {
+      const decide = this.#deciders.get(place) ?? bug(`nothing decides the choice ${place}`);
+      const of = (type: TokenType): string => {
+        const before = { LA_FAST: () => ({ tokenType: type, tokenTypeIdx: type.tokenTypeIdx }) };
+        const alternative: unknown = Reflect.apply(decide, before, [[]]);
+        return typeof alternative === 'number' ? alternative.toString(36) : '.';
+      };
+      return vocabulary.map(of).join('');
+    });
   }
 
   // ------------------------------------------------------------------------------------------------------ productions
@@ -115,7 +163,10 @@ export class Reader extends EmbeddedActionsParser {
   protected rule<T>(name: string, ebnf: string, read: () => T): ParserMethod<[], T> {
     this.#ebnf.set(name, ebnf);
     return this.RULE(name, () => {
-      if (this.RECORDING_PHASE) this.#part = 0;
+      if (this.RECORDING_PHASE) {
+        this.#part = 0;
+        this.#rule = name;
+      }
       return read();
     });
   }
@@ -191,17 +242,29 @@ export class Reader extends EmbeddedActionsParser {
 
   #choice<T>(alternatives: readonly (() => T)[], ambiguous: boolean): () => T {
     const list = alternatives.map((alternative) => ({ ALT: alternative }));
+    // One that is made while the grammar is recorded is there for the record alone.
+    const number = this.RECORDING_PHASE ? undefined : this.#choices.push('') - 1;
+    const decisions = number === undefined ? undefined : this.#decisions?.[number];
     let part: number | undefined;
     return () => {
+      if (decisions !== undefined) return this.#decided(decisions, alternatives);
       if (!this.RECORDING_PHASE) return this.or<T>(part ?? 0, list);
       if (part !== undefined) bug('a choice stands in one place of one rule');
       const at = this.#part++;
       part = at;
+      if (number !== undefined) this.#choices[number] = placeOf(this.#rule, at);
       const [first, ...rest] = list;
       return this.#recorded(first?.ALT ?? bug('a choice of nothing'), (record) =>
         this.or(at, { DEF: [{ ALT: record }, ...rest], IGNORE_AMBIGUITIES: ambiguous }),
       );
     };
+  }
+
+  #decided<T>(decisions: string, alternatives: readonly (() => T)[]): T {
+    const place = this.#places?.get(this.LA(1).tokenType);
+    const alternative = place === undefined ? undefined : alternatives[Number.parseInt(decisions[place] ?? '', 36)];
+    if (alternative === undefined) this.token(noAlternative);
+    return (alternative ?? bug('a token that no text has was read'))();
   }
 
   /** `( a | b )`, decided by a look at the text. */

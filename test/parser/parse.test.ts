@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { render } from '../../src/diagnostics/render.ts';
 import type { Expr, FileNode } from '../../src/parser/ast.ts';
+import { giveMessages } from '../../src/parser/at-once.ts';
+import { CappedSink } from '../../src/parser/capped-sink.ts';
 import { ResParser } from '../../src/parser/grammar.ts';
-import { makeLexer } from '../../src/parser/lexer.ts';
+import { lex, makeLexer } from '../../src/parser/lexer.ts';
 import { parse } from '../../src/parser/parse.ts';
 import { decodeUtf8, parseExpression } from '../../src/parser/parse-file.ts';
 import { astText, exprText } from '../../src/parser/print-ast.ts';
@@ -13,6 +15,33 @@ describe('the definitions', () => {
   it('pass the checks of Chevrotain', () => {
     expect(makeLexer(true).lexerDefinitionErrors).toEqual([]);
     expect(() => new ResParser(true)).not.toThrow();
+  });
+  it('come to decisions by which a parser that records nothing reads the same', () => {
+    giveMessages();
+    const recorded = new ResParser(false);
+    const decisions = recorded.decisions();
+    const decided = new ResParser(false, decisions);
+    const seen = (parser: ResParser, text: string): string => {
+      const source = { name: 'a.res', text };
+      const sink = new CappedSink();
+      const items = parser.readFile(source, lex(source, sink), sink, []);
+      return JSON.stringify([items, sink.list], (key, value) => (key === 'file' ? undefined : value));
+    };
+    let broken = 0;
+    for (const { text } of [...sourcesIn('golden/parse'), ...sourcesIn('golden/errors'), ...sourcesIn('fixtures/design')]) {
+      const words = [...text.matchAll(/\S+/g)];
+      // As it is, and without a word here and there.
+      for (let i = -1; i < words.length; i += 1 + Math.floor(words.length / 6)) {
+        const [gone = ''] = words[i] ?? [];
+        const at = words[i]?.index ?? 0;
+        const less = text.slice(0, at) + text.slice(at + gone.length);
+        const expected = seen(recorded, less);
+        if (!expected.endsWith(',[]]')) broken++;
+        expect(seen(decided, less)).toBe(expected);
+      }
+    }
+    expect(broken).toBeGreaterThan(200);
+    expect(() => new ResParser(false, decisions.slice(1))).toThrow('another grammar');
   });
 });
 
