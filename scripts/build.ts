@@ -111,7 +111,13 @@ const text = imports.reduce(
   readFileSync(program, 'utf8'),
 );
 if (/[^\w.$"'`]import\(/.test(text)) throw new Error(`${program} imports what this build does not see`);
-writeFileSync(program, text);
+// It is read as ASCII, which is fastest. esbuild escapes strings, and leaves templates with a tag and regular expressions, where an
+// escape is the same to all but `String.raw`.
+if (/String\.raw`[^`]*[^\0-\x7f]/.test(text)) throw new Error(`${program} has a raw string with what is not ASCII`);
+writeFileSync(
+  program,
+  text.replaceAll(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`),
+);
 
 /** What starts. */
 const command = await build({

@@ -4,6 +4,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { overLimit } from '../diagnostics/catalogue/cli.ts';
 import { aligned, cellsOf, padEnd } from '../diagnostics/cells.ts';
 import { type Diagnostic, makeDiagnostic } from '../diagnostics/diagnostic.ts';
+import { standardInput } from '../diagnostics/source.ts';
 import { graphOfFile } from '../edit/values.ts';
 import type { Sizes } from '../ir/evaluate.ts';
 import type { Graph } from '../ir/graph.ts';
@@ -259,6 +260,7 @@ function overLimits(subjects: readonly Subject[], measured: readonly Measurement
   if (!subject) return [];
   const { summary, name, bindings } = subject;
   const at = bindings.size > 0 ? ` at ${bindingsText(bindings)}` : '';
+  const typed = [name === standardInput ? '-' : name, ...(flags.model === undefined ? [] : ['--model', flags.model])].join(' ');
   const out: Diagnostic[] = [];
   const limit = (what: string, option: string, found: string, most: string, hint: string): void => {
     out.push(
@@ -274,7 +276,7 @@ function overLimits(subjects: readonly Subject[], measured: readonly Measurement
       '--max-madds',
       madds === undefined ? 'a number beyond 2^53' : `${metric(madds)} multiply-adds`,
       metric(flags.maxMadds),
-      `rescc summary ${name} shows where they are`,
+      `rescc summary ${typed} shows where they are`,
     );
   const peak = summary.peak?.constant;
   if (flags.maxMemory !== undefined && (peak === undefined || peak > flags.maxMemory))
@@ -283,7 +285,7 @@ function overLimits(subjects: readonly Subject[], measured: readonly Measurement
       '--max-memory',
       peak === undefined ? 'a number that hangs on what only a run knows' : `${bytesText(peak)} of activations at once`,
       bytesText(flags.maxMemory),
-      `rescc summary ${name} shows what is held`,
+      `rescc summary ${typed} shows what is held`,
     );
   for (const { ep, latencies } of measured) {
     const [latency] = latencies;
@@ -293,7 +295,7 @@ function overLimits(subjects: readonly Subject[], measured: readonly Measurement
         '--max-latency',
         `a median of ${estimateText(latency.median)} on ${ep}`,
         timeText(flags.maxLatency),
-        name.endsWith('.res') ? '-O2, or --target for this machine' : `rescc optimize ${name} -o faster.onnx`,
+        name.endsWith('.res') ? '-O2, or --target for this machine' : `rescc optimize ${typed} -o faster.onnx`,
       );
   }
   return out;

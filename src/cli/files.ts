@@ -4,7 +4,7 @@ import path, { basename, dirname, extname, join } from 'node:path';
 import { cannotWrite, wrongKind } from '../diagnostics/catalogue/cli.ts';
 import { type Diagnostic, DiagnosticError, fail } from '../diagnostics/diagnostic.ts';
 import { command } from '../diagnostics/shell.ts';
-import type { SourceFile } from '../diagnostics/source.ts';
+import { type SourceFile, shownPath } from '../diagnostics/source.ts';
 import type { ImportResolver } from '../elaborate/modules.ts';
 import { memorySource } from '../io/bytes.ts';
 import { type FileSource, fileSource } from '../io/node/file-source.ts';
@@ -29,7 +29,7 @@ function reasonOf(error: unknown): readonly [string, string] {
 }
 
 /** What a message calls a path. */
-export const nameOf = (path: string): string => (path === '-' ? '<stdin>' : path);
+export const nameOf = shownPath;
 
 /** How much of what comes through a pipe is looked at. */
 const headBytes = 256;

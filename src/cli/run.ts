@@ -211,7 +211,11 @@ async function run(file: string, given: Flags): Promise<void> {
     });
   }
   if (time) say(flags, timeText(time, ep));
-  if (isBatch && !flags.quiet) say(flags, `${result.files.length} pictures in ${(result.runMs / 1000).toFixed(2)} s of running`);
+  if (isBatch && !flags.quiet)
+    say(
+      flags,
+      `${result.files.length} picture${result.files.length === 1 ? '' : 's'} in ${(result.runMs / 1000).toFixed(2)} s of running`,
+    );
   if (flags.csv !== undefined) return;
   if (classes) {
     const top = rows.flatMap((row) => (row.top ? [row.top] : []));

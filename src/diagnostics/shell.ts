@@ -1,5 +1,6 @@
 /** Commands that hints tell a user to type, by platform: what Linux, macOS and Windows bring along or what is usual there. */
 import type { Message } from './diagnostic.ts';
+import { standardInput } from './source.ts';
 
 type System = 'linux' | 'darwin' | 'win32';
 
@@ -55,9 +56,11 @@ function of(task: Task, platform: string): Command {
   return by[platform === 'win32' || platform === 'darwin' ? platform : 'linux'];
 }
 
-/** What a user types to do this to a file. */
+/** What a user types to do this to a file; what came through a pipe is to be one first. */
 export function command(task: Task, file: string, platform: string = here()): string {
-  return of(task, platform).join(file);
+  return file === standardInput
+    ? `save as FILE what is piped, then ${of(task, platform).join('FILE')}`
+    : of(task, platform).join(file);
 }
 
 /** A hint with that command for the hole `file`, between these words. */

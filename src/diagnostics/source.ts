@@ -5,6 +5,12 @@ export interface SourceFile {
   readonly text: string;
 }
 
+/** What messages call standard input, which calls name `-`. */
+export const standardInput = '<stdin>';
+
+/** What a message calls a path that a user typed. */
+export const shownPath = (path: string): string => (path === '-' ? standardInput : path);
+
 /** A half-open range of a file. */
 export interface Span {
   readonly file: SourceFile;

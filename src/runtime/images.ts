@@ -53,6 +53,22 @@ export function imageFormatOf(bytes: Uint8Array): 'png' | 'jpeg' | undefined {
   return undefined;
 }
 
+/** What a message says of a file that is of no kind that is read. */
+export function headText(bytes: Uint8Array): string {
+  const first = [...bytes.subarray(0, 8)].map((b) => b.toString(16).padStart(2, '0')).join(' ');
+  return first === '' ? 'an empty file' : `first bytes ${first}`;
+}
+
+/** How pictures begin that other programs turn into PNG; what is not ASCII, and control characters, are dots. */
+const otherPictures =
+  /^(?:GIF8[79]a|BM.{4}\.{4}|RIFF.{4}WEBP|II[*+]\.|MM\.[*+]|.{4}ftyp(?:avi[fs]|hei[cfmsx]|hev[cx]|mif1|msf1)|\.{4}(?:JXL|jP ) |8BPS|P[1-7][ .]\d|<svg\b)/;
+
+/** Whether it is a picture in a format that is not read. */
+export function isOtherPicture(bytes: Uint8Array): boolean {
+  const head = [...bytes.subarray(0, 32)].map((byte) => (byte < 32 || byte > 126 ? '.' : String.fromCharCode(byte)));
+  return otherPictures.test(head.join(''));
+}
+
 /** Throws `DiagnosticError` (RES0822, RES0823). `name` is for messages. */
 export async function decodeImage(bytes: Uint8Array, name: string): Promise<Image> {
   const format = imageFormatOf(bytes);
@@ -61,12 +77,16 @@ export async function decodeImage(bytes: Uint8Array, name: string): Promise<Imag
       with: { file: name, found, expected: `a whole picture of at most ${maxPixels / 1e6} megapixels`, hint },
     });
   if (!format) {
-    const first = [...bytes.subarray(0, 8)].map((b) => b.toString(16).padStart(2, '0')).join(' ');
     return fail(catalogue.imageFormat, {
       with: {
         file: name,
-        found: first === '' ? 'an empty file' : `first bytes ${first}`,
-        hint: first === '' ? command('size', name) : command('png', name),
+        found: headText(bytes),
+        hint:
+          bytes.length === 0
+            ? command('size', name)
+            : isOtherPicture(bytes)
+              ? command('png', name)
+              : 'name a PNG, a JPEG or a .npy',
       },
     });
   }
@@ -443,6 +463,24 @@ export interface Clipped {
   readonly high: number;
   /** So many so far outside that the range is hardly the right one. */
   readonly much: boolean;
+}
+
+/** The range that numbers are likely in, of those that pictures have; where none of them holds them, one of round numbers that does. */
+export function likelyRange({ low, high }: Pick<Clipped, 'low' | 'high'>): ValueRange {
+  const usual = [
+    { low: 0, high: 1 },
+    { low: -1, high: 1 },
+    { low: 0, high: 255 },
+  ];
+  const within = (range: ValueRange): boolean => {
+    const some = overshoot * (range.high - range.low);
+    return low >= range.low - some && high <= range.high + some;
+  };
+  const far = Math.max(-low, high);
+  const step = 10 ** Math.floor(Math.log10(far));
+  const round = Number((Math.ceil(far / step) * step).toPrecision(1));
+  // What is small is in bytes only by chance.
+  return usual.find((range) => within(range) && (range.high === 1 || high > 16)) ?? { low: low < 0 ? -round : 0, high: round };
 }
 
 /** What of a tensor a picture in this range cannot show; undefined where it is all within, but for half a step of a byte. */

@@ -5,12 +5,13 @@
 import { existsSync } from 'node:fs';
 import { imageFormat, inputMisfit, inputNames } from '../diagnostics/catalogue/runtime.ts';
 import { type Diagnostic, fail } from '../diagnostics/diagnostic.ts';
+import { shownPath } from '../diagnostics/source.ts';
 import { memorySource } from '../io/bytes.ts';
 import { fileSource } from '../io/node/file-source.ts';
 import type { ValueRange } from '../ir/ranges.ts';
 import type { HostTensor } from '../ir/types.ts';
 import { readOnnxMetadata } from '../onnx/metadata.ts';
-import { decodeImage, type ImageOptions, imageFormatOf, imageInput, type Seen, takesImages } from './images.ts';
+import { decodeImage, headText, type ImageOptions, imageFormatOf, imageInput, type Seen, takesImages } from './images.ts';
 import { isTyped, tensorOfNumbers } from './literals.ts';
 import { isNpy, parseNpy } from './npy.ts';
 import { checkAsked, checkPromises, rangeWarning, type Signature } from './promises.ts';
@@ -117,17 +118,14 @@ export async function loadInput(
   const [only] = files;
   if (only !== undefined && files.length === 1 && isLiteral(only)) return checked(tensorOfNumbers(only, input));
   const parts: { readonly file: string; readonly bytes: Uint8Array }[] = [];
-  for (const spec of files) parts.push({ file: pathOf(spec), bytes: await readBytes(pathOf(spec)) });
+  for (const spec of files) parts.push({ file: shownPath(pathOf(spec)), bytes: await readBytes(pathOf(spec)) });
   const [first] = parts;
   const list = first && parts.length === 1 ? listIn(first.bytes) : undefined;
   if (first && list !== undefined) return checked(tensorOfNumbers(list, input, first.file));
   if (!parts.some((part) => isNpy(part.bytes))) {
     for (const { file, bytes } of parts) {
       if (!imageFormatOf(bytes) && !takesImages(type, range)) {
-        const head = [...bytes.subarray(0, 8)].map((b) => b.toString(16).padStart(2, '0')).join(' ');
-        fail(imageFormat, {
-          with: { file, found: head === '' ? 'an empty file' : `first bytes ${head}`, hint: `--input ${name}=tensor.npy` },
-        });
+        fail(imageFormat, { with: { file, found: headText(bytes), hint: `--input ${name}=tensor.npy` } });
       }
     }
     const images = [];

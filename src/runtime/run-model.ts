@@ -24,7 +24,7 @@ import { channelAxis, rangeText, type ValueRange } from '../ir/ranges.ts';
 import { type HostTensor, isFloat, typeText } from '../ir/types.ts';
 import { readOnnxFile } from '../onnx/read.ts';
 import { isFolder, picturesIn } from './folder.ts';
-import { clippedBy, pngFiles, type Seen, takesImages, usualRange } from './images.ts';
+import { clippedBy, likelyRange, pngFiles, type Seen, takesImages, usualRange } from './images.ts';
 import {
   askedRange,
   declarationsOfFile,
@@ -368,7 +368,6 @@ export async function outputPictures(
     ? 'as nothing else is declared'
     : `as ${declared.by} ${declared.by.startsWith('--') ? 'says' : 'declares'}`;
   const shown = (x: number): string => (Number.isInteger(x) ? String(x) : x.toPrecision(4));
-  const wide = clipped && clipped.high > 16 && clipped.low > -64;
   const warning =
     clipped?.much &&
     makeDiagnostic(pictureClipped, {
@@ -376,7 +375,7 @@ export async function outputPictures(
         name,
         found: `numbers from ${shown(clipped.low)} to ${shown(clipped.high)}`,
         expected: `${ends}, ${by}`,
-        hint: `--range ${name}=${wide ? '0..255' : clipped.low < 0 ? '-1..1' : '0..1'}, or -o ${name}.npy`,
+        hint: `--range ${name}=${rangeText(likelyRange(clipped))}, or -o ${name}.npy`,
       },
     });
   // Never cut off without a word, be it little.

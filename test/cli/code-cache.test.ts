@@ -2,7 +2,7 @@
 import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { folder, rescc, small } from './rescc.ts';
+import { folder, rescc, root, small } from './rescc.ts';
 
 const { path, remove } = folder({ 'small.res': small });
 afterAll(remove);
@@ -75,4 +75,14 @@ test.skipIf(process.platform === 'win32')('code that others may write is not run
   chmodSync(file, 0o666);
   expect(model(env)).toEqual(expected);
   expect(statSync(file).mode & 0o777).toBe(0o600);
+});
+
+test('the program is ASCII, and says what is not', () => {
+  const programs = readdirSync(join(root, 'dist')).filter((name) => /^program-.*\.cjs$/.test(name));
+  expect(programs).toHaveLength(1);
+  for (const name of programs) expect(readFileSync(join(root, 'dist', name)).some((byte) => byte > 127)).toBe(false);
+  expect(rescc(['explain', 'RES0408']).out).toContain('`sequential { … }`');
+  // A regular expression of the lexer.
+  const ellipsis = rescc(['check', '-'], { input: 'model M { input x: f32[N, 4]  relu …  output y }' });
+  expect(ellipsis.err).toContain('`…`');
 });

@@ -230,6 +230,11 @@ describe('inputs', () => {
     writeFileSync(path, 'one, two\n');
     await keep('RES0822-text', () => run([`x=${path}`]));
     await keep('RES0822-empty', () => decodeImage(new Uint8Array(), 'cat.png'));
+    const bytes = (text: string): Uint8Array => Uint8Array.from(text, (unit) => unit.charCodeAt(0));
+    // Another program turns a picture into PNG, and nothing else.
+    await keep('RES0822-gif', () => decodeImage(bytes('GIF89a\x01\0'), 'cat.gif'));
+    await keep('RES0822-source', () => decodeImage(bytes('model A { input x'), 'net.res'));
+    await keep('RES0822-piped', () => decodeImage(bytes('GIF89a\x01\0'), '<stdin>'));
   });
 });
 

@@ -27,6 +27,10 @@ describe('commands in hints', () => {
     expect(all('freebsd')).toBe(all('linux'));
   });
 
+  test('of what is piped want a file', () => {
+    expect(command('png', '<stdin>', 'linux')).toBe('save as FILE what is piped, then convert FILE picture.png');
+  });
+
   test('stand in messages with the file in their place', () => {
     expect(commandHint(['look: ', '; then go on'], 'checksum', 'win32')).toEqual({
       parts: ['look: certutil -hashfile ', ' SHA256; then go on'],

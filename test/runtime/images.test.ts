@@ -4,7 +4,15 @@ import { describe, expect, it } from 'vitest';
 import { DiagnosticError } from '../../src/diagnostics/diagnostic.ts';
 import { Dim } from '../../src/ir/dim.ts';
 import type { ElemType, TensorType } from '../../src/ir/types.ts';
-import { decodeImage, type Image, imageInput, pngFiles, resizeImage } from '../../src/runtime/images.ts';
+import {
+  decodeImage,
+  type Image,
+  imageInput,
+  isOtherPicture,
+  likelyRange,
+  pngFiles,
+  resizeImage,
+} from '../../src/runtime/images.ts';
 import { parseNpy } from '../../src/runtime/npy.ts';
 import { readImage } from '../../src/runtime/read-file.ts';
 
@@ -152,5 +160,38 @@ describe('pictures as outputs', () => {
       'RES0827',
     ]);
     expect(await codesOf(() => pngFiles({ elem: 'f32', dims: [10], data: new Float64Array(10) }, 'y'))).toEqual(['RES0827']);
+  });
+});
+
+describe('what messages propose', () => {
+  it.each([
+    ['GIF89a', true],
+    ['BM\x8a\0\0\0\0\0\0\0', true],
+    ['RIFF\x01\x02\0\0WEBPVP8 ', true],
+    ['II*\0', true],
+    ['MM\0*', true],
+    ['\0\0\0\x1cftypavif', true],
+    ['\0\0\0\x18ftypheic', true],
+    ['P6\n3 2', true],
+    ['<svg xmlns', true],
+    ['BMW is no picture', false],
+    ['model Net { input', false],
+    ['PK\x03\x04', false],
+    ['\0\0\0\x18ftypmp42', false],
+  ])('%j is a picture of another format: %s', (text, is) => {
+    expect(isOtherPicture(Uint8Array.from(text, (unit) => unit.charCodeAt(0)))).toBe(is);
+  });
+
+  it.each([
+    [0, 0.9, 0, 1],
+    [-0.8, 1, -1, 1],
+    [0, 252, 0, 255],
+    [-12, 260, 0, 255],
+    [-609.7, 495.8, -700, 700],
+    [0, 3000, 0, 3000],
+    [0, 65_535, 0, 70_000],
+    [-2, 1.5, -2, 2],
+  ])('numbers from %d to %d are shown in %d..%d', (low, high, least, most) => {
+    expect(likelyRange({ low, high })).toEqual({ low: least, high: most });
   });
 });

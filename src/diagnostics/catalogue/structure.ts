@@ -62,7 +62,7 @@ export const duplicatePath = defineDiagnostic({
   title: msg`two parameters have the path \`${'path'}\``,
   found: msg`a second \`${'path'}\``,
   expected: msg`one path per parameter`,
-  hint: msg`give one of the two a label, wrap them in \`sequential { … }\`, or write \`reuse\` to share the weights`,
+  hint: msg`give one of the two a label of its own, wrap them in \`sequential { … }\`, or write \`reuse\` to share the weights`,
   more: 'The path is the name a checkpoint knows the tensor by. Scopes may be reopened, but a tensor is created once.',
 });
 export const noEffect = defineDiagnostic({
@@ -136,7 +136,7 @@ export const outputBesideLet = defineDiagnostic({
   title: msg`\`output ${'output'}\` gives \`it\`, and not \`${'name'}\``,
   found: msg`the current value, which \`let ${'name'}\` does not change`,
   expected: msg`\`output ${'output'} = ${'name'}\`, if that is meant`,
-  hint: msg`write \`output ${'output'} = ${'name'}\`, or the value of \`${'name'}\` without \`let\``,
+  hint: msg`write \`output ${'output'} = ${'name'}\`, or the value of \`${'name'}\` without \`let\`; of a list, \`output ${'output'} = concat(${'name'})\``,
   more: 'A `let` names a value and leaves the current one as it was, so an `output` behind it emits what the line before the `let` gave. An output of the name of a `let` emits the current value as well; it is no warning where both are the same value.',
 });
 

@@ -7,6 +7,7 @@ import { closeSync, constants, fstatSync, openSync, readdirSync, readSync, realp
 import { basename, dirname, join, sep } from 'node:path';
 import { cannotRead } from '../../diagnostics/catalogue/cli.ts';
 import { fail } from '../../diagnostics/diagnostic.ts';
+import { shownPath } from '../../diagnostics/source.ts';
 import { nearest } from '../../diagnostics/suggest.ts';
 
 /** Why a file cannot be read, for a diagnostic: what was found in its place. */
@@ -77,7 +78,7 @@ export function refuseUnreadable(path: string, error: unknown): never {
   const near = code === 'ENOENT' ? neighbour(path) : undefined;
   return fail(cannotRead, {
     with: {
-      path,
+      path: shownPath(path),
       found,
       expected: 'a file that can be read',
       hint: near ?? hints[found] ?? hintsByCode[code] ?? 'check the path',
