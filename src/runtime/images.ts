@@ -465,7 +465,10 @@ export interface Clipped {
   readonly much: boolean;
 }
 
-/** The range that numbers are likely in, of those that pictures have; where none of them holds them, one of round numbers that does. */
+/**
+ * The range that numbers are likely in, of those that pictures have; where none of them holds them, one of round numbers that
+ * does.
+ */
 export function likelyRange({ low, high }: Pick<Clipped, 'low' | 'high'>): ValueRange {
   const usual = [
     { low: 0, high: 1 },
