@@ -167,7 +167,9 @@ export function configured(config: Config, command: Command, commands: readonly 
   for (const { key, at, value } of sections) {
     if (key === '$schema') continue;
     if (key !== everyCommand && !commands.includes(key)) {
-      unknown(at, key, commands, `a command, or "${everyCommand}" for all of them`, 'rescc --help');
+      // An option stands in the object of its command.
+      const help = known.includes(key) ? `"${everyCommand}": { "${key}": ${shown(value)} }` : 'rescc --help';
+      unknown(at, key, commands, `a command, or "${everyCommand}" for all of them`, help);
       continue;
     }
     if (value.kind !== 'object') {

@@ -17,6 +17,7 @@ import { layerByName, layers, refusedLayers } from '../ops/registry.ts';
 import type { CallExpr } from '../parser/ast.ts';
 import {
   answerFor,
+  argumentNamed,
   argumentOfLayer,
   argumentsOf,
   layerOfWord,
@@ -206,7 +207,7 @@ export function namesake(layer: Layer, args: GivenArgs, argument?: string): stri
   const { of, word } = answer;
   const ours = layerOfWord(word);
   if (ours === undefined || ours === layer.name) return undefined;
-  if (argument !== undefined && !argumentsOf(word).includes(argument)) return undefined;
+  if (argument !== undefined && !argumentsOf(word).includes(argumentNamed(word, argument))) return undefined;
   const call = callOf(args);
   const write = `${of} means another layer by this name: write \`${translate(word, layer.name, call)}\``;
   return [write, ...lostArguments(word, layer.name, call)].join('; ');

@@ -217,6 +217,13 @@ function written(word: Word, argument: string, text: string): string | undefined
   return (argument === 'dtype' && element !== undefined && elementTypes.get(element)) || trimmed;
 }
 
+/** What PyTorch calls an argument that has NumPy's name, which are ours too. */
+export function argumentNamed(word: Word, name: string): string {
+  const known = argumentsOf(word);
+  const theirs = ({ axis: 'dim', axes: 'dim', keepdims: 'keepdim' } as Readonly<Record<string, string>>)[name];
+  return theirs !== undefined && !known.includes(name) && known.includes(theirs) ? theirs : name;
+}
+
 /** Arguments by PyTorch's names; undefined where there are more than it takes. */
 function filled(word: Word, name: string, call: WrittenCall): FilledCall | undefined {
   let takes = (word.takes ?? '').split(' ').filter((one) => one !== '');
@@ -241,7 +248,7 @@ function filled(word: Word, name: string, call: WrittenCall): FilledCall | undef
     texts.set(place.slice(1), rest.length === 1 && rest[0]?.startsWith('[') ? rest[0] : rest.join(', '));
     break;
   }
-  for (const [key, text] of call.named) texts.set(key, text);
+  for (const [key, text] of call.named) texts.set(argumentNamed(word, key), text);
   return {
     rank: call.rank,
     text: (argument) => {

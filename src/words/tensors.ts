@@ -81,7 +81,9 @@ const matrices = (call: FilledCall): string | undefined => {
 const extreme =
   (ours: 'max' | 'min') =>
   (call: FilledCall): string | undefined => {
-    const other = call.text('other') ?? (whole(call.text('dim')) === undefined ? call.text('dim') : undefined);
+    const dim = call.text('dim');
+    const isAxes = whole(dim) !== undefined || /^[[(]/.test(dim ?? '');
+    const other = call.text('other') ?? (isAxes ? undefined : dim);
     return other === undefined ? undefined : `${ours}(${operand(call.text('input'))}, ${other})`;
   };
 

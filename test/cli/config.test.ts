@@ -96,6 +96,7 @@ describe('a configuration', () => {
 test.each([
   ['RES0716-option', { compile: { opsett: 21, defines: {} } }],
   ['RES0716-command', { runn: { ep: 'cpu' }, compile: {} }],
+  ['RES0716-no-command', { seed: 7 }],
   ['RES0716-output', { compile: { output: 'x.onnx' } }],
   ['RES0717-value', { compile: { opset: 99, 'verify-ir': 'yes', target: 'tpu', define: { classes: [3] } } }],
   ['RES0717-section', { compile: true }],
