@@ -7,13 +7,14 @@ import { bug } from '../diagnostics/diagnostic.ts';
 import { bornIn } from '../ir/births.ts';
 import { Dim } from '../ir/dim.ts';
 import { type Graph, hostOf, type Node } from '../ir/graph.ts';
-import { type Attrs, type Check, CheckFailure, type InferContext, type Operator } from '../ir/operator.ts';
+import { type Check, CheckFailure, type InferContext, type Operator } from '../ir/operator.ts';
 import { elementCount, type HostTensor, sameType, type TensorType, typeText } from '../ir/types.ts';
 import { graphsIn } from '../ir/walk.ts';
 import { integersOf, isWideElem, tensorOfIntegers } from '../ir/wide.ts';
 import { boolAttr, dimsAttr, given } from './attrs.ts';
 import { defineOperator } from './define.ts';
 import { unknownTraits } from './traits.ts';
+import { turnsOf } from './turns.ts';
 
 /** A run takes no more turns of a loop than this. */
 const mostTurns = 2 ** 20;
@@ -109,9 +110,6 @@ function checkBody(context: InferContext): { readonly carried: number; readonly 
   }
   return { carried, body };
 }
-
-/** The number of turns, where it is known; a symbol of the run's is none. */
-export const turnsOf = (attrs: Attrs): Dim | undefined => dimsAttr(attrs, 'turns')[0];
 
 /** A body that runs again and again. ONNX Loop; lax.while_loop, lax.scan. */
 export const loop = defineOperator({

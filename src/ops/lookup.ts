@@ -1,7 +1,6 @@
 /** Operators and layers by name. The registry is loaded for one that few networks have (`diagnostics/late.ts`). */
 import { Late } from '../diagnostics/late.ts';
 import type { Operator } from '../ir/operator.ts';
-import { controlFlow } from './control-flow.ts';
 import type { Layer } from './define.ts';
 import { frequentLayers, frequentOperators } from './frequent.ts';
 import { rareLayers, rareOperators } from './rare-names.ts';
@@ -10,7 +9,7 @@ export const registry = new Late(() => import('./registry.ts'));
 
 const byName = <T extends { readonly name: string }>(all: readonly T[]): ReadonlyMap<string, T> =>
   new Map(all.map((one) => [one.name, one]));
-const operatorTable = byName([...frequentOperators, ...controlFlow]);
+const operatorTable = byName(frequentOperators);
 const layerTable = byName(frequentLayers);
 
 export function operatorByName(name: string): Operator | undefined {

@@ -27,6 +27,8 @@ export const rareOperators: ReadonlySet<string> = new Set([
   'unique',
   'nms',
   'roi_align',
+  'if',
+  'loop',
 ]);
 
 export const rareLayers: ReadonlySet<string> = new Set([

@@ -115,7 +115,7 @@ describe('running on files', () => {
     expect(await run(fixture('f32.npy'))).toEqual(['RES0813']);
     expect(await run(fixture('complex.npy'))).toEqual(['RES0821']);
     expect(await codesOf(() => runModel({ model: fixture('picture.png'), inputs: [fixture('picture.png')] }))).toEqual([
-      'RES0804',
+      'RES0650',
     ]);
     const two = [fixture('f32.npy'), fixture('f64.npy')];
     expect(await codesOf(() => runModel({ model, inputs: two }))).toEqual(['RES0813']);

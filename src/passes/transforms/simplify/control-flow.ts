@@ -3,8 +3,8 @@ import { type Graph, hostOf, type Node, type Value } from '../../../ir/graph.ts'
 import { inlineRegion } from '../../../ir/inline.ts';
 import { type HostTensor, sameType } from '../../../ir/types.ts';
 import { graphsIn } from '../../../ir/walk.ts';
-import { turnsOf } from '../../../ops/control-flow.ts';
 import { operatorByName } from '../../../ops/lookup.ts';
+import { turnsOf } from '../../../ops/turns.ts';
 import { literal } from '../../../tensor/leaves.ts';
 import { sessionOf } from '../../../tensor/session.ts';
 import { nodeText } from '../../engine/fuel.ts';
