@@ -212,6 +212,7 @@ const command: Kind = {
   plan(name, files) {
     named(name, /^[a-z]+$/, 'summary');
     const program = 'src/cli/program.ts';
+    const list = 'src/cli/command-names.ts';
     const code = `/** \`rescc ${name}\`: ${mark}: what it does, in a sentence. */
 import type { Command } from 'commander';
 import { type OutputFlags, withOutput } from './options.ts';
@@ -239,6 +240,7 @@ it('${mark}: what it promises', () => {
     return new Map([
       [fresh(files, `src/cli/${name}.ts`), code],
       [program, addTo(there(files, program), 'commands', item)],
+      [list, addTo(there(files, list), 'commandNames', `'${name}'`)],
       [fresh(files, `test/cli/${name}.test.ts`), test],
     ]);
   },

@@ -23,8 +23,8 @@ describe('random graphs', () => {
     expect(ran).toBeGreaterThan(2);
   });
 
-  it('are of every operator that is lifted', () => {
-    expect([...lifts.keys()].filter((op) => !extremeOperators.has(op))).toEqual([]);
+  it('are of every operator that is lifted, but for what reads sequences, which are no tensors', () => {
+    expect([...lifts.keys()].filter((op) => !extremeOperators.has(op))).toEqual(['SequenceAt', 'ConcatFromSequence']);
   });
 
   it('are the same for the same seed', () => {
