@@ -34,6 +34,8 @@ const calls: readonly (readonly string[])[] = [
 const tooLong = (text: string, width: number): readonly string[] =>
   plain(text)
     .split('\n')
+    // What a terminal shows in the end: a line of progress is overwritten.
+    .map((line) => line.split('\r').at(-1) ?? '')
     .filter(
       (line) =>
         [...line].length > width &&
