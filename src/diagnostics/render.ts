@@ -93,10 +93,10 @@ function drawLine(file: SourceFile, line: number, focus: number): DrawnLine {
   for (const cluster of clustersOf(file.text.slice(from, to))) {
     for (let unit = 0; unit < cluster.length; unit++) indexAt.set(offset + unit, cells.length);
     offset += cluster.length;
-    const width = cluster === '\t' ? tabStop - (column % tabStop) : undefined;
-    const text = width === undefined ? safe(cluster.replaceAll('\ufeff', '')) : ' '.repeat(width);
-    cells.push({ text, width: width ?? cellsOf(text) });
-    column += width ?? cellsOf(text);
+    const text = cluster === '\t' ? ' '.repeat(tabStop - (column % tabStop)) : safe(cluster.replaceAll('\ufeff', ''));
+    const width = cellsOf(text);
+    cells.push({ text, width });
+    column += width;
   }
   const end = cells.length;
   if (to < lineEnd) cells.push({ text: '…', width: 1 });

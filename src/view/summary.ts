@@ -149,14 +149,20 @@ export function summarizeAs(graph: Graph, schedule: Schedule, options: SummaryOp
   const bound = (madds: Dim | undefined): Dim | undefined => madds && atRunBounds(madds);
   const whole = { madds: bound(general.madds), ...memoryOf(schedule) };
   if (Object.keys(sizes).length === 0) return { ...general, ...whole, sizes, general: whole };
-  const sized = retyped(schedule, (type) => sizedType(type, sizes));
-  const { atMost } = memoryOf(sized);
-  // A bound may be of symbols that have a size: ?kept <= K.
-  const { activations, peak } = memoryOf(retyped(sized, (type) => sizedType(typeAtRunBounds(type), sizes)));
+  const bounds: { atMost?: true } = {};
+  const there = retyped(schedule, (type) => {
+    const sized = sizedType(type, sizes);
+    const most = typeAtRunBounds(sized);
+    if (most === sized) return sized;
+    bounds.atMost = true;
+    // A bound may be of symbols that have a size: ?kept <= K.
+    return sizedType(most, sizes);
+  });
+  const { activations, peak } = memoryOf(there);
   const tree = resized(general, sizes);
   const most = bound(tree.madds);
   const madds = most && atSizes(most, sizes);
-  return { ...tree, madds, activations, peak, ...(atMost && { atMost }), sizes, general: whole };
+  return { ...tree, madds, activations, peak, ...bounds, sizes, general: whole };
 }
 
 /** The symbols of the inputs and of what the run alone knows, each with what is promised of it. */
