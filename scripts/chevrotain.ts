@@ -11,9 +11,15 @@ import type { Plugin } from 'esbuild';
 
 type Change = (text: string) => string;
 
-/** Functions of a module that nobody calls, in the place of the module. */
-const nothing = (...names: readonly string[]): string => names.map((name) => `export const ${name} = () => [];`).join('\n');
-const functionsOf: Change = (text) => nothing(...[...text.matchAll(/^export function (\w+)/gm)].map(([, one = '']) => one));
+/** What a module exports of a kind, each as the same nothing, in the place of the module. */
+const only =
+  (kind: 'function' | 'const', nothing: string): Change =>
+  (text) =>
+    [...text.matchAll(new RegExp(`^export ${kind} (\\w+)`, 'gm'))]
+      .map(([, name]) => `export const ${name} = ${nothing};`)
+      .join('\n');
+/** Functions that nobody calls. */
+const uncalled = only('function', '() => []');
 
 /** Each part of the text in the place of another, which has to be there. */
 function replaced(text: string, parts: readonly (readonly [RegExp, string])[]): string {
@@ -36,9 +42,9 @@ const unrecovered: Change = (text) => text.replaceAll('this.recoveryEnabled', 'f
 
 const changes: Readonly<Record<string, Change>> = {
   api: (text) => replaced(text, [[/^export \{[^}]*\} from "[^"]*(?:cst-dts-gen|render_public|gast)\S*$/gm, '']]),
-  checks: functionsOf,
+  checks: uncalled,
   context_assist: () => 'export class ContentAssist { initContentAssist() {} }',
-  errors_public: (text) => [...text.matchAll(/^export const (\w+)/gm)].map(([, name]) => `export const ${name} = {};`).join('\n'),
+  errors_public: only('const', '{}'),
   gast_recorder: unrecovered,
   error_handler: (text) => withoutMethods(text, ['raiseEarlyExitException']),
   lexer_public: unchecked,
@@ -79,7 +85,7 @@ const changes: Readonly<Record<string, Change>> = {
     export const getOptimizedStartCodesIndices = unknown;
     export const canMatchCharCode = (codes, pattern) =>
       typeof pattern === 'string' ? [...pattern].some((one) => codes.includes(one.charCodeAt(0))) : unknown(pattern);`,
-  reg_exp_parser: functionsOf,
+  reg_exp_parser: uncalled,
   tree_builder: () =>
     `export class TreeBuilder {
       initTreeBuilder() { this.outputCst = false; }

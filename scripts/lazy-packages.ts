@@ -1,6 +1,7 @@
 /**
  * Packages whose first line takes milliseconds, and that most runs do not ask for: tables of what letters are wide.
- * `scripts/build.ts` puts a function before each that begins it when it is first called for more than plain letters.
+ * `scripts/build.ts` puts a function before each that begins it when it is first called; string-width, for more than plain
+ * letters.
  */
 import type { Plugin } from 'esbuild';
 
@@ -13,9 +14,9 @@ const plain: Readonly<Record<string, string>> = {
 export const lazyPackages: Plugin = {
   name: 'lazy-packages',
   setup({ onResolve, onLoad, resolve }) {
-    onResolve({ filter: new RegExp(`^(?:${Object.keys(plain).join('|')})$`) }, ({ path, pluginData, ...rest }) =>
+    onResolve({ filter: new RegExp(`^(?:${Object.keys(plain).join('|')})$`) }, ({ path, pluginData, resolveDir }) =>
       // From within the package itself, and of one package from the other, too.
-      pluginData === 'itself' ? undefined : { path, namespace: 'lazy', pluginData: rest.resolveDir },
+      pluginData === 'itself' ? undefined : { path, namespace: 'lazy', pluginData: resolveDir },
     );
     onLoad({ filter: /./, namespace: 'lazy' }, async ({ path, pluginData }) => {
       const itself = await resolve(path, { resolveDir: pluginData, kind: 'require-call', pluginData: 'itself' });

@@ -62,14 +62,17 @@ function asData(path: string) {
   const name = basename(path, '.ts');
   const late = Object.values(lateWords).flat().includes(name);
   return (node: ts.Node): string | undefined => {
-    if (!ts.isCallExpression(node) || node.expression.getText() !== 'defineDiagnostic') return undefined;
-    const { more: _, ...kind } = kindDefinedBy(node);
+    const kind = kindDefinedBy(node);
+    if (!kind) return undefined;
+    const { more: _, ...words } = kind;
     const { code, severity, exit } = kind;
-    return JSON.stringify(late ? { code, severity, exit } : kind);
+    return JSON.stringify(late ? { code, severity, exit } : words);
   };
 }
 
-function kindDefinedBy(node: ts.Node): DiagnosticKind {
+/** Undefined for what is no such call. */
+function kindDefinedBy(node: ts.Node): DiagnosticKind | undefined {
+  if (!ts.isCallExpression(node) || node.expression.getText() !== 'defineDiagnostic') return undefined;
   const code = /\bcode: '(\w+)'/.exec(node.getText())?.[1];
   const kind = definedKinds().find((one) => one.code === code);
   if (!kind) throw new Error(`no kind ${code}`);
@@ -82,9 +85,11 @@ function wordsOf(files: readonly string[]): object {
   for (const file of files) {
     const path = `src/diagnostics/catalogue/${file}.ts`;
     rewritten(path, readFileSync(path, 'utf8'), (node) => {
-      if (!ts.isCallExpression(node) || node.expression.getText() !== 'defineDiagnostic') return undefined;
-      const { code, title, found, expected, hint } = kindDefinedBy(node);
-      all.push([code, { title, found, expected, hint }]);
+      const kind = kindDefinedBy(node);
+      if (kind) {
+        const { code, title, found, expected, hint } = kind;
+        all.push([code, { title, found, expected, hint }]);
+      }
       return undefined;
     });
   }
