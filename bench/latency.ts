@@ -15,7 +15,8 @@ import { parseArgs } from 'node:util';
 import { type OptimizeOptions, optimizeOnnx } from '../src/index.ts';
 import { median } from '../src/runtime/bench.ts';
 import { runtimeVersion } from '../src/runtime/provider.ts';
-import { processorTimes } from './timed.ts';
+import { openSession } from '../src/runtime/session.ts';
+import { inputsFor, processorTimes, ratioOf } from './timed.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -51,13 +52,15 @@ for (const file of positionals) {
   for (const [, options] of ways) made.push(await (await optimizeOnnx(raw, { fileName: file, ...options })).bytes());
   const hashes = made.map(hash);
   const fresh = made.filter((_, i) => hashes.indexOf(hashes[i] ?? '') === i);
-  const [base = [], ...rest] = await processorTimes([raw, ...fresh], { runs: Number(values.runs), sizes });
+  const session = await openSession(raw, { ep: 'cpu', optimization: 'off' });
+  const inputs = inputsFor(session.inputs, (size) => sizes.get(size) ?? 1);
+  await session.close();
+  const [base = [], ...rest] = await processorTimes([raw, ...fresh], inputs, Number(values.runs));
   const cells = made.map((_, i) => {
     const at = hashes.indexOf(hashes[i] ?? '');
     if (at !== i) return '=';
     const times = rest[fresh.indexOf(made[i] ?? raw)] ?? [];
-    const ratio = median(times.map((ms, round) => ms / (base[round] ?? Number.NaN)));
-    return `${ratio.toFixed(2)} (${(Math.min(...times) / Math.min(...base)).toFixed(2)})`;
+    return `${ratioOf(times, base).toFixed(2)} (${(Math.min(...times) / Math.min(...base)).toFixed(2)})`;
   });
   print(`| ${basename(file, '.onnx')} | ${median(base).toFixed(1)} | ${cells.join(' | ')} |`);
 }

@@ -5,7 +5,7 @@
  *     npx tsx bench/nodes.ts --python VENV/bin/python [--timeout SECONDS] [--write] FILE.onnx …
  *
  * FILE.onnx are what bench/exports.py writes, for example. Nodes are counted without constants, those of
- * sub-graphs included. Peers that are not there are left out; those that fail, or take more than five minutes, have a dash. Prints
+ * sub-graphs included. Peers that are not there are left out; those that fail, or take longer than SECONDS (300), have a dash. Prints
  * a table in Markdown; with `--write` also bench/nodes.md, file by file, whose other rows and remarks stay.
  */
 import { spawnSync } from 'node:child_process';
@@ -25,8 +25,6 @@ const { values, positionals } = parseArgs({
     write: { type: 'boolean', default: false },
   },
 });
-const folder = mkdtempSync(join(tmpdir(), 'rescc-bench-nodes-'));
-const to = join(folder, 'made.onnx');
 
 /** What a command makes of a file, in nodes; undefined where it fails. */
 async function nodesBy(command: readonly string[]): Promise<number | undefined> {
@@ -38,12 +36,13 @@ async function nodesBy(command: readonly string[]): Promise<number | undefined> 
 
 const peers = installedPeers(values.python);
 const columns = ['nodes', 'rescc', ...peers.map(({ name }) => name)];
+const titles = `| file | ${columns.join(' | ')} |`;
 const head = `# Nodes of ONNX files, beside other optimisers
 
 \`npx tsx bench/nodes.ts --write\` writes this page. Nodes without constants, those of sub-graphs included: of the file, after \`rescc optimize\`
-at -O1, and after ${peers.map(({ name, version }) => `${name} ${version}`).join(', ')}. A dash: it failed, or took more than five minutes.
+at -O1, and after ${peers.map(({ name, version }) => `${name} ${version}`).join(', ')}. A dash: it failed, or took more than ${Number(values.timeout) / 60} minutes.
 
-| file | ${columns.join(' | ')} |
+${titles}
 | --- | ${columns.map(() => '---:').join(' | ')} |
 `;
 
@@ -59,6 +58,10 @@ function write(file: string, row: string): void {
   writeFileSync(page, `${[head.trimEnd(), ...rows, ...remarks].join('\n')}\n`);
 }
 
+if (values.write && !readFileSync(page, 'utf8').includes(`\n${titles}\n`))
+  throw new Error(`${page} has other columns than ${titles}: install the same peers`);
+const folder = mkdtempSync(join(tmpdir(), 'rescc-bench-nodes-'));
+const to = join(folder, 'made.onnx');
 process.stdout.write(head);
 for (const path of positionals) {
   const file = basename(path, '.onnx');

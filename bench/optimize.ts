@@ -17,11 +17,10 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { HostTensor } from '../src/ir/types.ts';
 import { median } from '../src/runtime/bench.ts';
-import { randomTensor } from '../src/runtime/inputs.ts';
 import { runtimeVersion } from '../src/runtime/provider.ts';
-import { openSession, type Port } from '../src/runtime/session.ts';
+import { openSession } from '../src/runtime/session.ts';
 import { installedPeers, nodesOf, rescc, type Tool } from './peers.ts';
-import { processorTimes } from './timed.ts';
+import { inputsFor, processorTimes, ratioOf } from './timed.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const { values, positionals } = parseArgs({
@@ -64,16 +63,6 @@ function run(command: readonly string[]): Measured {
   };
   const last = said.trim().split('\n').at(-1) ?? '';
   return { seconds, peakBytes: peak, error: status === 0 ? undefined : last || `ended with ${status}` };
-}
-
-/** One picture or sentence: the first open size is the batch, others are small. */
-function inputsFor(ports: readonly Port[]): Map<string, HostTensor> {
-  return new Map(
-    ports.map((port) => {
-      const dims = port.dims.map((d, i) => (typeof d === 'number' ? d : i === 0 ? 1 : 16));
-      return [port.name, randomTensor(port.elem, dims, port.name)];
-    }),
-  );
 }
 
 function worstError(a: ReadonlyMap<string, HostTensor>, b: ReadonlyMap<string, HostTensor>): number {
@@ -137,7 +126,8 @@ async function bench(source: string): Promise<void> {
     }
   }
   const session = await openSession(source, { ep: 'cpu', optimization: 'off', threads });
-  const inputs = inputsFor(session.inputs);
+  // One picture or sentence: the first open size is the batch, others are small.
+  const inputs = inputsFor(session.inputs, (_, axis) => (axis === 0 ? 1 : 16));
   const expected = await session.run(inputs);
   await session.close();
 
@@ -158,15 +148,11 @@ async function bench(source: string): Promise<void> {
     }
   }
   const running = tools.filter((tool) => !failed.has(tool));
-  const sizes = new Map(
-    session.inputs.flatMap(({ dims }) => dims.map((d, i): [string, number] => [String(d), i === 0 ? 1 : 16])),
-  );
-  const times = await processorTimes([source, ...running.map(target)], { runs, sizes });
+  const times = await processorTimes([source, ...running.map(target)], inputs, runs);
   const [raw = []] = times;
   const latency = (tool?: Tool): string => {
     const own = tool ? (times[running.indexOf(tool) + 1] ?? []) : raw;
-    const ratio = median(own.map((ms, round) => ms / (raw[round] ?? Number.NaN)));
-    return tool ? `${median(own).toFixed(2)} (${ratio.toFixed(2)})` : median(own).toFixed(2);
+    return tool ? `${median(own).toFixed(2)} (${ratioOf(own, raw).toFixed(2)})` : median(own).toFixed(2);
   };
   const kilobytes = (path: string): string => (statSync(path).size / 1000).toFixed(1);
   print(`| ${name} | original | | | ${await nodesOf(source)} | ${kilobytes(source)} | ${latency()} | |`);

@@ -6,10 +6,11 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { type CompileOptions, compile, passNames } from '../src/index.ts';
-import { median } from '../src/runtime/bench.ts';
-import { smallestBindings } from '../src/runtime/inputs.ts';
+import type { HostTensor } from '../src/ir/types.ts';
+import { median, spread } from '../src/runtime/bench.ts';
+import { randomInputs, smallestBindings } from '../src/runtime/inputs.ts';
 import { runtimeVersion } from '../src/runtime/provider.ts';
-import { processorTimes } from './timed.ts';
+import { processorTimes, ratioOf } from './timed.ts';
 
 interface Case {
   readonly what: string;
@@ -129,7 +130,7 @@ const cases: readonly Case[] = [
 
 interface Built {
   readonly bytes: Uint8Array;
-  readonly sizes: ReadonlyMap<string, number>;
+  readonly inputs: ReadonlyMap<string, HostTensor>;
   readonly nodes: number;
 }
 
@@ -140,14 +141,8 @@ async function build(entry: Case, options: CompileOptions): Promise<Built> {
   const result = await compile(text, { model: entry.model, ...options });
   if (!result.graph) throw new Error(`${entry.what}: ${result.diagnostics.map((d) => d.title).join('; ')}`);
   const sizes = new Map([...smallestBindings(result.graph).smallest, ...Object.entries(entry.sizes ?? {})]);
-  return { bytes: await result.bytes(), sizes, nodes: result.graph.nodeCount };
+  return { bytes: await result.bytes(), inputs: randomInputs(result.graph, sizes, 0), nodes: result.graph.nodeCount };
 }
-
-const half = (values: readonly number[]): number => {
-  const sorted = [...values].sort((a, b) => a - b);
-  const at = (q: number): number => sorted[Math.round(q * (sorted.length - 1))] ?? Number.NaN;
-  return (at(0.75) - at(0.25)) / 2;
-};
 
 /** Measures every rewrite and writes bench/rewrites.md. */
 export async function rewrites(): Promise<void> {
@@ -156,10 +151,9 @@ export async function rewrites(): Promise<void> {
   for (const entry of cases) {
     const before = await build(entry, entry.without);
     const after = await build(entry, entry.with);
-    const [a = [], b = []] = await processorTimes([before.bytes, after.bytes], { runs, sizes: before.sizes });
-    const time = (all: readonly number[]): string => `${median(all).toFixed(2)} ± ${half(all).toFixed(2)}`;
-    const faster = median(a.map((ms, round) => ms / (b[round] ?? Number.NaN))).toFixed(2);
-    rows.push(`| ${entry.what} | ${before.nodes} → ${after.nodes} | ${time(a)} | ${time(b)} | ${faster} |`);
+    const [a = [], b = []] = await processorTimes([before.bytes, after.bytes], before.inputs, runs);
+    const time = (all: readonly number[]): string => `${median(all).toFixed(2)} ± ${spread(all).toFixed(2)}`;
+    rows.push(`| ${entry.what} | ${before.nodes} → ${after.nodes} | ${time(a)} | ${time(b)} | ${ratioOf(a, b).toFixed(2)} |`);
     console.log(rows.at(-1));
   }
   const page = `# What the rewrites are worth

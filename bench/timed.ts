@@ -1,6 +1,11 @@
 /** What one run of Node takes, under GNU time, and what a run of a model takes of one thread. */
 import { spawnSync } from 'node:child_process';
-import * as ort from 'onnxruntime-node';
+import type { HostTensor } from '../src/ir/types.ts';
+import { median } from '../src/runtime/bench.ts';
+import type { Engine } from '../src/runtime/engine.ts';
+import { randomTensor } from '../src/runtime/inputs.ts';
+import { openHere } from '../src/runtime/provider.ts';
+import { type Port, toOrt } from '../src/runtime/session.ts';
 
 export interface Run {
   readonly ms: number;
@@ -21,20 +26,14 @@ export function once(args: readonly string[]): Run {
   return { ms, cpuMs: (user + system) * 1000, peakMb: (kilobytes * 1024) / 1e6 };
 }
 
-/** Normal numbers for floats; ones for integers and booleans, which every table and mask takes. Sizes without a number are 1. */
-function inputOf({ type, shape }: ort.InferenceSession.TensorValueMetadata, sizes: ReadonlyMap<string, number>): ort.Tensor {
-  const dims = shape.map((size) => (typeof size === 'number' ? size : (sizes.get(size) ?? 1)));
-  const count = dims.reduce((a, b) => a * b, 1);
-  if (type === 'int64') return new ort.Tensor(type, new BigInt64Array(count).fill(1n), dims);
-  if (type === 'bool') return new ort.Tensor(type, new Uint8Array(count).fill(1), dims);
-  if (type !== 'float32') throw new Error(`an input of ${type}`);
-  let state = 1;
-  const next = (): number => {
-    state = (state * 48271) % 2147483647;
-    return state / 2147483647;
-  };
-  const normal = (): number => Math.sqrt(-2 * Math.log(next())) * Math.cos(2 * Math.PI * next());
-  return new ort.Tensor(type, Float32Array.from({ length: count }, normal), dims);
+/** A random tensor for every input; `sizeOf` says what a size is that the model leaves open. Integers are 0 or 1, which every table takes. */
+export function inputsFor(ports: readonly Port[], sizeOf: (size: string, axis: number) => number): Map<string, HostTensor> {
+  return new Map(
+    ports.map(({ name, elem, dims }) => {
+      const sizes = dims.map((size, axis) => (typeof size === 'number' ? size : sizeOf(size, axis)));
+      return [name, randomTensor(elem, sizes, name)];
+    }),
+  );
 }
 
 /**
@@ -43,28 +42,25 @@ function inputOf({ type, shape }: ort.InferenceSession.TensorValueMetadata, size
  */
 export async function processorTimes(
   models: readonly (Uint8Array | string)[],
-  { runs, sizes = new Map() }: { readonly runs: number; readonly sizes?: ReadonlyMap<string, number> },
+  inputs: ReadonlyMap<string, HostTensor>,
+  runs: number,
 ): Promise<readonly (readonly number[])[]> {
-  const sessions: ort.InferenceSession[] = [];
-  for (const model of models) {
-    const options = { intraOpNumThreads: 1, interOpNumThreads: 1, logSeverityLevel: 3 } as const;
-    sessions.push(
-      typeof model === 'string'
-        ? await ort.InferenceSession.create(model, options)
-        : await ort.InferenceSession.create(model, options),
-    );
-  }
-  const inputs = sessions[0]?.inputMetadata ?? [];
-  const feeds = Object.fromEntries(inputs.flatMap((one) => (one.isTensor ? [[one.name, inputOf(one, sizes)] as const] : [])));
+  const engines: Engine[] = [];
+  for (const model of models) engines.push(await openHere(model, { ep: 'cpu', level: 'all', threads: 1, profile: undefined }));
+  const feeds = Object.fromEntries([...inputs].map(([name, tensor]) => [name, toOrt(name, tensor)]));
   const times = models.map((): number[] => []);
   for (let round = -2; round < runs; round++) {
-    for (const [i, session] of sessions.entries()) {
+    for (const [i, engine] of engines.entries()) {
       const before = process.cpuUsage();
-      await session.run(feeds);
+      await engine.run(feeds);
       const { user, system } = process.cpuUsage(before);
       if (round >= 0) times[i]?.push((user + system) / 1000);
     }
   }
-  for (const session of sessions) await session.release();
+  for (const engine of engines) await engine.close();
   return times;
 }
+
+/** The median of what each round took, over what it took of another model. */
+export const ratioOf = (times: readonly number[], others: readonly number[]): number =>
+  median(times.map((ms, round) => ms / (others[round] ?? Number.NaN)));

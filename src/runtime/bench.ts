@@ -47,12 +47,17 @@ export interface Latency {
   /** Of the time to that of the first model, round by round; left out for the first. */
   readonly ratio?: Estimate;
   readonly fastestMs: number;
-  /** Half the distance between the quartiles: how far to trust the median. */
+  /** As `spread` says. */
   readonly spreadMs: number;
 }
 
 export function median(values: readonly number[]): number {
   return quantile(values, 0.5);
+}
+
+/** Half the distance between the quartiles: how far to trust the median. */
+export function spread(values: readonly number[]): number {
+  return (quantile(values, 0.75) - quantile(values, 0.25)) / 2;
 }
 
 function quantile(values: readonly number[], q: number): number {
@@ -185,7 +190,7 @@ export async function compareLatency(
       median: estimate(measured),
       ...(index > 0 && { ratio: estimate(measured.map((ms, i) => ms / (times[0]?.[i] ?? Number.NaN))) }),
       fastestMs: Math.min(...measured),
-      spreadMs: (quantile(measured, 0.75) - quantile(measured, 0.25)) / 2,
+      spreadMs: spread(measured),
     };
   });
 }
