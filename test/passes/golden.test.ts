@@ -1,4 +1,5 @@
 /** Graph text before and after every pass; the same graphs in numbers, before and after, and with every new weight nudged. */
+import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, it, test } from 'vitest';
 import type { Graph, Value } from '../../src/ir/graph.ts';
 import { printGraph } from '../../src/ir/print.ts';
@@ -15,6 +16,7 @@ import {
   inputsOf,
   randomSource,
   readCases,
+  readNarrow,
   readNumbers,
   readText,
   run,
@@ -59,8 +61,11 @@ describe.each(files)('%s', (pass) => {
   });
 
   it.each(cases.map((one) => [one.title, one] as const))('%s: numbers', (_title, one) => {
-    const original = readNumbers(one.input);
-    const graph = readNumbers(one.input);
+    // In float64 where the same rewrites fire there; those of one element type fire in that alone.
+    const rewrites = (of: Graph): unknown => run(of, one.options).passes.map(({ fired }) => fired);
+    const read = isDeepStrictEqual(rewrites(readNumbers(one.input)), rewrites(readText(one.input))) ? readNumbers : readNarrow;
+    const original = read(one.input);
+    const graph = read(one.input);
     run(graph, one.options);
     const fresh = newConstants(graph, original);
     const caught = new Set<Value>();
@@ -74,7 +79,7 @@ describe.each(files)('%s', (pass) => {
         continue;
       }
       // f16 constants of a case about element types round differently.
-      const tolerance = one.input.includes('f16') ? 5e-3 : 1e-9;
+      const tolerance = one.input.includes('f16') ? 5e-3 : read === readNarrow ? 1e-6 : 1e-9;
       expect(errorBetween(expected, evaluate(graph, inputs))).toBeLessThan(tolerance);
       if (one.input.includes('f16')) {
         for (const value of fresh) caught.add(value);
