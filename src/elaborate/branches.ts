@@ -7,7 +7,7 @@ import { branchValues } from '../diagnostics/catalogue/structure.ts';
 import type { Span } from '../diagnostics/source.ts';
 import type { Graph, Value } from '../ir/graph.ts';
 import { isOfRun } from '../ir/promise.ts';
-import { type ElemType, type TensorType, typeText } from '../ir/types.ts';
+import type { ElemType, TensorType } from '../ir/types.ts';
 import { branch } from '../ops/control-flow.ts';
 import type { LangValue } from '../ops/params.ts';
 import type { Body, ConditionalExpr, IfStmt } from '../parser/ast.ts';
@@ -16,7 +16,7 @@ import { ran } from './callables.ts';
 import { currentValue } from './chains.ts';
 import type { Context } from './context.ts';
 import { create, guarded } from './nodes.ts';
-import { conditionScalar, type Flat, flatten, portNames, rebuild, sameStructure, structureText } from './regions.ts';
+import { conditionScalar, difference, type Flat, flatten, portNames, rebuild, spansOf } from './regions.ts';
 import { Env, type Frame } from './scope.ts';
 import { numberOf } from './values.ts';
 
@@ -45,11 +45,7 @@ export function runBranches(c: Context, f: Frame, stmt: IfStmt, condition: Value
       } else if (body) c.execute(at, body);
       if (at.returned) returns = true;
       const values = at.returned ?? [currentValue(c, at, span)];
-      const spans =
-        last?.kind === 'return' && last.values.length === values.length
-          ? last.values.map((one) => one.span)
-          : values.map(() => span);
-      sides.push({ region, values, spans });
+      sides.push({ region, values, spans: spansOf(last, values.length, span) });
     });
   };
   c.nest(stmt.span, f, () => {
@@ -120,21 +116,18 @@ function agree(a: TensorType, b: TensorType): boolean {
 }
 
 function checkAlike(c: Context, f: Frame, one: Flat, two: Flat, [first, second]: readonly [Span, Span]): void {
-  const same = sameStructure(one.structure, two.structure);
-  const at = one.tensors.findIndex((x, i) => !agree(x.type, two.tensors[i]?.type ?? x.type));
-  if (same && at < 0) return;
-  const [a, b] = [one.tensors[at]?.type, two.tensors[at]?.type];
-  const text = (flat: Flat, type: TensorType | undefined): string =>
-    same && type ? typeText(type) : structureText(flat.structure);
+  const differs = difference(one, two, agree);
+  if (!differs) return;
+  const { texts, types } = differs;
   c.fail(branchTypes, f, {
     span: second,
-    notes: [{ span: first, text: `gives ${text(one, a)} where the condition holds` }],
+    notes: [{ span: first, text: `gives ${texts[0]} where the condition holds` }],
     with: {
-      found: `${text(two, b)} where it does not`,
-      expected: `${text(one, a)}, as where it holds`,
+      found: `${texts[1]} where it does not`,
+      expected: `${texts[0]}, as where it holds`,
       hint:
-        same && a && b && a.elem !== b.elem
-          ? `end one branch with \`cast(${a.elem})\``
+        types && types[0].elem !== types[1].elem
+          ? `end one branch with \`cast(${types[0].elem})\``
           : 'give both branches one shape, or take what they have in common behind the `if`',
     },
   });

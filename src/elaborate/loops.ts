@@ -18,30 +18,30 @@ import { loop } from '../ops/control-flow.ts';
 import { add } from '../ops/elementwise.ts';
 import { dimValue } from '../ops/generate.ts';
 import type { LangValue } from '../ops/params.ts';
-import { reshape } from '../ops/reshape.ts';
 import type { Expr, Ident, Loop } from '../parser/ast.ts';
 import { runBody } from './bodies.ts';
 import { ran } from './callables.ts';
-import { currentValue, evaluateChain, one } from './chains.ts';
+import { currentValue } from './chains.ts';
 import type { Context } from './context.ts';
 import { live } from './failure.ts';
-import { declare, declareInner, lookUp } from './names.ts';
+import { declare } from './names.ts';
 import { create, guarded, makeValue } from './nodes.ts';
 import { scalar } from './numbers.ts';
 import {
+  asScalar,
   conditionScalar,
+  difference,
   type Flat,
   flatten,
   noCondition,
   portNames,
   rebuild,
   type Structure,
-  sameStructure,
-  structureText,
+  spansOf,
 } from './regions.ts';
-import { wrongHandOn } from './repetition.ts';
+import { checkHandOn, firstOf, handedTo } from './repetition.ts';
 import { Env, type Frame, place, type Unset } from './scope.ts';
-import { describe, sourceText, tensorValue, wholeText } from './values.ts';
+import { describe, hasWord, sourceText, tensorValue, wholeText } from './values.ts';
 
 /** A name that the turns give new values; of a loop without `with` it is `it`. */
 interface Carried {
@@ -131,8 +131,7 @@ function tripsOf(c: Context, f: Frame, count: Expr): Trips {
       );
     if (elem !== 'i64')
       return refuse(typeText(value.value.type), '`i64[]`, one number', `cast it: \`${text} -> cast(i64)\` before the loop`);
-    const trips = dims.length === 0 ? value.value : makeValue(c, f, reshape, [value.value], { shape: [] }, count.span);
-    return { value: trips, turns: undefined };
+    return { value: asScalar(c, f, value.value, count.span), turns: undefined };
   }
   if (value.kind === 'list' || value.kind === 'size')
     return refuse(
@@ -152,13 +151,13 @@ function firstValues(c: Context, f: Frame, { carried, span, body }: Loop): reado
     const name: Ident = { name: 'it', span: { ...span, end: body.span.start } };
     return [{ name, first: flatten(c, f, currentValue(c, f, span), span), span: name.span }];
   }
-  return carried.map(({ name, value, span: at }) => {
-    const given = value ? one(c, f, evaluateChain(c, f, value, true), value.span) : lookUp(c, f, name);
-    return { name, first: flatten(c, f, given, value?.span ?? at), span: at };
+  return carried.map((of) => {
+    const { name, value, span: at } = of;
+    return { name, first: flatten(c, f, firstOf(c, f, of), value?.span ?? at), span: at };
   });
 }
 
-/** A frame in which the names mean these values; without `it` among them it is as before the loop. */
+/** A frame in which the names mean these values, and the index the number of the turn. */
 function frameOf(
   c: Context,
   f: Frame,
@@ -168,14 +167,13 @@ function frameOf(
   turn: () => Value,
 ): Frame {
   const env = new Env(f.env.module, f.env);
-  let it: LangValue | Unset = f.it;
   if (index) declare(c, { ...f, env }, index, tensorValue(turn()));
-  carried.forEach(({ name }, i) => {
-    const value = values[i] ?? bug('a carried name without a value');
-    if (name.name === 'it') it = value;
-    else declareInner(c, f, env, name, value);
-  });
-  return { ...f, env, it };
+  return handedTo(
+    c,
+    { ...f, env },
+    carried.map(({ name }) => name),
+    values,
+  );
 }
 
 interface Turn {
@@ -199,19 +197,19 @@ function takeTurn(
     inLoop: implicit && !collect ? 'loop' : undefined,
   };
   let it: LangValue | Unset = at.it;
-  const returned = runBody(c, at, body, (last) => {
-    it = last;
+  const returned = runBody(c, at, body, (current) => {
+    it = current;
   });
-  const end = body.stmts.at(-1)?.span ?? body.span;
+  const last = body.stmts.at(-1);
+  const end = last?.span ?? body.span;
   const flat = (value: LangValue): Flat => flatten(c, at, value, end);
   if (implicit)
     return {
       next: [next(c, at, carried[0], currentValue(c, { ...at, it }, end), end)],
       gathered: collect ? returned.map(flat) : [],
     };
-  const more = returned.length - carried.length;
-  if (more < 0 || (more > 0 && !collect)) wrongHandOn(c, f, construct, returned.length);
-  if (collect && more === 0) {
+  checkHandOn(c, f, construct, returned.length);
+  if (collect && returned.length === carried.length) {
     const text = carried.map(({ name }) => name.name).join(', ');
     c.fail(nothingGathered, f, {
       span: end,
@@ -222,11 +220,9 @@ function takeTurn(
       },
     });
   }
-  const stmt = body.stmts.at(-1);
-  const spanOf = (i: number): Span =>
-    (stmt?.kind === 'return' && stmt.values.length === returned.length ? stmt.values[i]?.span : undefined) ?? end;
+  const spans = spansOf(last, returned.length, end);
   return {
-    next: carried.map((one, i) => next(c, at, one, returned[i] ?? bug('a turn without a value'), spanOf(i))),
+    next: carried.map((one, i) => next(c, at, one, returned[i] ?? bug('a turn without a value'), spans[i] ?? end)),
     gathered: returned.slice(carried.length).map(flat),
   };
 }
@@ -236,21 +232,19 @@ function next(c: Context, f: Frame, carried: Carried | undefined, value: LangVal
   const { name, first, span: begins } = carried ?? bug('a loop that carries nothing');
   const elem = first.structure === 'tensor' ? first.tensors[0]?.type.elem : undefined;
   const made = flatten(c, f, value, span, elem);
-  const at = made.tensors.findIndex((x, i) => !sameType(x.type, first.tensors[i]?.type ?? x.type));
-  const same = sameStructure(made.structure, first.structure);
-  if (same && at < 0) return made;
-  const [was, is] = [first.tensors[at]?.type, made.tensors[at]?.type];
+  const differs = difference(made, first, sameType);
+  if (!differs) return made;
+  const { texts, types } = differs;
   return c.fail(carriedType, f, {
     span,
-    notes: [{ span: begins, text: `begins as ${same && was ? typeText(was) : structureText(first.structure)}` }],
+    notes: [{ span: begins, text: `begins as ${texts[1]}` }],
     with: {
       name: name.name,
-      found: `${same && is ? typeText(is) : structureText(made.structure)} after a turn`,
-      expected: `${same && was ? typeText(was) : structureText(first.structure)}, as it enters the turn`,
-      hint:
-        same && was && is
-          ? typeHint(name.name, was, is)
-          : 'return a value of the same kind, a list of as many tensors or one tensor',
+      found: `${texts[0]} after a turn`,
+      expected: `${texts[1]}, as it enters the turn`,
+      hint: types
+        ? typeHint(name.name, types[1], types[0])
+        : 'return a value of the same kind, a list of as many tensors or one tensor',
     },
   });
 }
@@ -297,7 +291,7 @@ function askAgain(
 ): Value {
   const { span, index } = construct;
   const values = next.map(({ structure, tensors }) => rebuild(c, f, span, structure, tensors.values()));
-  const reads = index !== undefined && new RegExp(`\\b${index.name}\\b`).test(wholeText(condition.span));
+  const reads = index !== undefined && hasWord(wholeText(condition.span), index.name);
   const later = (): Value => (reads ? makeValue(c, f, add, [turn, scalar(c, 'i64', 1)], {}, condition.span) : turn);
   const at: Frame = { ...frameOf(c, { ...f, sequence: undefined }, construct, carried, values, later), share: true };
   const after = c.counters;

@@ -32,11 +32,11 @@ export function declare(c: Context, f: Frame, name: Ident, value: LangValue, hin
 export function declareInner(c: Context, f: Frame, env: Env, name: Ident, value: LangValue): void {
   if (name.name === discard) return;
   const before = env.own(name.name);
-  if (before) refuseSecond(c, f, name, before.span, renamed(name.name));
+  if (before) refuseSecond(c, f, name, before.span);
   env.set(name.name, value, name.span);
 }
 
-function refuseSecond(c: Context, f: Frame, { name, span }: Ident, first: Span, hint: string): never {
+export function refuseSecond(c: Context, f: Frame, { name, span }: Ident, first: Span, hint = renamed(name)): never {
   return c.fail(shadowing, f, { span, notes: [{ span: first, text: 'the first one is here' }], with: { name, hint } });
 }
 

@@ -5,9 +5,10 @@
 import { runCondition } from '../diagnostics/catalogue/values.ts';
 import type { Span } from '../diagnostics/source.ts';
 import type { Value } from '../ir/graph.ts';
-import { type ElemType, typeText } from '../ir/types.ts';
+import { type ElemType, type TensorType, typeText } from '../ir/types.ts';
 import type { LangValue } from '../ops/params.ts';
 import { reshape } from '../ops/reshape.ts';
+import type { Stmt } from '../parser/ast.ts';
 import type { Context } from './context.ts';
 import { live } from './failure.ts';
 import { makeValue } from './nodes.ts';
@@ -32,10 +33,29 @@ export function flatten(c: Context, f: Frame, given: LangValue, span: Span, elem
   return { structure: parts.map((part) => part.structure), tensors: parts.flatMap((part) => part.tensors) };
 }
 
-export const sameStructure = (a: Structure, b: Structure): boolean => JSON.stringify(a) === JSON.stringify(b);
-
-export function structureText(structure: Structure): string {
+function structureText(structure: Structure): string {
   return structure === 'tensor' ? 'a tensor' : `a list of ${structure.length}`;
+}
+
+/** In what two values are not alike, as texts; and the first types that are not, where it is these. */
+export interface Difference {
+  readonly texts: readonly [string, string];
+  readonly types?: readonly [TensorType, TensorType];
+}
+
+export function difference(a: Flat, b: Flat, alike: (one: TensorType, two: TensorType) => boolean): Difference | undefined {
+  if (JSON.stringify(a.structure) !== JSON.stringify(b.structure))
+    return { texts: [structureText(a.structure), structureText(b.structure)] };
+  const at = a.tensors.findIndex((x, i) => !alike(x.type, b.tensors[i]?.type ?? x.type));
+  const [one, two] = [a.tensors[at]?.type, b.tensors[at]?.type];
+  return one && two && { texts: [typeText(one), typeText(two)], types: [one, two] };
+}
+
+/** Where what a body gives is written: the values of its `return`, or else its end. */
+export function spansOf(last: Stmt | undefined, count: number, end: Span): readonly Span[] {
+  return last?.kind === 'return' && last.values.length === count
+    ? last.values.map(({ span }) => span)
+    : Array.from({ length: count }, () => end);
 }
 
 /** The value whose tensors come next in `from`. */
@@ -50,11 +70,16 @@ export function rebuild(c: Context, f: Frame, span: Span, structure: Structure, 
   return next.done ? listValue([]) : tensorValue(next.value);
 }
 
+/** A tensor of one element without axes. */
+export function asScalar(c: Context, f: Frame, value: Value, span: Span): Value {
+  return value.type.dims.length === 0 ? value : makeValue(c, f, reshape, [value], { shape: [] }, span);
+}
+
 /** A condition that is known when the model runs: a bool of one element, as a scalar. */
 export function conditionScalar(c: Context, f: Frame, value: Value, span: Span, construct: 'if' | 'loop'): Value {
   const { elem, dims } = value.type;
   const single = dims.every((d) => d.constant === 1);
-  if (elem === 'bool' && single) return dims.length === 0 ? value : makeValue(c, f, reshape, [value], { shape: [] }, span);
+  if (elem === 'bool' && single) return asScalar(c, f, value, span);
   const text = wholeText(span);
   return c.fail(runCondition, f, {
     span,

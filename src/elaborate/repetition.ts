@@ -2,15 +2,16 @@
 import { unknownLabel } from '../diagnostics/catalogue/names.ts';
 import { carriedCount } from '../diagnostics/catalogue/structure.ts';
 import { badCount } from '../diagnostics/catalogue/values.ts';
+import { bug } from '../diagnostics/diagnostic.ts';
 import { nearest } from '../diagnostics/suggest.ts';
 import type { LangValue } from '../ops/params.ts';
-import type { Body, Each, Loop, Repeat, Reuse, Sequential } from '../parser/ast.ts';
+import type { Body, Carried, Each, Ident, Loop, Repeat, Reuse, Sequential } from '../parser/ast.ts';
 import { runBody } from './bodies.ts';
 import { evaluateChain, labelText, one } from './chains.ts';
 import type { Context } from './context.ts';
-import { declare, declareInner, lookUp } from './names.ts';
+import { declare, declareInner, lookUp, refuseSecond } from './names.ts';
 import { Env, type Frame, joinPath, place } from './scope.ts';
-import { describe, intValue, listValue, numberOf, poison, tensorLike } from './values.ts';
+import { describe, intValue, listValue, numberOf, tensorLike } from './values.ts';
 
 interface Turn {
   readonly index: number;
@@ -127,32 +128,42 @@ export function runRepeat(c: Context, f: Frame, construct: Repeat, label: string
 /** `repeat … with a = x, b`: each turn returns what the names mean in the next, and `it` is as before unless it is among them. */
 function handOn(c: Context, f: Frame, construct: Repeat, label: string | undefined, turns: Turns): readonly LangValue[] {
   const { carried, collect, body } = construct;
-  let state = carried.map(({ name, value }) =>
-    value ? one(c, f, evaluateChain(c, f, value, true), value.span) : lookUp(c, f, name),
-  );
+  const names = carried.map(({ name }) => name);
+  let state = carried.map((one) => firstOf(c, f, one));
   const lists = collect ? new Lists(construct) : undefined;
   takeTurns(c, f, construct, label, turns, (turn, at) => {
-    const inner: Frame = { ...at, inLoop: undefined };
-    const seen = new Set<string>();
-    carried.forEach(({ name }, i) => {
-      const value = state[i] ?? poison;
-      if (name.name !== 'it' || seen.has('it')) declareInner(c, f, inner.env, name, value);
-      else inner.it = value;
-      seen.add(name.name);
-    });
-    const values = runBody(c, inner, body);
-    if (values.length < carried.length || (values.length > carried.length && !collect))
-      wrongHandOn(c, f, construct, values.length);
+    const values = runBody(c, handedTo(c, { ...at, inLoop: undefined }, names, state), body);
+    checkHandOn(c, f, construct, values.length);
     state = values.slice(0, carried.length);
     lists?.add(c, f, values, turn.index);
   });
   return lists ? lists.values(c, f) : state;
 }
 
-export function wrongHandOn(c: Context, f: Frame, { carried, body, collect }: Loop | Repeat, values: number): never {
+/** What a name behind `with` begins as. */
+export function firstOf(c: Context, f: Frame, { name, value }: Carried): LangValue {
+  return value ? one(c, f, evaluateChain(c, f, value, true), value.span) : lookUp(c, f, name);
+}
+
+/** The frame of a turn in which the names mean these values; without `it` among them the current value is as before. */
+export function handedTo(c: Context, f: Frame, names: readonly Ident[], values: readonly LangValue[]): Frame {
+  let { it } = f;
+  const current = names.find(({ name }) => name === 'it');
+  names.forEach((name, i) => {
+    const value = values[i] ?? bug('a carried name without a value');
+    if (name.name !== 'it') declareInner(c, f, f.env, name, value);
+    else if (current && name !== current) refuseSecond(c, f, name, current.span);
+    else it = value;
+  });
+  return { ...f, it };
+}
+
+/** Refuses a turn that returns less than is handed on, or more than is wanted. */
+export function checkHandOn(c: Context, f: Frame, { carried, body, collect }: Loop | Repeat, values: number): void {
+  if (values === carried.length || (values > carried.length && collect)) return;
   const names = carried.map(({ name }) => name.name).join(', ');
   const last = body.stmts.at(-1);
-  return c.fail(carriedCount, f, {
+  c.fail(carriedCount, f, {
     span: last?.span ?? body.span,
     notes: carried.map(({ name }) => ({ span: name.span, text: 'handed on' })).slice(0, 1),
     with: {

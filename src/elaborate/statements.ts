@@ -7,7 +7,7 @@ import type { Context } from './context.ts';
 import { Abandon, live } from './failure.ts';
 import { declare } from './names.ts';
 import type { Frame } from './scope.ts';
-import { describe, poison, wholeText } from './values.ts';
+import { describe, hasWord, poison, wholeText } from './values.ts';
 
 export function runChain(c: Context, f: Frame, stmt: ChainStmt): void {
   const { chain } = stmt;
@@ -51,7 +51,7 @@ export function runLet(c: Context, f: Frame, stmt: LetStmt): void {
 
 /** A turn that makes the next value of a name out of the last means to hand it on, as assignment does elsewhere. */
 function handOn(f: Frame, stmt: LetStmt, name: string): string | undefined {
-  if (!f.inLoop || f.env.own(name) || !new RegExp(`\\b${name}\\b`).test(wholeText(stmt.value.span))) return undefined;
+  if (!f.inLoop || f.env.own(name) || !hasWord(wholeText(stmt.value.span), name)) return undefined;
   return `hand it on from turn to turn: \`let ${name}2 = ${f.inLoop} … with ${name} { … return … }\``;
 }
 

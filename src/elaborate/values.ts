@@ -144,6 +144,11 @@ export function wholeText(span: Span): string {
   return span.file.text.slice(span.start, span.end).replace(/\s+/g, ' ');
 }
 
+/** Whether a name, or a keyword, stands in a text. */
+export function hasWord(text: string, word: string): boolean {
+  return new RegExp(`\\b${word}\\b`).test(text);
+}
+
 /** The text of an argument without its name. */
 export function argumentText(arg: GivenArg): string {
   return wholeText(arg.span).replace(/^\w+\s*=\s*/, '');

@@ -118,8 +118,9 @@ const bindingPurpose: ReadonlyMap<string, string> = new Map([
   ['tensorType', 'an element type'],
 ]);
 
-/** A `CONSUME` or an alternative of the grammar that failed. `rule` is the grammar's name for where it did. */
-export function describeMismatch(around: Surroundings, rule: string, expected: TokenType | undefined): Description {
+/** A `CONSUME` or an alternative of the grammar that failed. `rules` are those that were being read, the innermost last. */
+export function describeMismatch(around: Surroundings, rules: readonly string[], expected: TokenType | undefined): Description {
+  const [rule = '', outer] = [rules.at(-1), rules.at(-2)];
   const { token, previous, opener } = around;
   const type = token.tokenType;
   const word = isWord(type) && type !== Name && type !== KwTrue && type !== KwFalse;
@@ -187,7 +188,7 @@ export function describeMismatch(around: Surroundings, rule: string, expected: T
     case LabelClose:
       return unexpected(around, 'an operator or `}` at the end of the computed part', 'write `{i + 1}`');
     case LBrace:
-      return missingBody(around, rule);
+      return missingBody(around, rule, outer);
     case Colon:
       return missingColon(around, rule);
     case Assign:
@@ -299,15 +300,14 @@ function patternBefore({ source, previous }: Surroundings): boolean {
   );
 }
 
-function missingBody(around: Surroundings, rule: string): Description {
+/** `outer` is the rule that reads `rule`: of a body, its construct. */
+function missingBody(around: Surroundings, rule: string, outer: string | undefined): Description {
   const { token, previous } = around;
   const type = token.tokenType;
   if (type === Arrow) return unexpected(around, 'a body `{ … }`', 'put parentheses around the chain: `(a -> b)`');
   if (type === Colon && previous) return unexpected(around, 'a body `{ … }`', 'write `{ … }` where other languages indent');
   if (patternBefore(around)) return unexpected(around, 'a count or a list, and a body `{ … }`', einopsRepeat);
-  if (rule === 'repeat' && (type === KwShared || (previous?.tokenType === KwShared && token.image === 'with')))
-    return unexpected(around, 'a body `{ … }`', 'write `repeat n as i with a shared collect { … }`, each of them at its place');
-  if (/(?:^|[\s{;:>])loop\b[^{}]*$/.test(around.source.text.slice(Math.max(0, token.startOffset - 300), token.startOffset))) {
+  if (outer === 'loop') {
     const order = 'write `loop n as i with a = x while c collect { … }`, each of them at its place, or left out';
     return unexpected(
       around,

@@ -95,8 +95,8 @@ export class Reader extends EmbeddedActionsParser {
   /** The EBNF of every production, by its name. */
   readonly productions: ReadonlyMap<string, string>;
   protected reading: Reading = nothing();
-  /** What Chevrotain told of its last error. */
-  protected mismatch: { readonly expected?: TokenType; readonly rule: string } | undefined;
+  /** The token that Chevrotain wanted at its last error, where it wanted one alone. */
+  protected expected: TokenType | undefined;
   /** Chevrotain wants the parts of a production numbered, so that it can tell them apart in its records. */
   #part = 0;
   readonly #ebnf = new Map<string, string>();
@@ -116,16 +116,16 @@ export class Reader extends EmbeddedActionsParser {
       recoveryEnabled: false,
       skipValidations: !validate,
       errorMessageProvider: {
-        buildMismatchTokenMessage: ({ expected, ruleName }) => {
-          this.mismatch = expected === noAlternative ? { rule: ruleName } : { expected, rule: ruleName };
+        buildMismatchTokenMessage: ({ expected }) => {
+          this.expected = expected === noAlternative ? undefined : expected;
           return '';
         },
-        buildNoViableAltMessage: ({ ruleName }) => {
-          this.mismatch = { rule: ruleName };
+        buildNoViableAltMessage: () => {
+          this.expected = undefined;
           return '';
         },
-        buildEarlyExitMessage: ({ ruleName }) => {
-          this.mismatch = { rule: ruleName };
+        buildEarlyExitMessage: () => {
+          this.expected = undefined;
           return '';
         },
         buildNotAllInputParsedMessage: () => '',

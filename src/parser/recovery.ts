@@ -3,7 +3,7 @@
  * next line, or at the next item; so one run finds all mistakes of a file. Parsing never fails: whatever the text, there is a
  * tree of what could be read.
  */
-import { EOF, type IToken, isRecognitionException, type TokenType } from 'chevrotain';
+import { EOF, type IRecognitionException, type IToken, isRecognitionException, type TokenType } from 'chevrotain';
 import type { Diagnostic } from '../diagnostics/diagnostic.ts';
 import { positionOf, type SourceFile, type Span } from '../diagnostics/source.ts';
 import { beginsItem, exprStarts, itemAt, labelAt, negationAt, nextItem, nextStatement, statementAt, tupleAt } from './ahead.ts';
@@ -62,6 +62,8 @@ export const maxOperators = 500;
 class Abort extends Error {}
 /** Ends the reading of an item whose body is not closed; reported already. */
 class Unwind extends Error {}
+
+const isRecognition = (error: unknown): error is IRecognitionException => error instanceof Error && isRecognitionException(error);
 
 export class RecoveringReader extends Reader {
   /** Reads a file with one of the rules, to its end or to where there is no sense in going on. */
@@ -134,11 +136,10 @@ export class RecoveringReader extends Reader {
       this.#add(error.diagnostic, error.token);
       return;
     }
-    if (!(error instanceof Error) || !isRecognitionException(error)) throw error;
+    if (!isRecognition(error)) throw error;
     const token = this.LA(1);
-    const { mismatch } = this;
     const surroundings = this.#surroundings(token);
-    const expected = mismatch?.expected;
+    const { expected } = this;
     const { opener } = surroundings;
     if (expected && isCloser(expected) && opener) {
       const type = token.tokenType;
@@ -149,7 +150,7 @@ export class RecoveringReader extends Reader {
         return;
       }
     }
-    this.#add(messages.now().describeMismatch(surroundings, mismatch?.rule ?? '', expected).diagnostic, token);
+    this.#add(messages.now().describeMismatch(surroundings, error.context.ruleStack, expected).diagnostic, token);
   }
 
   // ---------------------------------------------------------------------------------------------------------- nesting

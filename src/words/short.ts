@@ -103,21 +103,12 @@ const parameters: readonly (readonly [ours: readonly string[], names: string])[]
 /** What is known from the tensor that goes in, under the names that people have for it. */
 const incoming = 'cin inch inc ic inchannels infeatures inplanes inp inputchannels indim insize nin inputdim inputsize';
 
-let made: { readonly layers: ReadonlyMap<string, string>; readonly incoming: ReadonlySet<string> } | undefined;
-
-function tables(): NonNullable<typeof made> {
-  made ??= {
-    layers: new Map(layers.flatMap(([ours, names]) => names.split(' ').map((name) => [name, ours] as const))),
-    incoming: new Set(incoming.split(' ')),
-  };
-  return made;
-}
+/** Whether a name is one of those in a row. */
+const isIn = (names: string, name: string): boolean => names.split(' ').includes(fold(name));
 
 /** What to write for a short name of a layer, called with such arguments; undefined where it is none. */
 export const shortLayer = (name: string, first?: string): string | undefined =>
-  tables()
-    .layers.get(fold(name))
-    ?.replace(/\{(\w+)\}/g, (_, usual: string) => first ?? usual);
+  layers.find(([, names]) => isIn(names, name))?.[0].replace(/\{(\w+)\}/g, (_, usual: string) => first ?? usual);
 
 /** Which of these parameters a short name stands for; undefined where it is none of theirs. */
 export function shortParameter(name: string, known: readonly string[]): string | undefined {
@@ -125,7 +116,7 @@ export function shortParameter(name: string, known: readonly string[]): string |
   const same = known.find((one) => fold(one) === folded);
   if (same !== undefined) return same;
   for (const [ours, names] of parameters) {
-    if (!names.split(' ').includes(folded)) continue;
+    if (!isIn(names, name)) continue;
     const found = ours.find((one) => known.includes(one));
     if (found !== undefined) return found;
   }
@@ -135,10 +126,10 @@ export function shortParameter(name: string, known: readonly string[]): string |
 }
 
 /** Whether a name stands for what is known from the tensor that goes in. */
-export const isIncoming = (name: string): boolean => tables().incoming.has(fold(name));
+export const isIncoming = (name: string): boolean => isIn(incoming, name);
 
 /** All of them, for the tests. @internal */
 export const shortNames = (): { readonly layers: readonly string[]; readonly parameters: readonly string[] } => ({
-  layers: [...tables().layers.keys()],
+  layers: layers.flatMap(([, names]) => names.split(' ')),
   parameters: [...new Set(parameters.flatMap(([ours]) => ours))],
 });

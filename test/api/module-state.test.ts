@@ -50,7 +50,6 @@ const allowed: Readonly<Record<string, keyof typeof reasons>> = {
   'tensor/simd.ts free': 'free',
   'tensor/simd.ts kernels': 'derived',
   'words/dictionary.ts made': 'table',
-  'words/short.ts made': 'table',
   'diagnostics/late-texts.ts sourceTexts': 'table',
   'diagnostics/late-texts.ts syntaxTexts': 'table',
   'elaborate/late-loops.ts branches': 'table',

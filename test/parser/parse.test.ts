@@ -161,3 +161,24 @@ describe('bytes', () => {
     expect(decodeUtf8(new TextEncoder().encode(text), 'a.res').source?.text).toBe(text);
   });
 });
+
+describe('a body that is missing', () => {
+  const hint = (construct: string) => {
+    giveMessages();
+    const { diagnostics } = parse({ name: 'a.res', text: `block A { ${construct} }` });
+    return diagnostics.at(-1)?.hint;
+  };
+  const order = 'write `loop n as i with a = x while c collect { … }`, each of them at its place, or left out';
+  const needless = 'take `shared` away: all turns of a loop have one set of weights';
+  const braces = 'write `{` before the statements and `}` after them';
+  it.each([
+    ['loop 3 as i, j { relu }', order],
+    ['loop with h = x while g(h) as i { h }', order],
+    ['loop 3 shared { relu }', needless],
+    ['loop 3 with h = (loop 2 { relu }) shared { h }', needless],
+    ['loop 3 with h = relu -> residual shared { h }', braces],
+    ['loop 3 with h = x -> each 2 as i, j, k { relu } { h }', braces],
+    ['loop { repeat 3 output }', braces],
+    ['/* loop */ repeat 3 shared with a { relu }', braces],
+  ])('%s is told what its construct takes', (construct, said) => expect(hint(construct)).toBe(said));
+});
