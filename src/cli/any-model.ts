@@ -7,14 +7,14 @@ import { build, type CheckResult, check } from '../check.ts';
 import { compile } from '../compile.ts';
 import { outside } from '../diagnostics/at.ts';
 import { type Diagnostic, DiagnosticError } from '../diagnostics/diagnostic.ts';
-import type { SourceFile } from '../diagnostics/source.ts';
+import { type SourceFile, shownPath } from '../diagnostics/source.ts';
 import { memorySource } from '../io/bytes.ts';
 import { readTyped } from '../io/node/open-file.ts';
 import type { OnnxFile } from '../onnx/model.ts';
 import { readOnnxFile } from '../onnx/read.ts';
 import { optimizeOnnx } from '../optimize.ts';
 import { optimize } from '../optimize-graph.ts';
-import { isStream, looksBinary, nameOf, readSource, sourceOf, startsBinary } from './files.ts';
+import { isStream, looksBinary, readSource, sourceOf, startsBinary } from './files.ts';
 import { checkIsModel } from './kinds.ts';
 import { type OpenedFile, openFile, pipedFile } from './onnx-file.ts';
 import {
@@ -50,7 +50,7 @@ export function openModel(path: string): AnyModel {
     if (!isStream(path)) return startsBinary(path) ? { file: openFile(path) } : { source: readSource(path) };
   }
   const bytes = readTyped(path);
-  const name = nameOf(path);
+  const name = shownPath(path);
   return looksBinary(bytes) ? { file: pipedFile(bytes, name) } : { source: sourceOf(bytes, name) };
 }
 

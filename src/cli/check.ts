@@ -1,7 +1,7 @@
 /** `rescc check`: everything that can be wrong with a source or an ONNX file, without weights and without writing. */
 import type { Command } from 'commander';
+import { shownPath } from '../diagnostics/source.ts';
 import { mistakesOf } from './any-model.ts';
-import { nameOf } from './files.ts';
 import { type ModelFlags, type OutputFlags, withModel, withOutput } from './options.ts';
 import { Exit, exitCodeOf, report, say } from './output.ts';
 
@@ -15,6 +15,6 @@ export function addCheck(program: Command): void {
     const bad = all.some((d) => d.severity === 'error');
     report(flags, all, { ok: !bad, files });
     if (bad) throw new Exit(exitCodeOf(all));
-    say(flags, `${files.length === 1 ? nameOf(files[0] ?? '') : `${files.length} files`}: no errors`);
+    say(flags, `${files.length === 1 ? shownPath(files[0] ?? '') : `${files.length} files`}: no errors`);
   });
 }

@@ -6,6 +6,7 @@ import { shapeText } from '../checkpoint/fit.ts';
 import { outside } from '../diagnostics/at.ts';
 import { badOption, wrongKind } from '../diagnostics/catalogue/cli.ts';
 import { DiagnosticError, fail } from '../diagnostics/diagnostic.ts';
+import { shownPath } from '../diagnostics/source.ts';
 import { type Differences, differenceOf, diffGraphs, type Layer } from '../diff.ts';
 import { withOutputs } from '../edit/extract.ts';
 import { graphOfFile } from '../edit/values.ts';
@@ -19,7 +20,7 @@ import type { Session } from '../runtime/session.ts';
 import { withModels } from '../runtime/surgery.ts';
 import { isOnnx, type OpenedModel, openOnnxFiles } from './any-model.ts';
 import { chosenDicts } from './dict-key.ts';
-import { checkpointSource, isStream, nameOf, writeWhole } from './files.ts';
+import { checkpointSource, isStream, writeWhole } from './files.ts';
 import {
   type ModelFlags,
   type OutputFlags,
@@ -131,7 +132,7 @@ interface Model extends OpenedModel {
 /** A source is compared as the file that it compiles to. */
 async function diffModels(pathA: string, pathB: string, flags: Flags): Promise<Found> {
   const opened = await openOnnxFiles([pathA, pathB], flags);
-  const [a, b] = [nameOf(pathA), nameOf(pathB)];
+  const [a, b] = [shownPath(pathA), shownPath(pathB)];
   try {
     const [from = outside(), to = outside()] = opened.map((one): Model => ({ ...one, graph: graphOfFile(one.model) }));
     checkNames([from.graph, to.graph], flags.at);
@@ -221,6 +222,7 @@ async function ran(
     const made = await withModels(
       withOutputs(a.model, names),
       withOutputs(b.model, others),
+      watcher(),
       async (one, other, by) => {
         if (by === 'reference') say(flags, 'run in the float64 reference, as onnxruntime-node is not installed');
         const runs = [];
@@ -233,7 +235,6 @@ async function ran(
         }
         return runs;
       },
-      watcher(),
     );
     const outputs = a.graph.outputs.map(({ name }, i) => {
       const other = b.graph.outputs[i]?.name ?? '';

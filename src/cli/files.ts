@@ -28,9 +28,6 @@ function reasonOf(error: unknown): readonly [string, string] {
   return reasons[code] ?? [error instanceof Error ? error.message : String(error), 'check the path'];
 }
 
-/** What a message calls a path. */
-export const nameOf = shownPath;
-
 /** How much of what comes through a pipe is looked at. */
 const headBytes = 256;
 
@@ -47,7 +44,7 @@ export function checkpointSource(path: string): FileSource {
     checkHasTensors(path);
     return watched(fileSource(path));
   }
-  return { ...memorySource(nameOf(path), readTyped(path)), close: () => undefined };
+  return { ...memorySource(shownPath(path), readTyped(path)), close: () => undefined };
 }
 
 /** Whether a path leads to what is read once from its beginning to its end: standard input, a pipe, a device. */
@@ -74,7 +71,7 @@ export function readSource(path: string): SourceFile {
     fail(wrongKind, { with: { path, found, expected: 'a .res file', hint: `rescc optimize ${path} -o optimized.onnx` } });
   }
   const bytes = readTyped(path);
-  const name = nameOf(path);
+  const name = shownPath(path);
   if (extname(path) !== '.res' && looksBinary(bytes))
     fail(wrongKind, {
       with: {

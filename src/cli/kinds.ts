@@ -9,15 +9,20 @@ interface Kind {
   readonly from?: (path: string, x: string) => string;
   /** It has tensors that are read as a checkpoint's. */
   readonly tensors?: boolean;
-  /** How a model that is written becomes one in it. */
-  readonly to?: (x: string) => string;
+  /** How a model that is written becomes one in it, by what `--emit` writes. */
+  readonly to?: Readonly<Record<string, (x: string) => string>>;
 }
+
+const emitting =
+  (emit: string) =>
+  (x: string): string =>
+    `--emit ${emit} -o ${x}.${emit}`;
 
 const torch: Kind = {
   what: 'a file of PyTorch',
   tensors: true,
   from: (path, x) => `torch.onnx.export(model, inputs, "${x}.onnx") in Python; tensors alone: rescc model.res --weights ${path}`,
-  to: (x) => `-o ${x}.onnx; weights alone: --emit safetensors -o ${x}.safetensors`,
+  to: { onnx: (x) => `-o ${x}.onnx`, safetensors: (x) => `weights alone: ${emitting('safetensors')(x)}` },
 };
 const keras: Kind = {
   what: 'a model of Keras',
@@ -30,12 +35,12 @@ const kinds: Readonly<Record<string, Kind>> = {
   '.ort': {
     what: "onnxruntime's own format, which is made for one version and machine",
     from: (_, x) => `the file that it was made from: ${x}.onnx`,
-    to: (x) => `-o ${x}.onnx, then python -m onnxruntime.tools.convert_onnx_models_to_ort ${x}.onnx`,
+    to: { onnx: (x) => `-o ${x}.onnx, then python -m onnxruntime.tools.convert_onnx_models_to_ort ${x}.onnx` },
   },
   '.tflite': {
     what: 'a model of TensorFlow Lite',
     from: (path, x) => `python -m tf2onnx.convert --tflite ${path} --output ${x}.onnx`,
-    to: (x) => `-o ${x}.onnx, then onnx2tf -i ${x}.onnx`,
+    to: { onnx: (x) => `-o ${x}.onnx, then onnx2tf -i ${x}.onnx` },
   },
   '.pb': {
     what: 'a graph of TensorFlow',
@@ -56,17 +61,17 @@ const kinds: Readonly<Record<string, Kind>> = {
     what: 'tensors without a network',
     tensors: true,
     from: (path, x) => `rescc model.res --weights ${path} -o ${x}.onnx`,
-    to: (x) => `--emit safetensors -o ${x}.safetensors`,
+    to: { safetensors: emitting('safetensors') },
   },
   '.npz': {
     what: 'arrays of NumPy',
     tensors: true,
     from: (path, x) => `rescc model.res --weights ${path} -o ${x}.onnx`,
   },
-  '.svg': { what: 'a drawing', to: (x) => `--emit svg -o ${x}.svg` },
-  '.dot': { what: 'a drawing', to: (x) => `--emit dot -o ${x}.dot` },
-  '.res': { what: 'a source of the language', to: (x) => `-o ${x}.onnx` },
-  '.onnx': { what: 'an ONNX model', to: (x) => `-o ${x}.onnx` },
+  '.svg': { what: 'a drawing', to: { svg: emitting('svg') } },
+  '.dot': { what: 'a drawing', to: { dot: emitting('dot') } },
+  '.res': { what: 'a source of the language', to: { onnx: (x) => `-o ${x}.onnx` } },
+  '.onnx': { what: 'an ONNX model', to: { onnx: (x) => `-o ${x}.onnx` } },
 };
 
 const endOf = (path: string): string => extname(path).toLowerCase();
@@ -87,15 +92,11 @@ export function checkHasTensors(path: string): void {
   if (kindOf(path)?.tensors !== true) checkIsModel(path);
 }
 
-/** How a model becomes one of that kind, as far as the command writes what that takes. */
-function other({ to }: Kind, x: string, emits: readonly string[]): string | undefined {
-  const parts = to?.(x).split('; ') ?? [];
-  const written = parts.filter((part) => {
-    const emit = /--emit (\w+)/.exec(part)?.[1];
-    return emit === undefined || emits.includes(emit);
-  });
-  return written.length > 0 ? written.join('; ') : undefined;
-}
+/** How a model becomes one of that kind, as far as the command writes what that takes; empty where it does not. */
+const waysTo = ({ to = {} }: Kind, x: string, emits: readonly string[]): string =>
+  Object.entries(to)
+    .flatMap(([emit, way]) => (emit === 'onnx' || emits.includes(emit) ? [way(x)] : []))
+    .join('; ');
 
 /** What each thing that `--emit` writes may be called; the first is what is proposed. */
 const ends: Readonly<Record<string, readonly string[]>> = {
@@ -126,7 +127,7 @@ export function checkEnd(path: string | undefined, emit: string, emits: readonly
       end,
       found: kind ? `-o ${path}, the name of ${kind.what}` : `-o ${path}`,
       expected: `a name ending in ${known.join(' or ')}, for ${emit === 'onnx' ? 'an ONNX model' : `--emit ${emit}`}`,
-      hint: emit === 'onnx' ? (kind && other(kind, stem(path), emits)) || proposed : proposed,
+      hint: emit === 'onnx' ? (kind && waysTo(kind, stem(path), emits)) || proposed : proposed,
     },
   });
 }

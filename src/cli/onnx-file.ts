@@ -2,10 +2,11 @@
 import { extname } from 'node:path';
 import { wrongKind } from '../diagnostics/catalogue/cli.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
+import { shownPath } from '../diagnostics/source.ts';
 import type { ByteSource } from '../io/bytes.ts';
 import { fileSource } from '../io/node/file-source.ts';
 import { readTyped } from '../io/node/open-file.ts';
-import { isStream, looksBinary, nameOf } from './files.ts';
+import { isStream, looksBinary } from './files.ts';
 import { checkIsModel } from './kinds.ts';
 import { watched } from './progress.ts';
 
@@ -28,7 +29,7 @@ export const pipedFile = (bytes: Uint8Array, name: string): OpenedFile => ({
 export function openFile(path: string): OpenedFile {
   if (isStream(path)) {
     const bytes = readTyped(path);
-    const name = nameOf(path);
+    const name = shownPath(path);
     if (bytes.length > 0 && !looksBinary(bytes))
       refuseSource(name, 'text, as a source of the language is', '… | rescc - -o model.onnx');
     return pipedFile(bytes, name);

@@ -10,7 +10,7 @@ import { verifyOptimized } from '../runtime/equivalence.ts';
 import type { EquivalenceReport } from '../runtime/equivalence-report.ts';
 import { providers } from '../runtime/provider.ts';
 import { verifyTable } from '../runtime/verify-table.ts';
-import { exprOf, materialize } from '../tensor/values.ts';
+import { constantOf } from '../tensor/constant-of.ts';
 import {
   emitOf,
   emittedText,
@@ -178,7 +178,7 @@ export async function prove(
     before: unoptimized,
     after: graph,
     onnx,
-    constants: (value) => materialize(exprOf(value)),
+    constants: constantOf,
     rebuild: async (fuel, onFiring) => {
       const again = await optimizeOnnx(source.from, {
         ...options,

@@ -4,15 +4,10 @@
  */
 import { cellsOf } from '../diagnostics/cells.ts';
 import type { OnProgress } from '../diagnostics/progress.ts';
-import type { ByteSource } from '../io/bytes.ts';
 import type { FileSource } from '../io/node/file-source.ts';
 import { bytesText } from '../view/count-text.ts';
-import { columns, isWatched, showStatus, takeStatus, waitingSince } from './terminal.ts';
+import { columns, isWatched, showStatus, takeStatus } from './terminal.ts';
 
-/** A wait shorter than this shows nothing, since a line would only flicker. */
-const afterMs = 1000;
-/** Between two drawings. */
-const everyMs = 80;
 /** What reads files in passing gives way to what says more, as long as that goes on. */
 const quietMs = 300;
 const mostBar = 30;
@@ -38,15 +33,9 @@ export function progressLine({ what, done, total, seconds, columns: most, unit }
   const rateText = unit === 'bytes' ? amount(rate) : `${rate >= 10 ? amount(rate) : rate.toPrecision(2)} ${unit}`;
   const percent = `${String(Math.floor(share * 100)).padStart(3)} %`;
   const left = share > 0 && share < 1 ? (seconds * (1 - share)) / share : 0;
-  // Steps that are no amount of anything have no rate but the time that is left, and before the first there is none.
-  const speed =
-    done === 0 || seconds < leastSeconds
-      ? ''
-      : unit === ''
-        ? left >= 1
-          ? `${durationText(left)} left`
-          : ''
-        : `${amount(done)} of ${amount(total)}, ${rateText}/s`;
+  // Steps that are no amount of anything have no rate but the time that is left.
+  const pace = unit !== '' ? `${amount(done)} of ${amount(total)}, ${rateText}/s` : left >= 1 ? `${durationText(left)} left` : '';
+  const speed = done === 0 || seconds < leastSeconds ? '' : pace;
   const room = most - 1;
   // The least that is of use comes last to go.
   const forms = [[what, '[]', percent, speed], [what, percent, speed], [what, percent], [percent.trim()]];
@@ -64,31 +53,11 @@ function durationText(seconds: number): string {
   return seconds < 90 ? `${Math.ceil(seconds)} s` : `${Math.ceil(seconds / 60)} min`;
 }
 
-/** When work last said how far it is, and when that was last drawn. */
+/** When work last said how far it is. */
 let told = Number.NEGATIVE_INFINITY;
-let drawn = Number.NEGATIVE_INFINITY;
 
-/** What is drawn once the command has been silent for long enough, though nobody says anything more until then. */
-let pending: (() => void) | undefined;
-
-function draw(moment: Omit<Moment, 'columns' | 'seconds'>, started: number): void {
-  const now = performance.now();
-  const show = (): void => {
-    pending = undefined;
-    drawn = performance.now();
-    showStatus(progressLine({ ...moment, seconds: (drawn - started) / 1000, columns: columns(process.stderr) }));
-  };
-  const wait = Math.max(waitingSince() + afterMs, drawn + everyMs) - now;
-  if (wait <= 0) return show();
-  if (!pending) setTimeout(() => pending?.(), wait).unref();
-  pending = show;
-}
-
-/** Takes the line away, and what would be drawn later. */
-function stop(): void {
-  pending = undefined;
-  takeStatus();
-}
+const draw = (moment: Omit<Moment, 'columns' | 'seconds'>, started: number): void =>
+  showStatus(() => progressLine({ ...moment, seconds: (performance.now() - started) / 1000, columns: columns(process.stderr) }));
 
 /** What the work of the compiler calls: a line for each thing that it does. Undefined where nobody sees it. */
 export function watcher(): OnProgress | undefined {
@@ -122,7 +91,7 @@ export function progressOf(what: string, unit: string): Progress | undefined {
       told = performance.now();
       draw({ what: now ?? what, done, total, unit }, started);
     },
-    stop,
+    stop: takeStatus,
   };
 }
 
@@ -145,28 +114,25 @@ export function watched(source: FileSource): FileSource {
     draw({ what: `reading ${source.name}`, done: Math.min(read, source.size), total: source.size, unit: 'bytes' }, started);
   };
   const { readSync, readInto, sibling } = source;
-  const counted = (of: ByteSource): Pick<ByteSource, 'read' | 'readSync' | 'readInto'> => ({
+  return {
+    name: source.name,
+    size: source.size,
     read: (start, length) => {
       count(length);
-      return of.read(start, length);
+      return source.read(start, length);
     },
     ...(readSync && {
       readSync: (start: number, length: number) => {
         count(length);
-        return readSync.call(of, start, length);
+        return readSync.call(source, start, length);
       },
     }),
     ...(readInto && {
       readInto: (start: number, into: Uint8Array) => {
         count(into.length);
-        readInto.call(of, start, into);
+        readInto.call(source, start, into);
       },
     }),
-  });
-  return {
-    name: source.name,
-    size: source.size,
-    ...counted(source),
     ...(sibling && { sibling: (path: string) => sibling.call(source, path) }),
     close: () => source.close(),
   };

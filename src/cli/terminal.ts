@@ -9,11 +9,19 @@ export function columns(stream: { readonly columns?: number }): number {
 }
 
 const clearLine = '\r\u001b[K';
+/** A wait shorter than this shows nothing, since a line would only flicker. */
+const afterMs = 1000;
+/** Between two drawings. */
+const everyMs = 80;
 
-let shown = false;
 let watchedBySomebody = false;
 /** When the command began, or last said something. */
 let silentSince = performance.now();
+let shown = false;
+let shownAt = Number.NEGATIVE_INFINITY;
+/** What is shown once the command has been silent for long enough, though nobody asks for it again until then. */
+let next = (): string => '';
+let timer: NodeJS.Timeout | undefined;
 
 /** Whether anybody sees the line; nobody in a pipe, and nobody who asked for silence or for data. */
 export const isWatched = (): boolean => watchedBySomebody;
@@ -21,8 +29,6 @@ export const isWatched = (): boolean => watchedBySomebody;
 export function watch(wanted: boolean): void {
   watchedBySomebody = wanted && process.stderr.isTTY === true;
 }
-
-export const waitingSince = (): number => silentSince;
 
 function write(text: string): void {
   try {
@@ -32,13 +38,26 @@ function write(text: string): void {
   }
 }
 
-export function showStatus(line: string): void {
+function show(): void {
+  clearTimeout(timer);
+  timer = undefined;
   shown = true;
-  write(`${clearLine}${line}`);
+  shownAt = performance.now();
+  write(`${clearLine}${next()}`);
 }
 
-/** Takes the line away, if there is one. */
+/** Shows a line, as soon as it is time for one: the latest that was asked for. */
+export function showStatus(line: () => string): void {
+  next = line;
+  const wait = Math.max(silentSince + afterMs, shownAt + everyMs) - performance.now();
+  if (wait <= 0) show();
+  else timer ??= setTimeout(show, wait).unref();
+}
+
+/** Takes the line away, if there is one, and what would be shown later. */
 export function takeStatus(): void {
+  clearTimeout(timer);
+  timer = undefined;
   if (!shown) return;
   shown = false;
   write(clearLine);

@@ -7,7 +7,7 @@ import type { Provider } from '../runtime/provider.ts';
 import { verifyModel } from '../runtime/verify-model.ts';
 import type { VerifyReport } from '../runtime/verify-report.ts';
 import { verifyTable } from '../runtime/verify-table.ts';
-import { exprOf, materialize } from '../tensor/values.ts';
+import { constantOf } from '../tensor/constant-of.ts';
 import { openModel } from './any-model.ts';
 import type { PictureKind } from './drawing.ts';
 import { errorPlot } from './error-plot.ts';
@@ -78,7 +78,7 @@ async function run(source: SourceFile, path: string, flags: Flags): Promise<void
   const found = await verifyModel({
     before: unoptimized,
     after: graph,
-    constants: (value) => materialize(exprOf(value)),
+    constants: constantOf,
     eps,
     inputs,
     seed: flags.seed,

@@ -4,7 +4,7 @@ import { fail } from '../diagnostics/diagnostic.ts';
 import { elemFacts, elemsBy } from '../ir/elem.ts';
 import type { ElemType, HostTensor } from '../ir/types.ts';
 import { decodeTensor, encodeTensor } from '../tensor/round.ts';
-import type { OrtTensor } from './engine.ts';
+import type { HeldTensor, OrtTensor } from './engine.ts';
 
 const elemOfOrt = elemsBy(({ dtype, exchanged }) => (exchanged ? dtype : undefined));
 
@@ -39,4 +39,9 @@ export function elemOfType(name: string, type: string): ElemType {
 
 export function fromOrt(name: string, { type, dims, data }: OrtTensor): HostTensor {
   return decodeTensor(elemOfType(name, type), dims, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+}
+
+/** The elements, copied here from where they are. */
+export async function readOrt(name: string, tensor: OrtTensor | HeldTensor): Promise<HostTensor> {
+  return fromOrt(name, 'data' in tensor ? tensor : await tensor.read());
 }

@@ -6,7 +6,7 @@ import { badArgument } from '../diagnostics/catalogue/api.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import type { ElemType, HostTensor } from '../ir/types.ts';
 import type { Engine, HeldTensor, OrtTensor } from './engine.ts';
-import { elemOfType, fromOrt } from './exchange.ts';
+import { elemOfType, readOrt } from './exchange.ts';
 
 /** An output that was kept. It may be an input of any later run, also of another session, and as often as one likes. */
 export interface KeptTensor {
@@ -32,7 +32,7 @@ export class KeptOutput implements KeptTensor {
   }
 
   async read(): Promise<HostTensor> {
-    return fromOrt(this.#name, await elementsOf(this.#held('read', this.#name)));
+    return await readOrt(this.#name, this.#held('read', this.#name));
   }
 
   /** What a run of this engine takes: the very tensor, and its elements where another runtime holds it. */
@@ -59,6 +59,3 @@ export class KeptOutput implements KeptTensor {
     });
   }
 }
-
-const elementsOf = async (tensor: OrtTensor | HeldTensor): Promise<OrtTensor> =>
-  'data' in tensor ? tensor : await tensor.read();

@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import { imageFormat, inputMisfit, inputNames } from '../diagnostics/catalogue/runtime.ts';
 import { type Diagnostic, fail } from '../diagnostics/diagnostic.ts';
 import { shownPath } from '../diagnostics/source.ts';
-import { memorySource } from '../io/bytes.ts';
+import { type ByteSource, memorySource } from '../io/bytes.ts';
 import { fileSource } from '../io/node/file-source.ts';
 import type { ValueRange } from '../ir/ranges.ts';
 import type { HostTensor } from '../ir/types.ts';
@@ -75,10 +75,15 @@ export function filesByInput(
 
 /** What a file declares of its inputs and outputs, by its metadata. */
 export async function declarationsOfFile(model: Uint8Array | string): Promise<FileDeclarations> {
-  if (typeof model !== 'string') return declarationsIn(await readOnnxMetadata(memorySource('model', model)));
+  return declarationsIn(await withBytes(model, readOnnxMetadata));
+}
+
+/** What `read` makes of a model, which is a file's path or its bytes. */
+export async function withBytes<T>(model: Uint8Array | string, read: (source: ByteSource) => Promise<T>): Promise<T> {
+  if (typeof model !== 'string') return await read(memorySource('model', model));
   const source = fileSource(model);
   try {
-    return declarationsIn(await readOnnxMetadata(source));
+    return await read(source);
   } finally {
     source.close();
   }

@@ -8,7 +8,7 @@ import type { Graph, Origin } from '../ir/graph.ts';
 import { type ElemType, elementCount, type HostTensor } from '../ir/types.ts';
 import type { OnnxModel } from '../onnx/model.ts';
 import { type Engine, EngineCrash, type HeldTensor, type OrtPort, type OrtTensor, type Provider } from './engine.ts';
-import { elemOfType, fromOrt, toOrt } from './exchange.ts';
+import { elemOfType, readOrt, toOrt } from './exchange.ts';
 import { misfitHint } from './inputs.ts';
 import { KeptOutput } from './kept.ts';
 
@@ -180,8 +180,6 @@ export function sessionOf(
       throw runFailure(error, options, engine.stderr);
     }
   }
-  const read = async (name: string, tensor: OrtTensor | HeldTensor): Promise<HostTensor> =>
-    fromOrt(name, 'data' in tensor ? tensor : await tensor.read());
   return {
     inputs,
     outputs,
@@ -192,10 +190,10 @@ export function sessionOf(
     get adapter() {
       return engine.adapter;
     },
-    run: (given) => exchange(given, read),
+    run: (given) => exchange(given, readOrt),
     runKeeping: (given) =>
       exchange<HostTensor | KeptOutput>(given, (name, tensor) =>
-        keeps(name) ? new KeptOutput(name, tensor) : read(name, tensor),
+        keeps(name) ? new KeptOutput(name, tensor) : readOrt(name, tensor),
       ),
     close: () => {
       closed ??= close();

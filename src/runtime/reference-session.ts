@@ -4,7 +4,7 @@ import { graphOfFile } from '../edit/values.ts';
 import type { Value } from '../ir/graph.ts';
 import type { OnnxFile } from '../onnx/model.ts';
 import { EvaluationError, evaluateGraph } from '../ops/reference.ts';
-import { exprOf, materialize } from '../tensor/values.ts';
+import { constantOf } from '../tensor/constant-of.ts';
 import { bindingsOf } from './inputs.ts';
 import type { Port, Session } from './ports.ts';
 import { noReference, tooMuchWork } from './reference-limits.ts';
@@ -19,7 +19,7 @@ export async function referenceSession(
 ): Promise<Session> {
   const graph = graphOfFile(model);
   if (noReference(graph) !== undefined) throw refusal;
-  const constants = await materialised(graph, (value) => materialize(exprOf(value)));
+  const constants = await materialised(graph, constantOf);
   const port = (name: string, { type }: Value): Port => ({ name, elem: type.elem, dims: [] });
   return {
     inputs: graph.inputs.map((value) => port(value.name ?? '', value)),

@@ -16,8 +16,6 @@ import {
 } from '../diagnostics/catalogue/runtime.ts';
 import { bug, type Diagnostic, DiagnosticError, fail, makeDiagnostic } from '../diagnostics/diagnostic.ts';
 import { nearest } from '../diagnostics/suggest.ts';
-import { memorySource } from '../io/bytes.ts';
-import { fileSource } from '../io/node/file-source.ts';
 import { type AskedShapes, askedSizes } from '../ir/asked-sizes.ts';
 import type { Graph } from '../ir/graph.ts';
 import { channelAxis, rangeText, type ValueRange } from '../ir/ranges.ts';
@@ -36,6 +34,7 @@ import {
   type PictureOptions,
   signaturesOf,
   signaturesOfPorts,
+  withBytes,
 } from './load.ts';
 import { pictureSize } from './picture-files.ts';
 import { type Signature, withSizes } from './promises.ts';
@@ -183,12 +182,7 @@ async function openedModel(model: RunOptions['model'], how: Parameters<typeof op
     return await openSession(model, how);
   } catch (error) {
     if (!(error instanceof DiagnosticError) || error.diagnostics[0]?.code !== modelRefused.code || how.graph) throw error;
-    const source = typeof model === 'string' ? fileSource(model) : { ...memorySource('model', model), close: () => undefined };
-    try {
-      await readOnnxFile(source);
-    } finally {
-      source.close();
-    }
+    await withBytes(model, readOnnxFile);
     throw error;
   }
 }

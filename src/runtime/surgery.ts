@@ -40,6 +40,7 @@ import { askedFor } from './measure.ts';
 import { referenceSession } from './reference-session.ts';
 import { joinedSamples, samplesOf } from './samples.ts';
 import { openSession, type Session } from './session.ts';
+import { Steps } from './steps.ts';
 import { attempts, startingSizes } from './trials.ts';
 
 /**
@@ -119,18 +120,10 @@ const usualSteps = 6;
 export async function withModels<T>(
   a: OnnxFile,
   b: OnnxFile,
+  onProgress: OnProgress | undefined,
   use: (a: Session, b: Session, by: ProvenBy) => Promise<T>,
-  onProgress?: OnProgress,
 ): Promise<T> {
-  let taken = 0;
-  let what = '';
-  const step = (now: string): void => {
-    what = now;
-    onProgress?.(what, taken, Math.max(usualSteps, taken + 1), '');
-    taken++;
-  };
-  const within = (done: number, total: number): void =>
-    onProgress?.(what, taken - 1 + done / total, Math.max(usualSteps, taken), '');
+  const steps = new Steps(usualSteps, onProgress && ((what, done, total) => onProgress(what, done, total, '')));
   const told = (session: Session, name: string): Session => ({
     inputs: session.inputs,
     outputs: session.outputs,
@@ -141,15 +134,15 @@ export async function withModels<T>(
       return session.runMs;
     },
     run: (inputs) => {
-      step(`running ${name}`);
+      steps.begin(`running ${name}`);
       return session.run(inputs);
     },
   });
-  step('opening the first');
-  const before = await opened(a, 'before', within);
+  steps.begin('opening the first');
+  const before = await opened(a, 'before', steps.within);
   try {
-    step('opening the second');
-    const after = await opened(b, 'after', within);
+    steps.begin('opening the second');
+    const after = await opened(b, 'after', steps.within);
     try {
       return await use(told(before.session, 'the first'), told(after.session, 'the second'), before.by);
     } finally {
@@ -243,24 +236,19 @@ export async function provePart(whole: OnnxFile, part: Extracted, options: Proof
   checkOptions('provePart', options, proofKinds);
   const shown = withOutputs(whole, [...part.from, ...part.to]);
   const comparing = new Comparing('the part');
-  return await withModels(
-    shown,
-    part.model,
-    async (before, after, by) => {
-      for (const { bindings, inputs, outputs } of await runsOf(before, graphOfFile(whole), options.seed ?? 0)) {
-        comparing.at(bindings);
-        const values = new Map([...inputs, ...outputs]);
-        for (const { name } of after.inputs) {
-          const stored = values.has(name) ? undefined : await storedTensor(whole, name);
-          if (stored) values.set(name, stored);
-        }
-        const made = await after.run(askedFor(after, values));
-        for (const name of part.to) comparing.compare(name, made.get(name), outputs.get(name), bindings);
+  return await withModels(shown, part.model, options.onProgress, async (before, after, by) => {
+    for (const { bindings, inputs, outputs } of await runsOf(before, graphOfFile(whole), options.seed ?? 0)) {
+      comparing.at(bindings);
+      const values = new Map([...inputs, ...outputs]);
+      for (const { name } of after.inputs) {
+        const stored = values.has(name) ? undefined : await storedTensor(whole, name);
+        if (stored) values.set(name, stored);
       }
-      return comparing.proof(by);
-    },
-    options.onProgress,
-  );
+      const made = await after.run(askedFor(after, values));
+      for (const name of part.to) comparing.compare(name, made.get(name), outputs.get(name), bindings);
+    }
+    return comparing.proof(by);
+  });
 }
 
 async function storedTensor(file: OnnxFile, name: string): Promise<HostTensor | undefined> {
@@ -276,21 +264,16 @@ export async function proveRenamed(before: OnnxFile, renamed: Renamed, options: 
   checkOptions('proveRenamed', options, proofKinds);
   const { model } = renamed;
   const comparing = new Comparing('the renamed model');
-  return await withModels(
-    before,
-    model,
-    async (a, b, by) => {
-      for (const { bindings, inputs, outputs } of await runsOf(a, graphOfFile(before), options.seed ?? 0)) {
-        comparing.at(bindings);
-        const given = new Map(a.inputs.flatMap(({ name }, i) => pair(b.inputs[i]?.name, inputs.get(name))));
-        const made = await b.run(given);
-        for (const [i, { name }] of a.outputs.entries())
-          comparing.compare(name, made.get(b.outputs[i]?.name ?? ''), outputs.get(name), bindings);
-      }
-      return comparing.proof(by);
-    },
-    options.onProgress,
-  );
+  return await withModels(before, model, options.onProgress, async (a, b, by) => {
+    for (const { bindings, inputs, outputs } of await runsOf(a, graphOfFile(before), options.seed ?? 0)) {
+      comparing.at(bindings);
+      const given = new Map(a.inputs.flatMap(({ name }, i) => pair(b.inputs[i]?.name, inputs.get(name))));
+      const made = await b.run(given);
+      for (const [i, { name }] of a.outputs.entries())
+        comparing.compare(name, made.get(b.outputs[i]?.name ?? ''), outputs.get(name), bindings);
+    }
+    return comparing.proof(by);
+  });
 }
 
 const pair = (name: string | undefined, tensor: HostTensor | undefined): readonly (readonly [string, HostTensor])[] =>
@@ -309,45 +292,40 @@ export async function proveResized(before: OnnxFile, resized: Resized, options: 
   const seed = options.seed ?? 0;
   const graph = graphOfFile(before);
   const changed = graphOfFile(model);
-  return await withModels(
-    before,
-    model,
-    async (a, b, by) => {
-      const sizes = sizesOfBoth(graph, changed);
-      if (!sizes) {
-        await runsOf(b, changed, seed);
-        return comparing.proof(by);
-      }
-      const { old, now, oldBatch, newBatch } = sizes;
-      const all = oldBatch === undefined || newBatch === undefined ? 1 : lcm(oldBatch, newBatch);
-      const [timesOld, timesNew] = oldBatch === undefined || newBatch === undefined ? [1, 1] : [all / oldBatch, all / newBatch];
-      comparing.at(now);
-      const given = Array.from({ length: timesOld }, (_, i) => randomInputs(graph, old, seed + i));
-      const results: Inputs[] = [];
-      for (const inputs of given) results.push(await a.run(askedFor(a, inputs)));
-      const whole = new Map(
-        graph.inputs.flatMap(({ name = '' }) => pair(name, joinedSamples(given.flatMap((inputs) => inputs.get(name) ?? [])))),
-      );
-      const made: Inputs[] = [];
-      for (let i = 0; i < timesNew; i++) {
-        const part = [...whole].flatMap(([name, tensor]) =>
-          pair(
-            name,
-            newBatch === undefined || tensor.dims.length === 0
-              ? (given[0]?.get(name) ?? tensor)
-              : samplesOf(tensor, i * newBatch, newBatch),
-          ),
-        );
-        made.push(await b.run(askedFor(b, new Map(part))));
-      }
-      for (const { name } of a.outputs) {
-        const [x, y] = [results, made].map((list) => joinedSamples(list.flatMap((one) => one.get(name) ?? [])));
-        comparing.compare(name, y, x, now);
-      }
+  return await withModels(before, model, options.onProgress, async (a, b, by) => {
+    const sizes = sizesOfBoth(graph, changed);
+    if (!sizes) {
+      await runsOf(b, changed, seed);
       return comparing.proof(by);
-    },
-    options.onProgress,
-  );
+    }
+    const { old, now, oldBatch, newBatch } = sizes;
+    const all = oldBatch === undefined || newBatch === undefined ? 1 : lcm(oldBatch, newBatch);
+    const [timesOld, timesNew] = oldBatch === undefined || newBatch === undefined ? [1, 1] : [all / oldBatch, all / newBatch];
+    comparing.at(now);
+    const given = Array.from({ length: timesOld }, (_, i) => randomInputs(graph, old, seed + i));
+    const results: Inputs[] = [];
+    for (const inputs of given) results.push(await a.run(askedFor(a, inputs)));
+    const whole = new Map(
+      graph.inputs.flatMap(({ name = '' }) => pair(name, joinedSamples(given.flatMap((inputs) => inputs.get(name) ?? [])))),
+    );
+    const made: Inputs[] = [];
+    for (let i = 0; i < timesNew; i++) {
+      const part = [...whole].flatMap(([name, tensor]) =>
+        pair(
+          name,
+          newBatch === undefined || tensor.dims.length === 0
+            ? (given[0]?.get(name) ?? tensor)
+            : samplesOf(tensor, i * newBatch, newBatch),
+        ),
+      );
+      made.push(await b.run(askedFor(b, new Map(part))));
+    }
+    for (const { name } of a.outputs) {
+      const [x, y] = [results, made].map((list) => joinedSamples(list.flatMap((one) => one.get(name) ?? [])));
+      comparing.compare(name, y, x, now);
+    }
+    return comparing.proof(by);
+  });
 }
 
 interface BothSizes {
@@ -407,23 +385,18 @@ export async function proveHead(
   const comparing = new Comparing('the model with other classes');
   const names = keep.length > 0 ? [head.reads, head.makes] : [head.reads];
   const [from, to] = [withOutputs(before, names), withOutputs(head.model, names)];
-  return await withModels(
-    from,
-    to,
-    async (a, b, by) => {
-      for (const { bindings, inputs, outputs } of await runsOf(a, graphOfFile(before), options.seed ?? 0)) {
-        comparing.at(bindings);
-        const made = await b.run(askedFor(b, inputs));
-        comparing.compare(head.reads, made.get(head.reads), outputs.get(head.reads), bindings);
-        if (keep.length === 0) continue;
-        const [old, now] = [outputs.get(head.makes), made.get(head.makes)];
-        const firsts = keep.map((_, i) => i);
-        comparing.compare(head.makes, now && taken(now, head.axis, firsts), old && taken(old, head.axis, keep), bindings);
-      }
-      return comparing.proof(by);
-    },
-    options.onProgress,
-  );
+  return await withModels(from, to, options.onProgress, async (a, b, by) => {
+    for (const { bindings, inputs, outputs } of await runsOf(a, graphOfFile(before), options.seed ?? 0)) {
+      comparing.at(bindings);
+      const made = await b.run(askedFor(b, inputs));
+      comparing.compare(head.reads, made.get(head.reads), outputs.get(head.reads), bindings);
+      if (keep.length === 0) continue;
+      const [old, now] = [outputs.get(head.makes), made.get(head.makes)];
+      const firsts = keep.map((_, i) => i);
+      comparing.compare(head.makes, now && taken(now, head.axis, firsts), old && taken(old, head.axis, keep), bindings);
+    }
+    return comparing.proof(by);
+  });
 }
 
 /** These classes along an axis. */

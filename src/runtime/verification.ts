@@ -44,6 +44,7 @@ import { Judge } from './judge.ts';
 import { allowedOnCpu, companions, type Measured, measure, rank, runOf, type Setup } from './measure.ts';
 import { checkAsked, withSizes } from './promises.ts';
 import { signaturesOf } from './signatures.ts';
+import { Steps } from './steps.ts';
 import { findSuspects, type Suspect } from './suspects.ts';
 import type { VerifyCase, VerifyReport, VerifyRun } from './verify-report.ts';
 
@@ -148,9 +149,7 @@ class Verification {
   readonly #coverage: Coverage;
   #inputs: readonly Inputs[] = [];
   readonly #judges: Judge[] = [];
-  /** For who looks on: a guess until the inputs are known. */
-  #steps = 8;
-  #done = 0;
+  readonly #steps: Steps;
   /** By case and output. */
   readonly #e0: Map<string, number>[] = [];
 
@@ -159,6 +158,8 @@ class Verification {
     this.#host = host;
     this.#open = open;
     this.#coverage = new Coverage(options.before);
+    // A guess until the inputs are known.
+    this.#steps = new Steps(8, options.progress);
     this.#seed = options.seed ?? 0;
     this.#level = options.level ?? '-O1';
     this.#bound = floatFacts(precisionOf([options.before, options.after])).tolerance;
@@ -167,20 +168,19 @@ class Verification {
   async run(): Promise<VerifyReport> {
     const { before, after } = this.#options;
     const setups = this.#setups();
-    this.#step('reading weights');
+    this.#steps.begin('reading weights');
     const constants = await materialised(before, this.#options.constants);
     const references = new Map<Inputs, ReadonlyMap<string, HostTensor>>();
     const evaluated = (one: Inputs): ReadonlyMap<string, HostTensor> => {
       const known = references.get(one);
       if (known) return known;
-      const what = `reference, ${one.name}`;
-      this.#step(what);
-      const made = referenceOf(before, one, constants, this.#coverage, (done, total) => this.#within(what, done / total));
+      this.#steps.begin(`reference, ${one.name}`);
+      const made = referenceOf(before, one, constants, this.#coverage, this.#steps.within);
       references.set(one, made);
       return made;
     };
     const cases = casesOf(this.#options, this.#seed, this.#notes);
-    this.#steps = 1 + cases.length + setups.length;
+    this.#steps.total = 1 + cases.length + setups.length;
     this.#inputs = cases.filter((one) => {
       if (one.name !== 'negative' && one.name !== 'positive') return true;
       try {
@@ -220,7 +220,7 @@ class Verification {
     let runs = this.#judged(measured);
     const more = companions(runs, before === after);
     if (more.length > 0) {
-      this.#steps += more.length;
+      this.#steps.total += more.length;
       for (const setup of more) measured.push(await this.#measured(setup));
       runs = this.#judged(measured);
     }
@@ -230,7 +230,7 @@ class Verification {
     let suspects: readonly Suspect[] = [];
     const where = wrong ?? this.#inputs[0];
     if (where && before !== after && (this.#options.taps || (wrong && !off))) {
-      this.#step('looking for the difference');
+      this.#steps.begin('looking for the difference');
       const optimised = await materialised(after, this.#options.constants);
       suspects = findSuspects(before, after, where.inputs, { before: constants, after: optimised }, this.#bound.floor);
     }
@@ -267,17 +267,6 @@ class Verification {
     return setups;
   }
 
-  #step(what: string): void {
-    this.#steps = Math.max(this.#steps, this.#done + 1);
-    this.#options.progress?.(what, this.#done, this.#steps);
-    this.#done++;
-  }
-
-  /** How much of the step that was announced last is done. */
-  #within(what: string, share: number): void {
-    this.#options.progress?.(what, this.#done - 1 + share, this.#steps);
-  }
-
   /** Of the inputs, by which numbers come to the thresholds that the usual ones do not reach. */
   #factors(evaluated: (one: Inputs) => unknown): readonly number[] {
     const { before } = this.#options;
@@ -303,7 +292,7 @@ class Verification {
     const { before, after, environment, threads } = this.#options;
     const graph = setup.graph === 'before' ? before : after;
     const level = this.#levelOf(setup);
-    this.#step(`${setup.provider} ${level}, optimiser ${setup.optimizer}`);
+    this.#steps.begin(`${setup.provider} ${level}, optimiser ${setup.optimizer}`);
     const { onnx, bytes } = await this.#model(graph);
     const options = { onnx, threads, environment, tolerated: isCrash };
     const measured = await measure(this.#open, setup, bytes, this.#inputs, options);

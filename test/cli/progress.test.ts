@@ -108,6 +108,27 @@ describe('when it is there', () => {
     expect(written).toHaveLength(2);
   });
 
+  it('not of work that ended before something was printed', () => {
+    watcher()?.('elaborating', 10, 100, 'nodes');
+    later(900);
+    beforePrinting();
+    later(5000);
+    expect(written).toEqual([]);
+    beforePrinting();
+    written.length = 0;
+    const bar = progressOf('running', 'pictures');
+    bar?.update(1, 10);
+    bar?.stop();
+    later(400);
+    beforePrinting();
+    later(100);
+    watcher()?.('lowering', 10, 100, 'nodes');
+    later(890);
+    expect(written).toEqual([]);
+    later(20);
+    expect(written.at(-1)).toContain('lowering');
+  });
+
   it('tells of a file that is read, where nothing says more', () => {
     const file = watched({ ...memorySource('net.pth', new Uint8Array(100)), close: () => undefined });
     later(2000);
