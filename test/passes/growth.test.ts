@@ -4,6 +4,7 @@ import { build } from '../../src/check.ts';
 import type { Graph } from '../../src/ir/graph.ts';
 import { runPasses } from '../../src/passes/pipeline.ts';
 import { sessionOf } from '../../src/tensor/session.ts';
+import { readText } from './support.ts';
 
 function network(blocks: number): Graph {
   const { graph, diagnostics } = build(`model Deep {
@@ -66,4 +67,39 @@ test('every block more costs as many expressions and attempts of rules as the la
   expect((b.attempts - a.attempts) / 8).toBeLessThanOrEqual(60);
   expect(c.before.types).toBeLessThanOrEqual(4);
   expect(c.before.attrs).toBeLessThanOrEqual(4);
+});
+
+test('joins of joins lead to a conv on many ways, of which few are looked at', () => {
+  const wide = 200;
+  const join = (of: string): string => `concat(${new Array(wide).fill(of).join(', ')}) {axis=0}`;
+  const graph = readText(
+    [
+      'graph @g',
+      '  %x = input : f32[1, 16, 8]',
+      ...[0, 1, 2, 3].map((i) => `  %${i} = ${join(i === 0 ? '%x' : `%${i - 1}`)}  : f32[${wide ** (i + 1)}, 16, 8]  @j${i}`),
+      `  %4 = conv(%3, #.weight[16, 16, 3]) {pads=1}  : f32[${wide ** 4}, 16, 8]  @c`,
+      '  output out = %4',
+    ].join('\n'),
+  );
+  const { passes } = runPasses(graph, { target: 'cpu', passes: ['blocked-layout'] });
+  expect(passes.flatMap(({ refused }) => refused)).toMatchObject([{ rule: 'blocked-layout/conv', condition: 'pays' }]);
+});
+
+test.each([
+  [255, []],
+  [256, ['blocked-layout/elementwise: alone']],
+])('beside %i reshapes that read a value', (others, expected) => {
+  const graph = readText(
+    [
+      'graph @g',
+      '  %x = input : f32[2, 16, 1, 8]',
+      '  %0 = reshape(%x) {shape=[2, 16, 8]}  : f32[2, 16, 8]  @r',
+      '  %1 = relu(%0)  : f32[2, 16, 8]  @r',
+      ...Array.from({ length: others }, (_, i) => `  %${i + 2} = reshape(%0) {shape=[32, 8]}  : f32[32, 8]  @o${i}`),
+      '  output out = %1',
+      ...Array.from({ length: others }, (_, i) => `  output out${i} = %${i + 2}`),
+    ].join('\n'),
+  );
+  const { passes } = runPasses(graph, { target: 'cpu', passes: ['blocked-layout'] });
+  expect(passes.flatMap(({ refused }) => refused.map(({ rule, condition }) => `${rule}: ${condition}`))).toEqual(expected);
 });

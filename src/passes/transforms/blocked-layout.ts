@@ -8,7 +8,7 @@ import { Dim, sameDims } from '../../ir/dim.ts';
 import type { Node, Value } from '../../ir/graph.ts';
 import type { AttrValue } from '../../ir/operator.ts';
 import { numberAttr, numbersAttr } from '../../ops/attrs.ts';
-import { isConstantTarget } from '../../ops/reshape.ts';
+import { isConstantTarget, unsqueezed } from '../../ops/reshape.ts';
 import * as w from '../../tensor/algebra.ts';
 import { sessionOf } from '../../tensor/session.ts';
 import { isConstant } from '../analysis/constants.ts';
@@ -94,17 +94,22 @@ Source: onnxruntime, NchwcTransformer; Xie et al. 2017, ResNeXt, arXiv:1611.0543
   },
 });
 
-/** [N, C, L] as [N, C, 1, L]. */
-const raised = <T>([batch, channels, ...grid]: readonly T[], one: T): readonly T[] =>
-  [batch, channels, one, ...grid].filter((d): d is T => d !== undefined);
+/** [N, C, L] as [N, C, 1, L], and likewise what has less in front. */
+const raised = <T>(dims: readonly T[], one: T): readonly T[] => unsqueezed(dims, [-2], one);
 
 const raisedDims = (dims: readonly Dim[]): readonly Dim[] => raised(dims, Dim.one);
+
+/** Makes [N, C, L] of [N, C, 1, L]. */
+function isLowering(node: Node): boolean {
+  if (!reshaping.names.has(node.op.name)) return false;
+  const { dims } = node.y.type;
+  return dims.length === 3 && sameDims(node.x.type.dims, raisedDims(dims));
+}
 
 /** What a value [N, C, L] is a reshape of, where that is the same as [N, C, 1, L]. */
 function raisedOf(value: Value, reader: Node): Value | undefined {
   const node = producerIn(value, reader);
-  if (!node || !reshaping.names.has(node.op.name) || value.type.dims.length !== 3) return undefined;
-  return sameDims(node.x.type.dims, raisedDims(value.type.dims)) ? node.x : undefined;
+  return node && isLowering(node) ? node.x : undefined;
 }
 
 function raise(value: Value, reader: Node, g: Rewriter): Value {
@@ -145,25 +150,42 @@ function convOfOneAxis(node: Node | undefined): LinearView | undefined {
   return isBlocked(conv) || (!isPointwise(conv) && groupsTogether(conv) !== undefined) ? conv : undefined;
 }
 
-/** Operators between two convs that are looked through; a limit, since a chain is walked for each of its convs. */
+/** Operators between two convs that are looked through. */
 const mostBetween = 4;
 
-/** Another such conv makes the value, through operators that run in the layout. */
-function comesOfConv(value: Value, reader: Node, left = mostBetween): boolean {
-  if (raisedOf(value, reader)) return true;
-  const node = producerIn(value, reader);
-  if (convOfOneAxis(node)) return true;
-  if (!node || left === 0 || !between.names.has(node.op.name)) return false;
-  return node.operands.some((x) => x !== undefined && x.type.dims.length === 3 && comesOfConv(x, node, left - 1));
+/**
+ * Neighbours that are looked at for one node, as every node of a graph asks: a value may have as many readers, and joins and
+ * shortcuts lead to one operator on many ways.
+ */
+const mostNeighbours = 256;
+
+/** Whether steps from a conv come to another such conv, the nearest first, through operators that run in the layout. */
+function comesToConv(start: Node, step: (node: Node) => Iterable<Node>): boolean {
+  const depths = new Map([[start, 0]]);
+  let left = mostNeighbours;
+  for (const [node, depth] of depths) {
+    for (const next of step(node)) {
+      if (left-- === 0) return false;
+      if (convOfOneAxis(next) || isLowering(next)) return true;
+      if (depth < mostBetween && between.names.has(next.op.name) && !depths.has(next)) depths.set(next, depth + 1);
+    }
+  }
+  return false;
 }
 
-/** Another such conv reads the value, through operators that run in the layout. */
-function goesToConv(value: Value, left = mostBetween): boolean {
-  return [...value.uses].some(({ user, index }) => {
-    if (user.graph !== value.graph) return false;
-    if (index === 0 && convOfOneAxis(user)) return true;
-    return left > 0 && between.names.has(user.op.name) && goesToConv(user.y, left - 1);
-  });
+/** What makes the data of a node. */
+function* makersOf(node: Node): Generator<Node> {
+  for (const x of node.op.name === 'conv' ? [node.x] : node.operands) {
+    const maker = producerIn(x, node);
+    if (maker) yield maker;
+  }
+}
+
+/** What reads the result of a node as its data. */
+function* readersOf(node: Node): Generator<Node> {
+  for (const { user, index } of node.y.uses) {
+    if (user.graph === node.graph && (index === 0 || user.op.name !== 'conv')) yield user;
+  }
 }
 
 export const raiseConv = rule({
@@ -175,8 +197,8 @@ export const raiseConv = rule({
 Exact when
   element       f32
   blocks        the channels fill blocks of 16, by themselves or together with neighbouring groups
-  pays          it is depthwise, or another such conv stands before or behind it, with at most four elementwise operators, joins or pools between: then
-                the layout is kept
+  pays          it is depthwise, or another such conv stands before or behind it, with at most four elementwise operators, joins or pools between, among
+                the nearest 256 neighbours: then the layout is kept
   constant      the weights are constants
   weight-copy   nobody else reads the weights
   plain         the shapes are constants of the file: one size at most is neither a number nor at the same place before, and then none there may be 0
@@ -190,7 +212,8 @@ Source: onnxruntime, NchwcTransformer, which knows grids of two axes alone.`,
   exact: {
     element: (conv) => conv.x.type.elem === 'f32',
     blocks: (conv) => convOfOneAxis(conv.node) !== undefined,
-    pays: (conv) => (isDepthwise(conv) && !isPointwise(conv)) || comesOfConv(conv.x, conv.node) || goesToConv(conv.node.y),
+    pays: (conv) =>
+      (isDepthwise(conv) && !isPointwise(conv)) || [makersOf, readersOf].some((step) => comesToConv(conv.node, step)),
     constant: (conv) => isConstant(conv.weight),
     'weight-copy': (conv) => copyIsFree(conv.weight, conv.node, 0),
     plain: (conv) => isPlain(conv.x) && isPlain(conv.node.y),
@@ -222,8 +245,6 @@ Rounding: none. For a CPU, behind blocked-layout/conv: the layout is kept.`,
   },
 });
 
-const sameRank = (a: Value, b: Value): boolean => a.type.dims.length === b.type.dims.length;
-
 interface Sunk {
   readonly node: Node;
   readonly from: readonly Value[];
@@ -232,8 +253,7 @@ interface Sunk {
 /** A constant that broadcasts against [N, C, L], for [N, C, 1, L]. */
 function raisedConstant(constant: Value, g: Rewriter): Value {
   const content = w.exprOf(constant);
-  if (content.dims.length < 2) return constant;
-  return changed(g, constant, w.reshape(content, [...content.dims.slice(0, -1), 1, ...content.dims.slice(-1)]));
+  return content.dims.length < 2 ? constant : changed(g, constant, w.reshape(content, raised(content.dims, 1)));
 }
 
 /** Joins along the batch or the channels. */
@@ -241,6 +261,7 @@ const joinsChannels = (node: Node): boolean => node.op.name === 'concat' && [0, 
 
 /** Another reader takes the axis back, which then reads the value before. */
 const takesBack = (value: Value): boolean =>
+  value.uses.size <= mostNeighbours &&
   [...value.uses].some(
     ({ user }) => reshaping.names.has(user.op.name) && sameDims(user.y.type.dims, raisedDims(value.type.dims)),
   );
@@ -253,12 +274,13 @@ export const sinkReshape = rule({
 
 Exact when
   all     every operand is such a reshape, or read by one that takes the axis back, or a constant that nobody else reads; one at least is the first
-  alone   but for f and reshapes nobody reads a reshape that goes, and none is an output
+  alone   but for f and reshapes nobody reads a reshape that goes, and none is an output; it has at most 256 readers
   plain   the shape is a constant of the file: one size at most is neither a number nor at the same place before, and then none there may be 0
 Rounding: none. For a CPU, behind blocked-layout/conv: the layout is kept.`,
   lowers: false,
   match: op(elementwiseOrConcat, 'node').view(({ node }): Sunk | undefined => {
     if (node.op.name === 'concat' ? !joinsChannels(node) : node.results.length !== 1) return undefined;
+    if (node.y.type.dims.length !== 3) return undefined;
     const from = node.operands.flatMap((x) => (x && raisedOf(x, node) ? [x] : []));
     return from.length > 0 ? { node, from } : undefined;
   }),
@@ -266,12 +288,18 @@ Rounding: none. For a CPU, behind blocked-layout/conv: the layout is kept.`,
     all({ node, from }) {
       return node.operands.every((x) => {
         if (x === undefined || from.includes(x)) return true;
-        if (isConstant(x)) return x.type.dims.length < 2 || copyIsFree(x, node, 0);
-        return sameRank(x, node.y) && takesBack(x);
+        const rank = x.type.dims.length;
+        if (isConstant(x)) return rank < 2 || copyIsFree(x, node, 0);
+        return rank === 3 && takesBack(x);
       });
     },
     alone: ({ node, from }) =>
-      from.some((x) => x.outputs === 0 && [...x.uses].every(({ user }) => user === node || reshaping.names.has(user.op.name))),
+      from.some(
+        ({ outputs, uses }) =>
+          outputs === 0 &&
+          uses.size <= mostNeighbours &&
+          [...uses].every(({ user }) => user === node || reshaping.names.has(user.op.name)),
+      ),
     plain: ({ node }) => isPlain(node.y),
   },
   rewrite({ node }, g) {
