@@ -20,6 +20,7 @@ const numbers = { elem: 'f32', dims: [2, 7], data: Float64Array.from({ length: 1
 const constants = [
   tensor('sizes', 'i64', [3], [2, 1, 4]),
   tensor('wrong', 'i64', [2], [2, 4]),
+  tensor('negative', 'i64', [2], [-1, 8]),
   tensor('three', 'i64', [], [3]),
   tensor('first', 'i64', [], [0]),
   tensor('last', 'i64', [], [-1]),
@@ -61,6 +62,7 @@ describe('an element of a split', () => {
 
   it.each([
     ['wrong', 'first', { axis: 1 }],
+    ['negative', 'first', { axis: 1 }],
     ['sizes', 'beyond', { axis: 1 }],
     ['three', 'first', { axis: 0 }],
     ['p', 'first', { axis: 1 }],

@@ -23,12 +23,13 @@ const mostParts = 4096;
 /** Where each part of SplitToSequence ends: of sizes, of parts of one size with a smaller last, or of one element each. */
 function endsOf(maker: LiftNode, b: LiftBuilder, length: number): readonly number[] {
   const given = maker.input(1);
-  const [first, ...rest] = given ? b.needSizes(given, 'split').map((d) => d.constant ?? leave('sizes of the run')) : [1];
+  const sizes = given ? b.needSizes(given, 'split').map((d) => d.constant ?? leave('sizes of the run')) : [1];
+  require(sizes.length <= mostParts && sizes.every((size) => size >= 0), `${sizes.length} parts, or one of a negative size`);
   if (given && rankOf(given) === 1) {
     let end = 0;
-    return first === undefined ? [] : [first, ...rest].map((size) => (end += size));
+    return sizes.map((size) => (end += size));
   }
-  const step = first ?? leave('no size');
+  const step = sizes[0] ?? leave('no size');
   require(step > 0 && length / step <= mostParts, `parts of ${step} elements`);
   return Array.from({ length: Math.ceil(length / step) }, (_, i) => Math.min(length, (i + 1) * step));
 }
