@@ -8,6 +8,8 @@ import { boolAttr, numberAttr, numbersAttr } from '../../ops/attrs.ts';
 import { sliceAxes } from '../../ops/slice-axes.ts';
 import * as w from '../../tensor/algebra.ts';
 import type { Session } from '../../tensor/session.ts';
+import { numberEverywhere } from './filled.ts';
+import { reducedAxesOf } from './shapes.ts';
 
 /** Constants that come out of folding are no larger, unless they replace as many bytes. */
 export const foldLimit = 64 * 1024;
@@ -28,12 +30,6 @@ export function isStatic(node: Node): boolean {
     node.results.every((y) => known(y.type.dims)) &&
     Object.values(node.attrs).every((value) => typeof value !== 'object' || known(value))
   );
-}
-
-/** The number that an expression is everywhere, where it is small enough to be known. */
-function uniform(x: w.WeightExpr | undefined): number | undefined {
-  const [first, ...rest] = x?.resident ?? [];
-  return rest.every((element) => element === first) ? first : undefined;
 }
 
 /** Σ over some axes divided by their size. */
@@ -97,7 +93,7 @@ function expressed(node: Node, operands: readonly (w.WeightExpr | undefined)[]):
     case 'div':
       return y && w.div(x, y);
     case 'pow': {
-      const power = uniform(y);
+      const power = y && numberEverywhere(y);
       if (power === 2) return w.mul(x, x);
       if (power === 0.5) return w.sqrt(x);
       return power === -1 ? w.reciprocal(x) : undefined;
@@ -130,8 +126,7 @@ function expressed(node: Node, operands: readonly (w.WeightExpr | undefined)[]):
       return y && z && rank > 2 ? instanceNorm(x, y, z, numberAttr(node.attrs, 'eps')) : undefined;
     case 'reduce_sum':
     case 'reduce_mean': {
-      const named = numbersAttr(node.attrs, 'axes').map(last);
-      const axes = named.length === 0 ? x.dims.map((_, i) => i) : named;
+      const axes = reducedAxesOf(node);
       const keepdims = boolAttr(node.attrs, 'keepdims');
       return node.op.name === 'reduce_sum' ? w.reduceSum(x, axes, keepdims) : mean(x, axes, keepdims);
     }

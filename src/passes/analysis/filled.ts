@@ -3,7 +3,7 @@
  * bytes.
  */
 import type { Value } from '../../ir/graph.ts';
-import { roundTo } from '../../ir/round.ts';
+import { roundFloat } from '../../ir/round.ts';
 import { isFloat, staticDims } from '../../ir/types.ts';
 import { numberAttr } from '../../ops/attrs.ts';
 import * as w from '../../tensor/algebra.ts';
@@ -15,9 +15,7 @@ export function filledOf(value: Value): w.WeightExpr | undefined {
   const { elem } = value.type;
   const dims = staticDims(value.type);
   if (producer?.op.name !== 'full' || !dims || !isFloat(elem)) return undefined;
-  const number = Float64Array.of(numberAttr(producer.attrs, 'value'));
-  roundTo(elem, number);
-  return w.full(sessionOf(producer.graph), elem, dims, number[0] ?? 0);
+  return w.full(sessionOf(producer.graph), elem, dims, roundFloat(elem, numberAttr(producer.attrs, 'value')));
 }
 
 /** The number that every element is, where that is known. */

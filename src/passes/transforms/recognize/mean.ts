@@ -1,6 +1,6 @@
 /** Means out of the sums and divisions that exporters spell them with. */
 
-import type { Node, Value } from '../../../ir/graph.ts';
+import type { Node } from '../../../ir/graph.ts';
 import { roundFloat } from '../../../ir/round.ts';
 import { isFloat, sameType } from '../../../ir/types.ts';
 import { boolAttr } from '../../../ops/attrs.ts';
@@ -22,9 +22,6 @@ function divisor(node: Node, sum: Node): number {
   return node.op.name === 'div' || !isFloat(elem) ? n : roundFloat(elem, 1 / n);
 }
 
-const isEverywhere = (value: Value, number: number): boolean =>
-  value.content !== undefined && everyElement(value.content, number);
-
 export const recognizeMean = rule({
   name: 'recognize/mean',
   doc: `Puts one mean in the place of a sum that is divided by how many it adds.
@@ -41,7 +38,7 @@ Source: ONNX ReduceMean-13.`,
     either('mul', 'node', op('reduce_sum', 'sum'), constant('c')),
   ).where(({ node, sum }) => isFloat(node.y.type.elem) && sameType(node.y.type, sum.y.type)),
   exact: {
-    count: ({ node, sum, c }) => countOf(sum) > 0 && isEverywhere(c, divisor(node, sum)),
+    count: ({ node, sum, c }) => countOf(sum) > 0 && everyElement(c.content, divisor(node, sum)),
     'one-reader': ({ node, sum }) => soleReader(sum.y) === node,
   },
   rewrite({ node, sum }, g) {
