@@ -7,6 +7,8 @@ export default defineConfig({
     testTimeout: 120_000,
     hookTimeout: 120_000,
     pool: 'forks',
+    // Vitest leaves one core free, which is half of a small machine.
+    maxWorkers: '100%',
     globalSetup: ['test/global-setup.ts'],
   },
 });

@@ -76,7 +76,7 @@ const changes: Readonly<Record<string, Change>> = {
     `export const IN_RULE_RECOVERY_EXCEPTION = 'InRuleRecoveryException';
     export class Recoverable {
       initRecoverable() { this.recoveryEnabled = false; }
-      getHumanReadableRuleStack() { return []; }
+      getHumanReadableRuleStack() { return this.RULE_STACK.slice(0, this.RULE_STACK_IDX + 1).map((name) => this.shortRuleNameToFullName(name)); }
       attemptInRepetitionRecovery() {}
     }`,
   reg_exp: () =>

@@ -152,7 +152,7 @@ export function handedTo(c: Context, f: Frame, names: readonly Ident[], values: 
   names.forEach((name, i) => {
     const value = values[i] ?? bug('a carried name without a value');
     if (name.name !== 'it') declareInner(c, f, f.env, name, value);
-    else if (current && name !== current) refuseSecond(c, f, name, current.span);
+    else if (current && name !== current) refuseSecond(c, f, name, current.span, 'take one of the two away');
     else it = value;
   });
   return { ...f, it };

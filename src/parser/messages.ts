@@ -31,7 +31,10 @@ import {
   KwElse,
   KwFalse,
   KwIn,
+  KwLet,
   KwModel,
+  KwOutput,
+  KwReturn,
   KwShared,
   KwShortcut,
   KwTrue,
@@ -360,16 +363,31 @@ function missingAssign(around: Surroundings, rule: string): Description {
   return unexpected(around, '`=`', 'write `=`');
 }
 
+/** What to write behind an arrow in the place of what cannot take a value. */
+function targetHint(type: TokenType): string {
+  switch (type) {
+    case KwOutput:
+      return 'put it before the chain: `output y = x -> relu`';
+    case KwLet:
+      return 'put it before the chain: `let y = x -> relu`';
+    case KwReturn:
+      return 'put it before the chain: `return x -> relu`';
+    case Int:
+    case Float:
+    case LParen:
+    case StringLiteral:
+    case Size:
+      return 'write what takes the value: `x -> f` calls f with x';
+    default:
+      return 'write the name of a layer, as in `x -> relu`';
+  }
+}
+
 function badTarget(around: Surroundings): Description {
   const { token, previous } = around;
   const type = token.tokenType;
   if (previous?.tokenType === Arrow) {
-    const value = type === Int || type === Float || type === LParen || type === StringLiteral || type === Size;
-    return unexpected(
-      around,
-      'a layer, a block, a body or a construct after `->`',
-      value ? 'write what takes the value: `x -> f` calls f with x' : 'write the name of a layer, as in `x -> relu`',
-    );
+    return unexpected(around, 'a layer, a block, a body or a construct after `->`', targetHint(type));
   }
   const spot = spotOf(around);
   const argument = around.opener?.tokenType === CallParen;
