@@ -4,7 +4,7 @@
  */
 import { knownSizes } from '../../ir/dim.ts';
 import type { Node } from '../../ir/graph.ts';
-import { dimsAttr, numberAttr, numbersAttr, stringAttr } from '../../ops/attrs.ts';
+import { boolAttr, dimsAttr, numberAttr, numbersAttr, stringAttr } from '../../ops/attrs.ts';
 import { axesOrAll } from '../../ops/common.ts';
 import { sliceAxes } from '../../ops/slice-axes.ts';
 import { operatorsThat } from './operators.ts';
@@ -45,6 +45,12 @@ export function zeroPads(node: Node): readonly number[] | undefined {
     return undefined;
   return knownSizes(dimsAttr(node.attrs, 'pads'));
 }
+
+/** An average of what lies in its windows alone: it does not pad, or does not count the zeros. */
+export const countsNoPadding = ({ attrs }: Node): boolean =>
+  attrs.count_include_pad === undefined ||
+  !boolAttr(attrs, 'count_include_pad') ||
+  numbersAttr(attrs, 'pads').every((n) => n === 0);
 
 /** Gives the elements other places, and leaves none out: a reshape of any kind, or a transpose. */
 export const isView = ({ op }: Node): boolean => op.traits.keepsOrder === true || op.name === 'transpose';

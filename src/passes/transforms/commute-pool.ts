@@ -6,8 +6,9 @@
 
 import { Dim, productOf } from '../../ir/dim.ts';
 import type { Node } from '../../ir/graph.ts';
-import { boolAttr, numbersAttr } from '../../ops/attrs.ts';
+import { numbersAttr } from '../../ops/attrs.ts';
 import { hasStrideOne, isPointwise, isUnpadded, type LinearView, linearView } from '../analysis/linear.ts';
+import { countsNoPadding } from '../analysis/shapes.ts';
 import { soleReader } from '../analysis/uses.ts';
 import { op } from '../engine/pattern.ts';
 import { rule } from '../engine/rule.ts';
@@ -16,12 +17,6 @@ import { rebuild } from './rebuild.ts';
 interface Pooled {
   readonly pool: Node;
   readonly conv: LinearView;
-}
-
-function poolsBefore({ pool, conv }: Pooled): boolean {
-  if (pool.op.name === 'global_avgpool') return true;
-  const unpadded = numbersAttr(pool.attrs, 'pads').every((n) => n === 0);
-  return unpadded || !boolAttr(pool.attrs, 'count_include_pad') || !conv.bias;
 }
 
 export const commutePool = rule({
@@ -45,7 +40,7 @@ Source: linearity; Huang et al. 2017, DenseNet, arXiv:1608.06993 (transition lay
   exact: {
     'one-reader': ({ pool, conv }) => soleReader(conv.node.y) === pool,
     pointwise: ({ conv }) => hasStrideOne(conv) && isUnpadded(conv),
-    average: poolsBefore,
+    average: ({ pool, conv }) => countsNoPadding(pool) || !conv.bias,
     cheaper: ({ pool, conv }) => {
       const after = productOf(pool.y.type.dims).times(conv.inputs / conv.groups);
       return gridShrinks(pool) && costsLess(after, conv.node);

@@ -1,15 +1,18 @@
 /**
  * Folds what scales and shifts channels into a linear operator on the other side of operators that only give the elements other
- * places: a batchnorm in front of a flattened classifier (ArcFace, arXiv:1801.07698), or behind a projection that is then given a
- * grid (DCGAN, arXiv:1511.06434).
+ * places, or average them: a batchnorm in front of a flattened classifier (ArcFace, arXiv:1801.07698), of a pooled one
+ * (ConvMixer, arXiv:2201.09792), of tokens that are projected thrice, or behind a projection that is then given a grid (DCGAN,
+ * arXiv:1511.06434).
  *
  * Along one axis of size S the channel of element i is ⌊i / R⌋ mod C. A transpose moves the axis. A reshape keeps the order of
  * the elements: with I elements behind the axis, the channel of element number n is ⌊n / (I·R)⌋ mod C, so that an axis with I'
- * elements behind it is another such axis where I'·R' = I·R and C·R' divides its size.
+ * elements behind it is another such axis where I'·R' = I·R and C·R' divides its size. A mean over other axes drops them, or
+ * keeps them at one place; its weights sum to 1, so that a shift passes like a scale.
  */
 
 import { type Dim, productOf } from '../../../ir/dim.ts';
-import type { Node } from '../../../ir/graph.ts';
+import type { Node, Value } from '../../../ir/graph.ts';
+import { boolAttr } from '../../../ops/attrs.ts';
 import * as w from '../../../tensor/algebra.ts';
 import { type Affine, arithmeticOperators } from '../../analysis/affine.ts';
 import {
@@ -24,8 +27,9 @@ import {
   outputAxis,
   takesShift,
 } from '../../analysis/linear.ts';
+import { operatorSet } from '../../analysis/operators.ts';
 import { permOf } from '../../analysis/perm.ts';
-import { isView } from '../../analysis/shapes.ts';
+import { countsNoPadding, isView, reducedAxesOf } from '../../analysis/shapes.ts';
 import { bytesFreed, copyIsFree, producerIn, soleReader } from '../../analysis/uses.ts';
 import { any, constant, either, oneOf, op } from '../../engine/pattern.ts';
 import { rule } from '../../engine/rule.ts';
@@ -58,8 +62,26 @@ function reshapedPlace(from: readonly Dim[], to: readonly Dim[], place: Place, c
   return undefined;
 }
 
-/** The place in a view's operand of what is at `place` in its result, or the other way round. */
+const averaging = operatorSet('average', ['reduce_mean', 'avgpool', 'global_avgpool']);
+
+const passes = (node: Node): boolean => isView(node) || averaging.names.has(node.op.name);
+
+/** Weights of every average between sum to 1: no zeros of a padding are counted. */
+const areAverages = (chain: readonly Node[]): boolean => chain.every((node) => isView(node) || countsNoPadding(node));
+
+/** Where the channels lie on the other side of an average over other axes. */
+function averagedPlace(node: Node, { axis, repeat }: Place, up: boolean): Place | undefined {
+  if (node.op.name !== 'reduce_mean') return axis < 2 ? { axis, repeat } : undefined;
+  const reduced = reducedAxesOf(node);
+  const kept = node.x.type.dims.flatMap((_, i) => (reduced.includes(i) ? [] : [i]));
+  if (boolAttr(node.attrs, 'keepdims')) return kept.includes(axis) ? { axis, repeat } : undefined;
+  const other = up ? (kept[axis] ?? -1) : kept.indexOf(axis);
+  return other < 0 ? undefined : { axis: other, repeat };
+}
+
+/** The place in the operand of a view or an average of what is at `place` in its result, or the other way round. */
 function placeThrough(view: Node, place: Place, count: number, up: boolean): Place | undefined {
+  if (averaging.names.has(view.op.name)) return averagedPlace(view, place, up);
   if (view.op.name === 'transpose') {
     const perm = permOf(view);
     const axis = up ? perm[place.axis] : perm.indexOf(place.axis);
@@ -83,8 +105,14 @@ function spreadOver(vector: w.WeightExpr | undefined, place: Place | undefined, 
 interface Far {
   readonly channels: Channels;
   readonly linear: LinearView;
-  /** The views between, from the channels on. */
+  /** The views and averages between, from the channels on. */
   readonly chain: readonly Node[];
+}
+
+interface Readers {
+  readonly channels: Channels;
+  /** Undefined where a reader is none. */
+  readonly ends: readonly (Far | undefined)[];
 }
 
 /** The vectors at the linear operator's axis. */
@@ -123,12 +151,13 @@ const scaling = oneOf(op('batchnorm', 'node'), either(arithmeticOperators, 'node
 
 export const foldOverViewsUp = rule({
   name: 'fold-affine/over-views-into-linear',
-  doc: `Folds a batchnorm, or arithmetic with a constant, into the linear operator before it, over reshapes and transposes.
+  doc: `Folds a batchnorm, or arithmetic with a constant, into the linear operator before it, over reshapes, transposes and averages.
 
   s·view(W·x + b) + t  →  view((s'·W)·x + (s'·b + t'))      s', t': the channels of the view along the operator's outputs
 
 Exact when
   one-reader    each node between is read by the next alone, and none is an output
+  average       a mean or a pool between counts no zeros of a padding, so that its weights sum to 1
   constant      the weights are constants
   channels      the channels lie along the operator's output axis before the views, each perhaps on several neighbouring outputs; or there is but
                 one element; and nothing is widened
@@ -141,12 +170,13 @@ Source: Jacob et al. 2018, arXiv:1712.05877, §3.2; reshapes keep the row-major 
     if (!channels) return undefined;
     const chain: Node[] = [];
     let top = producerIn(channels.x, node);
-    for (; top && isView(top) && chain.length < chainLimit; top = producerIn(top.x, top)) chain.push(top);
+    for (; top && passes(top) && chain.length < chainLimit; top = producerIn(top.x, top)) chain.push(top);
     const linear = linearView(top);
     return linear && chain.length > 0 ? { channels, linear, chain } : undefined;
   }),
   exact: {
     'one-reader': ({ linear, chain }) => [linear.node, ...chain].every((node) => soleReader(node.y) !== undefined),
+    average: ({ chain }) => areAverages(chain),
     constant: ({ linear }) => hasConstantWeights(linear),
     channels: (m) => vectorsAt(m, true) !== undefined,
     normal: (m) => isNormalFold(m.linear, foldedUp(m)),
@@ -161,55 +191,79 @@ Source: Jacob et al. 2018, arXiv:1712.05877, §3.2; reshapes keep the row-major 
   },
 });
 
+/** More ends than this are left alone. */
+const endLimit = 256;
+
+/** All that reads the channels, over views and averages: linear operators, or undefined for what is none. */
+function endsOf(channels: Channels): readonly (Far | undefined)[] {
+  const ends: (Far | undefined)[] = [];
+  const open: { readonly value: Value; readonly chain: readonly Node[] }[] = [{ value: channels.node.y, chain: [] }];
+  for (const { value, chain } of open) {
+    if (value.outputs > 0 || value.uses.size === 0 || open.length + value.uses.size > endLimit) ends.push(undefined);
+    if (open.length + value.uses.size > endLimit) continue;
+    for (const { user, index } of value.uses) {
+      const linear = index === 0 && user.graph === channels.node.graph ? linearView(user) : undefined;
+      if (!linear && index === 0 && user.graph === channels.node.graph && passes(user) && chain.length < chainLimit)
+        open.push({ value: user.y, chain: [...chain, user] });
+      else ends.push(linear && { channels, linear, chain });
+    }
+  }
+  return ends;
+}
+
+/** It would get a bias that no operator has room for, and that is added by one of its own. */
+const wantsSum = ({ channels, linear }: Far): boolean => channels.shift !== undefined && !linear.bias && inputAxis(linear) > 1;
+
+const every = (ends: Readers['ends'], holds: (end: Far) => boolean): boolean =>
+  ends.every((end) => end !== undefined && holds(end));
+
 export const foldOverViewsDown = rule({
-  name: 'fold-affine/over-views-into-reader',
-  doc: `Folds a batchnorm, or arithmetic with a constant, into the linear operator behind it, over reshapes and transposes.
+  name: 'fold-affine/over-views-into-readers',
+  doc: `Folds a batchnorm, or arithmetic with a constant, into the linear operators behind it, over reshapes, transposes and averages.
 
   W·view(s·x + t) + b  →  (W·s')·view(x) + (W·t' + b)      s', t': the channels along the operator's inputs
 
 Exact when
-  one-reader    each node between is read by the next alone, and none is an output
+  every-reader  behind it stand views, averages and linear operators that read them as their data, and nothing between is an output
+  average       a mean or a pool between counts no zeros of a padding, so that its weights sum to 1
   constant      the weights are constants
-  channels      the channels lie along the operator's input axis behind the views, each perhaps on several neighbouring inputs; or there is but one
+  channels      the channels lie along the operators' input axes behind the views, each perhaps on several neighbouring inputs; or there is but one
                 element; and nothing is widened
-  shift         it does not shift, or the operator does not pad and is no transposed conv
+  shift         it does not shift, or no operator pads and none is a transposed conv
+  sums          where it shifts, at most one product of more than two axes has no bias yet: it gets a sum of its own
   normal        s and t are finite; W·s' and the new bias stay in the normal range of the element type (see *Range*)
-  weight-copy   nobody else reads W, or the copy is smaller than what goes
+  weight-copy   nobody else reads W, or the copies are smaller than what goes
 Rounding: in float64, rounded once.
 Source: the equation; reshapes keep the row-major order (see the head of the file).`,
-  match: scaling.view(({ node }): Far | undefined => {
+  match: scaling.view(({ node }): Readers | undefined => {
     const channels = channelsOf(node);
-    if (!channels) return undefined;
-    const chain: Node[] = [];
-    let value = node.y;
-    let reader = soleReader(value);
-    for (; reader && isView(reader) && chain.length < chainLimit; reader = soleReader(value)) {
-      chain.push(reader);
-      value = reader.y;
-    }
-    // Somebody else may read the value beside the linear operator: a refusal, so that it is said.
-    const reading = [...value.uses].find((use) => use.index === 0 && use.user.graph === node.graph && linearView(use.user));
-    const linear = linearView(reading?.user);
-    return linear && chain.length > 0 ? { channels, linear, chain } : undefined;
+    const ends = channels ? endsOf(channels) : [];
+    return channels && ends.some((end) => end && end.chain.length > 0) ? { channels, ends } : undefined;
   }),
   exact: {
-    'one-reader': ({ channels, linear, chain }) =>
-      [channels.node, ...chain].every((node) => soleReader(node.y) !== undefined) && soleReader(linear.x) === linear.node,
-    constant: ({ linear }) => hasConstantWeights(linear),
-    channels: (m) => vectorsAt(m, false) !== undefined,
-    shift: ({ channels, linear }) => !channels.shift || takesShift(linear),
-    normal: (m) => isNormalFold(m.linear, foldedDown(m)),
-    'weight-copy': (m) => !m.channels.scale || copyIsFree(m.linear.weight, m.linear.node, freed(m)),
+    'every-reader': ({ ends }) => every(ends, () => true),
+    average: ({ ends }) => every(ends, ({ chain }) => areAverages(chain)),
+    constant: ({ ends }) => every(ends, ({ linear }) => hasConstantWeights(linear)),
+    channels: ({ ends }) => every(ends, (end) => vectorsAt(end, false) !== undefined),
+    shift: ({ channels, ends }) => !channels.shift || every(ends, ({ linear }) => takesShift(linear)),
+    sums: ({ ends }) => ends.filter((end) => end && wantsSum(end)).length <= 1,
+    normal: ({ ends }) => every(ends, (end) => isNormalFold(end.linear, foldedDown(end))),
+    'weight-copy': ({ channels, ends }) =>
+      !channels.scale || every(ends, (end) => copyIsFree(end.linear.weight, end.linear.node, freed(end) / ends.length)),
   },
-  rewrite(m, g) {
-    const folded = foldedDown(m);
-    if (!folded) return;
-    // Where the linear operator stands: its bias may come behind the channels.
-    let value = m.channels.x;
-    for (const view of m.chain) value = g.node(view.op.name, [value], view.attrs, view, view);
-    g.replace(
-      m.linear.node.y,
-      rebuild(g, m.linear, { x: value, weight: folded.weight, bias: folded.bias, before: m.linear.node }),
-    );
+  rewrite({ channels, ends }, g) {
+    const made = new Map<Node, Value>();
+    for (const end of ends) {
+      const folded = end && foldedDown(end);
+      if (!folded) continue;
+      let value = channels.x;
+      for (const view of end.chain) {
+        value = made.get(view) ?? g.node(view.op.name, [value], view.attrs, view, view);
+        made.set(view, value);
+      }
+      const { linear } = end;
+      // Where the linear operator stands: its bias may come behind the channels.
+      g.replace(linear.node.y, rebuild(g, linear, { x: value, weight: folded.weight, bias: folded.bias, before: linear.node }));
+    }
   },
 });
