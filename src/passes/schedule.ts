@@ -34,6 +34,7 @@ import { recognizeAttention } from './transforms/recognize/attention.ts';
 import { recognizeBatchnorm } from './transforms/recognize/batchnorm.ts';
 import { recognizeLayernorm } from './transforms/recognize/layernorm.ts';
 import { recognizeLength } from './transforms/recognize/length.ts';
+import { recognizeLogSoftmax } from './transforms/recognize/log-softmax.ts';
 import { recognizeMean } from './transforms/recognize/mean.ts';
 import { recognizeRmsnorm } from './transforms/recognize/rmsnorm.ts';
 import { addNegated, divideAtOnce } from './transforms/simplify/arithmetic.ts';
@@ -160,7 +161,7 @@ const recognition: readonly Stage[] = [
   { pass: 'recognize', rules: [recognizeMean], sweeps: [] },
   { pass: 'recognize', rules: [recognizeLayernorm], sweeps: [], since: 17 },
   { pass: 'recognize', rules: [recognizeRmsnorm], sweeps: [], since: 23 },
-  { pass: 'recognize', rules: [recognizeLength], sweeps: [] },
+  { pass: 'recognize', rules: [recognizeLength, recognizeLogSoftmax], sweeps: [] },
   { pass: 'recognize', rules: [recognizeMish], sweeps: [], since: 18 },
   { pass: 'recognize', rules: [recognizeGelu], sweeps: [], since: 20 },
   { pass: 'recognize', rules: [recognizeAttention], sweeps: [], opset: 23, since: 23 },
