@@ -34,12 +34,13 @@ test('two equal chains become one in one sweep, also where the first node of eit
   }
 });
 
-/** The same by the text of every node, for graphs without sub-graphs and constants. */
+/** The same by the text of every node, for graphs without sub-graphs and constants, whose operators of two operands are commutative. */
 function naive(graph: Graph): readonly string[] {
   const merged: string[] = [];
   const seen = new Map<string, Value>();
   for (const node of graph.nodes()) {
-    const key = `${node.op.name} ${node.operands.map((value) => value?.id).join()}`;
+    const operands = node.operands.map((value) => value?.id ?? -1).sort((a, b) => a - b);
+    const key = `${node.op.name} ${operands.join()}`;
     const first = seen.get(key);
     if (!first) {
       seen.set(key, node.y);

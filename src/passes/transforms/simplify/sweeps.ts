@@ -4,7 +4,9 @@ import { attributeSizes, bornBy } from '../../../ir/births.ts';
 import type { Graph, Node, Value } from '../../../ir/graph.ts';
 import { sameType } from '../../../ir/types.ts';
 import { graphsIn } from '../../../ir/walk.ts';
+import { boolAttr } from '../../../ops/attrs.ts';
 import { AttrsTexts } from '../../analysis/attributes.ts';
+import { reducedAxesOf } from '../../analysis/shapes.ts';
 import { type Fuel, nodeText } from '../../engine/fuel.ts';
 import type { Sweep } from '../../engine/rule.ts';
 
@@ -42,11 +44,34 @@ function placesOf(graph: Graph): ReadonlyMap<Node, number> {
   return places;
 }
 
-/** Merges nodes that compute the same: one operator, equal attributes, equal operands, no randomness, no sub-graph. */
+/** Poolings of the whole grid, and the reductions along all of its axes that say the same. */
+const reductionOf: ReadonlyMap<string, string> = new Map([
+  ['global_avgpool', 'reduce_mean'],
+  ['global_maxpool', 'reduce_max'],
+]);
+const withPooling: ReadonlySet<string> = new Set(reductionOf.values());
+
+/** What a node does with its operands, as one text for all that say the same; undefined where it cannot be compared. */
+function saying(node: Node, attrs: AttrsTexts): string | undefined {
+  const { name } = node.op;
+  const reduction = reductionOf.get(name);
+  if (reduction !== undefined) return `${reduction} of the grid`;
+  if (withPooling.has(name) && boolAttr(node.attrs, 'keepdims')) {
+    const axes = reducedAxesOf(node);
+    const rank = node.x.type.dims.length;
+    if (rank > 2 && axes.length === rank - 2 && axes.every((axis) => axis > 1)) return `${name} of the grid`;
+  }
+  const text = attrs.of(node);
+  return text === undefined ? undefined : `${name}|${text}`;
+}
+
+/** Merges nodes that compute the same: what they do, equal operands, no randomness, no sub-graph. */
 export const commonSubexpressions: Sweep = {
   name: 'simplify/common-subexpressions',
   doc: `Merges two nodes that compute the same: one operator, equal attributes, the same operands (or constants of equal content), neither random
-nor the owner of a sub-graph; of operators that the registry has not QuantizeLinear and DequantizeLinear. The first in the graph's order stays, because it comes before all readers of both.`,
+nor the owner of a sub-graph; of operators that the registry has not QuantizeLinear and DequantizeLinear. What is commutative has its operands in either
+order, and a mean or a maximum over all axes of a grid is the pooling of the whole of it. The first in the graph's order stays, because it comes before
+all readers of both.`,
   run(graph, fuel) {
     let merged = 0;
     const graphs = graphsIn(graph);
@@ -54,9 +79,10 @@ nor the owner of a sub-graph; of operators that the registry has not QuantizeLin
     const attrs = new AttrsTexts();
     const keyOf = (node: Node): string => {
       // What cannot be compared is equal to itself alone.
-      let key = `${node.op.name}|${attrs.of(node) ?? `of ${node.results.map(numberOf).join()}`}|`;
-      for (const use of node.slots) key += `${operandText(use?.value, numberOf)} `;
-      return key;
+      const said = saying(node, attrs) ?? `${node.op.name}|of ${node.results.map(numberOf).join()}`;
+      const operands = node.slots.map((use) => operandText(use?.value, numberOf));
+      if (node.op.traits.commutative === true) operands.sort();
+      return `${said}|${operands.join(' ')}`;
     };
     for (const one of graphs) {
       const seen = new Map<string, Node>();
