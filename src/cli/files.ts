@@ -9,7 +9,7 @@ import type { ImportResolver } from '../elaborate/modules.ts';
 import { memorySource } from '../io/bytes.ts';
 import { type FileSource, fileSource } from '../io/node/file-source.ts';
 import { openStream, readTyped, Unreadable } from '../io/node/open-file.ts';
-import { decodeUtf8 } from '../parser/parse-file.ts';
+import { decodeUtf8 } from '../parser/utf8.ts';
 import { checkHasTensors, checkIsModel } from './kinds.ts';
 import { watched } from './progress.ts';
 

@@ -19,7 +19,7 @@ import { cannotPrint } from '../diagnostics/catalogue/cli.ts';
 import { BugError, type Diagnostic, DiagnosticError, fail, kindOf } from '../diagnostics/diagnostic.ts';
 import { render, toJson } from '../diagnostics/render.ts';
 import { fitted } from './fit.ts';
-import { beforePrinting, columns, takeStatus } from './terminal.ts';
+import { beforePrinting, columns, type Screen, screen, takeStatus } from './terminal.ts';
 
 /**
  * Exit codes: the input was wrong (or a verdict was no), the call was wrong (or is for another kind of file), rescc is wrong
@@ -49,7 +49,7 @@ export class Exit extends Error {
   }
 }
 
-export function colored(stream: { readonly isTTY?: boolean }): boolean {
+export function colored(stream: Screen): boolean {
   const { env } = process;
   // no-color.org: any value but the empty one counts. FORCE_COLOR=0 switches off, as in Node.
   if (env.NO_COLOR) return false;
@@ -93,15 +93,14 @@ function put(fd: 1 | 2, data: string | Uint8Array): void {
 }
 
 const line = (text: string): string => (text.endsWith('\n') ? text : `${text}\n`);
-const fit = (text: string, stream: { readonly isTTY?: boolean; readonly columns?: number }): string =>
-  stream.isTTY ? fitted(text, columns(stream)) : text;
+const fit = (text: string, stream: Screen): string => (stream.isTTY ? fitted(text, columns(stream)) : text);
 
 /** Data: as it is, wherever it goes. */
 export const out = (text: string): void => put(1, line(text));
 export const outBytes = (bytes: Uint8Array): void => put(1, bytes);
 /** What a person reads: broken between words where a terminal is narrow, and as it is in a pipe. */
-export const print = (text: string): void => out(fit(text, process.stdout));
-export const err = (text: string): void => put(2, line(fit(text, process.stderr)));
+export const print = (text: string): void => out(fit(text, screen(1)));
+export const err = (text: string): void => put(2, line(fit(text, screen(2))));
 
 /**
  * A line for people: standard error, so that pipes carry data alone. Nothing with --quiet or --json, where a text that takes work
@@ -130,7 +129,7 @@ export function report(
     return;
   }
   const shown = options.quiet ? diagnostics.filter((d) => d.severity === 'error') : diagnostics;
-  if (shown.length > 0) err(render(shown, { color: colored(process.stderr), width: columns(process.stderr) }));
+  if (shown.length > 0) err(render(shown, { color: colored(screen(2)), width: columns(screen(2)) }));
 }
 
 /** Ends with 1 when there are errors, after printing them. */
@@ -159,7 +158,7 @@ export async function ending(options: OutputOptions, work: () => Promise<void>):
       if (again instanceof Exit) return again.code;
       if (!(again instanceof DiagnosticError)) throw again;
       // Standard output took nothing, not even what is wrong.
-      err(render(again.diagnostics, { color: colored(process.stderr), width: columns(process.stderr) }));
+      err(render(again.diagnostics, { color: colored(screen(2)), width: columns(screen(2)) }));
       return exitCodes.failed;
     }
   }

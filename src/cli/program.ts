@@ -9,12 +9,12 @@ import { type CommandName, commandNames, commandOf } from './command-names.ts';
 import { type Configured, configured, findConfig } from './config.ts';
 import { examples } from './examples.ts';
 import { Exit, ending, err, exitCodes, print } from './output.ts';
-import { columns, watch } from './terminal.ts';
+import { columns, screen, watch } from './terminal.ts';
 
 const nothing = (): void => undefined;
 
 /** Commander writes help; its complaints become diagnostics like all others. */
-const streams = { writeOut: print, writeErr: nothing, outputError: nothing, getOutHelpWidth: () => columns(process.stdout) };
+const streams = { writeOut: print, writeErr: nothing, outputError: nothing, getOutHelpWidth: () => columns(screen(1)) };
 
 /** Less than this is no column beside the names: what is said of them goes below. */
 const leastColumn = 34;

@@ -6,7 +6,7 @@ import { cellsOf } from '../diagnostics/cells.ts';
 import type { OnProgress } from '../diagnostics/progress.ts';
 import type { FileSource } from '../io/node/file-source.ts';
 import { bytesText } from '../view/count-text.ts';
-import { columns, isWatched, showStatus, takeStatus } from './terminal.ts';
+import { columns, isWatched, screen, showStatus, takeStatus } from './terminal.ts';
 
 /** What reads files in passing gives way to what says more, as long as that goes on. */
 const quietMs = 300;
@@ -57,7 +57,7 @@ function durationText(seconds: number): string {
 let told = Number.NEGATIVE_INFINITY;
 
 const draw = (moment: Omit<Moment, 'columns' | 'seconds'>, started: number): void =>
-  showStatus(() => progressLine({ ...moment, seconds: (performance.now() - started) / 1000, columns: columns(process.stderr) }));
+  showStatus(() => progressLine({ ...moment, seconds: (performance.now() - started) / 1000, columns: columns(screen(2)) }));
 
 /** What the work of the compiler calls: a line for each thing that it does. Undefined where nobody sees it. */
 export function watcher(): OnProgress | undefined {

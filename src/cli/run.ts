@@ -40,12 +40,13 @@ import {
   withWeights,
 } from './options.ts';
 import { err, out, print, report, say, stopOnErrors, told } from './output.ts';
+import { type PictureFlags, pictureOptions, withPictures } from './picture-options.ts';
 import { themeOption } from './plots.ts';
 import { progressOf } from './progress.ts';
 import { csvOf, type Row } from './run-csv.ts';
 import type { Form, OutputWriter } from './run-outputs.ts';
 import { tensorJson, tensorLine } from './tensor-json.ts';
-import { type PictureFlags, pictureOptions, unusedLibrary, withPictures } from './verify-options.ts';
+import { unusedLibrary } from './verify-options.ts';
 
 interface Flags extends ModelFlags, WeightFlags, PassFlags, OutputFlags, PictureFlags {
   readonly input: readonly string[];

@@ -2,9 +2,30 @@
  * The terminal that standard error is: how wide it is, and the line on it that says how far the work is, of which there is one in
  * a process.
  */
-import { writeSync } from 'node:fs';
+import { fstatSync, writeSync } from 'node:fs';
 
-export function columns(stream: { readonly columns?: number }): number {
+/** What is asked of a stream that people may look at. */
+export interface Screen {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+}
+
+/**
+ * Standard output or standard error, as far as it is a terminal. Of a file or pipe Node's stream is not made, for which it would
+ * load all that sockets need.
+ */
+export function screen(fd: 1 | 2): Screen {
+  try {
+    // Windows does not say of every console that it is a device.
+    if (process.platform !== 'win32' && !fstatSync(fd).isCharacterDevice()) return {};
+  } catch {
+    // It is closed.
+    return {};
+  }
+  return fd === 1 ? process.stdout : process.stderr;
+}
+
+export function columns(stream: Screen): number {
   return Math.max(40, stream.columns ?? 100);
 }
 
@@ -15,8 +36,8 @@ const afterMs = 1000;
 const everyMs = 80;
 
 let watchedBySomebody = false;
-/** When the command began, or last said something. */
-let silentSince = performance.now();
+/** When the process began, or last said something. */
+let silentSince = 0;
 let shown = false;
 let shownAt = Number.NEGATIVE_INFINITY;
 /** What is shown once the command has been silent for long enough, though nobody asks for it again until then. */
@@ -27,7 +48,7 @@ let timer: NodeJS.Timeout | undefined;
 export const isWatched = (): boolean => watchedBySomebody;
 
 export function watch(wanted: boolean): void {
-  watchedBySomebody = wanted && process.stderr.isTTY === true;
+  watchedBySomebody = wanted && screen(2).isTTY === true;
 }
 
 function write(text: string): void {
@@ -66,5 +87,5 @@ export function takeStatus(): void {
 /** Before anything else is printed: the line goes, and whoever looks has seen a sign of life. */
 export function beforePrinting(): void {
   takeStatus();
-  silentSince = performance.now();
+  if (watchedBySomebody) silentSince = performance.now();
 }

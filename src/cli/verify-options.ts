@@ -1,18 +1,17 @@
 /** What the commands that verify share: providers and inputs that are asked for, and the runs as data. */
-import { type Command, InvalidArgumentError } from 'commander';
 import { badOption } from '../diagnostics/catalogue/cli.ts';
 import { unusedNative } from '../diagnostics/catalogue/runtime.ts';
 import { type Diagnostic, DiagnosticError, fail, makeDiagnostic } from '../diagnostics/diagnostic.ts';
 import type { Graph } from '../ir/graph.ts';
-import type { ValueRange } from '../ir/ranges.ts';
 import { type HostTensor, typeText } from '../ir/types.ts';
 import { availableProviders } from '../runtime/available.ts';
-import { filesByInput, loadInput, nothingNoticed, type PictureOptions, signaturesOf } from '../runtime/load.ts';
+import { filesByInput, loadInput, nothingNoticed, signaturesOf } from '../runtime/load.ts';
 import { namedNative } from '../runtime/native.ts';
 import { isProvider, type Provider, providers, runtimeVersion } from '../runtime/provider.ts';
 import type { VerifyReport } from '../runtime/verify-report.ts';
-import { type OutputFlags, wholeNumber } from './options.ts';
+import type { OutputFlags } from './options.ts';
 import { report, say } from './output.ts';
+import { type PictureFlags, pictureOptions } from './picture-options.ts';
 
 /** Undefined for `auto`: whatever this machine has. */
 export function askedProviders(list: string): readonly Provider[] | undefined {
@@ -55,67 +54,6 @@ export async function providersFor(list: string): Promise<{
     absent.push(`--ep auto: ${ep} was looked for and not found (${why})`),
   );
   return { eps, absent, warnings: unusedLibrary(eps) };
-}
-
-export interface PictureFlags {
-  readonly mean?: readonly number[];
-  readonly std?: readonly number[];
-  readonly resize?: number | boolean | 'stretch';
-  readonly bgr?: boolean;
-  readonly range?: Ranges;
-}
-
-/** Of `--range`: what holds for all, and for single inputs and outputs. */
-export interface Ranges {
-  readonly all?: ValueRange;
-  readonly named: Readonly<Record<string, ValueRange>>;
-}
-
-/** `0..255`, `image=-1..1` */
-function rangeIn(text: string, before: Ranges | undefined): Ranges {
-  const at = text.lastIndexOf('=');
-  const [low, high, more] = text
-    .slice(at + 1)
-    .split('..')
-    .map((part) => (part.trim() === '' ? Number.NaN : Number(part)));
-  if (low === undefined || high === undefined || more !== undefined || !(low < high) || !Number.isFinite(high - low))
-    throw new InvalidArgumentError('Write low..high, such as 0..255 or image=-1..1.');
-  const range = { low, high };
-  const { all, named = {} } = before ?? {};
-  return at > 0 ? { ...(all && { all }), named: { ...named, [text.slice(0, at)]: range } } : { all: range, named };
-}
-
-const side = wholeNumber(1, 65536);
-
-/** What the API takes for these flags. */
-export function pictureOptions({ mean, std, resize, bgr, range }: PictureFlags): PictureOptions {
-  return { mean, std, resize, bgr, range: range?.all, ranges: range?.named };
-}
-
-const numbers = (text: string): readonly number[] =>
-  text.split(',').map((part) => {
-    const n = Number(part);
-    if (part.trim() === '' || !Number.isFinite(n))
-      throw new InvalidArgumentError('Write numbers separated by commas, such as 0.485,0.456,0.406.');
-    return n;
-  });
-
-/** How pictures become inputs, where the model does not declare it. */
-export function withPictures(command: Command): Command {
-  return command
-    .option('--mean <a,b,c>', 'subtracted from pixels / 255, or from the range that the input declares', numbers)
-    .option('--std <a,b,c>', 'divides after that', numbers)
-    .option(
-      '--resize [n]',
-      'scales the shorter side to n (256/224 of the input without n) and cuts out the middle; stretch cuts nothing off',
-      (text) => (text === 'stretch' ? text : side(text)),
-    )
-    .option(
-      '--range <name=low..high>',
-      'what pixels become, and pictures are written from: 0..255 (repeatable, name or none)',
-      rangeIn,
-    )
-    .option('--bgr', 'gives the model blue, green and red, as OpenCV reads pictures');
 }
 
 /** Tensors of `--input NAME=FILE`: PNG, JPEG or .npy, as `run` reads them. Says what was noticed. */

@@ -11,8 +11,8 @@ import { constantOf } from '../tensor/constant-of.ts';
 import { openModel } from './any-model.ts';
 import type { PictureKind } from './drawing.ts';
 import { errorPlot } from './error-plot.ts';
+import { type FileFlags, optionsOf, withFile } from './file-options.ts';
 import type { OpenedFile } from './onnx-file.ts';
-import { type FileFlags, inputsOf, optionsOf, prove, withFile } from './optimize.ts';
 import {
   boundAt,
   compileOptions,
@@ -27,6 +27,7 @@ import {
 import { Exit, exitCodes, print, report, stopOnErrors, told } from './output.ts';
 import { type PlotFlags, plotKind, withPlot, writePlot } from './plots.ts';
 import { stepsOf } from './progress.ts';
+import { inputsOf, prove } from './prove.ts';
 import { askedProviders, providersFor, readInputs, verifyJson } from './verify-options.ts';
 
 interface Flags extends ModelFlags, WeightFlags, FileFlags, PlotFlags {}

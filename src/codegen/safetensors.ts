@@ -9,7 +9,7 @@ import { elemFacts } from '../ir/elem.ts';
 import type { Graph } from '../ir/graph.ts';
 import { elemBytes, elementCount } from '../ir/types.ts';
 import { utf8Size, WireWriter } from '../onnx/wire.ts';
-import { type StopSignal, tensorPieces } from '../onnx/write.ts';
+import { bytesOf, type Pieces, type StopSignal, tensorPieces } from '../onnx/write.ts';
 import type { WeightExpr } from '../tensor/expr.ts';
 import { exprOf } from '../tensor/values.ts';
 
@@ -69,10 +69,12 @@ export function safetensorsOf(graph: Graph): SafetensorsFile {
  * The file's bytes in order. Each piece is valid until the next one is asked for. Throws `DiagnosticError` when a folded weight
  * is not finite.
  */
-export async function* encodeSafetensors(
-  file: SafetensorsFile,
-  signal?: StopSignal,
-): AsyncGenerator<Uint8Array, void, undefined> {
+export function encodeSafetensors(file: SafetensorsFile, signal?: StopSignal): AsyncGenerator<Uint8Array, void, undefined> {
+  return bytesOf(safetensorsPieces(file, signal), signal);
+}
+
+/** The same in pieces: tensors that lie in a file as they are written are left to whoever writes. */
+export async function* safetensorsPieces(file: SafetensorsFile, signal?: StopSignal): Pieces {
   yield file.header;
   yield* tensorPieces(file.tensors, signal);
 }

@@ -4,7 +4,13 @@
  */
 import stringWidth from 'string-width';
 
-export const cellsOf = (text: string): number => stringWidth(text);
+/**
+ * Whether every letter takes one cell and joins with no other, as those of our own texts do: for such, tables of all the world's
+ * letters need not be made, which takes longer than the passes of a small model.
+ */
+export const isPlain = (text: string): boolean => /^[ -~°±²³·×–—’“”•…←↑→↓−√∞≈≠≤≥─│]*$/.test(text);
+
+export const cellsOf = (text: string): number => (isPlain(text) ? text.length : stringWidth(text));
 
 /** What is drawn as one: letters with their marks, emoji of several characters. */
 export function clustersOf(text: string): readonly string[] {

@@ -2,9 +2,25 @@
  * Lines of a width that people read at, by wrap-ansi: words stay whole, and colours end and begin again where a line is broken.
  */
 import wrapAnsi from 'wrap-ansi';
-import { cellsOf } from './cells.ts';
+import { cellsOf, isPlain } from './cells.ts';
 
-const linesOf = (text: string, cells: number): readonly string[] => wrapAnsi(text, Math.max(1, cells)).split('\n');
+const linesOf = (text: string, cells: number): readonly string[] =>
+  isPlain(text) ? plainLines(text, Math.max(1, cells)) : wrapAnsi(text, Math.max(1, cells)).split('\n');
+
+/** What wrap-ansi makes of plain letters, without its tables. */
+export function plainLines(text: string, cells: number): readonly string[] {
+  const rows: string[] = [];
+  let row = '';
+  for (const word of text.split(' ')) {
+    if (row !== '') row += ' ';
+    if (row !== '' && word !== '' && row.length + word.length > cells) {
+      rows.push(row);
+      row = '';
+    }
+    row += word;
+  }
+  return [...rows, row].map((one) => one.trimEnd());
+}
 
 /** As `wrapped`, with the blanks that stand between words where no line is broken. */
 export function broken(text: string, width: number, head: string, indent: string): readonly string[] {

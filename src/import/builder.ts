@@ -36,7 +36,7 @@ export class NodeBuilder implements LiftBuilder {
   readonly #state: ImportState;
   readonly #view: NodeView;
   readonly #reader: Reader;
-  readonly #made: Node[] = [];
+  #made: Node[] = [];
   readonly #origin: Origin;
 
   constructor(state: ImportState, scope: Scope, view: NodeView) {
@@ -129,7 +129,7 @@ export class NodeBuilder implements LiftBuilder {
   /** Erases what was made, latest first. */
   undo(): void {
     for (const node of this.#made.reverse()) this.graph.erase(node);
-    this.#made.length = 0;
+    this.#made = [];
   }
 
   /** What follows from sizes alone is a constant; the node that makes the first result has the name. */

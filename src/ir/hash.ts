@@ -15,6 +15,21 @@ export class Hasher {
     this.#b = (this.#b << 13) | (this.#b >>> 19);
     return this;
   }
+  /** The same of each, with the chains in registers. */
+  words(list: Int32Array): this {
+    let a = this.#a;
+    let b = this.#b;
+    for (let i = 0; i < list.length; i++) {
+      const x = list[i] ?? outside();
+      a = Math.imul(a ^ x, 0x01000193);
+      a ^= a >>> 15;
+      b = Math.imul(b + x, 0x85ebca6b) ^ a;
+      b = (b << 13) | (b >>> 19);
+    }
+    this.#a = a;
+    this.#b = b;
+    return this;
+  }
   string(s: string): this {
     for (let i = 0; i < s.length; i++) this.word(s.charCodeAt(i));
     return this.word(s.length);
@@ -25,10 +40,7 @@ export class Hasher {
 }
 
 export function hashOfNumbers(data: Float64Array): string {
-  const words = new Int32Array(data.buffer, data.byteOffset, data.length * 2);
-  const hasher = new Hasher();
-  for (const word of words) hasher.word(word);
-  return hasher.hex();
+  return new Hasher().words(new Int32Array(data.buffer, data.byteOffset, data.length * 2)).hex();
 }
 
 /** A 32-bit hash of a structure: its kind, the numbers that it hangs on (sizes, ids of operands), and a text. */

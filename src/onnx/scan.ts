@@ -36,6 +36,28 @@ class SpanNow extends Span {
   }
 }
 
+/** Of a text longer than that no hash is kept. */
+const mostHashed = 120;
+
+/** A hash of ASCII, undefined for other bytes; outside of the walk, since V8 makes less of generators than of functions. */
+function asciiHash(bytes: Uint8Array): number | undefined {
+  if (bytes.length > mostHashed) return undefined;
+  let hash = bytes.length;
+  let all = 0;
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = bytes[i] ?? outside();
+    all |= byte;
+    hash = Math.imul(hash ^ byte, 16777619);
+  }
+  return all < 0x80 ? hash : undefined;
+}
+
+function isText(bytes: Uint8Array, text: string): boolean {
+  if (text.length !== bytes.length) return false;
+  for (let i = 0; i < bytes.length; i++) if (text.charCodeAt(i) !== bytes[i]) return false;
+  return true;
+}
+
 /** One file, or the bytes of a message out of one. */
 export class Scan {
   readonly source: ByteSource;
@@ -77,21 +99,11 @@ export class Scan {
   *text(field: Field): Work<string> {
     this.spend();
     const bytes = yield* this.pages.bytesOf(field, nameLimit, 'a text');
-    let hash = bytes.length;
-    let plain = bytes.length <= 120;
-    for (let i = 0; plain && i < bytes.length; i++) {
-      const byte = bytes[i] ?? outside();
-      plain = byte < 0x80;
-      hash = Math.imul(hash ^ byte, 16777619);
-    }
-    if (plain) {
+    const hash = asciiHash(bytes);
+    if (hash !== undefined) {
       const known = this.#texts.get(hash);
-      if (known !== undefined && known.length === bytes.length) {
-        let same = true;
-        for (let i = 0; same && i < bytes.length; i++) same = known.charCodeAt(i) === bytes[i];
-        if (same) return known;
-      }
-      const text = String.fromCharCode(...bytes);
+      if (known !== undefined && isText(bytes, known)) return known;
+      const text: string = Reflect.apply(String.fromCharCode, undefined, bytes);
       this.#texts.set(hash, text);
       return text;
     }

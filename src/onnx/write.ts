@@ -13,6 +13,7 @@ import { sourcesOf } from '../tensor/algebra.ts';
 import { fillFloats, type WeightExpr } from '../tensor/expr.ts';
 import { encode, encodeIntegers } from '../tensor/round.ts';
 import { floatsFinite, giveRoom, roomFloats, takeRoom } from '../tensor/simd.ts';
+import { spanOf } from '../tensor/stored.ts';
 import { declared, docOf, type MadeTensor, tensorHead, writeAttribute, writeNode, writeValue } from './encode.ts';
 import type { OnnxFunction, OnnxGraph, OnnxModel, OnnxTensor } from './model.ts';
 import {
@@ -80,25 +81,54 @@ export interface EncodeOptions {
   readonly signal?: StopSignal | undefined;
 }
 
+/** Bytes of a file that are written as they are: whoever writes reads them to where they are wanted. */
+export type FileSpan = NonNullable<ReturnType<typeof spanOf>>;
+
+/** What is written next. Bytes are valid until the next piece is asked for: the buffers are used again. */
+export type Piece = Uint8Array | FileSpan;
+export type Pieces = AsyncGenerator<Piece, void, undefined>;
+
 /**
  * The model's bytes in order. Each piece is valid until the next one is asked for: the buffers are used again. The bytes depend
  * on the model alone. Throws `DiagnosticError` when a folded weight is not finite.
  */
 export async function* encodeModel(model: OnnxModel, options: EncodeOptions = {}): AsyncGenerator<Uint8Array, void, undefined> {
   checkArgument('encodeModel', 'model', model, onnxModelKind);
+  yield* bytesOf(modelPieces(model, options), options.signal);
+}
+
+/** Pieces of which those that lie in a file are read. */
+export async function* bytesOf(pieces: Pieces, signal?: StopSignal | undefined): AsyncGenerator<Uint8Array, void, undefined> {
+  let room: Uint8Array | undefined;
+  for await (const piece of pieces) {
+    if (piece instanceof Uint8Array) {
+      yield piece;
+      continue;
+    }
+    const { source, offset, length } = piece;
+    for (let at = 0; at < length; at += lazyAtOnce) {
+      signal?.throwIfAborted();
+      const bytes = Math.min(lazyAtOnce, length - at);
+      if (source.readInto) {
+        room ??= new Uint8Array(lazyAtOnce);
+        source.readInto(offset + at, room.subarray(0, bytes));
+        yield room.subarray(0, bytes);
+      } else yield source.readSync ? source.readSync(offset + at, bytes) : await source.read(offset + at, bytes);
+    }
+  }
+}
+
+/** The model in pieces, in order: what `encodeModel` gives, but for weights that lie in a file as they are written. */
+export async function* modelPieces(model: OnnxModel, options: EncodeOptions = {}): Pieces {
   const chunks = new Chunks();
   try {
-    yield* modelPieces(model, options, chunks);
+    yield* piecesOf(model, options, chunks);
   } finally {
     chunks.done();
   }
 }
 
-async function* modelPieces(
-  model: OnnxModel,
-  { external, signal }: EncodeOptions,
-  chunks: Chunks,
-): AsyncGenerator<Uint8Array, void, undefined> {
+async function* piecesOf(model: OnnxModel, { external, signal }: EncodeOptions, chunks: Chunks): Pieces {
   const { graphBytes, initializerBytes } = plan(model, external);
   const writer = new WireWriter(2 * flushAt);
   const { graph } = model;
@@ -175,12 +205,8 @@ async function* drained(writer: WireWriter, signal: StopSignal | undefined): Asy
   writer.reset();
 }
 
-/** The data file's bytes in order, gaps as zeros. Pieces are valid until the next one is asked for. */
-export async function* externalData(
-  model: OnnxModel,
-  layout: ExternalLayout,
-  signal?: StopSignal | undefined,
-): AsyncGenerator<Uint8Array, void, undefined> {
+/** The data file in pieces, in order, gaps as zeros. */
+export async function* externalData(model: OnnxModel, layout: ExternalLayout, signal?: StopSignal | undefined): Pieces {
   const chunks = new Chunks();
   const zeros = new Uint8Array(65536);
   let at = 0;
@@ -349,10 +375,16 @@ class Chunks {
   readonly #bytes = new Uint8Array(chunkElements * 8);
   #room: Float32Array | undefined;
 
-  async *of(name: string, expr: WeightExpr, signal: StopSignal | undefined): AsyncGenerator<Uint8Array, void, undefined> {
+  async *of(name: string, expr: WeightExpr, signal: StopSignal | undefined): Pieces {
     const { count } = expr;
+    // A bool is 0 or 1 here, whatever the file has.
+    const span = expr.elem === 'bool' || count * elemBytes[expr.elem] <= flushAt ? undefined : spanOf(expr);
+    if (span) {
+      yield span;
+      return;
+    }
     let start = 0;
-    // Large float32 tensors go straight from the file, as long as it can be read at once.
+    // Float32 tensors are scaled where they were read, as long as the file can be read at once.
     while (expr.elem === 'f32' && count - start >= chunkElements) {
       signal?.throwIfAborted();
       this.#room ??= takeRoom();
@@ -408,11 +440,11 @@ class Chunks {
   }
 }
 
-/** The tensors' bytes, one behind the other. Each piece is valid until the next one is asked for. */
+/** The tensors in pieces, one behind the other. */
 export async function* tensorPieces(
   tensors: Iterable<{ readonly name: string; readonly expr: WeightExpr }>,
   signal?: StopSignal | undefined,
-): AsyncGenerator<Uint8Array, void, undefined> {
+): Pieces {
   const chunks = new Chunks();
   try {
     for (const { name, expr } of tensors) yield* chunks.of(name, expr, signal);

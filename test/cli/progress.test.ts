@@ -15,6 +15,8 @@ import { constantOf } from '../../src/tensor/constant-of.ts';
 const written: string[] = [];
 vi.mock('node:fs', async (original) => ({
   ...(await original<typeof import('node:fs')>()),
+  // Standard error is a device, as a terminal is.
+  fstatSync: () => ({ isCharacterDevice: () => true }),
   writeSync: (_: number, text: string) => written.push(text),
 }));
 const { progressLine, progressOf, stepsOf, watched, watcher } = await import('../../src/cli/progress.ts');

@@ -1,7 +1,9 @@
 /** Text in the cells of a terminal: letters of every width line up, are cut and broken, and are underlined where they stand. */
+import stringWidth from 'string-width';
 import { describe, expect, test } from 'vitest';
-import { aligned, cellsOf, clustersOf, padEnd, padStart, shortened } from '../../src/diagnostics/cells.ts';
-import { wrapped } from '../../src/diagnostics/wrap.ts';
+import wrapAnsi from 'wrap-ansi';
+import { aligned, cellsOf, clustersOf, isPlain, padEnd, padStart, shortened } from '../../src/diagnostics/cells.ts';
+import { plainLines, wrapped } from '../../src/diagnostics/wrap.ts';
 import { check, render } from '../../src/index.ts';
 
 const family = '\u{1f468}\u200d\u{1f469}\u200d\u{1f467}';
@@ -18,6 +20,32 @@ test.each([
   ['\u001b[31mred\u001b[39m', 3],
   ['→', 1],
 ])('%s takes its cells', (text, cells) => expect(cellsOf(text)).toBe(cells));
+
+describe('plain letters', () => {
+  const all = Array.from({ length: 0x10000 }, (_, code) => String.fromCharCode(code)).filter(isPlain);
+  test('take a cell each, and join with none', () => {
+    expect(all.length).toBeGreaterThan(100);
+    expect(all.filter((letter) => stringWidth(letter) !== 1 || letter.normalize() !== letter)).toEqual([]);
+    const joining = all
+      .flatMap((a) => all.map((b) => a + b))
+      .filter((pair) => stringWidth(pair) !== 2 || pair.normalize() !== pair);
+    expect(joining).toEqual([]);
+    expect(['\t', '\u001b[31m', '\u00ad', accented, '日', family].filter(isPlain)).toEqual([]);
+  });
+  test('are broken as by wrap-ansi', () => {
+    const words = ['', 'a', 'is', '→', 'longer', 'a-word-that-stands-alone', 'one,'];
+    let state = 1;
+    const upTo = (n: number): number => {
+      state = (state * 48271) % 2147483647;
+      return state % n;
+    };
+    for (let i = 0; i < 500; i++) {
+      const text = Array.from({ length: upTo(12) }, () => words[upTo(words.length)]).join(' ');
+      const cells = 1 + upTo(20);
+      expect(plainLines(text, cells), `${JSON.stringify(text)} in ${cells}`).toEqual(wrapAnsi(text, cells).split('\n'));
+    }
+  });
+});
 
 describe('a table', () => {
   test('stands in columns, whatever its letters are', () => {

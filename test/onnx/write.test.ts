@@ -1,7 +1,8 @@
 import proto from 'onnx-proto';
 import { describe, expect, test } from 'vitest';
-import { DiagnosticError } from '../../src/diagnostics/diagnostic.ts';
-import type { ElemType } from '../../src/ir/types.ts';
+import { bug, DiagnosticError } from '../../src/diagnostics/diagnostic.ts';
+import type { ByteSource } from '../../src/io/bytes.ts';
+import { type ElemType, elemBytes } from '../../src/ir/types.ts';
 import type { MadeTensor } from '../../src/onnx/encode.ts';
 import {
   floatAttribute,
@@ -14,16 +15,20 @@ import {
 } from '../../src/onnx/make.ts';
 import type { OnnxGraph, OnnxModel, OnnxNode } from '../../src/onnx/model.ts';
 import {
+  bytesOf,
   chunkElements,
   encodeModel,
   externalData,
   externalLayout,
   largestMessage,
+  modelPieces,
   modelSize,
   onnxBytes,
+  type Piece,
   tensorBytes,
 } from '../../src/onnx/write.ts';
 import type { WeightExpr } from '../../src/tensor/expr.ts';
+import { storedTensor } from '../../src/tensor/stored.ts';
 import { decodeModel, dimsOf, floatsOf, int64sOf } from '../codegen/decode.ts';
 import { session } from '../support/tensors.ts';
 import { computed, type Fill, folded } from './computed.ts';
@@ -218,6 +223,52 @@ describe('weights', () => {
   });
 });
 
+describe('weights that lie in a file as they are written', () => {
+  const count = 70000;
+  /** Of any bits, NaNs with their payload among them. */
+  const content = Uint8Array.from({ length: 8 * count + 1 }, (_, i) => (i * 2654435761) >>> 13);
+  const at = (start: number, length: number): Uint8Array => content.subarray(start, start + length);
+  const sources: Readonly<Record<string, Omit<ByteSource, 'name' | 'size'>>> = {
+    'read into place': {
+      read: () => Promise.reject(new Error('not asked')),
+      readSync: () => bug('not asked'),
+      readInto: (start, into) => into.set(at(start, into.length)),
+    },
+    'read at once': { read: () => Promise.reject(new Error('not asked')), readSync: at },
+    awaited: { read: (start, length) => Promise.resolve(at(start, length)) },
+  };
+  const modelWith = async (elem: ElemType, how: string): Promise<OnnxModel> => {
+    const source = { name: how, size: content.length, ...sources[how] } as ByteSource;
+    const expr = await storedTensor(session, { source, offset: 1, elem, dims: [count], name: 'w' });
+    return modelOf([{ kind: 'tensor', name: 'w', expr }]);
+  };
+
+  test.each(
+    Object.keys(sources).flatMap((how) =>
+      (['f32', 'f16', 'bf16', 'f64', 'i8', 'i64'] as const).map((elem) => [how, elem] as const),
+    ),
+  )('%s, %s are copied', async (how, elem) => {
+    const model = await modelWith(elem, how);
+    const pieces: Piece[] = [];
+    for await (const piece of modelPieces(model)) if (!(piece instanceof Uint8Array)) pieces.push(piece);
+    expect(pieces).toMatchObject([{ offset: 1, length: count * elemBytes[elem] }]);
+    const raw = decodeModel(await onnxBytes(model)).graph?.initializer?.[0]?.rawData;
+    expect(Buffer.compare(raw ?? new Uint8Array(), at(1, count * elemBytes[elem]))).toBe(0);
+  });
+
+  test('bools are 0 or 1, whatever the file has', async () => {
+    const raw = decodeModel(await onnxBytes(await modelWith('bool', 'read at once'))).graph?.initializer?.[0]?.rawData;
+    expect(raw?.every((byte, i) => byte === (content[i + 1] === 0 ? 0 : 1))).toBe(true);
+  });
+
+  test('big-endian ones are turned', async () => {
+    const source = { name: 'big', size: content.length, ...sources['read at once'] } as ByteSource;
+    const expr = await storedTensor(session, { source, offset: 0, elem: 'i32', dims: [count], bigEndian: true, name: 'w' });
+    const raw = decodeModel(await onnxBytes(modelOf([{ kind: 'tensor', name: 'w', expr }]))).graph?.initializer?.[0]?.rawData;
+    expect([...(raw ?? []).slice(0, 4)]).toEqual([...at(0, 4)].reverse());
+  });
+});
+
 describe('folded weights', () => {
   const source = (value: (i: number) => number): WeightExpr => folded('f32', [4], each(value));
   const model = (elem: ElemType, value: number, sources = [source(() => 1)]): OnnxModel => {
@@ -269,7 +320,7 @@ describe('external data', () => {
   test.each([4096, 65536])('large tensors lie at multiples of %d', async (align) => {
     const layout = externalLayout(model, 'w.data', align);
     const data: number[] = [];
-    for await (const piece of externalData(model, layout)) data.push(...piece);
+    for await (const piece of bytesOf(externalData(model, layout))) data.push(...piece);
     expect(data.length).toBe(layout.bytes);
     const bytes: number[] = [];
     for await (const piece of encodeModel(model, { external: layout })) bytes.push(...piece);

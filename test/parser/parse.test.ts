@@ -6,8 +6,9 @@ import { CappedSink } from '../../src/parser/capped-sink.ts';
 import { ResParser } from '../../src/parser/grammar.ts';
 import { lex, makeLexer } from '../../src/parser/lexer.ts';
 import { parse } from '../../src/parser/parse.ts';
-import { decodeUtf8, parseExpression } from '../../src/parser/parse-file.ts';
+import { parseExpression } from '../../src/parser/parse-file.ts';
 import { astText, exprText } from '../../src/parser/print-ast.ts';
+import { decodeUtf8 } from '../../src/parser/utf8.ts';
 import { golden } from '../golden.ts';
 import { bytesOf, sourcesIn } from './support.ts';
 

@@ -34,13 +34,23 @@ import {
 } from '../../diagnostics/catalogue/codegen.ts';
 import { fail } from '../../diagnostics/diagnostic.ts';
 import { openPlain, openStream, pipeTries, Unreadable } from '../../io/node/open-file.ts';
+import { BytesHash } from '../../ir/bytes-hash.ts';
 import type { Graph } from '../../ir/graph.ts';
 import { Hasher } from '../../ir/hash.ts';
 import type { OnnxModel } from '../../onnx/model.ts';
 import { GraphProto, ModelProto, TensorProto } from '../../onnx/proto.ts';
 import { fieldsOf, textOf, WireError, type WireSource, windowedSource } from '../../onnx/wire.ts';
-import { type ExternalLayout, encodeModel, externalData, externalLayout, largestMessage, modelSize } from '../../onnx/write.ts';
-import { encodeSafetensors, safetensorsOf } from '../safetensors.ts';
+import {
+  type ExternalLayout,
+  externalData,
+  externalLayout,
+  type FileSpan,
+  largestMessage,
+  modelPieces,
+  modelSize,
+  type Pieces,
+} from '../../onnx/write.ts';
+import { safetensorsOf, safetensorsPieces } from '../safetensors.ts';
 
 /** How a model is written to a file. */
 export interface WriteOptions {
@@ -101,7 +111,7 @@ export async function writeSafetensors(
       fail(wouldReplaceOther, {
         with: { path, kind: 'safetensors file', what: 'a folder', hint: `-o ${join(path, 'model.safetensors')}` },
       });
-    const pieces = encodeSafetensors(file, options.signal);
+    const pieces = safetensorsPieces(file, options.signal);
     const flush = replaces(found);
     if (found && !found.isFile()) await streamTo(await openReader(target), pieces, progress, false);
     else {
@@ -149,14 +159,14 @@ async function write(
     if (wantsExternal || wholeSize > largestMessage)
       fail(tooLargeForOneFile, { with: { bytes: wholeSize, limit: largestMessage } });
     progress.total = wholeSize;
-    await streamTo(await openReader(target), encodeModel(model, { signal: options.signal }), progress, false);
+    await streamTo(await openReader(target), modelPieces(model, { signal: options.signal }), progress, false);
     return { bytes: wholeSize, files: [path] };
   }
   if (found && !options.force) checkReplaceable(target, path, found);
   if (!wantsExternal && wholeSize <= largestMessage) {
     progress.total = wholeSize;
     const made = await temporaryFile(target, found, temporary);
-    await streamTo(made.file, encodeModel(model, { signal: options.signal }), progress, replaces(found));
+    await streamTo(made.file, modelPieces(model, { signal: options.signal }), progress, replaces(found));
     await commit(made.path, target, temporary, replaces(found), options.signal);
     return { bytes: wholeSize, files: [path] };
   }
@@ -183,14 +193,13 @@ async function writeWithData(
   const before = found?.isFile() ? dataFilesOf(target) : [];
   if (fixed !== undefined) await checkDataName(fixed, target, before, options.force === true);
   const data = await temporaryFile(join(folder, placed.location), undefined, temporary);
-  const { createHash } = await import('node:crypto');
-  const hash = createHash('sha256');
+  const hash = fixed === undefined ? new BytesHash() : undefined;
   const flush = replaces(found);
-  await streamTo(data.file, externalData(model, placed, options.signal), progress, flush, (piece) => hash.update(piece));
-  const location = fixed ?? `${stem}.${hash.digest('hex').slice(0, 16)}.data`;
+  await streamTo(data.file, externalData(model, placed, options.signal), progress, flush, (bytes) => hash?.add(bytes));
+  const location = fixed ?? `${stem}.${hash?.hex() ?? ''}.data`;
   const layout: ExternalLayout = { ...placed, location };
   const made = await temporaryFile(target, found, temporary);
-  await streamTo(made.file, encodeModel(model, { external: layout, signal: options.signal }), progress, flush);
+  await streamTo(made.file, modelPieces(model, { external: layout, signal: options.signal }), progress, flush);
   options.signal?.throwIfAborted();
   const dataPath = join(folder, location);
   const existed = (await statOrNothing(dataPath)) !== undefined;
@@ -393,14 +402,15 @@ const replaces = (found: Stats | undefined): boolean => found?.isFile() === true
 
 /**
  * Writes, flushes to the disk where that is asked for, and closes. Pieces are gathered into one buffer while the other is on its
- * way to the disk, so that computing and writing go on at once.
+ * way to the disk, so that computing and writing go on at once; what lies in a file is read to its place there. `also` sees all
+ * bytes, in order.
  */
 async function streamTo(
   file: FileHandle,
-  pieces: AsyncIterable<Uint8Array>,
+  pieces: Pieces,
   progress: Progress,
   flush: boolean,
-  also?: (piece: Uint8Array) => void,
+  also?: (bytes: Uint8Array) => void,
 ): Promise<void> {
   const size = Math.max(1, Math.min(writeBytes, progress.total));
   let [filling, other] = [new Uint8Array(size), new Uint8Array(size)];
@@ -415,6 +425,7 @@ async function streamTo(
   const handOver = async (): Promise<void> => {
     await pending;
     pending = writeAll(filling.subarray(0, filled));
+    also?.(filling.subarray(0, filled));
     // Whoever awaits it next sees that it failed; until then nobody is listening.
     pending.catch(() => undefined);
     [filling, other] = [other, filling];
@@ -422,13 +433,14 @@ async function streamTo(
   };
   try {
     for await (const piece of pieces) {
-      progress.signal?.throwIfAborted();
-      also?.(piece);
       for (let at = 0; at < piece.length; ) {
-        const part = piece.subarray(at, at + size - filled);
-        filling.set(part, filled);
-        filled += part.length;
-        at += part.length;
+        progress.signal?.throwIfAborted();
+        const count = Math.min(piece.length - at, size - filled);
+        const into = filling.subarray(filled, filled + count);
+        if (piece instanceof Uint8Array) into.set(piece.subarray(at, at + count));
+        else await readSpanInto(piece, at, into);
+        filled += count;
+        at += count;
         if (filled === size) await handOver();
       }
     }
@@ -439,6 +451,12 @@ async function streamTo(
     await pending?.catch(() => undefined);
     await file.close();
   }
+}
+
+/** Bytes of a span from `at` on. */
+async function readSpanInto({ source, offset }: FileSpan, at: number, into: Uint8Array): Promise<void> {
+  if (source.readInto) source.readInto(offset + at, into);
+  else into.set(source.readSync?.(offset + at, into.length) ?? (await source.read(offset + at, into.length)));
 }
 
 async function commit(
