@@ -7,6 +7,7 @@ import { isOfRun } from '../ir/promise.ts';
 import type { HostTensor } from '../ir/types.ts';
 import { rankLimit } from '../onnx/infer/partial-type.ts';
 import type { WeightExpr } from '../tensor/expr.ts';
+import type { ConstantNumbers } from './ahead.ts';
 import type { Constants } from './constants.ts';
 import type { Reader } from './constraints.ts';
 import { type Dimensions, solvedSymbol } from './dimensions.ts';
@@ -26,6 +27,7 @@ export interface ImportState {
   readonly dimensions: Dimensions;
   readonly types: ValueTypes;
   readonly constants: Constants;
+  readonly numbers: ConstantNumbers;
   /** Results that are read in the file: where nothing reads them at the end, their node has become useless. */
   readonly expected: Set<Value>;
 }
@@ -95,7 +97,7 @@ export class NodeBuilder implements LiftBuilder {
   }
 
   needHost(value: Value | undefined, what: string): HostTensor {
-    const found = value?.type.foreign ? undefined : hostOf(value);
+    const found = value && !value.type.foreign ? (hostOf(value) ?? this.#state.numbers.of(value)) : undefined;
     if (!found) throw new NotLifted(`${what}: numbers that are only known when it runs`);
     if (found.wide) throw new NotLifted(`${what}: an integer beyond 2^53`);
     return found;

@@ -54,7 +54,7 @@ export class Importer implements ImportState {
   readonly types: ValueTypes;
   readonly constants: Constants;
   readonly expected = new Set<Value>();
-  readonly #numbers = new ConstantNumbers();
+  readonly numbers = new ConstantNumbers();
   readonly #constraints = new Constraints();
   readonly #file: OnnxFile;
   readonly #options: ImportOptions;
@@ -350,7 +350,7 @@ export class Importer implements ImportState {
       });
       // What is computed ahead has its size, and whoever reads that.
       const born = results.some((value) => value?.producer && bornBy(value.producer).size > 0);
-      if (born && view.values.every((value) => !value || this.#numbers.of(value)) && evaluationOf(view, this.opset))
+      if (born && view.values.every((value) => !value || this.numbers.of(value)) && evaluationOf(view, this.opset))
         throw new NotLifted('its numbers are known');
       return builder.finish(results);
     } catch (error) {
@@ -429,7 +429,7 @@ export class Importer implements ImportState {
       });
       return { kind: 'graphs', name: one.name, regions: places, plural: one.kind === 'graphs' };
     });
-    return foreignNode(this, this.#numbers, scope, view, attributes, regions, this.#options.asItIs !== undefined);
+    return foreignNode(this, this.numbers, scope, view, attributes, regions, this.#options.asItIs !== undefined);
   }
 
   /**

@@ -169,6 +169,26 @@ describe('what sizes decide', () => {
     expect(found).toEqual({ ops: ['resize'], type: 'f32[N, 3, 7, 15]' });
   });
 
+  it('resizes by scales that are computed from constants', () => {
+    const nodes = [
+      node('Cast', 'two -> f', { to: 1 }),
+      node('Concat', 'ones, f, f -> scales', { axis: 0 }),
+      node('Resize', 'x,, scales -> y', { mode: 'linear', coordinate_transformation_mode: 'align_corners' }),
+    ];
+    const initializers = [i64('two', 2), tensor('ones', 'f32', [2], [1, 1])];
+    expect(imported({ x: typed('f32', ['N', 3, 5, 6]) }, nodes, initializers)).toEqual({
+      ops: ['resize'],
+      type: 'f32[N, 3, 10, 12]',
+    });
+  });
+
+  it('leaves scales that an input is part of', () => {
+    const nodes = [node('Concat', 'ones, s -> scales', { axis: 0 }), node('Resize', 'x,, scales -> y', { mode: 'linear' })];
+    const initializers = [tensor('ones', 'f32', [2], [1, 1])];
+    const found = imported({ x: typed('f32', ['N', 3, 5, 6]), s: typed('f32', [2]) }, nodes, initializers);
+    expect(found.ops).toEqual(['concat', 'onnx.Resize']);
+  });
+
   it('counts with Range, Size, Mod and Min', () => {
     const nodes = [
       node('Size', 'x -> n'),
