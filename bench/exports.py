@@ -1,12 +1,15 @@
 """Real architectures, random weights, as PyTorch's two exporters write them: NAME.ts.onnx by the TorchScript exporter (opset 17, constants not folded),
-NAME.dy.onnx by torch.export (not optimised). In an environment of their own:
+NAME.dy.onnx by torch.export (not optimised), NAME.qdq.onnx quantized by onnxruntime; and those that the package onnx has for its own tests. In an
+environment of their own:
     pip install -r bench/requirements-exports.txt
     python bench/exports.py FOLDER [part of a name]…
     for f in FOLDER/*.onnx; do npx rescc optimize "$f" -o /tmp/out.onnx --verify; done
-Models that an exporter refuses are named and left out. What came of it is in bench/exports.md."""
+Models that an exporter refuses are named and left out. What came of it is in bench/exports.md and bench/nodes.md."""
 
+import glob
 import logging
 import os
+import shutil
 import sys
 import warnings
 
@@ -15,7 +18,7 @@ import torch
 warnings.filterwarnings("ignore")
 logging.disable(logging.WARNING)
 torch.manual_seed(0)
-import torchvision as tv, timm, transformers as tf
+import networks as nets, timm, torchvision as tv, transformers as tf
 
 out = sys.argv[1]
 os.makedirs(out, exist_ok=True)
@@ -138,6 +141,61 @@ M = {
         "seq",
     ),
     "hf_segformer": (hf(tf.SegformerForSemanticSegmentation, tf.SegformerConfig), img(), None),
+    "tv_mobilenet_v2": (lambda: tv.models.mobilenet_v2(), img(), None),
+    "tv_lraspp": (lambda: W(tv.models.segmentation.lraspp_mobilenet_v3_large(weights=None, weights_backbone=None)), img(), None),
+    "timm_bit": (lambda: timm.create_model("resnetv2_50x1_bit"), img(), None),
+    "timm_nfnet_l0": (lambda: timm.create_model("nfnet_l0"), img(), None),
+    "timm_convnextv2": (lambda: timm.create_model("convnextv2_atto"), img(), None),
+    "timm_mobilevit": (lambda: timm.create_model("mobilevit_xxs"), img(), None),
+    "timm_levit": (lambda: timm.create_model("levit_128s"), img(224), None),
+    "timm_convmixer": (lambda: timm.create_model("convmixer_768_32"), img(), None),
+    "timm_poolformer": (lambda: timm.create_model("poolformer_s12"), img(), None),
+    "timm_pvt": (lambda: timm.create_model("pvt_v2_b0"), img(), None),
+    "timm_edgenext": (lambda: timm.create_model("edgenext_xx_small"), img(), None),
+    "timm_maxvit": (lambda: timm.create_model("maxvit_rmlp_pico_rw_256"), img(256), None),
+    "timm_fastvit": (lambda: timm.create_model("fastvit_t8"), img(), None),
+    "timm_efficientformer": (lambda: timm.create_model("efficientformer_l1"), img(224), None),
+    "nn_edsr": (nets.EDSR, img(24), None),
+    "nn_imdn": (nets.IMDN, img(24), None),
+    "nn_rfdn": (nets.RFDN, img(48), None),
+    "nn_bsrn": (nets.BSRN, img(48), None),
+    "nn_pan": (nets.PAN, img(24), None),
+    "nn_mobilesr": (nets.MobileSR, img(24), None),
+    "nn_esrgan": (nets.ESRGAN, img(24), None),
+    "nn_unet": (nets.UNet, img(), None),
+    "nn_unet_bilinear": (lambda: nets.UNet(bilinear=True), img(), None),
+    "nn_cgan": (nets.CGAN, (torch.randn(1, 64), torch.randint(0, 10, (1,))), None),
+    "nn_cgan_branch": (lambda: nets.CGAN("branch"), (torch.randn(1, 64), torch.randint(0, 10, (1,))), None),
+    "nn_cgan_flat": (lambda: nets.CGAN("flat"), (torch.randn(1, 64), torch.randint(0, 10, (1,))), None),
+    "nn_cyclegan": (nets.CycleGAN, img(32), None),
+    "nn_groupnorm": (nets.GroupNormNet, img(16), None),
+    "nn_groupnorm_silu": (lambda: nets.GroupNormNet(act=torch.nn.functional.silu), img(16), None),
+    "nn_fastestdet": (nets.FastestDet, img(64), None),
+    "nn_yolo": (nets.YOLO, img(32), None),
+    "nn_vit_bn": (nets.NormedViT, img(32), None),
+    "nn_vit_bn_qkv": (lambda: nets.NormedViT(qk=True), img(32), None),
+    "nn_temporal": (nets.Temporal, (torch.randn(1, 3, 32),), None),
+    "nn_distances": (nets.Distances, img(16), None),
+    "hf_dinov2": (
+        hf(tf.Dinov2Model, tf.Dinov2Config, hidden_size=64, num_hidden_layers=2, num_attention_heads=4, image_size=28, patch_size=14),
+        img(28),
+        None,
+    ),
+    "hf_wav2vec2": (
+        hf(
+            tf.Wav2Vec2Model,
+            tf.Wav2Vec2Config,
+            hidden_size=64,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            intermediate_size=128,
+            conv_dim=(32,) * 7,
+            num_conv_pos_embeddings=16,
+            num_conv_pos_embedding_groups=4,
+        ),
+        (torch.randn(1, 1600),),
+        None,
+    ),
 }
 
 
@@ -160,50 +218,82 @@ class D(torch.nn.Module):
         return r["boxes"], r["labels"], r["scores"]
 
 
-want = sys.argv[2:]
+wanted = lambda name: not sys.argv[2:] or any(part in name for part in sys.argv[2:])
+
+
+def made(make):
+    """A model in evaluation, its batchnorms with statistics of their own."""
+    torch.manual_seed(0)
+    model = make().eval()
+    for part in model.modules():
+        if isinstance(part, torch.nn.modules.batchnorm._BatchNorm):
+            part.running_mean.normal_(0, 0.1)
+            part.running_var.uniform_(0.5, 1.5)
+            part.weight.data.uniform_(0.5, 1.5)
+            part.bias.data.normal_(0, 0.1)
+    return model
+
+
+def torchscript(model, args, dyn, f):
+    axes = {0: "batch", 1: "seq"} if dyn == "seq" else {0: "batch"}
+    names = ["input", *(f"input{i}" for i in range(1, len(args)))]
+    torch.onnx.export(
+        model,
+        args,
+        f,
+        dynamo=False,
+        opset_version=17,
+        do_constant_folding=False,
+        input_names=names,
+        dynamic_axes=None if dyn == "fixed" else dict.fromkeys(names, axes),
+    )
+
+
+def exported(model, args, dyn, f):
+    shapes = None
+    if dyn != "fixed":
+        free = torch.export.Dim.DYNAMIC
+        shapes = tuple({0: free, 1: free} if dyn == "seq" else {0: free} for _ in args)
+        # torch.export specialises a size of one.
+        args = tuple(torch.cat([a, a]) for a in args)
+    torch.onnx.export(model, args, dynamo=True, dynamic_shapes=shapes, verbose=False, optimize=False).save(f, external_data=False)
+
+
+def quantized(name, args):
+    """What onnxruntime's quantizer makes of a TorchScript export, with QuantizeLinear and DequantizeLinear around every operator."""
+    from onnxruntime import quantization as q
+
+    class Samples(q.CalibrationDataReader):
+        def __init__(self):
+            self.left = [{"input": torch.randn_like(args[0]).numpy()} for _ in range(2)]
+
+        def get_next(self):
+            return self.left.pop() if self.left else None
+
+    q.quantize_static(f"{out}/{name}.ts.onnx", f"{out}/{name}.qdq.onnx", Samples(), quant_format=q.QuantFormat.QDQ)
+
+
+def write(file, how):
+    f = f"{out}/{file}.onnx"
+    if os.path.exists(f):
+        return
+    try:
+        how(f)
+        print(file, os.path.getsize(f) // 1024, "kB", flush=True)
+    except Exception as e:
+        print(file, "FAILED", type(e).__name__, str(e)[:200].replace("\n", " "), flush=True)
+
+
 for name, (make, args, dyn) in M.items():
-    if want and not any(w in name for w in want):
-        continue
-    for kind in ("ts", "dy"):
-        f = f"{out}/{name}.{kind}.onnx"
-        if os.path.exists(f):
-            continue
-        try:
-            torch.manual_seed(0)
-            m = make().eval()
-            for mod in m.modules():
-                if isinstance(mod, torch.nn.modules.batchnorm._BatchNorm):
-                    mod.running_mean.normal_(0, 0.1)
-                    mod.running_var.uniform_(0.5, 1.5)
-                    mod.weight.data.uniform_(0.5, 1.5)
-                    mod.bias.data.normal_(0, 0.1)
-            axes = {0: "batch", 1: "seq"} if dyn == "seq" else {0: "batch"}
-            if kind == "ts":
-                torch.onnx.export(
-                    m,
-                    args,
-                    f,
-                    dynamo=False,
-                    opset_version=17,
-                    do_constant_folding=False,
-                    input_names=["input"],
-                    dynamic_axes=None if dyn == "fixed" else {"input": axes},
-                )
-            else:
-                ds = None
-                if dyn != "fixed":
-                    d = (
-                        {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
-                        if dyn == "seq"
-                        else {0: torch.export.Dim.DYNAMIC}
-                    )
-                    ds = (d,)
-                    # dynamo specialises a size of one
-                    args2 = tuple(torch.cat([a, a]) for a in args)
-                else:
-                    args2 = args
-                p = torch.onnx.export(m, args2, dynamo=True, dynamic_shapes=ds, verbose=False, optimize=False)
-                p.save(f, external_data=False)
-            print(name, kind, os.path.getsize(f) // 1024, "kB", flush=True)
-        except Exception as e:
-            print(name, kind, "FAILED", type(e).__name__, str(e)[:200].replace("\n", " "), flush=True)
+    if wanted(name):
+        write(f"{name}.ts", lambda f: torchscript(made(make), args, dyn, f))
+        write(f"{name}.dy", lambda f: exported(made(make), args, dyn, f))
+        if name in ("tv_mobilenet_v2", "tv_resnet18"):
+            write(f"{name}.qdq", lambda f: quantized(name, args))
+
+import onnx
+
+for path in sorted(glob.glob(f"{os.path.dirname(onnx.__file__)}/backend/test/data/light/*.onnx")):
+    file = os.path.basename(path)[: -len(".onnx")]
+    if wanted(file):
+        write(file, lambda f: shutil.copy(path, f))
