@@ -1,16 +1,20 @@
-/** Writes docs/runtime-defects.md, what onnxruntime gets wrong, from src/ops/runtime-defects.ts. `--check` compares instead. */
-import { type RuntimeDefect, runtimeDefects, type SmallModel } from '../src/ops/runtime-defects.ts';
+/** Writes docs/runtime-defects.md, what onnxruntime gets wrong, from src/ops/runtime-defect-list.ts. `--check` compares instead. */
+import { runtimeDefects } from '../src/ops/runtime-defect-list.ts';
+import type { RuntimeDefect, SmallModel } from '../src/ops/runtime-defects.ts';
 import { isProgram, writeOrCompare } from './generated.ts';
 
 function modelText({ opset, x, nodes, constants, right }: SmallModel): string {
   const shape = (dims: readonly number[]): string => `[${dims.join(', ')}]`;
-  const numbers = (data: readonly number[]): string => (data.length <= 12 ? ` = ${data.join(' ')}` : ` (${data.length} numbers)`);
+  const numbers = (data: readonly number[]): string =>
+    data.length === 0 ? '' : data.length <= 12 ? ` = ${data.join(' ')}` : ` (${data.length} numbers)`;
   return [
     `opset ${opset}`,
     `input x: f32${shape(x.dims)}${numbers(x.data)}`,
     ...Object.entries(constants).map(([name, { elem, dims, data }]) => `${name}: ${elem}${shape(dims)}${numbers(data)}`),
     ...nodes.map(({ op, inputs, outputs, attrs }) => {
-      const said = Object.entries(attrs ?? {}).map(([name, value]) => `${name}=${Array.isArray(value) ? shape(value) : value}`);
+      const said = Object.entries(attrs ?? {}).map(
+        ([name, value]) => `${name}=${typeof value !== 'object' ? value : 'float' in value ? value.float : shape(value)}`,
+      );
       return `${outputs.map((name) => name || '_').join(', ')} = ${op}(${[...inputs, ...said].join(', ')})`;
     }),
     `right: y${shape(right.dims)}${numbers(right.data)}`,
@@ -35,7 +39,7 @@ function sectionOf(defect: RuntimeDefect): string {
 
 const text = `${[
   '# What onnxruntime gets wrong',
-  '<!-- Written by scripts/defects.ts from src/ops/runtime-defects.ts: `npm run generate`. -->',
+  '<!-- Written by scripts/defects.ts from src/ops/runtime-defect-list.ts: `npm run generate`. -->',
   'Rewrites and kernels of onnxruntime that do not compute what ONNX says, as far as rescc knows them. Lowerings keep the files that rescc writes clear of them, `rescc verify` names them where a provider is off, and a test runs each smallest model, so that a version of onnxruntime that mends one is noticed.',
   ...runtimeDefects.map(sectionOf),
 ].join('\n\n')}\n`;

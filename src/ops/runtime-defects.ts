@@ -1,8 +1,8 @@
 /**
  * What onnxruntime gets wrong of models that are right: rewrites of its optimiser and kernels of its providers, each with the
- * nodes that it concerns, how our files stay clear of it, and the smallest model that shows it. Lowerings ask this list; `verify`
- * names the entry where a provider is off; a test runs each smallest model, so that a version of the runtime that mends one is
- * noticed.
+ * nodes that it concerns, how our files stay clear of it, and the smallest model that shows it. Lowerings ask these entries;
+ * `verify` names the one of the list (runtime-defect-list.ts) that a run meets; a test runs each smallest model, so that a
+ * version of the runtime that mends one is noticed.
  */
 import type { Node, Value } from '../ir/graph.ts';
 import type { Target } from '../ir/target.ts';
@@ -19,7 +19,7 @@ export interface SmallModel {
     /** '' for an input left out. */
     readonly inputs: readonly string[];
     readonly outputs: readonly string[];
-    readonly attrs?: Readonly<Record<string, number | string | readonly number[]>>;
+    readonly attrs?: Readonly<Record<string, number | string | readonly number[] | { readonly float: number }>>;
   }[];
   readonly constants: Readonly<
     Record<string, { readonly elem: 'f32' | 'i64'; readonly dims: readonly number[]; readonly data: readonly number[] }>
@@ -27,6 +27,9 @@ export interface SmallModel {
   /** y by ONNX's text. */
   readonly right: { readonly dims: readonly number[]; readonly data: readonly number[] };
 }
+
+/** What is known of the symbolic sizes of a run. */
+export type SizesOfRun = ReadonlyMap<string, number>;
 
 export interface RuntimeDefect {
   /** In kebab-case, as reports print it. */
@@ -46,8 +49,10 @@ export interface RuntimeDefect {
   /** The target that a file must be written for to stay clear of it; undefined where all files do. */
   readonly target?: Target;
   readonly source: string;
-  /** Whether a node of a graph, lowered as its operator says, would meet the defect. */
-  concerns(node: Node): boolean;
+  /**
+   * Whether a node of a graph, lowered as its operator says, would meet the defect; in a run at these sizes, where they are told.
+   */
+  concerns(node: Node, sizes?: SizesOfRun): boolean;
   readonly smallest: SmallModel;
 }
 
@@ -153,5 +158,22 @@ export const splitWithout: RuntimeDefect = {
   },
 };
 
-/** In no order. */
-export const runtimeDefects: readonly RuntimeDefect[] = [padIntoMaxPool, convOfTriples, splitWithout];
+/** What WGSL asks of sin and cos of an adapter is an absolute error of 2^-11 between -π and π, and nothing beyond. */
+export const coarseAngles: RuntimeDefect = {
+  name: 'webgpu-sin-cos',
+  seen: '1.30.0',
+  where: 'kernel',
+  providers: ['webgpu'],
+  effect: 'wrong',
+  what: "Sin and Cos on WebGPU are the adapter's own functions, of which WGSL asks for an absolute error of 2^-11 alone. SwiftShader is off by 1.9e-4, and so are the rotary positions of a LLaMA.",
+  avoided: "It is not. Angles of constants are computed by rescc; those of positions that only the run knows are the adapter's.",
+  source: 'found on SwiftShader; https://www.w3.org/TR/WGSL/#concrete-float-accuracy',
+  concerns: (node) => node.op.name === 'sin' || node.op.name === 'cos',
+  smallest: {
+    opset: 17,
+    x: { dims: [1], data: [1.75] },
+    nodes: [{ op: 'Sin', inputs: ['x'], outputs: ['y'] }],
+    constants: {},
+    right: { dims: [1], data: [0.98398594] },
+  },
+};

@@ -4,7 +4,8 @@ import { DiagnosticError, makeDiagnostic, type Sink } from '../diagnostics/diagn
 import type { Graph, Node } from '../ir/graph.ts';
 import { isFloat } from '../ir/types.ts';
 import { graphsIn } from '../ir/walk.ts';
-import { type RuntimeDefect, runtimeDefects } from '../ops/runtime-defects.ts';
+import { runtimeDefects } from '../ops/runtime-defect-list.ts';
+import type { RuntimeDefect, SizesOfRun } from '../ops/runtime-defects.ts';
 import { errorText, exponent, type OutputError } from './compare.ts';
 import type { Provider } from './engine.ts';
 import { type Suspect, suspectText } from './suspects.ts';
@@ -24,18 +25,19 @@ interface Known {
   readonly node: Node;
 }
 
-/** The first entry of the list of defects that a node of the graph may meet there. */
+/** The first entry of the list of defects that a node of the graph may meet there, in a run at these sizes. */
 export function knownDefect(
   graph: Graph | undefined,
   provider: Provider,
   optimizer: 'off' | 'all',
   effect: RuntimeDefect['effect'],
+  sizes?: SizesOfRun,
 ): Known | undefined {
   for (const defect of runtimeDefects) {
     if (defect.effect !== effect || (defect.providers && !defect.providers.includes(provider))) continue;
     if (defect.where === 'optimiser' && optimizer === 'off') continue;
     for (const one of graph ? graphsIn(graph) : []) {
-      for (const node of one.nodes()) if (defect.concerns(node)) return { defect, node };
+      for (const node of one.nodes()) if (defect.concerns(node, sizes)) return { defect, node };
     }
   }
   return undefined;
@@ -45,12 +47,24 @@ function knownText({ defect, node }: Known): string {
   return `known as ${defect.name}, at ${node.origin.scope === '' ? node.op.name : node.origin.scope}: ${defect.what}`;
 }
 
+/**
+ * At sizes of 0 a kernel of the model as it is may end the process of onnxruntime, which no rewrite can help: the note that says
+ * so, in the place of a run. Undefined where none is known to.
+ */
+export function deadlyThere(graph: Graph, sizes: SizesOfRun): string | undefined {
+  const none = [...sizes].filter(([, size]) => size === 0).map(([name]) => `${name} = 0`);
+  const known = knownDefect(graph, 'cpu', 'off', 'crash', sizes);
+  return known && `not run where ${none.join(', ')}: onnxruntime may end there, ${knownText(known)}`;
+}
+
 interface Crashed {
   readonly provider: Provider;
   readonly optimizer: 'off' | 'all';
   readonly model: string;
   /** What it was doing: `in a run at the smallest sizes`; loading the model when left out. */
   readonly at: string | undefined;
+  /** Of the run. */
+  readonly sizes?: SizesOfRun | undefined;
   readonly hint?: string | undefined;
   readonly graph?: Graph | undefined;
   /** Says which runtime it was, and its version: `onnxruntime-node 1.30.0`. */
@@ -60,10 +74,10 @@ interface Crashed {
 /** The end of the process as a verdict on the runtime. */
 export function crashOf(
   error: DiagnosticError,
-  { provider, optimizer, model, at, hint, graph, runtime }: Crashed,
+  { provider, optimizer, model, at, sizes, hint, graph, runtime }: Crashed,
 ): DiagnosticError {
   const [said] = error.diagnostics;
-  const known = knownDefect(graph, provider, optimizer, 'crash');
+  const known = knownDefect(graph, provider, optimizer, 'crash', sizes);
   const [how = 'it ended', ...words] = (said?.found ?? 'it ended').split('\n');
   const found = [
     `${model}: ${how.replace(/; its last words:$/, '')} ${at ?? 'while it loaded the model'}`,
@@ -83,6 +97,8 @@ interface RuntimeFault {
   /** The same output of the same file with the optimiser off, where that ran. */
   readonly off: OutputError | undefined;
   readonly graph: Graph | undefined;
+  /** Of the run. */
+  readonly sizes?: SizesOfRun | undefined;
   /** The target that the file was written for. */
   readonly target: string | undefined;
   readonly runtime: () => string;
@@ -97,11 +113,11 @@ interface RuntimeFault {
 /** A file that is right, and a runtime that is not: RES0831 where its optimiser is at fault, RES0832 where a kernel is. */
 export function blameRuntime(
   sink: Sink,
-  { run, output, off, graph, target, runtime, plain, more = [], severity }: RuntimeFault,
+  { run, output, off, graph, sizes, target, runtime, plain, more = [], severity }: RuntimeFault,
 ): void {
   const { name } = output;
   const byOptimizer = run.optimizer === 'all' && off?.ok === true;
-  const known = knownDefect(graph, run.provider, byOptimizer ? 'all' : 'off', 'wrong');
+  const known = knownDefect(graph, run.provider, byOptimizer ? 'all' : 'off', 'wrong', sizes);
   const found = [
     foundText(output, run),
     runtimeText(runtime, run.provider, run.adapter),
@@ -129,10 +145,12 @@ interface Blamed {
   readonly after: Graph;
   readonly target: string | undefined;
   readonly runtime: () => string;
+  /** The symbolic sizes of a case. */
+  readonly sizesOf?: (one: VerifyRun['case']) => SizesOfRun | undefined;
 }
 
 /** Once per output and culprit, of the first run that shows it; the table has the others. */
-export function blame(sink: Sink, { runs, suspects, before, after, target, runtime }: Blamed): void {
+export function blame(sink: Sink, { runs, suspects, before, after, target, runtime, sizesOf }: Blamed): void {
   const told = new Set<string>();
   const once = (key: string): boolean => {
     if (told.has(key)) return false;
@@ -148,11 +166,15 @@ export function blame(sink: Sink, { runs, suspects, before, after, target, runti
     for (const output of run.outputs) {
       const { name } = output;
       if (output.ok) continue;
+      const sizes = sizesOf?.(run.case);
       const words = { name, found: foundText(output, run), expected: expectedText(output) };
       if (broken(name, { provider: 'cpu', graph: 'before', optimizer: 'off' })) {
         // Where the model itself is off, its other runs say nothing more.
         const hint = 'report it with the file and the seed; --opset may avoid the operator';
-        if (once(`model|${name}`)) sink.report(catalogue.baselineDiffers, { with: { ...words, hint } });
+        if (!once(`model|${name}`)) continue;
+        const known = knownDefect(before, 'cpu', 'off', 'wrong', sizes);
+        const found = known ? `${words.found}\n${knownText(known)}` : words.found;
+        sink.report(catalogue.baselineDiffers, { with: { ...words, found, hint } });
       } else if (run.graph === 'after' && broken(name, { provider: 'cpu', graph: 'after', optimizer: 'off' })) {
         if (!once(`pass|${name}`)) continue;
         const [suspect] = suspects;
@@ -166,6 +188,7 @@ export function blame(sink: Sink, { runs, suspects, before, after, target, runti
           output,
           off: off?.outputs.find((one) => one.name === name),
           graph: run.graph === 'before' ? before : after,
+          sizes,
           target,
           runtime,
           plain: run.graph === 'after' && like(unoptimized).length > 0 && !broken(name, unoptimized),

@@ -139,7 +139,8 @@ export function reportFailure(
     const right = (other: VerifyRun | undefined) => other?.outputs.find((one) => one.name === output.name);
     if (right(like('cpu', 'off'))?.ok) {
       const off = run.optimizer === 'all' ? right(like(run.provider, 'off')) : undefined;
-      blameRuntime(sink, { run, output, off, graph: after, target: undefined, runtime: runtimeName, plain, more: by });
+      const sizes = one.bindings;
+      blameRuntime(sink, { run, output, off, graph: after, sizes, target: undefined, runtime: runtimeName, plain, more: by });
       continue;
     }
     const expected = isFloat(output.elem) ? `at most ${exponent(output.tolerance)}` : 'equal elements';

@@ -35,7 +35,7 @@ import type { OnnxModel } from '../onnx/model.ts';
 import { modelSize, onnxBytes } from '../onnx/write.ts';
 import { EvaluationError, evaluateGraph } from '../ops/reference.ts';
 import { smallestFailing } from './bisect.ts';
-import { blameRuntime, crashOf, isCrash, runtimeText } from './blame.ts';
+import { blameRuntime, crashOf, deadlyThere, isCrash, runtimeText } from './blame.ts';
 import { compareOutputs, errorText, exponent, type OutputError, precisionOf } from './compare.ts';
 import { Coverage } from './covering.ts';
 import {
@@ -193,7 +193,7 @@ class EquivalenceCheck {
           if (!(error instanceof DiagnosticError) || !isRefusal(error)) throw error;
           refusal ??= error;
           if (isCrash(error)) {
-            this.#crashed(error, asItIs, name);
+            this.#crashed(error, asItIs, { name, bindings });
             crashes++;
             session = await open();
           }
@@ -217,7 +217,9 @@ class EquivalenceCheck {
         await tryOne(name, bindings, given);
       }
       const empty = usual && emptyBindings(before, usual.bindings);
-      if (empty && !(await tryOne('empty', empty, this.#random(empty, 'usual'))))
+      const deadly = empty && deadlyThere(before, empty);
+      if (deadly) this.#notes.push(deadly);
+      else if (empty && !(await tryOne('empty', empty, this.#random(empty, 'usual'))))
         this.#notes.push(`the original does not run where ${bindingsText(onlyEmpty(empty))}`);
       if (out.length === 0 && crashes === 0) {
         for (const { bindings, integers, other } of attempts(before, first)) {
@@ -257,12 +259,12 @@ class EquivalenceCheck {
 
   async #reported(setup: Setup, model: Uint8Array | string, cases: readonly Case[]): Promise<Measured> {
     const measured = await this.#measure(setup, model, this.#options.onnx, cases);
-    if (measured.error) this.#crashed(measured.error, setup, cases[measured.results.length - 1]?.name);
+    if (measured.error) this.#crashed(measured.error, setup, cases[measured.results.length - 1]);
     return measured;
   }
 
   /** Says that the process of onnxruntime ended, where it did. */
-  #crashed(error: DiagnosticError, setup: Setup, at: Case['name'] | undefined): void {
+  #crashed(error: DiagnosticError, setup: Setup, at: Pick<Case, 'name' | 'bindings'> | undefined): void {
     if (!isCrash(error)) return;
     const { before, after, command, original } = this.#options;
     const name = typeof original === 'string' ? original : before.name;
@@ -271,7 +273,8 @@ class EquivalenceCheck {
       runtime: runtimeName,
       graph: setup.graph === 'before' ? before : after,
       model: setup.graph === 'before' ? name : `${name}, ${this.#level}`,
-      at: at && `in a run at the ${at} sizes`,
+      at: at && `in a run at the ${at.name} sizes`,
+      sizes: at?.bindings,
       hint: command && `without a proof: ${command}`,
     });
     for (const diagnostic of crash.diagnostics) this.#sink.add(diagnostic);
@@ -363,7 +366,7 @@ class EquivalenceCheck {
   }
 
   /** A runtime that breaks the file as it is: a warning, because what it makes of the optimised model is no worse. */
-  #excuse({ run, measured }: Judged, runs: readonly VerifyRun[]): void {
+  #excuse({ run, one, measured }: Judged, runs: readonly VerifyRun[]): void {
     const { before } = this.#options;
     const output = run.outputs.find((one) => !one.ok);
     if (run.graph === 'after' || !measured) return;
@@ -383,6 +386,7 @@ class EquivalenceCheck {
       output,
       off: right,
       graph: before,
+      sizes: one.bindings,
       target: undefined,
       runtime: runtimeName,
       plain: false,

@@ -32,7 +32,7 @@ import type { HostTensor } from '../ir/types.ts';
 import type { OnnxModel } from '../onnx/model.ts';
 import { onnxBytes } from '../onnx/write.ts';
 import { EvaluationError, evaluateGraph, evaluateNode } from '../ops/reference.ts';
-import { blame, crashOf, isCrash } from './blame.ts';
+import { blame, crashOf, deadlyThere, isCrash } from './blame.ts';
 import { exponent, type OutputError, precisionOf } from './compare.ts';
 import { Coverage, coveringSizes, isAffordable, isRepeatable } from './covering.ts';
 import { type Provider, providers } from './engine.ts';
@@ -235,7 +235,8 @@ class Verification {
       suspects = findSuspects(before, after, where.inputs, { before: constants, after: optimised }, this.#bound.floor);
     }
     for (const { error } of measured) for (const diagnostic of error?.diagnostics ?? []) this.#sink.add(diagnostic);
-    blame(this.#sink, { runs, suspects, before, after, target: this.#options.target, runtime: this.#host.name });
+    const sizesOf = (name: VerifyCase['name']): Bindings | undefined => this.#inputs.find((one) => one.name === name)?.bindings;
+    blame(this.#sink, { runs, suspects, before, after, target: this.#options.target, runtime: this.#host.name, sizesOf });
     await this.#inFloat64(runs);
     return {
       ok: !this.#sink.hasErrors && runs.every((run) => run.ok),
@@ -299,11 +300,9 @@ class Verification {
     const { error } = measured;
     if (!error) return measured;
     const model = `${this.#options.model ?? before.name}, ${level}`;
-    const at = this.#inputs[measured.results.length - 1]?.name;
-    return {
-      ...measured,
-      error: crashOf(error, { ...setup, runtime: this.#host.name, graph, model, at: at && `in a run at the ${at} sizes` }),
-    };
+    const { name: at, bindings: sizes } = this.#inputs[measured.results.length - 1] ?? {};
+    const told = at && `in a run at the ${at} sizes`;
+    return { ...measured, error: crashOf(error, { ...setup, runtime: this.#host.name, graph, model, at: told, sizes }) };
   }
 
   #levelOf(setup: Setup): string {
@@ -435,7 +434,9 @@ function casesOf(options: VerifyOptions, seed: number, notes: string[]): readonl
     if (isAffordable(before, nextOdd) && canBeHeld(before, nextOdd)) random('next odd', nextOdd);
     else notes.push(`not run at ${bindingsText(nextOdd)}: it would take too long`);
     const empty = emptyBindings(before, smallest, fixed);
-    if (empty) random('empty', empty);
+    const deadly = empty && deadlyThere(before, empty);
+    if (deadly) notes.push(deadly);
+    else if (empty) random('empty', empty);
   }
   out.push(...signedCases(before, out[0], seed, notes));
   return out;

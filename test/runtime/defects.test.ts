@@ -9,13 +9,8 @@ import proto from 'onnx-proto';
 import { afterAll, describe, expect, it } from 'vitest';
 import { compile } from '../../src/compile.ts';
 import type { HostTensor } from '../../src/ir/types.ts';
-import {
-  convOfTriples,
-  padIntoMaxPool,
-  type RuntimeDefect,
-  runtimeDefects,
-  type SmallModel,
-} from '../../src/ops/runtime-defects.ts';
+import { runtimeDefects } from '../../src/ops/runtime-defect-list.ts';
+import { convOfTriples, padIntoMaxPool, type RuntimeDefect, type SmallModel } from '../../src/ops/runtime-defects.ts';
 import { openInChild } from '../../src/runtime/provider.ts';
 import { fromOrt, openSession, type Provider, toOrt } from '../../src/runtime/session.ts';
 import { floats, longs, modelBytes, node, value } from '../import/onnx-bytes.ts';
@@ -94,8 +89,8 @@ describe('the smallest model of', () => {
       expect(close(off, smallest.right.data)).toBe(defect.where === 'optimiser');
       if (defect.where === 'optimiser')
         expect(close(await runIn(ep, 'all', smallest, environment), smallest.right.data)).toBe(false);
-      // The text of ONNX, as the processor computes it without rewrites.
-      else expect(close(await runIn('cpu', 'disabled', smallest), smallest.right.data)).toBe(true);
+      // The text of ONNX, as the processor computes it without rewrites, where it is another provider that is wrong.
+      else if (ep !== 'cpu') expect(close(await runIn('cpu', 'disabled', smallest), smallest.right.data)).toBe(true);
       return undefined;
     },
   );

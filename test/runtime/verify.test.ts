@@ -60,6 +60,14 @@ describe('a right optimised graph', () => {
     expect(await casesOf({ P: 4 })).not.toContain('empty');
   });
 
+  it('does not run with nothing there what is known to end the process, and says so', async () => {
+    const { graph } = build('model M { input x: f32[N >= 0, 5]  let best, places = x -> topk(2)  output best }');
+    const report = await verify({ before: graph ?? expect.unreachable(), after: graph ?? expect.unreachable() });
+    expect(report.ok).toBe(true);
+    expect(report.cases.map((one) => one.name)).not.toContain('empty');
+    expect(report.notes?.join('\n')).toContain('not run where N = 0: onnxruntime may end there, known as topk-of-nothing');
+  });
+
   it('runs on inputs given, too', async () => {
     const inputs = new Map([['image', randomTensor('f32', [2, 3, 9, 6], 'x')]]);
     const report = await verify({ before: tinyNet(), after: tinyNet({}), inputs });
