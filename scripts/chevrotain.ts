@@ -47,6 +47,12 @@ const changes: Readonly<Record<string, Change>> = {
   errors_public: only('const', '{}'),
   gast_recorder: unrecovered,
   error_handler: (text) => withoutMethods(text, ['raiseEarlyExitException']),
+  // Which of the buckets a character belongs to is reckoned, in the place of a table of all characters that is filled at the start.
+  lexer: (text) =>
+    replaced(text, [
+      [/^ {4}tracer\("initCharCodeToOptimizedIndexMap", \(\) => \{\n.*\n {4}\}\);\n/m, ''],
+      [/: charCodeToOptimizedIdxMap\[charCode\]/, ': 255 + Math.trunc(charCode / 255)'],
+    ]),
   lexer_public: unchecked,
   llk_lookahead: (text) => withoutMethods(unrecovered(text), ['buildLookaheadForOptional']),
   parser: (text) => unrecovered(unchecked(text)),

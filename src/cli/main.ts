@@ -1,14 +1,14 @@
 #!/usr/bin/env node
-/**
- * Where the process starts: as little as can be, since a version is asked for by scripts and loading the compiler takes longer
- * than compiling a small model.
- */
-import './heap.ts';
 
 import { writeSync } from 'node:fs';
 import { version } from '../version.ts';
 import { loadProgram } from './code-cache.ts';
 import { commandOf } from './command-names.ts';
+/**
+ * Where the process starts: as little as can be, since a version is asked for by scripts and loading the compiler takes longer
+ * than compiling a small model.
+ */
+import { nurserySize } from './heap.ts';
 
 /** The file of the commands, as the build names it; absent where this file runs as it is. */
 declare const programFile: string | undefined;
@@ -28,6 +28,7 @@ if (!asksVersion || !printedVersion()) {
   if (typeof programFile === 'string') {
     const { exports, keep } = loadProgram(new URL(programFile, import.meta.url), commandOf(args[0]));
     process.exitCode = await (exports as typeof import('./program.ts')).main(args);
+    nurserySize('growing');
     keep();
   } else process.exitCode = await (await import('./program.ts')).main(args);
 }

@@ -8,6 +8,7 @@ import { version } from '../version.ts';
 import { type CommandName, commandNames, commandOf } from './command-names.ts';
 import { type Configured, configured, findConfig } from './config.ts';
 import { examples } from './examples.ts';
+import { nurserySize } from './heap.ts';
 import { Exit, ending, err, exitCodes, print } from './output.ts';
 import { columns, screen, watch } from './terminal.ts';
 
@@ -221,6 +222,7 @@ export async function main(words: readonly string[]): Promise<number> {
   return ending(flags, async () => {
     const args = words.filter((word, i) => word !== noConfig || i > before.length);
     const root = await program(args);
+    nurserySize('fixed');
     if (args.length === 0) {
       // As programs of clap and Go do: help, and an exit code that a script notices.
       err(root.helpInformation());

@@ -70,9 +70,10 @@ export function create(
 
 /** Numbers among the attributes are used in the type of the first float around. Infinite ones are bounds that are none. */
 function checkAttributes(c: Context, f: Frame, node: Node, span: Span): void {
-  for (const [name, { kind }] of Object.entries(node.op.attrs)) {
+  const specs = node.op.attrs;
+  for (const name in specs) {
     const value = node.attrs[name];
-    if (kind !== 'float' || typeof value !== 'number' || !Number.isFinite(value)) continue;
+    if (specs[name]?.kind !== 'float' || typeof value !== 'number' || !Number.isFinite(value)) continue;
     const elem = [...node.operands, ...node.results].find((one) => one && isFloat(one.type.elem))?.type.elem;
     if (elem) checkFinite(c, f, span, elem, value);
   }

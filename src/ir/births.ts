@@ -7,35 +7,43 @@ import type { Graph, Node } from './graph.ts';
 import { isOfRun } from './promise.ts';
 import { graphsIn } from './walk.ts';
 
-function addOfRun(dims: readonly (Dim | number)[], out: Set<string>): void {
+type Names = Set<string> | undefined;
+
+/** With the symbols of the run that these sizes have. Hardly a model has one, and passes ask of every node. */
+function withOfRun(names: Names, dims: readonly (Dim | number)[]): Names {
+  let all = names;
   for (const dim of dims) {
     if (!(dim instanceof Dim) || dim.constant !== undefined) continue;
-    for (const name of dim.symbols()) if (isOfRun(name)) out.add(name);
+    for (const name of dim.symbols()) {
+      if (!isOfRun(name)) continue;
+      all ??= new Set();
+      all.add(name);
+    }
   }
+  return all;
 }
 
 const none: ReadonlySet<string> = new Set();
 
 /** The symbols that its results have and none of its operands. */
 export function bornBy(node: Node): ReadonlySet<string> {
-  const made = new Set<string>();
-  for (const y of node.results) addOfRun(y.type.dims, made);
-  if (made.size === 0) return none;
-  const before = new Set<string>();
-  for (const use of node.slots) if (use) addOfRun(use.value.type.dims, before);
-  for (const name of before) made.delete(name);
+  let made: Names;
+  for (const y of node.results) made = withOfRun(made, y.type.dims);
+  if (!made) return none;
+  let before: Names;
+  for (const use of node.slots) if (use) before = withOfRun(before, use.value.type.dims);
+  for (const name of before ?? none) made.delete(name);
   for (const name of attributeSizes(node)) made.delete(name);
   return made;
 }
 
 /** The symbols of the run that its attributes have. */
 export function attributeSizes(node: Node): ReadonlySet<string> {
-  let out: Set<string> | undefined;
-  for (const [name, spec] of Object.entries(node.op.attrs)) {
-    const value = spec.kind === 'dims' ? node.attrs[name] : undefined;
-    if (typeof value !== 'object' || value.length === 0) continue;
-    out ??= new Set();
-    addOfRun(value, out);
+  const specs = node.op.attrs;
+  let out: Names;
+  for (const name in specs) {
+    const value = specs[name]?.kind === 'dims' ? node.attrs[name] : undefined;
+    if (typeof value === 'object') out = withOfRun(out, value);
   }
   return out ?? none;
 }

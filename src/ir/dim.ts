@@ -394,6 +394,7 @@ export class Dim {
   #text: string | undefined;
   #low: number | undefined;
   #high: number | undefined;
+  #symbols: readonly string[] | undefined;
 
   private constructor(secret: typeof hidden, id: number, key: string, terms: readonly Term[], size: number, depth: number) {
     if (secret !== hidden) throw new TypeError('dimensions are made by Dim.of and Dim.symbol');
@@ -616,7 +617,8 @@ export class Dim {
 
   /** The names that the user gave, sorted. */
   symbols(): readonly string[] {
-    return [...this.promises().keys()].sort(compareText);
+    this.#symbols ??= [...this.promises().keys()].sort(compareText);
+    return this.#symbols;
   }
 
   /** The symbol that it is, as the user named it, with what is promised of it; undefined for anything else. */

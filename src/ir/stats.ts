@@ -1,6 +1,7 @@
 /** What a graph is made of, in numbers. */
 import { Dim, unlessOverflow } from './dim.ts';
-import type { Graph, Value } from './graph.ts';
+import type { Graph } from './graph.ts';
+import { IdSet } from './id-set.ts';
 import { elemBytes, elementCount } from './types.ts';
 import { graphsIn } from './walk.ts';
 
@@ -23,11 +24,10 @@ export function statsOf(graph: Graph): GraphStats {
   const counts = new Map<string, number>();
   const costs = new Map<Dim, number>();
   let tooMany = false;
-  const constants = new Set<Value>();
+  const graphs = graphsIn(graph);
   let nodes = 0;
-  for (const one of graphsIn(graph)) {
+  for (const one of graphs) {
     nodes += one.nodeCount;
-    for (const value of one.constants()) constants.add(value);
     for (const node of one.nodes()) {
       counts.set(node.op.name, (counts.get(node.op.name) ?? 0) + 1);
       const cost = node.madds;
@@ -41,15 +41,16 @@ export function statsOf(graph: Graph): GraphStats {
   let parameters = 0;
   let buffers = 0;
   let bytes = 0;
-  const stored = new Set<number>();
+  const stored = new IdSet();
+  // One that several graphs read counts once.
+  const constants = graphs.length === 1 ? graph.constants() : new Set(graphs.flatMap((one) => one.constants()));
   for (const { def } of constants) {
     if (def.kind !== 'constant') continue;
     const { content, role } = def;
     const elements = elementCount(content.dims);
     if (role === 'parameter') parameters += elements;
     if (role === 'buffer') buffers += elements;
-    if (!stored.has(content.id)) bytes += elements * elemBytes[content.elem];
-    stored.add(content.id);
+    if (stored.add(content.id)) bytes += elements * elemBytes[content.elem];
   }
   const byOperator = new Map([...counts].sort(([a], [b]) => (a < b ? -1 : 1)));
   return { nodes, parameters, buffers, bytes, madds, byOperator };

@@ -1,7 +1,7 @@
 /**
  * Initial values of parameters. Element i of a tensor depends on (seed, path, i) alone, through a counter-based generator keyed
  * with 64 bits of (seed, path): a 32-bit key alone would let tensors share runs of numbers. Normal numbers go through the inverse
- * of the normal distribution function by a table made at start.
+ * of the normal distribution function by a table, of which what is asked for is made.
  *
  * Bytes are the same on every machine: only + − × ÷, sqrt, imul, clz32 and shifts are used, because Math.log, exp and pow differ
  * between engines.
@@ -21,6 +21,10 @@ import type { InitSpec } from '../ops/params.ts';
 function naturalLog(x: number): number {
   let m = x;
   let halvings = 0;
+  while (m < 1 / 512) {
+    m *= 256;
+    halvings += 8;
+  }
   while (m < 0.5) {
     m *= 2;
     halvings++;
@@ -29,7 +33,10 @@ function naturalLog(x: number): number {
   let sum = 0;
   let power = q;
   for (let k = 1; k < 60; k += 2) {
-    sum += power / k;
+    const next = sum + power / k;
+    // What follows is less, and has the same sign.
+    if (next === sum) break;
+    sum = next;
     power *= q * q;
   }
   return 2 * sum - halvings * Math.LN2;
@@ -86,31 +93,33 @@ let quantiles: Float64Array | undefined;
 
 /**
  * Quadratic pieces of −quantile((v + 0.5) / 2^32) for 31-bit v: an octave per count of leading zeros (1 to 32), 64 cells each,
- * three coefficients per cell. Its error is below 2e-6 of the value, its jumps from cell to cell below that.
+ * three coefficients per cell, the first of which is above 0, and 0 where nobody has asked for the octave yet. Its error is below
+ * 2e-6 of the value, its jumps from cell to cell below that.
  */
 function quantileTable(): Float64Array {
-  if (quantiles) return quantiles;
-  const table = new Float64Array(33 * cellsPerOctave * 3);
-  let octaveStart = 2147483648;
-  for (let zeros = 1; zeros <= 32; zeros++) {
-    octaveStart /= 2;
-    for (let cell = 0; cell < cellsPerOctave; cell++) {
-      const at = (t: number): number => {
-        const v = zeros === 32 ? 0 : octaveStart * (1 + (cell + t) / cellsPerOctave);
-        return -normalQuantile((v + 0.5) / 4294967296);
-      };
-      const left = at(0);
-      const middle = at(0.5);
-      // The last cell of the first octave ends at p = 0.5, where the value is 0 up to half a step.
-      const right = at(1);
-      const base = (zeros * cellsPerOctave + cell) * 3;
-      table[base] = left;
-      table[base + 1] = 4 * middle - 3 * left - right;
-      table[base + 2] = 2 * left + 2 * right - 4 * middle;
-    }
+  quantiles ??= new Float64Array(33 * cellsPerOctave * 3);
+  return quantiles;
+}
+
+function makeOctave(table: Float64Array, zeros: number): void {
+  // That of 32 zeros is 0 alone.
+  const octaveStart = (1 << 30) >>> (zeros - 1);
+  /** Where cell `place` begins, or in between. */
+  const at = (place: number): number => {
+    const v = octaveStart * (1 + place / cellsPerOctave);
+    return -normalQuantile((v + 0.5) / 4294967296);
+  };
+  let left = at(0);
+  for (let cell = 0; cell < cellsPerOctave; cell++) {
+    const middle = at(cell + 0.5);
+    // The last cell of the first octave ends at p = 0.5, where the value is 0 up to half a step.
+    const right = at(cell + 1);
+    const base = (zeros * cellsPerOctave + cell) * 3;
+    table[base] = left;
+    table[base + 1] = 4 * middle - 3 * left - right;
+    table[base + 2] = 2 * left + 2 * right - 4 * middle;
+    left = right;
   }
-  quantiles = table;
-  return table;
 }
 
 interface Key {
@@ -162,6 +171,7 @@ export function fillNormal(key: Key, scale: number, start: number, out: Float64A
       const rest = v << zeros;
       // The leading one drops out of `rest << 1`; six bits below it choose the cell and the next 25 the place in it.
       const base = (zeros * 64 + ((rest >>> 25) & 63)) * 3;
+      if (table[base] === 0) makeOctave(table, zeros);
       const t = (rest & 0x1ffffff) * 2.9802322387695312e-8;
       const size = (table[base] ?? outside()) + t * ((table[base + 1] ?? outside()) + t * (table[base + 2] ?? outside()));
       // The sign by arithmetic: half the branches on a random bit would be mispredicted.

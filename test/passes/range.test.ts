@@ -261,3 +261,24 @@ test('a batchnorm over a conv of 1e-20s stays, and is what it was', () => {
     expect(tensor?.data.every((x) => x === 0 || Math.abs(x) >= 1e-20)).toBe(true);
   }
 });
+
+test('of a row that begins with a normal number two elements are looked at, of one that begins with zeros more and more', () => {
+  const dims = [8, 64, 3, 3];
+  const seen = (weight: WeightExpr): number => {
+    let elements = 0;
+    const fill = weight.fill.bind(weight);
+    const watched = Object.assign(weight, {
+      fill: (start: number, out: Float64Array) => {
+        elements += out.length;
+        return fill(start, out);
+      },
+    });
+    expect(staysNormal({ factors: [], weight: watched, rows: rowsFirst(weight) })).toBe(true);
+    return elements;
+  };
+  expect(seen(initial('w', dims, 'f32', { init: true, kind: 'normal' }, 0))).toBe(8 * 2);
+  const pruned = new Float64Array(8 * 576);
+  for (let row = 0; row < 8; row++) pruned[row * 576 + 10 * (row + 1)] = 1e-3;
+  // The largest element of a literal is found by a look at the whole.
+  expect(seen(literal({ elem: 'f32', dims, data: pruned }))).toBe(8 * 576 + 3 * (2 + 32) + 5 * (2 + 32 + 512));
+});

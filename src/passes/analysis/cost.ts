@@ -3,6 +3,7 @@ import { outside } from '../../diagnostics/at.ts';
 import type { Content } from '../../ir/content.ts';
 import { Dim, unlessOverflow } from '../../ir/dim.ts';
 import type { Graph, Node, Value } from '../../ir/graph.ts';
+import { IdSet } from '../../ir/id-set.ts';
 import { elemBytes, elementCount } from '../../ir/types.ts';
 import { graphsIn } from '../../ir/walk.ts';
 
@@ -21,7 +22,8 @@ export function bytesOf(content: Content): number {
 /** Constants of equal content are stored once, so they count once. A loop's body counts as often as it is known to run. */
 export function measureGraph(graph: Graph): GraphMeasure {
   const byCost = new Map<Dim | undefined, number>();
-  const contents = new Map<number, Content>();
+  const stored = new IdSet();
+  let weightBytes = 0;
   let nodes = 0;
   for (const one of graphsIn(graph)) {
     nodes += one.nodeCount;
@@ -29,15 +31,13 @@ export function measureGraph(graph: Graph): GraphMeasure {
       const cost = node.madds;
       byCost.set(cost, (byCost.get(cost) ?? 0) + 1);
     }
-    for (const value of one.constants()) if (value.content) contents.set(value.content.id, value.content);
+    for (const { content } of one.constants()) if (content && stored.add(content.id)) weightBytes += bytesOf(content);
   }
   const madds = unlessOverflow(() => {
     let sum: Dim | undefined = Dim.zero;
     for (const [cost, count] of byCost) sum = cost && sum?.plus(cost.times(count));
     return sum;
   });
-  let weightBytes = 0;
-  for (const content of contents.values()) weightBytes += bytesOf(content);
   return { nodes, bytes: weightBytes, madds };
 }
 

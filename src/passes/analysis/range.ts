@@ -63,8 +63,8 @@ function awaitedRoom(float: FloatFacts): readonly [low: number, high: number] {
 const largestIsSmall = ({ largest }: FloatFacts): boolean => largest < 2 ** 16;
 
 /**
- * Visits the elements from `start` up to `end` in chunks, of which the first has `first` elements at most, until one says `true`,
- * which is enough. A chunk is gone when its visit ends.
+ * Visits the elements from `start` up to `end` in chunks, until one says `true`, which is enough. The first chunk has `first`
+ * elements at most, and each later one 16 times as many. A chunk is gone when its visit ends.
  */
 function inChunks(
   x: WeightExpr,
@@ -81,7 +81,7 @@ function inChunks(
     from += chunk.length;
     x.session.giveBack(chunk);
     if (enough) return;
-    most = chunkElements;
+    most = Math.min(chunkElements, most * 16);
   }
 }
 
@@ -154,8 +154,10 @@ export function finiteKnown(x: WeightExpr): boolean {
 
 const elementRows = (x: WeightExpr): Rows => ({ groups: 1, before: 1, channels: x.count, behind: 1 });
 
-/** Elements of a row that are looked at before the whole of it is. */
-const firstLook = 32;
+/** Rows of so few elements are looked at together. */
+const shortRow = 32;
+/** Elements of a longer row that are looked at before the whole of it is: one normal element is enough, and nearly all are. */
+const firstLook = 2;
 
 /** What is known of each row: whether it has a normal element, and whether it has one that is none and not zero either. */
 interface Seen {
@@ -175,7 +177,7 @@ function seenRows(x: WeightExpr, { groups, before, channels, behind }: Rows, sma
     const rows = seen.normal.subarray(group * channels, (group + 1) * channels);
     for (let at = 0; at < before && rows.includes(0); at++) {
       const base = (group * before + at) * slab;
-      if (behind <= firstLook) {
+      if (behind <= shortRow) {
         let place = group * channels * behind;
         inChunks(x, base, base + slab, (chunk) => {
           for (const element of chunk) note(Math.floor(place++ / behind), element);
@@ -184,6 +186,7 @@ function seenRows(x: WeightExpr, { groups, before, channels, behind }: Rows, sma
       }
       for (let channel = 0; channel < channels; channel++) {
         const row = group * channels + channel;
+        if (seen.normal[row] === 1) continue;
         const start = base + channel * behind;
         const see = (chunk: Float64Array): boolean => {
           for (const element of chunk) note(row, element);

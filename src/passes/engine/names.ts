@@ -8,8 +8,13 @@ export class NameTable {
 
   constructor(graph: Graph) {
     for (const one of graphsIn(graph)) {
-      for (const value of [...one.inputs, ...one.constants()]) if (value.name !== undefined) this.#holders.set(value.name, value);
+      for (const value of one.inputs) this.#hold(value);
+      for (const value of one.constants()) this.#hold(value);
     }
+  }
+
+  #hold(value: Value): void {
+    if (value.name !== undefined) this.#holders.set(value.name, value);
   }
 
   /** The name itself, or the name with the smallest number that makes it free. */
