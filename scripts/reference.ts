@@ -1,10 +1,13 @@
-/** Writes docs/reference.md, the layers of the language, from the registry. `--check` compares instead, and exits with 1 where they differ. */
+/** Writes docs/reference.md, the layers of the language from the registry, and its words. `--check` compares instead, and exits with 1 where they differ. */
 
 import { controlFlow } from '../src/ops/control-flow.ts';
 import type { Layer } from '../src/ops/define.ts';
 import { layerSignature, operandSentence, parameterNotes } from '../src/ops/layer-text.ts';
 import type { ParamSpec } from '../src/ops/params.ts';
 import { layers, operators, refusedLayers } from '../src/ops/registry.ts';
+import { productions } from '../src/parser/parse-file.ts';
+import { languageWords } from '../src/words/language.ts';
+import { languageSection } from '../src/words/language-text.ts';
 import { isProgram, writeOrCompare } from './generated.ts';
 
 export const referenceFile = new URL('../docs/reference.md', import.meta.url);
@@ -44,12 +47,15 @@ export function referenceText(): string {
   );
   return `${[
     '# Layers of the language',
-    '<!-- Written by scripts/reference.ts from src/ops/registry.ts: `npm run generate`. -->',
+    '<!-- Written by scripts/reference.ts from src/ops/registry.ts and src/words/language.ts: `npm run generate`. -->',
     'A layer takes the current value, `it`, unless tensors are given. Parameters that are listed without "by name" may be given in their order without their names. Names, meaning and defaults are PyTorch\'s where a source in `torch` is named, with the exceptions that the layer states.',
     ...sections,
     '## Refused',
     'These are known and refused, because a compiled model is a function of its inputs:',
     refused.join('\n'),
+    '## Words of the language',
+    'What is no layer: keywords, clauses, types, and what is evaluated while compiling. `rescc explain loop` prints one of these entries; [language.md](language.md) is the reference, and the forms are those of [res.ebnf](../grammars/res.ebnf).',
+    ...languageWords().map((entry) => languageSection(entry, productions())),
     '## Operators',
     'What layers become in the graph, and which ONNX operators that may be written as, by opset and element type.',
     ['| operator | ONNX | computes |', '| --- | --- | --- |', ...operatorRows].join('\n'),

@@ -6,6 +6,7 @@ import { Argument, type Command } from 'commander';
 import { passNames } from '../passes/schedule.ts';
 import { providers } from '../runtime/provider.ts';
 import { sourceEmits } from './emit.ts';
+import { explainedNames } from './explain.ts';
 import { out } from './output.ts';
 
 const shells = ['bash', 'zsh', 'fish', 'powershell'] as const;
@@ -23,7 +24,7 @@ interface Entry {
   readonly name: string;
   readonly text: string;
   readonly flags: readonly Flag[];
-  /** Of its argument, where that is one of a list. */
+  /** Of its argument, where that is mostly one of a list. */
   readonly words: readonly string[];
 }
 
@@ -34,6 +35,11 @@ const lists: Readonly<Record<string, readonly string[]>> = {
   '--ep': [...providers, 'auto'],
   '--passes': passNames,
   '--print-after': passNames,
+};
+
+/** Words of arguments that commander takes as any text, because there may be others. */
+const argumentWords: Readonly<Record<string, () => readonly string[]>> = {
+  explain: explainedNames,
 };
 
 export function addCompletion(program: Command): void {
@@ -48,7 +54,10 @@ function entriesOf(program: Command): readonly Entry[] {
   return program.commands.map((command) => ({
     name: command.name(),
     text: command.description(),
-    words: command.registeredArguments.flatMap((argument) => argument.argChoices ?? []),
+    words: [
+      ...command.registeredArguments.flatMap((argument) => argument.argChoices ?? []),
+      ...(argumentWords[command.name()]?.() ?? []),
+    ],
     flags: command.options.map((option) => ({
       long: option.long ?? option.short ?? '',
       short: option.long === undefined ? undefined : option.short,

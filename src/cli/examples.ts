@@ -57,7 +57,7 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
     'rescc adapt net.onnx --classes 10 --seed 1 -o ten.onnx',
     'rescc adapt net.onnx --keep-classes 281,282,285 --batch 8 -o cats.onnx',
   ],
-  explain: ['rescc explain RES0302', 'rescc explain conv', 'rescc explain fold-batchnorm'],
+  explain: ['rescc explain RES0302', 'rescc explain conv', 'rescc explain loop', 'rescc explain fold-batchnorm'],
   doctor: ['rescc doctor', 'rescc doctor --json'],
   completion: ['rescc completion bash >> ~/.bashrc', 'rescc completion fish > ~/.config/fish/completions/rescc.fish'],
 };

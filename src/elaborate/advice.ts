@@ -6,6 +6,7 @@ import {
   foreignArgument,
   needlessArgument,
   unknownArgument,
+  wrongArgument,
 } from '../diagnostics/catalogue/values.ts';
 import type { Span } from '../diagnostics/source.ts';
 import { nearest } from '../diagnostics/suggest.ts';
@@ -31,8 +32,10 @@ import { shortLayer, shortParameter } from '../words/short.ts';
 import type { WrittenCall } from '../words/word.ts';
 import { builtinNames } from './builtins.ts';
 import type { Context } from './context.ts';
+import { live } from './failure.ts';
 import { discard, type Frame } from './scope.ts';
-import { argumentText, type GivenArg, type GivenArgs, shortcutNames, tensorLike, wholeText } from './values.ts';
+import { solvers } from './solvers.ts';
+import { argumentText, describe, type GivenArg, type GivenArgs, shortcutNames, tensorLike, wholeText } from './values.ts';
 
 /** A name that nothing has; `call` where it is called. */
 export function unknown(c: Context, f: Frame, name: string, span: Span, call?: CallExpr): never {
@@ -52,6 +55,13 @@ export function unknown(c: Context, f: Frame, name: string, span: Span, call?: C
     return c.fail(unknownName, f, { span, label: 'not known here', with: { name, hint } });
   }
   const own = nearest(name, [...f.env.names(), ...f.env.module.items.keys()]);
+  const word = call || own !== undefined ? undefined : wordOfChoice(name, span);
+  if (word !== undefined)
+    return c.fail(unknownName, f, { span, label: 'not known here', with: { name, hint: `write \`${word}\`` } });
+  if (!call && own === undefined && /^[A-Z]$/.test(name)) {
+    const hint = `a size is named by the type of an input: \`f32[N, ${name === 'N' ? 'T' : name}]\`; a block gets it as an argument`;
+    return c.fail(unknownName, f, { span, label: 'not known here', with: { name, hint } });
+  }
   answerForeign(c, f, name, call?.span ?? span, call, own);
   const [first] = call?.args ?? [];
   const short = shortLayer(name, first && !first.name ? wholeText(first.value.span) : undefined);
@@ -69,6 +79,47 @@ export function unknown(c: Context, f: Frame, name: string, span: Span, call?: C
   ]);
   const hint = near ? `did you mean \`${near}\`?` : `declare it: \`let ${name} = …\``;
   return c.fail(unknownName, f, { span, label: 'not known here', with: { name, hint } });
+}
+
+/** What was meant by a text where one of several words in quotes is expected: `linear` and `"Linear"` are `"linear"`. */
+export function wordMeant(text: string, expected: string): string | undefined {
+  const bare = text.replaceAll(/["']/g, '').toLowerCase();
+  return expected.match(/"[^"]*"/g)?.find((word) => word.slice(1, -1).toLowerCase() === bare);
+}
+
+/**
+ * A number of turns of a `loop` or the like is a tensor: `conv(i, 3x3)` takes it for what goes in, and then lacks an argument. Returns
+ * where that is not so.
+ */
+export function refuseTensorForNumber(c: Context, f: Frame, layer: Layer, { positional, named }: GivenArgs): void {
+  const [first] = positional;
+  const value = first && live(first.value);
+  if (!first || value?.kind !== 'tensor' || layer.operands.max !== 1) return;
+  const { elem, dims } = value.value.type;
+  const wanted = layer.specs.filter(([name, spec]) => spec.positional && !spec.default && !named.has(name));
+  const [name] = wanted[0] ?? [];
+  if (dims.length > 0 || !/^[iu]\d/.test(elem) || name === undefined || wanted.length < positional.length) return;
+  c.fail(wrongArgument, f, {
+    span: first.span,
+    with: {
+      callee: layer.name,
+      name,
+      found: `${describe(value)}, which only the run knows`,
+      expected: expectedOf(layer, name),
+      hint: f.inLoop
+        ? 'write `repeat` in the place of `loop`: its turns are written out, and the number of each is known'
+        : 'make the number a parameter of the model, which is known while compiling',
+    },
+  });
+}
+
+/** A word that an argument takes in quotes, `mode=nearest`, as it is written. */
+function wordOfChoice(name: string, span: Span): string | undefined {
+  const argument = /[(,]\s*(\w+)\s*=\s*$/.exec(span.file.text.slice(Math.max(0, span.start - 100), span.start))?.[1];
+  if (argument === undefined) return undefined;
+  const known =
+    (argument === 'solver' && solvers.has(name)) || layers.some((layer) => layer.params[argument]?.type.includes(`"${name}"`));
+  return known ? `${argument}="${name}"` : undefined;
 }
 
 /** Says what another framework calls so; returns where none does. */

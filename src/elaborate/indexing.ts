@@ -121,7 +121,10 @@ function sliceTensor(c: Context, f: Frame, x: Value, subs: readonly Sub[], span:
             what: 'tensors are indexed by ints',
             found: describe(value),
             expected: 'an int',
-            hint: 'to pick by a tensor, write `x -> gather(index)`',
+            hint:
+              value.kind === 'tensor' && value.value.type.elem === 'bool'
+                ? 'to keep what a mask says, write `x -> filter(mask)`'
+                : 'to pick by a tensor, write `x -> gather(index)`',
           },
         });
       }

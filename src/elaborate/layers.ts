@@ -202,6 +202,7 @@ function convertParams(
   const answered = new Set<string>();
   let failed = false;
   const wrong = (name: string, arg: GivenArg, expected: string): true => {
+    advice.now().refuseTensorForNumber(c, f, layer, args);
     const hint = otherParameter(layer, arg, given) ?? convertHint(layer.name, arg, expected, name);
     c.report(wrongArgument, f, {
       span: arg.span,
@@ -271,6 +272,7 @@ function convertParams(
     if (!arg) {
       if (spec.default) out[name] = spec.default.value;
       else if (!answered.has(name)) {
+        advice.now().refuseTensorForNumber(c, f, layer, args);
         c.report(missingArgument, f, {
           span,
           with: {
@@ -307,6 +309,8 @@ function convertHint(layer: string, arg: GivenArg, expected: string, name: strin
   const text = argumentText(arg);
   const meant = dictionary.now().valueForLayer(layer, name, text);
   if (meant !== text) return `write \`${name}=${meant}\``;
+  const word = advice.now().wordMeant(text, expected);
+  if (word !== undefined) return `write \`${name}=${word}\``;
   if (value.kind === 'float' && expected.includes('int'))
     return `write a whole number, or \`floor(…)\`, \`ceil(…)\`, \`round(…)\``;
   if (value.kind === 'int' && value.dim.constant === undefined) return 'fix the size in the input type';

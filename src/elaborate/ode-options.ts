@@ -1,6 +1,6 @@
 /** The arguments of `ode(…)`. */
 import { odeOption, odeSolver, odeTimes } from '../diagnostics/catalogue/structure.ts';
-import { unknownArgument, wrongArgument } from '../diagnostics/catalogue/values.ts';
+import { tooManyArguments, unknownArgument, wrongArgument } from '../diagnostics/catalogue/values.ts';
 import { nearest } from '../diagnostics/suggest.ts';
 import type { Value } from '../ir/graph.ts';
 import type { Ode } from '../parser/ast.ts';
@@ -42,6 +42,20 @@ export interface AdaptiveSteps {
 
 const names = ['solver', 't', 'steps', 'rtol', 'atol', 'max_steps', 'emit'];
 
+/** What torchdiffeq, SciPy and diffrax call them. */
+const elsewhere: Readonly<Record<string, string>> = {
+  method: 'solver',
+  num_steps: 'steps',
+  n_steps: 'steps',
+  step_size: 'steps',
+  dt: 'steps',
+  times: 't',
+  ts: 't',
+  t_span: 't',
+  tol: 'rtol',
+  max_num_steps: 'max_steps',
+};
+
 /** A loop has no more turns than an i32 counts. */
 const mostSteps = 2 ** 31 - 1;
 
@@ -57,15 +71,30 @@ class Options {
     this.#construct = construct;
     const { positional, named } = evaluateArgs(c, f, construct.args);
     this.#named = named;
-    const stray = positional[0] ?? [...named].find(([name]) => !names.includes(name))?.[1];
-    if (!stray) return;
-    const name = [...named].find(([, arg]) => arg === stray)?.[0];
-    const near = name === undefined ? undefined : nearest(name, names);
+    const [unnamed] = positional;
+    if (unnamed)
+      c.fail(tooManyArguments, f, {
+        span: unnamed.span,
+        with: {
+          callee: 'ode',
+          found: describe(unnamed.value),
+          expected: `arguments by name: ${names.join(', ')}`,
+          hint:
+            unnamed.value.kind === 'string'
+              ? 'write `solver=` before it'
+              : unnamed.value.kind === 'list'
+                ? 'write `t=` before it'
+                : 'write the name before it',
+        },
+      });
+    const [name, stray] = [...named].find(([given]) => !names.includes(given)) ?? [];
+    if (name === undefined || !stray) return;
+    const near = elsewhere[name] ?? nearest(name, names);
     c.fail(unknownArgument, f, {
       span: stray.span,
       with: {
         callee: 'ode',
-        name: name ?? 'an unnamed argument',
+        name,
         expected: names.join(', '),
         hint: near ? `did you mean \`${near}\`?` : 'write `ode(solver="rk4", t=[0, 1], steps=8) as t { … }`',
       },

@@ -53,14 +53,23 @@ export function toTensor(c: Context, f: Frame, given: LangValue, span: Span, ele
       found: describe(value),
       expected: elem ? `a tensor of ${elem}` : 'one tensor',
       hint:
-        value.kind === 'list'
-          ? 'take one element, such as `xs[0]`, or `concat` them'
-          : value.kind === 'float'
-            ? `write a whole number, or cast the tensor to f32`
-            : 'write a tensor, a layer or a body',
+        value.kind === 'list' && value.items.length > 0 && value.items.every(isNumeric)
+          ? `write \`tensor(${describe(value).replace(/^list /, '')}${isWhole(value) ? ', i64' : ''})\``
+          : value.kind === 'list'
+            ? 'take one element, such as `xs[0]`, or `concat` them'
+            : value.kind === 'float'
+              ? `write a whole number, or cast the tensor to f32`
+              : 'write a tensor, a layer or a body',
     },
   });
 }
+
+/** Whether it is a number, or a list of numbers in lists or not. */
+const isNumeric = (value: LangValue): boolean =>
+  value.kind === 'list' ? value.items.every(isNumeric) : value.kind === 'int' || value.kind === 'float';
+
+/** Whether a list holds ints alone, in lists or not. */
+const isWhole = (value: LangValue): boolean => (value.kind === 'list' ? value.items.every(isWhole) : value.kind === 'int');
 
 function intTensor(c: Context, f: Frame, dim: Dim, span: Span, elem: ElemType | undefined): Value {
   const n = dim.constant;

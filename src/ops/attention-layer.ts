@@ -11,7 +11,7 @@ import { given } from './attrs.ts';
 import { defineLayer, type LayerBuilder } from './define.ts';
 import { add, and, greaterEqual, where } from './elementwise.ts';
 import { range } from './generate.ts';
-import { mergeHeads, splitHeads } from './heads.ts';
+import { headsHint, mergeHeads, splitHeads } from './heads.ts';
 import { bool, float, int, optional, tensor } from './params.ts';
 import { unsqueeze } from './reshape.ts';
 
@@ -55,7 +55,13 @@ export const attentionLayer = defineLayer({
     const { elem, dims } = q.type;
     const ranks = [q, k, v].map((x) => typeText(x.type)).join(', ');
     const four = [q, k, v].every((x) => x.type.dims.length === 4);
-    b.check('l3', four && isFloat(elem), ranks, 'three float tensors [N, heads, T, features], or heads= and [N, T, width]');
+    b.check(
+      'l3',
+      four && isFloat(elem),
+      ranks,
+      'three float tensors [N, heads, T, features], or heads= and [N, T, width]',
+      headsHint(q),
+    );
     const features = given(dims, 3);
     const scale = p.scale ?? (features.constant === undefined ? undefined : 1 / Math.sqrt(features.constant));
     b.check('l4', scale !== undefined, `${features} features`, 'a known number of features', 'give scale=');

@@ -59,7 +59,13 @@ export const roiAlign = defineOperator({
     const four = boxes.dims.length === 2 && boxes.dims[1]?.constant === 4;
     check('c3', four, `boxes ${typeText(boxes)}`, 'boxes [K, 4]: left, top, right, bottom');
     const own = pictures.elem === 'i64' && pictures.dims.length === 1 && sameDim(given(pictures.dims, 0), given(boxes.dims, 0));
-    check('c4', own, `pictures ${typeText(pictures)}`, `i64[${given(boxes.dims, 0)}], a number for each box`, 'cast(i64)');
+    check(
+      'c4',
+      own,
+      `pictures ${typeText(pictures)}`,
+      `i64[${given(boxes.dims, 0)}], a number for each box`,
+      pictures.elem === 'i64' ? 'full([shape(boxes)[0]], 0, i64)' : 'cast(i64)',
+    );
     const grid = numbersAttr(attrs, 'grid');
     check('c5', grid.length === 2 && grid.every((n) => n >= 1), `a grid of ${grid.join('x')}`, 'height and width, at least 1');
     return [{ elem: x.elem, dims: [given(boxes.dims, 0), given(x.dims, 1), ...grid.map((n) => Dim.of(n))] }];

@@ -13,7 +13,7 @@ import { sameDim } from './common.ts';
 import { defineLayer, defineOperator, type LayerBuilder } from './define.ts';
 import { cos, mul, sin } from './elementwise.ts';
 import { range } from './generate.ts';
-import { mergeHeads, splitHeads } from './heads.ts';
+import { headsHint, mergeHeads, splitHeads } from './heads.ts';
 import { bool, float, int, optional, tensor, tensorOrInts } from './params.ts';
 import { unsqueeze } from './reshape.ts';
 import { linearTraits } from './traits.ts';
@@ -176,7 +176,7 @@ export const ropeLayer = defineLayer({
     const x = p.heads === undefined ? it : splitHeads(b, 'l1', it, p.heads);
     const { elem, dims } = x.type;
     const four = dims.length === 4 && isFloat(elem);
-    b.check('l2', four, typeText(it.type), 'a float tensor [N, heads, T, features], or heads= and [N, T, width]');
+    b.check('l2', four, typeText(it.type), 'a float tensor [N, heads, T, features], or heads= and [N, T, width]', headsHint(it));
     const all = given(dims, 3).constant;
     b.check('l3', all !== undefined, typeText(x.type), 'a known number of features');
     const rotated = p.features ?? all;

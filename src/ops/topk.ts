@@ -69,11 +69,15 @@ export const topk = defineOperator({
     const [k, size] = [dimAttr(attrs, 'k'), given(x.dims, axis)];
     const fits = k.lowerBound >= 0 && k.atMost(size) === 'yes';
     const hint =
-      k.constant === undefined || k.lowerBound < 0 || size.constant !== undefined
+      k.constant === undefined || k.lowerBound < 0
         ? undefined
-        : size.symbols().some(isOfRun)
-          ? `topk(min(${k}, n)) with the size n of that axis, such as \`shape(it)[0]\``
-          : `assert ${size} >= ${k}`;
+        : size.constant !== undefined
+          ? `topk(${size})`
+          : size.symbols().some(isOfRun)
+            ? `topk(min(${k}, n)) with the size n of that axis, such as \`shape(it)[0]\``
+            : size.upperBound < k.constant
+              ? `topk(min(${k}, ${size}))`
+              : `assert ${size} >= ${k}`;
     check('c3', fits, `k=${k} along axis ${axis} of ${typeText(x)}`, `a number from 0 to ${size}`, hint);
     const kept = x.dims.map((d, i) => (i === axis ? k : d));
     return [

@@ -369,10 +369,13 @@ export class ResParser extends RecoveringReader {
     const start = this.token(KwIf);
     const condition = this.read(this.expr);
     const then = this.read(this.body);
-    const otherwise = this.maybe(KwElse, () => {
-      this.token(KwElse);
-      return this.#otherwise();
-    });
+    const otherwise =
+      !this.RECORDING_PHASE && this.elifAhead()
+        ? this.within(this.next(), () => this.read(this.ifStmt))
+        : this.maybe(KwElse, () => {
+            this.token(KwElse);
+            return this.#otherwise();
+          });
     return tree.ifStmt(condition, then, otherwise, this.spanFrom(start));
   });
   readonly #otherwise = this.choice<ast.Body | ast.IfStmt>(

@@ -12,6 +12,8 @@ import { type Diagnostic, makeDiagnostic } from '../diagnostics/diagnostic.ts';
 import type { SourceFile, Span } from '../diagnostics/source.ts';
 import { isNamespace } from '../words/late.ts';
 import { describeDotted } from './dotted.ts';
+import { foreignLoop } from './foreign-loops.ts';
+import type { Lexed } from './lexer.ts';
 import { quoteText } from './strays.ts';
 import {
   Arrow,
@@ -25,15 +27,20 @@ import {
   Float,
   IndexBracket,
   Int,
+  indexOf,
   isOperator,
   isWord,
+  KwAs,
   KwBlock,
+  KwEach,
   KwElse,
   KwFalse,
-  KwIn,
+  KwIf,
   KwLet,
   KwModel,
+  KwNot,
   KwOutput,
+  KwRepeat,
   KwReturn,
   KwShared,
   KwShortcut,
@@ -61,6 +68,7 @@ export interface Surroundings {
   readonly next: IToken | undefined;
   /** The innermost bracket that is open. */
   readonly opener: IToken | undefined;
+  readonly lexed: Lexed;
 }
 
 interface Description {
@@ -111,6 +119,23 @@ function unexpected(around: Surroundings, expected: string, fix: string): Descri
   };
 }
 
+/** A loop as other languages write it, in whose header the text could not be read. */
+function describeLoop(around: Surroundings): Description | undefined {
+  const { source, token } = around;
+  if (token.tokenType === EOF || token.image === 'for') return undefined;
+  const advice = foreignLoop(source, token.startOffset, endOf(token));
+  if (!advice) return undefined;
+  const { begun, expected, fix } = advice;
+  if (!begun) return unexpected({ ...around, previous: undefined }, expected, fix);
+  const { span, word, header } = begun;
+  return {
+    diagnostic: makeDiagnostic(unexpectedText, {
+      span,
+      with: { what: `\`${word}\``, found: quoteText(`${word} ${header}`), expected, fix },
+    }),
+  };
+}
+
 const bindingPurpose: ReadonlyMap<string, string> = new Map([
   ['params', 'a new name'],
   ['importItem', 'a new name'],
@@ -124,6 +149,8 @@ const bindingPurpose: ReadonlyMap<string, string> = new Map([
 /** A `CONSUME` or an alternative of the grammar that failed. `rules` are those that were being read, the innermost last. */
 export function describeMismatch(around: Surroundings, rules: readonly string[], expected: TokenType | undefined): Description {
   const [rule = '', outer] = [rules.at(-1), rules.at(-2)];
+  const loop = describeLoop(around);
+  if (loop) return loop;
   const { token, previous, opener } = around;
   const type = token.tokenType;
   const word = isWord(type) && type !== Name && type !== KwTrue && type !== KwFalse;
@@ -232,7 +259,11 @@ export function describeMismatch(around: Surroundings, rules: readonly string[],
     case 'modelItem':
       return unexpected(around, 'parameters `( … )`, a body `{ … }`, or `= Block(…)`', 'write `model Name { … }`');
     case 'ifStmt':
-      return unexpected(around, 'a body `{ … }` or another `if` after `else`', 'write `else { … }`');
+      return unexpected(
+        around,
+        'a body `{ … }` or another `if` after `else`',
+        previous?.tokenType === KwElse ? 'write `else { … }`, or `else if condition { … }`' : 'write `else { … }`',
+      );
     case 'mapStmt':
       return unexpected(around, 'a name in quotes, or `none`', 'write `map "from.*" = "to.*"`');
     case 'params':
@@ -250,9 +281,9 @@ export function describeMismatch(around: Surroundings, rules: readonly string[],
       return missingValue(around);
     case 'args':
     case 'ode':
-      return unexpected(around, 'arguments in parentheses', 'write `ode(solver="rk4", t=[0, 1], steps=8)`');
+      return unexpected(around, 'arguments in parentheses', 'write `ode(solver="rk4", t=[0, 1], steps=8) { … }`');
     case 'each':
-      return unexpected(around, '`as` and a name for the element', 'write `each list as x { … }`');
+      return eachWithoutName(around);
     default:
       return unexpected(
         around,
@@ -270,6 +301,8 @@ function closer(around: Surroundings, sign: string, expected: string): Descripti
   }
   if (type === Assign) return unexpected(around, expected, "write `==` to compare, or the argument's name before `=`");
   if (type === Semicolon) return unexpected(around, expected, `write \`,\` between elements`);
+  if (type === DotDot)
+    return unexpected(around, expected, 'write a list, `[0, 1]`: `..` stands behind the `in` of an input or output alone');
   if (type === Comma && sign === ')' && opener && /\brepeat\s*$/.test(around.source.text.slice(0, opener.startOffset)))
     return unexpected(around, 'a count or a list, and a body `{ … }`', einopsRepeat);
   if (type === Comma && sign === ')' && opener?.tokenType === LParen)
@@ -283,7 +316,7 @@ function closer(around: Surroundings, sign: string, expected: string): Descripti
     type === LParen ||
     type === LBrace;
   const later = (around.previous?.endLine ?? 0) < (token.startLine ?? 0);
-  if (token.image === 'for' && sign === ']')
+  if (token.image === 'for' && sign !== '}')
     return unexpected(around, expected, 'write a list that is computed as a loop: `each list as x { … }`');
   if (separate && later) return unexpected(around, expected, `write \`${sign}\`, or \`,\` before the next element`);
   return unexpected(
@@ -310,6 +343,18 @@ function missingBody(around: Surroundings, rule: string, outer: string | undefin
   if (type === Arrow) return unexpected(around, 'a body `{ … }`', 'put parentheses around the chain: `(a -> b)`');
   if (type === Colon && previous) return unexpected(around, 'a body `{ … }`', 'write `{ … }` where other languages indent');
   if (patternBefore(around)) return unexpected(around, 'a count or a list, and a body `{ … }`', einopsRepeat);
+  const owed = owedBefore(around);
+  if (owed) return unexpected({ ...around, token: owed.body, previous: undefined }, owed.expected, owed.fix);
+  if (type === Comma && outer !== undefined && namesBefore(around))
+    return unexpected(
+      around,
+      'a body `{ … }`',
+      outer === 'loop'
+        ? 'write one name behind `as`, the number of the turn; `with` names what is handed on'
+        : 'write at most two names behind `as`: the element and its position',
+    );
+  if (type === Name && around.next?.tokenType === LBrace && !(outer === 'loop' && /^(?:with|collect)$/.test(token.image)))
+    return unexpected(around, 'a body `{ … }`', `take ${quoteText(token.image)} away: the body stands right behind`);
   if (outer === 'loop') {
     const order = 'write `loop n as i with a = x while c collect { … }`, each of them at its place, or left out';
     return unexpected(
@@ -327,6 +372,41 @@ function missingBody(around: Surroundings, rule: string, outer: string | undefin
     );
   }
   return unexpected(around, 'a body `{ … }`', 'write `{` before the statements and `}` after them');
+}
+
+/** Whether `as` and names stand right before. */
+const namesBefore = ({ source, token }: Surroundings): boolean =>
+  /\bas\s+\w+(?:\s*,\s*\w+)*\s*$/.test(source.text.slice(Math.max(0, token.startOffset - 200), token.startOffset));
+
+/** What stands before the body of a construct: it was left out where the body was read in its place. */
+const owes: ReadonlyMap<TokenType, string> = new Map([
+  [KwIf, 'a condition'],
+  [KwWhile, 'a condition'],
+  [KwNot, 'a condition'],
+  [KwRepeat, 'a count or a list'],
+  [KwEach, 'a list and `as` with a name'],
+]);
+
+function owedBefore({
+  previous,
+  lexed,
+}: Surroundings): (Record<'expected' | 'fix', string> & { readonly body: IToken }) | undefined {
+  const open = previous?.tokenType === RBrace ? lexed.partner[indexOf(previous)] : undefined;
+  const [before, body] = open === undefined ? [] : [lexed.tokens[open - 1], lexed.tokens[open]];
+  const what = before && owes.get(before.tokenType);
+  if (!before || !body || what === undefined) return undefined;
+  const example = before.tokenType === KwRepeat ? '8' : before.tokenType === KwEach ? 'list as x' : 'condition';
+  return {
+    body,
+    expected: `${what} between \`${before.image}\` and the body`,
+    fix: `write \`${before.image} ${example} { … }\``,
+  };
+}
+
+function eachWithoutName(around: Surroundings): Description {
+  const owed = owedBefore(around);
+  if (owed) return unexpected({ ...around, token: owed.body, previous: undefined }, owed.expected, owed.fix);
+  return unexpected(around, '`as` and a name for the element', 'write `each list as x { … }`');
 }
 
 function missingColon(around: Surroundings, rule: string): Description {
@@ -386,6 +466,12 @@ function targetHint(type: TokenType): string {
 function badTarget(around: Surroundings): Description {
   const { token, previous } = around;
   const type = token.tokenType;
+  if (type === KwIf)
+    return unexpected(
+      around,
+      `a layer, a block, a body or a construct after ${quoteText(previous?.image ?? '')}`,
+      'put braces around it: `{ if condition { … } }`',
+    );
   if (previous?.tokenType === Arrow) {
     return unexpected(around, 'a layer, a block, a body or a construct after `->`', targetHint(type));
   }
@@ -406,6 +492,18 @@ function missingValue(around: Surroundings): Description {
   const before = previous?.tokenType;
   if (before === DotDot) return unexpected(around, 'the upper end of the range after `..`', 'write `in 0..1`');
   const after = previous ? ` after ${quoteText(previous.image)}` : '';
+  if (type === KwIf)
+    return unexpected(
+      around,
+      `a value${after}`,
+      'write `condition ? a : b`; or the `if` before, as a statement, which leaves its value as `it`',
+    );
+  if (type === KwAs && (before === KwRepeat || before === KwEach))
+    return unexpected(
+      around,
+      `a count or a list${after}`,
+      `write what it runs over behind \`${previous?.image}\`: \`${previous?.image} list as x { … }\``,
+    );
   if (isWord(type) && type !== Name) {
     return unexpected(
       around,
@@ -422,6 +520,8 @@ function missingValue(around: Surroundings): Description {
 
 /** Something in a body that no statement begins with. */
 export function describeUnreadable(around: Surroundings): Description {
+  const loop = describeLoop(around);
+  if (loop) return loop;
   const { token, previous, beforePrevious } = around;
   const type = token.tokenType;
   const before = previous?.tokenType;
@@ -510,18 +610,6 @@ export function describeUnreadable(around: Surroundings): Description {
   if (type === Dot) return unexpected(around, 'a statement', 'write the whole path before `:`, as in `a.0.b: layer`');
   if (type === LabelBrace)
     return unexpected(around, 'a label with its `:`', 'write `layer{i}: …`, or a blank before the `{` of a body');
-  if (type === KwIn && beforePrevious?.image === 'for' && previous)
-    return unexpected(
-      { ...around, previous: undefined },
-      '`repeat`, `each` or `loop`',
-      `write \`repeat list as ${previous.image} { … }\` where each turn goes on from the one before, \`each list as ${previous.image} { … }\` where all begin alike, and \`loop n as ${previous.image} { … }\` for a count that only the run knows`,
-    );
-  if (type === KwWhile)
-    return unexpected(
-      { ...around, previous: undefined },
-      '`while` in a `loop`, before its body',
-      'write `loop while condition { … }`',
-    );
   if (isWord(type))
     return unexpected(
       { ...around, previous: undefined },

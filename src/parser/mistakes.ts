@@ -102,6 +102,10 @@ export function keywordForName({ image }: IToken): Complaint {
   return (span) => makeDiagnostic(keywordAsName, { span, with: { what: 'a new name', keyword: image, fix: `${image}_` } });
 }
 
+export function elseIfFor(token: IToken): Complaint {
+  return unexpected(token, '`else if condition { … }`', 'write `else if`');
+}
+
 export function secondComparison(first: IToken, second: IToken): Complaint {
   const fix = `\`a ${first.image} b and b ${second.image} c\``;
   return (span) => makeDiagnostic(chainedComparison, { span, with: { first: first.image, second: second.image, fix } });

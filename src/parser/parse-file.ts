@@ -28,6 +28,9 @@ function parser(): ResParser {
   return cachedParser;
 }
 
+/** The EBNF of every production, by its name. */
+export const productions = (): ReadonlyMap<string, string> => parser().productions;
+
 function inOrder(diagnostics: readonly Diagnostic[]): Diagnostic[] {
   return [...diagnostics].sort((a, b) => (a.span?.start ?? 0) - (b.span?.start ?? 0));
 }

@@ -14,6 +14,7 @@ import type { Lexed } from './lexer.ts';
 import type { Surroundings } from './messages.ts';
 import {
   type Complaint,
+  elseIfFor,
   keywordForName,
   looseNotBehind,
   Mistake,
@@ -30,6 +31,7 @@ import { type Operand, rank } from './rank.ts';
 import { type PendingTemplate, Reader } from './reader.ts';
 import {
   Assign,
+  CallParen,
   Colon,
   Dot,
   endOf,
@@ -39,6 +41,7 @@ import {
   isOperator,
   isWord,
   KwAnd,
+  KwIf,
   KwIn,
   KwOr,
   LabelBrace,
@@ -122,6 +125,7 @@ export class RecoveringReader extends Reader {
       beforePrevious: this.tokenAt(index - 2),
       next: this.tokenAt(index + 1),
       opener: this.reading.openers.at(-1),
+      lexed: this.reading.lexed,
     };
   }
 
@@ -283,6 +287,17 @@ export class RecoveringReader extends Reader {
     if (type === Name || !isWord(type) || this.LA(0).endLine !== token.startLine) return;
     this.report(token, keywordForName(token));
     retag(token, Name);
+  }
+
+  /** Python's `elif` is reported, and read as the `if` of an `else if`. */
+  protected elifAhead(): boolean {
+    const [token, after] = [this.LA(1), this.LA(2)];
+    const call = after.tokenType === CallParen;
+    if (!/^els?e?if$/.test(token.image) || !(call || exprStarts.has(after.tokenType))) return false;
+    this.report(token, elseIfFor(token));
+    retag(token, KwIf);
+    if (call) retag(after, LParen);
+    return true;
   }
 
   // ---------------------------------------------------------------------------------------------------------- recovery

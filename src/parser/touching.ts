@@ -56,6 +56,9 @@ import {
  */
 const scanLimit = 128;
 
+/** Words before a parenthesis that is no call in other languages; the parser says what is written here. */
+const begunElsewhere = /^(?:for(?:each)?|until|els?e?if)$/i;
+
 /** Numbers the tokens, tags the brackets among them, and returns for every bracket the index of its partner, else -1. */
 export function decideTouching(tokens: readonly IToken[], source: SourceFile, sink: Sink, spoiledLines: Set<number>): Int32Array {
   const look = new Touching(tokens, source, sink, spoiledLines);
@@ -201,7 +204,7 @@ class Touching {
     const { token, before, touching, sameLine } = pair;
     if (before.tokenType === Name) {
       if (touching) retag(token, CallParen);
-      else if (sameLine && !this.#declares(i, KwBlock, KwModel, KwAs, KwOutput)) {
+      else if (sameLine && !this.#declares(i, KwBlock, KwModel, KwAs, KwOutput) && !begunElsewhere.test(before.image)) {
         this.#reportGap(pair, '(', 'a call', `\`${before.image}\``);
         retag(token, CallParen);
       }

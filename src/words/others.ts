@@ -134,7 +134,43 @@ const python: readonly Word[] = [
   { torch: 'None', ours: 'none', bare: 'none', note: 'an argument that is not wanted is left out' },
 ];
 
+const control: readonly Word[] = [
+  {
+    torch: 'for foreach',
+    ours: 'repeat 8 as i { … }',
+    bare: 'repeat 8 as i { … }',
+    note: '`each` where all turns begin alike, `loop` for a loop of the run',
+  },
+  { torch: 'until', ours: 'loop while not (condition) { … }', bare: 'loop while not (condition) { … }' },
+  {
+    torch: 'break continue',
+    ours: 'loop while condition { … }',
+    bare: 'loop while condition { … }',
+    note: 'a turn runs to its end',
+  },
+  { torch: 'unless', ours: 'if not (condition) { … }', bare: 'if not (condition) { … }' },
+  { torch: 'match switch case', ours: 'if a == 1 { … } else if a == 2 { … }', bare: 'if a == 1 { … } else if a == 2 { … }' },
+  { torch: 'lambda', ours: 'block Name(x) { … }', bare: 'block Name(x) { … }', note: 'a body in braces is an argument, too' },
+];
+
+const torchdiffeq: readonly Word[] = [
+  {
+    torch: 'odeint odeint_adjoint',
+    takes: 'func y0 t rtol atol method options event_fn',
+    ours: '{y0|it} -> ode(solver={method|"dopri5"}, t={t|[0, 1]}, rtol={rtol|1e-7}, atol={atol|1e-9}) as t { … }',
+    values: { method: { '"rk4"': '"rk4_38"' } },
+    note: '`rk4` of torchdiffeq is `solver="rk4_38"`',
+    without: {
+      func: 'write the field as the body',
+      options: 'write `steps=8` or `max_steps=1000`',
+      event_fn: 'write a `loop` with the event as its condition',
+    },
+  },
+];
+
 export const otherWords = (): readonly { readonly of: string; readonly words: readonly Word[] }[] => [
   { of: 'Keras', words: keras },
   { of: 'Python', words: python },
+  { of: 'torchdiffeq', words: torchdiffeq },
+  { of: 'other languages', words: control },
 ];

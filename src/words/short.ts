@@ -96,6 +96,11 @@ const parameters: readonly (readonly [ours: readonly string[], names: string])[]
   [['output_pad'], 'outputpadding outpad'],
   [['elem'], 'dtype type'],
   [['k'], 'n num count top'],
+  [['grid'], 'size outputsize outsize'],
+  [['sampling'], 'samplingratio ratio'],
+  [['scale'], 'spatialscale'],
+  [['theta'], 'base freqbase ropetheta ropebase'],
+  [['positions'], 'positionids pos offset'],
   [['min'], 'minval minvalue low lo'],
   [['max'], 'maxval maxvalue high hi'],
 ];

@@ -220,6 +220,21 @@ describe('summary, graph and explain', () => {
     expect(run('explain', 'Gemm').out).toMatch(/operator of ONNX[\s\S]*linear\(out/);
     expect(run('explain', 'res0302').out).toBe(page);
     expect(run('explain', 'fold-batchnorm').out).toMatch(/fold-batchnorm\/into-linear[\s\S]*Exact when/);
+    expect(run('explain', 'loop').out).toMatch(/word of the language[\s\S]*loop = "loop" \[ expr \][\s\S]*Example\n {2}let z/);
+    expect(run('explain', 'dopri5').out).toContain('"ode" "(" argList');
+    expect(run('explain', 'pad').out).toMatch(/option A of He[\s\S]*\npad\(pads\.\.\./);
+    expect(run('explain', 'bn').out).toBe(run('explain', 'batchnorm').out);
+    expect(run('explain', 'break').out).toContain('loop while condition { … }');
+    for (const [given, meant] of [
+      ['lopp', 'loop'],
+      ['residal', 'residual'],
+      ['cnov', 'conv'],
+      ['conv2e', 'Conv2d'],
+    ] as const)
+      expect(run('explain', given)).toMatchObject({
+        code: 2,
+        err: expect.stringContaining(`hint      rescc explain ${meant}\n`),
+      });
     expect(run('explain').out.split('\n').length).toBeGreaterThan(80);
     expect(`${String(object(run('explain', '302', '--json').out).text).trimEnd()}\n`).toBe(page);
   });

@@ -173,12 +173,15 @@ describe('a body that is missing', () => {
   const needless = 'take `shared` away: all turns of a loop have one set of weights';
   const braces = 'write `{` before the statements and `}` after them';
   it.each([
-    ['loop 3 as i, j { relu }', order],
+    ['loop 3 as i, j { relu }', 'write one name behind `as`, the number of the turn; `with` names what is handed on'],
     ['loop with h = x while g(h) as i { h }', order],
     ['loop 3 shared { relu }', needless],
     ['loop 3 with h = (loop 2 { relu }) shared { h }', needless],
     ['loop 3 with h = relu -> residual shared { h }', braces],
-    ['loop 3 with h = x -> each 2 as i, j, k { relu } { h }', braces],
+    [
+      'loop 3 with h = x -> each 2 as i, j, k { relu } { h }',
+      'write at most two names behind `as`: the element and its position',
+    ],
     ['loop { repeat 3 output }', braces],
     ['/* loop */ repeat 3 shared with a { relu }', braces],
   ])('%s is told what its construct takes', (construct, said) => expect(hint(construct)).toBe(said));

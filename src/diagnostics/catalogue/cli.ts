@@ -38,11 +38,11 @@ export const notFormatted = defineDiagnostic({
 export const unknownCode = defineDiagnostic({
   code: 'RES0705',
   exit: 'usage',
-  title: msg`there is no diagnostic ${'given'}`,
+  title: msg`nothing here is called ${'given'}`,
   found: msg`${'given'}`,
-  expected: msg`a code such as RES0302, or the name of a pass`,
+  expected: msg`a code such as RES0302, or the name of a layer, a word of the language, a pass or rule, or a name of PyTorch`,
   hint: msg`rescc explain ${'example'}`,
-  more: '`rescc explain` without a code lists all of them.',
+  more: '`rescc explain` without a name lists all diagnostics. docs/reference.md lists the layers and the words of the language, docs/passes.md the passes.',
 });
 export const cannotWrite = defineDiagnostic({
   code: 'RES0706',
