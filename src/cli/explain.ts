@@ -1,6 +1,6 @@
 /**
- * `rescc explain RES0302`: the page of a diagnostic; `rescc explain conv` a layer; `rescc explain loop` a word of the language; the
- * name of a pass or rule prints its proof.
+ * `rescc explain RES0302`: the page of a diagnostic; `rescc explain conv` a layer; `rescc explain loop` a word of the language;
+ * the name of a pass or rule prints its proof.
  */
 import type { Command } from 'commander';
 import { unknownCode } from '../diagnostics/catalogue/cli.ts';

@@ -88,8 +88,8 @@ export function wordMeant(text: string, expected: string): string | undefined {
 }
 
 /**
- * A number of turns of a `loop` or the like is a tensor: `conv(i, 3x3)` takes it for what goes in, and then lacks an argument. Returns
- * where that is not so.
+ * A number of turns of a `loop` or the like is a tensor: `conv(i, 3x3)` takes it for what goes in, and then lacks an argument.
+ * Returns where that is not so.
  */
 export function refuseTensorForNumber(c: Context, f: Frame, layer: Layer, { positional, named }: GivenArgs): void {
   const [first] = positional;

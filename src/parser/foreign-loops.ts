@@ -1,7 +1,7 @@
 /**
- * Loops as other languages write them, where one of them is what could not be read: `for i in range(8):`, `for (i = 0; i < 8; i++)`,
- * `while c { … }`, and headers of ours with words of theirs, such as `repeat i in xs` or `loop … until c`. The hint has what was written
- * in the form of this language.
+ * Loops as other languages write them, where one of them is what could not be read: `for i in range(8):`,
+ * `for (i = 0; i < 8; i++)`, `while c { … }`, and headers of ours with words of theirs, such as `repeat i in xs` or
+ * `loop … until c`. The hint has what was written in the form of this language.
  */
 import type { SourceFile, Span } from '../diagnostics/source.ts';
 
@@ -56,8 +56,8 @@ export function foreignLoop(file: SourceFile, start: number, end: number): LoopA
 }
 
 /**
- * The text up to the body: a brace, or a colon or the end of the line outside of brackets; `inside` ends a header in parentheses with
- * these.
+ * The text up to the body: a brace, or a colon or the end of the line outside of brackets; `inside` ends a header in parentheses
+ * with these.
  */
 function headerAt(text: string, from: number, inside = false): string {
   const wrapped = inside && /^\s*\(/.test(text.slice(from, from + 40));

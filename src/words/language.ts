@@ -1,6 +1,7 @@
 /**
  * The language's own words, for `rescc explain loop` and for docs/reference.md: what each means, and an example. Its form is the
- * production of the grammar. Examples that are no whole file are bodies behind `input x: f32[N, 64, 32, 32]`; the tests compile all.
+ * production of the grammar. Examples that are no whole file are bodies behind `input x: f32[N, 64, 32, 32]`; the tests compile
+ * all.
  */
 
 export interface LanguageWord {

@@ -35,7 +35,7 @@ describe('bash', () => {
     expect(offered('rescc', 'verify', 'net.res', '--ep', 'w')).toEqual(['webgpu']);
     expect(offered('rescc', 'net.res', '--target', '')).toEqual(['portable', 'cpu', 'webgpu', 'cuda']);
     expect(offered('rescc', 'completion', '')).toEqual(['bash', 'zsh', 'fish', 'powershell']);
-    expect(offered('rescc', 'explain', 'resi')).toEqual(['residual']);
+    expect(offered('rescc', 'explain', 'resi')).toEqual(['residual', 'resize']);
     expect(offered('rescc', 'explain', 'fold-batch')).toEqual(['fold-batchnorm']);
     expect(offered('rescc', 'summary', '')).toEqual([]);
   });
