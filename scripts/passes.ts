@@ -82,6 +82,7 @@ export function passesText(): string {
     '`--passes a,b,c` runs these passes in this order instead, each to its fixed point.',
     '## Range\n\nA product of constants may leave the range of its element type, above as below. The condition `normal` of the folds asks that it does not, of the type that the weights are stored in:',
     rangeText.map((line) => `- ${line}`).join('\n'),
+    "## Nothing\n\nA size may be 0: of what the run finds, of an input with `P >= 0`, and in a file of anybody else's every size that it leaves open. A rewrite that would make a conv, a pool or another operator that means nothing over no elements (`Operator.needs`) is held back by the condition `needs-elements` unless that size is at least 1, or another node of the model needs it as well, so that the model as it was does not run there either.",
     ...sections,
   ].join('\n\n')}\n`;
 }

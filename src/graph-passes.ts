@@ -6,7 +6,7 @@ import { nearest } from './diagnostics/suggest.ts';
 import type { Graph } from './ir/graph.ts';
 import { defaultOpset } from './ir/opset.ts';
 import type { verifyGraph } from './ir/verifier.ts';
-import { type Firing, type PassReport, runPasses, type Target } from './passes/pipeline.ts';
+import { type Firing, type PassReport, type PipelineOptions, runPasses, type Target } from './passes/pipeline.ts';
 import { passNames } from './passes/schedule.ts';
 import { forgetUnused } from './tensor/values.ts';
 
@@ -35,7 +35,12 @@ export interface OptimizeOptions {
 }
 
 /** As `optimize`; looks at the graph after every pass with `verify`, where it is there. */
-export function optimizeWith(graph: Graph, options: OptimizeOptions, verify: typeof verifyGraph | undefined): PassReport {
+export function optimizeWith(
+  graph: Graph,
+  options: OptimizeOptions,
+  verify: typeof verifyGraph | undefined,
+  { mayBeNone }: Pick<PipelineOptions, 'mayBeNone'> = {},
+): PassReport {
   for (const name of options.passes ?? []) {
     if (passNames.includes(name)) continue;
     const near = nearest(name, passNames);
@@ -45,6 +50,7 @@ export function optimizeWith(graph: Graph, options: OptimizeOptions, verify: typ
     level: options.level ?? 1,
     target: options.target ?? 'portable',
     opset: options.opset ?? defaultOpset,
+    mayBeNone,
     ...(options.passes && { passes: options.passes }),
     ...(options.onPass && { onPass: options.onPass }),
     ...(options.fuel !== undefined && { fuel: options.fuel }),
@@ -62,5 +68,9 @@ export function optimizeWith(graph: Graph, options: OptimizeOptions, verify: typ
 }
 
 /** The same; what only some options need is loaded where they are given. */
-export const optimizeLate = async (graph: Graph, options: OptimizeOptions): Promise<PassReport> =>
-  optimizeWith(graph, options, options.verifyIr ? (await import('./ir/verifier.ts')).verifyGraph : undefined);
+export const optimizeLate = async (
+  graph: Graph,
+  options: OptimizeOptions,
+  more?: Pick<PipelineOptions, 'mayBeNone'>,
+): Promise<PassReport> =>
+  optimizeWith(graph, options, options.verifyIr ? (await import('./ir/verifier.ts')).verifyGraph : undefined, more);

@@ -218,7 +218,9 @@ async function atOpset(file: OnnxFile, wanted: number, options: OptimizeOnnxOpti
   const merges = options.passes ? options.passes.includes('simplify') : (options.level ?? 1) > 0;
   const equalWeights = merges ? await mergeEqualWeights(graph, options.onProgress) : 0;
   const run: OptimizeOnnxOptions = { ...options, opset };
-  const passes = options.pipeline ? options.pipeline(graph, run) : await optimizeLate(graph, run);
+  // What rescc has written says which sizes may be 0; of a file of anybody else's nobody has said that they are not.
+  const mayBeNone = imported.producerName !== 'rescc';
+  const passes = options.pipeline ? options.pipeline(graph, run) : await optimizeLate(graph, run, { mayBeNone });
   const { onnx, schedule } = emitScheduled(graph, {
     opset,
     target: options.target,

@@ -635,7 +635,7 @@ class Emitter implements OnnxBuilder {
   #isReadTransposed(node: Node): boolean {
     if (node.op !== transposition) return false;
     const use = node.y.soleUse;
-    return use?.user.graph === node.graph && use.user.op.readsTransposed?.(this) === use.index;
+    return use?.user.graph === node.graph && use.user.op.readsTransposed?.(this, use.user) === use.index;
   }
 
   transposed(operand: Value, perm: readonly number[]): Key {

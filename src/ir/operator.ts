@@ -345,7 +345,7 @@ export interface Operator {
    * Which operand its lowering reads by `transposed` alone, if any: a transposition that only makes this operand is written as
    * one with that.
    */
-  readsTransposed?(b: Pick<OnnxBuilder, 'has'>): number | undefined;
+  readsTransposed?(b: Pick<OnnxBuilder, 'has'>, node: Node): number | undefined;
   /** Sizes that have to be at least 1 when it runs, besides those of its operands and results. */
   needs?(node: Node): readonly Dim[];
   /** Multiply-adds of one evaluation, besides those of the nodes of its sub-graphs; absent means none worth counting. */

@@ -148,10 +148,11 @@ export const attention = defineOperator({
     const { batch, heads, queries, features, keys, wide } = sizesOf(given([q], 0), given([k], 0), given([v], 0));
     return productOf([batch, heads, queries, keys, features.plus(wide)]);
   },
-  readsTransposed: (b) => (b.has('Attention') ? undefined : 1),
+  readsTransposed: (b, node) => (b.has('Attention') && !mayBeEmpty(node) ? undefined : 1),
   lower(b, node, operands) {
     // The scale is an f32 attribute, too coarse for f64, for which onnxruntime 1.30 has no kernel either.
-    if (node.y.type.elem === 'f64' || !b.has('Attention', node.y.type.elem)) return [spelledOut(b, node, operands)];
+    if (node.y.type.elem === 'f64' || !b.has('Attention', node.y.type.elem) || mayBeEmpty(node))
+      return [spelledOut(b, node, operands)];
     const scale: OnnxAttr = { kind: 'float', value: numberAttr(node.attrs, 'scale') };
     const causal = boolAttr(node.attrs, 'causal') ? { is_causal: { kind: 'int', value: 1 } as const } : {};
     const [q, k, v, mask] = operands;
@@ -202,7 +203,16 @@ function wholeMask(b: OnnxBuilder, node: Node): string {
   return b.expanded(mask, [...mask.type.dims.slice(0, -2), ...last]);
 }
 
-/** Below opset 23. Heads that share keys are laid below each other as if they were further queries of one head. */
+/** onnxruntime 1.30 refuses an Attention without a batch, queries or keys. */
+function mayBeEmpty(node: Node): boolean {
+  const [q, k] = [0, 1].map((i) => given(node.operands, i).type.dims);
+  return [...given([q], 0), ...given([k], 0)].some((d) => d.lowerBound < 1);
+}
+
+/**
+ * Below opset 23, and where something may be empty. Heads that share keys are laid below each other as if they were further
+ * queries of one head.
+ */
 function spelledOut(b: OnnxBuilder, node: Node, operands: readonly (string | undefined)[]): string {
   const { elem } = node.y.type;
   const [q, k, v] = [0, 1, 2].map((i) => given(node.operands, i).type.dims);

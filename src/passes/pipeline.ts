@@ -56,6 +56,11 @@ export interface PipelineOptions {
    * found by bisection.
    */
   readonly fuel?: number | undefined;
+  /**
+   * Symbols of which nothing is promised may be 0 as well: nobody has said of a file that they are not. Without, they are at
+   * least 1.
+   */
+  readonly mayBeNone?: boolean | undefined;
   /** What runs in the place of a rule; the rule itself where nothing is given. For tests of the rules. */
   readonly ruleFor?: ((one: Rule) => Rule) | undefined;
   /** At every firing, behind it. */
@@ -97,6 +102,7 @@ class Pipeline {
     const { onProgress } = options;
     this.#driver = {
       assertLowers: options.assertLowers,
+      mayBeNone: options.mayBeNone,
       fuel: this.#fuel,
       ...(onProgress && {
         onSweep: (share) => {

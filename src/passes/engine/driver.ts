@@ -16,6 +16,7 @@ import { refusalOf } from '../../ops/evaluate.ts';
 import { lowered } from '../analysis/cost.ts';
 import { Fuel, nodeText } from './fuel.ts';
 import type { NameTable } from './names.ts';
+import { NeededSizes } from './needed-sizes.ts';
 import type { RemovedShortcut } from './rewriter.ts';
 import type { Rule, Sweep } from './rule.ts';
 import { eraseDead, Transaction } from './transaction.ts';
@@ -37,6 +38,8 @@ export interface DriverOptions {
   readonly assertLowers?: boolean | undefined;
   /** What firings are taken from; without it there is no end of it. */
   readonly fuel?: Fuel | undefined;
+  /** Symbols of which nothing is promised may be 0 as well, as those of a file that somebody else made. */
+  readonly mayBeNone?: boolean | undefined;
   /** Sees which share of the graph was looked at. */
   readonly onSweep?: ((share: number) => void) | undefined;
 }
@@ -67,6 +70,7 @@ export function runRules(graph: Graph, rules: readonly Rule[], names: NameTable,
   const removedShortcuts: RemovedShortcut[] = [];
   let refused: Refusal[] = [];
   const fuel = options.fuel ?? new Fuel();
+  const sizes = new NeededSizes(graph, options.mayBeNone);
   let budget = 1000 + 50 * graphsIn(graph).reduce((n, g) => n + g.nodeCount, 0);
 
   const queue: Node[] = [];
@@ -104,6 +108,10 @@ export function runRules(graph: Graph, rules: readonly Rule[], names: NameTable,
     if (!work.replacements.every(({ old, by }) => sameType(old.type, by.type))) {
       work.undo();
       return refuse(one, root, 'same-type');
+    }
+    if (!sizes.met(work.created)) {
+      work.undo();
+      return refuse(one, root, 'needs-elements');
     }
     const old: Node[] = [];
     for (const { old: from, by } of work.replacements) {
