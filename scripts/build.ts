@@ -82,6 +82,9 @@ const withoutCopies: Plugin = {
 /** The packages that the API imports, by the names of their files. */
 const vendors = new Map<string, string>();
 
+/** Worked out here, so that no program records the grammar: `scripts/chevrotain.ts` leaves out what does. */
+const grammarDecisions = JSON.stringify(new ResParser(false).decisions());
+
 /**
  * The commands in one file, which is a function for `src/cli/code-cache.ts`: of such a file every Node can keep the compiled code.
  * What a command does not need is not run. Its name tells its content.
@@ -95,7 +98,7 @@ const commands = await build({
   outdir: 'dist',
   external: installed,
   minifyIdentifiers: true,
-  define: { 'import.meta.url': 'fileUrl', grammarDecisions: JSON.stringify(new ResParser(false).decisions()) },
+  define: { 'import.meta.url': 'fileUrl', grammarDecisions },
   banner: {
     js: '(function (require, module, __filename, importFrom) { const fileUrl = require("node:url").pathToFileURL(__filename).href;',
   },
@@ -162,6 +165,7 @@ for (let next = [...modules]; next.length > 0; next = [...modules].filter((path)
     outdir: 'dist/api',
     external: installed,
     minifyIdentifiers: true,
+    define: { grammarDecisions },
     plugins: [fileByFile, withoutTexts('all')],
   });
   outputs.push(made.metafile.outputs);

@@ -57,6 +57,13 @@ const lateWords: Readonly<Record<string, readonly string[]>> = {
   source: ['names', 'values', 'shapes', 'structure'],
 };
 
+/** Without the EBNF beside a production, which `explain` and the pages print. */
+function withoutEbnf(node: ts.Node): string | undefined {
+  const { parent } = node;
+  const beside = ts.isStringLiteralLike(node) && ts.isCallExpression(parent) && parent.arguments[1] === node;
+  return beside && parent.expression.getText() === 'this.rule' ? "''" : undefined;
+}
+
 /** The kind that a call defines, as data without its explanation; without words where they are late. */
 function asData(path: string) {
   const name = basename(path, '.ts');
@@ -121,6 +128,12 @@ export function withoutTexts(parts: 'tests' | 'all'): Plugin {
         return { contents: rewritten(name, readFileSync(path, 'utf8'), without(new Set(properties))), loader: 'ts' };
       });
       if (parts === 'tests') return;
+      onLoad({ filter: /[\\/]parser[\\/]grammar\.ts$/ }, ({ path }) => {
+        const text = readFileSync(path, 'utf8');
+        const contents = rewritten(path, text, withoutEbnf);
+        if (contents === text) throw new Error(`${path} has no productions with their EBNF`);
+        return { contents, loader: 'ts' };
+      });
       onLoad({ filter: /[\\/]diagnostics[\\/]catalogue[\\/].*\.ts$/ }, ({ path }) => {
         return { contents: rewritten(path, readFileSync(path, 'utf8'), asData(path)), loader: 'ts' };
       });
