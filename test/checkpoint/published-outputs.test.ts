@@ -6,6 +6,8 @@
 import { describe, expect, test } from 'vitest';
 import { type GenerateOptions, generate } from '../../examples/api/generate.ts';
 import { compile } from '../../src/compile.ts';
+import { memorySource } from '../../src/io/bytes.ts';
+import { readOnnxFile } from '../../src/onnx/read.ts';
 import type { KeptTensor } from '../../src/runtime/kept.ts';
 import type { ModelSession } from '../../src/runtime/model-session.ts';
 import { openSession } from '../../src/runtime/session.ts';
@@ -36,6 +38,36 @@ describe('an example computes what the published network computes', () => {
       );
       expect(furthest / largest).toBeLessThan(1e-5);
       for (const [name, count] of Object.entries(one.counts ?? {})) expect([...(outputs.get(name)?.data ?? [])]).toEqual([count]);
+    }
+  });
+});
+
+/** Operators of the default domain in a compiled example, by name. */
+async function operatorsOf(one: Case): Promise<ReadonlyMap<string, number>> {
+  const { source, weights } = filled(one);
+  const { bytes } = await compile(source, { model: one.model, weights, defines: one.defines, opset: 23 });
+  const counts = new Map<string, number>();
+  const { graph } = await readOnnxFile(memorySource('m.onnx', await bytes()));
+  for (const { opType } of graph.nodes) counts.set(opType, (counts.get(opType) ?? 0) + 1);
+  return counts;
+}
+
+describe('at opset 23 every layer is written by the operators that are made for it', () => {
+  const composites = ['Attention', 'RMSNormalization', 'RotaryEmbedding', 'LayerNormalization', 'Gelu', 'Softmax', 'Erf'];
+  test.each([
+    // Of two layers each: LLaMA turns queries and keys, and normalises twice a layer and at the end.
+    ['Llama', [2, 5, 4, 0, 0, 0, 0]],
+    ['LlamaWithPast', [2, 5, 4, 0, 0, 0, 0]],
+    ['GPT2', [2, 0, 0, 5, 2, 0, 0]],
+    ['GPT2WithPast', [2, 0, 0, 5, 2, 0, 0]],
+    ['BertModel', [2, 0, 0, 5, 2, 0, 0]],
+    ['ViT', [2, 0, 0, 5, 2, 0, 0]],
+  ])('%s', async (model, expected) => {
+    const ones = cases.filter((one) => one.model === model);
+    expect(ones).not.toEqual([]);
+    for (const one of ones) {
+      const counts = await operatorsOf(one);
+      expect(composites.map((name) => counts.get(name) ?? 0)).toEqual(expected);
     }
   });
 });
