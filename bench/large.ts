@@ -5,7 +5,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
+import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -18,6 +18,7 @@ const models = [
 ] as const;
 const largest = 7e9;
 
+const loadBefore = loadavg()[0]?.toFixed(1);
 const folder = mkdtempSync(join(tmpdir(), 'rescc-bench-large-'));
 const { bavail, bsize } = statfsSync(folder);
 const rows: string[] = [];
@@ -43,7 +44,8 @@ writeFileSync(
   `# The largest examples
 
 \`npx tsx bench/large.ts\` writes this page: the command line from start to exit at -O1, random weights made and written included, and the largest
-resident set of the process. Machine: ${cpus()[0]?.model ?? 'unknown'}, ${cpus().length} cores, Node ${process.version}.
+resident set of the process. Machine: ${cpus()[0]?.model ?? 'unknown'}, ${cpus().length} cores, Node ${process.version}, load ${loadBefore} at the
+beginning and ${loadavg()[0]?.toFixed(1)} at the end.
 
 | model | nodes -O0 | nodes -O1 | MB on disk | seconds | peak MB |
 | --- | ---: | ---: | ---: | ---: | ---: |

@@ -162,7 +162,7 @@ Milliseconds per run, median of ${runs} interleaved runs ± half the distance be
 
 ${table(['model', 'input', ...columns], running)}
 
-[weights.md](weights.md): checkpoints read, folded and written, beside \`cp\`. [parser.md](parser.md): lexer and parser per token, beside JSON. [compiler.md](compiler.md): starting, and time and memory as models grow. [optimize.md](optimize.md): \`rescc optimize\` beside onnxslim, onnxsim, onnxoptimizer and onnxscript. [nodes.md](nodes.md): nodes that they leave. [latency.md](latency.md): runs of the file that was given and of ours. [rewrites.md](rewrites.md): what single rewrites are worth. [exports.md](exports.md): what PyTorch exports of real architectures come to. [drawing.md](drawing.md): figures and pages. [gpu.md](gpu.md): on a GPU.
+[weights.md](weights.md): checkpoints read, folded and written, beside \`cp\`. [parser.md](parser.md): lexer and parser per token, beside JSON. [compiler.md](compiler.md): starting, and time and memory as models grow. [optimize.md](optimize.md): \`rescc optimize\` beside onnxslim, onnxsim, onnxoptimizer and onnxscript. [nodes.md](nodes.md): nodes that they leave. [latency.md](latency.md): runs of the file that was given and of ours. [rewrites.md](rewrites.md): what single rewrites are worth. [exports.md](exports.md): what PyTorch exports of real architectures come to. [large.md](large.md): Faster R-CNN and GPT-2 XL, in time and memory. [drawing.md](drawing.md): figures and pages. [gpu.md](gpu.md): on a GPU.
 `;
 }
 
