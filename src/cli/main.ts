@@ -1,13 +1,13 @@
 #!/usr/bin/env node
+/**
+ * Where the process starts: as little as can be, since a version is asked for by scripts and loading the compiler takes longer
+ * than compiling a small model.
+ */
 
 import { writeSync } from 'node:fs';
 import { version } from '../version.ts';
 import { loadProgram } from './code-cache.ts';
 import { commandOf } from './command-names.ts';
-/**
- * Where the process starts: as little as can be, since a version is asked for by scripts and loading the compiler takes longer
- * than compiling a small model.
- */
 import { nurserySize } from './heap.ts';
 
 /** The file of the commands, as the build names it; absent where this file runs as it is. */
