@@ -9,12 +9,13 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { getHeapCodeStatistics } from 'node:v8';
 import { Script } from 'node:vm';
 
 interface Loaded {
   /** What the program exports. */
   readonly exports: unknown;
-  /** Writes the code that was compiled until now, where none was found. */
+  /** Writes the code that was compiled until now, where none was found, or much less. */
   keep(): void;
 }
 
@@ -36,15 +37,24 @@ export function loadProgram(url: URL, command: string): Loaded {
   const module = { exports: {} };
   const importFrom = (path: string): Promise<unknown> => import(path.startsWith('.') ? new URL(path, url).href : path);
   (script.runInThisContext() as (...given: readonly unknown[]) => void)(createRequire(url), module, file, importFrom);
+  const bytecode = bytecodeSize();
   return {
     exports: module.exports,
     keep() {
-      if (cache !== undefined && (cachedData === undefined || script.cachedDataRejected === true)) {
-        write(cache, script.createCachedData());
-      }
+      if (cache === undefined) return;
+      const kept = script.cachedDataRejected === true ? undefined : cachedData;
+      if (kept && bytecodeSize() - bytecode < kept.length / muchMore) return;
+      const code = script.createCachedData();
+      // V8 drops functions that have not run for long, so that what is there now may be less.
+      if (!kept || code.length > kept.length) write(cache, code);
     },
   };
 }
+
+/** What a model needs that the first one did not is added where it comes to this part of what is kept: adding takes some 50 ms. */
+const muchMore = 32;
+
+const bytecodeSize = (): number => getHeapCodeStatistics().bytecode_and_metadata_size;
 
 /** One for each version of V8, user, content of the program and command. */
 function cachePath(file: string, command: string): string {

@@ -34,6 +34,23 @@ test('a call keeps the code for the next one, which gives the same', () => {
   expect(files.map((file) => readFileSync(file))).toEqual(before);
 });
 
+test('what a larger model needs beside is added once', () => {
+  const env = { NODE_COMPILE_CACHE: join(path, 'larger') };
+  const size = (): number => kept(env.NODE_COMPILE_CACHE).reduce((sum, file) => sum + statSync(file).size, 0);
+  const larger = (): void => {
+    const { code } = rescc([join(root, 'examples/resnet_cifar.res'), '--model', 'ResNet20', '-q', '-o', '-'], { env });
+    expect(code).toBe(0);
+  };
+  model(env);
+  const first = size();
+  larger();
+  const both = size();
+  expect(both).toBeGreaterThan(first);
+  larger();
+  expect(model(env)).toEqual(expected);
+  expect(size()).toBe(both);
+});
+
 test('nothing is kept where that is switched off', () => {
   const cache = join(path, 'off');
   expect(model({ NODE_COMPILE_CACHE: cache, NODE_DISABLE_COMPILE_CACHE: '1' })).toEqual(expected);
