@@ -51,7 +51,9 @@ export function loadProgram(url: URL, command: string): Loaded {
   };
 }
 
-/** What a model needs that the first one did not is added where it comes to this part of what is kept: adding takes some 50 ms. */
+/**
+ * What a model needs that the first one did not is added where it comes to this part of what is kept: adding takes some 50 ms.
+ */
 const muchMore = 32;
 
 const bytecodeSize = (): number => getHeapCodeStatistics().bytecode_and_metadata_size;

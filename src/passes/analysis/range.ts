@@ -17,6 +17,7 @@
  * Large weights are not computed to know their largest element, where a bound of factors and operands does; each row is looked at
  * until its first normal element. Memory is a chunk, or an operand that a permutation or a product needs whole.
  */
+import { outside } from '../../diagnostics/at.ts';
 import { type FloatFacts, floatFacts } from '../../ir/elem.ts';
 import type { WeightExpr } from '../../tensor/expr.ts';
 import { initialBound } from '../../tensor/leaves.ts';
@@ -94,12 +95,20 @@ function scanned(x: WeightExpr): number {
   if (number !== undefined) return Number.isNaN(number) ? Number.POSITIVE_INFINITY : x.count === 0 ? 0 : Math.abs(number);
   let largest = 0;
   inChunks(x, 0, x.count, (chunk) => {
-    for (const element of chunk) {
-      const size = Math.abs(element);
-      if (!(size <= largest)) largest = Number.isNaN(size) ? Number.POSITIVE_INFINITY : size;
-    }
+    largest = Math.max(largest, largestIn(chunk));
   });
   magnitudes.set(x, largest);
+  return largest;
+}
+
+/** By indices and in a number of its own: every weight of a file comes here. */
+function largestIn(chunk: Float64Array): number {
+  let largest = 0;
+  for (let i = 0; i < chunk.length; i++) {
+    const size = Math.abs(chunk[i] ?? outside());
+    if (size > largest) largest = size;
+    else if (Number.isNaN(size)) return Number.POSITIVE_INFINITY;
+  }
   return largest;
 }
 
