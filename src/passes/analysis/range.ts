@@ -19,7 +19,7 @@
  */
 import { outside } from '../../diagnostics/at.ts';
 import { type FloatFacts, floatFacts } from '../../ir/elem.ts';
-import type { WeightExpr } from '../../tensor/expr.ts';
+import { fillFloats, type WeightExpr } from '../../tensor/expr.ts';
 import { initialBound } from '../../tensor/leaves.ts';
 import { chunkElements } from '../../tensor/pieces.ts';
 import { uniformValue } from '../../tensor/values.ts';
@@ -93,11 +93,35 @@ function scanned(x: WeightExpr): number {
   if (known !== undefined) return known;
   const number = uniformValue(x);
   if (number !== undefined) return Number.isNaN(number) ? Number.POSITIVE_INFINITY : x.count === 0 ? 0 : Math.abs(number);
+  const found = largestFloat(x) ?? largestNumber(x);
+  magnitudes.set(x, found);
+  return found;
+}
+
+/** That of 32-bit floats that lie in a file as such, by their bits, which order magnitudes as integers; undefined of others. */
+function largestFloat(x: WeightExpr): number | undefined {
+  const floats = new Float32Array(Math.min(x.count, chunkElements));
+  const bits = new Int32Array(floats.buffer);
+  let largest = 0;
+  for (let from = 0; from < x.count; from += floats.length) {
+    const count = Math.min(floats.length, x.count - from);
+    if (!fillFloats(x, from, floats.subarray(0, count))) return undefined;
+    for (let i = 0; i < count; i++) {
+      const magnitude = (bits[i] ?? outside()) & 0x7fffffff;
+      if (magnitude > largest) largest = magnitude;
+    }
+  }
+  const infinity = 0x7f800000;
+  if (largest >= infinity) return Number.POSITIVE_INFINITY;
+  bits[0] = largest;
+  return floats[0] ?? 0;
+}
+
+function largestNumber(x: WeightExpr): number {
   let largest = 0;
   inChunks(x, 0, x.count, (chunk) => {
     largest = Math.max(largest, largestIn(chunk));
   });
-  magnitudes.set(x, largest);
   return largest;
 }
 
