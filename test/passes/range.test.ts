@@ -4,6 +4,7 @@
  */
 
 import { describe, expect, it, test } from 'vitest';
+import { memorySource } from '../../src/io/bytes.ts';
 import { floatFacts } from '../../src/ir/elem.ts';
 import { roundTo } from '../../src/ir/round.ts';
 import type { ElemType } from '../../src/ir/types.ts';
@@ -15,7 +16,7 @@ import type { WeightExpr } from '../../src/tensor/expr.ts';
 import { materializeSync } from '../../src/tensor/values.ts';
 import { modelBytes, node, value } from '../import/onnx-bytes.ts';
 import { tensorProto } from '../optimize/onnx-case.ts';
-import { initial, literal } from '../support/tensors.ts';
+import { initial, literal, storedTensor } from '../support/tensors.ts';
 import { randomSource, readText, run } from './support.ts';
 
 const vector = (elem: ElemType, ...data: readonly number[]): WeightExpr =>
@@ -23,6 +24,33 @@ const vector = (elem: ElemType, ...data: readonly number[]): WeightExpr =>
 const matrix = (elem: ElemType, rows: readonly (readonly number[])[]): WeightExpr =>
   literal({ elem, dims: [rows.length, rows[0]?.length ?? 0], data: Float64Array.from(rows.flat()) });
 const rowsFirst = (x: WeightExpr) => ({ groups: 1, before: 1, channels: x.dims[0] ?? 1, behind: x.count / (x.dims[0] ?? 1) });
+
+describe('magnitudes of 32-bit floats that lie in a file', () => {
+  // More than a chunk of them; doubled, they fit where their largest, whatever its sign and place, is below half the limit.
+  const count = 40_000;
+  it.each([
+    [3, true],
+    [-3, true],
+    [2e38, false],
+    [-2e38, false],
+    [Number.NaN, false],
+    [Number.NEGATIVE_INFINITY, false],
+    [-1e-40, true],
+  ])('%d is the largest', async (number, fits) => {
+    for (const at of [0, 32_768, count - 1]) {
+      const floats = new Float32Array(count);
+      floats[at] = number;
+      const bytes = new Uint8Array(floats.buffer);
+      const source = {
+        ...memorySource('w', bytes),
+        readInto: (start: number, into: Uint8Array) => into.set(bytes.subarray(start, start + into.length)),
+      };
+      const x = await storedTensor({ source, offset: 0, elem: 'f32', dims: [count], name: `${number} at ${at}` });
+      const two = literal({ elem: 'f32', dims: [1], data: Float64Array.of(2) });
+      expect(finiteKnown(mul(x, two))).toBe(fits);
+    }
+  });
+});
 
 describe('facts of the float types', () => {
   it.each(['f16', 'bf16', 'f32', 'f64'] as const)('%s rounds as its record says', (elem) => {
