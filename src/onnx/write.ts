@@ -13,7 +13,7 @@ import { sourcesOf } from '../tensor/algebra.ts';
 import { fillFloats, type WeightExpr } from '../tensor/expr.ts';
 import { encode, encodeIntegers } from '../tensor/round.ts';
 import { floatsFinite, giveRoom, roomFloats, takeRoom } from '../tensor/simd.ts';
-import { spanOf } from '../tensor/stored.ts';
+import { type ByteSpan, spanOf } from '../tensor/stored.ts';
 import { declared, docOf, type MadeTensor, tensorHead, writeAttribute, writeNode, writeValue } from './encode.ts';
 import type { OnnxFunction, OnnxGraph, OnnxModel, OnnxTensor } from './model.ts';
 import {
@@ -81,11 +81,8 @@ export interface EncodeOptions {
   readonly signal?: StopSignal | undefined;
 }
 
-/** Bytes of a file that are written as they are: whoever writes reads them to where they are wanted. */
-export type FileSpan = NonNullable<ReturnType<typeof spanOf>>;
-
 /** What is written next. Bytes are valid until the next piece is asked for: the buffers are used again. */
-export type Piece = Uint8Array | FileSpan;
+export type Piece = Uint8Array | ByteSpan;
 export type Pieces = AsyncGenerator<Piece, void, undefined>;
 
 /**
@@ -97,7 +94,10 @@ export async function* encodeModel(model: OnnxModel, options: EncodeOptions = {}
   yield* bytesOf(modelPieces(model, options), options.signal);
 }
 
-/** Pieces of which those that lie in a file are read. */
+/** Bytes read at a time: a read and a write cost a turn of the event loop each. */
+const readAtOnce = 1048576;
+
+/** The pieces, and spans of them read. */
 export async function* bytesOf(pieces: Pieces, signal?: StopSignal | undefined): AsyncGenerator<Uint8Array, void, undefined> {
   let room: Uint8Array | undefined;
   for await (const piece of pieces) {
@@ -106,11 +106,11 @@ export async function* bytesOf(pieces: Pieces, signal?: StopSignal | undefined):
       continue;
     }
     const { source, offset, length } = piece;
-    for (let at = 0; at < length; at += lazyAtOnce) {
+    for (let at = 0; at < length; at += readAtOnce) {
       signal?.throwIfAborted();
-      const bytes = Math.min(lazyAtOnce, length - at);
+      const bytes = Math.min(readAtOnce, length - at);
       if (source.readInto) {
-        room ??= new Uint8Array(lazyAtOnce);
+        room ??= new Uint8Array(readAtOnce);
         source.readInto(offset + at, room.subarray(0, bytes));
         yield room.subarray(0, bytes);
       } else yield source.readSync ? source.readSync(offset + at, bytes) : await source.read(offset + at, bytes);
@@ -138,13 +138,13 @@ async function* piecesOf(model: OnnxModel, { external, signal }: EncodeOptions, 
     writer.message(GraphProto.node, () => writeNode(writer, node));
     if (writer.length < flushAt && writer.holes.length === 0) continue;
     signal?.throwIfAborted();
-    yield* drained(writer, signal);
+    yield* drained(writer);
   }
   writer.stringField(GraphProto.name, graph.name);
   for (const [i, initializer] of graph.initializers.entries()) {
     if (initializer.kind === 'proto') {
       writer.lazyField(GraphProto.initializer, initializer.bytes);
-      yield* drained(writer, signal);
+      yield* drained(writer);
       continue;
     }
     const { dataType, dims, elements } = declared(initializer);
@@ -180,26 +180,20 @@ async function* piecesOf(model: OnnxModel, { external, signal }: EncodeOptions, 
   }
   if (graph.rest) writer.raw(graph.rest);
   modelTail(writer, model);
-  yield* drained(writer, signal);
+  yield* drained(writer);
 }
 
 /** Bytes gathered before they are handed on. */
 const flushAt = 65536;
-/** Bytes of an attribute read at a time: a read and a write cost a turn of the event loop each. */
-const lazyAtOnce = 1048576;
 
-/** What the writer gathered, with the bytes of its holes between. The writer is empty then. */
-async function* drained(writer: WireWriter, signal: StopSignal | undefined): AsyncGenerator<Uint8Array, void, undefined> {
+/** What the writer gathered, with its holes between. The writer is empty then. */
+function* drained(writer: WireWriter): Generator<Piece, void, undefined> {
   const gathered = writer.view();
   let from = 0;
   for (const { at, bytes } of writer.holes) {
     if (at > from) yield gathered.subarray(from, at);
     from = at;
-    for (let start = 0; start < bytes.size; start += lazyAtOnce) {
-      signal?.throwIfAborted();
-      const length = Math.min(lazyAtOnce, bytes.size - start);
-      yield bytes.readSync ? bytes.readSync(start, length) : await bytes.read(start, length);
-    }
+    yield { source: bytes, offset: 0, length: bytes.size };
   }
   if (from < gathered.length) yield gathered.subarray(from);
   writer.reset();

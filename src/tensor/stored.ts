@@ -240,13 +240,25 @@ export function adopt(session: Session, expr: WeightExpr, name: string): WeightE
   return copyOf(root);
 }
 
+/** Bytes that are copied as they are, of a file most often: whoever takes them reads them to where they are wanted. */
+export interface ByteSpan {
+  readonly source: Pick<ByteSource, 'read' | 'readSync' | 'readInto'>;
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** Bytes of a span from `at` on, as many as `into` has room for. */
+export async function readSpanInto({ source, offset }: ByteSpan, at: number, into: Uint8Array): Promise<void> {
+  const start = offset + at;
+  if (source.readInto) source.readInto(start, into);
+  else into.set(source.readSync ? source.readSync(start, into.length) : await source.read(start, into.length));
+}
+
 /**
  * The span of an expression that is a row-major little-endian tensor of a file and nothing else, so that its bytes can be copied
  * as they are.
  */
-export function spanOf(
-  expr: WeightExpr,
-): { readonly source: ByteSource; readonly offset: number; readonly length: number } | undefined {
+export function spanOf(expr: WeightExpr): ByteSpan | undefined {
   if (!(expr instanceof Stored) || expr.bigEndian) return undefined;
   return { source: expr.source, offset: expr.offset, length: expr.count * elemBytes[expr.elem] };
 }

@@ -19,6 +19,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { emitOnnx } from '../../src/codegen/emit.ts';
 import { writeModel } from '../../src/codegen/node/write-file.ts';
 import { DiagnosticError } from '../../src/diagnostics/diagnostic.ts';
+import { attributeBytes } from '../../src/onnx/encode.ts';
 import { madeNode } from '../../src/onnx/make.ts';
 import type { OnnxModel } from '../../src/onnx/model.ts';
 import { modelSize, onnxBytes } from '../../src/onnx/write.ts';
@@ -160,6 +161,19 @@ test.skipIf(process.platform === 'win32')('a pipe gets the bytes', async () => {
   expect(Buffer.compare(Buffer.concat(pieces), await onnxBytes(modelOf(1)))).toBe(0);
   expect(statSync(at('pipe')).isFIFO()).toBe(true);
   expect(await codeOf(writeModel(modelOf(1), at('pipe'), { externalData: true }))).toBe('RES0603');
+});
+
+test('an attribute that is read while it is written, over several writes', async () => {
+  const content = Array.from({ length: 400_000 }, (_, i) => `${i}`).join(' ');
+  const bytes = attributeBytes({ name: 'long', kind: 'string', value: content });
+  for (const of of [bytes, { size: bytes.size, read: (start: number, length: number) => bytes.read(start, length) }]) {
+    const node = { ...madeNode('Long', 'n', ['w'], ['y']), attributes: [{ name: 'long', kind: 'other', bytes: of } as const] };
+    const { graph, ...model } = modelOf(1);
+    const path = join(folder, 'm.onnx');
+    await writeModel({ ...model, graph: { ...graph, nodes: [node] } }, path);
+    const read = decodeModel(readFileSync(path)).graph?.node?.[0]?.attribute?.[0]?.s;
+    expect(Buffer.from(read ?? []).equals(Buffer.from(content))).toBe(true);
+  }
 });
 
 describe('with a data file', () => {

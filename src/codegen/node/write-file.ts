@@ -44,12 +44,12 @@ import {
   type ExternalLayout,
   externalData,
   externalLayout,
-  type FileSpan,
   largestMessage,
   modelPieces,
   modelSize,
   type Pieces,
 } from '../../onnx/write.ts';
+import { readSpanInto } from '../../tensor/stored.ts';
 import { safetensorsOf, safetensorsPieces } from '../safetensors.ts';
 
 /** How a model is written to a file. */
@@ -451,12 +451,6 @@ async function streamTo(
     await pending?.catch(() => undefined);
     await file.close();
   }
-}
-
-/** Bytes of a span from `at` on. */
-async function readSpanInto({ source, offset }: FileSpan, at: number, into: Uint8Array): Promise<void> {
-  if (source.readInto) source.readInto(offset + at, into);
-  else into.set(source.readSync?.(offset + at, into.length) ?? (await source.read(offset + at, into.length)));
 }
 
 async function commit(

@@ -16,7 +16,7 @@ import { isWideElem, wideArray } from '../../../ir/wide.ts';
 import type { WeightExpr } from '../../../tensor/expr.ts';
 import { chunkElements } from '../../../tensor/pieces.ts';
 import { encode, encodeIntegers } from '../../../tensor/round.ts';
-import { spanOf } from '../../../tensor/stored.ts';
+import { readSpanInto, spanOf } from '../../../tensor/stored.ts';
 import { exprOf } from '../../../tensor/values.ts';
 
 /** Elements that the first hash sees. */
@@ -50,12 +50,8 @@ class Chunk {
     this.#bytes.fill(0, length, words * 4);
     const bytes = this.#bytes.subarray(0, length);
     const span = spanOf(expr);
-    if (span) {
-      const { source } = span;
-      const from = span.offset + start * size;
-      if (source.readInto) source.readInto(from, bytes);
-      else bytes.set(source.readSync ? source.readSync(from, length) : await source.read(from, length));
-    } else if (!(await this.#integers(expr, start, end, bytes))) {
+    if (span) await readSpanInto(span, start * size, bytes);
+    else if (!(await this.#integers(expr, start, end, bytes))) {
       const numbers = this.#numbers.subarray(0, end - start);
       await expr.fill(start, numbers);
       encode(expr.elem, numbers, end - start, bytes);
