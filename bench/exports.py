@@ -35,6 +35,7 @@ def hf(cls, cfg, **k):
     return f
 
 
+small = dict(hidden_size=64, num_hidden_layers=2, num_attention_heads=4)
 ids = lambda n=8: (torch.randint(0, 100, (1, n)),)
 M = {
     "tv_resnet18": (lambda: tv.models.resnet18(), img(), None),
@@ -87,9 +88,7 @@ M = {
         hf(
             tf.BertModel,
             tf.BertConfig,
-            hidden_size=64,
-            num_hidden_layers=2,
-            num_attention_heads=4,
+            **small,
             intermediate_size=128,
             vocab_size=100,
         ),
@@ -105,9 +104,7 @@ M = {
         hf(
             tf.ViTModel,
             tf.ViTConfig,
-            hidden_size=64,
-            num_hidden_layers=2,
-            num_attention_heads=4,
+            **small,
             intermediate_size=128,
             image_size=32,
             patch_size=8,
@@ -119,9 +116,7 @@ M = {
         hf(
             tf.LlamaForCausalLM,
             tf.LlamaConfig,
-            hidden_size=64,
-            num_hidden_layers=2,
-            num_attention_heads=4,
+            **small,
             num_key_value_heads=2,
             intermediate_size=128,
             vocab_size=100,
@@ -177,7 +172,7 @@ M = {
     "nn_temporal": (nets.Temporal, (torch.randn(1, 3, 32),), None),
     "nn_distances": (nets.Distances, img(16), None),
     "hf_dinov2": (
-        hf(tf.Dinov2Model, tf.Dinov2Config, hidden_size=64, num_hidden_layers=2, num_attention_heads=4, image_size=28, patch_size=14),
+        hf(tf.Dinov2Model, tf.Dinov2Config, **small, image_size=28, patch_size=14),
         img(28),
         None,
     ),
@@ -185,9 +180,7 @@ M = {
         hf(
             tf.Wav2Vec2Model,
             tf.Wav2Vec2Config,
-            hidden_size=64,
-            num_hidden_layers=2,
-            num_attention_heads=4,
+            **small,
             intermediate_size=128,
             conv_dim=(32,) * 7,
             num_conv_pos_embeddings=16,

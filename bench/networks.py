@@ -10,12 +10,21 @@ def conv(i, o, k=3, s=1, g=1, bias=True):
     return nn.Conv2d(i, o, k, s, k // 2, groups=g, bias=bias)
 
 
-def conv_bn(i, o, k=3, s=1, g=1, act=True):
-    return nn.Sequential(conv(i, o, k, s, g, False), nn.BatchNorm2d(o), *([nn.ReLU(inplace=True)] if act else []))
+def conv_bn(i, o, k=3, s=1, g=1, act=lambda: nn.ReLU(inplace=True)):
+    return nn.Sequential(conv(i, o, k, s, g, False), nn.BatchNorm2d(o), *([act()] if act else []))
 
 
 def seq(block, n):
     return nn.Sequential(*(block() for _ in range(n)))
+
+
+def joined(blocks, x):
+    """What each block makes of what the one before it made, joined along the channels."""
+    outs = []
+    for block in blocks:
+        x = block(x)
+        outs.append(x)
+    return torch.cat(outs, 1)
 
 
 # Super-resolution
@@ -91,12 +100,8 @@ class IMDN(nn.Module):
         self.lr, self.up = conv(c, c), nn.Sequential(conv(c, 12), nn.PixelShuffle(2))
 
     def forward(self, x):
-        f = y = self.fea(x)
-        outs = []
-        for b in self.blocks:
-            y = b(y)
-            outs.append(y)
-        return self.up(self.lr(self.c(torch.cat(outs, 1))) + f)
+        f = self.fea(x)
+        return self.up(self.lr(self.c(joined(self.blocks, f))) + f)
 
 
 class SpatialAttention(nn.Module):
@@ -140,12 +145,8 @@ class RFDN(nn.Module):
         self.c, self.lr, self.up = nn.Conv2d(c * n, c, 1), conv(c, c), nn.Sequential(conv(c, 12), nn.PixelShuffle(2))
 
     def forward(self, x):
-        f = y = self.fea(x)
-        outs = []
-        for b in self.blocks:
-            y = b(y)
-            outs.append(y)
-        return self.up(self.lr(F.leaky_relu(self.c(torch.cat(outs, 1)), 0.05)) + f)
+        f = self.fea(x)
+        return self.up(self.lr(F.leaky_relu(self.c(joined(self.blocks, f)), 0.05)) + f)
 
 
 class ChannelLinear(nn.Linear):
@@ -189,12 +190,8 @@ class BSRN(nn.Module):
         self.c1, self.c2, self.up = ChannelLinear(c * n, c), Blueprint(c, c), nn.Sequential(conv(c, 12), nn.PixelShuffle(2))
 
     def forward(self, x):
-        f = y = self.fea(torch.cat([x, x, x, x], 1))
-        outs = []
-        for b in self.blocks:
-            y = b(y)
-            outs.append(y)
-        return self.up(self.c2(F.gelu(self.c1(torch.cat(outs, 1)))) + f)
+        f = self.fea(torch.cat([x, x, x, x], 1))
+        return self.up(self.c2(F.gelu(self.c1(joined(self.blocks, f)))) + f)
 
 
 class PixelConv(nn.Module):
@@ -405,7 +402,7 @@ class Shuffle(nn.Module):
         super().__init__()
         self.s, m = s, o // 2
         main = i if s == 2 else i // 2
-        self.main = nn.Sequential(conv_bn(main, m, 1), conv_bn(m, m, 3, s, m, False), conv_bn(m, o - i if s == 2 else m, 1))
+        self.main = nn.Sequential(conv_bn(main, m, 1), conv_bn(m, m, 3, s, m, None), conv_bn(m, o - i if s == 2 else m, 1))
         self.proj = nn.Sequential(conv_bn(i, i, 3, 2, i, False), conv_bn(i, i, 1)) if s == 2 else None
 
     def forward(self, x):
@@ -425,8 +422,8 @@ class FastestDet(nn.Module):
         stage = lambda i, o, n: nn.Sequential(Shuffle(i, o, 2), *(Shuffle(o, o, 1) for _ in range(n - 1)))
         self.l = nn.ModuleList([stage(24, 48, 4), stage(48, 96, 8), stage(96, 192, 4)])
         self.spp = nn.ModuleList(nn.Sequential(*(conv_bn(96, 96, 5, 1, 96) for _ in range(k))) for k in (1, 2, 3))
-        self.c1, self.c2 = conv_bn(48 + 96 + 192, 96, 1), conv_bn(3 * 96, 96, 1, act=False)
-        head = lambda o: nn.Sequential(conv_bn(96, 96, 5, 1, 96), conv_bn(96, o, 1, act=False))
+        self.c1, self.c2 = conv_bn(48 + 96 + 192, 96, 1), conv_bn(3 * 96, 96, 1, act=None)
+        head = lambda o: nn.Sequential(conv_bn(96, 96, 5, 1, 96), conv_bn(96, o, 1, act=None))
         self.obj, self.reg, self.cls = head(1), head(4), head(80)
 
     def forward(self, x):
@@ -439,12 +436,17 @@ class FastestDet(nn.Module):
         return torch.cat([torch.sigmoid(self.obj(y)), self.reg(y), F.softmax(self.cls(y), 1)], 1)
 
 
+def conv_bn_silu(i, o, k=3, s=1):
+    return conv_bn(i, o, k, s, act=nn.SiLU)
+
+
 class CSP(nn.Module):
+    """The cross-stage block of YOLOv5."""
+
     def __init__(self, c, n):
         super().__init__()
-        unit = lambda i, o, k=1, s=1: nn.Sequential(conv(i, o, k, s, bias=False), nn.BatchNorm2d(o), nn.SiLU())
-        self.a, self.b, self.o = unit(c, c // 2), unit(c, c // 2), unit(c, c)
-        self.m = nn.ModuleList(nn.Sequential(unit(c // 2, c // 2), unit(c // 2, c // 2, 3)) for _ in range(n))
+        self.a, self.b, self.o = conv_bn_silu(c, c // 2, 1), conv_bn_silu(c, c // 2, 1), conv_bn_silu(c, c, 1)
+        self.m = nn.ModuleList(nn.Sequential(conv_bn_silu(c // 2, c // 2, 1), conv_bn_silu(c // 2, c // 2)) for _ in range(n))
 
     def forward(self, x):
         y = self.a(x)
@@ -458,9 +460,10 @@ class YOLO(nn.Module):
 
     def __init__(self, c=16):
         super().__init__()
-        unit = lambda i, o, k=3, s=1: nn.Sequential(conv(i, o, k, s, bias=False), nn.BatchNorm2d(o), nn.SiLU())
-        self.focus, self.d1, self.c1, self.d2, self.c2 = unit(12, c), unit(c, 2 * c, 3, 2), CSP(2 * c, 2), unit(2 * c, 4 * c, 3, 2), CSP(4 * c, 1)
-        self.s1, self.s2, self.up, self.c3 = unit(4 * c, 2 * c, 1), unit(8 * c, 4 * c, 1), unit(4 * c, 2 * c, 1), CSP(4 * c, 1)
+        self.focus, self.d1, self.c1 = conv_bn_silu(12, c), conv_bn_silu(c, 2 * c, s=2), CSP(2 * c, 2)
+        self.d2, self.c2 = conv_bn_silu(2 * c, 4 * c, s=2), CSP(4 * c, 1)
+        self.s1, self.s2 = conv_bn_silu(4 * c, 2 * c, 1), conv_bn_silu(8 * c, 4 * c, 1)
+        self.up, self.c3 = conv_bn_silu(4 * c, 2 * c, 1), CSP(4 * c, 1)
         self.out = nn.ModuleList([nn.Conv2d(4 * c, 3 * 9, 1), nn.Conv2d(4 * c, 3 * 9, 1)])
         self.register_buffer("anchors", torch.rand(2, 1, 3, 1, 1, 2) * 32 + 8)
 
@@ -547,7 +550,7 @@ class Distances(nn.Module):
 
     def __init__(self, c=16):
         super().__init__()
-        self.a, self.b = conv_bn(3, c, 3, 2), conv_bn(c, c, act=False)
+        self.a, self.b = conv_bn(3, c, 3, 2), conv_bn(c, c, act=None)
 
     def forward(self, x):
         y = self.a(x)
