@@ -57,7 +57,8 @@ console.log('| task | checkout | median ms | processor ms | peak MB |\n| --- | -
 for (const { name, runs, args } of tasks) {
   const measured = checkouts.map((): Run[] => []);
   for (let i = 0; i < runs; i++) {
-    for (const [at, checkout] of checkouts.entries()) measured[at]?.push(once(args(join(checkout, 'dist/rescc.js'))));
+    for (const [at, checkout] of checkouts.entries())
+      measured[at]?.push(once(process.execPath, args(join(checkout, 'dist/rescc.js'))));
   }
   for (const [at, all] of measured.entries()) {
     const middle = (of: (run: Run) => number): string => median(all.map(of)).toFixed(0);

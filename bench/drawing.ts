@@ -31,7 +31,7 @@ console.log('| model | figure ms | processor ms | page ms | processor ms |\n| --
 for (const [file, model] of models) {
   const cells = ['svg', 'html'].flatMap((kind) => {
     const args = ['dist/rescc.js', 'graph', `examples/${file}.res`, '--model', model, '-o', join(folder, `net.${kind}`), '-q'];
-    const measured = Array.from({ length: runs }, () => once(args));
+    const measured = Array.from({ length: runs }, () => once(process.execPath, args));
     return [median(measured.map(({ ms }) => ms)), median(measured.map(({ cpuMs }) => cpuMs))].map((ms) => ms.toFixed(0));
   });
   console.log(`| ${model} | ${cells.join(' | ')} |`);

@@ -1,4 +1,4 @@
-/** What one run of Node takes, under GNU time, and what a run of a model takes of one thread. */
+/** What one run of a program takes, under GNU time, and what a run of a model takes of one thread. */
 import { spawnSync } from 'node:child_process';
 import type { HostTensor } from '../src/ir/types.ts';
 import { median } from '../src/runtime/bench.ts';
@@ -14,14 +14,14 @@ export interface Run {
   readonly peakMb: number;
 }
 
-/** Runs Node with these arguments once, under GNU time, which tells the processor time of all threads and the peak. */
-export function once(args: readonly string[]): Run {
+/** Runs a program once, under GNU time, which tells the processor time of all threads, in hundredths of a second, and the peak. */
+export function once(program: string, args: readonly string[]): Run {
   const started = performance.now();
-  const child = spawnSync('time', ['-f', '%U %S %M', process.execPath, ...args], { encoding: 'utf8' });
+  const child = spawnSync('time', ['-f', '%U %S %M', program, ...args], { encoding: 'utf8' });
   const ms = performance.now() - started;
   const numbers = child.stderr?.trim().split('\n').at(-1)?.split(' ').map(Number) ?? [];
   if (child.status !== 0 || numbers.length !== 3 || numbers.some(Number.isNaN))
-    throw new Error(`node ${args.join(' ')} under GNU time: ${child.error?.message ?? child.stderr}`);
+    throw new Error(`${program} ${args.join(' ')} under GNU time: ${child.error?.message ?? child.stderr}`);
   const [user = 0, system = 0, kilobytes = 0] = numbers;
   return { ms, cpuMs: (user + system) * 1000, peakMb: (kilobytes * 1024) / 1e6 };
 }

@@ -3,12 +3,13 @@
  * `npx tsx bench/weights.ts [--rounds 5] [--huge] [--write]` makes its models in the temporary folder and removes them; `--huge` adds the 4 GB
  * model, which takes 13 GB of disk for a while. Prints the page; with `--write` also bench/weights.md.
  */
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { median } from '../src/runtime/bench.ts';
+import { once, type Run } from './timed.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const binary = join(root, 'dist/rescc.js');
@@ -23,33 +24,7 @@ const rounds = Number(values.rounds);
 const folder = mkdtempSync(join(tmpdir(), 'rescc-bench-weights-'));
 const at = (name: string): string => join(folder, name);
 
-interface Ran {
-  /** From start to exit. */
-  readonly elapsed: number;
-  /** Seconds of processor time, of all threads. */
-  readonly processor: number;
-  /** Largest resident set, of rescc alone. */
-  readonly peak: number;
-}
-
-/** bash measures its child: Node says nothing of what a child took. */
-function run(program: string, args: readonly string[]): Ran {
-  const started = performance.now();
-  const timed = at('time');
-  const script = 'TIMEFORMAT="%U %S"; { time "$@" 2>&3; } 3>&2 2>"$0"';
-  const done = spawnSync('bash', ['-c', script, timed, program, ...args], { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
-  const elapsed = (performance.now() - started) / 1000;
-  if (done.status !== 0) throw new Error(`${program} ${args.join(' ')} ended with ${done.status}`);
-  const text = done.stdout.toString();
-  const processor = readFileSync(timed, 'utf8')
-    .trim()
-    .split(' ')
-    .reduce((sum, part) => sum + Number(part), 0);
-  return { elapsed, processor, peak: text.startsWith('{') ? Number(JSON.parse(text).peakBytes) : 0 };
-}
-const rescc = (...args: readonly string[]): Ran => run(process.execPath, [binary, ...args, '--json']);
-const median = (numbers: readonly number[]): number =>
-  [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
+const rescc = (...args: readonly string[]): Run => once(process.execPath, [binary, ...args, '-q']);
 
 /** A plain net of 3x3 convolutions over 1,024 channels, 37.7 MB each, with a batchnorm that folds into every one. */
 const wide = (layers: number): string => `model Wide {
@@ -67,16 +42,16 @@ const bare = (layers: number): string => `model Bare {
 `;
 
 /** cp and then what rescc does too before it replaces a model: the bytes are flushed to the disk. */
-const copyAndFlush = (from: string, to: string): Ran => run('sh', ['-c', 'cp "$0" "$1" && sync "$1"', from, to]);
+const copyAndFlush = (from: string, to: string): Run => once('sh', ['-c', 'cp "$0" "$1" && sync "$1"', from, to]);
 
 interface Row {
   readonly name: string;
   readonly bytes: number;
-  readonly rescc: readonly Ran[];
+  readonly rescc: readonly Run[];
   /** Over a model that is there, which flushes. */
-  readonly replacing: readonly Ran[];
-  readonly cp: readonly Ran[];
-  readonly flushed: readonly Ran[];
+  readonly replacing: readonly Run[];
+  readonly cp: readonly Run[];
+  readonly flushed: readonly Run[];
   readonly goal: (cp: number) => number;
   readonly said: string;
 }
@@ -98,11 +73,11 @@ interface Measured {
 
 function measure({ name, weights, command, times, goal, said }: Measured): void {
   const bytes = statSync(weights).size;
-  const all = { rescc: [] as Ran[], replacing: [] as Ran[], cp: [] as Ran[], flushed: [] as Ran[] };
+  const all = { rescc: [] as Run[], replacing: [] as Run[], cp: [] as Run[], flushed: [] as Run[] };
   // The first round warms the page cache and is left out.
   for (let round = 0; round <= times; round++) {
     removeOutputs();
-    const cp = run('cp', [weights, at('out.copy')]);
+    const cp = once('cp', [weights, at('out.copy')]);
     removeOutputs();
     const flushed = copyAndFlush(weights, at('out.copy'));
     removeOutputs();
@@ -149,7 +124,13 @@ try {
   const free = disk.bavail * disk.bsize;
   const needed = (values.huge ? 14 : 4) * 1e9;
   if (free < needed) throw new Error(`${folder} has ${(free / 1e9).toFixed(1)} GB free, and ${needed / 1e9} are needed`);
-  measureSource('ResNet-152', ['examples/resnet.res', '-m', 'ResNet152'], rounds, (cp) => 0.4 + 2 * cp, '0.4 s + 2 × cp');
+  measureSource(
+    'ResNet-152',
+    [join(root, 'examples/resnet.res'), '-m', 'ResNet152'],
+    rounds,
+    (cp) => 0.4 + 2 * cp,
+    '0.4 s + 2 × cp',
+  );
   writeFileSync(at('wide1.res'), wide(28));
   measureSource('wide, 1 GB, folded', [at('wide1.res')], rounds, (cp) => 3 * cp, '3 × cp');
   writeFileSync(at('bare1.res'), bare(28));
@@ -159,8 +140,8 @@ try {
     writeFileSync(at('wide4.res'), wide(112));
     measureSource('wide, 4 GB, folded, data file', [at('wide4.res')], 1, (cp) => 3 * cp, '3 × cp');
   }
-  const middle = (all: readonly Ran[], one: 'elapsed' | 'processor'): number => median(all.map((ran) => ran[one]));
-  const both = (all: readonly Ran[]): string => `${middle(all, 'processor').toFixed(2)} (${middle(all, 'elapsed').toFixed(2)})`;
+  const middle = (all: readonly Run[], one: 'ms' | 'cpuMs'): number => median(all.map((ran) => ran[one])) / 1000;
+  const both = (all: readonly Run[]): string => `${middle(all, 'cpuMs').toFixed(2)} (${middle(all, 'ms').toFixed(2)})`;
   const lines = [
     `# Weights: speed and memory beside \`cp\`
 
@@ -173,20 +154,20 @@ Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? '?'}, load ${
     '| model | bytes | rescc | cp | goal | to cp | rescc, replacing | cp and sync | peak memory (goal 100 MB) |',
     '| --- | --- | --- | --- | --- | --- | --- | --- | --- |',
     ...rows.map((row) => {
-      const cp = middle(row.cp, 'processor');
-      const own = middle(row.rescc, 'processor');
+      const cp = middle(row.cp, 'cpuMs');
+      const own = middle(row.rescc, 'cpuMs');
       const goal = row.goal(cp);
-      const peak = Math.max(...row.rescc.map((ran) => ran.peak));
+      const peak = Math.max(...row.rescc.map((ran) => ran.peakMb));
       const cells = [
         row.name,
         `${(row.bytes / 1e6).toFixed(0)} MB`,
         both(row.rescc),
         both(row.cp),
         `${row.said} = ${goal.toFixed(2)} s: ${own <= goal ? 'met' : 'missed'}`,
-        `${(own / cp).toFixed(2)} (${(middle(row.rescc, 'elapsed') / middle(row.cp, 'elapsed')).toFixed(2)})`,
+        `${(own / cp).toFixed(2)} (${(middle(row.rescc, 'ms') / middle(row.cp, 'ms')).toFixed(2)})`,
         both(row.replacing),
         both(row.flushed),
-        `${(peak / 1e6).toFixed(0)} MB: ${peak <= 1e8 ? 'met' : 'missed'}`,
+        `${peak.toFixed(0)} MB: ${peak <= 100 ? 'met' : 'missed'}`,
       ];
       return `| ${cells.join(' | ')} |`;
     }),
