@@ -87,7 +87,7 @@ const head = `# Nodes of ONNX files, beside other optimisers
 
 \`npx tsx bench/nodes.ts --write FILE.onnx …\` writes this page. The files are those of \`python bench/exports.py FOLDER\`, and of test/fixtures. Nodes without
 constants, those of sub-graphs included: of the file, after \`rescc optimize\` at -O1, and after ${peers.map(({ name, version }) => `${name} ${version}`).join(', ')}.
-A dash: it failed, or took more than ${Number(values.timeout) / 60} minutes.
+A dash: it failed, or took more than ${values.timeout} seconds.
 
 ${titles}
 | --- | ${columns
