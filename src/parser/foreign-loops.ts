@@ -3,7 +3,7 @@
  * `for (i = 0; i < 8; i++)`, `while c { … }`, and headers of ours with words of theirs, such as `repeat i in xs` or
  * `loop … until c`. The hint has what was written in the form of this language.
  */
-import type { SourceFile, Span } from '../diagnostics/source.ts';
+import { positionOf, type SourceFile, type Span } from '../diagnostics/source.ts';
 
 export interface LoopAdvice {
   readonly expected: string;
@@ -20,8 +20,8 @@ interface Turns {
   readonly count: boolean;
 }
 
-const foreign = /(?:^|[^\w.\-"])(foreach|forEach|for|while|until|do)(?=[\s(])([^{}"]*)$/;
-const own = /(?:^|[^\w.\-"])(repeat|each|loop)\s+([^{}"]*)$/;
+const foreign = /(?:^|[^\w.\-"])(foreach|forEach|for|while|until|do)(?=[\s(])/;
+const own = /(?:^|[^\w.\-"])(repeat|each|loop)\s/;
 
 const forms: Readonly<Record<string, string>> = {
   repeat: '`repeat n as i { … }` or `repeat list as x { … }`',
@@ -32,26 +32,31 @@ const forms: Readonly<Record<string, string>> = {
 /** Advice about the loop whose header holds the place from `start` to `end`; undefined where there is none. */
 export function foreignLoop(file: SourceFile, start: number, end: number): LoopAdvice | undefined {
   const { text } = file;
-  const line = Math.max(text.lastIndexOf('\n', start - 1), text.lastIndexOf('\r', start - 1)) + 1;
+  const line = start - positionOf(file, start).column + 1;
   // One sign more tells where a word ends.
-  const before = text.slice(line, end + 1);
-  if (before.includes('//')) return undefined;
+  const written = text.slice(line, end + 1);
+  if (written.includes('//')) return undefined;
+  // No body or text lies between a header's first word and the place.
+  const from = line + Math.max(0, ...['{', '}', '"'].map((sign) => written.lastIndexOf(sign)));
+  const before = text.slice(from, end + 1);
   const ours = own.exec(before);
   if (ours?.[1] !== undefined) {
     const [whole, word] = ours;
-    const fix = ownFix(word, headerAt(text, line + ours.index + whole.indexOf(word) + word.length));
+    const fix = ownFix(word, headerAt(text, from + ours.index + whole.indexOf(word) + word.length));
     if (fix !== undefined) return { expected: forms[word] ?? '', fix };
   }
   const theirs = foreign.exec(before);
-  // In a loop of ours, `while` is a word of ours.
-  if (theirs?.[1] === undefined || (ours && !theirs[1].startsWith('for'))) return undefined;
+  if (theirs?.[1] === undefined) return undefined;
   const [whole, word] = theirs;
-  const from = line + theirs.index + whole.indexOf(word);
-  const header = headerAt(text, from + word.length, word.startsWith('for'));
+  const counts = word.startsWith('for');
+  // In a loop of ours, `while` is a word of ours.
+  if (ours && !counts) return undefined;
+  const begin = from + theirs.index + whole.indexOf(word);
+  const header = headerAt(text, begin + word.length, counts);
   return {
-    expected: /^(?:while|until|do)$/.test(word) ? '`loop`, with its condition behind `while`' : '`repeat`, `each` or `loop`',
+    expected: counts ? '`repeat`, `each` or `loop`' : '`loop`, with its condition behind `while`',
     fix: foreignFix(word, header),
-    begun: { word, span: { file, start: from, end: from + word.length }, header },
+    begun: { word, span: { file, start: begin, end: begin + word.length }, header },
   };
 }
 

@@ -3,6 +3,7 @@ import { render } from '../../src/diagnostics/render.ts';
 import type { Expr, FileNode } from '../../src/parser/ast.ts';
 import { giveMessages } from '../../src/parser/at-once.ts';
 import { CappedSink } from '../../src/parser/capped-sink.ts';
+import { foreignLoop } from '../../src/parser/foreign-loops.ts';
 import { ResParser } from '../../src/parser/grammar.ts';
 import { lex, makeLexer } from '../../src/parser/lexer.ts';
 import { parse } from '../../src/parser/parse.ts';
@@ -161,6 +162,13 @@ describe('bytes', () => {
     const text = '\ufeff// é 漢 𝄞 \u{10ffff}\r\n'.repeat(2000);
     expect(decodeUtf8(new TextEncoder().encode(text), 'a.res').source?.text).toBe(text);
   });
+});
+
+it('a loop of another language is looked for in a long line, too', () => {
+  const text = `${'for '.repeat(50_000)}"a" ) until x {`;
+  const found = (sign: string) => foreignLoop({ name: 'a.res', text }, text.indexOf(sign), text.indexOf(sign) + 1);
+  expect(found(')')).toBeUndefined();
+  expect(found('x')?.fix).toBe('write `loop while not (x) { … }`');
 });
 
 describe('a body that is missing', () => {
