@@ -5,7 +5,7 @@ import type { Dim } from '../ir/dim.ts';
 import type { Value } from '../ir/graph.ts';
 import { type ElemType, isFloat } from '../ir/types.ts';
 import { dimValue as dimValueOperator } from '../ops/generate.ts';
-import type { LangValue } from '../ops/params.ts';
+import { type LangValue, valueText } from '../ops/params.ts';
 import { runCallable } from './callables.ts';
 import { one } from './chains.ts';
 import type { Context } from './context.ts';
@@ -13,7 +13,7 @@ import { live } from './failure.ts';
 import { makeValue } from './nodes.ts';
 import { literal, scalar } from './numbers.ts';
 import type { Frame } from './scope.ts';
-import { describe } from './values.ts';
+import { describe, isShort } from './values.ts';
 
 /**
  * A value where a tensor is wanted: layers, blocks and bodies run on the current value, an int becomes an i64 scalar, a list of
@@ -53,15 +53,20 @@ export function toTensor(c: Context, f: Frame, given: LangValue, span: Span, ele
       found: describe(value),
       expected: elem ? `a tensor of ${elem}` : 'one tensor',
       hint:
-        value.kind === 'list' && value.items.length > 0 && value.items.every(isNumeric)
-          ? `write \`tensor(${describe(value).replace(/^list /, '')}${isWhole(value) ? ', i64' : ''})\``
-          : value.kind === 'list'
-            ? 'take one element, such as `xs[0]`, or `concat` them'
-            : value.kind === 'float'
-              ? `write a whole number, or cast the tensor to f32`
-              : 'write a tensor, a layer or a body',
+        value.kind === 'list'
+          ? listHint(value)
+          : value.kind === 'float'
+            ? `write a whole number, or cast the tensor to f32`
+            : 'write a tensor, a layer or a body',
     },
   });
+}
+
+function listHint(list: LangValue & { readonly kind: 'list' }): string {
+  if (list.items.length === 0 || !isNumeric(list)) return 'take one element, such as `xs[0]`, or `concat` them';
+  const elem = isWhole(list) ? ', i64' : '';
+  const text = valueText(list);
+  return isShort(text) ? `write \`tensor(${text}${elem})\`` : `write \`tensor(xs${elem})\`, with the list as \`xs\``;
 }
 
 /** Whether it is a number, or a list of numbers in lists or not. */

@@ -176,4 +176,7 @@ export function describe(value: LangValue): string {
   }
 }
 
-const clip = (text: string): string => (text.length > 60 ? `${text.slice(0, 57)}...` : text);
+/** Whether a text of a value stands whole in a message. */
+export const isShort = (text: string): boolean => text.length <= 60;
+
+const clip = (text: string): string => (isShort(text) ? text : `${text.slice(0, 57)}...`);

@@ -271,6 +271,17 @@ describe('tensors', () => {
     expect(outputs(body('it * 2', 'i64[N]'))).toEqual(['y: i64[N]']);
     expect(codes('model M { input x: i64[N]  it * 2.5  output y }')).toEqual(['RES0218']);
   });
+  test.each([
+    ['[0.5, 1]', 'tensor([0.5, 1])'],
+    ['[[0, 1], [1, 2]]', 'tensor([[0, 1], [1, 2]], i64)'],
+    [`[${'0.125, '.repeat(20)}0.5]`, 'tensor(xs)'],
+    [`[${`[${'1, '.repeat(20)}1], `.repeat(2)}[1]]`, 'tensor(xs, i64)'],
+    ['["a"]', 'xs[0]'],
+  ])('a list %s in the place of a tensor is written as one', (list, hint) => {
+    const { diagnostics } = check(`model M { input x: f32[N]  let xs = ${list}  xs -> tanh  output y }`);
+    expect(diagnostics.map(({ code }) => code)).toEqual(['RES0218']);
+    expect(diagnostics[0]?.hint).toContain(`\`${hint}\``);
+  });
   test('a symbolic number becomes an i64 tensor', () => {
     expect(outputs(graphOf('model M { input x: f32[N, T]  input p: f32[N, P]  range(P, P + T)  output y }'))).toEqual([
       'y: i64[T]',
