@@ -20,6 +20,7 @@ import type { ThemeName } from '../view/figure/style.ts';
 import { writeWhole } from './files.ts';
 import { colored, type OutputOptions, outBytes, print, report, say } from './output.ts';
 import { pictureKinds } from './plots.ts';
+import { screen } from './terminal.ts';
 
 /** What an output is drawn as. */
 export const forms = ['picture', 'mask', 'boxes', 'path'] as const;
@@ -186,7 +187,7 @@ export class OutputWriter {
       if (row) row.mask = mask;
       if (!this.drawing.list || this.flags.quiet || this.flags.json) return;
       const lines = legendOf(mask).map(({ index, share, colour }) => {
-        const swatch = colored(process.stdout) ? `\u001b[48;2;${colour.join(';')}m  \u001b[0m ` : '';
+        const swatch = colored(screen(1)) ? `\u001b[48;2;${colour.join(';')}m  \u001b[0m ` : '';
         return `${swatch}${`${shareText(share)} %`.padStart(8)}  ${labels?.[index] ?? `class ${index}`}`;
       });
       const file = turn.total > 1 ? [turn.files[i] ?? `#${turn.from + i}`] : [];

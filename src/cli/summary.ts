@@ -22,7 +22,7 @@ import {
 } from './options.ts';
 import { print, report, stopOnErrors, told } from './output.ts';
 import { type PlotFlags, plotKind, pointsOf, withPlot, writePlot } from './plots.ts';
-import { columns } from './terminal.ts';
+import { columns, screen } from './terminal.ts';
 
 interface Flags extends ModelFlags, PassFlags, OutputFlags, PlotFlags {
   readonly depth?: number;
@@ -53,8 +53,7 @@ async function run(file: string, flags: Flags): Promise<void> {
   const tree = summarize(graph, { ...(depth !== undefined && { depth }), sizes: at, opset });
   if (!flags.json) {
     report(flags, diagnostics);
-    if (!flags.quiet)
-      print(summaryText(tree, { ...(process.stdout.isTTY && { width: columns(process.stdout) }), all: flags.all }));
+    if (!flags.quiet) print(summaryText(tree, { ...(screen(1).isTTY && { width: columns(screen(1)) }), all: flags.all }));
   }
   if (kind) await writePlot(await plotOf(graph, flags), kind, flags);
   if (flags.json) report(flags, diagnostics, { ok: true, output: flags.output, summary: wholeJson(tree) });
