@@ -95,7 +95,7 @@ export function checkHasTensors(path: string): void {
 /** How a model becomes one of that kind, as far as the command writes what that takes; empty where it does not. */
 const waysTo = ({ to = {} }: Kind, x: string, emits: readonly string[]): string =>
   Object.entries(to)
-    .flatMap(([emit, way]) => (emit === 'onnx' || emits.includes(emit) ? [way(x)] : []))
+    .flatMap(([emit, way]) => (emits.includes(emit) ? [way(x)] : []))
     .join('; ');
 
 /** What each thing that `--emit` writes may be called; the first is what is proposed. */
@@ -115,7 +115,7 @@ const binary: ReadonlySet<string> = new Set(['onnx', 'safetensors', 'svg']);
  * `/dev/null` is, says nothing; a text may have any end that no other format has. `emits` are what `--emit` of the command may
  * be: nothing else is proposed.
  */
-export function checkEnd(path: string | undefined, emit: string, emits: readonly string[] = []): void {
+export function checkEnd(path: string | undefined, emit: string, emits: readonly string[] = ['onnx']): void {
   if (path === undefined || path === '-') return;
   const end = endOf(path);
   const known = ends[emit] ?? [];

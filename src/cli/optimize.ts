@@ -74,9 +74,8 @@ async function run(file: string, given: Flags): Promise<void> {
       if (!flags.quiet) table(proof.table());
       report(flags, proof.diagnostics);
     }
-    const proofJson = proof?.json;
     if (proof && !proof.ok) {
-      if (flags.json) report(flags, proof.diagnostics, { ok: false, ...reportJson(made), ...proofJson });
+      if (flags.json) report(flags, proof.diagnostics, { ok: false, ...reportJson(made), ...proof?.json });
       throw new Exit(exitCodes.failed);
     }
     const text = await emittedText(emit, graph, onnx);
@@ -93,7 +92,7 @@ async function run(file: string, given: Flags): Promise<void> {
         bytes: written.bytes,
         files: written.files,
         ...reportJson(made),
-        ...proofJson,
+        ...proof?.json,
       });
       return;
     }

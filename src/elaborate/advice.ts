@@ -48,19 +48,18 @@ export function unknown(c: Context, f: Frame, name: string, span: Span, call?: C
       with: { name, hint: '`_` leaves a value out: give it a name where it is made, as in `let x, _ = …`' },
     });
   }
+  const refuse = (hint: string): never => c.fail(unknownName, f, { span, label: 'not known here', with: { name, hint } });
   const after = span.file.text.slice(span.end);
   const next = /^[ \t]+([A-Za-z_]\w*)\(/.exec(after)?.[1];
   if (next && (layerByName(next) || f.env.module.items.has(next))) {
-    const hint = `did you mean the label \`${name}:\`? write \`${name}: ${next}(…)\``;
-    return c.fail(unknownName, f, { span, label: 'not known here', with: { name, hint } });
+    return refuse(`did you mean the label \`${name}:\`? write \`${name}: ${next}(…)\``);
   }
   const own = nearest(name, [...f.env.names(), ...f.env.module.items.keys()]);
   const word = call || own !== undefined ? undefined : wordOfChoice(name, span);
-  if (word !== undefined)
-    return c.fail(unknownName, f, { span, label: 'not known here', with: { name, hint: `write \`${word}\`` } });
+  if (word !== undefined) return refuse(`write \`${word}\``);
   if (!call && own === undefined && /^[A-Z]$/.test(name)) {
-    const hint = `a size is named by the type of an input: \`f32[N, ${name === 'N' ? 'T' : name}]\`; a block gets it as an argument`;
-    return c.fail(unknownName, f, { span, label: 'not known here', with: { name, hint } });
+    const type = `f32[N, ${name === 'N' ? 'T' : name}]`;
+    return refuse(`a size is named by the type of an input: \`${type}\`; a block gets it as an argument`);
   }
   answerForeign(c, f, name, call?.span ?? span, call, own);
   const [first] = call?.args ?? [];
@@ -68,7 +67,7 @@ export function unknown(c: Context, f: Frame, name: string, span: Span, call?: C
   if (short !== undefined) {
     const or = own !== undefined ? `; did you mean \`${own}\`?` : call ? '' : `; or declare it: \`let ${name} = …\``;
     const hint = layerByName(short) ? `did you mean \`${short}\`?` : `write \`${short}\``;
-    c.fail(unknownName, f, { span, label: 'not known here', with: { name, hint: `${hint}${or}` } });
+    return refuse(`${hint}${or}`);
   }
   const near = nearest(name, [
     ...f.env.names(),
@@ -77,8 +76,7 @@ export function unknown(c: Context, f: Frame, name: string, span: Span, call?: C
     ...builtinNames,
     ...shortcutNames,
   ]);
-  const hint = near ? `did you mean \`${near}\`?` : `declare it: \`let ${name} = …\``;
-  return c.fail(unknownName, f, { span, label: 'not known here', with: { name, hint } });
+  return refuse(near ? `did you mean \`${near}\`?` : `declare it: \`let ${name} = …\``);
 }
 
 /** What was meant by a text where one of several words in quotes is expected: `linear` and `"Linear"` are `"linear"`. */

@@ -283,7 +283,7 @@ export function describeMismatch(around: Surroundings, rules: readonly string[],
     case 'ode':
       return unexpected(around, 'arguments in parentheses', 'write `ode(solver="rk4", t=[0, 1], steps=8) { … }`');
     case 'each':
-      return eachWithoutName(around);
+      return owedBefore(around) ?? unexpected(around, '`as` and a name for the element', 'write `each list as x { … }`');
     default:
       return unexpected(
         around,
@@ -344,7 +344,7 @@ function missingBody(around: Surroundings, rule: string, outer: string | undefin
   if (type === Colon && previous) return unexpected(around, 'a body `{ … }`', 'write `{ … }` where other languages indent');
   if (patternBefore(around)) return unexpected(around, 'a count or a list, and a body `{ … }`', einopsRepeat);
   const owed = owedBefore(around);
-  if (owed) return unexpected({ ...around, token: owed.body, previous: undefined }, owed.expected, owed.fix);
+  if (owed) return owed;
   if (type === Comma && outer !== undefined && namesBefore(around))
     return unexpected(
       around,
@@ -387,26 +387,18 @@ const owes: ReadonlyMap<TokenType, string> = new Map([
   [KwEach, 'a list and `as` with a name'],
 ]);
 
-function owedBefore({
-  previous,
-  lexed,
-}: Surroundings): (Record<'expected' | 'fix', string> & { readonly body: IToken }) | undefined {
+function owedBefore(around: Surroundings): Description | undefined {
+  const { previous, lexed } = around;
   const open = previous?.tokenType === RBrace ? lexed.partner[indexOf(previous)] : undefined;
   const [before, body] = open === undefined ? [] : [lexed.tokens[open - 1], lexed.tokens[open]];
   const what = before && owes.get(before.tokenType);
   if (!before || !body || what === undefined) return undefined;
   const example = before.tokenType === KwRepeat ? '8' : before.tokenType === KwEach ? 'list as x' : 'condition';
-  return {
-    body,
-    expected: `${what} between \`${before.image}\` and the body`,
-    fix: `write \`${before.image} ${example} { … }\``,
-  };
-}
-
-function eachWithoutName(around: Surroundings): Description {
-  const owed = owedBefore(around);
-  if (owed) return unexpected({ ...around, token: owed.body, previous: undefined }, owed.expected, owed.fix);
-  return unexpected(around, '`as` and a name for the element', 'write `each list as x { … }`');
+  return unexpected(
+    { ...around, token: body, previous: undefined },
+    `${what} between \`${before.image}\` and the body`,
+    `write \`${before.image} ${example} { … }\``,
+  );
 }
 
 function missingColon(around: Surroundings, rule: string): Description {

@@ -3,6 +3,7 @@
  * production of the grammar. Examples that are no whole file are bodies behind `input x: f32[N, 64, 32, 32]`; the tests compile
  * all.
  */
+import { namesOf } from './word.ts';
 
 export interface LanguageWord {
   /** Words that one page is about, the one that it is called by first. */
@@ -393,7 +394,7 @@ it * scale`,
 export const languageWords = (): readonly LanguageWord[] => [...files, ...statements, ...constructs, ...parts];
 
 /** The names that an entry is found by. */
-export const namesOfEntry = (entry: LanguageWord): readonly string[] => entry.words.split(' ');
+export const namesOfEntry = (entry: LanguageWord): readonly string[] => namesOf(entry.words);
 
 export const languageWord = (name: string): LanguageWord | undefined =>
   languageWords().find((entry) => namesOfEntry(entry).includes(name));
