@@ -3,8 +3,8 @@
  * test (`makeLexer`, `ResParser`), recovery and syntax trees, which are ours (`parser/recovery.ts`, `parser/tree.ts`), its own
  * texts of errors, the analysis of regular expressions, in whose place each token says with which characters it begins
  * (`parser/tokens.ts`), and the recording of the grammar and all that is made of it, in whose place stand the decisions that the
- * build works out (`parser/reader.ts`). What is left is a third of the library. `test/api/package.test.ts` compares the parser that is built with that of the
- * sources.
+ * build works out (`parser/reader.ts`). What is left is a third of the library. `test/api/package.test.ts` compares the parser
+ * that is built with that of the sources.
  */
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
@@ -50,7 +50,8 @@ const changes: Readonly<Record<string, Change>> = {
   gast_resolver_public: uncalled,
   error_handler: (text) => withoutMethods(text, ['raiseEarlyExitException', 'raiseNoAltException']),
   follow: uncalled,
-  // Which of the buckets a character belongs to is reckoned, in the place of a table of all characters that is filled at the start.
+  // Which of the buckets a character belongs to is reckoned, in the place of a table of all characters that is filled at the
+  // start.
   lexer: (text) =>
     replaced(text, [
       [/^ {4}tracer\("initCharCodeToOptimizedIndexMap", \(\) => \{\n.*\n {4}\}\);\n/m, ''],

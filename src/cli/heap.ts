@@ -1,9 +1,9 @@
 /**
- * How V8 keeps what this process allocates, imported before anything else by the command line. Only a process of our own may be
- * set so. The nursery begins with 1 MB. It would grow to three times 16 MB, most of what a compilation takes beside the program
- * itself, so it stays as it is when the program is loaded: by then most often 4 MB, since what loading makes survives. The old
- * generation is collected when it has grown by half, instead of up to four times as large: of 10,000 residual blocks 150 MB less,
- * for an eighth of the time.
+ * How V8 keeps what this process allocates, set before the commands are loaded. Only a process of our own may be set so. The
+ * nursery begins with 1 MB. It would grow to three times 16 MB, most of what a compilation takes beside the program itself, so it
+ * stays as it is when the program is loaded: by then most often 4 MB, since what loading makes survives. The old generation is
+ * collected when it has grown by half, instead of up to four times as large: of 10,000 residual blocks 150 MB less, for an eighth
+ * of the time.
  */
 import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
 

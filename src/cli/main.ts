@@ -3,7 +3,6 @@
  * Where the process starts: as little as can be, since a version is asked for by scripts and loading the compiler takes longer
  * than compiling a small model.
  */
-
 import { writeSync } from 'node:fs';
 import { version } from '../version.ts';
 import { loadProgram } from './code-cache.ts';
