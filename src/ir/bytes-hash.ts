@@ -1,6 +1,6 @@
 /** Names of files by what they hold. */
 import { outside } from '../diagnostics/at.ts';
-import { Hasher } from './hash.ts';
+import { fmix32, Hasher } from './hash.ts';
 import { littleEndian } from './round.ts';
 
 /**
@@ -34,7 +34,7 @@ export class BytesHash {
     const held = this.#length % 16;
     if (held > 0) this.#mix(this.#rest.fill(0, held));
     const hasher = new Hasher();
-    for (const chain of this.#chains) hasher.word(finished(chain));
+    for (const chain of this.#chains) hasher.word(fmix32(chain));
     return hasher
       .word((this.#length % 2 ** 32) | 0)
       .word(Math.floor(this.#length / 2 ** 32))
@@ -65,11 +65,4 @@ function littleWords(bytes: Uint8Array): Int32Array {
   if (littleEndian && bytes.byteOffset % 4 === 0) return new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   return Int32Array.from({ length: bytes.length / 4 }, (_, i) => view.getInt32(4 * i, true));
-}
-
-/** Every bit of a word on every bit of the result (MurmurHash3, `fmix32`). */
-function finished(word: number): number {
-  let h = Math.imul(word ^ (word >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return h ^ (h >>> 16);
 }

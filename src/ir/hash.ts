@@ -59,6 +59,13 @@ export function mixed(hash: number, word: number): number {
   return h ^ (h >>> 15);
 }
 
+/** Every bit of a word on every bit of the result (MurmurHash3, `fmix32`). */
+export function fmix32(word: number): number {
+  let h = Math.imul(word ^ (word >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return h ^ (h >>> 16);
+}
+
 /** FNV-1a of texts one behind the other, 64 bits as two halves: names a text, no more. */
 export class TextHash {
   #a = 0x811c9dc5;

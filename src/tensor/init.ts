@@ -12,6 +12,7 @@
  */
 import { outside } from '../diagnostics/at.ts';
 import { unreachable } from '../diagnostics/diagnostic.ts';
+import { fmix32 } from '../ir/hash.ts';
 import type { InitSpec } from '../ops/params.ts';
 
 /**
@@ -127,25 +128,18 @@ interface Key {
   readonly second: number;
 }
 
-function finish(x: number): number {
-  let h = x;
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return h ^ (h >>> 16);
-}
-
 /** 64 bits of (seed, path): two chains over the path's UTF-16 code units that feed each other. */
 export function keyOf(seed: number, path: string): Key {
   const high = Math.floor(seed / 4294967296);
-  let first = finish((seed >>> 0) ^ 0x9e3779b9);
-  let second = finish((high >>> 0) ^ 0x7f4a7c15 ^ Math.imul(first, 0x27d4eb2f));
+  let first = fmix32((seed >>> 0) ^ 0x9e3779b9);
+  let second = fmix32((high >>> 0) ^ 0x7f4a7c15 ^ Math.imul(first, 0x27d4eb2f));
   for (let i = 0; i < path.length; i++) {
     const unit = path.charCodeAt(i);
     first = Math.imul(first ^ unit, 0x01000193) ^ (second >>> 15);
     second = Math.imul(second + unit + 0x165667b1, 0x85ebca77) ^ (first >>> 13);
   }
-  first = finish(first ^ path.length);
-  second = finish(second ^ first);
+  first = fmix32(first ^ path.length);
+  second = fmix32(second ^ first);
   return { first, second };
 }
 

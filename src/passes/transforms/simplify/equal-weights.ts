@@ -10,6 +10,7 @@
  */
 import type { OnProgress } from '../../../diagnostics/progress.ts';
 import type { Graph, Value } from '../../../ir/graph.ts';
+import { Hasher } from '../../../ir/hash.ts';
 import { elemBytes } from '../../../ir/types.ts';
 import { graphsIn } from '../../../ir/walk.ts';
 import { isWideElem, wideArray } from '../../../ir/wide.ts';
@@ -70,18 +71,12 @@ class Chunk {
   }
 }
 
-/** 64 bits of the elements before `end`, from two chains of multiplications. */
+/** Of the elements before `end`. */
 async function hashOf(expr: WeightExpr, end: number, chunk: Chunk): Promise<string> {
-  let [a, b] = [0x811c9dc5, 0x9747b28c];
-  for (let start = 0; start < end; start += chunkElements) {
-    for (const word of await chunk.read(expr, start, Math.min(end, start + chunkElements))) {
-      a = Math.imul(a ^ word, 0x01000193);
-      a ^= a >>> 15;
-      b = Math.imul(b + word, 0x85ebca6b) ^ a;
-      b = (b << 13) | (b >>> 19);
-    }
-  }
-  return `${a >>> 0},${b >>> 0}`;
+  const hasher = new Hasher();
+  for (let start = 0; start < end; start += chunkElements)
+    hasher.words(await chunk.read(expr, start, Math.min(end, start + chunkElements)));
+  return hasher.hex();
 }
 
 async function areEqual(x: WeightExpr, y: WeightExpr, chunks: readonly [Chunk, Chunk]): Promise<boolean> {
