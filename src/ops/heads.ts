@@ -26,7 +26,7 @@ export function splitHeads(b: LayerBuilder, label: string, x: Value, heads: numb
     features !== undefined,
     `${name}=${heads} for a width of ${width}`,
     `a divisor of ${width}`,
-    divisorNear(heads, width.constant, name),
+    features ? undefined : divisorNear(heads, width.constant, name),
   );
   return b.op(transpose, [reshapedTo(b, x, [batch, tokens, Dim.of(heads), features])], { perm: exchange });
 }

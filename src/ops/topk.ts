@@ -48,6 +48,14 @@ function orderOf(dims: readonly number[], data: ArrayLike<number | bigint>, attr
   return firstPlaces(dims, data, axisIn(numberAttr(attrs, 'axis'), dims.length), k, boolAttr(attrs, 'largest'));
 }
 
+/** What to write where an axis of this size may have fewer than k. */
+function fewerHint(k: Dim, size: Dim): string | undefined {
+  if (k.constant === undefined || k.lowerBound < 0) return undefined;
+  if (size.constant !== undefined) return `topk(${size})`;
+  if (size.symbols().some(isOfRun)) return `topk(min(${k}, n)) with the size n of that axis, such as \`shape(it)[0]\``;
+  return size.upperBound < k.constant ? `topk(min(${k}, ${size}))` : `assert ${size} >= ${k}`;
+}
+
 export const topk = defineOperator({
   name: 'topk',
   summary: 'The k largest or smallest elements along an axis, in order, and their indices as i64',
@@ -68,16 +76,7 @@ export const topk = defineOperator({
     const axis = axisIn(numberAttr(attrs, 'axis'), x.dims.length);
     const [k, size] = [dimAttr(attrs, 'k'), given(x.dims, axis)];
     const fits = k.lowerBound >= 0 && k.atMost(size) === 'yes';
-    const hint =
-      k.constant === undefined || k.lowerBound < 0
-        ? undefined
-        : size.constant !== undefined
-          ? `topk(${size})`
-          : size.symbols().some(isOfRun)
-            ? `topk(min(${k}, n)) with the size n of that axis, such as \`shape(it)[0]\``
-            : size.upperBound < k.constant
-              ? `topk(min(${k}, ${size}))`
-              : `assert ${size} >= ${k}`;
+    const hint = fits ? undefined : fewerHint(k, size);
     check('c3', fits, `k=${k} along axis ${axis} of ${typeText(x)}`, `a number from 0 to ${size}`, hint);
     const kept = x.dims.map((d, i) => (i === axis ? k : d));
     return [
