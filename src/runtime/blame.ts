@@ -8,6 +8,7 @@ import { runtimeDefects } from '../ops/runtime-defect-list.ts';
 import type { RuntimeDefect, SizesOfRun } from '../ops/runtime-defects.ts';
 import { errorText, exponent, type OutputError } from './compare.ts';
 import type { Provider } from './engine.ts';
+import { bindingsText, onlyEmpty } from './inputs.ts';
 import { type Suspect, suspectText } from './suspects.ts';
 import type { VerifyRun } from './verify-report.ts';
 
@@ -52,19 +53,16 @@ function knownText({ defect, node }: Known): string {
  * so, in the place of a run. Undefined where none is known to.
  */
 export function deadlyThere(graph: Graph, sizes: SizesOfRun): string | undefined {
-  const none = [...sizes].filter(([, size]) => size === 0).map(([name]) => `${name} = 0`);
   const known = knownDefect(graph, 'cpu', 'off', 'crash', sizes);
-  return known && `not run where ${none.join(', ')}: onnxruntime may end there, ${knownText(known)}`;
+  return known && `not run where ${bindingsText(onlyEmpty(sizes))}: onnxruntime may end there, ${knownText(known)}`;
 }
 
 interface Crashed {
   readonly provider: Provider;
   readonly optimizer: 'off' | 'all';
   readonly model: string;
-  /** What it was doing: `in a run at the smallest sizes`; loading the model when left out. */
-  readonly at: string | undefined;
-  /** Of the run. */
-  readonly sizes?: SizesOfRun | undefined;
+  /** The run that it was in; loading the model when left out. */
+  readonly at: { readonly name: string; readonly bindings: SizesOfRun } | undefined;
   readonly hint?: string | undefined;
   readonly graph?: Graph | undefined;
   /** Says which runtime it was, and its version: `onnxruntime-node 1.30.0`. */
@@ -74,13 +72,13 @@ interface Crashed {
 /** The end of the process as a verdict on the runtime. */
 export function crashOf(
   error: DiagnosticError,
-  { provider, optimizer, model, at, sizes, hint, graph, runtime }: Crashed,
+  { provider, optimizer, model, at, hint, graph, runtime }: Crashed,
 ): DiagnosticError {
   const [said] = error.diagnostics;
-  const known = knownDefect(graph, provider, optimizer, 'crash', sizes);
+  const known = knownDefect(graph, provider, optimizer, 'crash', at?.bindings);
   const [how = 'it ended', ...words] = (said?.found ?? 'it ended').split('\n');
   const found = [
-    `${model}: ${how.replace(/; its last words:$/, '')} ${at ?? 'while it loaded the model'}`,
+    `${model}: ${how.replace(/; its last words:$/, '')} ${at ? `in a run at the ${at.name} sizes` : 'while it loaded the model'}`,
     `${runtimeText(runtime, provider)}, its optimiser ${optimizer}`,
     ...(known ? [knownText(known)] : words.map((line) => `it said: ${line}`)),
   ];

@@ -53,7 +53,7 @@ import {
 } from './equivalence-report.ts';
 import { freeTrials } from './free-sizes.ts';
 import { canBeHeld, checkHeld } from './held.ts';
-import { type Bindings, bindingsOf, bindingsText, emptyBindings, randomInputs, symbolsOf } from './inputs.ts';
+import { type Bindings, bindingsOf, bindingsText, emptyBindings, onlyEmpty, randomInputs, symbolsOf } from './inputs.ts';
 import { Judge, unstable } from './judge.ts';
 import { allowedOnCpu, askedFor, closed, companions, type Measured, measure, rank, runOf, type Setup } from './measure.ts';
 import { RuntimeProcess, runtimeName } from './provider.ts';
@@ -85,8 +85,6 @@ export async function verifyOptimized(options: EquivalenceOptions): Promise<Equi
     await check.remove();
   }
 }
-
-const onlyEmpty = (bindings: Bindings): Bindings => new Map([...bindings].filter(([, size]) => size === 0));
 
 /** The baseline: the file's own bytes. */
 const asItIs: Setup = { provider: 'cpu', graph: 'before', optimizer: 'off' };
@@ -273,8 +271,7 @@ class EquivalenceCheck {
       runtime: runtimeName,
       graph: setup.graph === 'before' ? before : after,
       model: setup.graph === 'before' ? name : `${name}, ${this.#level}`,
-      at: at && `in a run at the ${at.name} sizes`,
-      sizes: at?.bindings,
+      at,
       hint: command && `without a proof: ${command}`,
     });
     for (const diagnostic of crash.diagnostics) this.#sink.add(diagnostic);

@@ -128,6 +128,9 @@ export function emptyBindings(graph: Graph, sizes: Bindings, fixed: Bindings = n
   return names.length > 0 && fits ? out : undefined;
 }
 
+/** Those that are 0. */
+export const onlyEmpty = (bindings: Bindings): Bindings => new Map([...bindings].filter(([, size]) => size === 0));
+
 /** `N = 1, H = 32` */
 export function bindingsText(bindings: Bindings): string {
   return [...bindings].map(([name, size]) => `${name} = ${size}`).join(', ');

@@ -300,9 +300,8 @@ class Verification {
     const { error } = measured;
     if (!error) return measured;
     const model = `${this.#options.model ?? before.name}, ${level}`;
-    const { name: at, bindings: sizes } = this.#inputs[measured.results.length - 1] ?? {};
-    const told = at && `in a run at the ${at} sizes`;
-    return { ...measured, error: crashOf(error, { ...setup, runtime: this.#host.name, graph, model, at: told, sizes }) };
+    const at = this.#inputs[measured.results.length - 1];
+    return { ...measured, error: crashOf(error, { ...setup, runtime: this.#host.name, graph, model, at }) };
   }
 
   #levelOf(setup: Setup): string {
