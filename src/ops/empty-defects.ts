@@ -14,16 +14,20 @@ function isNothing(dim: Dim, sizes: SizesOfRun | undefined): boolean {
   return size === undefined ? dim.lowerBound < 1 : size < 1;
 }
 
-/** The kernel divides by the number of rows that it looks through. */
-export const topkOfNothing: RuntimeDefect = {
-  name: 'topk-of-nothing',
+const onCpu = {
   seen: '1.30.0',
   where: 'kernel',
   providers: ['cpu'],
+  source: 'found by test/ops/empty.test.ts',
+} as const;
+
+/** The kernel divides by the number of rows that it looks through. */
+export const topkOfNothing: RuntimeDefect = {
+  name: 'topk-of-nothing',
+  ...onCpu,
   effect: 'crash',
   what: 'A TopK of no rows, because an axis in front of its own is 0, divides by their number, which ends the process.',
   avoided: 'It is not. What asks for the largest of every row has to see before that there is a row.',
-  source: 'found by test/ops/empty.test.ts',
   concerns: (node, sizes) =>
     node.op.name === 'topk' &&
     node.x.type.dims.slice(0, axisIn(numberAttr(node.attrs, 'axis'), node.x.type.dims.length)).some((d) => isNothing(d, sizes)),
@@ -41,13 +45,10 @@ const axisOf = (node: Node): number => axisIn(numbersAttr(node.attrs, 'axis')[0]
 /** Along an axis the kernel compares the first part with others, of which there are none. */
 export const uniqueOfNothing: RuntimeDefect = {
   name: 'unique-of-nothing',
-  seen: '1.30.0',
-  where: 'kernel',
-  providers: ['cpu'],
+  ...onCpu,
   effect: 'crash',
   what: 'A Unique along an axis, whose parts have no elements because another axis is 0, ends the process. One of all elements, without an axis, is right.',
   avoided: 'It is not.',
-  source: 'found by test/ops/empty.test.ts',
   concerns: (node, sizes) =>
     node.op.name === 'unique' &&
     numbersAttr(node.attrs, 'axis').length > 0 &&
@@ -66,13 +67,10 @@ const recurrent: readonly string[] = ['lstm', 'gru', 'rnn'];
 /** The kernels cut their work into as many parts as there are sequences. */
 export const recurrentOfNothing: RuntimeDefect = {
   name: 'recurrent-of-nothing',
-  seen: '1.30.0',
-  where: 'kernel',
-  providers: ['cpu'],
+  ...onCpu,
   effect: 'crash',
   what: 'LSTM, GRU and RNN over a batch without sequences end the process. Over sequences without steps they give what lies in memory, instead of the first state.',
   avoided: 'It is not.',
-  source: 'found by test/ops/empty.test.ts',
   concerns: (node, sizes) => recurrent.includes(node.op.name) && node.x.type.dims.some((d) => isNothing(d, sizes)),
   smallest: {
     opset: 17,
@@ -89,14 +87,11 @@ export const recurrentOfNothing: RuntimeDefect = {
 /** The kernel copies c to where the product is added, and has nothing to add. */
 export const gemmOfNothing: RuntimeDefect = {
   name: 'gemm-of-nothing',
-  seen: '1.30.0',
-  where: 'kernel',
-  providers: ['cpu'],
+  ...onCpu,
   effect: 'wrong',
   what: 'A Gemm over an inner axis of size 0 leaves out beta: it gives c instead of beta·c.',
   avoided:
     'It is not. A beta other than 1 beside an inner axis that may be 0 comes from files alone, whose nodes stay as they are.',
-  source: 'found by test/ops/empty.test.ts',
   concerns: (node, sizes) =>
     node.op.name === 'gemm' &&
     node.operand(2) !== undefined &&

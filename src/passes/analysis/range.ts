@@ -125,7 +125,7 @@ function largestNumber(x: WeightExpr): number {
   return largest;
 }
 
-/** By indices and in a number of its own: every weight of a file comes here. */
+/** By indices and in a number of its own, which the one that a closure shares is not: large weights come here whole. */
 function largestIn(chunk: Float64Array): number {
   let largest = 0;
   for (let i = 0; i < chunk.length; i++) {

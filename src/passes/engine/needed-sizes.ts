@@ -34,14 +34,16 @@ export class NeededSizes {
     return there;
   }
 
-  #mayBe0(promise: SizePromise): boolean {
-    return promise.least === 0 || (this.#mayBeNone && promise === noPromise);
+  /** The symbols of a dimension that may be 0. */
+  #mayBe0(dim: Dim): readonly (readonly [name: string, promise: SizePromise])[] {
+    return [...dim.promises()].filter(([, promise]) => promise.least === 0 || (this.#mayBeNone && promise === noPromise));
   }
 
   /** The dimension over symbols that may be 0 where they may. */
   #atLeastNothing(dim: Dim): Dim {
-    const weak = [...dim.promises()].filter(([, promise]) => this.#mayBe0(promise));
-    return dim.substituteAll(new Map(weak.map(([name, promise]) => [name, Dim.promised(name, { ...promise, least: 0 })])));
+    return dim.substituteAll(
+      new Map(this.#mayBe0(dim).map(([name, promise]) => [name, Dim.promised(name, { ...promise, least: 0 })])),
+    );
   }
 
   /**
@@ -49,7 +51,7 @@ export class NeededSizes {
    * it does, and those of the sub-graph that the new ones stand in.
    */
   #isNeeded(dim: Dim, created: readonly Node[]): boolean {
-    const wanted = new Map([...dim.promises()].filter(([, promise]) => this.#mayBe0(promise)));
+    const wanted = this.#mayBe0(dim);
     const shown = new Map<string, Dim>();
     const made = new Set(created);
     const seen = new Set<Dim>();

@@ -199,12 +199,13 @@ function endsOf(channels: Channels): readonly (Far | undefined)[] {
   const ends: (Far | undefined)[] = [];
   const open: { readonly value: Value; readonly chain: readonly Node[] }[] = [{ value: channels.node.y, chain: [] }];
   for (const { value, chain } of open) {
-    if (value.outputs > 0 || value.uses.size === 0 || open.length + value.uses.size > endLimit) ends.push(undefined);
-    if (open.length + value.uses.size > endLimit) continue;
+    const tooMany = open.length + value.uses.size > endLimit;
+    if (value.outputs > 0 || value.uses.size === 0 || tooMany) ends.push(undefined);
+    if (tooMany) continue;
     for (const { user, index } of value.uses) {
-      const linear = index === 0 && user.graph === channels.node.graph ? linearView(user) : undefined;
-      if (!linear && index === 0 && user.graph === channels.node.graph && passes(user) && chain.length < chainLimit)
-        open.push({ value: user.y, chain: [...chain, user] });
+      const reads = index === 0 && user.graph === channels.node.graph;
+      const linear = reads ? linearView(user) : undefined;
+      if (reads && !linear && passes(user) && chain.length < chainLimit) open.push({ value: user.y, chain: [...chain, user] });
       else ends.push(linear && { channels, linear, chain });
     }
   }
