@@ -38,26 +38,32 @@ export function inputsFor(ports: readonly Port[], sizeOf: (size: string, axis: n
 
 /**
  * Milliseconds of processor time of every run of every model, in turns, in onnxruntime with its own optimiser on and one thread:
- * other work on the machine changes processor time little. The models have the same inputs.
+ * other work on the machine changes processor time little. The models have the same inputs. Every model is opened `sessions` times,
+ * each time in another order, and run `runs` times in each: where a session's memory lies is part of what its runs take.
  */
 export async function processorTimes(
   models: readonly (Uint8Array | string)[],
   inputs: ReadonlyMap<string, HostTensor>,
   runs: number,
+  sessions = 1,
 ): Promise<readonly (readonly number[])[]> {
-  const engines: Engine[] = [];
-  for (const model of models) engines.push(await openHere(model, { ep: 'cpu', level: 'all', threads: 1, profile: undefined }));
   const feeds = Object.fromEntries([...inputs].map(([name, tensor]) => [name, toOrt(name, tensor)]));
   const times = models.map((): number[] => []);
-  for (let round = -2; round < runs; round++) {
-    for (const [i, engine] of engines.entries()) {
-      const before = process.cpuUsage();
-      await engine.run(feeds);
-      const { user, system } = process.cpuUsage(before);
-      if (round >= 0) times[i]?.push((user + system) / 1000);
+  for (let session = 0; session < sessions; session++) {
+    const order = models.map((_, i) => (i + session) % models.length);
+    const engines: (readonly [number, Engine])[] = [];
+    for (const i of order)
+      engines.push([i, await openHere(models[i] ?? '', { ep: 'cpu', level: 'all', threads: 1, profile: undefined })]);
+    for (let round = -2; round < runs; round++) {
+      for (const [i, engine] of engines) {
+        const before = process.cpuUsage();
+        await engine.run(feeds);
+        const { user, system } = process.cpuUsage(before);
+        if (round >= 0) times[i]?.push((user + system) / 1000);
+      }
     }
+    for (const [, engine] of engines) await engine.close();
   }
-  for (const engine of engines) await engine.close();
   return times;
 }
 
