@@ -34,7 +34,18 @@ import {
   wholeText,
 } from './values.ts';
 
-export function runLayer(c: Context, f: Frame, target: LayerTarget, span: Span, label: string | undefined): readonly LangValue[] {
+/**
+ * `numbered` is a label of the language's own, which stands for the operator's name: where the layer owns parameters, it is
+ * counted.
+ */
+export function runLayer(
+  c: Context,
+  f: Frame,
+  target: LayerTarget,
+  span: Span,
+  label: string | undefined,
+  numbered = label === undefined && !f.sequence ? target.layer.name : undefined,
+): readonly LangValue[] {
   const { layer } = target;
   const callSpan = target.span.file === span.file ? span : target.span;
   const { operandArgs, positional } = splitOperands(layer, target.args);
@@ -46,7 +57,7 @@ export function runLayer(c: Context, f: Frame, target: LayerTarget, span: Span, 
       ? operandArgs.map(({ value, span: at }) => ({ value: ran(c, inner, live(value), at), span: at }))
       : operandArgs;
   const operands = operandsOf(c, inner, layer, given, layer.needs(params), callSpan);
-  const at = layer.owns(params) && label === undefined && !f.sequence ? place(f, autoName(c, f, layer.name)) : place(f, label);
+  const at = place(f, numbered !== undefined && layer.owns(params) ? autoName(c, f, numbered) : label);
   const listed = given.length === 0 ? f.it : given[0]?.value;
   const builder = layerBuilder(c, at, layer, operands, callSpan, listed?.kind === 'list' && tensorLike(listed));
   const spanOf = (where: ArgumentPlace): Span => argumentSpan(layer, target.args, where) ?? callSpan;
@@ -88,8 +99,8 @@ export function runShortcutLayer(
   });
 }
 
-/** `conv`, then `conv_1`: the name an unlabelled layer with parameters gets in its scope. */
-function autoName(c: Context, f: Frame, name: string): string {
+/** `conv`, then `conv_1`: the name that what owns parameters gets in its scope where it has no label. */
+export function autoName(c: Context, f: Frame, name: string): string {
   const n = c.count(f.path, name);
   return n === 0 ? name : `${name}_${n}`;
 }

@@ -17,6 +17,7 @@ import { type Context, nodeCost } from './context.ts';
 import { checkFinite } from './numbers.ts';
 import type { Frame } from './scope.ts';
 import { misread } from './size-reads.ts';
+import { sourceText } from './values.ts';
 
 const maxElements = 2 ** 40;
 
@@ -119,6 +120,13 @@ export function guarded<T>(
   }
 }
 
+/** What a statement wants that makes a parameter and is run again. */
+function againHint({ use }: Frame): string {
+  const repeated = 'label the `repeat` or `each` around it, as in `layers: repeat 2 { … }`';
+  const block = use && /^[A-Za-z_]\w*(?=\()/.exec(sourceText(use.span))?.[0];
+  return block ? `${repeated}, or every call of the block, as in \`first: ${block}(…)\`` : repeated;
+}
+
 /** Creates the parameter at a path, or finds it where weights are shared. */
 export function parameter(
   c: Context,
@@ -152,10 +160,14 @@ export function parameter(
   const before = c.parameters.get(path);
   if (before) {
     if (!f.share) {
+      const again = before.span.start === span.start && before.span.file === span.file;
       return c.fail(duplicatePath, f, {
         span,
-        notes: [{ span: before.span, text: 'the first one is created here' }],
-        with: { path },
+        notes: [{ span: before.span, text: again ? 'runs more than once' : 'the first one is created here' }],
+        with: {
+          path,
+          hint: again ? againHint(f) : 'give one of the two a label of its own, or write `reuse` to share the weights',
+        },
       });
     }
     const old = before.value.type;

@@ -16,6 +16,7 @@ import { currentValue, evaluateArgs, isConstruct, labelText, one } from './chain
 import { decide } from './conditions.ts';
 import type { Context } from './context.ts';
 import { Abandon } from './failure.ts';
+import { autoName, runLayer } from './layers.ts';
 import { makeValue, parameter } from './nodes.ts';
 import { finiteScalar } from './numbers.ts';
 import { Env, type Frame, joinPath, place } from './scope.ts';
@@ -113,7 +114,7 @@ function scaled(c: Context, f: Frame, body: Value, { scale, gain }: ResidualOpti
   const weight = parameter(
     c,
     f,
-    joinPath(f.path, 'gain'),
+    joinPath(f.path, autoName(c, f, 'gain')),
     dims,
     y.type.elem,
     { init: true, kind: 'ones' },
@@ -124,10 +125,14 @@ function scaled(c: Context, f: Frame, body: Value, { scale, gain }: ResidualOpti
   return makeValue(c, f, mul, [y, weight], {}, span);
 }
 
+/** The scope of a clause without a label. */
+const ownLabel = 'shortcut';
+
 function runShortcut(c: Context, f: Frame, construct: Residual, x: Value, body: Value | undefined): Value | 'none' {
   const clause = construct.shortcut;
   if (!clause) return x;
-  const label = clause.label ? labelText(c, f, clause.label) : 'shortcut';
+  // What is inside a block or a body is numbered by itself.
+  const label = clause.label ? labelText(c, f, clause.label) : ownLabel;
   const { value } = clause;
   if (isConstruct(value)) return toTensor(c, f, one(c, f, c.runConstruct(f, value, label), value.span), value.span);
   const given = c.evaluate(f, value);
@@ -140,6 +145,8 @@ function runShortcut(c: Context, f: Frame, construct: Residual, x: Value, body: 
   const plain =
     target.kind === 'shortcut' &&
     (target.layer === undefined || (target.args.positional.length === 0 && target.args.named.size === 0));
+  if (target.kind === 'layer' && !clause.label)
+    return toTensor(c, f, one(c, f, runLayer(c, f, target, value.span, ownLabel, ownLabel), value.span), value.span);
   if (target.kind !== 'shortcut' || !plain)
     return toTensor(c, f, one(c, f, runCallable(c, f, given, value.span, label), value.span), value.span);
   switch (target.name) {
@@ -153,7 +160,7 @@ function runShortcut(c: Context, f: Frame, construct: Residual, x: Value, body: 
     case 'project':
     case 'project_all':
       if (!body) throw new Abandon();
-      return projection(c, { ...f, path: joinPath(f.path, label) }, target, x, body, value.span);
+      return projection(c, f, target, x, body, value.span, () => (clause.label ? label : autoName(c, f, ownLabel)));
     default:
       return unreachable(target.name);
   }

@@ -17,7 +17,7 @@ import { runCallable } from './callables.ts';
 import { one } from './chains.ts';
 import type { Context } from './context.ts';
 import { makeValue } from './nodes.ts';
-import type { Frame } from './scope.ts';
+import { type Frame, joinPath } from './scope.ts';
 import { toTensor } from './tensors.ts';
 import { callable, describe, type GivenArg, intValue, listValue, numberOf, type ShortcutTarget } from './values.ts';
 
@@ -49,8 +49,16 @@ export function optionA(c: Context, f: Frame, x: Value, body: Value, span: Span)
   return y;
 }
 
-/** Options B and C: children `0: conv(c, 1x1, stride)` and `1: norm`; a linear at rank 2. */
-export function projection(c: Context, f: Frame, target: ShortcutTarget, x: Value, body: Value, span: Span): Value {
+/** Options B and C: children `0: conv(c, 1x1, stride)` and `1: norm` of a scope, if there are any; a linear at rank 2. */
+export function projection(
+  c: Context,
+  f: Frame,
+  target: ShortcutTarget,
+  x: Value,
+  body: Value,
+  span: Span,
+  scope: () => string,
+): Value {
   const { args } = target;
   for (const name of args.named.keys()) {
     if (!['norm', 'bias', 'stride'].includes(name))
@@ -82,8 +90,9 @@ export function projection(c: Context, f: Frame, target: ShortcutTarget, x: Valu
     positional.push({ value: intValue(1), span });
     named.set('stride', { value: listValue(strides.map(intValue)), span });
   }
+  const path = joinPath(f.path, scope());
   const run = (value: LangValue, label: string, it: Value): Value => {
-    const at: Frame = { ...f, it: { kind: 'tensor', value: it } };
+    const at: Frame = { ...f, path, it: { kind: 'tensor', value: it } };
     return toTensor(c, at, one(c, at, runCallable(c, at, value, span, label), span), span);
   };
   const y = run(callable(layer.name, { kind: 'layer', layer, args: { positional, named }, span }), '0', x);

@@ -98,7 +98,7 @@ test('the program is ASCII, and says what is not', () => {
   const programs = readdirSync(join(root, 'dist')).filter((name) => /^program-.*\.cjs$/.test(name));
   expect(programs).toHaveLength(1);
   for (const name of programs) expect(readFileSync(join(root, 'dist', name)).some((byte) => byte > 127)).toBe(false);
-  expect(rescc(['explain', 'RES0408']).out).toContain('`sequential { … }`');
+  expect(rescc(['explain', 'RES0405']).out).toContain('`return …`');
   // A regular expression of the lexer.
   const ellipsis = rescc(['check', '-'], { input: 'model M { input x: f32[N, 4]  relu …  output y }' });
   expect(ellipsis.err).toContain('`…`');

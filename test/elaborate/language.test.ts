@@ -107,6 +107,25 @@ describe('shortcuts', () => {
     expect(String(pad?.attrs.pads)).toBe('0,1,0,0,0,2,0,0');
     expect(paths(graph)).toEqual(['conv.weight']);
   });
+  test('clauses without a label are numbered where they own parameters, and begin again where weights are shared', () => {
+    const plain = 'project(norm=none)';
+    const text = (shared: string): string =>
+      `a: repeat 2 ${shared} {
+        residual { relu } shortcut ${plain}
+        residual(gain=true) { conv(8, 1x1) } shortcut ${plain}
+        residual(gain=true) { conv(16, 1x1) } shortcut conv(16, 1x1)
+        residual { conv(16, 1x1) } shortcut { conv(16, 1x1) }
+        residual { conv(4, 1x1) } shortcut end: ${plain}
+      }  reuse a`;
+    const once = [
+      ['conv.weight', 'shortcut.0.weight', 'gain'],
+      ['conv_1.weight', 'shortcut_1.weight', 'gain_1'],
+      ['conv_2.weight', 'shortcut.conv.weight'],
+      ['conv_3.weight', 'end.0.weight'],
+    ].flat();
+    expect(new Set(paths(body(text('shared'))))).toEqual(new Set(once.map((path) => `a.${path}`)));
+    expect(new Set(paths(body(text(''))))).toEqual(new Set(once.flatMap((path) => [`a.0.${path}`, `a.1.${path}`])));
+  });
   test('project makes 0 and 1 under its label; at rank 2 a linear', () => {
     expect(paths(residual('down: project')).slice(1)).toEqual([
       'down.0.weight',

@@ -62,7 +62,7 @@ export const duplicatePath = defineDiagnostic({
   title: msg`two parameters have the path \`${'path'}\``,
   found: msg`a second \`${'path'}\``,
   expected: msg`one path per parameter`,
-  hint: msg`give one of the two a label of its own, wrap them in \`sequential { … }\`, or write \`reuse\` to share the weights`,
+  hint: msg`${'hint'}`,
   more: 'The path is the name a checkpoint knows the tensor by. Scopes may be reopened, but a tensor is created once.',
 });
 export const noEffect = defineDiagnostic({
