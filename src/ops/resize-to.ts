@@ -8,7 +8,7 @@ import { type HostTensor, typeText } from '../ir/types.ts';
 import { given, onnxInt } from './attrs.ts';
 import { neededGrid } from './common.ts';
 import { defineOperator } from './define.ts';
-import { checkGrid, float32Agrees, modes, onnxAttrs, resampled, samplingAttrs } from './resize.ts';
+import { axesSince, checkGrid, float32Agrees, gridAxes, modes, onnxAttrs, resampled, samplingAttrs } from './resize.ts';
 import { unknownTraits } from './traits.ts';
 
 /** What the sizes are called that the run finds, by the rank of the grid. */
@@ -39,10 +39,8 @@ export const resizeTo = defineOperator({
   lower(b, node, [x = '', sizes = '']) {
     const { type } = node.y;
     const attrs = onnxAttrs(node.attrs);
-    if (b.opset >= 18) {
-      const axes = { kind: 'ints', value: type.dims.slice(2).map((_, i) => i + 2) } as const;
-      return [b.node('Resize', [x, undefined, undefined, sizes], { ...attrs, axes }, type)];
-    }
+    if (b.opset >= axesSince)
+      return [b.node('Resize', [x, undefined, undefined, sizes], { ...attrs, axes: gridAxes(type) }, type)];
     const all = { elem: 'i64', dims: [Dim.of(type.dims.length)] } as const;
     const whole = b.node('Concat', [b.dims(type.dims.slice(0, 2)), sizes], { axis: onnxInt(0) }, all);
     return [b.node('Resize', [x, undefined, undefined, whole], attrs, type)];

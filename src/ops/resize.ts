@@ -119,9 +119,15 @@ export const resize = defineOperator({
       if (gathered !== undefined) return [gathered];
     }
     const attrs = onnxAttrs(node.attrs);
-    if (scales.length === 0) return [b.node('Resize', [x, undefined, undefined, b.dims(type.dims)], attrs, type)];
-    const factors: HostTensor = { elem: 'f32', dims: [type.dims.length], data: Float64Array.from([1, 1, ...scales]) };
-    return [b.node('Resize', [x, undefined, b.constant(factors)], attrs, type)];
+    const factors = scales.length > 0 ? scales : type.dims.every(isKnown) ? undefined : exactScales(node.x.type, type);
+    if (factors !== undefined) {
+      const all: HostTensor = { elem: 'f32', dims: [type.dims.length], data: Float64Array.from([1, 1, ...factors]) };
+      return [b.node('Resize', [x, undefined, b.constant(all)], attrs, type)];
+    }
+    if (b.opset < axesSince || type.dims.slice(0, 2).every(isKnown))
+      return [b.node('Resize', [x, undefined, undefined, b.dims(type.dims)], attrs, type)];
+    const grid = b.dims(type.dims.slice(2));
+    return [b.node('Resize', [x, undefined, undefined, grid], { ...attrs, axes: gridAxes(type) }, type)];
   },
   sample(source) {
     const mode = source.pick(modes);
@@ -141,6 +147,33 @@ export const resize = defineOperator({
     return { operands: [x], attrs: { sizes, mode, align_corners } };
   },
 });
+
+const isKnown = (size: Dim): boolean => size.constant !== undefined;
+
+/** From which opset on Resize says which axes its sizes speak of. */
+export const axesSince = 18;
+
+/** The axes of a picture's grid, as Resize-18 has them. */
+export const gridAxes = ({ dims }: TensorType): OnnxAttr => ({ kind: 'ints', value: dims.slice(2).map((_, i) => i + 2) });
+
+/**
+ * The factors by which the axes of the grid grow, where they are multiples of 1/4096: then sizes and factors give the same
+ * numbers, since runtimes make of sizes the factor M / L in float32, which is this one, and of a factor the size L · s, which is
+ * M. That holds for every way to find places: corners are aligned by L and M alone. Factors need no size that only the run knows.
+ */
+function exactScales(from: TensorType, to: TensorType): readonly number[] | undefined {
+  const scales = to.dims.slice(2).map((size, i) => exactScale(given(from.dims, i + 2), size));
+  return scales.every((scale) => scale !== undefined) ? scales : undefined;
+}
+
+/** M / L as `fractionOf` takes it. Of sizes that are free, one is a multiple of the other. */
+function exactScale(from: Dim, to: Dim): number | undefined {
+  const [length, size] = [from.constant, to.constant];
+  const less = length === undefined ? from.divideExactly(to)?.constant : undefined;
+  const scale = length !== undefined && size !== undefined ? size / length : less ? 1 / less : to.divideExactly(from)?.constant;
+  const exact = scale !== undefined && fractionOf(scale) !== undefined;
+  return exact && (length === undefined || length * scale === size) ? scale : undefined;
+}
 
 const cubicA = -0.75;
 

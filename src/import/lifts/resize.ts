@@ -9,7 +9,7 @@ import { Dim } from '../../ir/dim.ts';
 import type { Value } from '../../ir/graph.ts';
 import { concat } from '../../ops/concat.ts';
 import { gridSample, paddingModes, sampleModes } from '../../ops/grid-sample.ts';
-import { pixelShuffle, resize } from '../../ops/resize.ts';
+import { pixelShuffle, resize, scaledSize } from '../../ops/resize.ts';
 import { resizeTo } from '../../ops/resize-to.ts';
 import type { Lift, LiftBuilder, LiftNode, LiftTable } from '../lift.ts';
 import { axisFrom, isFloat32, leave, numbersAt, rankOf, require } from './common.ts';
@@ -111,13 +111,17 @@ const liftResize: Lift = (node, b) => {
   return [y];
 };
 
-/** Corners are only aligned by sizes here, which scales give for known ones. */
+/**
+ * Corners are only aligned by sizes here, which scales give. Of a size that is free only where they give it without a rest: then
+ * the lowering finds the scale again, and nothing has to be computed.
+ */
 function scaledGrid(x: Value, scales: readonly number[]): readonly Dim[] {
   return x.type.dims.slice(2).map((d, i) => {
-    const length = d.constant ?? leave(`scales that align the corners of the size ${d}`);
     const scale = scales[i] ?? 1;
-    require(Number.isInteger(scale * 4096), `scale ${scale}`);
-    return Dim.of(Math.floor(length * scale));
+    const size = scaledSize(d, scale) ?? leave(`scale ${scale}`);
+    const exact = d.constant !== undefined || size.divideExactly(d) !== undefined || d.divideExactly(size) !== undefined;
+    require(exact, `scales that align the corners of the size ${d}`);
+    return size;
   });
 }
 

@@ -143,6 +143,29 @@ describe('lowering', () => {
     ]);
   });
 
+  test('sizes that are an exact factor are written as one where a size is free, and only there', () => {
+    const written = (from: string, sizes: readonly Dim[], align_corners = true) =>
+      given(lowered(resize, [`f32[${from}]`], { sizes, mode: 'linear', align_corners }), 0).replace(/\{.*/, '');
+    const [n, h, w] = [Dim.symbol('N'), Dim.symbol('H'), Dim.symbol('W')];
+    expect(written('N, 3, 4, 6', [Dim.of(8), Dim.of(9)])).toBe('Resize(x0 - const[4])');
+    expect(written('1, 3, 4, 6', [Dim.of(8), Dim.of(9)])).toBe('Resize(x0 - - dims[1,3,8,9])');
+    expect(written('N, 3, 4, 6', [Dim.of(8), Dim.of(7)])).toBe('Resize(x0 - - dims[N,3,8,7])');
+    expect(written('N, 3, 4096, 8192', [Dim.of(1), Dim.of(1)])).toBe('Resize(x0 - - dims[N,3,1,1])');
+    expect(written('1, 3, H, W', [h.times(2), w])).toBe('Resize(x0 - const[4])');
+    expect(written('1, 3, 2*H, W', [h, w], false)).toBe('Resize(x0 - const[4])');
+    expect(written('1, 3, H, W', [h.floordiv(2), w])).toBe('Resize(x0 - - dims[1,3,floordiv(H, 2),W])');
+    expect(written('1, 3, H, N', [h, n.plus(1)])).toBe('Resize(x0 - - dims[1,3,H,N + 1])');
+  });
+
+  test('from opset 18 on sizes speak of the grid alone where pictures are free', () => {
+    const written = (from: string, opset: number) =>
+      lowered(resize, [`f32[${from}]`], { sizes: [Dim.of(7), Dim.of(7)], mode: 'linear' }, opset);
+    const attrs = 'mode=linear coordinate_transformation_mode=half_pixel';
+    expect(written('N, 3, 4, 6', 17)).toEqual([`Resize(x0 - - dims[N,3,7,7]){${attrs}}`]);
+    expect(written('N, 3, 4, 6', 18)).toEqual([`Resize(x0 - - dims[7,7]){${attrs} axes=[2,3]}`]);
+    expect(written('1, 3, H, 6', 18)).toEqual([`Resize(x0 - - dims[1,3,7,7]){${attrs}}`]);
+  });
+
   test('nearest of a known grid to no multiple of it is a gather, which cannot round', () => {
     expect(lowered(resize, ['f32[N, 3, 6, 5]'], { sizes: [4, 5] })).toEqual(['Gather(x0 [0,1,3,4]){axis=2}']);
     expect(lowered(resize, ['f32[N, 3, 6, 5]'], { sizes: [12, 5] })[0]).toMatch(/^Resize/);
