@@ -44,6 +44,7 @@ export function runBlock(
     loops: [],
     inLoop: undefined,
     returned: undefined,
+    failed: undefined,
   };
   fillParams(c, f, at, block, target.args, callSpan, (name) => `write \`${block.name.name}(${name}=…)\``);
   c.calls++;

@@ -30,7 +30,7 @@ export function runBody(c: Context, f: Frame, body: Body, onEnd?: (it: LangValue
  * Runs the statements of a body in the frame's own environment. A statement that fails leaves poison, and the next one goes on.
  */
 export function executeBody(c: Context, frame: Frame, body: Body): Outcome {
-  const f: Frame = { ...frame, returned: undefined };
+  const f: Frame = { ...frame, returned: undefined, failed: undefined };
   body.stmts.forEach((stmt, i) => {
     c.step(stmt.span, f);
     const before = f.returned;
@@ -41,6 +41,7 @@ export function executeBody(c: Context, frame: Frame, body: Body): Outcome {
     } catch (error) {
       if (!(error instanceof Abandon)) throw error;
       f.returned = before;
+      f.failed = stmt.span;
       afterFailure(f, stmt);
     }
   });

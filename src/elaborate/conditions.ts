@@ -35,7 +35,7 @@ export function decide(c: Context, f: Frame, given: LangValue, span: Span): bool
 
 /** A condition of an `if`: a tensor where only the run decides it. What computes it takes no position. */
 function conditionOf(c: Context, f: Frame, condition: Expr): LangValue {
-  const at: Frame = { ...f, sequence: undefined };
+  const at: Frame = { ...f, sequence: undefined, condition: condition.span };
   return live(ran(c, at, c.evaluate(at, condition), condition.span));
 }
 

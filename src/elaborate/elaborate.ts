@@ -116,6 +116,7 @@ function topFrame(env: Env, model: boolean): Frame {
     loops: [],
     inLoop: undefined,
     returned: undefined,
+    failed: undefined,
   };
 }
 

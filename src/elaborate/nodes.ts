@@ -3,14 +3,16 @@
 import { at } from '../diagnostics/at.ts';
 import { enormous, layerShape, symbolicParameter, tieMismatch } from '../diagnostics/catalogue/shapes.ts';
 import { duplicatePath } from '../diagnostics/catalogue/structure.ts';
-import { intOverflow } from '../diagnostics/catalogue/values.ts';
+import { badIndex, intOverflow } from '../diagnostics/catalogue/values.ts';
 import type { Span } from '../diagnostics/source.ts';
 import { type Dim, DimOverflow, productOf, sameDims } from '../ir/dim.ts';
-import type { ConstantRole, Graph, Node, Origin, Value } from '../ir/graph.ts';
+import { type ConstantRole, type Graph, hostOf, type Node, type Origin, type Value } from '../ir/graph.ts';
 import { type AttrValue, CheckFailure, type Operator } from '../ir/operator.ts';
 import { isOfRun } from '../ir/promise.ts';
 import { type ElemType, isFloat, typeText } from '../ir/types.ts';
+import { numberAttr } from '../ops/attrs.ts';
 import { type ArgumentPlace, AxisFailure } from '../ops/axis-pattern.ts';
+import { axisIn } from '../ops/common.ts';
 import { operatorByName } from '../ops/lookup.ts';
 import type { InitSpec } from '../ops/params.ts';
 import { type Context, nodeCost } from './context.ts';
@@ -60,6 +62,7 @@ export function create(
   c.spend(nodeCost + 4 * Math.max(0, operands.length - 4), span, f);
   const node = c.graph.create(operator, operands, attrs, origin, undefined, regions);
   checkAttributes(c, f, node, span);
+  checkIndices(c, f, node, span);
   for (const { type } of node.results) {
     // Ranks and the operands of a concat are as large as a list is.
     c.spend(type.dims.length / 8, span, f);
@@ -77,6 +80,30 @@ function checkAttributes(c: Context, f: Frame, node: Node, span: Span): void {
     if (specs[name]?.kind !== 'float' || typeof value !== 'number' || !Number.isFinite(value)) continue;
     const elem = [...node.operands, ...node.results].find((one) => one && isFloat(one.type.elem))?.type.elem;
     if (elem) checkFinite(c, f, span, elem, value);
+  }
+}
+
+/** Indices that are known now, as of `gather(x, [0, 2])`, lie on the axis that they count along. */
+function checkIndices(c: Context, f: Frame, node: Node, span: Span): void {
+  for (const [i, { indexes }] of node.op.operands.entries()) {
+    if (!indexes) continue;
+    const [indices, table] = [hostOf(node.operand(i)), node.operand(indexes.operand)];
+    if (!indices || !table) continue;
+    const { dims } = table.type;
+    const axis = typeof indexes.axis === 'number' ? indexes.axis : axisIn(numberAttr(node.attrs, indexes.axis), dims.length);
+    const size = at(dims, axis);
+    const behind = size.upperBound + (indexes.low ?? 0);
+    const wrong = indices.data.find((index) => index >= behind || index < -size.upperBound);
+    if (wrong === undefined) continue;
+    const last = Math.max(0, behind - 1);
+    c.fail(badIndex, f, {
+      span,
+      with: {
+        found: `index ${wrong} along axis ${axis} of ${typeText(table.type)}`,
+        expected: behind > 0 ? `an index from ${indexes.low ?? -size.upperBound} to ${last}` : 'an axis that is not empty',
+        hint: behind > 0 ? `write ${last} for the last, or another axis` : 'check how the tensor is made',
+      },
+    });
   }
 }
 

@@ -150,7 +150,7 @@ function tensorBinary(c: Context, f: Frame, expr: BinaryExpr, left: LangValue, r
 function valueBinary(c: Context, f: Frame, expr: BinaryExpr, left: LangValue, right: LangValue): LangValue | undefined {
   const { op, span } = expr;
   if (op === '==' || op === '!=') {
-    const same = equalValues(c, f, left, right, span);
+    const same = equalValues(c, f, left, right, expr);
     return same === undefined ? undefined : boolValue(same === (op === '=='));
   }
   if (left.kind === 'list' && right.kind === 'list' && op === '+') return c.list([...left.items, ...right.items], span, f);
@@ -187,7 +187,7 @@ function valueBinary(c: Context, f: Frame, expr: BinaryExpr, left: LangValue, ri
 function intBinary(c: Context, f: Frame, expr: BinaryExpr, a: Dim, b: Dim): LangValue | undefined {
   const { op, span } = expr;
   const answer = (result: 'yes' | 'no' | 'unknown'): LangValue =>
-    result === 'unknown' ? undecided(c, f, span, a, b) : boolValue(result === 'yes');
+    result === 'unknown' ? undecided(c, f, expr, a, b) : boolValue(result === 'yes');
   switch (op) {
     case '+':
       return dimValue(a.plus(b));
@@ -225,23 +225,31 @@ function intBinary(c: Context, f: Frame, expr: BinaryExpr, a: Dim, b: Dim): Lang
   }
 }
 
-function undecided(c: Context, f: Frame, span: Span, a: Dim, b: Dim, hint?: string): never {
+function undecided(c: Context, f: Frame, expr: BinaryExpr, a: Dim, b: Dim, hint?: string): never {
   const example = counterexample(a, b);
   const values = example ? [...example].map(([k, v]) => `${k} = ${v}`).join(', ') : '';
   const symbol = a.symbols()[0] ?? b.symbols()[0] ?? 'H';
+  const now =
+    hint ??
+    (isOfRun(symbol)
+      ? 'compute with it, `min(10, n)`, or choose element by element with `where`'
+      : `write a number in the place of \`${symbol}\` in the input type`);
   return c.fail(undecidable, f, {
-    span,
+    span: expr.span,
     with: {
-      condition: `${sourceText(span)}, a comparison of ${a.toString()} and ${b.toString()}`,
+      condition: `${sourceText(expr.span)}, a comparison of ${a.toString()} and ${b.toString()}`,
       example: values ? ` (they differ at ${values})` : '',
-      hint:
-        hint ??
-        (isOfRun(symbol)
-          ? 'compute with it, `min(10, n)`, or choose element by element with `where`'
-          : `write a number in the place of \`${symbol}\` in the input type`),
+      hint: isWithin(expr.span, f.condition) ? `${now}; or let the run decide: \`${asLayer(expr)}\`` : now,
     },
   });
 }
+
+const isWithin = (span: Span, outer: Span | undefined): boolean =>
+  outer !== undefined && outer.file === span.file && outer.start <= span.start && span.end <= outer.end;
+
+/** The comparison as a call of the layer that compares tensors: `greater(H, 3)`. */
+const asLayer = ({ op, left, right }: BinaryExpr): string =>
+  `${binaryLayers[op]?.name}(${wholeText(left.span)}, ${wholeText(right.span)})`;
 
 /** How two sizes are made equal: one name for both, or the number in the place of the name. */
 function equated(a: Dim, b: Dim): string | undefined {
@@ -251,10 +259,10 @@ function equated(a: Dim, b: Dim): string | undefined {
 }
 
 /** Equality of plain values; undefined when they cannot be compared. */
-function equalValues(c: Context, f: Frame, a: LangValue, b: LangValue, span: Span): boolean | undefined {
+function equalValues(c: Context, f: Frame, a: LangValue, b: LangValue, expr: BinaryExpr): boolean | undefined {
   if (a.kind === 'int' && b.kind === 'int') {
     const same = a.dim.equals(b.dim);
-    return same === 'unknown' ? undecided(c, f, span, a.dim, b.dim, equated(a.dim, b.dim)) : same === 'yes';
+    return same === 'unknown' ? undecided(c, f, expr, a.dim, b.dim, equated(a.dim, b.dim)) : same === 'yes';
   }
   const x = numberOf(a);
   const y = numberOf(b);
@@ -266,7 +274,7 @@ function equalValues(c: Context, f: Frame, a: LangValue, b: LangValue, span: Spa
     if (a.items.length !== b.items.length) return false;
     for (const [i, item] of a.items.entries()) {
       const other = b.items[i];
-      const same = other ? equalValues(c, f, item, other, span) : false;
+      const same = other ? equalValues(c, f, item, other, expr) : false;
       if (same !== true) return same;
     }
     return true;

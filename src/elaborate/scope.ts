@@ -80,6 +80,8 @@ export interface Frame {
   it: LangValue | Unset;
   /** What `return` named, once it ran. */
   returned: readonly LangValue[] | undefined;
+  /** The last statement of this body that was given up. */
+  failed: Span | undefined;
   /** Scope path, without a dot at the end; '' at the top. */
   readonly path: string;
   /** Inside `sequential`: the next position. */
@@ -88,6 +90,8 @@ export interface Frame {
   readonly model: boolean;
   /** Parameters may exist already: inside `reuse` and later turns of `shared`. */
   readonly share: boolean;
+  /** The condition of an `if` or `?:` that is evaluated: its own span, which the run may decide as well. */
+  readonly condition?: Span | undefined;
   readonly residual: ResidualTag | undefined;
   readonly use: UseSite | undefined;
   /** Values of loop names around, innermost last: `i = 0`. */

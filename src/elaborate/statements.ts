@@ -1,5 +1,6 @@
 /** The statements that compute: `let`, `return`, and a chain that becomes the current value. */
 import { noEffect, wrongCount } from '../diagnostics/catalogue/structure.ts';
+import type { Span } from '../diagnostics/source.ts';
 import type { LangValue } from '../ops/params.ts';
 import type { ChainStmt, LetStmt, ReturnStmt } from '../parser/ast.ts';
 import { evaluateChain, one } from './chains.ts';
@@ -16,12 +17,23 @@ export function runChain(c: Context, f: Frame, stmt: ChainStmt): void {
   if (results.length === 0) return;
   const value = one(c, f, results, chain.span);
   if (value.kind !== 'tensor' && value.kind !== 'list' && value.kind !== 'callable') {
+    if (f.failed && isBehind(f.failed, chain.span)) throw new Abandon();
     return c.fail(noEffect, f, {
       span: chain.span,
       with: { found: describe(value), hint: `name it: \`let n = ${wholeText(chain.span)}\`` },
     });
   }
   f.it = value;
+}
+
+/** Whether it follows a word that was given up, with nothing but blanks between: both were meant as one, as in `for 8 { … }`. */
+function isBehind(before: Span, span: Span): boolean {
+  const { text } = span.file;
+  return (
+    before.file === span.file &&
+    /^[ \t]*$/.test(text.slice(before.end, span.start)) &&
+    /^[a-z_]\w*$/i.test(text.slice(before.start, before.end))
+  );
 }
 
 export function runLet(c: Context, f: Frame, stmt: LetStmt): void {

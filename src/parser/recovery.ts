@@ -34,6 +34,7 @@ import {
   CallParen,
   Colon,
   Dot,
+  elseIfWord,
   endOf,
   Hyphen,
   indexOf,
@@ -289,11 +290,11 @@ export class RecoveringReader extends Reader {
     retag(token, Name);
   }
 
-  /** Python's `elif` is reported, and read as the `if` of an `else if`. */
+  /** The `elif` or `elseif` of other languages is reported, and read as the `if` of an `else if`. */
   protected elifAhead(): boolean {
     const [token, after] = [this.LA(1), this.LA(2)];
     const call = after.tokenType === CallParen;
-    if (!/^els?e?if$/.test(token.image) || !(call || exprStarts.has(after.tokenType))) return false;
+    if (!elseIfWord.test(token.image) || !(call || exprStarts.has(after.tokenType))) return false;
     this.report(token, elseIfFor(token));
     retag(token, KwIf);
     if (call) retag(after, LParen);

@@ -231,6 +231,9 @@ export function isWord(type: TokenType | undefined): boolean {
   return type !== undefined && words.has(type);
 }
 
+/** How other languages write `else if` as one word. */
+export const elseIfWord = /^el(?:se?)?if$/i;
+
 export function isNumber(type: TokenType): boolean {
   return type === Int || type === Float || type === Size;
 }

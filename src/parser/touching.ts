@@ -19,6 +19,7 @@ import {
   CallParen,
   Colon,
   Dot,
+  elseIfWord,
   endOf,
   endsValue,
   Float,
@@ -57,7 +58,9 @@ import {
 const scanLimit = 128;
 
 /** Words before a parenthesis that is no call in other languages; the parser says what is written here. */
-const begunElsewhere = /^(?:for(?:each)?|until|els?e?if)$/i;
+const begunElsewhere = /^(?:for(?:each)?|until)$/i;
+
+const isNoCall = (word: string): boolean => begunElsewhere.test(word) || elseIfWord.test(word);
 
 /** Numbers the tokens, tags the brackets among them, and returns for every bracket the index of its partner, else -1. */
 export function decideTouching(tokens: readonly IToken[], source: SourceFile, sink: Sink, spoiledLines: Set<number>): Int32Array {
@@ -204,7 +207,7 @@ class Touching {
     const { token, before, touching, sameLine } = pair;
     if (before.tokenType === Name) {
       if (touching) retag(token, CallParen);
-      else if (sameLine && !this.#declares(i, KwBlock, KwModel, KwAs, KwOutput) && !begunElsewhere.test(before.image)) {
+      else if (sameLine && !this.#declares(i, KwBlock, KwModel, KwAs, KwOutput) && !isNoCall(before.image)) {
         this.#reportGap(pair, '(', 'a call', `\`${before.image}\``);
         retag(token, CallParen);
       }

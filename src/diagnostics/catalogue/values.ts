@@ -115,11 +115,11 @@ export const runCondition = defineDiagnostic({
 });
 export const badIndex = defineDiagnostic({
   code: 'RES0217',
-  title: 'this index is outside the list',
+  title: 'this index is out of range',
   found: msg`${'found'}`,
   expected: msg`${'expected'}`,
   hint: msg`${'hint'}`,
-  more: 'Lists count from 0; negative indices count from the end, as in Python.',
+  more: 'Lists and axes count from 0; negative indices count from the end, as in Python. Indices that only the run knows are not checked.',
 });
 export const wrongKind = defineDiagnostic({
   code: 'RES0218',
