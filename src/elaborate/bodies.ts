@@ -2,13 +2,13 @@
 import { misplacedReturn } from '../diagnostics/catalogue/structure.ts';
 import { unreachable } from '../diagnostics/diagnostic.ts';
 import type { LangValue } from '../ops/params.ts';
-import type { Body, Ident, Stmt } from '../parser/ast.ts';
+import type { Body, Ident, ReturnStmt, Stmt } from '../parser/ast.ts';
 import { currentValue } from './chains.ts';
 import type { Context } from './context.ts';
 import { inputName } from './declarations.ts';
 import { Abandon } from './failure.ts';
 import type { Frame, Unset } from './scope.ts';
-import { poison } from './values.ts';
+import { poison, wholeText } from './values.ts';
 
 /** What a body leaves behind. */
 export interface Outcome {
@@ -65,9 +65,20 @@ function checkReturn(c: Context, f: Frame, body: Body, index: number): void {
     c.report(misplacedReturn, f, {
       span: next.span,
       label: 'this would never run',
-      with: { found: 'a statement after return', hint: 'move the return to the end' },
+      with: {
+        found: 'a statement after return',
+        hint: stmt?.kind === 'return' ? returnLater(stmt) : 'move the return to the end',
+      },
     });
   }
+}
+
+/** A value that `it` is part of is another at the end of the body, unless it has a name. */
+function returnLater({ values }: ReturnStmt): string {
+  const [value] = values;
+  const text = value && wholeText(value.span);
+  if (values.length !== 1 || text === undefined || (/^\w+$/.test(text) && text !== 'it')) return 'move the return to the end';
+  return `name the value here, \`let y = ${text}\`, and write \`return y\` at the end`;
 }
 
 /** What a failed statement would have set is poison: what reads it fails without a message of its own. */

@@ -143,6 +143,8 @@ export class Context {
   #at: { readonly span: Span; readonly frame: Frame } | undefined;
   /** Elements of lists, those of lists inside them counted as often as they are there. */
   readonly #weights = new WeakMap<LangValue, number>();
+  /** Lists that an `each` gave, for messages. */
+  readonly ofEach = new WeakSet<LangValue>();
   #nesting = 0;
   /** Sub-graphs whose operators are being made, which are part of no graph yet. */
   readonly #open: Graph[] = [];

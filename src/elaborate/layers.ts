@@ -143,8 +143,10 @@ function operandsOf(c: Context, f: Frame, layer: Layer, given: readonly GivenArg
     else flat.push(arg);
   }
   if (given.length > 0 && flat.length === 0) c.fail(emptyConcat, f, { span, with: { callee: layer.name } });
+  let sideBySide = false;
   if (flat.length < min && flat.length === min - 1) {
     const it = currentValue(c, f, span);
+    sideBySide = c.ofEach.has(it);
     if (it.kind === 'list' && it.items.some(tensorLike)) flat.unshift(...it.items.map((value) => ({ value, span })));
     else flat.unshift({ value: it, span });
   }
@@ -158,7 +160,7 @@ function operandsOf(c: Context, f: Frame, layer: Layer, given: readonly GivenArg
         count: min === max ? `${min} tensor${min === 1 ? '' : 's'}` : `at least ${min} tensors`,
         found: several ? `${flat.length}: \`it\` is a list of them` : `${flat.length}`,
         expected: wanted,
-        hint: several ? apart(flat) : `write \`${layer.name}(${names.slice(1).join(', ')}${names.length > 1 ? ', ' : ''}…)\``,
+        hint: several ? (sideBySide ? orInTurn : apart(flat)) : withOperands(layer.name, names),
       },
     });
   }
@@ -180,6 +182,15 @@ function operandsOf(c: Context, f: Frame, layer: Layer, given: readonly GivenArg
     return toTensor(c, f, arg.value, arg.span, model?.type.elem);
   });
 }
+
+/** A call with the operands that are missing; the first is the current value. */
+function withOperands(callee: string, [first, ...others]: readonly string[]): string {
+  const call = `write \`${callee}(${others.map((name) => `${name}, `).join('')}…)\``;
+  return first === 'it' ? call : `${call}, where \`it\` is \`${first}\``;
+}
+
+const orInTurn =
+  '`each` runs every turn on the same `it`; write `repeat` for one behind the other, or join what it gave: `concat`';
 
 /** What to do with several values where one is wanted. */
 function apart(values: readonly GivenArg[]): string {

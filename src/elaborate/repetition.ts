@@ -225,7 +225,9 @@ export function runEach(c: Context, f: Frame, construct: Each, label: string | u
   takeTurns(c, f, construct, label, turnsOf(c, f, construct), (turn, at) =>
     lists.add(c, f, runBody(c, { ...at, inLoop: undefined }, construct.body), turn.index),
   );
-  return lists.values(c, f);
+  const values = lists.values(c, f);
+  for (const value of values) c.ofEach.add(value);
+  return values;
 }
 
 export function runSequential(c: Context, f: Frame, construct: Sequential, label: string | undefined): readonly LangValue[] {
