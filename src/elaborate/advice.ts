@@ -30,7 +30,7 @@ import {
 } from '../words/dictionary.ts';
 import { shortLayer, shortParameter } from '../words/short.ts';
 import type { WrittenCall } from '../words/word.ts';
-import { builtinNames } from './builtins.ts';
+import { builtinNames, ofTensors } from './builtins.ts';
 import type { Context } from './context.ts';
 import { live } from './failure.ts';
 import { discard, type Frame } from './scope.ts';
@@ -51,7 +51,7 @@ export function unknown(c: Context, f: Frame, name: string, span: Span, call?: C
   const refuse = (hint: string): never => c.fail(unknownName, f, { span, label: 'not known here', with: { name, hint } });
   const after = span.file.text.slice(span.end);
   const next = /^[ \t]+([A-Za-z_]\w*)\(/.exec(after)?.[1];
-  if (next && (layerByName(next) || f.env.module.items.has(next))) {
+  if (next && answerFor(name)?.kind !== 'word' && (layerByName(next) || f.env.module.items.has(next))) {
     return refuse(`did you mean the label \`${name}:\`? write \`${name}: ${next}(…)\``);
   }
   const own = nearest(name, [...f.env.names(), ...f.env.module.items.keys()]);
@@ -76,6 +76,7 @@ export function unknown(c: Context, f: Frame, name: string, span: Span, call?: C
     ...builtinNames,
     ...shortcutNames,
   ]);
+  if (near === name) return refuse(`it is a function: write \`${name}(${ofTensors.includes(name) ? 'it' : '…'})\``);
   return refuse(near ? `did you mean \`${near}\`?` : `declare it: \`let ${name} = …\``);
 }
 
@@ -120,6 +121,15 @@ function wordOfChoice(name: string, span: Span): string | undefined {
   return known ? `${argument}="${name}"` : undefined;
 }
 
+/** Whether a name stands as an argument or in arithmetic, and not as a step. */
+function isArgument({ file, start, end }: Span): boolean {
+  const before = file.text.slice(Math.max(0, start - 100), start);
+  return (
+    /(?:[(,=[+*/%<?]|[^-]>|-|\b(?:if|and|or|not|in|repeat|each|loop|assert))\s*$/.test(before) ||
+    /^[ \t]*(?:[+*/%<>?]|[=!]=|-(?!>))/.test(file.text.slice(end, end + 100))
+  );
+}
+
 /** Says what another framework calls so; returns where none does. */
 function answerForeign(
   c: Context,
@@ -134,7 +144,8 @@ function answerForeign(
   const answer = answerFor(name);
   const python = answer?.kind === 'word' && answer.of === 'Python';
   const or = call || python ? '' : own !== undefined ? `; did you mean \`${own}\`?` : declare;
-  if (answer?.kind === 'reason') {
+  // `classes` and `stride` are of PyTorch too, and are numbers here.
+  if (answer?.kind === 'reason' && (call || declare === '' || !isArgument(span))) {
     const { why, instead } = answer.reason;
     c.fail(noCounterpart, f, { span, with: { name, why, hint: `${instead}${or}` } });
   }

@@ -22,7 +22,7 @@ import { describe, dimValue, floatValue, type GivenArgs, intValue, listValue, nu
 const ofLists: readonly string[] = ['len', 'reverse'];
 
 /** Functions of one tensor, or of `it`. */
-const ofTensors: readonly string[] = ['shape', 'channels', 'rank'];
+export const ofTensors: readonly string[] = ['shape', 'channels', 'rank'];
 
 /** Functions of numbers, most of which are operators of tensors as well. */
 const ofNumbers: readonly string[] = [

@@ -126,6 +126,17 @@ export function tooLong(limit: number): Complaint {
 const closerOf = (opener: string): string => (opener === '(' ? ')' : opener === '[' ? ']' : '}');
 const openerOf = (closer: string): string => (closer === ')' ? '(' : closer === ']' ? '[' : '{');
 
+/**
+ * Where the comment behind an opening bracket holds the closing one: Python's `//`, or a bracket that was meant to stand before
+ * it.
+ */
+function inComment(text: string, opener: number, closer: string): string | undefined {
+  const [line = ''] = /^[^\n\r]*/.exec(text.slice(opener)) ?? [];
+  const comment = /^(?:"[^"]*"|[^"/]|\/(?!\/))*[\w)\]][ \t]*\/\/(?!\/)(.*)$/.exec(line)?.[1];
+  if (!comment?.includes(closer)) return undefined;
+  return `\`//\` begins a comment, which holds the \`${closer}\`; a quotient of ints that is rounded down is \`floordiv(a, b)\``;
+}
+
 /** `before` is the last token inside the bracket, `found` what stands where the closing one is due. */
 export function unclosed(open: IToken, opened: Span, before: IToken, found: IToken): Diagnostic {
   const { file } = opened;
@@ -141,6 +152,7 @@ export function unclosed(open: IToken, opened: Span, before: IToken, found: ITok
       closer: `\`${closer}\``,
       found: messages.now().describeToken(found),
       line: positionOf(file, open.startOffset).line,
+      hint: inComment(file.text, open.startOffset, closer) ?? `write \`${closer}\` here`,
     },
   });
 }

@@ -283,7 +283,12 @@ class Touching {
       this.#spoil(token);
       this.#sink.report(braceTouchesWord, {
         span: this.#span(before.startOffset, endOf(token)),
-        with: { found: quoteText(`${before.image}{`), fix: `\`${before.image} {\` for a body, or \`:\` after the label` },
+        with: {
+          found: quoteText(`${before.image}{`),
+          fix: /^\d*x$/.test(before.image)
+            ? '`[a, b]`, a list, for a size with computed parts'
+            : `\`${before.image} {\` for a body, or \`:\` after the label`,
+        },
       });
       retag(token, LBrace);
       retag(closer, RBrace);

@@ -237,6 +237,7 @@ export const layerWords = (): readonly Word[] => [
     ours: resize,
     values: modes,
     without: resizeWithout,
+    note: '`resize(scale=2)` is twice as large',
   },
   { torch: 'UpsamplingNearest2d', takes: 'size scale_factor', ours: 'resize(to={size}, scale={scale_factor})' },
   {
@@ -251,7 +252,13 @@ export const layerWords = (): readonly Word[] => [
     values: modes,
     without: { ...resizeWithout, antialias: 'there is no filter before shrinking: pool first, as in `avgpool(2x2)`' },
   },
-  { torch: 'upsample', takes: 'input size scale_factor mode align_corners', ours: resize, values: modes },
+  {
+    torch: 'upsample',
+    takes: 'input size scale_factor mode align_corners',
+    ours: resize,
+    values: modes,
+    note: '`resize(scale=2)` is twice as large',
+  },
   { torch: 'upsample_nearest', takes: 'input size scale_factor', ours: 'resize(to={size}, scale={scale_factor})' },
   {
     torch: 'upsample_bilinear',

@@ -1,4 +1,4 @@
-/** Layers of Keras, and words of Python, where they are not those of PyTorch. */
+/** Layers of Keras and timm, and words of Python, where they are not those of PyTorch. */
 import type { FilledCall, Word } from './word.ts';
 
 /** `padding="same"` is what `conv` does by itself, where the kernel is odd and nothing strides. */
@@ -153,6 +153,24 @@ const control: readonly Word[] = [
   { torch: 'lambda', ours: 'block Name(x) { … }', bare: 'block Name(x) { … }', note: 'a body in braces is an argument, too' },
 ];
 
+const training = 'a compiled model is in its inference form';
+
+const timm: readonly Word[] = [
+  {
+    torch: 'LayerNorm2d layernorm2d layer_norm2d',
+    takes: 'num_channels eps affine',
+    ours: 'layernorm(axis=1, eps={eps}, affine={affine})',
+    note: 'it normalises the channels of a picture',
+  },
+  {
+    torch: 'DropPath drop_path StochasticDepth stochastic_depth',
+    takes: 'drop_prob scale_by_keep p mode',
+    ours: 'identity',
+    without: { drop_prob: training, scale_by_keep: training, p: training, mode: training },
+    note: 'it acts in training alone, so it can be left out',
+  },
+];
+
 const torchdiffeq: readonly Word[] = [
   {
     torch: 'odeint odeint_adjoint',
@@ -171,6 +189,7 @@ const torchdiffeq: readonly Word[] = [
 export const otherWords = (): readonly { readonly of: string; readonly words: readonly Word[] }[] => [
   { of: 'Keras', words: keras },
   { of: 'Python', words: python },
+  { of: 'timm', words: timm },
   { of: 'torchdiffeq', words: torchdiffeq },
   { of: 'other languages', words: control },
 ];
