@@ -159,7 +159,7 @@ const timm: readonly Word[] = [
   {
     torch: 'LayerNorm2d layernorm2d layer_norm2d',
     takes: 'num_channels eps affine',
-    ours: 'layernorm(axis=1, eps={eps}, affine={affine})',
+    ours: 'layernorm(axis=1, eps={eps|1e-6}, affine={affine})',
     note: 'it normalises the channels of a picture',
   },
   {
