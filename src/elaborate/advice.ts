@@ -194,7 +194,20 @@ function writtenCall(call: CallExpr, f: Frame): WrittenCall {
     else positional.push(text);
   }
   const it = f.it.kind === 'tensor' ? f.it.value.type.dims.length : undefined;
-  return { positional, named, rank: it };
+  const [first] = positional;
+  return { positional, named, rank: it, onIt: first !== undefined && isOfNumbers(f, first) };
+}
+
+/** Whether all names of a text stand for numbers, texts or lists of them. */
+function isOfNumbers(f: Frame, text: string): boolean {
+  const names = text.match(/[A-Za-z_]\w*/g) ?? [];
+  return (
+    names.length > 0 &&
+    names.every((name) => {
+      const value = f.env.get(name)?.value;
+      return value ? value.kind !== 'callable' && !tensorLike(value) : f.env.module.items.get(name)?.item.kind === 'const';
+    })
+  );
 }
 
 /**

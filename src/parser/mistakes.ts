@@ -51,11 +51,20 @@ export function notFrom(token: IToken): Complaint {
 }
 
 export function notAType(token: IToken): Complaint {
-  return unexpected(
-    token,
-    'a type: `int`, `float`, `bool`, `string`, `size`, `block` or `tensor`, each with `[]` behind it for a list',
-    /^(?:f|bf|i|u)\d+$/.test(token.image) ? 'write `tensor`' : 'write one of the types, or leave the type out',
-  );
+  const expected = 'a type: `int`, `float`, `bool`, `string`, `size`, `block` or `tensor`, each with `[]` behind it for a list';
+  if (!/^(?:f|bf|i|u)\d+$/.test(token.image)) return unexpected(token, expected, 'write one of the types, or leave the type out');
+  return (span) => {
+    const input = tensorOfModel(span);
+    return unexpected(token, expected, input ? `write \`input ${input}\` as a statement of the body` : 'write `tensor`')(span);
+  };
+}
+
+/** `x: f32[N, 3]` among the parameters of a model, where `span` is its element type. */
+function tensorOfModel({ file: { text }, start }: Span): string | undefined {
+  const before = text.slice(Math.max(0, start - 1000), start);
+  const item = /\b(block|model)\b(?!.*\b(?:block|model)\b)[^{}]*?(\w+)\s*:\s*$/s.exec(before);
+  const type = /^\w+(?:\[[^\]\n]*\])?/.exec(text.slice(start, start + 200))?.[0];
+  return item?.[1] === 'model' && type !== undefined ? `${item[2]}: ${type}` : undefined;
 }
 
 export function notNone(token: IToken): Complaint {

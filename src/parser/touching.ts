@@ -215,9 +215,21 @@ class Touching {
       this.#spoil(token);
       this.#sink.report(callWithoutName, {
         span: this.#span(token.startOffset, endOf(token)),
-        with: { found: quoteText(before.image), fix: '`;` before the `(` of a new statement' },
+        with: { found: quoteText(before.image), fix: this.#turnedRound(i) ?? '`;` before the `(` of a new statement' },
       });
     }
+  }
+
+  /** `conv(16, 3x3)(x)`, where the second parenthesis is the token `i`, as it is written here. */
+  #turnedRound(i: number): string | undefined {
+    const opener = this.partner[i - 1] ?? -1;
+    const [callee, second] = [this.#tokens[opener - 1], this.#tokens[i]];
+    if (!callee || !second || this.#tokens[opener]?.tokenType !== CallParen) return undefined;
+    const { text } = this.#source;
+    const layer = text.slice(callee.startOffset, second.startOffset);
+    const operand = /^\(([^()\n]*)\)/.exec(text.slice(second.startOffset, second.startOffset + 80))?.[1]?.trim();
+    if (operand === undefined || layer.length > 80) return undefined;
+    return operand === '' ? `\`${layer}\`` : `\`${operand} -> ${layer}\``;
   }
 
   #bracket(i: number, pair: Pair): void {

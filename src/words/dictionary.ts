@@ -235,7 +235,10 @@ function filled(word: Word, name: string, call: WrittenCall): FilledCall | undef
   const tensor = takes.includes('input') ? 'input' : (takes[0] ?? 'input');
   if (call.on !== undefined) texts.set(tensor, call.on);
   // `chunk(2)` is a layer on `it`, as one writes it here, though PyTorch's function takes the tensor first.
-  const onIt = (tensor === 'input' || tensor === 'tensor') && call.on === undefined && literal.test(call.positional[0] ?? '');
+  const onIt =
+    (tensor === 'input' || tensor === 'tensor') &&
+    call.on === undefined &&
+    (call.onIt === true || literal.test(call.positional[0] ?? ''));
   const places = takes.filter((place) => (call.on === undefined && !onIt) || place !== tensor);
   for (const [at, text] of call.positional.entries()) {
     const place = places.shift();

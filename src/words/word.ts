@@ -9,6 +9,8 @@ export interface WrittenCall {
   readonly named: ReadonlyMap<string, string>;
   /** The tensor of a method, `x` of `x.view(2, 3)`. */
   readonly on?: string | undefined;
+  /** Whether the first argument is known to be no tensor, so that the call runs on `it`. */
+  readonly onIt?: boolean | undefined;
   /** Of the tensor that the call runs on, where it is known. */
   readonly rank?: number | undefined;
 }
