@@ -1,7 +1,7 @@
 /**
- * What the compiler itself costs: `npx tsx bench/compiler.ts [OTHER]` prints the table of bench/compiler.md. OTHER is a built checkout to measure
- * beside this one, in turns. Starting is compared with Node's own start; a chain of residual blocks shows whether time and memory grow with the
- * number of nodes. Build first: `npm run build`.
+ * What the compiler itself costs: `npx tsx bench/compiler.ts [OTHER]` prints the table of bench/compiler.md. OTHER is a built
+ * checkout to measure beside this one, in turns. Starting is compared with Node's own start; a chain of residual blocks shows
+ * whether time and memory grow with the number of nodes. Build first: `npm run build`.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir, totalmem } from 'node:os';

@@ -1,7 +1,7 @@
 /**
  * Compile time and peak memory of the largest examples, with random weights: whole processes of the built command line.
- * `npm run build && npx tsx bench/large.ts` makes its files in the temporary folder, which takes 7 GB of disk for a while, removes them,
- * and writes bench/large.md.
+ * `npm run build && npx tsx bench/large.ts` makes its files in the temporary folder, which takes 7 GB of disk for a while,
+ * removes them, and writes bench/large.md.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';

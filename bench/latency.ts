@@ -3,10 +3,10 @@
  *
  *     npx tsx bench/latency.ts [--sessions 4] [--runs 5] [--at N=1,…] [--write] FILE.onnx …
  *
- * FILE.onnx are what `bench/gpu_models.py export` and `fill` write, for example. One thread, interleaved, processor time, which other
- * work on the machine changes little. Every file is opened in several sessions, the given one twice as often, so that the column
- * `itself` says what is noise. A file that is byte for byte that of -O1 has `=`. Prints a table in Markdown; with `--write` also
- * bench/latency.md.
+ * FILE.onnx are what `bench/gpu_models.py export` and `fill` write, for example. One thread, interleaved, processor time, which
+ * other work on the machine changes little. Every file is opened in several sessions, the given one twice as often, so that the
+ * column `itself` says what is noise. A file that is byte for byte that of -O1 has `=`. Prints a table in Markdown; with
+ * `--write` also bench/latency.md.
  */
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';

@@ -5,9 +5,9 @@
  *     npx tsx bench/nodes.ts --python VENV/bin/python [--timeout SECONDS] [--write] [--ours] FILE.onnx …
  *
  * FILE.onnx are what bench/exports.py writes, for example. Nodes are counted without constants, those of
- * sub-graphs included. Peers that are not there are left out; those that fail, or take longer than SECONDS (300), have a dash. Prints
- * a table in Markdown; with `--write` also bench/nodes.md, file by file, whose other rows, notes and remarks stay. With `--ours` only
- * rescc runs: what the peers leave is what the page says of the file.
+ * sub-graphs included. Peers that are not there are left out; those that fail, or take longer than SECONDS (300), have a dash.
+ * Prints a table in Markdown; with `--write` also bench/nodes.md, file by file, whose other rows, notes and remarks stay. With
+ * `--ours` only rescc runs: what the peers leave is what the page says of the file.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

@@ -4,10 +4,11 @@
  *     python3 -m venv VENV && VENV/bin/pip install -r bench/requirements.txt && npm run build
  *     npx tsx bench/optimize.ts --python VENV/bin/python [--rounds 3] [--runs 15] [FILE.onnx …]
  *
- * Every tool is a process of its own that reads a file and writes one, in turns, so that a slow minute of the machine falls on all alike. Peak
- * memory is the largest resident set of that process, by getrusage. Then the results run in onnxruntime, its own optimiser on, in turns too,
- * and their outputs are compared with the original's. Without files it takes those of ../shared/fixtures that are there, and models compiled from
- * examples/ at -O0. Prints a table in Markdown; with `--write` also bench/optimize.md.
+ * Every tool is a process of its own that reads a file and writes one, in turns, so that a slow minute of the machine falls on
+ * all alike. Peak memory is the largest resident set of that process, by getrusage. Then the results run in onnxruntime, its own
+ * optimiser on, in turns too, and their outputs are compared with the original's. Without files it takes those of
+ * ../shared/fixtures that are there, and models compiled from examples/ at -O0. Prints a table in Markdown; with `--write` also
+ * bench/optimize.md.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';

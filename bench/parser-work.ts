@@ -1,7 +1,7 @@
 /**
- * The work of bench/parser.ts: lexer, parser and formatter of `.res` beside Chevrotain's own JSON example, and beside the same grammar with actions that
- * make values, per token. Processor time of this process, all warm, the best of the rounds, which are interleaved, so that a neighbour on the
- * machine spoils neither side alone.
+ * The work of bench/parser.ts: lexer, parser and formatter of `.res` beside Chevrotain's own JSON example, and beside the same
+ * grammar with actions that make values, per token. Processor time of this process, all warm, the best of the rounds, which are
+ * interleaved, so that a neighbour on the machine spoils neither side alone.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { cpus } from 'node:os';

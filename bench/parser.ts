@@ -1,6 +1,6 @@
 /**
- * What a token of `.res` costs: `npx tsx bench/parser.ts [--rounds 40]` prints the table of bench/parser.md. The work is bundled as the command line
- * is, because tsx names every function again at each call, which costs more than the calls.
+ * What a token of `.res` costs: `npx tsx bench/parser.ts [--rounds 40]` prints the table of bench/parser.md. The work is bundled
+ * as the command line is, because tsx names every function again at each call, which costs more than the calls.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';

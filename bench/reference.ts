@@ -1,6 +1,6 @@
 /**
- * How fast the float64 reference is: its matrix product in JavaScript, in WebAssembly and over threads, interleaved in one run, and whole
- * verifications by the built command line. `npx tsx bench/reference.ts` prints the tables of bench/reference.md.
+ * How fast the float64 reference is: its matrix product in JavaScript, in WebAssembly and over threads, interleaved in one run,
+ * and whole verifications by the built command line. `npx tsx bench/reference.ts` prints the tables of bench/reference.md.
  */
 import { spawnSync } from 'node:child_process';
 import { availableParallelism, cpus } from 'node:os';

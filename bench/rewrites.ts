@@ -1,7 +1,7 @@
 /**
- * What each rewrite is worth, against onnxruntime with its own optimiser on: the pipeline of a level with and without one pass, on a model
- * in which it fires, interleaved in one run. `npm run bench -- rewrites` writes bench/rewrites.md; the targets' table in
- * src/passes/schedule.ts follows it.
+ * What each rewrite is worth, against onnxruntime with its own optimiser on: the pipeline of a level with and without one pass,
+ * on a model in which it fires, interleaved in one run. `npm run bench -- rewrites` writes bench/rewrites.md; the targets' table
+ * in src/passes/schedule.ts follows it.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';

@@ -4,9 +4,9 @@
  *     npm run bench                                     every model of the list below
  *     npm run bench -- examples/resnet.res:ResNet50     these only, printed and not written
  *
- * Compiling is the built command line (`npm run build` first), the whole process timed; peak memory is its own maximum resident set, with
- * Node's 40 MB in it. Latencies are medians of interleaved runs of four models: before and after the passes, with onnxruntime's own
- * optimiser off and on.
+ * Compiling is the built command line (`npm run build` first), the whole process timed; peak memory is its own maximum resident
+ * set, with Node's 40 MB in it. Latencies are medians of interleaved runs of four models: before and after the passes, with
+ * onnxruntime's own optimiser off and on.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';

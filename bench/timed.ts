@@ -14,7 +14,9 @@ export interface Run {
   readonly peakMb: number;
 }
 
-/** Runs a program once, under GNU time, which tells the processor time of all threads, in hundredths of a second, and the peak. */
+/**
+ * Runs a program once, under GNU time, which tells the processor time of all threads, in hundredths of a second, and the peak.
+ */
 export function once(program: string, args: readonly string[]): Run {
   const started = performance.now();
   const child = spawnSync('time', ['-f', '%U %S %M', program, ...args], { encoding: 'utf8' });
@@ -26,7 +28,10 @@ export function once(program: string, args: readonly string[]): Run {
   return { ms, cpuMs: (user + system) * 1000, peakMb: (kilobytes * 1024) / 1e6 };
 }
 
-/** A random tensor for every input; `sizeOf` says what a size is that the model leaves open. Integers are 0 or 1, which every table takes. */
+/**
+ * A random tensor for every input; `sizeOf` says what a size is that the model leaves open. Integers are 0 or 1, which every
+ * table takes.
+ */
 export function inputsFor(ports: readonly Port[], sizeOf: (size: string, axis: number) => number): Map<string, HostTensor> {
   return new Map(
     ports.map(({ name, elem, dims }) => {
@@ -38,8 +43,8 @@ export function inputsFor(ports: readonly Port[], sizeOf: (size: string, axis: n
 
 /**
  * Milliseconds of processor time of every run of every model, in turns, in onnxruntime with its own optimiser on and one thread:
- * other work on the machine changes processor time little. The models have the same inputs. Every model is opened `sessions` times,
- * each time in another order, and run `runs` times in each: where a session's memory lies is part of what its runs take.
+ * other work on the machine changes processor time little. The models have the same inputs. Every model is opened `sessions`
+ * times, each time in another order, and run `runs` times in each: where a session's memory lies is part of what its runs take.
  */
 export async function processorTimes(
   models: readonly (Uint8Array | string)[],

@@ -1,7 +1,8 @@
 /**
- * How fast and in how much memory weights go through: whole processes of the built command line, interleaved with `cp` of the same bytes.
- * `npx tsx bench/weights.ts [--rounds 5] [--huge] [--write]` makes its models in the temporary folder and removes them; `--huge` adds the 4 GB
- * model, which takes 13 GB of disk for a while. Prints the page; with `--write` also bench/weights.md.
+ * How fast and in how much memory weights go through: whole processes of the built command line, interleaved with `cp` of the
+ * same bytes. `npx tsx bench/weights.ts [--rounds 5] [--huge] [--write]` makes its models in the temporary folder and removes
+ * them; `--huge` adds the 4 GB model, which takes 13 GB of disk for a while. Prints the page; with `--write` also
+ * bench/weights.md.
  */
 import { mkdtempSync, readdirSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';

@@ -27,7 +27,10 @@ const withoutProcess: Plugin = {
   },
 };
 
-/** Commander loads `child_process` for commands that are programs of their own, which here none is; that takes as long as all of it. */
+/**
+ * Commander loads `child_process` for commands that are programs of their own, which here none is; that takes as long as all of
+ * it.
+ */
 const withoutPrograms: Plugin = {
   name: 'without-programs',
   setup({ onLoad }) {
@@ -86,8 +89,8 @@ const vendors = new Map<string, string>();
 const grammarDecisions = JSON.stringify(new ResParser(false).decisions());
 
 /**
- * The commands in one file, which is a function for `src/cli/code-cache.ts`: of such a file every Node can keep the compiled code.
- * What a command does not need is not run. Its name tells its content.
+ * The commands in one file, which is a function for `src/cli/code-cache.ts`: of such a file every Node can keep the compiled
+ * code. What a command does not need is not run. Its name tells its content.
  */
 const commands = await build({
   ...common,
@@ -114,8 +117,8 @@ const text = imports.reduce(
   readFileSync(program, 'utf8'),
 );
 if (/[^\w.$"'`]import\(/.test(text)) throw new Error(`${program} imports what this build does not see`);
-// It is read as ASCII, which is fastest. esbuild escapes strings, and leaves templates with a tag and regular expressions, where an
-// escape is the same to all but `String.raw`.
+// It is read as ASCII, which is fastest. esbuild escapes strings, and leaves templates with a tag and regular expressions, where
+// an escape is the same to all but `String.raw`.
 if (/String\.raw`[^`]*[^\0-\x7f]/.test(text)) throw new Error(`${program} has a raw string with what is not ASCII`);
 writeFileSync(
   program,

@@ -1,7 +1,7 @@
 /**
  * Wraps comments at the width of the formatter, which leaves them alone. A paragraph with a line that is too long is filled anew
- * from that line on; what is indented further keeps its indentation, and what a list item goes on with stands below its words. `--check` names the lines instead, and takes the files and
- * folders to look at, `src` without any.
+ * from that line on; what is indented further keeps its indentation, and what a list item goes on with stands below its words.
+ * `--check` names the files instead. Files and folders to look at may be named; without any, all that the formatter has.
  */
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { isProgram } from './generated.ts';
@@ -94,7 +94,7 @@ function sourcesOf(path: string): readonly string[] {
 if (isProgram(import.meta.url)) {
   const args = process.argv.slice(2);
   const paths = args.filter((arg) => arg !== '--check');
-  for (const path of (paths.length > 0 ? paths : ['src']).flatMap(sourcesOf)) {
+  for (const path of (paths.length > 0 ? paths : ['src', 'test', 'scripts', 'bench', 'examples']).flatMap(sourcesOf)) {
     const before = readFileSync(path, 'utf8');
     const after = wrapComments(before);
     if (after === before) continue;

@@ -1,4 +1,6 @@
-/** Writes docs/runtime-defects.md, what onnxruntime gets wrong, from src/ops/runtime-defect-list.ts. `--check` compares instead. */
+/**
+ * Writes docs/runtime-defects.md, what onnxruntime gets wrong, from src/ops/runtime-defect-list.ts. `--check` compares instead.
+ */
 import { runtimeDefects } from '../src/ops/runtime-defect-list.ts';
 import type { RuntimeDefect, SmallModel } from '../src/ops/runtime-defects.ts';
 import { isProgram, writeOrCompare } from './generated.ts';

@@ -1,6 +1,6 @@
 /**
- * The first command of the README: compiles the trained ResNet-20, proves the compiled model in onnxruntime, and classifies real test
- * pictures. Every step is the command line a user would type, and is printed before it runs.
+ * The first command of the README: compiles the trained ResNet-20, proves the compiled model in onnxruntime, and classifies real
+ * test pictures. Every step is the command line a user would type, and is printed before it runs.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';

@@ -1,4 +1,7 @@
-/** EBNF as data: read from the lines beside the productions, written into `grammars/res.ebnf`, drawn, and compared with what Chevrotain recorded. */
+/**
+ * EBNF as data: read from the lines beside the productions, written into `grammars/res.ebnf`, drawn, and compared with what
+ * Chevrotain recorded.
+ */
 import type { ISerializedGast, TokenType } from 'chevrotain';
 import { keywords, vocabulary } from '../src/parser/tokens.ts';
 
@@ -86,8 +89,8 @@ export function fromRecord(node: ISerializedGast): Ebnf {
 }
 
 /**
- * One text for all spellings of the same production: nested sequences and choices are flat, alternatives are sorted and there once, and a rule that
- * `inlined` has is its own production.
+ * One text for all spellings of the same production: nested sequences and choices are flat, alternatives are sorted and there
+ * once, and a rule that `inlined` has is its own production.
  */
 export function canonical(node: Ebnf, inlined: Grammar): string {
   const flat = (kind: 'sequence' | 'choice', one: Ebnf): string[] => {

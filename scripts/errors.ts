@@ -1,4 +1,7 @@
-/** Writes docs/errors.md, every diagnostic with its rule and an example, from the catalogue and the golden files. `--check` compares instead. */
+/**
+ * Writes docs/errors.md, every diagnostic with its rule and an example, from the catalogue and the golden files. `--check`
+ * compares instead.
+ */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { definedKinds } from '../src/diagnostics/catalogue.ts';
 import type { DiagnosticKind, Message } from '../src/diagnostics/diagnostic.ts';

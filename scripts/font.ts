@@ -1,6 +1,6 @@
 /**
- * Writes src/view/figure/font-data.ts: the letters of the pictures, out of the package that has them, so that neither a build nor a
- * browser needs a loader for fonts. Arimo has the widths of Helvetica and Arial.
+ * Writes src/view/figure/font-data.ts: the letters of the pictures, out of the package that has them, so that neither a build nor
+ * a browser needs a loader for fonts. Arimo has the widths of Helvetica and Arial.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 

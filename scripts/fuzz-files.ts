@@ -4,9 +4,9 @@
  *     npm run fuzz:files -- --count 10000 --seed 7     seeds 7 to 10006
  *     npm run fuzz:files -- --format onnx --save DIR   keeps the files that failed
  *
- * Each case damages a small file (bytes, or whole fields of a protobuf message) and opens it. ONNX files are optimised; onnxruntime, in a process of
- * its own, is the judge: what it runs must come out equal or be refused by a diagnostic. Nothing may end in any other way than with a
- * result or a diagnostic. Ends with 1 when anything failed.
+ * Each case damages a small file (bytes, or whole fields of a protobuf message) and opens it. ONNX files are optimised;
+ * onnxruntime, in a process of its own, is the judge: what it runs must come out equal or be refused by a diagnostic. Nothing may
+ * end in any other way than with a result or a diagnostic. Ends with 1 when anything failed.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -5,12 +5,12 @@
  *     npm run fuzz -- --seed 42 --count 1 --show    prints the case as it was made
  *
  *     npm run fuzz -- --opset 13                    no older spellings
- *     npm run fuzz -- --extreme --count 10000       small graphs with extreme numbers (test/optimize/extreme.ts); every tenth is judged
- *                                                   by onnxruntime, or every n-th by --judge n
+ *     npm run fuzz -- --extreme --count 10000       small graphs with extreme numbers (test/optimize/extreme.ts); every tenth is
+ *                                                   judged by onnxruntime, or every n-th by --judge n
  *
- * Every case runs in onnxruntime as it is, and through import, every pass alone, -O1 and -O2. A failure is printed with its seed, its stage and
- * the smallest case found that still fails; `--save FOLDER` writes that case as JSON (for test/golden/optimize) and as an ONNX file.
- * Ends with 1 when anything failed.
+ * Every case runs in onnxruntime as it is, and through import, every pass alone, -O1 and -O2. A failure is printed with its seed,
+ * its stage and the smallest case found that still fails; `--save FOLDER` writes that case as JSON (for test/golden/optimize) and
+ * as an ONNX file. Ends with 1 when anything failed.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -51,7 +51,10 @@ const without =
       ? ''
       : undefined;
 
-/** Of these files programs without mistakes report nothing, and only the parser and the elaborator do: their words are loaded late. */
+/**
+ * Of these files programs without mistakes report nothing, and only the parser and the elaborator do: their words are loaded
+ * late.
+ */
 const lateWords: Readonly<Record<string, readonly string[]>> = {
   syntax: ['syntax'],
   source: ['names', 'values', 'shapes', 'structure'],

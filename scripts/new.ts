@@ -1,6 +1,7 @@
 /**
- * `npm run new -- KIND NAME` writes a new operator, rule, diagnostic, command or format: its file, its registration, its test and its golden stub.
- * What it wrote compiles and changes nothing yet; `npx vitest run test/new.test.ts` lists the lines that are left to fill in.
+ * `npm run new -- KIND NAME` writes a new operator, rule, diagnostic, command or format: its file, its registration, its test and
+ * its golden stub. What it wrote compiles and changes nothing yet; `npx vitest run test/new.test.ts` lists the lines that are
+ * left to fill in.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';

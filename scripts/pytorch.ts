@@ -1,4 +1,7 @@
-/** Writes docs/pytorch.md, the dictionary for who comes from PyTorch, from src/words/. `--check` compares instead, and exits with 1 where they differ. */
+/**
+ * Writes docs/pytorch.md, the dictionary for who comes from PyTorch, from src/words/. `--check` compares instead, and exits with
+ * 1 where they differ.
+ */
 import { activationWords } from '../src/words/activations.ts';
 import { layerWords } from '../src/words/layers.ts';
 import { otherWords } from '../src/words/others.ts';

@@ -1,7 +1,7 @@
 /**
- * Writes grammars/res.ebnf and grammars/railroad.html, the syntax diagrams as one file that needs no network, both of the EBNF that stands beside
- * the productions of the parser. The drawing code is Chevrotain's (Apache-2.0) with Tab Atkins' railroad-diagrams (CC0). With --check nothing is
- * written, and the exit code is 1 when a committed page is not what would be.
+ * Writes grammars/res.ebnf and grammars/railroad.html, the syntax diagrams as one file that needs no network, both of the EBNF
+ * that stands beside the productions of the parser. The drawing code is Chevrotain's (Apache-2.0) with Tab Atkins'
+ * railroad-diagrams (CC0). With --check nothing is written, and the exit code is 1 when a committed page is not what would be.
  */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

@@ -1,4 +1,7 @@
-/** Writes docs/reference.md, the layers of the language from the registry, and its words. `--check` compares instead, and exits with 1 where they differ. */
+/**
+ * Writes docs/reference.md, the layers of the language from the registry, and its words. `--check` compares instead, and exits
+ * with 1 where they differ.
+ */
 
 import { controlFlow } from '../src/ops/control-flow.ts';
 import type { Layer } from '../src/ops/define.ts';

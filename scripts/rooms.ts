@@ -1,6 +1,7 @@
 /**
- * Which room may import which: ARCHITECTURE.md's table as an allow-list, checked by dependency-cruiser; and that no files import each other in a circle.
- * Type-only imports count. A check that saw no module is a failure, because the tool says nothing when it cannot read TypeScript.
+ * Which room may import which: ARCHITECTURE.md's table as an allow-list, checked by dependency-cruiser; and that no files import
+ * each other in a circle. Type-only imports count. A check that saw no module is a failure, because the tool says nothing when it
+ * cannot read TypeScript.
  */
 import { cruise, type ICruiseResult } from 'dependency-cruiser';
 import extractTSConfig from 'dependency-cruiser/config-utl/extract-ts-config';

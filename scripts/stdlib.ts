@@ -1,4 +1,7 @@
-/** Writes src/stdlib/sources.ts from src/stdlib/*.res, so that the library travels with the compiler where there is no file system. */
+/**
+ * Writes src/stdlib/sources.ts from src/stdlib/*.res, so that the library travels with the compiler where there is no file
+ * system.
+ */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 
 const folder = new URL('../src/stdlib/', import.meta.url);

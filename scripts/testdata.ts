@@ -1,7 +1,8 @@
 /**
- * Runs the models that ONNX is tested with, original and optimised, in onnxruntime: `npm run testdata [-- --folder FOLDER] [-- NAME…]`.
- * They are Debian's package libonnx-testdata (`apt-get install libonnx-testdata`), or `onnx/backend/test/data` of the source of ONNX. Prints a table
- * and every model that does worse than its original, and ends with 1 when there is one.
+ * Runs the models that ONNX is tested with, original and optimised, in onnxruntime:
+ * `npm run testdata [-- --folder FOLDER] [-- NAME…]`. They are Debian's package libonnx-testdata
+ * (`apt-get install libonnx-testdata`), or `onnx/backend/test/data` of the source of ONNX. Prints a table and every model that
+ * does worse than its original, and ends with 1 when there is one.
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';

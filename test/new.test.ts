@@ -26,7 +26,7 @@ const calls: readonly (readonly [string, string])[] = [
   ['diagnostic', 'syntax/something-odd'],
   ['diagnostic', 'weights/something-else'],
   ['command', 'ponder'],
-  ['format', 'gguf'],
+  ['format', 'unheard'],
 ];
 const written = new Map<string, string>();
 const overlay: Files = {
@@ -51,7 +51,7 @@ describe('what is written', () => {
     expect(written.get('src/passes/transforms/simplify/nothing-at-all.ts')).toContain("from '../../engine/rule.ts'");
     expect(words('src/cli/program.ts')).toContain("ponder: async () => (await import('./ponder.ts')).addPonder");
     expect(words('src/checkpoint/formats.ts')).toMatch(
-      /formats: readonly Format\[\] = \[.*name: 'gguf'.*isGguf\(head\).*readGguf\(source\)/,
+      /formats: readonly Format\[\] = \[.*name: 'unheard'.*isUnheard\(head\).*readUnheard\(source\)/,
     );
   });
 
@@ -62,7 +62,7 @@ describe('what is written', () => {
     expect(new Set(codes).size).toBe(codes.length);
     const code = `RES${String(Math.max(...codes)).padStart(4, '0')}`;
     expect(written.get(`test/golden/errors/${code}-something-odd.res`)).toContain(code);
-    for (const path of ['test/ops/half-shrink.test.ts', 'test/cli/ponder.test.ts', 'test/checkpoint/gguf.test.ts'])
+    for (const path of ['test/ops/half-shrink.test.ts', 'test/cli/ponder.test.ts', 'test/checkpoint/unheard.test.ts'])
       expect(written.get(path), path).toContain(mark);
     for (const path of ['test/golden/passes/new-pass.ir', 'test/golden/passes/fold-pad.ir'])
       expect(written.get(path), path).toContain(`// -- ${mark}`);

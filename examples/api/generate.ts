@@ -1,6 +1,6 @@
 /**
- * Text from a language model: greedy or drawn, one token after another, with the keys and values of the tokens before kept between the
- * calls (docs/language.md, "A past"). Without arguments it shows that on a small network without training.
+ * Text from a language model: greedy or drawn, one token after another, with the keys and values of the tokens before kept
+ * between the calls (docs/language.md, "A past"). Without arguments it shows that on a small network without training.
  *
  *     rescc examples/gpt2.res --model GPT2WithPast --weights gpt2/model.safetensors -o gpt2.onnx
  *     node --import tsx examples/api/generate.ts gpt2.onnx gpt2/tokenizer.json 'A residual network is'

@@ -1,4 +1,6 @@
-/** Optimises an ONNX file of any origin and proves in onnxruntime that nothing changed. Arrays go in and out as NumPy has them. */
+/**
+ * Optimises an ONNX file of any origin and proves in onnxruntime that nothing changed. Arrays go in and out as NumPy has them.
+ */
 import { compile, constantOf, npyBytes, openSession, optimizeOnnx, parseNpy, verifyOptimized } from 'rescc/node';
 
 // In the place of an exporter: a file that nobody has optimised.

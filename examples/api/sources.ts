@@ -1,4 +1,6 @@
-/** Bytes from a Blob, parameters as numbers and lists, and a model that stays open. Node; in a browser give `{ runtime: ort }`. */
+/**
+ * Bytes from a Blob, parameters as numbers and lists, and a model that stays open. Node; in a browser give `{ runtime: ort }`.
+ */
 import { compile, openSession, optimizeOnnx } from 'rescc/node';
 
 const source = `

@@ -1,4 +1,7 @@
-/** Writes a model piece by piece: as a stream to wherever bytes go, and as a file that is whole or not there. Memory stays constant. */
+/**
+ * Writes a model piece by piece: as a stream to wherever bytes go, and as a file that is whole or not there. Memory stays
+ * constant.
+ */
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

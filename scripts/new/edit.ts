@@ -49,8 +49,8 @@ export function addTo(text: string, constant: string, item: string): string {
 }
 
 /**
- * To the end of the array `field` of the first record of the file whose `key` is `value`: `rules` of the stage whose `pass` is it. A field that
- * is another constant is followed. Undefined where no record is so.
+ * To the end of the array `field` of the first record of the file whose `key` is `value`: `rules` of the stage whose `pass` is
+ * it. A field that is another constant is followed. Undefined where no record is so.
  */
 export function addToFieldOf(text: string, key: string, value: string, field: string, item: string): string | undefined {
   const record = find(

@@ -1,6 +1,7 @@
 /**
- * What `npm run new` writes of each kind: the file, its registration, its test and its golden stub, as data from path to text. What a person has
- * to say is marked; the marks compile, change nothing that the compiler does, and `test/new.test.ts` fails while one is left.
+ * What `npm run new` writes of each kind: the file, its registration, its test and its golden stub, as data from path to text.
+ * What a person has to say is marked; the marks compile, change nothing that the compiler does, and `test/new.test.ts` fails
+ * while one is left.
  */
 import { addImport, addTo, addToFieldOf } from './edit.ts';
 

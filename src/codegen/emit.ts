@@ -8,7 +8,7 @@
  * Names are settled last. While nodes are lowered a value is a key, so that a graph output can take its own name wherever it is
  * made, and a lowering of several nodes can give the layer's name to the node that makes the layer's result.
  *
- * Longer than other files: it is the one object that lowerings call, and naming and assembling read all that it holds.
+ * Longer than other files, because it is the one object that lowerings call, and naming and assembling read all that it holds.
  */
 
 import { outside } from '../diagnostics/at.ts';

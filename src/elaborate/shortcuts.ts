@@ -9,7 +9,7 @@ import type { Value } from '../ir/graph.ts';
 import { typeText } from '../ir/types.ts';
 import { convLayer } from '../ops/conv.ts';
 import { linearLayer } from '../ops/linear.ts';
-import { batchnormLayer } from '../ops/norm.ts';
+import { batchnormLayer } from '../ops/norm-layers.ts';
 import { pad } from '../ops/pad.ts';
 import type { LangValue } from '../ops/params.ts';
 import { slice } from '../ops/slice.ts';

@@ -16,19 +16,15 @@ import { gather, gatherLayer } from './gather.ts';
 import { dimValue, full, fullLayer, range, rangeLayer, shapeOf, tensorLayer } from './generate.ts';
 import { identityLayers, identityOperators } from './identity.ts';
 import { gemm, linear, linearLayer, matmul, matmulLayer } from './linear.ts';
+import { batchnorm, groupnorm, instancenorm, layernorm, rmsnorm } from './norm.ts';
 import {
-  batchnorm,
   batchnormLayer,
-  groupnorm,
   groupnormLayer,
-  instancenorm,
   instancenormLayer,
-  layernorm,
   layernormLayer,
   normalizeLayer,
-  rmsnorm,
   rmsnormLayer,
-} from './norm.ts';
+} from './norm-layers.ts';
 import { pad, padLayer } from './pad.ts';
 import {
   avgpool,

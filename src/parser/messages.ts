@@ -1,4 +1,7 @@
-/** Words for syntax errors: what was found, what could have stood there, and what to type instead. */
+/**
+ * Words for syntax errors: what was found, what could have stood there, and what to type instead. One file, because it is one
+ * question, asked in an order: which of the descriptions fits the place first.
+ */
 import { EOF, type IToken, type TokenType } from 'chevrotain';
 import {
   assignment,

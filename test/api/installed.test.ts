@@ -1,6 +1,6 @@
 /**
- * The package as a user gets it: packed, installed into an empty folder with install scripts on and everything but the registry out of reach, and
- * started by the name that npm gives it.
+ * The package as a user gets it: packed, installed into an empty folder with install scripts on and everything but the registry
+ * out of reach, and started by the name that npm gives it.
  */
 import { spawnSync } from 'node:child_process';
 import {
@@ -169,7 +169,8 @@ describe('installed from its tarball', () => {
     writeFileSync(join(project, 'node.js'), program('console.log'));
     const inNode = call(process.execPath, ['node.js'], project);
     expect(inNode.stderr).toBe('');
-    // `crypto.subtle` is for secure contexts, which files are; a top-level await needs a module, and a module of a file an inline script.
+    // `crypto.subtle` is for secure contexts, which files are; a top-level await needs a module, and a module of a file an inline
+    // script.
     const { outputFiles } = await build({
       stdin: { contents: program('(text => { document.body.textContent = text })'), resolveDir: project },
       bundle: true,

@@ -1,6 +1,7 @@
 /**
- * What modules of the core keep between calls. A compilation owns what it changes (`tensor/session.ts`), so that two in one process cannot meet;
- * what a module keeps is listed here with the reason why it does no harm. The list can only shrink: an entry that is gone must go here too.
+ * What modules of the core keep between calls. A compilation owns what it changes (`tensor/session.ts`), so that two in one
+ * process cannot meet; what a module keeps is listed here with the reason why it does no harm. The list can only shrink: an entry
+ * that is gone must go here too.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

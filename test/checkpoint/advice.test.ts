@@ -1,6 +1,6 @@
 /**
- * Hints are followed. Each case names the tensors of a model and of a checkpoint and which is which in truth; whatever the hints say is done until there
- * are no more, and then every parameter has its own tensor, or the checkpoint is still refused.
+ * Hints are followed. Each case names the tensors of a model and of a checkpoint and which is which in truth; whatever the hints
+ * say is done until there are no more, and then every parameter has its own tensor, or the checkpoint is still refused.
  */
 
 import { readFileSync } from 'node:fs';

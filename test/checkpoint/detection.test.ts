@@ -1,6 +1,6 @@
 /**
- * The detectors find what torchvision's find: small networks of the same make, filled by a hash, on pictures of several sizes, against
- * its boxes, labels and scores (test/fixtures/detection/outputs.py).
+ * The detectors find what torchvision's find: small networks of the same make, filled by a hash, on pictures of several sizes,
+ * against its boxes, labels and scores (test/fixtures/detection/outputs.py).
  */
 
 import { readFileSync } from 'node:fs';

@@ -1,4 +1,7 @@
-/** The list of formats is what the help, the documents and the error for other files say, and each entry opens files of its own and no others. */
+/**
+ * The list of formats is what the help, the documents and the error for other files say, and each entry opens files of its own
+ * and no others.
+ */
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { describe, expect, test } from 'vitest';

@@ -1,4 +1,7 @@
-/** Reads the lists of test/fixtures/published: names and shapes of published checkpoints, and a checkpoint of that make without numbers. */
+/**
+ * Reads the lists of test/fixtures/published: names and shapes of published checkpoints, and a checkpoint of that make without
+ * numbers.
+ */
 
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Checkpoint, TensorEntry } from '../../src/checkpoint/checkpoint.ts';

@@ -1,6 +1,6 @@
 /**
- * The examples compute what the networks compute whose labels they bear: small ones of the same make, filled by a formula, against PyTorch's
- * float64 outputs (test/fixtures/published/outputs.py).
+ * The examples compute what the networks compute whose labels they bear: small ones of the same make, filled by a formula,
+ * against PyTorch's float64 outputs (test/fixtures/published/outputs.py).
  */
 
 import { describe, expect, test } from 'vitest';

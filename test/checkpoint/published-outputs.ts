@@ -1,6 +1,6 @@
 /**
- * Reads test/fixtures/published/outputs.json: small networks of the make of the examples, their inputs, and what the originals computed
- * (outputs.py).
+ * Reads test/fixtures/published/outputs.json: small networks of the make of the examples, their inputs, and what the originals
+ * computed (outputs.py).
  */
 
 import { readFileSync } from 'node:fs';

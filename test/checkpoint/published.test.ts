@@ -1,4 +1,6 @@
-/** Checkpoints as others published them, through examples of their own: what PyTorch or the original network computes comes out. */
+/**
+ * Checkpoints as others published them, through examples of their own: what PyTorch or the original network computes comes out.
+ */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { decode } from 'fast-png';

@@ -1,4 +1,6 @@
-/** ONNX initialisers, shards with an index, and torch's tar form: files that onnx, safetensors and Python wrote, and hostile ones. */
+/**
+ * ONNX initialisers, shards with an index, and torch's tar form: files that onnx, safetensors and Python wrote, and hostile ones.
+ */
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,7 @@
-/** Every command on every kind of model, by name and through a pipe: a table of exit codes and first lines, and what holds for all. */
+/**
+ * Every command on every kind of model, by name and through a pipe: a table of exit codes and first lines, and what holds for
+ * all.
+ */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -97,7 +100,10 @@ test('the table', () => {
 type Shown = readonly [words: readonly string[], input?: string];
 type Cell = readonly [text: string, ...shown: Shown[]];
 
-/** Cells of docs/commands.md about pictures, tensors, checkpoints, and about pipes; masks and boxes are of run.test.ts and run-detection.test.ts. */
+/**
+ * Cells of docs/commands.md about pictures, tensors, checkpoints, and about pipes; masks and boxes are of run.test.ts and
+ * run-detection.test.ts.
+ */
 const claims: Readonly<Record<string, { readonly files: Cell; readonly pipes: Cell }>> = {
   compile: {
     files: ['`--weights` of any [checkpoint](weights.md)', [['small.res', '-w', 'small.safetensors', '-o', 'made.onnx']]],

@@ -31,7 +31,8 @@ test('the header is the one that the safetensors package writes', async () => {
     'model M { input x: f32[N, 2]\n b: linear(1)\n param a: f16[3] = ones\n output y = it\n output z = a }',
   ).graph;
   const bytes = await bytesOf(graph);
-  // Widest elements first, then by name; blanks up to a multiple of eight: what safetensors.numpy.save_file gives, checked with 0.6.
+  // Widest elements first, then by name; blanks up to a multiple of eight: what safetensors.numpy.save_file gives, checked with
+  // 0.6.
   const header =
     '{"__metadata__":{"format":"pt"},"b.bias":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},' +
     '"b.weight":{"dtype":"F32","shape":[1,2],"data_offsets":[4,12]},"a":{"dtype":"F16","shape":[3],"data_offsets":[12,18]}}';

@@ -1,4 +1,7 @@
-/** What goes wrong between a graph and its file: a pass that is not there, and RES06xx. Each is provoked through the functions that users call. */
+/**
+ * What goes wrong between a graph and its file: a pass that is not there, and RES06xx. Each is provoked through the functions
+ * that users call.
+ */
 
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,7 @@
-/** What goes wrong with the graphs of ONNX files after they are read, RES067x: every file is written down here, and what is printed is kept. */
+/**
+ * What goes wrong with the graphs of ONNX files after they are read, RES067x: every file is written down here, and what is
+ * printed is kept.
+ */
 import { describe, expect, test } from 'vitest';
 import { type Diagnostic, DiagnosticError } from '../../src/diagnostics/diagnostic.ts';
 import { render } from '../../src/diagnostics/render.ts';

@@ -1,4 +1,7 @@
-/** What is wrong with an ONNX file before it is a graph, RES0650 to RES0669: every file is made here, read, inlined and brought up. */
+/**
+ * What is wrong with an ONNX file before it is a graph, RES0650 to RES0669: every file is made here, read, inlined and brought
+ * up.
+ */
 import { expect, test } from 'vitest';
 import { type Diagnostic, DiagnosticError } from '../../src/diagnostics/diagnostic.ts';
 import { render } from '../../src/diagnostics/render.ts';

@@ -1,6 +1,6 @@
 /**
- * What goes wrong when models run, RES08xx. Machines, drivers and builds that the test machine is not are stood in for in the process of
- * the provider; what onnxruntime itself says is left out, because it changes with its version.
+ * What goes wrong when models run, RES08xx. Machines, drivers and builds that the test machine is not are stood in for in the
+ * process of the provider; what onnxruntime itself says is left out, because it changes with its version.
  */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

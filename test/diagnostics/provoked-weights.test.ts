@@ -1,6 +1,6 @@
 /**
- * What goes wrong with checkpoints and their numbers, RES05xx: every file is made here byte by byte, opened and bound as the compiler
- * does it, and what is printed is kept.
+ * What goes wrong with checkpoints and their numbers, RES05xx: every file is made here byte by byte, opened and bound as the
+ * compiler does it, and what is printed is kept.
  */
 
 import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';

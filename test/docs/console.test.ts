@@ -1,6 +1,6 @@
 /**
- * Every `console` block of the documents is what happens: its `rescc` commands run in a folder that has the repository's examples,
- * and print what stands below them. A line `…` stands for any lines, and times may differ.
+ * Every `console` block of the documents is what happens: its `rescc` commands run in a folder that has the repository's
+ * examples, and print what stands below them. A line `…` stands for any lines, and times may differ.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';

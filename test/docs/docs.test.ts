@@ -1,7 +1,7 @@
 /**
  * Every block of the documents that is marked `res` is true. After ```res stands nothing, or
  *
- *   fragment            statements; they are wrapped in a model with `input x: f32[N, 64, 32, 32]` and its last value as an output
+ *   fragment            statements; wrapped in a model with `input x: f32[N, 64, 32, 32]` and its last value as an output
  *   fragment f32[N, 8]  the same with this type of input
  *   error RES0302       a file or statements that give exactly these codes
  *
@@ -187,6 +187,21 @@ test('the checks of the invariants are there', () => {
         expect(read(path), `${title}, in ${path}`).toContain(`'${title}'`);
     }
   }
+});
+
+test('the files that ARCHITECTURE.md names are there', () => {
+  const files = ['src', 'test', 'scripts', 'bench', 'grammars', 'docs'].flatMap((folder) =>
+    readdirSync(new URL(folder, root), { recursive: true, encoding: 'utf8' }).map(
+      (name) => `${folder}/${name.replaceAll('\\', '/')}`,
+    ),
+  );
+  const named = [...read('ARCHITECTURE.md').matchAll(/`([\w./-]+\/|[\w./-]+\.(?:ts|json|ebnf|html))`/g)].map(
+    ([, path = '']) => path,
+  );
+  expect(named.length).toBeGreaterThan(80);
+  const isThere = (path: string): boolean =>
+    existsSync(new URL(path, root)) || files.some((file) => file.endsWith(`/${path.replace(/\/$/, '')}`));
+  expect(named.filter((path) => !isThere(path))).toEqual([]);
 });
 
 test('every command is in the README', () => {

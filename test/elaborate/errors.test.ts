@@ -1,4 +1,7 @@
-/** Every mistake of names, values, shapes and structure: what is printed for a file that makes it. Adding a case is adding a .res file. */
+/**
+ * Every mistake of names, values, shapes and structure: what is printed for a file that makes it. Adding a case is adding a .res
+ * file.
+ */
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';

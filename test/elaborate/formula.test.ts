@@ -1,4 +1,7 @@
-/** torchvision's networks: every name, shape, count and output, computed by torch in float64 on weights that are a formula of their name. */
+/**
+ * torchvision's networks: every name, shape, count and output, computed by torch in float64 on weights that are a formula of
+ * their name.
+ */
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { compile } from '../../src/compile.ts';

@@ -1,6 +1,6 @@
 /**
- * Whole small models: formatted source, graph text before and after the passes, summary, ONNX text, and the numbers of both graphs.
- * Adding a case is adding a .res file to test/golden/models.
+ * Whole small models: formatted source, graph text before and after the passes, summary, ONNX text, and the numbers of both
+ * graphs. Adding a case is adding a .res file to test/golden/models.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,6 +1,6 @@
 /**
- * `ode`: against torchdiffeq (test/fixtures/ode/make.py), orders of convergence, the step that is a residual block, weights that all
- * evaluations share.
+ * `ode`: against torchdiffeq (test/fixtures/ode/make.py), orders of convergence, the step that is a residual block, weights that
+ * all evaluations share.
  */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';

@@ -1,4 +1,6 @@
-/** Arguments that are sizes take expressions over dimensions: each runs at several sizes, against loops that say what is meant. */
+/**
+ * Arguments that are sizes take expressions over dimensions: each runs at several sizes, against loops that say what is meant.
+ */
 import { describe, expect, test } from 'vitest';
 import { build } from '../../src/check.ts';
 import type { HostTensor } from '../../src/ir/types.ts';

@@ -1,6 +1,6 @@
 /**
- * What nodes ask of the sizes and ranks that they read narrows a graph only where they run every time: files whose bodies (of If, Loop and Scan) ask for
- * more than the graph around them, against onnxruntime at sizes at which these bodies do not run.
+ * What nodes ask of the sizes and ranks that they read narrows a graph only where they run every time: files whose bodies (of If,
+ * Loop and Scan) ask for more than the graph around them, against onnxruntime at sizes at which these bodies do not run.
  */
 
 import type proto from 'onnx-proto';

@@ -1,4 +1,7 @@
-/** Files as graphs: names, nodes that stay foreign, sub-graphs, open types that readers fix, inputs with defaults, and what is wrong with a file. */
+/**
+ * Files as graphs: names, nodes that stay foreign, sub-graphs, open types that readers fix, inputs with defaults, and what is
+ * wrong with a file.
+ */
 import { describe, expect, it } from 'vitest';
 import { emitOnnx } from '../../src/codegen/emit.ts';
 import { DiagnosticError } from '../../src/diagnostics/diagnostic.ts';

@@ -1,6 +1,6 @@
 /**
- * Lifts are the way back from lowerings: samples of every operator are written as a file, read and imported, with known and with symbolic
- * sizes, and must compute the same. Nothing of them may be left foreign.
+ * Lifts are the way back from lowerings: samples of every operator are written as a file, read and imported, with known and with
+ * symbolic sizes, and must compute the same. Nothing of them may be left foreign.
  */
 import { describe, expect, it } from 'vitest';
 import { emitOnnx } from '../../src/codegen/emit.ts';

@@ -1,4 +1,7 @@
-/** Every fact of every element type against something else that knows it: onnx.proto, typed arrays, all bit patterns, or a list by hand. */
+/**
+ * Every fact of every element type against something else that knows it: onnx.proto, typed arrays, all bit patterns, or a list by
+ * hand.
+ */
 
 import { onnx } from 'onnx-proto';
 import { Tensor } from 'onnxruntime-node';
@@ -21,7 +24,10 @@ import {
 import { roundFloat, roundTo } from '../../src/ir/round.ts';
 import { decode } from '../../src/tensor/round.ts';
 
-/** What NumPy, safetensors and PyTorch say: numpy.dtype(…).str, safetensors' `Dtype`, torch/storage.py; and each type's name in onnx.proto. */
+/**
+ * What NumPy, safetensors and PyTorch say: numpy.dtype(…).str, safetensors' `Dtype`, torch/storage.py; and each type's name in
+ * onnx.proto.
+ */
 const documented: Readonly<
   Record<ElemType, readonly [onnx: string, dtype: string, numpy: string, safetensors: string, torch: string]>
 > = {

@@ -163,7 +163,8 @@ export function complaints(text: string): readonly string[] {
 
 /**
  * Everything that makes a graph what it is, as data: values by order of appearance, operands, attributes, types, scopes, roles,
- * contents by their text, outputs, residual tags by order of appearance. Written apart from the printer, so that it can contradict it.
+ * contents by their text, outputs, residual tags by order of appearance. Written apart from the printer, so that it can
+ * contradict it.
  */
 export function shapeOf(graph: Graph): unknown {
   const numbersOf = new Map<Value, number>();

@@ -1,6 +1,6 @@
 /**
- * Nodes that make no sense: every operator that a lift or a type rule knows, with operands and attributes drawn at random. Whatever does not fit stays
- * foreign; nothing throws but a diagnostic, and the graph stays sound.
+ * Nodes that make no sense: every operator that a lift or a type rule knows, with operands and attributes drawn at random.
+ * Whatever does not fit stays foreign; nothing throws but a diagnostic, and the graph stays sound.
  */
 import { describe, expect, it } from 'vitest';
 import { emitOnnx } from '../../src/codegen/emit.ts';

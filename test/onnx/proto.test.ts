@@ -34,7 +34,10 @@ const messages: Readonly<Record<string, readonly [table: object, message: Messag
   'TensorShapeProto.Dimension': [tables.DimensionProto, onnx.TensorShapeProto.Dimension],
 };
 
-/** Fields that onnx.proto gained after the version that onnx-proto was made of, as onnx 1.20 has them; that one has its opaque types only with ONNX-ML. */
+/**
+ * Fields that onnx.proto gained after the version that onnx-proto was made of, as onnx 1.20 has them; that one has its opaque
+ * types only with ONNX-ML.
+ */
 const later: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   ModelProto: { configuration: 26 },
   FunctionProto: { attribute_proto: 11, value_info: 12, overload: 13, metadata_props: 14 },
@@ -107,7 +110,8 @@ test('no number of a field stands outside of the tables', () => {
   const found: string[] = [];
   for (const name of files) {
     const text = readFileSync(`src/${name}`, 'utf8');
-    // Fields are made of tables alone, tables stand in one file, and what stands in a file is compared with fields, never with numbers.
+    // Fields are made of tables alone, tables stand in one file, and what stands in a file is compared with fields, never with
+    // numbers.
     if (name !== 'onnx/wire.ts' && /new ProtoField\b/.test(text)) found.push(`${name} makes a field`);
     if (name !== 'onnx/wire.ts' && name !== 'onnx/proto.ts' && /\bfieldTable\(/.test(text)) found.push(`${name} makes a table`);
     if (!name.startsWith('onnx/wire') && /onnx\/wire\.ts|'\.\/wire\.ts'/.test(text))

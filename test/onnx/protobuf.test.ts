@@ -73,7 +73,8 @@ test('the last of a scalar that stands twice counts', async () => {
 });
 
 test('a field of another wire type is none that is known', async () => {
-  // A name as a number, inputs and attributes as numbers, an element type as text, a dimension as text, a whole number as a float.
+  // A name as a number, inputs and attributes as numbers, an element type as text, a dimension as text, a whole number as a
+  // float.
   const odd = relu('x', 'y', number(1, 5), number(3, 7), number(5, 9), bytesOf([3 * 8 + 5], [0, 0, 0, 0]));
   const type = tensorType(field(1, 'f32'), number(1, 1), field(2, dim(2), field(1, number(2, 9), number(1, 3))));
   const bytes = bytesOf(

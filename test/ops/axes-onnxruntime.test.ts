@@ -1,6 +1,6 @@
 /**
- * Layers that name, turn and unfold axes, with symbolic sizes: as they are built and after the passes, at three opsets, onnxruntime computes
- * what the reference does at several sizes. Element types of each kind.
+ * Layers that name, turn and unfold axes, with symbolic sizes: as they are built and after the passes, at three opsets,
+ * onnxruntime computes what the reference does at several sizes. Element types of each kind.
  */
 import * as ort from 'onnxruntime-node';
 import { describe, expect, it, vi } from 'vitest';

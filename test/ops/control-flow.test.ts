@@ -1,4 +1,6 @@
-/** Operators that own sub-graphs: the reference against onnxruntime, the way through a file and back, shape rules, passes inside. */
+/**
+ * Operators that own sub-graphs: the reference against onnxruntime, the way through a file and back, shape rules, passes inside.
+ */
 import { describe, expect, it } from 'vitest';
 import { emitOnnx } from '../../src/codegen/emit.ts';
 import { importOnnx } from '../../src/import/import.ts';

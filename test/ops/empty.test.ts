@@ -29,7 +29,9 @@ interface EmptyCase {
 /** A size of the sample by its number and place; of an attribute without a place. */
 type Chosen = (size: number, operand?: number, axis?: number) => boolean;
 
-/** The graph of one node whose chosen sizes may be 0, and its inputs where they are; undefined where the shape rule refuses it. */
+/**
+ * The graph of one node whose chosen sizes may be 0, and its inputs where they are; undefined where the shape rule refuses it.
+ */
 function emptied(operator: Operator, sample: Sample, isChosen: Chosen): EmptyCase | undefined {
   const graph = new Graph('sample');
   const inputs = new Map<string, HostTensor>();

@@ -28,7 +28,8 @@ describe('grid_sample', () => {
     expect(at({ mode: 'nearest' }, [-1.1, 0], [-1, 0])).toEqual([0, 3]);
   });
   it('reflects at edges, or at centres', () => {
-    // One and a half elements behind the last centre: its neighbour's neighbour at the centres, between the last two at the edges.
+    // One and a half elements behind the last centre: its neighbour's neighbour at the centres, between the last two at the
+    // edges.
     expect(at({ padding_mode: 'reflection', align_corners: true, mode: 'nearest' }, [2, -1], [3, -1], [-2, -1])).toEqual([
       1, 0, 1,
     ]);

@@ -1,4 +1,6 @@
-/** The portable functions against the engine's, which are within 1 unit in the last place as well, and against published values. */
+/**
+ * The portable functions against the engine's, which are within 1 unit in the last place as well, and against published values.
+ */
 import { describe, expect, it } from 'vitest';
 import { cos, erf, exp, expm1, log, log1p, pow, sin, tan, tanh } from '../../src/ops/math.ts';
 

@@ -1,6 +1,7 @@
 /**
- * Who knows an operator by its name. What holds of an operator stands on the operator (`src/ir/operator.ts`); a file that compares names, lists them or looks one up
- * forgets the next operator. Passes about an operator name it, as do lifts and what `src/ops` itself says.
+ * Who knows an operator by its name. What holds of an operator stands on the operator (`src/ir/operator.ts`); a file that
+ * compares names, lists them or looks one up forgets the next operator. Passes about an operator name it, as do lifts and what
+ * `src/ops` itself says.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,11 +14,15 @@ const names = new Set(operators.map((op) => op.name));
 /** Rooms and files whose subject an operator may be. */
 const about = /^src\/(ops|words|import\/lifts|passes\/transforms)\//;
 
-/** How many operators others know all the same. A number may fall, and falls here then; a new one needs a fact of the operator instead. */
+/**
+ * How many operators others know all the same. A number may fall, and falls here then; a new one needs a fact of the operator
+ * instead.
+ */
 const allowed: Readonly<Record<string, number>> = {
   // Functions of numbers at compile time, most of which are called as the operator of tensors is.
   'src/elaborate/builtins.ts': 13,
-  // What each of these analyses is about: x·s + t, sums of products, permutations, cuts, windows, polynomials of one number, tensors of one number.
+  // What each of these analyses is about: x·s + t, sums of products, permutations, cuts, windows, polynomials of one number,
+  // tensors of one number.
   'src/passes/analysis/affine.ts': 4,
   'src/passes/analysis/filled.ts': 1,
   'src/passes/analysis/linear.ts': 4,

@@ -1,4 +1,7 @@
-/** Every operator of the registry against onnxruntime's CPU provider, its optimiser off, at three opsets, with known and symbolic sizes. */
+/**
+ * Every operator of the registry against onnxruntime's CPU provider, its optimiser off, at three opsets, with known and symbolic
+ * sizes.
+ */
 import * as ort from 'onnxruntime-node';
 import { afterAll, describe, expect, it } from 'vitest';
 import { emitOnnx } from '../../src/codegen/emit.ts';

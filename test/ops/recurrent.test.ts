@@ -1,6 +1,6 @@
 /**
- * Recurrent layers against the equations of torch.nn's documentation, written out step by step with torch's names and order of gates, and
- * against onnxruntime; files with them, as PyTorch exports them, there and back.
+ * Recurrent layers against the equations of torch.nn's documentation, written out step by step with torch's names and order of
+ * gates, and against onnxruntime; files with them, as PyTorch exports them, there and back.
  */
 import { describe, expect, it } from 'vitest';
 import { emitOnnx } from '../../src/codegen/emit.ts';

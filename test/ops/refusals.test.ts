@@ -1,6 +1,6 @@
 /**
- * What the shape rules refuse: for every check of every operator a use that is wrong in this one respect, so that the check cannot be taken away without
- * a row failing. A rule that lets a wrong graph through is noticed by nobody before the runtime is.
+ * What the shape rules refuse: for every check of every operator a use that is wrong in this one respect, so that the check
+ * cannot be taken away without a row failing. A rule that lets a wrong graph through is noticed by nobody before the runtime is.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
@@ -539,7 +539,9 @@ it.each(flat)('%s without %s lets %s %o through', (name, label, operands, attrs)
   else expect(made).toMatch(/\[/);
 });
 
-/** Labels that an operator does not have: what it shares with others is called as it is there, and what goes leaves its number. */
+/**
+ * Labels that an operator does not have: what it shares with others is called as it is there, and what goes leaves its number.
+ */
 const gaps: Readonly<Record<string, readonly string[]>> = {
   equal: ['c2'],
   split: ['c2'],

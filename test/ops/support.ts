@@ -1,6 +1,6 @@
 /**
- * Seeded samples of operators, and the graphs of one node that they make, with known and with symbolic sizes; graphs of a source and
- * of their own text.
+ * Seeded samples of operators, and the graphs of one node that they make, with known and with symbolic sizes; graphs of a source
+ * and of their own text.
  */
 import { expect } from 'vitest';
 import { build as buildSource } from '../../src/check.ts';

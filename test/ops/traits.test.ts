@@ -1,6 +1,6 @@
 /**
- * Every fact that an operator states of itself, in numbers: what is stated holds on every sample, and what is denied has a sample that shows it,
- * so that nobody denies what is true. `unknown` is neither.
+ * Every fact that an operator states of itself, in numbers: what is stated holds on every sample, and what is denied has a sample
+ * that shows it, so that nobody denies what is true. `unknown` is neither.
  */
 import { describe, expect, it } from 'vitest';
 import { Dim } from '../../src/ir/dim.ts';

@@ -1,4 +1,7 @@
-/** Files that onnxruntime takes and rescc once refused or took for something else: opsets, odd attributes, sums, names; all against onnxruntime. */
+/**
+ * Files that onnxruntime takes and rescc once refused or took for something else: opsets, odd attributes, sums, names; all
+ * against onnxruntime.
+ */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type proto from 'onnx-proto';

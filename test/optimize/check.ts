@@ -1,6 +1,6 @@
 /**
- * One case through import, every pass alone and all together, and the way back, against two judges that share nothing: onnxruntime on the
- * original bytes, and the float64 reference of the imported graph. And how a case that fails is made small.
+ * One case through import, every pass alone and all together, and the way back, against two judges that share nothing:
+ * onnxruntime on the original bytes, and the float64 reference of the imported graph. And how a case that fails is made small.
  */
 
 import { DiagnosticError } from '../../src/diagnostics/diagnostic.ts';
@@ -38,8 +38,8 @@ export interface Outcome {
 type Tensors = ReadonlyMap<string, HostTensor>;
 
 /**
- * How far two right answers may be apart. The reference computes in float64 whatever the type, but constants that a fold makes are rounded to
- * it; onnxruntime rounds everywhere.
+ * How far two right answers may be apart. The reference computes in float64 whatever the type, but constants that a fold makes
+ * are rounded to it; onnxruntime rounds everywhere.
  */
 const limits: Readonly<Partial<Record<ElemType, { readonly reference: number; readonly runtime: number }>>> = {
   f64: { reference: 1e-9, runtime: 1e-6 },
@@ -109,9 +109,9 @@ export async function checkCase(one: OnnxCase, only?: ReadonlySet<string>): Prom
   // onnxruntime's own optimiser fails on some models without us, such as ones of an empty batch.
   const optimizations: ('off' | 'all')[] = ['off'];
   try {
-    // It fuses a spelled-out LayerNorm of f16 from opset 13 on and takes another epsilon then, which importing older files brings about.
-    // It also folds zeros of a Pad into a MaxPool, which changes what is negative, and into an AveragePool whose window is smaller than the pads,
-    // which it then refuses; whether it does hangs on how the Pad is written.
+    // It fuses a spelled-out LayerNorm of f16 from opset 13 on and takes another epsilon then, which importing older files brings
+    // about. It also folds zeros of a Pad into a MaxPool, which changes what is negative, and into an AveragePool whose window is
+    // smaller than the pads, which it then refuses; whether it does hangs on how the Pad is written.
     const has = (opType: string): boolean => one.nodes.some((node) => node.opType === opType);
     const half = [...one.types.values()].some((type) => type.elem === 'f16');
     if (original && !half && !(has('Pad') && (has('MaxPool') || has('AveragePool')))) {

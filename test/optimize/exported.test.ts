@@ -1,4 +1,7 @@
-/** What exporters and onnxruntime's own tests wrote, optimised: which operators are left, and that a trained network still knows its pictures. */
+/**
+ * What exporters and onnxruntime's own tests wrote, optimised: which operators are left, and that a trained network still knows
+ * its pictures.
+ */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { decode } from 'fast-png';
@@ -23,8 +26,8 @@ function kinds(result: OptimizeResult): Readonly<Record<string, number>> {
 }
 
 /**
- * What onnxruntime's tests expect of its optimiser. `fuse-pad-maxpool` is where it drops the Pad, which changes the result where inputs are negative;
- * `fuse-matmul-bn-directly-dont-fuse` normalises another axis than the product's last.
+ * What onnxruntime's tests expect of its optimiser. `fuse-pad-maxpool` is where it drops the Pad, which changes the result where
+ * inputs are negative; `fuse-matmul-bn-directly-dont-fuse` normalises another axis than the product's last.
  */
 const expected: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   'fuse-matmul-bn-directly': { Gemm: 1 },

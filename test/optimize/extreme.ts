@@ -1,7 +1,9 @@
 /**
- * Random small graphs with extreme numbers: every operator that the import knows, lifted or foreign, over constants and attributes that are mostly
- * tame and now and then at the ends of their types. Nothing may end but with a result or a diagnostic, within bounded work and memory;
- * where onnxruntime runs the file, it must run the result and find the same.
+ * Random small graphs with extreme numbers: every operator that the import knows, lifted or foreign, over constants and
+ * attributes that are mostly tame and now and then at the ends of their types. Nothing may end but with a result or a diagnostic,
+ * within bounded work and memory; where onnxruntime runs the file, it must run the result and find the same.
+ *
+ * One file, because half of it is one table of operators, and the rest reads it.
  */
 
 import { type ElemType, elementCount } from '../../src/ir/types.ts';
@@ -14,10 +16,10 @@ import { type Numeric, type Tiny, type TinyAttribute, type TinyNode, type TinyTe
 /**
  * Operators, a line each: operands, results and attributes.
  *
- * Operands: F float, N number, Z integer, A anything, all of one type with T, which also follows; B booleans; f float32; u 8 bits; j indices; h i32;
- * i a list of integers, l one integer. A digit is the rank; ? may be left out; * stands once or more.
- * Results: a letter as above (T, B, f, u), or L for i64; - where the type is not said.
- * Attributes: name:kind=tame values, of kind i int, I ints, f float, s string, S strings, t a tensor of one element, e an element type.
+ * Operands: F float, N number, Z integer, A anything, all of one type with T, which also follows; B booleans; f float32; u 8
+ * bits; j indices; h i32; i a list of integers, l one integer. A digit is the rank; ? may be left out; * stands once or more.
+ * Results: a letter as above (T, B, f, u), or L for i64; - where the type is not said. Attributes: name:kind=tame values, of kind
+ * i int, I ints, f float, s string, S strings, t a tensor of one element, e an element type.
  */
 const signatures = `
 Abs,Neg,Sign N -> T

@@ -1,4 +1,7 @@
-/** Cases that random testing found and made small, each a mistake once: they pass every check of a random case. `npm run fuzz -- --save` makes them. */
+/**
+ * Cases that random testing found and made small, each a mistake once: they pass every check of a random case.
+ * `npm run fuzz -- --save` makes them.
+ */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';

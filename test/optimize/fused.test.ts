@@ -1,7 +1,7 @@
 /**
- * Never slower, without a clock: what onnxruntime's own optimiser makes of our file is compared with what it makes of the file as it
- * was. No operator that it fuses may be missing, and it may not end with more nodes, but for changes of layout. The files are PyTorch's exports of small
- * networks (test/fixtures/fused/make.py), and examples of the language.
+ * Never slower, without a clock: what onnxruntime's own optimiser makes of our file is compared with what it makes of the file as
+ * it was. No operator that it fuses may be missing, and it may not end with more nodes, but for changes of layout. The files are
+ * PyTorch's exports of small networks (test/fixtures/fused/make.py), and examples of the language.
  */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,8 +1,11 @@
 /**
- * Random residual networks as exporters write them, in the spelling of any opset from 7 to 23: convolutions with strides, groups, dilations and
- * uneven pads, batchnorms in every position, constants in every form that broadcasts, shared and repeated weights, shape arithmetic, outputs in
- * the middle, tensors without elements and without dimensions. The same seed makes the same case. Numbers stay of the order of one, and nothing
- * discontinuous reads what was computed, so that two right programs agree to rounding.
+ * Random residual networks as exporters write them, in the spelling of any opset from 7 to 23: convolutions with strides, groups,
+ * dilations and uneven pads, batchnorms in every position, constants in every form that broadcasts, shared and repeated weights,
+ * shape arithmetic, outputs in the middle, tensors without elements and without dimensions. The same seed makes the same case.
+ * Numbers stay of the order of one, and nothing discontinuous reads what was computed, so that two right programs agree to
+ * rounding.
+ *
+ * One file, because every way to write a network adds to the one network that is being made.
  */
 
 import { roundTo } from '../../src/ir/round.ts';
@@ -515,7 +518,10 @@ function activation(m: Maker, x: string): string {
   return m.pick(choices)();
 }
 
-/** A constant that broadcasts with x and lets it keep its shape: a scalar, per channel, per element, along the last axis, of lower rank. */
+/**
+ * A constant that broadcasts with x and lets it keep its shape: a scalar, per channel, per element, along the last axis, of lower
+ * rank.
+ */
 function constantFor(m: Maker, x: string, kind: 'any' | 'positive'): string {
   const dims = m.dims(x);
   const forms: (readonly number[])[] = [[], [1], dims.map(() => 1)];

@@ -1,4 +1,7 @@
-/** Inputs that became narrower than the file has them: the proof runs the original at its other sizes, and the report says which node asks. */
+/**
+ * Inputs that became narrower than the file has them: the proof runs the original at its other sizes, and the report says which
+ * node asks.
+ */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';

@@ -1,6 +1,6 @@
 /**
- * A small ONNX model as plain data with the tensors it runs on: what the generator makes, the shrinker takes apart and onnx-proto (protobufjs,
- * ONNX 1.10.2's schema) encodes, so that nothing of the importer's own is trusted on the way in.
+ * A small ONNX model as plain data with the tensors it runs on: what the generator makes, the shrinker takes apart and onnx-proto
+ * (protobufjs, ONNX 1.10.2's schema) encodes, so that nothing of the importer's own is trusted on the way in.
  */
 import proto from 'onnx-proto';
 import { unreachable } from '../../src/diagnostics/diagnostic.ts';

@@ -1,4 +1,7 @@
-/** Random residual networks as ONNX files, imported, through every pass alone and all together, and run as they are and as they were made. */
+/**
+ * Random residual networks as ONNX files, imported, through every pass alone and all together, and run as they are and as they
+ * were made.
+ */
 import { afterAll, describe, expect, it } from 'vitest';
 import { checkCase, distance, loadCase, shrink, storeCase } from './check.ts';
 import { generateCase } from './generate.ts';

@@ -1,7 +1,7 @@
 /**
- * The models that ONNX itself is tested with (onnx/onnx, onnx/backend/test/data; Debian's libonnx-testdata): a folder per model, with
- * `model.onnx` and `test_data_set_N/{input,output}_I.pb`, each a TensorProto. Reads them, runs them, and says whether an optimised model does
- * worse than the original.
+ * The models that ONNX itself is tested with (onnx/onnx, onnx/backend/test/data; Debian's libonnx-testdata): a folder per model,
+ * with `model.onnx` and `test_data_set_N/{input,output}_I.pb`, each a TensorProto. Reads them, runs them, and says whether an
+ * optimised model does worse than the original.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -235,7 +235,9 @@ export interface Verdict {
 /** Draws its own numbers, so that two runs of the very same file differ. */
 const drawing = /RandomNormal|RandomUniform|Bernoulli|Multinomial/;
 
-/** The original, and its optimised forms. An original that does not load leaves nothing to compare: then only refusals are noted. */
+/**
+ * The original, and its optimised forms. An original that does not load leaves nothing to compare: then only refusals are noted.
+ */
 export async function judge(
   model: TestModel,
   levels: readonly (0 | 1 | 2)[] = [0, 1, 2],

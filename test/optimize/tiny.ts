@@ -1,6 +1,6 @@
 /**
- * ONNX models of a few nodes over constants of any bits, encoded by onnx-proto, and what onnxruntime makes of them: numbers come out as they are,
- * 64-bit integers as bigints, so that nothing here goes through the tensors that are tested.
+ * ONNX models of a few nodes over constants of any bits, encoded by onnx-proto, and what onnxruntime makes of them: numbers come
+ * out as they are, 64-bit integers as bigints, so that nothing here goes through the tensors that are tested.
  */
 import proto from 'onnx-proto';
 import * as ort from 'onnxruntime-node';

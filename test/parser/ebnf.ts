@@ -1,4 +1,6 @@
-/** What the tests do with the EBNF that its own parser would not: derive sentences from it, and recognise them without Chevrotain. */
+/**
+ * What the tests do with the EBNF that its own parser would not: derive sentences from it, and recognise them without Chevrotain.
+ */
 import type { IToken } from 'chevrotain';
 import type { Ebnf, Grammar } from '../../scripts/ebnf.ts';
 import { isOperator, isWord, Name, vocabulary } from '../../src/parser/tokens.ts';
@@ -132,7 +134,10 @@ export function stands(terminal: Terminal, token: IToken): boolean {
   return tokenType !== Name || terminal.text === 'Name' || terminal.text === token.image;
 }
 
-/** Whether the tokens are a sentence: by all ends that each part can have at each place, so that nothing is decided by looking ahead. */
+/**
+ * Whether the tokens are a sentence: by all ends that each part can have at each place, so that nothing is decided by looking
+ * ahead.
+ */
 export function recognises(grammar: Grammar, start: string, tokens: readonly IToken[]): boolean {
   const known = new Map<Ebnf, Map<number, ReadonlySet<number>>>();
   const ends = (node: Ebnf, at: number): ReadonlySet<number> => {

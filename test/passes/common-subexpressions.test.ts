@@ -34,7 +34,10 @@ test('two equal chains become one in one sweep, also where the first node of eit
   }
 });
 
-/** The same by the text of every node, for graphs without sub-graphs and constants, whose operators of two operands are commutative. */
+/**
+ * The same by the text of every node, for graphs without sub-graphs and constants, whose operators of two operands are
+ * commutative.
+ */
 function naive(graph: Graph): readonly string[] {
   const merged: string[] = [];
   const seen = new Map<string, Value>();

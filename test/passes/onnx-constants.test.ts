@@ -1,6 +1,7 @@
 /**
  * ONNX operators that the registry has not, over constants: random legal uses of each fold, to what onnxruntime computes of the
- * unfolded model; and of all operators of ONNX that constants can feed, those that stay are listed with a reason.
+ * unfolded model; and of all operators of ONNX that constants can feed, those that stay are listed with a reason. One file,
+ * because nearly all of it is one table.
  */
 import { describe, expect, it } from 'vitest';
 import { lifts } from '../../src/import/lifts/table.ts';

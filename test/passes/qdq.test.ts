@@ -1,4 +1,7 @@
-/** Pairs of QuantizeLinear and DequantizeLinear, which are foreign nodes: equal ones are one, and no pass removes, moves or folds through one. */
+/**
+ * Pairs of QuantizeLinear and DequantizeLinear, which are foreign nodes: equal ones are one, and no pass removes, moves or folds
+ * through one.
+ */
 
 import { describe, expect, it } from 'vitest';
 import { memorySource } from '../../src/io/bytes.ts';

@@ -1,6 +1,7 @@
 /**
- * The list of what onnxruntime gets wrong: each smallest model shows its defect in the version that is installed, and what rescc writes stays
- * clear of it. When a smallest model comes out right, the entry has done its service: say so in its `seen`, or take it out.
+ * The list of what onnxruntime gets wrong: each smallest model shows its defect in the version that is installed, and what rescc
+ * writes stays clear of it. When a smallest model comes out right, the entry has done its service: say so in its `seen`, or take
+ * it out.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

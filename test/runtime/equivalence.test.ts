@@ -1,6 +1,6 @@
 /**
- * The proof of `rescc optimize`: a right rewrite passes, a wrong one is named, and what cannot be compared is said. The original is a file's
- * bytes; graphs are made by hand, so that nothing here depends on the importer.
+ * The proof of `rescc optimize`: a right rewrite passes, a wrong one is named, and what cannot be compared is said. The original
+ * is a file's bytes; graphs are made by hand, so that nothing here depends on the importer.
  */
 import { describe, expect, test, vi } from 'vitest';
 import { emitOnnx } from '../../src/codegen/emit.ts';

@@ -1,4 +1,7 @@
-/** Outputs that stay as onnxruntime made them: the same numbers as those that are read, and the same tensor as an input of the next run. */
+/**
+ * Outputs that stay as onnxruntime made them: the same numbers as those that are read, and the same tensor as an input of the
+ * next run.
+ */
 import * as ort from 'onnxruntime-node';
 import { describe, expect, test, vi } from 'vitest';
 import * as core from '../../src/index.ts';

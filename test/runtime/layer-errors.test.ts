@@ -1,4 +1,6 @@
-/** The errors of single layers: where the reference is told other weights, everything from there on is off, and nothing before. */
+/**
+ * The errors of single layers: where the reference is told other weights, everything from there on is off, and nothing before.
+ */
 import { describe, expect, test } from 'vitest';
 import { build } from '../../src/check.ts';
 import { errorPlotOf } from '../../src/cli/error-plot.ts';

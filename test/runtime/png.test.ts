@@ -1,4 +1,6 @@
-/** Every kind of PNG: each colour type, depth and interlacing, against samples that were written down; and what is not paid for. */
+/**
+ * Every kind of PNG: each colour type, depth and interlacing, against samples that were written down; and what is not paid for.
+ */
 import { zlibSync } from 'fflate';
 import { describe, expect, it } from 'vitest';
 import { DiagnosticError } from '../../src/diagnostics/diagnostic.ts';

@@ -1,7 +1,10 @@
 import type { TestContext } from 'vitest';
 import { swiftshaderEnvironment } from '../../src/runtime/provider.ts';
 
-/** The environment with a WebGPU adapter in software. Where it is not installed, tests fail in continuous integration and skip elsewhere. */
+/**
+ * The environment with a WebGPU adapter in software. Where it is not installed, tests fail in continuous integration and skip
+ * elsewhere.
+ */
 export function swiftshader(context: TestContext): Readonly<Record<string, string>> {
   const environment = swiftshaderEnvironment();
   if (environment) return environment;

@@ -38,8 +38,8 @@ interface Wrong {
 }
 
 /**
- * An EDSR without its residual scale: sums of bodies that nobody normalises grow by `gain` in every block, and unlike parts of the picture
- * cancel in the last layer, so that an error of the last digits becomes one of 1e-3.
+ * An EDSR without its residual scale: sums of bodies that nobody normalises grow by `gain` in every block, and unlike parts of
+ * the picture cancel in the last layer, so that an error of the last digits becomes one of 1e-3.
  */
 function wild(gain = 3, depth = 40, wrong: Wrong = {}): Graph {
   const m = new Maker('Wild');
@@ -203,7 +203,9 @@ describe('decisions in networks that amplify rounding', () => {
 });
 
 describe('runtimes that are wrong', () => {
-  /** A max pool with its padding of zeros as a node of its own, which the optimiser of onnxruntime 1.30 folds into the pool as −∞. */
+  /**
+   * A max pool with its padding of zeros as a node of its own, which the optimiser of onnxruntime 1.30 folds into the pool as −∞.
+   */
   const paddedPool: Operator = {
     ...maxpool,
     name: 'padded_pool',

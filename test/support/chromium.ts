@@ -1,6 +1,6 @@
 /**
- * A page in Debian's headless Chromium, driven by the DevTools protocol over a pipe (`--remote-debugging-pipe`: messages ended by a
- * zero byte, on the descriptors 3 and 4), so that no port is opened and no package is needed.
+ * A page in Debian's headless Chromium, driven by the DevTools protocol over a pipe (`--remote-debugging-pipe`: messages ended by
+ * a zero byte, on the descriptors 3 and 4), so that no port is opened and no package is needed.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';

@@ -1,6 +1,6 @@
 /**
- * Weights that are a formula of their name, so that outputs computed elsewhere can be kept without the weights. The definition is that of
- * the fixtures: FNV-1a of the name, MurmurHash3's finaliser per element, scaled by kind and rounded once to float32.
+ * Weights that are a formula of their name, so that outputs computed elsewhere can be kept without the weights. The definition is
+ * that of the fixtures: FNV-1a of the name, MurmurHash3's finaliser per element, scaled by kind and rounded once to float32.
  */
 
 import type { ByteSource } from '../../src/io/bytes.ts';

@@ -1,4 +1,6 @@
-/** Plots on coordinates: no text is cut or lies over another, every letter is 7 pt, and the page holds it; and the numbers behind. */
+/**
+ * Plots on coordinates: no text is cut or lies over another, every letter is 7 pt, and the page holds it; and the numbers behind.
+ */
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { build } from '../../src/check.ts';
@@ -34,7 +36,9 @@ const boxesOf = ({ shapes }: Scene): readonly Box[] =>
     return [{ text: shape.text, left, right: left + width, base: shape.at.y }];
   });
 
-/** Texts beyond the page or over each other, and bars under a text. Letters are at most 5.3 pt above their base, 1.5 pt below it. */
+/**
+ * Texts beyond the page or over each other, and bars under a text. Letters are at most 5.3 pt above their base, 1.5 pt below it.
+ */
 function faultsOf(scene: Scene): readonly string[] {
   const faults: string[] = [];
   const boxes = boxesOf(scene);

@@ -1,6 +1,6 @@
 /**
- * The hints for PyTorch's names, followed: each call of test/fixtures/pytorch/calls.json is answered with a text, which compiles in
- * its place to the shape that PyTorch gives, and where nothing is learned, to its numbers.
+ * The hints for PyTorch's names, followed: each call of test/fixtures/pytorch/calls.json is answered with a text, which compiles
+ * in its place to the shape that PyTorch gives, and where nothing is learned, to its numbers.
  */
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';

@@ -1,4 +1,7 @@
-/** `axis` and `keepdims` are NumPy's names, and ours: in a call of one of PyTorch's functions they are what PyTorch calls `dim` and `keepdim`. */
+/**
+ * `axis` and `keepdims` are NumPy's names, and ours: in a call of one of PyTorch's functions they are what PyTorch calls `dim`
+ * and `keepdim`.
+ */
 import { expect, test } from 'vitest';
 import { build } from '../../src/check.ts';
 

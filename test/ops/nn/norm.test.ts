@@ -2,19 +2,15 @@ import { describe, expect, test } from 'vitest';
 import { compile } from '../../../src/compile.ts';
 import type { HostTensor } from '../../../src/ir/types.ts';
 import { given } from '../../../src/ops/attrs.ts';
+import { batchnorm, groupnorm, instancenorm, layernorm, rmsnorm } from '../../../src/ops/norm.ts';
 import {
-  batchnorm,
   batchnormLayer,
-  groupnorm,
   groupnormLayer,
-  instancenorm,
   instancenormLayer,
-  layernorm,
   layernormLayer,
   normalizeLayer,
-  rmsnorm,
   rmsnormLayer,
-} from '../../../src/ops/norm.ts';
+} from '../../../src/ops/norm-layers.ts';
 import { built, difference, evaluated, failure, host, indices, inferred, lowered, numbers, sampler } from './tools.ts';
 
 /** Elements with one key are normalised together; weight and bias are chosen by a second key. */

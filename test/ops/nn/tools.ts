@@ -1,4 +1,7 @@
-/** What the tests of this folder share: types and tensors from short texts, layers built without the elaborator, recorded lowerings. */
+/**
+ * What the tests of this folder share: types and tensors from short texts, layers built without the elaborator, recorded
+ * lowerings.
+ */
 import { Dim } from '../../../src/ir/dim.ts';
 import { parseDim } from '../../../src/ir/dim-text.ts';
 import { Graph, type Node, type Value } from '../../../src/ir/graph.ts';
