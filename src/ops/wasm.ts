@@ -41,20 +41,27 @@ export const section = (id: number, entries: readonly Code[]): Code => [id, ...s
 export const preamble: Code = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
 
 export const i32 = 0x7f;
-export const f32 = 0x7d;
 export const f64 = 0x7c;
 export const v128 = 0x7b;
 
 export const get = (local: number): Code => [0x20, local];
 export const set = (local: number): Code => [0x21, local];
 export const tee = (local: number): Code => [0x22, local];
-/** A signed constant of one byte is enough to step by; larger ones are written as more of them. */
-export const const32 = (n: number): Code => (n < 64 ? [0x41, n] : [0x41, ...signedLeb(n)]);
+export const const32 = (n: number): Code => [0x41, ...signedLeb(n)];
 export const add32 = (n: number): Code => [...const32(n), 0x6a];
 export const simd = (code: number, ...rest: Code): Code => [0xfd, ...leb(code), ...rest];
+/** Alignment 1 and offset 0: what is loaded or stored begins anywhere. */
+export const anywhere: Code = [0, 0];
+/** The block around a loop ends it; `br_if 1` leaves, `br 0` goes round. */
+export const loop = (leave: Code, body: Code): Code => [
+  ...[0x02, 0x40, 0x03, 0x40],
+  ...[...leave, 0x0d, 1],
+  ...[...body, 0x0c, 0],
+  ...[0x0b, 0x0b],
+];
 
 function signedLeb(n: number): Code {
   const low = n & 127;
   const rest = n >> 7;
-  return rest === 0 && (low & 64) === 0 ? [low] : [low | 128, ...signedLeb(rest)];
+  return rest === -(low >> 6) ? [low] : [low | 128, ...signedLeb(rest)];
 }

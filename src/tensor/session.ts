@@ -15,6 +15,7 @@ import { type InitSpec, sameInit } from '../ops/params.ts';
 import type { Distribution } from './init.ts';
 import { InternTable } from './intern-table.ts';
 import { chunkElements, type Held } from './pieces.ts';
+import type { Magnitudes } from './simd.ts';
 import { sameDims, type Walk } from './walk.ts';
 
 /** An element type, sizes, and how many elements that is. */
@@ -47,9 +48,9 @@ export class Session {
   readonly #interned = new InternTable<Content>();
   readonly #layouts = new Recent<Layout>(1024);
   readonly #starts = new Recent<Start>(256);
-  /** A bound on the magnitude of what was computed, and its largest magnitude, while passes run. */
+  /** A bound on the magnitude of what was computed, and its magnitudes, while passes run. */
   readonly bounds = new Map<Content, number>();
-  readonly magnitudes = new Map<Content, number>();
+  readonly magnitudes = new Map<Content, Magnitudes>();
   /** What was printed by its hash, for reading the text back. */
   readonly #byHash = new Map<string, Content>();
   /** Arrays that were given back, by power of two: a 1 GB model asks for 30,000 of them. */

@@ -3,6 +3,7 @@
  * the judge.
  */
 
+import fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
 import { memorySource } from '../../src/io/bytes.ts';
 import { floatFacts } from '../../src/ir/elem.ts';
@@ -11,8 +12,9 @@ import type { ElemType } from '../../src/ir/types.ts';
 import { optimizeOnnx } from '../../src/optimize.ts';
 import { finiteKnown, staysNormal } from '../../src/passes/analysis/range.ts';
 import { openSession } from '../../src/runtime/session.ts';
-import { mul } from '../../src/tensor/arithmetic.ts';
+import { mul, neg } from '../../src/tensor/arithmetic.ts';
 import type { WeightExpr } from '../../src/tensor/expr.ts';
+import { along, concat, reshape } from '../../src/tensor/movement.ts';
 import { materializeSync } from '../../src/tensor/values.ts';
 import { modelBytes, node, value } from '../import/onnx-bytes.ts';
 import { tensorProto } from '../optimize/onnx-case.ts';
@@ -307,6 +309,30 @@ test('of a row that begins with a normal number two elements are looked at, of o
   expect(seen(initial('w', dims, 'f32', { init: true, kind: 'normal' }, 0))).toBe(8 * 2);
   const pruned = new Float64Array(8 * 576);
   for (let row = 0; row < 8; row++) pruned[row * 576 + 10 * (row + 1)] = 1e-3;
-  // The largest element of a literal is found by a look at the whole.
-  expect(seen(literal({ elem: 'f32', dims, data: pruned }))).toBe(8 * 576 + 3 * (2 + 32) + 5 * (2 + 32 + 512));
+  // Magnitudes of a literal are found by a look at the whole, and where all but zeros are normal nothing else is.
+  expect(seen(literal({ elem: 'f32', dims, data: pruned }))).toBe(8 * 576);
+  const shut = pruned.slice();
+  shut[575] = 1e-40;
+  expect(seen(literal({ elem: 'f32', dims, data: shut }))).toBe(8 * 576 + 3 * (2 + 32) + 5 * (2 + 32 + 512));
+});
+
+test('what bounds say of small products is what their elements say', () => {
+  const element = fc.constantFrom(0, 1, -1e-10, 1e-20, -1e-30, 2 ** -126, 2 ** -100, -(2 ** -60), 2 ** -149);
+  const some = (length: number) => fc.array(element, { minLength: length, maxLength: length });
+  const normal = floatFacts('f32')?.smallestNormal ?? expect.unreachable();
+  fc.assert(
+    fc.property(some(6), some(2), some(6), (numbers, gains, others) => {
+      const w = matrix('f32', [numbers.slice(0, 3), numbers.slice(3)]);
+      const gain = along(vector('f32', ...gains), 2, 0);
+      const parts = [w, neg(mul(w, gain)), reshape(mul(reshape(w, [1, 6]), vector('f32', ...others)), [2, 3])];
+      const whole = concat(parts, 0);
+      for (const weight of [...parts, whole, mul(whole, vector('f32', 1e-10, 1, 1))]) {
+        const { data } = materializeSync(weight) ?? expect.unreachable();
+        const rows = Array.from({ length: data.length / 3 }, (_, row) => [...data.subarray(3 * row, 3 * row + 3)]);
+        const lost = rows.some((row) => row.some((x) => x !== 0) && row.every((x) => Math.abs(x) < normal));
+        expect(staysNormal({ factors: [], weight, rows: rowsFirst(weight) })).toBe(!lost);
+      }
+    }),
+    { numRuns: 500, seed: 15 },
+  );
 });

@@ -11,7 +11,7 @@ import { add, mul, neg } from '../../src/tensor/arithmetic.ts';
 import { fillFloats, type WeightExpr } from '../../src/tensor/expr.ts';
 import { along } from '../../src/tensor/movement.ts';
 import { encode } from '../../src/tensor/round.ts';
-import { floatsFinite, giveRoom, roomFloats, scaleFloats, takeRoom } from '../../src/tensor/simd.ts';
+import { floatMagnitudes, floatsFinite, giveRoom, roomFloats, scaleFloats, takeRoom } from '../../src/tensor/simd.ts';
 import { adopt } from '../../src/tensor/stored.ts';
 import { bytesOf, le } from '../checkpoint/helpers.ts';
 import { literal, session } from '../support/tensors.ts';
@@ -104,4 +104,49 @@ it('in WebAssembly, to the last element, and sees every number that is not finit
     scaleFloats(two, 0, 2, 2);
     expect([...two]).toEqual([Infinity, 2]);
   }
+});
+
+it('gives the smallest magnitude but zero and the largest, in WebAssembly and without', () => {
+  const bits = new Uint32Array(1);
+  const ofBits = new Float32Array(bits.buffer);
+  const float = fc.nat(0xffffffff).map((n) => {
+    bits[0] = n;
+    return ofBits[0] ?? 0;
+  });
+  const special = fc.constantFrom(0, -0, 2 ** -149, -(2 ** -149), 2 ** -126, 1, -1, -3.4e38, Infinity, -Infinity, Number.NaN);
+  const expected = (numbers: readonly number[]): object => {
+    const sizes = numbers.map((x) => (Number.isNaN(x) ? Infinity : Math.abs(Math.fround(x))));
+    return { smallest: Math.min(...sizes.filter((x) => x > 0)), largest: Math.max(0, ...sizes) };
+  };
+  const plain = new Float32Array(64);
+  fc.assert(
+    fc.property(fc.array(fc.oneof(float, special, fc.constant(0)), { maxLength: 40 }), fc.nat(8), (numbers, head) => {
+      for (const array of [room, plain]) {
+        // What lies around is not looked at.
+        array.subarray(0, 64).fill(Number.NaN);
+        const own = array.subarray(head, head + numbers.length);
+        own.set(numbers);
+        expect(floatMagnitudes(own)).toEqual(expected(numbers));
+      }
+    }),
+    { numRuns: 2000, seed: 9 },
+  );
+  // Each element counts, wherever the vectors end.
+  for (const array of [room, plain]) {
+    for (let length = 1; length < 20; length++) {
+      for (let place = 0; place < length; place++) {
+        const own = array.subarray(3, 3 + length).fill(0);
+        expect(floatMagnitudes(own)).toEqual({ smallest: Infinity, largest: 0 });
+        own[place] = -1e-40;
+        const size = Math.fround(1e-40);
+        expect(floatMagnitudes(own)).toEqual({ smallest: size, largest: size });
+        own.fill(1);
+        own[place] = -5;
+        if (length > 1) expect(floatMagnitudes(own)).toEqual({ smallest: 1, largest: 5 });
+      }
+    }
+  }
+  room.fill(-2);
+  expect(floatMagnitudes(room)).toEqual({ smallest: 2, largest: 2 });
+  expect(floatMagnitudes(room.subarray(0, 0))).toEqual({ smallest: Infinity, largest: 0 });
 });

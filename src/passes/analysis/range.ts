@@ -14,14 +14,16 @@
  *   - A sum is exact to half a step of the smallest number and is what the source's own addition rounds to, so that of a new
  *     bias, or of shifts that are added, only the upper end is asked.
  *
- * Large weights are not computed to know their largest element, where a bound of factors and operands does; each row is looked at
- * until its first normal element. Memory is a chunk, or an operand that a permutation or a product needs whole.
+ * Large weights are not computed to know their largest element, where a bound of factors and operands does, and no row is looked
+ * at where the smallest elements of those, multiplied, are normal; else each row is, until its first normal element. Memory is a
+ * chunk, or an operand that a permutation or a product needs whole.
  */
 import { outside } from '../../diagnostics/at.ts';
 import { type FloatFacts, floatFacts } from '../../ir/elem.ts';
 import { fillFloats, type WeightExpr } from '../../tensor/expr.ts';
 import { initialBound } from '../../tensor/leaves.ts';
 import { chunkElements } from '../../tensor/pieces.ts';
+import { floatMagnitudes, giveRoom, type Magnitudes, takeRoom } from '../../tensor/simd.ts';
 import { uniformValue } from '../../tensor/values.ts';
 
 /**
@@ -86,54 +88,65 @@ function inChunks(
   }
 }
 
-/** The largest magnitude, which the session keeps, so that a file is read once. NaN is a magnitude of infinity. */
-function scanned(x: WeightExpr): number {
+/** The magnitudes, which the session keeps, so that a file is read once. */
+function scanned(x: WeightExpr): Magnitudes {
   const { magnitudes } = x.session;
   const known = magnitudes.get(x);
   if (known !== undefined) return known;
   const number = uniformValue(x);
-  if (number !== undefined) return Number.isNaN(number) ? Number.POSITIVE_INFINITY : x.count === 0 ? 0 : Math.abs(number);
-  const found = largestFloat(x) ?? largestNumber(x);
-  magnitudes.set(x, found);
+  const found = number === undefined ? (magnitudesOfFloats(x) ?? magnitudesOfNumbers(x)) : ofUniform(number, x.count);
+  if (number === undefined) magnitudes.set(x, found);
   return found;
 }
 
-/** That of 32-bit floats that lie in a file as such, by their bits, which order magnitudes as integers; undefined of others. */
-function largestFloat(x: WeightExpr): number | undefined {
-  const floats = new Float32Array(Math.min(x.count, chunkElements));
-  const bits = new Int32Array(floats.buffer);
-  let largest = 0;
-  for (let from = 0; from < x.count; from += floats.length) {
-    const count = Math.min(floats.length, x.count - from);
-    if (!fillFloats(x, from, floats.subarray(0, count))) return undefined;
-    for (let i = 0; i < count; i++) {
-      const magnitude = (bits[i] ?? outside()) & 0x7fffffff;
-      if (magnitude > largest) largest = magnitude;
+function ofUniform(number: number, count: number): Magnitudes {
+  const size = Number.isNaN(number) ? Number.POSITIVE_INFINITY : Math.abs(number);
+  return count === 0 || size === 0 ? noMagnitude : { smallest: size, largest: size };
+}
+
+const noMagnitude: Magnitudes = { smallest: Number.POSITIVE_INFINITY, largest: 0 };
+const together = (a: Magnitudes, b: Magnitudes): Magnitudes => ({
+  smallest: Math.min(a.smallest, b.smallest),
+  largest: Math.max(a.largest, b.largest),
+});
+
+const noFloats = new Float32Array(0);
+
+/** Those of a large tensor of 32-bit floats that lie in a file as such; undefined of others. */
+function magnitudesOfFloats(x: WeightExpr): Magnitudes | undefined {
+  if (x.count < chunkElements || !fillFloats(x, 0, noFloats)) return undefined;
+  const room = takeRoom();
+  try {
+    let found = noMagnitude;
+    for (let from = 0; from < x.count; from += room.length) {
+      const floats = room.subarray(0, Math.min(room.length, x.count - from));
+      if (!fillFloats(x, from, floats)) return undefined;
+      found = together(found, floatMagnitudes(floats));
     }
+    return found;
+  } finally {
+    giveRoom(room);
   }
-  const infinity = 0x7f800000;
-  if (largest >= infinity) return Number.POSITIVE_INFINITY;
-  bits[0] = largest;
-  return floats[0] ?? 0;
 }
 
-function largestNumber(x: WeightExpr): number {
-  let largest = 0;
+function magnitudesOfNumbers(x: WeightExpr): Magnitudes {
+  let found = noMagnitude;
   inChunks(x, 0, x.count, (chunk) => {
-    largest = Math.max(largest, largestIn(chunk));
+    found = together(found, magnitudesIn(chunk));
   });
-  return largest;
+  return found;
 }
 
-/** By indices and in a number of its own, which the one that a closure shares is not: large weights come here whole. */
-function largestIn(chunk: Float64Array): number {
-  let largest = 0;
+/** By indices and in numbers of its own, which those that a closure shares are not: large weights come here whole. */
+function magnitudesIn(chunk: Float64Array): Magnitudes {
+  let { smallest, largest } = noMagnitude;
   for (let i = 0; i < chunk.length; i++) {
     const size = Math.abs(chunk[i] ?? outside());
     if (size > largest) largest = size;
-    else if (Number.isNaN(size)) return Number.POSITIVE_INFINITY;
+    else if (Number.isNaN(size)) largest = Number.POSITIVE_INFINITY;
+    if (size < smallest && size > 0) smallest = size;
   }
-  return largest;
+  return { smallest, largest };
 }
 
 /**
@@ -154,26 +167,50 @@ function boundOf(x: WeightExpr): number {
   const [a, b] = x.args;
   switch (x.kind) {
     case 'initial':
-      return initialBound(x) ?? scanned(x);
+      return initialBound(x) ?? scanned(x).largest;
     case 'neg':
     case 'reshape':
     case 'transpose':
     case 'slice':
     case 'cast':
-      return a ? bound(a) : scanned(x);
+      return a ? bound(a) : scanned(x).largest;
     case 'add':
     case 'sub':
-      return a && b ? bound(a) + bound(b) : scanned(x);
+      return a && b ? bound(a) + bound(b) : scanned(x).largest;
     case 'mul':
-      return a && b ? bound(a) * bound(b) : scanned(x);
+      return a && b ? bound(a) * bound(b) : scanned(x).largest;
     case 'concat':
       return Math.max(0, ...x.args.map(bound));
     case 'matmul':
-      return a && b ? bound(a) * bound(b) * (a.dims.at(-1) ?? 1) : scanned(x);
+      return a && b ? bound(a) * bound(b) * (a.dims.at(-1) ?? 1) : scanned(x).largest;
     case 'reduce_sum':
-      return a ? bound(a) * (x.count === 0 ? 0 : a.count / x.count) : scanned(x);
+      return a ? bound(a) * (x.count === 0 ? 0 : a.count / x.count) : scanned(x).largest;
     default:
-      return scanned(x);
+      return scanned(x).largest;
+  }
+}
+
+/**
+ * No element is smaller than this in magnitude but zeros; 0 where that is not known. What has not been scanned is not for this.
+ */
+function smallestKnown(x: WeightExpr): number {
+  const known = x.session.magnitudes.get(x);
+  if (known) return known.smallest;
+  const number = uniformValue(x);
+  if (number !== undefined) return ofUniform(number, x.count).smallest;
+  const [a, b] = x.args;
+  switch (x.kind) {
+    case 'neg':
+    case 'reshape':
+    case 'transpose':
+    case 'slice':
+      return a ? smallestKnown(a) : 0;
+    case 'mul':
+      return a && b ? smallestKnown(a) * smallestKnown(b) : 0;
+    case 'concat':
+      return Math.min(...x.args.map(smallestKnown));
+    default:
+      return 0;
   }
 }
 
@@ -182,7 +219,7 @@ export function finiteKnown(x: WeightExpr): boolean {
   const limit = floatFacts(x.elem)?.overflow;
   if (limit === undefined || !x.sync) return false;
   // A bound is a sum and product of float64 numbers, rounded itself. Infinity times nothing is no bound.
-  return bound(x) * (1 + 2 ** -40) < limit || scanned(x) < limit;
+  return bound(x) * (1 + 2 ** -40) < limit || scanned(x).largest < limit;
 }
 
 const elementRows = (x: WeightExpr): Rows => ({ groups: 1, before: 1, channels: x.count, behind: 1 });
@@ -237,6 +274,8 @@ const hasZero = (x: WeightExpr): boolean => x.resident?.some((element) => elemen
 /** Whether nothing shows of what the weight loses below the smallest normal number. */
 function keepsRows({ weight, rows, was, factors, bias }: Made, float: FloatFacts): boolean {
   if (!weight) return true;
+  // No product that was rounded itself is smaller than that of the bounds, rounded.
+  if (float.significand < 53 && smallestKnown(weight) >= float.smallestNormal) return true;
   const layout = rows ?? elementRows(weight);
   const { normal, small } = seenRows(weight, layout, float.smallestNormal);
   let lost = small.some((one, row) => one === 1 && normal[row] === 0);
@@ -246,7 +285,7 @@ function keepsRows({ weight, rows, was, factors, bias }: Made, float: FloatFacts
     lost = normal.some((one, row) => one === 0 && (old?.normal[row] ?? 1) === 1);
   }
   if (!lost) return true;
-  return bias !== undefined && (float.smallest / 2) * inputLimit(float) <= float.roundoff * scanned(bias);
+  return bias !== undefined && (float.smallest / 2) * inputLimit(float) <= float.roundoff * scanned(bias).largest;
 }
 
 /**
