@@ -309,6 +309,14 @@ function parameterOf(
   return place === undefined ? undefined : (slots[place] ?? slots.at(-1))?.[0];
 }
 
+/** The arguments of a layer that are given by name alone. */
+function nameOf(layer: Layer, { named }: GivenArgs): string {
+  const free = Object.entries(layer.params).flatMap(([name, spec]) =>
+    spec.positional || named.has(name) ? [] : [`\`${name}=\``],
+  );
+  return free.length === 0 ? 'remove an argument' : `remove an argument, or name it: ${free.slice(0, 6).join(', ')}`;
+}
+
 /**
  * What to write instead of too many arguments: tensors stand first, where PyTorch's `einsum` has them last; and its modules may
  * have one more, `conv(3, 64, 3x3)`.
@@ -328,6 +336,6 @@ export function fewerArguments(layer: Layer, args: GivenArgs): string {
   const text = translatedCall(layer.name, callOf(args));
   // A size in the place of the channels shows that another argument is too many.
   return text === undefined || /\(\d+x\d/.test(text)
-    ? 'remove an argument, or name it'
+    ? nameOf(layer, args)
     : `write \`${text}\`: what goes in is known from \`it\``;
 }

@@ -149,7 +149,7 @@ function bindParams(
           callee,
           found: `${args.positional.length} without a name`,
           expected: `at most ${free.length}: ${free.map((p) => p.name.name).join(', ') || 'none'}`,
-          hint: 'remove an argument, or name it',
+          hint: 'remove an argument',
         },
       });
       failed = true;

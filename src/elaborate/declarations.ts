@@ -221,7 +221,20 @@ function freeNames(expr: Expr): readonly Ident[] {
 }
 
 function bear(c: Context, f: Frame, name: Ident, promise: SizePromise = noPromise): void {
-  if (name.name === 'it' || f.env.get(name.name) || f.env.module.items.has(name.name)) return;
+  if (name.name === 'it' || f.env.get(name.name)) return;
+  const item = f.env.module.items.get(name.name)?.item;
+  if (item && item.kind !== 'const')
+    c.fail(wrongKind, f, {
+      span: name.span,
+      notes: [{ span: item.name.span, text: `the ${item.kind} is here` }],
+      with: {
+        what: `\`${name.name}\` is a ${item.kind}, not a size`,
+        found: `${item.kind} ${name.name}`,
+        expected: 'a number, a parameter or a symbol',
+        hint: `rename one of them: a size of an input bears a name, as in \`f32[N, L]\`, which no ${item.kind} of the file may have`,
+      },
+    });
+  if (item) return;
   if (!c.symbols.has(name.name)) c.symbols.set(name.name, name.span);
   // Symbols belong to the whole model, also when an `each` bears them.
   let root = f.env;

@@ -52,6 +52,7 @@ import {
   LabelBrace,
   LabelClose,
   LBrace,
+  LBracket,
   LParen,
   Name,
   RBrace,
@@ -179,7 +180,9 @@ export function describeMismatch(around: Surroundings, rules: readonly string[],
         ? 'write a type such as `f32[N, 3, 224, 224]`'
         : rule === 'nameOrCall'
           ? 'write `model Name = Block(…)`'
-          : 'write a name such as `x`';
+          : previous?.tokenType === KwAs && (type === LBracket || type === LParen || type === IndexBracket || type === CallParen)
+            ? 'write one name, `as x`, and take it apart in the body: `let a, b = x`'
+            : 'write a name such as `x`';
     return unexpected(around, `${purpose}`, example);
   }
 
