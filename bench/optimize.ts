@@ -5,7 +5,7 @@
  *     npx tsx bench/optimize.ts --python VENV/bin/python [--rounds 3] [--runs 15] [FILE.onnx …]
  *
  * Every tool is a process of its own that reads a file and writes one, in turns, so that a slow minute of the machine falls on
- * all alike. Peak memory is the largest resident set of that process, by getrusage. Then the results run in onnxruntime, its own
+ * all alike. Peak memory is the largest resident set of that process, by GNU time. Then the results run in onnxruntime, its own
  * optimiser on, in turns too, and their outputs are compared with the original's. Without files it takes those of
  * ../shared/fixtures that are there, and models compiled from examples/ at -O0. Prints a table in Markdown; with `--write` also
  * bench/optimize.md.
@@ -21,7 +21,7 @@ import { median } from '../src/runtime/bench.ts';
 import { runtimeVersion } from '../src/runtime/provider.ts';
 import { openSession } from '../src/runtime/session.ts';
 import { installedPeers, nodesOf, rescc, type Tool } from './peers.ts';
-import { inputsFor, processorTimes, ratioOf } from './timed.ts';
+import { inputsFor, once, processorTimes, ratioOf } from './timed.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const { values, positionals } = parseArgs({
@@ -47,23 +47,14 @@ interface Measured {
   readonly error: string | undefined;
 }
 
-/** A child of this small process, so that getrusage counts that child alone. */
-const watcher = `import json, resource, subprocess, sys
-done = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-used = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(json.dumps({'seconds': used.ru_utime + used.ru_stime, 'peak': used.ru_maxrss * 1024, 'status': done.returncode, 'said': done.stderr[-2000:]}))`;
-
-function run(command: readonly string[]): Measured {
-  const done = spawnSync(values.python, ['-c', watcher, ...command], { encoding: 'utf8', cwd: folder, timeout: 600_000 });
-  if (done.status !== 0) return { seconds: Number.NaN, peakBytes: 0, error: 'took more than ten minutes' };
-  const { seconds, peak, status, said } = JSON.parse(done.stdout) as {
-    seconds: number;
-    peak: number;
-    status: number;
-    said: string;
-  };
-  const last = said.trim().split('\n').at(-1) ?? '';
-  return { seconds, peakBytes: peak, error: status === 0 ? undefined : last || `ended with ${status}` };
+function run([program = '', ...args]: readonly string[]): Measured {
+  try {
+    const { cpuMs, peakMb } = once(program, args, folder);
+    return { seconds: cpuMs / 1000, peakBytes: peakMb * 1e6, error: undefined };
+  } catch (error) {
+    const said = error instanceof Error ? error.message : String(error);
+    return { seconds: Number.NaN, peakBytes: 0, error: said.trim().split('\n').at(-1) || 'failed' };
+  }
 }
 
 function worstError(a: ReadonlyMap<string, HostTensor>, b: ReadonlyMap<string, HostTensor>): number {

@@ -6,6 +6,7 @@ import { readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
+import { anchorOf } from '../src/words/language-text.ts';
 import { isProgram, writeOrCompare } from './generated.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -198,7 +199,7 @@ export function apiText(exports: readonly ApiExport[] = apiExports()): string {
   const byName = (list: readonly ApiExport[]) => [...list].sort((a, b) => (a.name < b.name ? -1 : 1));
   const links = (entry: Entry): string =>
     of(entry, false)
-      .map((one) => `[${one.name}](#${headingOf(one, exports).toLowerCase().replaceAll(' ', '-')})`)
+      .map((one) => `[${one.name}](#${anchorOf(headingOf(one, exports))})`)
       .join(', ');
   return `${[
     '# The API',

@@ -217,13 +217,13 @@ const command: Kind = {
     const code = `/** \`rescc ${name}\`: ${mark}: what it does, in a sentence. */
 import type { Command } from 'commander';
 import { type OutputFlags, withOutput } from './options.ts';
-import { say } from './output.ts';
+import { printText } from './output.ts';
 
 export function add${capital(name)}(program: Command): void {
   // ${mark}: the description, the arguments and the options; options.ts has those that several commands share.
   const command = program.command('${name}').description('${mark}').argument('<file>', 'a .res file, or -');
   withOutput(command).action((file: string, flags: OutputFlags) => {
-    say(flags, \`\${file}: ${mark}\`);
+    printText(flags, [], \`\${file}: ${mark}\`);
   });
 }
 `;
@@ -234,7 +234,7 @@ import { rescc } from './rescc.ts';
 it('${mark}: what it promises', () => {
   const { code, out } = rescc(['${name}', 'examples/plain.res']);
   expect(code).toBe(0);
-  expect(out).toBe('${mark}');
+  expect(out).toBe('${mark}\\n');
 });
 `;
     const item = `${name}: async () => (await import('./${name}.ts')).add${capital(name)}`;

@@ -4,6 +4,9 @@
 import wrapAnsi from 'wrap-ansi';
 import { cellsOf, isPlain } from './cells.ts';
 
+/** Columns of the texts that `explain` prints. */
+export const manualWidth = 100;
+
 const linesOf = (text: string, cells: number): readonly string[] =>
   isPlain(text) ? plainLines(text, Math.max(1, cells)) : wrapAnsi(text, Math.max(1, cells)).split('\n');
 

@@ -6,6 +6,7 @@ import type { Value } from '../ir/graph.ts';
 import type { Ode } from '../parser/ast.ts';
 import { evaluateArgs } from './chains.ts';
 import type { Context } from './context.ts';
+import { advice } from './late.ts';
 import type { Frame } from './scope.ts';
 import { type AdaptiveMethod, type Method, solvers } from './solvers.ts';
 import { describe, type GivenArg, numberOf } from './values.ts';
@@ -42,20 +43,6 @@ export interface AdaptiveSteps {
 
 const names = ['solver', 't', 'steps', 'rtol', 'atol', 'max_steps', 'emit'];
 
-/** What torchdiffeq, SciPy and diffrax call them. */
-const elsewhere: Readonly<Record<string, string>> = {
-  method: 'solver',
-  num_steps: 'steps',
-  n_steps: 'steps',
-  step_size: 'steps',
-  dt: 'steps',
-  times: 't',
-  ts: 't',
-  t_span: 't',
-  tol: 'rtol',
-  max_num_steps: 'max_steps',
-};
-
 /** A loop has no more turns than an i32 counts. */
 const mostSteps = 2 ** 31 - 1;
 
@@ -89,7 +76,7 @@ class Options {
       });
     const [name, stray] = [...named].find(([given]) => !names.includes(given)) ?? [];
     if (name === undefined || !stray) return;
-    const near = elsewhere[name] ?? nearest(name, names);
+    const near = advice.now().meantParameter(name, names);
     c.fail(unknownArgument, f, {
       span: stray.span,
       with: {

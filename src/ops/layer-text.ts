@@ -1,5 +1,5 @@
 /** The reference entry of a layer as plain text: what `rescc explain conv` prints and what docs/reference.md is written from. */
-import { wrapped } from '../diagnostics/wrap.ts';
+import { manualWidth, wrapped } from '../diagnostics/wrap.ts';
 import type { Layer } from './define.ts';
 import type { ParamSpec } from './params.ts';
 
@@ -43,11 +43,9 @@ export function parameterNotes(spec: ParamSpec, quote: (text: string) => string 
   return notes;
 }
 
-const width = 100;
-
 /** Words in lines, those after the first indented. */
 function paragraph(text: string, indent: string, head = ''): string {
-  return wrapped(text, width, { head, indent }).join('\n');
+  return wrapped(text, manualWidth, { head, indent }).join('\n');
 }
 
 /** Names in one column, texts in another. */

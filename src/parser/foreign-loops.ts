@@ -73,10 +73,13 @@ function headerAt(text: string, from: number, inside = false): string {
     if (sign === '\n' || sign === '\r' || sign === '{' || (sign === ':' && depth === 0)) break;
     if (sign === '(' || sign === '[') depth++;
     if (sign === ')' || sign === ']') depth--;
-    if (wrapped && sign === ')' && depth === 0) return withoutParentheses(text.slice(from, at + 1).trim());
+    if (wrapped && sign === ')' && depth === 0) return withoutParentheses(onOneLine(text.slice(from, at + 1)));
   }
-  return withoutParentheses(text.slice(from, at).trim());
+  return withoutParentheses(onOneLine(text.slice(from, at)));
 }
+
+/** With one blank for any number of them, over which the forms of headers would be tried again and again. */
+const onOneLine = (text: string): string => text.trim().replace(/\s+/g, ' ');
 
 /** `(i in 8)` is `i in 8`; `(a) + (b)` stays. */
 function withoutParentheses(text: string): string {

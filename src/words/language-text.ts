@@ -1,8 +1,6 @@
 /** A word of the language as text: for a terminal, and for docs/reference.md. */
-import { wrapped } from '../diagnostics/wrap.ts';
+import { manualWidth, wrapped } from '../diagnostics/wrap.ts';
 import { type LanguageWord, namesOfEntry } from './language.ts';
-
-const width = 100;
 
 /** The productions of an entry, each with its name; of one alone the name says nothing. */
 function formOf({ rules }: LanguageWord, productions: ReadonlyMap<string, string>): readonly string[] {
@@ -16,12 +14,12 @@ const paragraphs = ({ text }: LanguageWord): readonly string[] => text.split('\n
 export function languageText(entry: LanguageWord, asked: string, productions: ReadonlyMap<string, string>): string {
   const names = namesOfEntry(entry);
   const others = names.filter((name) => name !== asked);
-  const form = formOf(entry, productions).map((line) => wrapped(line, width, { head: '  ', indent: '      ' }).join('\n'));
+  const form = formOf(entry, productions).map((line) => wrapped(line, manualWidth, { head: '  ', indent: '      ' }).join('\n'));
   return [
     `\`${asked}\` is a word of the language${others.length > 0 ? `, with ${others.map((name) => `\`${name}\``).join(', ')}` : ''}.`,
     ...paragraphs(entry),
   ]
-    .map((text) => wrapped(text, width).join('\n'))
+    .map((text) => wrapped(text, manualWidth).join('\n'))
     .concat(
       form.length > 0 ? [`Form\n${form.join('\n')}`] : [],
       `Example\n${entry.example.replace(/^(?=.)/gm, '  ')}`,
@@ -30,11 +28,11 @@ export function languageText(entry: LanguageWord, asked: string, productions: Re
     .join('\n\n');
 }
 
-/** The anchor that GitHub gives a heading. */
-const anchorOf = (heading: string): string =>
+/** The anchor that GitHub gives a heading. @internal */
+export const anchorOf = (heading: string): string =>
   heading
     .toLowerCase()
-    .replace(/[^\w -]/g, '')
+    .replace(/[^\p{L}\p{N} _-]/gu, '')
     .replaceAll(' ', '-');
 
 /** The section of a page that lists all words. */

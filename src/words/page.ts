@@ -1,10 +1,9 @@
 /** What the dictionary says, as text: one name for a terminal, and the rows for a page. */
-import { wrapped } from '../diagnostics/wrap.ts';
+import { manualWidth, wrapped } from '../diagnostics/wrap.ts';
 import { type Answer, answerFor, argumentAnswer, argumentsOf, shown } from './dictionary.ts';
 import { namesOf, type Word } from './word.ts';
 
-const width = 100;
-const paragraph = (text: string, indent = ''): string => wrapped(text, width, { indent, head: indent }).join('\n');
+const paragraph = (text: string, indent = ''): string => wrapped(text, manualWidth, { indent, head: indent }).join('\n');
 
 /** What becomes of one argument: `pad`, `left out: it is known from `it``. */
 function argumentText(word: Word, argument: string): string {
@@ -38,7 +37,9 @@ function textOf(name: string, answer: Answer): string {
   const args = argumentsOf(word);
   const column = Math.max(0, ...args.map((argument) => argument.length)) + 4;
   const rows = args.map((argument) =>
-    wrapped(argumentText(word, argument), width, { head: `  ${argument}`.padEnd(column), indent: ' '.repeat(column) }).join('\n'),
+    wrapped(argumentText(word, argument), manualWidth, { head: `  ${argument}`.padEnd(column), indent: ' '.repeat(column) }).join(
+      '\n',
+    ),
   );
   return [
     paragraph(`\`${name}\` is a name of ${of}. Here it is written`),

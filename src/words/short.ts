@@ -103,6 +103,12 @@ const parameters: readonly (readonly [ours: readonly string[], names: string])[]
   [['positions'], 'positionids pos offset'],
   [['min'], 'minval minvalue low lo'],
   [['max'], 'maxval maxvalue high hi'],
+  // Of `ode`: torchdiffeq, SciPy and diffrax.
+  [['solver'], 'method'],
+  [['steps'], 'numsteps nsteps stepsize dt'],
+  [['t'], 'times ts tspan'],
+  [['rtol'], 'tol'],
+  [['max_steps'], 'maxnumsteps'],
 ];
 
 /** What is known from the tensor that goes in, under the names that people have for it. */

@@ -21,6 +21,7 @@ import { graphsIn } from '../../src/ir/walk.ts';
 import { layerText } from '../../src/ops/layer-text.ts';
 import { layerByName, layers } from '../../src/ops/registry.ts';
 import { parse } from '../../src/parser/parse.ts';
+import { anchorOf } from '../../src/words/language-text.ts';
 import { golden } from '../golden.ts';
 
 const root = new URL('../../', import.meta.url);
@@ -124,14 +125,7 @@ describe.each(pages)('%s', (page) => {
   );
   test('links lead somewhere', () => {
     const headings = (text: string): ReadonlySet<string> =>
-      new Set(
-        [...text.matchAll(/^#+ (.+)$/gm)].map(([, title]) =>
-          (title ?? '')
-            .toLowerCase()
-            .replace(/[^\p{L}\p{N} _-]/gu, '')
-            .replaceAll(' ', '-'),
-        ),
-      );
+      new Set([...text.matchAll(/^#+ (.+)$/gm)].map(([, title = '']) => anchorOf(title)));
     for (const [, target = ''] of proseOf(page).matchAll(/\]\(([^)\s]+)\)/g)) {
       if (/^https?:/.test(target)) continue;
       const [path = '', anchor] = target.split('#');

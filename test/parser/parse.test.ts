@@ -171,6 +171,14 @@ it('a loop of another language is looked for in a long line, too', () => {
   expect(found('x')?.fix).toBe('write `loop while not (x) { … }`');
 });
 
+it('a header with a million blanks is read like one with a few', () => {
+  const blanks = ' \t'.repeat(500_000);
+  const text = `repeat i${blanks}in${blanks}8${blanks}{ relu }`;
+  expect(foreignLoop({ name: 'a.res', text }, text.indexOf('in'), text.indexOf('in') + 2)?.fix).toBe(
+    'write `repeat 8 as i { … }`',
+  );
+});
+
 describe('a body that is missing', () => {
   const hint = (construct: string) => {
     giveMessages();

@@ -36,8 +36,25 @@ describe('short names of layers', () => {
 describe('short names of arguments', () => {
   it('lead to what some layer takes', () => {
     const known = new Set(layers.flatMap((layer) => Object.keys(layer.params)));
-    const own = new Set(['units']);
+    const own = new Set(['units', 'solver', 'steps', 't', 'rtol', 'max_steps']);
     for (const name of shortNames().parameters) expect(known.has(name) || own.has(name), name).toBe(true);
+  });
+
+  it('of ode are those of its other libraries', () => {
+    const hints = ['method', 'step_size', 'dt', 'num_steps', 'ts', 't_span', 'tol', 'max_num_steps', 'solvr'].map(
+      (name) => said(`ode(${name}=1) as t { relu }`)[0]?.hint,
+    );
+    expect(hints.map((hint) => /`(\w+)`/.exec(hint ?? '')?.[1])).toEqual([
+      'solver',
+      'steps',
+      'steps',
+      'steps',
+      't',
+      't',
+      'rtol',
+      'max_steps',
+      'solver',
+    ]);
   });
 
   it.each([

@@ -199,7 +199,7 @@ function endsOf(channels: Channels): readonly (Far | undefined)[] {
   const ends: (Far | undefined)[] = [];
   const open: { readonly value: Value; readonly chain: readonly Node[] }[] = [{ value: channels.node.y, chain: [] }];
   for (const { value, chain } of open) {
-    const tooMany = open.length + value.uses.size > endLimit;
+    const tooMany = ends.length + open.length + value.uses.size > endLimit;
     if (value.outputs > 0 || value.uses.size === 0 || tooMany) ends.push(undefined);
     if (tooMany) continue;
     for (const { user, index } of value.uses) {
