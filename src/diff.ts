@@ -94,7 +94,7 @@ class Probe {
   }
 }
 
-const placeOf = (node: Node): string => `${node.op.name} at ${node.origin.name ?? (node.origin.scope || 'the top')}`;
+const placeText = (node: Node): string => `${node.op.name} at ${node.origin.name ?? (node.origin.scope || 'the top')}`;
 
 /** Compares `b` with `a`; elements of weights are read where both have them. */
 export async function diffGraphs(a: Graph, b: Graph, onProgress?: OnProgress): Promise<Differences> {
@@ -151,8 +151,8 @@ class Comparison implements Differences {
         if (other) this.#values.set(value, other);
       });
     }
-    for (const node of left) this.#say('nodes', `- ${placeOf(node)}`, node);
-    for (const node of right) this.#say('nodes', `+ ${placeOf(node)}`, undefined, node);
+    for (const node of left) this.#say('nodes', `- ${placeText(node)}`, node);
+    for (const node of right) this.#say('nodes', `+ ${placeText(node)}`, undefined, node);
     for (const [x, y] of pairs) this.#nodes(x, y);
     const outputs = (graph: Graph): readonly Value[] => graph.outputs.map(({ value }) => value);
     this.#ports(outputs(a), outputs(b), 'outputs');
@@ -192,7 +192,7 @@ class Comparison implements Differences {
 
   #nodes(x: Node, y: Node): void {
     this.pairs.nodes++;
-    const place = placeOf(x);
+    const place = placeText(x);
     if ((x.origin.name ?? x.origin.scope) !== (y.origin.name ?? y.origin.scope)) this.names++;
     for (const name of new Set([...Object.keys(x.attrs), ...Object.keys(y.attrs)])) {
       const [p, q] = [x.attrs[name], y.attrs[name]];

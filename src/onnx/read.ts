@@ -41,7 +41,7 @@ import {
 } from './proto.ts';
 import { copiedLimit, listLimit, Scan } from './scan.ts';
 import { readSparse } from './sparse.ts';
-import { placeOf, readTensor, type TensorFields } from './tensor.ts';
+import { locateTensor, readTensor, type TensorFields } from './tensor.ts';
 import { typeOf } from './types.ts';
 import { type Field, nameOf, WireError } from './wire.ts';
 
@@ -125,7 +125,7 @@ class Reader {
   }
 
   async #tensorOf(start: number, end: number, fields: TensorFields): Promise<OnnxTensor> {
-    const place = await placeOf(this.scan.source, start, end, fields, this.#last);
+    const place = await locateTensor(this.scan.source, start, end, fields, this.#last);
     const { name, doc } = fields;
     const common = { name, ...(doc !== undefined && { doc }) };
     if (place.kind === 'tensor') return { ...common, kind: 'tensor', expr: await storedTensor(this.session, place.span) };

@@ -13,7 +13,7 @@ import type { OnnxTensor } from './model.ts';
 import type { Work } from './pages.ts';
 import { SparseTensorProto } from './proto.ts';
 import type { Scan } from './scan.ts';
-import { placeOf, readDims, readTensor, type TensorFields } from './tensor.ts';
+import { locateTensor, readDims, readTensor, type TensorFields } from './tensor.ts';
 import type { Field } from './wire.ts';
 
 /** Bytes of one when it is dense. */
@@ -44,8 +44,8 @@ export function* readSparse(scan: Scan, of: Field, session: Session, last: LastM
   const wanted = { values, indices };
   let made: OnnxTensor | undefined;
   yield async () => {
-    const numbers = await placeOf(scan.source, valuesAt.start, valuesAt.end, wanted.values, last);
-    const places = await placeOf(scan.source, indicesAt.start, indicesAt.end, wanted.indices, last);
+    const numbers = await locateTensor(scan.source, valuesAt.start, valuesAt.end, wanted.values, last);
+    const places = await locateTensor(scan.source, indicesAt.start, indicesAt.end, wanted.indices, last);
     if (numbers.kind !== 'tensor') return wrong(`numbers of type ${numbers.typeName}`, 'floats, integers or booleans');
     if (places.kind !== 'tensor' || places.span.elem !== 'i64') return wrong('places of another type', '64-bit integers');
     const { elem } = numbers.span;

@@ -212,7 +212,7 @@ export type TensorPlace =
   | { readonly kind: 'none'; readonly typeName: string };
 
 /** Finds the numbers of the tensor whose message lies in [start, end). Throws RES0501, RES0509, RES0512, RES0513. */
-export async function placeOf(
+export async function locateTensor(
   source: ByteSource,
   start: number,
   end: number,

@@ -7,11 +7,11 @@ import { boolAttr, dimsAttr, given, numberAttr, numbersAttr } from './attrs.ts';
 type Place = readonly number[];
 
 const fromFront = (axis: number, rank: number): number => (axis < 0 ? axis + rank : axis);
-const placeOf = (axis: number, place: Place): number => given(place, fromFront(axis, place.length));
+const movedAxis = (axis: number, place: Place): number => given(place, fromFront(axis, place.length));
 
 /** One attribute `axis`; the result has it as well. */
 export function alongAxis(attrs: Attrs, place: Place): AxesMoved {
-  return { attrs: { ...attrs, axis: placeOf(numberAttr(attrs, 'axis'), place) }, same: false };
+  return { attrs: { ...attrs, axis: movedAxis(numberAttr(attrs, 'axis'), place) }, same: false };
 }
 
 /** The axes that are left keep their order, so that a result without the others comes out as before. */
@@ -26,7 +26,7 @@ export function reducedAxes(attrs: Attrs, place: Place): AxesMoved | undefined {
   const axes = numbersAttr(attrs, 'axes');
   const same = !boolAttr(attrs, 'keepdims');
   if (same && axes.length > 0 && !keepsRest(axes, place)) return undefined;
-  return { attrs: { ...attrs, axes: axes.map((axis) => placeOf(axis, place)) }, same };
+  return { attrs: { ...attrs, axes: axes.map((axis) => movedAxis(axis, place)) }, same };
 }
 
 /** Reduces one attribute `axis`. */
@@ -38,7 +38,7 @@ export function reducedAxis(attrs: Attrs, place: Place): AxesMoved | undefined {
 
 /** An attribute `axes` beside others that follow its order; the result has all of them. */
 export function namedAxes(attrs: Attrs, place: Place): AxesMoved {
-  return { attrs: { ...attrs, axes: numbersAttr(attrs, 'axes').map((axis) => placeOf(axis, place)) }, same: false };
+  return { attrs: { ...attrs, axes: numbersAttr(attrs, 'axes').map((axis) => movedAxis(axis, place)) }, same: false };
 }
 
 /** An attribute `pads`: begins of all axes, then ends. */

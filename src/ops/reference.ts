@@ -139,7 +139,7 @@ export function evaluateNode(
 ): readonly HostTensor[] {
   try {
     if (node.regions.length > 0) {
-      if (!run || !node.op.evaluateRegions) throw new EvaluationError(`${placeOf(node)}: its sub-graphs are not evaluated`);
+      if (!run || !node.op.evaluateRegions) throw new EvaluationError(`${placeText(node)}: its sub-graphs are not evaluated`);
       return node.op.evaluateRegions(operands, node, run, bindings);
     }
     checkNeeded(node, bindings);
@@ -147,8 +147,8 @@ export function evaluateNode(
   } catch (error) {
     if (error instanceof EvaluationError) throw error;
     if (error instanceof CheckFailure)
-      throw new EvaluationError(`${placeOf(node)}: found ${error.found}, expected ${error.expected}`);
-    throw new EvaluationError(`${placeOf(node)}: ${refusalOf(error)}`);
+      throw new EvaluationError(`${placeText(node)}: found ${error.found}, expected ${error.expected}`);
+    throw new EvaluationError(`${placeText(node)}: ${refusalOf(error)}`);
   }
 }
 
@@ -157,7 +157,7 @@ function checkNeeded(node: Node, bindings: ReadonlyMap<string, number>): void {
   for (const dim of node.op.needs?.(node) ?? []) {
     const size = sizeOf(dim, bindings);
     if (size !== undefined && size < 1)
-      throw new EvaluationError(`${placeOf(node)}: found a size ${dim} of ${size}, expected at least 1`);
+      throw new EvaluationError(`${placeText(node)}: found a size ${dim} of ${size}, expected at least 1`);
   }
 }
 
@@ -185,7 +185,7 @@ function checkSizes(node: Node, bindings: ReadonlyMap<string, number>): void {
   for (const y of node.results) {
     const count = elementsOf(y, bindings) ?? 0;
     if (count <= mostElements) continue;
-    throw new EvaluationError(`${placeOf(node)}: ${countText(count)} elements, expected at most ${countText(mostElements)}`);
+    throw new EvaluationError(`${placeText(node)}: ${countText(count)} elements, expected at most ${countText(mostElements)}`);
   }
 }
 
@@ -211,7 +211,8 @@ function boundItem(item: number | Dim, bindings: ReadonlyMap<string, number>): n
   return Dim.of(value);
 }
 
-export function placeOf(node: Node): string {
+/** `relu at layer1.0`, for people. */
+export function placeText(node: Node): string {
   return node.origin.scope === '' ? node.op.name : `${node.op.name} at ${node.origin.scope}`;
 }
 
@@ -239,7 +240,9 @@ function checkResult(node: Node, y: Value, tensor: HostTensor, bindings: Readonl
   const fits =
     tensor.dims.length === y.type.dims.length && y.type.dims.every((d, i) => fitsDim(d, tensor.dims[i] ?? -1, bindings));
   if (fits && tensor.elem === y.type.elem) return;
-  throw new EvaluationError(`${placeOf(node)}: made ${tensor.elem}[${tensor.dims.join(', ')}], its type is ${typeText(y.type)}`);
+  throw new EvaluationError(
+    `${placeText(node)}: made ${tensor.elem}[${tensor.dims.join(', ')}], its type is ${typeText(y.type)}`,
+  );
 }
 
 /** A size that only the run knows, and that no value has told, fits; one that was told keeps its bounds. */

@@ -69,7 +69,7 @@ function tablesWhenAsked(maxLookahead: number, deciders: Map<string, Decider>): 
         made ??= tables.buildLookaheadForAlternation(place);
         return made.call(this, alternatives);
       };
-      deciders.set(placeOf(place.rule.name, place.prodOccurrence), decider);
+      deciders.set(choiceKey(place.rule.name, place.prodOccurrence), decider);
       return decider;
     },
   };
@@ -77,7 +77,7 @@ function tablesWhenAsked(maxLookahead: number, deciders: Map<string, Decider>): 
 
 type Decider = ReturnType<ILookaheadStrategy['buildLookaheadForAlternation']>;
 
-const placeOf = (rule: string, part: number): string => `${rule} ${part}`;
+const choiceKey = (rule: string, part: number): string => `${rule} ${part}`;
 
 /**
  * How every choice is decided, in the order of the productions: at each token's place in the vocabulary the number of the
@@ -252,7 +252,7 @@ export class Reader extends EmbeddedActionsParser {
       if (part !== undefined) bug('a choice stands in one place of one rule');
       const at = this.#part++;
       part = at;
-      if (number !== undefined) this.#choices[number] = placeOf(this.#rule, at);
+      if (number !== undefined) this.#choices[number] = choiceKey(this.#rule, at);
       const [first, ...rest] = list;
       return this.#recorded(first?.ALT ?? bug('a choice of nothing'), (record) =>
         this.or(at, { DEF: [{ ALT: record }, ...rest], IGNORE_AMBIGUITIES: ambiguous }),

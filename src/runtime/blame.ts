@@ -197,11 +197,11 @@ export function blame(sink: Sink, { runs, suspects, before, after, target, runti
 }
 
 function foundText(output: OutputError, run: VerifyRun): string {
-  return `${errorText(output)} at element ${output.at} (${placeOf(run)}, ${run.case} sizes)`;
+  return `${errorText(output)} at element ${output.at} (${runText(run)}, ${run.case} sizes)`;
 }
 
 /** `cpu -O1, optimiser of onnxruntime all` */
-export function placeOf(run: VerifyRun): string {
+export function runText(run: VerifyRun): string {
   return `${run.provider} ${run.level}, optimiser of onnxruntime ${run.optimizer}`;
 }
 

@@ -201,15 +201,15 @@ export class Coverage {
   degenerate(): readonly string[] {
     const lines: string[] = [];
     for (const [{ node, taps, axis }, missed] of this.#missed) {
-      if (missed > 0) lines.push(`${placeOf(node)}: ${missed} of ${taps} taps along axis ${axis} meet padding alone`);
+      if (missed > 0) lines.push(`${placeText(node)}: ${missed} of ${taps} taps along axis ${axis} meet padding alone`);
     }
     for (const [node, lives] of this.#channels) {
       const dead = lives.reduce((n, live) => n + (live ? 0 : 1), 0);
-      if (dead > 0) lines.push(`${placeOf(node)}: ${dead} of ${lives.length} input channels are 0 on every input`);
+      if (dead > 0) lines.push(`${placeText(node)}: ${dead} of ${lives.length} input channels are 0 on every input`);
     }
     for (const [node, { below, above, at }] of this.#thresholds) {
       if (below && above) continue;
-      lines.push(`${placeOf(node)}: no number comes ${below ? 'above' : 'below'} ${at}`);
+      lines.push(`${placeText(node)}: no number comes ${below ? 'above' : 'below'} ${at}`);
     }
     for (const { name, value } of this.#graph.outputs) {
       if (value.producer && !this.#outputs.has(name)) lines.push(`output ${name}: every element is 0 on every input`);
@@ -218,7 +218,7 @@ export class Coverage {
   }
 }
 
-function placeOf(node: Node): string {
+function placeText(node: Node): string {
   return node.origin.scope === '' ? node.op.name : node.origin.scope;
 }
 

@@ -52,10 +52,10 @@ import {
   reportFailure,
 } from './equivalence-report.ts';
 import { freeTrials } from './free-sizes.ts';
-import { canBeHeld, checkHeld } from './held.ts';
 import { type Bindings, bindingsOf, bindingsText, emptyBindings, onlyEmpty, randomInputs, symbolsOf } from './inputs.ts';
 import { Judge, unstable } from './judge.ts';
 import { allowedOnCpu, askedFor, closed, companions, type Measured, measure, rank, runOf, type Setup } from './measure.ts';
+import { checkProvable, isProvable } from './proof-limits.ts';
 import { RuntimeProcess, runtimeName } from './provider.ts';
 import { noReference, tooMuchWork } from './reference-limits.ts';
 import { openSession, type Placement, type Session } from './session.ts';
@@ -168,7 +168,7 @@ class EquivalenceCheck {
   async #cases(): Promise<readonly Case[] | DiagnosticError> {
     const { original, before, inputs, threads } = this.#options;
     const [first, second] = startingSizes(before);
-    if (!inputs) checkHeld(before, first);
+    if (!inputs) checkProvable(before, first);
     const open = (): Promise<Session> =>
       openSession(original, { ep: 'cpu', optimization: 'off', profile: true, threads, process: this.#process });
     let session: Session;
@@ -207,7 +207,7 @@ class EquivalenceCheck {
       const names: readonly Case['name'][] = symbolsOf(before).size === 0 ? ['fixed'] : ['smallest', 'next odd'];
       for (const [i, bindings] of [first, second].entries()) {
         const name = names[i];
-        if (name !== undefined && bindings && canBeHeld(before, bindings))
+        if (name !== undefined && bindings && isProvable(before, bindings))
           await tryOne(name, bindings, this.#random(bindings, 'usual'));
       }
       const usual = out[0];
@@ -232,7 +232,7 @@ class EquivalenceCheck {
       for (const { what, graph, sizes: other } of freeTrials(before, this.#options.narrowed ?? [])) {
         for (const integers of settled.get(what) ? [] : (['usual', 0, 1] as const)) {
           const bindings = new Map([...sizes, ...other]);
-          if (!canBeHeld(graph, bindings)) continue;
+          if (!isProvable(graph, bindings)) continue;
           const runs = await tryOne('free', bindings, this.#random(bindings, integers, 0, graph));
           settled.set(what, runs);
           if (runs) break;

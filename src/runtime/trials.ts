@@ -6,8 +6,8 @@ import { roundTo } from '../ir/round.ts';
 import { elementCount, type HostTensor, isFloat } from '../ir/types.ts';
 import { coveringSizes } from './covering.ts';
 import type { Inputs } from './equivalence-report.ts';
-import { canBeHeld } from './held.ts';
 import { type Bindings, bindingsText, sizeAt, symbolsOf } from './inputs.ts';
+import { isProvable } from './proof-limits.ts';
 
 /** Elements of all inputs together, when sizes are tried. */
 const mostTriedElements = 2 ** 22;
@@ -83,7 +83,7 @@ function tryable(graph: Graph, bindings: Bindings): boolean {
     if (dims.some((dim) => dim < 0)) return false;
     elements += elementCount(dims);
   }
-  return elements <= mostTriedElements && canBeHeld(graph, bindings);
+  return elements <= mostTriedElements && isProvable(graph, bindings);
 }
 
 /** How often the original runs on nudged inputs. */

@@ -37,12 +37,12 @@ import { exponent, type OutputError, precisionOf } from './compare.ts';
 import { Coverage, coveringSizes, isAffordable, isRepeatable } from './covering.ts';
 import { type Provider, providers } from './engine.ts';
 import type { GivenRuntime } from './given-runtime.ts';
-import { canBeHeld, checkHeld } from './held.ts';
 import type { OpenSession, RuntimeHost } from './host.ts';
 import { type Bindings, bindingsOf, bindingsText, emptyBindings, randomInputs, symbolsOf } from './inputs.ts';
 import { Judge } from './judge.ts';
 import { allowedOnCpu, companions, type Measured, measure, rank, runOf, type Setup } from './measure.ts';
 import { checkAsked, withSizes } from './promises.ts';
+import { checkProvable, isProvable } from './proof-limits.ts';
 import { signaturesOf } from './signatures.ts';
 import { Steps } from './steps.ts';
 import { findSuspects, type Suspect } from './suspects.ts';
@@ -423,14 +423,14 @@ function casesOf(options: VerifyOptions, seed: number, notes: string[]): readonl
     return [{ name: 'given', bindings: bindingsOf(before, inputs), inputs }];
   }
   const random = (name: VerifyCase['name'], bindings: Bindings): void => {
-    checkHeld(before, bindings);
+    checkProvable(before, bindings);
     out.push({ name, bindings, inputs: randomInputs(before, bindings, seed) });
   };
   if ([...symbolsOf(before).keys()].every((name) => fixed.has(name))) random('fixed', fixed);
   else {
     const { smallest, nextOdd } = coveringSizes(before, fixed);
     random('smallest', smallest);
-    if (isAffordable(before, nextOdd) && canBeHeld(before, nextOdd)) random('next odd', nextOdd);
+    if (isAffordable(before, nextOdd) && isProvable(before, nextOdd)) random('next odd', nextOdd);
     else notes.push(`not run at ${bindingsText(nextOdd)}: it would take too long`);
     const empty = emptyBindings(before, smallest, fixed);
     const deadly = empty && deadlyThere(before, empty);

@@ -10,16 +10,16 @@ import { type ElemType, isFloat } from '../ir/types.ts';
 import { holdsExactly, isWideElem } from '../ir/wide.ts';
 import { stridesOf } from '../ops/common.ts';
 import { Barrier, operandOf } from './barrier.ts';
+import { withDense } from './dense.ts';
 import { Expr, own, type WeightExpr } from './expr.ts';
-import { withHeld } from './held.ts';
 import { Full, full, uniformOf } from './leaves.ts';
-import { after, chunked, type Held, type Pending } from './pieces.ts';
+import { after, chunked, type Dense, type Pending } from './pieces.ts';
 import type { Layout, Session, Spread } from './session.ts';
 import { scaleFloats } from './simd.ts';
 import { gather, sameDims, type Walk, walkOf } from './walk.ts';
 
 /** Multiplies by a walk whose innermost axis stands still: one factor for each run of elements. */
-function scaleRuns(data: Held, { sizes, strides }: Walk, start: number, out: Float32Array): void {
+function scaleRuns(data: Dense, { sizes, strides }: Walk, start: number, out: Float32Array): void {
   const inner = sizes.at(-1) ?? 1;
   const first = Math.floor(start / inner);
   const rows = Math.ceil((start + out.length) / inner) - first;
@@ -108,7 +108,7 @@ function fillSpread(x: Expr, spread: Spread, start: number, out: Float64Array, l
       });
     }
     case 'walk':
-      return withHeld(x, last, (data) => gather(data, 0, spread.walk, start, out));
+      return withDense(x, last, (data) => gather(data, 0, spread.walk, start, out));
     default:
       return unreachable(spread);
   }
@@ -139,7 +139,7 @@ class Binary extends Expr {
     const last = start + out.length === this.count;
     const done =
       spread.kind === 'walk' && spread.walk.strides.at(-1) === 0
-        ? withHeld(this.#b, last, (data) => scaleRuns(data, spread.walk, start, out))
+        ? withDense(this.#b, last, (data) => scaleRuns(data, spread.walk, start, out))
         : this.#scale(spread, start, out);
     if (done instanceof Promise) bug(`${this.#b.kind} calls itself synchronous and is not`);
     return true;

@@ -2,9 +2,9 @@
 import { at } from '../diagnostics/at.ts';
 import { bug } from '../diagnostics/diagnostic.ts';
 import { structureHash } from '../ir/hash.ts';
+import { dense } from './dense.ts';
 import { Expr, own, residentLimit, type WeightExpr } from './expr.ts';
-import { hold } from './held.ts';
-import { after, type Held, type Pending } from './pieces.ts';
+import { after, type Dense, type Pending } from './pieces.ts';
 import type { Session } from './session.ts';
 
 const depthLimit = 200;
@@ -15,7 +15,7 @@ const depthLimit = 200;
  */
 export class Barrier extends Expr {
   readonly inner: Expr;
-  data: Held | undefined;
+  data: Dense | undefined;
   readonly #innerHash: string;
   constructor(inner: Expr) {
     super(inner.session, 'barrier', inner.elem, inner.dims, [], {
@@ -65,7 +65,7 @@ export class Barrier extends Expr {
     const run = (from: number): Pending => {
       for (let i = from; i < order.length; i++) {
         const barrier = order[i];
-        const data = barrier && hold(barrier.inner);
+        const data = barrier && dense(barrier.inner);
         if (data instanceof Promise) {
           return data.then((whole) => {
             if (barrier) barrier.data = whole;
@@ -78,7 +78,7 @@ export class Barrier extends Expr {
     };
     return after(run(0), () => {
       for (const barrier of order) {
-        this.session.held.delete(barrier.inner);
+        this.session.dense.delete(barrier.inner);
         if (barrier !== this && barrier.count > residentLimit) barrier.data = undefined;
       }
     });

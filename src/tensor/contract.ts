@@ -6,13 +6,13 @@ import { listText } from '../ir/content-text.ts';
 import { structureHash } from '../ir/hash.ts';
 import { stridesOf } from '../ops/common.ts';
 import { operandOf } from './barrier.ts';
+import { withDense } from './dense.ts';
 import { Expr, own, type WeightExpr } from './expr.ts';
-import { withHeld } from './held.ts';
 import { full } from './leaves.ts';
 import { reshape } from './movement.ts';
 import { after, chunked, type Pending } from './pieces.ts';
 import type { Session } from './session.ts';
-import { placeOf, sameDims, walkOf } from './walk.ts';
+import { offsetAt, sameDims, walkOf } from './walk.ts';
 
 class Matmul extends Expr {
   readonly #a: Expr;
@@ -33,7 +33,7 @@ class Matmul extends Expr {
     const columns = this.dims[1] ?? outside();
     const firstRow = Math.floor(start / columns);
     const lastRow = Math.floor((start + out.length - 1) / columns);
-    return withHeld(this.#b, start + out.length === this.count, (b) => {
+    return withDense(this.#b, start + out.length === this.count, (b) => {
       out.fill(0);
       const row = this.session.borrow(inner);
       const run = (from: number): Pending => {
@@ -124,7 +124,7 @@ class ReduceSum extends Expr {
           for (let at = start; at < end; ) {
             const within = at % run;
             const n = Math.min(run - within, end - at);
-            let to = placeOf(target, at);
+            let to = offsetAt(target, at);
             if (step === 0) {
               let sum = sums[to] ?? outside();
               for (let k = 0; k < n; k++) sum += part[at - start + k] ?? outside();

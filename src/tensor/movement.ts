@@ -7,12 +7,12 @@ import { structureHash } from '../ir/hash.ts';
 import { elementCount, type WideIntegers } from '../ir/types.ts';
 import { stridesOf } from '../ops/common.ts';
 import { Barrier, operandOf } from './barrier.ts';
+import { withDense } from './dense.ts';
 import { Expr, own, type WeightExpr } from './expr.ts';
-import { withHeld } from './held.ts';
 import { Full, full, Integers, Literal, literalOf, uniformOf, wideLiteral } from './leaves.ts';
 import { after, type Pending } from './pieces.ts';
 import type { Session } from './session.ts';
-import { gather, placeOf, sameDims, type Walk, walkOf } from './walk.ts';
+import { gather, offsetAt, sameDims, type Walk, walkOf } from './walk.ts';
 
 class Reshape extends Expr {
   constructor(x: Expr, dims: readonly number[]) {
@@ -89,7 +89,7 @@ class Transpose extends Expr {
     return `transpose(${this.x.text()}, [${this.perm.join(', ')}])`;
   }
   protected override compute(start: number, out: Float64Array): Pending {
-    return withHeld(this.x, start + out.length === this.count, (data) => gather(data, 0, this.#walk, start, out));
+    return withDense(this.x, start + out.length === this.count, (data) => gather(data, 0, this.#walk, start, out));
   }
 }
 
@@ -150,8 +150,8 @@ class Slice extends Expr {
   }
   protected override compute(start: number, out: Float64Array): Pending {
     // Steps are positive, so the places grow: everything lies between the first and the last.
-    const low = this.#base + placeOf(this.#walk, start);
-    const high = this.#base + placeOf(this.#walk, start + out.length - 1);
+    const low = this.#base + offsetAt(this.#walk, start);
+    const high = this.#base + offsetAt(this.#walk, start + out.length - 1);
     const span = high - low + 1;
     if (span === out.length) return this.x.fill(low, out);
     // At most eight elements are read per element wanted (and 4,096 more); where they lie further apart, halves lie closer.

@@ -4,7 +4,7 @@
  */
 
 /** A whole tensor; as float32 where every element is one. */
-export type Held = Float64Array | Float32Array;
+export type Dense = Float64Array | Float32Array;
 
 /** What `fill` returns: a promise only where a file has to be awaited. */
 export type Pending = void | Promise<void>;

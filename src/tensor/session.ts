@@ -14,7 +14,7 @@ import { type ElemType, elementCount } from '../ir/types.ts';
 import { type InitSpec, sameInit } from '../ops/params.ts';
 import type { Distribution } from './init.ts';
 import { InternTable } from './intern-table.ts';
-import { chunkElements, type Held } from './pieces.ts';
+import { chunkElements, type Dense } from './pieces.ts';
 import type { Magnitudes } from './simd.ts';
 import { sameDims, type Walk } from './walk.ts';
 
@@ -60,7 +60,7 @@ export class Session {
   readonly #sources = new WeakMap<ByteSource, number>();
   #nextSource = 0;
   /** Operands that permutations and products need whole. A reader that reaches its end drops its operand; at most two stay. */
-  readonly held = new Map<Content, Held>();
+  readonly dense = new Map<Content, Dense>();
 
   /** Numbers expressions in the order in which they are made. */
   newId(): number {

@@ -10,8 +10,8 @@ import { littleEndian } from '../ir/round.ts';
 import { type ElemType, elemBytes, elementCount, type WideIntegers } from '../ir/types.ts';
 import { isWideElem, wideArray } from '../ir/wide.ts';
 import { stridesOf } from '../ops/common.ts';
+import { withDense } from './dense.ts';
 import { Expr, own, type WeightExpr } from './expr.ts';
-import { withHeld } from './held.ts';
 import type { Pending } from './pieces.ts';
 import { decode, decodeIntegers } from './round.ts';
 import type { Session } from './session.ts';
@@ -157,7 +157,7 @@ class StoredView extends Expr {
     return pending instanceof Promise ? pending.then(take) : take();
   }
   protected override compute(start: number, out: Float64Array): Pending {
-    return withHeld(this.base, start + out.length === this.count, (data) =>
+    return withDense(this.base, start + out.length === this.count, (data) =>
       gather(data, 0, walkOf(this.dims, this.#strides), start, out),
     );
   }

@@ -1,6 +1,6 @@
 /** Walks over row-major index spaces: how the elements of a transposed, cut or broadcast tensor lie in the data of another. */
 import { outside } from '../diagnostics/at.ts';
-import type { Held } from './pieces.ts';
+import type { Dense } from './pieces.ts';
 
 /** A walk over a row-major index space: one stride into the data per axis; neighbouring axes that step alike are merged. */
 export interface Walk {
@@ -25,7 +25,7 @@ export function walkOf(dims: readonly number[], strides: readonly number[]): Wal
   return { sizes: outSizes, strides: outStrides };
 }
 /** Where element `index` of a walk lies in the data. */
-export function placeOf(walk: Walk, index: number): number {
+export function offsetAt(walk: Walk, index: number): number {
   let rest = index;
   let place = 0;
   for (let axis = walk.sizes.length - 1; axis >= 0; axis--) {
@@ -37,7 +37,7 @@ export function placeOf(walk: Walk, index: number): number {
   return place;
 }
 /** Copies elements [start, start + out.length) of a walk; `base` is where the walk's element 0 lies in `data`. */
-export function gather(data: Held, base: number, walk: Walk, start: number, out: Float64Array): void {
+export function gather(data: Dense, base: number, walk: Walk, start: number, out: Float64Array): void {
   const { sizes, strides } = walk;
   const outer = sizes.length - 1;
   if (outer < 0) {

@@ -70,7 +70,7 @@ export function ownsWeight(node: Node): boolean {
  * The scopes around a node, and the label of its own: of a layer that of its weights, of a node of a file the last part of its
  * name, so that no frame is drawn around it alone.
  */
-export function placeOf(node: Node): { readonly scopes: readonly string[]; readonly label: string } {
+export function scopesOf(node: Node): { readonly scopes: readonly string[]; readonly label: string } {
   const { scope, name, isNameless } = node.origin;
   if (isNameless) return { scopes: [], label: '' };
   const scopes = segmentsOf(scope);

@@ -10,8 +10,8 @@ import type { Value } from '../../src/ir/graph.ts';
 import { type HostTensor, isElemType } from '../../src/ir/types.ts';
 import { evaluateGraph } from '../../src/ops/reference.ts';
 import { layerByName } from '../../src/ops/registry.ts';
+import { dense } from '../../src/tensor/dense.ts';
 import type { Expr } from '../../src/tensor/expr.ts';
-import { hold } from '../../src/tensor/held.ts';
 import { allWords, answerFor } from '../../src/words/dictionary.ts';
 import { namesOf } from '../../src/words/word.ts';
 import { host } from '../ops/nn/tools.ts';
@@ -62,7 +62,7 @@ function hinted(call: Call): string {
 
 const constant = (value: Value): HostTensor => {
   if (value.def.kind !== 'constant') return bug('no constant');
-  const data = hold(value.def.content as Expr);
+  const data = dense(value.def.content as Expr);
   if (data instanceof Promise) return bug('not resident');
   return { elem: value.type.elem, dims: value.type.dims.map((d) => d.constant ?? 0), data: Float64Array.from(data) };
 };

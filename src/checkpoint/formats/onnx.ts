@@ -10,7 +10,7 @@ import type { ByteSource } from '../../io/bytes.ts';
 import { LastMade } from '../../io/last-made.ts';
 import { finish, Pages, type Work } from '../../onnx/pages.ts';
 import { GraphProto, ModelProto, SparseTensorProto } from '../../onnx/proto.ts';
-import { placeOf, readTensor, type TensorFields } from '../../onnx/tensor.ts';
+import { locateTensor, readTensor, type TensorFields } from '../../onnx/tensor.ts';
 import { bytesSource, type Field, fieldAt, nameOf, WireError } from '../../onnx/wire.ts';
 import type { Nested } from '../nested.ts';
 
@@ -33,7 +33,7 @@ export function isOnnx(head: Uint8Array): boolean {
 }
 
 async function nestedOf(source: ByteSource, at: Field, tensor: TensorFields, last: LastMade): Promise<Nested> {
-  const place = await placeOf(source, at.start, at.end, tensor, last);
+  const place = await locateTensor(source, at.start, at.end, tensor, last);
   if (place.kind === 'tensor') return place;
   return { kind: 'foreign', elem: place.typeName, dims: tensor.dims, bytes: at.end - at.start };
 }

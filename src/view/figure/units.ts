@@ -7,7 +7,7 @@ import { elementsIn } from '../../ir/memory.ts';
 import { keepsNumbers } from '../../ir/operator.ts';
 import type { TensorType } from '../../ir/types.ts';
 import { graphsIn } from '../../ir/walk.ts';
-import { detailsOf, placeOf } from '../layer-text.ts';
+import { detailsOf, scopesOf } from '../layer-text.ts';
 
 export interface Unit {
   readonly index: number;
@@ -121,7 +121,7 @@ export function unitsOf(graph: Graph, options: UnitOptions): UnitGraph {
       unitOf.set(node.y, before);
       continue;
     }
-    const { scopes, label } = placeOf(node);
+    const { scopes, label } = scopesOf(node);
     const { caption, plain } = captionOf(node);
     const unit = add({
       kind: 'layer',

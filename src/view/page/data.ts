@@ -8,7 +8,7 @@ import { elementsIn } from '../../ir/memory.ts';
 import type { Statistics } from '../../ir/statistics.ts';
 import { elemBytes, elementCount, typeText } from '../../ir/types.ts';
 import { isShortcut } from '../figure/units.ts';
-import { detailsOf, placeOf } from '../layer-text.ts';
+import { detailsOf, scopesOf } from '../layer-text.ts';
 import { scopeRuns } from '../scope-runs.ts';
 import type { Cost, Family, PageModel, PageNode, PageOperand, PagePart, PageTensor } from './model.ts';
 
@@ -84,7 +84,7 @@ class Maker {
   #graph(graph: Graph, around: readonly string[]): { readonly inputs: number[]; readonly outputs: number[] } {
     const inputs = graph.inputs.map((value) => this.#input(value, around));
     for (const node of graph.nodes()) {
-      const place = placeOf(node);
+      const place = scopesOf(node);
       const { label } = place;
       // A sub-graph's nodes are named within it, whatever is around.
       const scopes = [...around, ...place.scopes];

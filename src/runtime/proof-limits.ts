@@ -3,19 +3,19 @@ import * as catalogue from '../diagnostics/catalogue/runtime.ts';
 import { fail } from '../diagnostics/diagnostic.ts';
 import type { Graph, Value } from '../ir/graph.ts';
 import { typeText } from '../ir/types.ts';
-import { countText, elementsOf, mostElements, placeOf } from '../ops/reference.ts';
+import { countText, elementsOf, mostElements, placeText } from '../ops/reference.ts';
 import { type Bindings, bindingsText } from './inputs.ts';
 
 /** Whether every input and result of the graph can be held for these sizes; what only the run knows can. */
-export function canBeHeld(graph: Graph, bindings: Bindings): boolean {
+export function isProvable(graph: Graph, bindings: Bindings): boolean {
   return tooLarge(graph, bindings) === undefined;
 }
 
 /** Throws RES0843 where a value is too large for these sizes. */
-export function checkHeld(graph: Graph, bindings: Bindings): void {
+export function checkProvable(graph: Graph, bindings: Bindings): void {
   const value = tooLarge(graph, bindings);
   if (!value) return;
-  const place = value.def.kind === 'result' ? placeOf(value.def.node) : (value.name ?? 'an input');
+  const place = value.def.kind === 'result' ? placeText(value.def.node) : (value.name ?? 'an input');
   const sizes = value.type.dims.every((d) => d.constant !== undefined) ? '' : ` for ${bindingsText(bindings)}`;
   const count = countText(elementsOf(value, bindings) ?? 0);
   fail(catalogue.tooLargeToProve, {

@@ -2,12 +2,13 @@
  * Operands that must be there whole, because a permutation or a product reads them in another order than they are computed in.
  */
 import type { Expr } from './expr.ts';
-import { after, chunked, type Held, type Pending } from './pieces.ts';
+import { after, chunked, type Dense, type Pending } from './pieces.ts';
 
-export function hold(x: Expr): Held | Promise<Held> {
+/** Every element of x, which the session keeps for the next reader. */
+export function dense(x: Expr): Dense | Promise<Dense> {
   const { session } = x;
-  const { held } = session;
-  const known = x.resident ?? held.get(x);
+  const kept = session.dense;
+  const known = x.resident ?? kept.get(x);
   if (known) return known;
   const data = x.exact32 ? new Float32Array(x.count) : new Float64Array(x.count);
   const pending = chunked(x.count, (start, end) => {
@@ -18,14 +19,14 @@ export function hold(x: Expr): Held | Promise<Held> {
       session.giveBack(part);
     });
   });
-  const keep = (): Held => {
-    if (held.size >= 2) {
-      for (const oldest of held.keys()) {
-        held.delete(oldest);
+  const keep = (): Dense => {
+    if (kept.size >= 2) {
+      for (const oldest of kept.keys()) {
+        kept.delete(oldest);
         break;
       }
     }
-    held.set(x, data);
+    kept.set(x, data);
     return data;
   };
   return pending instanceof Promise ? pending.then(keep) : keep();
@@ -34,14 +35,14 @@ export function hold(x: Expr): Held | Promise<Held> {
 /**
  * Gives `use` every element of x. `done` says that the caller has reached its own end, so that x need not be kept for it.
  */
-export function withHeld(x: Expr, done: boolean, use: (data: Held) => Pending): Pending {
-  const data = hold(x);
-  if (data instanceof Promise) return data.then((whole) => useHeld(x, whole, done, use));
-  return useHeld(x, data, done, use);
+export function withDense(x: Expr, done: boolean, use: (data: Dense) => Pending): Pending {
+  const data = dense(x);
+  if (data instanceof Promise) return data.then((whole) => useDense(x, whole, done, use));
+  return useDense(x, data, done, use);
 }
 
-function useHeld(x: Expr, data: Held, done: boolean, use: (data: Held) => Pending): Pending {
+function useDense(x: Expr, data: Dense, done: boolean, use: (data: Dense) => Pending): Pending {
   const pending = use(data);
-  if (done) x.session.held.delete(x);
+  if (done) x.session.dense.delete(x);
   return pending;
 }
