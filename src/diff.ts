@@ -3,6 +3,7 @@
  * paired by their order, with the longest common subsequence of what they are (Hirschberg's problem, by the usual table): first
  * of those that are alike in all but names, then, between these, of those of one operator.
  */
+import { outside } from './diagnostics/at.ts';
 import type { OnProgress } from './diagnostics/progress.ts';
 import { Dim } from './ir/dim.ts';
 import type { ForeignNode } from './ir/foreign.ts';
@@ -298,7 +299,7 @@ function common(a: readonly string[], b: readonly string[]): readonly (readonly 
   if (rows * columns > 0 && rows * columns <= mostCells) {
     const width = columns + 1;
     const best = new Uint32Array((rows + 1) * width);
-    const at = (i: number, j: number): number => best[i * width + j] ?? 0;
+    const at = (i: number, j: number): number => best[i * width + j] ?? outside();
     for (let i = rows - 1; i >= 0; i--)
       for (let j = columns - 1; j >= 0; j--)
         best[i * width + j] = a[start + i] === b[start + j] ? at(i + 1, j + 1) + 1 : Math.max(at(i + 1, j), at(i, j + 1));

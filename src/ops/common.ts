@@ -127,7 +127,7 @@ function broadcastOf(shapes: readonly (readonly number[])[], out: readonly numbe
     if (size === 1) continue;
     const moves = shapes.map((dims) => (dims[axis - out.length + dims.length] ?? 1) !== 1);
     const last = moving[moving.length - 1];
-    if (last && moves.every((m, k) => m === last[k])) sizes[sizes.length - 1] = (sizes[sizes.length - 1] ?? 1) * size;
+    if (last && moves.every((m, k) => m === last[k])) sizes[sizes.length - 1] = (sizes[sizes.length - 1] ?? outside()) * size;
     else {
       sizes.push(size);
       moving.push(moves);
@@ -143,7 +143,7 @@ function broadcastOf(shapes: readonly (readonly number[])[], out: readonly numbe
     for (let g = sizes.length - 1; g >= 0; g--) {
       if (!moving[g]?.[k]) continue;
       own[g] = stride;
-      stride *= sizes[g] ?? 1;
+      stride *= sizes[g] ?? outside();
     }
     return own;
   });
@@ -157,13 +157,13 @@ function eachRow(plan: Broadcast, visit: (at: number, starts: readonly number[])
   const position: number[] = new Array(groups).fill(0);
   const starts: number[] = plan.steps.map(() => 0);
   let total = 1;
-  for (let g = 0; g < groups - 1; g++) total *= plan.sizes[g] ?? 1;
+  for (let g = 0; g < groups - 1; g++) total *= plan.sizes[g] ?? outside();
   for (let row = 0; row < total; row++) {
     visit(row * count, starts);
     for (let g = groups - 2; g >= 0; g--) {
       position[g] = (position[g] ?? outside()) + 1;
       const wrapped = (position[g] ?? outside()) === plan.sizes[g];
-      const back = wrapped ? (plan.sizes[g] ?? 1) - 1 : 0;
+      const back = wrapped ? (plan.sizes[g] ?? outside()) - 1 : 0;
       for (let k = 0; k < starts.length; k++) {
         const step = plan.steps[k]?.[g] ?? 0;
         starts[k] = (starts[k] ?? outside()) + (wrapped ? -back * step : step);
@@ -208,7 +208,7 @@ export function map2(
   const q = b.data;
   const plan = broadcastOf([a.dims, b.dims], dims);
   const last = plan.sizes.length - 1;
-  const count = plan.sizes[last] ?? 1;
+  const count = plan.sizes[last] ?? outside();
   const sp = plan.steps[0]?.[last] ?? 0;
   const sq = plan.steps[1]?.[last] ?? 0;
   eachRow(plan, (at, [i = 0, j = 0]) => {
@@ -230,7 +230,7 @@ export function map3(
   if (data.length === 0) return { dims, data };
   const plan = broadcastOf([a.dims, b.dims, c.dims], dims);
   const last = plan.sizes.length - 1;
-  const count = plan.sizes[last] ?? 1;
+  const count = plan.sizes[last] ?? outside();
   const [sp = 0, sq = 0, sr = 0] = plan.steps.map((s) => s[last] ?? outside());
   eachRow(plan, (at, [i = 0, j = 0, l = 0]) => {
     for (let k = 0; k < count; k++)
@@ -245,7 +245,7 @@ export function broadcastTo(x: HostTensor, dims: readonly number[]): Float64Arra
   if (data.length === 0) return data;
   const plan = broadcastOf([x.dims], dims);
   const last = plan.sizes.length - 1;
-  const count = plan.sizes[last] ?? 1;
+  const count = plan.sizes[last] ?? outside();
   const step = plan.steps[0]?.[last] ?? 0;
   eachRow(plan, (at, [i = 0]) => {
     if (step === 1) data.set(x.data.subarray(i, i + count), at);
@@ -272,7 +272,7 @@ export function elementAt(x: HostTensor, dims: readonly number[], at: number): n
 /** Row-major strides. */
 export function stridesOf(dims: readonly number[]): readonly number[] {
   const out: number[] = new Array(dims.length).fill(1);
-  for (let i = dims.length - 2; i >= 0; i--) out[i] = (out[i + 1] ?? 1) * (dims[i + 1] ?? 1);
+  for (let i = dims.length - 2; i >= 0; i--) out[i] = (out[i + 1] ?? 1) * (dims[i + 1] ?? outside());
   return out;
 }
 
@@ -281,7 +281,7 @@ export function aroundAxis(
   dims: readonly number[],
   axis: number,
 ): { readonly outer: number; readonly size: number; readonly inner: number } {
-  return { outer: elementCount(dims.slice(0, axis)), size: dims[axis] ?? 1, inner: elementCount(dims.slice(axis + 1)) };
+  return { outer: elementCount(dims.slice(0, axis)), size: dims[axis] ?? outside(), inner: elementCount(dims.slice(axis + 1)) };
 }
 
 /** Narrow integers: the lowest one, and how many there are. */
@@ -335,7 +335,7 @@ export function remap(x: HostTensor, maps: readonly Int32Array[], fill: number):
     for (let axis = 0; axis < rank - 1; axis++) {
       const at = maps[axis]?.[position[axis] ?? outside()] ?? -1;
       if (at < 0) inside = false;
-      start += at * (strides[axis] ?? 1);
+      start += at * (strides[axis] ?? outside());
     }
     if (!inside) data.fill(fill, row, row + last.length);
     else {
@@ -346,7 +346,7 @@ export function remap(x: HostTensor, maps: readonly Int32Array[], fill: number):
     }
     for (let axis = rank - 2; axis >= 0; axis--) {
       position[axis] = (position[axis] ?? outside()) + 1;
-      if ((position[axis] ?? outside()) < (dims[axis] ?? 1)) break;
+      if ((position[axis] ?? outside()) < (dims[axis] ?? outside())) break;
       position[axis] = 0;
     }
   }
@@ -359,8 +359,8 @@ export function offsetsAlong(dims: readonly number[], axes: readonly number[]): 
   const strides = stridesOf(dims);
   let out = new Int32Array(1);
   for (const axis of axes) {
-    const size = dims[axis] ?? 1;
-    const stride = strides[axis] ?? 1;
+    const size = dims[axis] ?? outside();
+    const stride = strides[axis] ?? outside();
     const next = new Int32Array(out.length * size);
     for (let i = 0; i < out.length; i++) for (let k = 0; k < size; k++) next[i * size + k] = (out[i] ?? outside()) + k * stride;
     out = next;

@@ -1,4 +1,5 @@
 /** What a mask keeps: ONNX Compress-11; numpy.compress, x[mask] of NumPy and PyTorch. */
+import { outside } from '../diagnostics/at.ts';
 import { bug } from '../diagnostics/diagnostic.ts';
 import type { Check, InferContext } from '../ir/operator.ts';
 import { elementCount, typeText } from '../ir/types.ts';
@@ -55,7 +56,7 @@ export const compress = defineOperator({
   sample(source) {
     const dims = sampleDims(source, 1, 3);
     const axis = source.int(-dims.length, dims.length - 1);
-    const mask = Float64Array.from({ length: dims[axisIn(axis, dims.length)] ?? 1 }, () => source.int(0, 1));
+    const mask = Float64Array.from({ length: dims[axisIn(axis, dims.length)] ?? outside() }, () => source.int(0, 1));
     const x = source.tensor(dims, { elem: source.pick(['f32', 'i64', 'bool'] as const), low: 0 });
     return { operands: [x, { elem: 'bool', dims: [mask.length], data: mask }], attrs: { axis } };
   },

@@ -1,4 +1,5 @@
 /** Joining tensors along an axis, and cutting one into parts. ONNX Concat-13, Split-13 (-18). */
+import { outside } from '../diagnostics/at.ts';
 import { Dim } from '../ir/dim.ts';
 import type { Check, InferContext } from '../ir/operator.ts';
 import { elementCount, typeText } from '../ir/types.ts';
@@ -63,13 +64,13 @@ export const concat = defineOperator({
     const xs = presentOf(operands);
     const first = given(xs, 0);
     const axis = axisIn(numberAttr(attrs, 'axis'), first.dims.length);
-    const joined = xs.reduce((n, x) => n + (x.dims[axis] ?? 1), 0);
+    const joined = xs.reduce((n, x) => n + (x.dims[axis] ?? outside()), 0);
     const dims = first.dims.map((d, i) => (i === axis ? joined : d));
     const data = new Float64Array(elementCount(dims));
     const { outer, size, inner } = aroundAxis(dims, axis);
     let begin = 0;
     for (const x of xs) {
-      const run = (x.dims[axis] ?? 1) * inner;
+      const run = (x.dims[axis] ?? outside()) * inner;
       for (let o = 0; o < outer; o++) data.set(x.data.subarray(o * run, (o + 1) * run), o * size * inner + begin);
       begin += run;
     }

@@ -65,7 +65,7 @@ export const gatherElements = defineOperator({
     const dims = sampleDims(source, 1, 3);
     const axis = source.int(-dims.length, dims.length - 1);
     const at = axisIn(axis, dims.length);
-    const size = dims[at] ?? 1;
+    const size = dims[at] ?? outside();
     const shape = dims.map((d, i) => (i === at ? source.int(1, 5) : source.int(1, d)));
     const indices = source.tensor(shape, { elem: source.pick(['i64', 'i32'] as const), low: -size, high: size });
     return { operands: [source.tensor(dims, { elem: source.pick(['f32', 'i64'] as const) }), indices], attrs: { axis } };

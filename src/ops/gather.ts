@@ -1,4 +1,5 @@
 /** Picking elements by their index. ONNX Gather-13; torch.index_select with indices of any shape. */
+import { outside } from '../diagnostics/at.ts';
 import type { Check, InferContext } from '../ir/operator.ts';
 import { elementCount, typeText } from '../ir/types.ts';
 import { given, numberAttr } from './attrs.ts';
@@ -55,7 +56,7 @@ export const gather = defineOperator({
   sample(source) {
     const dims = sampleDims(source, 1, 3);
     const axis = source.int(-dims.length, dims.length - 1);
-    const size = dims[axisIn(axis, dims.length)] ?? 1;
+    const size = dims[axisIn(axis, dims.length)] ?? outside();
     const shape = Array.from({ length: source.int(0, 2) }, () => source.int(1, 3));
     const indices = source.tensor(shape, { elem: source.pick(['i64', 'i32'] as const), low: -size, high: size });
     return { operands: [source.tensor(dims, { elem: source.pick(['f32', 'i64'] as const) }), indices], attrs: { axis } };

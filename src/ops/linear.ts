@@ -110,9 +110,9 @@ export const matmul = defineOperator({
     const b = given(operands, 1);
     const left = a.dims.slice(0, -2);
     const right = b.dims.slice(0, -2);
-    const inner = a.dims[a.dims.length - 1] ?? 1;
-    const m = a.dims.length > 1 ? (a.dims[a.dims.length - 2] ?? 1) : 1;
-    const n = b.dims.length > 1 ? (b.dims[b.dims.length - 1] ?? 1) : 1;
+    const inner = a.dims[a.dims.length - 1] ?? outside();
+    const m = a.dims.length > 1 ? (a.dims[a.dims.length - 2] ?? outside()) : 1;
+    const n = b.dims.length > 1 ? (b.dims[b.dims.length - 1] ?? outside()) : 1;
     const lead = broadcastShape(left, right);
     const dims = [...lead, ...(a.dims.length > 1 ? [m] : []), ...(b.dims.length > 1 ? [n] : [])];
     const data = new Float64Array(elementCount(dims));
@@ -150,7 +150,7 @@ function sourceBatch(batch: number, lead: readonly number[], own: readonly numbe
   let step = 1;
   let at = 0;
   for (let i = lead.length - 1; i >= 0; i--) {
-    const length = lead[i] ?? 1;
+    const length = lead[i] ?? outside();
     const size = own[i - lead.length + own.length] ?? 1;
     if (size !== 1) at += (rest % length) * step;
     step *= size;

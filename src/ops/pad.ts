@@ -121,7 +121,7 @@ export const pad = defineOperator({
     const mode = source.pick(['constant', 'reflect', 'edge']);
     const one = (size: number): number => (mode === 'reflect' ? source.int(0, size - 1) : source.int(0, 2));
     const pads = [...dims.map(one), ...dims.map(one)];
-    if (mode === 'constant' && (dims[0] ?? 1) > 1 && source.bool()) pads[0] = -1;
+    if (mode === 'constant' && (dims[0] ?? outside()) > 1 && source.bool()) pads[0] = -1;
     return { operands: [source.tensor(dims)], attrs: { pads: constantDims(pads), value: source.pick([0, 0, 1.5]), mode } };
   },
 });

@@ -2,6 +2,7 @@
  * Runs a whole graph with the operators' own semantics, in float64. It is what compiled models are compared with, because
  * onnxruntime has no float64 kernels for most operators.
  */
+import { outside } from '../diagnostics/at.ts';
 import { bug } from '../diagnostics/diagnostic.ts';
 import { Dim, DimOverflow } from '../ir/dim.ts';
 import type { Graph, Node, Value } from '../ir/graph.ts';
@@ -270,7 +271,7 @@ export function bindInputs(graph: Graph, inputs: ReadonlyMap<string, HostTensor>
     if (tensor.elem !== input.type.elem || tensor.dims.length !== input.type.dims.length)
       throw new EvaluationError(`input ${name} is ${given}, its type is ${typeText(input.type)}`);
     input.type.dims.forEach((dim, axis) => {
-      pairs.push({ dim, size: tensor.dims[axis] ?? 0, place: `axis ${axis} of input ${name}, which is ${given}` });
+      pairs.push({ dim, size: tensor.dims[axis] ?? outside(), place: `axis ${axis} of input ${name}, which is ${given}` });
     });
   }
   for (const { dim, size } of pairs) {

@@ -2,6 +2,7 @@
  * The same elements in another shape. ONNX Reshape-13 (-14), Squeeze-13, Unsqueeze-13. Shapes are given as dimensions, which may
  * be symbolic.
  */
+import { outside } from '../diagnostics/at.ts';
 import { bug } from '../diagnostics/diagnostic.ts';
 import { Dim } from '../ir/dim.ts';
 import type { AttrSpec, Check, InferContext, OnnxAttr } from '../ir/operator.ts';
@@ -111,7 +112,7 @@ export const reshape = defineOperator({
     const shape: number[] = [...x];
     for (let i = source.int(0, 2); i > 0 && shape.length > 1; i--) {
       const at = source.int(0, shape.length - 2);
-      shape.splice(at, 2, (shape[at] ?? 1) * (shape[at + 1] ?? 1));
+      shape.splice(at, 2, (shape[at] ?? outside()) * (shape[at + 1] ?? outside()));
     }
     if (source.bool()) shape.splice(source.int(0, shape.length), 0, 1);
     if (source.bool()) shape[source.int(0, shape.length - 1)] = -1;

@@ -196,7 +196,7 @@ export function resampled(x: HostTensor, attrs: Attrs, sizes: ArrayLike<number>,
   for (let axis = 0; axis < x.dims.length - 2; axis++) {
     const length = x.dims[axis + 2] ?? 1;
     const scale = scales[axis];
-    const size = scale === undefined ? (sizes[axis] ?? 1) : Math.floor(length * scale);
+    const size = scale === undefined ? (sizes[axis] ?? outside()) : Math.floor(length * scale);
     y = resample(y, axis + 2, size, tapsOf(attrs, length, size, scale));
   }
   return y;
@@ -290,11 +290,11 @@ function gatherNearest(b: OnnxBuilder, x: string, from: TensorType, to: TensorTy
   const lengths = from.dims.map((d) => d.constant ?? 0);
   const sizes = to.dims.map((d) => d.constant ?? 0);
   const known = lengths.every((n, axis) => axis < 2 || (n > 0 && (sizes[axis] ?? outside()) > 0));
-  if (!known || sizes.every((n, axis) => axis < 2 || n % (lengths[axis] ?? 1) === 0)) return undefined;
+  if (!known || sizes.every((n, axis) => axis < 2 || n % (lengths[axis] ?? outside()) === 0)) return undefined;
   let name = x;
   let reached = from.dims;
   for (let axis = 2; axis < sizes.length; axis++) {
-    const [length, size] = [lengths[axis] ?? 1, sizes[axis] ?? 1];
+    const [length, size] = [lengths[axis] ?? outside(), sizes[axis] ?? outside()];
     if (length === size) continue;
     const places = Array.from({ length: size }, (_, i) => nearestPlace(i, length, size, undefined));
     reached = reached.map((d, i) => (i === axis ? Dim.of(size) : d));

@@ -77,7 +77,7 @@ export const roiAlign = defineOperator({
     const [rows = 1, columns = 1] = numbersAttr(attrs, 'grid');
     const [scale, sampling] = [Math.fround(numberAttr(attrs, 'scale')), numberAttr(attrs, 'sampling')];
     const aligned = boolAttr(attrs, 'aligned');
-    const dims = [boxes.dims[0] ?? 0, channels, rows, columns];
+    const dims = [boxes.dims[0] ?? outside(), channels, rows, columns];
     const data = new Float64Array(elementCount(dims));
     /** Beginning and size of a cell, and the places in it. */
     const cells = (low: number, high: number, count: number): { begin: number; cell: number; places: number } => {
@@ -85,13 +85,13 @@ export const roiAlign = defineOperator({
       const extent = aligned ? high * scale - 0.5 - begin : Math.max(1, high * scale - begin);
       return { begin, cell: extent / count, places: sampling > 0 ? sampling : Math.ceil(extent / count) };
     };
-    for (let k = 0; k < (dims[0] ?? 0); k++) {
+    for (let k = 0; k < (dims[0] ?? outside()); k++) {
       const [left = 0, top = 0, right = 0, bottom = 0] = boxes.data.subarray(4 * k, 4 * k + 4);
       const [y, z] = [cells(top, bottom, rows), cells(left, right, columns)];
       const count = Math.max(1, y.places * z.places);
       const picture = pictures.data[k] ?? outside();
-      if (picture < 0 || picture >= (x.dims[0] ?? 0))
-        throw new CheckFailure('indices', `index ${picture}`, `an index from 0 to ${(x.dims[0] ?? 0) - 1} on axis 0`);
+      if (picture < 0 || picture >= (x.dims[0] ?? outside()))
+        throw new CheckFailure('indices', `index ${picture}`, `an index from 0 to ${(x.dims[0] ?? outside()) - 1} on axis 0`);
       for (let c = 0; c < channels; c++) {
         const plane = (picture * channels + c) * height * width;
         const at = (row: number, column: number): number => x.data[plane + row * width + column] ?? outside();

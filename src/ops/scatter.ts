@@ -168,13 +168,13 @@ export const scatterElements = defineOperator({
     const axis = source.int(-dims.length, dims.length - 1);
     const at = axisIn(axis, dims.length);
     const reduction = source.pick(reductions);
-    const size = dims[at] ?? 1;
+    const size = dims[at] ?? outside();
     // Of no reduction each element of an axis at most once: a run of them, from anywhere.
     const shape = dims.map((d, i) => (i === at ? source.int(1, size) : source.int(1, d)));
     const stride = stridesOf(shape)[at] ?? 1;
     const from = source.int(0, size - 1);
     const data = Float64Array.from({ length: elementCount(shape) }, (_, k) => {
-      const n = (from + (Math.floor(k / stride) % (shape[at] ?? 1))) % size;
+      const n = (from + (Math.floor(k / stride) % (shape[at] ?? outside()))) % size;
       return reduction === 'none' ? n - (source.bool() ? size : 0) : source.int(-size, size - 1);
     });
     const elem = source.pick(['f32', 'i64'] as const);

@@ -108,7 +108,7 @@ export const topk = defineOperator({
   sample(source) {
     const sizes = sampleDims(source, 1, 3);
     const axis = source.int(-sizes.length, sizes.length - 1);
-    const size = sizes[axisIn(axis, sizes.length)] ?? 1;
+    const size = sizes[axisIn(axis, sizes.length)] ?? outside();
     const x = source.tensor(sizes, { elem: source.pick(['f32', 'i64'] as const) });
     return { operands: [x], attrs: { k: constantDims([source.int(1, size)]), axis, largest: source.bool() } };
   },

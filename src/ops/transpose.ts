@@ -52,7 +52,7 @@ export const transpose = defineOperator({
       const at = i * run.length;
       for (let k = 0; k < run.length; k++) data[at + k] = x.data[from + (run[k] ?? outside())] ?? outside();
     }
-    return [{ elem: x.elem, dims: order.map((a) => x.dims[a] ?? 1), data }];
+    return [{ elem: x.elem, dims: order.map((a) => x.dims[a] ?? outside()), data }];
   },
   lower(builder, node, operands) {
     const value = numbersAttr(node.attrs, 'perm').map((a) => axisIn(a, node.x.type.dims.length));

@@ -72,7 +72,7 @@ export function windowTable(w: Windows, from: number, count: number): Int32Array
   for (let i = 0; i < count; i++) {
     let rest = from + i;
     for (let axis = rank - 1; axis >= 0; axis--) {
-      const size = w.positions[axis] ?? 1;
+      const size = w.positions[axis] ?? outside();
       starts[i * rank + axis] = (rest % size) * (w.stride[axis] ?? 1) - (w.begins[axis] ?? outside());
       rest = Math.floor(rest / size);
     }

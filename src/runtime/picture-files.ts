@@ -3,6 +3,7 @@
  * say of a damaged file what they stumbled over, or make grey of what is missing; so the structure is walked first. Sources: PNG
  * (W3C, third edition) §5, JPEG (ITU-T T.81) annex B, Exif 2.32 §4.6.4 (orientation).
  */
+import { outside } from '../diagnostics/at.ts';
 
 /** CRC-32 of PNG's chunks (ISO 3309), reflected polynomial EDB88320. */
 let crcTable: Uint32Array | undefined;
@@ -13,7 +14,7 @@ function crc32(bytes: Uint8Array, start: number, end: number): number {
     return c >>> 0;
   });
   let crc = 0xffffffff;
-  for (let i = start; i < end; i++) crc = (crcTable[(crc ^ (bytes[i] ?? 0)) & 255] ?? 0) ^ (crc >>> 8);
+  for (let i = start; i < end; i++) crc = (crcTable[(crc ^ (bytes[i] ?? outside())) & 255] ?? outside()) ^ (crc >>> 8);
   return (crc ^ 0xffffffff) >>> 0;
 }
 
@@ -224,9 +225,9 @@ export function orient(
       const sy = orientation === 3 || orientation === 4 || orientation === 6 || orientation === 7 ? height - 1 - along : along;
       const from = (sy * width + sx) * 3;
       const to = (y * w + x) * 3;
-      out[to] = data[from] ?? 0;
-      out[to + 1] = data[from + 1] ?? 0;
-      out[to + 2] = data[from + 2] ?? 0;
+      out[to] = data[from] ?? outside();
+      out[to + 1] = data[from + 1] ?? outside();
+      out[to + 2] = data[from + 2] ?? outside();
     }
   }
   return { width: w, height: h, data: out };

@@ -115,7 +115,7 @@ class ReduceSum extends Expr {
     );
     const { sizes, strides } = target;
     const outer = sizes.length - 1;
-    const run = sizes[outer] ?? 1;
+    const run = sizes[outer] ?? outside();
     const step = strides[outer] ?? outside();
     return after(
       chunked(this.x.count, (start, end) => {

@@ -49,6 +49,7 @@ const allowed: Readonly<Record<string, keyof typeof reasons>> = {
   'tensor/narrow.ts oneDouble': 'scratch',
   'tensor/simd.ts compiled': 'table',
   'tensor/simd.ts free': 'free',
+  'tensor/simd.ts itsBits': 'scratch',
   'tensor/simd.ts kernels': 'derived',
   'words/dictionary.ts made': 'table',
   'diagnostics/late-texts.ts sourceTexts': 'table',

@@ -208,7 +208,7 @@ export function permutedPlaces(dims: readonly number[], perm: readonly number[])
   const moved = perm.map((axis) => strides[axis] ?? outside());
   const places = new Int32Array(elementCount(dims));
   eachPlace(
-    perm.map((axis) => dims[axis] ?? 1),
+    perm.map((axis) => dims[axis] ?? outside()),
     (at, position) => {
       places[at] = flatOf(position, moved);
     },

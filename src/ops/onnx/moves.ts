@@ -45,7 +45,8 @@ const gatherElements: OnnxEvaluator = (call) => {
   const [x, indices] = [operand(call, 0), numbers(call, 1)];
   const axis = axisAt(call.attributes.int('axis', 0), x.dims.length);
   if (indices.dims.length !== x.dims.length) undefinedByOnnx('indices of another rank', `rank ${x.dims.length}`);
-  if (indices.dims.some((d, i) => i !== axis && d > (x.dims[i] ?? 0))) undefinedByOnnx('more indices than elements', 'no more');
+  if (indices.dims.some((d, i) => i !== axis && d > (x.dims[i] ?? outside())))
+    undefinedByOnnx('more indices than elements', 'no more');
   const strides = stridesOf(x.dims);
   const places = new Int32Array(indices.data.length);
   eachPlace(indices.dims, (at, position) => {
@@ -164,7 +165,7 @@ const topK: OnnxEvaluator = (call) => {
   const x = operand(call, 0);
   const axis = axisAt(call.attributes.int('axis', -1), x.dims.length);
   const k = integerAt(call, 1);
-  const size = x.dims[axis] ?? 1;
+  const size = x.dims[axis] ?? outside();
   if (k < 0 || k > size) undefinedByOnnx(`${k} of ${size} elements`, 'no more than there are');
   if (!call.attributes.flag('sorted', true) && k > 1) undefinedByOnnx('an order that is left open', 'sorted=1');
   noNaN(x);
@@ -277,7 +278,7 @@ const tile: OnnxEvaluator = (call) => {
   const strides = stridesOf(x.dims);
   eachPlace(dims, (at, position) => {
     let from = 0;
-    for (const [axis, n] of position.entries()) from += (n % (x.dims[axis] ?? 1)) * (strides[axis] ?? outside());
+    for (const [axis, n] of position.entries()) from += (n % (x.dims[axis] ?? outside())) * (strides[axis] ?? outside());
     places[at] = from;
   });
   return [taken([x], dims, places)];

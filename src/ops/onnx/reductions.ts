@@ -191,7 +191,7 @@ const localResponse: OnnxEvaluator = (call) => {
   const [alpha, beta, bias] = [a.float('alpha', 0.0001), a.float('beta', 0.75), a.float('bias', 1)];
   const [before, after] = [Math.floor((size - 1) / 2), Math.ceil((size - 1) / 2)];
   if (x.dims.length < 2 || size < 1) undefinedByOnnx(`rank ${x.dims.length}, size ${size}`, 'channels');
-  stepsIn(x.data.length * Math.min(size, x.dims[1] ?? 1));
+  stepsIn(x.data.length * Math.min(size, x.dims[1] ?? outside()));
   return [
     alongAxis(x, 1, (line) =>
       line.map((n, c) => {
@@ -357,7 +357,7 @@ const einsum: OnnxEvaluator = (call) => {
     const dims = all[i]?.dims ?? [];
     if (term.length !== dims.length) undefinedByOnnx(`${term} of rank ${dims.length}`, 'a letter per axis');
     for (const [k, letter] of [...term].entries()) {
-      const size = dims[k] ?? 1;
+      const size = dims[k] ?? outside();
       if ((sizes.get(letter) ?? size) !== size) notAgreed(`two sizes of ${letter}`, 'one');
       sizes.set(letter, size);
     }
