@@ -65,9 +65,8 @@ export function unknown(c: Context, f: Frame, name: string, span: Span, call?: C
   const [first] = call?.args ?? [];
   const short = shortLayer(name, first && !first.name ? wholeText(first.value.span) : undefined);
   if (short !== undefined) {
-    const or = own !== undefined ? `; did you mean \`${own}\`?` : call ? '' : `; or declare it: \`let ${name} = …\``;
-    const hint = layerByName(short) ? `did you mean \`${short}\`?` : `write \`${short}\``;
-    return refuse(`${hint}${or}`);
+    const or = own !== undefined ? `, or \`${own}\` if that is meant` : call ? '' : `, or declare it: \`let ${name} = …\``;
+    return refuse(`write \`${short}\`${or}`);
   }
   const near = nearest(name, [
     ...f.env.names(),

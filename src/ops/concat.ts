@@ -22,6 +22,14 @@ import { dims, int, optional } from './params.ts';
 import { unsqueeze } from './reshape.ts';
 import { movingTraits } from './traits.ts';
 
+/** How two tensors that differ along an axis can be joined. */
+function toOneSize(a: readonly Dim[], b: readonly Dim[], axis: number): string {
+  const sizes = [a[axis], b[axis]].map((dim) => dim?.constant);
+  const least = sizes.includes(undefined) ? 'n' : String(Math.min(...sizes.map((size) => size ?? 0)));
+  const cut = `cut the larger to the smaller, as in \`x[${':, '.repeat(axis)}:${least}]\``;
+  return axis < 2 ? cut : `${cut}, or give one the grid of the other by \`resize(like=x)\``;
+}
+
 /** ONNX Concat-13; torch.cat. */
 export const concat = defineOperator({
   name: 'concat',
@@ -55,7 +63,7 @@ export const concat = defineOperator({
       check('c3', x.dims.length === rank, found, 'tensors of one rank');
       const place = x.dims.findIndex((d, i) => i !== axis && !sameDim(d, first.dims[i] ?? Dim.one));
       const differ = `${first.dims[place] ?? 1} and ${x.dims[place] ?? 1} at axis ${place} equal, because axis ${axis} is joined`;
-      check('c4', place < 0, found, differ);
+      check('c4', place < 0, found, differ, place < 0 ? undefined : toOneSize(first.dims, x.dims, place));
     }
     const joined = xs.reduce((n, x) => n.plus(x.dims[axis] ?? Dim.one), Dim.zero);
     return [{ elem: first.elem, dims: first.dims.map((d, i) => (i === axis ? joined : d)) }];

@@ -226,8 +226,21 @@ export function argumentNamed(word: Word, name: string): string {
 
 /** Arguments by PyTorch's names; undefined where there are more than it takes. */
 function filled(word: Word, name: string, call: WrittenCall): FilledCall | undefined {
-  let takes = (word.takes ?? '').split(' ').filter((one) => one !== '');
-  if (name.startsWith('Lazy')) takes = takes.slice(1);
+  const takes = (word.takes ?? '').split(' ').filter((one) => one !== '');
+  if (name.startsWith('Lazy')) return filledFrom(takes.slice(1), word, name, call);
+  const given = filledFrom(takes, word, name, call);
+  // `Conv2d(16, 3)` leaves the channels that come in to `it`, as one writes it here, and would lack its kernel otherwise.
+  const short =
+    given && /^in_(?:channels|features)$/.test(takes[0] ?? '') && needed(word).some((hole) => given.text(hole) === undefined);
+  return short ? (filledFrom(takes.slice(1), word, name, call) ?? given) : given;
+}
+
+/** The arguments without which a call cannot be written: those of `ours` that have no name and no default. */
+const needed = (word: Word): readonly string[] =>
+  atCommas(/^\w+\((.*)\)$/s.exec(word.ours)?.[1] ?? '').flatMap((part) => /^\{(\w+)\}$/.exec(part)?.[1] ?? []);
+
+function filledFrom(listed: readonly string[], word: Word, name: string, call: WrittenCall): FilledCall | undefined {
+  let takes = listed;
   // A row of a module that is a function as well does not list the tensor, which the function takes first.
   const ofModules = namesOf(word.torch).some(isModule);
   if (ofModules && !isModule(name)) takes = ['input', ...takes];

@@ -39,6 +39,8 @@ const order = 'channels are axis 1';
 const both = '`affine=false` leaves both out';
 const kept = 'keeps the axes of the grid, with size 1';
 
+const training = 'a compiled model is in its inference form';
+
 const keras: readonly Word[] = [
   {
     torch: 'Dense',
@@ -125,11 +127,18 @@ const keras: readonly Word[] = [
     note: '`a` and `b` stand for the tensors, whose channels it joins, axis 1',
   },
   { torch: 'Permute', takes: '*dims', ours: 'transpose(0, {*dims})' },
+  { torch: 'training is_training', ours: 'false', bare: 'false', note: training },
 ];
 
 const python: readonly Word[] = [
   { torch: 'True', ours: 'true', bare: 'true' },
   { torch: 'False', ours: 'false', bare: 'false' },
+  {
+    torch: 'print',
+    takes: 'value',
+    ours: 'output seen = {value|it}',
+    note: 'nothing is printed where a model runs; an output can be looked at',
+  },
   { torch: 'elif', ours: 'else if condition { … }', bare: 'else if' },
   { torch: 'None', ours: 'none', bare: 'none', note: 'an argument that is not wanted is left out' },
 ];
@@ -152,8 +161,6 @@ const control: readonly Word[] = [
   { torch: 'match switch case', ours: 'if a == 1 { … } else if a == 2 { … }', bare: 'if a == 1 { … } else if a == 2 { … }' },
   { torch: 'lambda', ours: 'block Name(x) { … }', bare: 'block Name(x) { … }', note: 'a body in braces is an argument, too' },
 ];
-
-const training = 'a compiled model is in its inference form';
 
 const timm: readonly Word[] = [
   {

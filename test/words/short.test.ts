@@ -29,7 +29,7 @@ describe('short names of layers', () => {
 
   it('take the argument that was written', () => {
     expect(said('conv1x1(12)')[0]?.hint).toBe('write `conv(12, 1x1)`');
-    expect(said('conv1x1')[0]?.hint).toBe('write `conv(64, 1x1)`; or declare it: `let conv1x1 = …`');
+    expect(said('conv1x1')[0]?.hint).toBe('write `conv(64, 1x1)`, or declare it: `let conv1x1 = …`');
   });
 });
 

@@ -59,10 +59,10 @@ export const importCycle = defineDiagnostic({
 });
 export const chooseModel = defineDiagnostic({
   code: 'RES0110',
-  title: 'this file has several models and none is chosen',
-  found: msg`${'count'} models`,
-  expected: msg`one of ${'names'}`,
-  hint: msg`--model ${'first'}`,
+  title: 'no complete model is chosen',
+  found: msg`${'found'}`,
+  expected: msg`${'expected'}`,
+  hint: msg`${'hint'}`,
   more: 'A file with exactly one complete model needs no choice. A model whose parameters all have values is complete.',
 });
 export const noModel = defineDiagnostic({
