@@ -51,7 +51,7 @@ describe('a terminal of 80 columns', () => {
 describe('waits', () => {
   test('percent of what is verified, in a terminal alone, and gone at the end', () => {
     // Long enough that there is something to wait for.
-    const verified = inTerminal(['verify', 'examples/resnet_cifar.res', '--model', 'ResNet20']);
+    const verified = inTerminal(['verify', 'examples/resnet_cifar.res', '--model', 'ResNet56']);
     expect(verified.code).toBe(0);
     expect(plain(verified.text)).toMatch(/\[=* *\] +\d+ %/);
     expect(verified.text.split('\r').at(-1)).not.toContain(' %  ');
