@@ -27,7 +27,7 @@ import type { Target } from '../ir/target.ts';
 import type { ElemType, HostTensor, TensorType } from '../ir/types.ts';
 import { elementTexts, namedAtMost, nameOfConstant } from '../onnx/constant-names.ts';
 import { takesType } from '../onnx/element-types.ts';
-import type { OnnxAttribute, OnnxGraph, OnnxModel, OnnxNode, OnnxValue } from '../onnx/model.ts';
+import type { OnnxAttribute, OnnxGraph, OnnxModel, OnnxNode, OnnxType, OnnxValue } from '../onnx/model.ts';
 import { operatorExists } from '../onnx/versions.ts';
 import { numbersAttr } from '../ops/attrs.ts';
 import { axisIn, sameDim } from '../ops/common.ts';
@@ -39,9 +39,9 @@ import { type Session, sessionOf } from '../tensor/session.ts';
 import { asExpr, exprOf } from '../tensor/values.ts';
 import { baseName, ScopedNames, UniqueNames } from './names.ts';
 import { type SizeHost, SizeWriter } from './sizes.ts';
-import { type ContentKey, carriedAttribute, contentKey, onnxAttribute, onnxValue, storedTensor, trimmed } from './to-onnx.ts';
+import { type ContentKey, carriedAttribute, contentKey, onnxAttribute, onnxType, storedTensor, trimmed } from './to-onnx.ts';
 import { typeRefusal } from './type-refusal.ts';
-import { type Key, Refused, Scope, type Slot, type UnnamedAttr } from './unnamed.ts';
+import { type Key, Refused, Scope, Slot, type UnnamedAttr, UnnamedNode } from './unnamed.ts';
 
 /** What goes back of an imported file besides its graph. */
 export interface EmitSource {
@@ -183,9 +183,18 @@ function termsOf(node: Node): readonly (Use | undefined)[] | undefined {
 }
 
 /** Tells attributes of one kind apart. */
-function attributeText({ value }: Exclude<OnnxAttr, { readonly kind: 'tensor' }>): string {
-  return typeof value === 'object' || typeof value === 'string' ? JSON.stringify(value) : String(value);
+function attributeText(attr: Exclude<OnnxAttr, { readonly kind: 'tensor' }>): string {
+  if (attr.kind === 'ints' || attr.kind === 'floats') return attr.value.join();
+  return typeof attr.value === 'number' ? String(attr.value) : JSON.stringify(attr.value);
 }
+
+/** The element types of an operator's last node that ONNX takes: a network has few others. */
+interface TakenTypes {
+  readonly operands: readonly (ElemType | undefined)[];
+  readonly results: readonly (ElemType | undefined)[];
+}
+
+const elemOf = (type: TensorType | undefined): ElemType | undefined => (type?.foreign ? undefined : type?.elem);
 
 const isFinished = (attrs: readonly UnnamedAttr[]): attrs is readonly OnnxAttribute[] =>
   attrs.every((attr) => attr.kind !== 'scopes');
@@ -203,6 +212,7 @@ class Emitter implements OnnxBuilder {
   readonly #named = new Map<string, { readonly content: ContentKey; readonly key: Key }>();
   readonly #literals = new Map<string, Key>();
   readonly #attributes = new Map<string, readonly OnnxAttribute[]>();
+  readonly #taken = new Map<string, TakenTypes>();
   readonly #numbers = new Map<Value, number>();
   /** Outer graphs before those inside. */
   readonly #scopes: Scope[] = [];
@@ -234,9 +244,8 @@ class Emitter implements OnnxBuilder {
     return {
       opset: this.opset,
       scope: () => this.#scope,
-      write: (op, inputs, attrs, type, base) => this.#write(op, inputs, attrs, [type], base)[0] ?? bug('a node without a result'),
+      write: (op, inputs, attrs, type, base) => this.#writeOne(op, inputs, attrs, type, base),
       i64: (values) => this.i64(values),
-      holderOf: (dim) => this.#holderOf(dim),
       rankOf: (key) => this.#slotOf(key).type.dims.length,
       unknownSize: (dim, symbol) => {
         const { span } = this.#current?.origin ?? {};
@@ -251,26 +260,28 @@ class Emitter implements OnnxBuilder {
     this.#scopes.push(scope);
     for (const input of scope.graph.inputs) {
       const kept = input.name ?? bug('an input without a name');
-      const slot = this.#slot({ type: input.type, kind: 'input', scope, name: undefined, kept });
+      const slot = this.#slot(input.type, 'input', scope);
+      slot.kept = kept;
       scope.inputs.push(slot);
       this.#keys.set(input, slot.key);
-      this.#hold(slot);
+      scope.hold(slot);
     }
   }
 
-  #slot(slot: Omit<Slot, 'key'>): Slot {
-    const made = { ...slot, key: `%${this.#slots.length}` };
+  #slot(type: TensorType, kind: Slot['kind'], scope: Scope): Slot {
+    const made = new Slot(`%${this.#slots.length}`, type, kind, scope);
     this.#slots.push(made);
     return made;
   }
 
   #result(type: TensorType): Slot {
-    return this.#slot({ type, kind: 'result', scope: this.#scope, name: undefined });
+    return this.#slot(type, 'result', this.#scope);
   }
 
   #leftOut(): Slot {
-    const type: TensorType = { elem: 'f32', dims: [] };
-    return this.#slot({ type, kind: 'result', scope: this.#scope, name: undefined, leftOut: true });
+    const slot = this.#result({ elem: 'f32', dims: [] });
+    slot.leftOut = true;
+    return slot;
   }
 
   #slotOf(key: Key): Slot {
@@ -285,20 +296,6 @@ class Emitter implements OnnxBuilder {
       if (slot.kind === 'initializer') slot.isRead = true;
       return slot;
     });
-  }
-
-  #hold(slot: Slot): void {
-    slot.type.dims.forEach((dim, axis) => {
-      if (dim.constant === undefined && !this.#holderOf(dim)) slot.scope.holders.set(dim, { key: slot.key, axis });
-    });
-  }
-
-  #holderOf(dim: Dim): { readonly key: Key; readonly axis: number } | undefined {
-    for (const scope of this.#scope.around()) {
-      const holder = scope.holders.get(dim);
-      if (holder) return holder;
-    }
-    return undefined;
   }
 
   /**
@@ -331,8 +328,7 @@ class Emitter implements OnnxBuilder {
         if (texts.length === 0 || nodes.has(name)) return;
         const x = this.#keys.get(input) ?? bug('an input without a key');
         const sizes = this.#sizes.node('Shape', [x], `${name}.shape`, {}, count);
-        const [checked] = this.#write('Reshape', [x, wanted(sizes, name)], {}, [input.type], name);
-        this.#keys.set(input, checked ?? bug('a node without a result'));
+        this.#keys.set(input, this.#writeOne('Reshape', [x, wanted(sizes, name)], {}, input.type, name));
       };
       refuseOther(
         kept.flatMap(({ upTo }) => upTo),
@@ -415,7 +411,7 @@ class Emitter implements OnnxBuilder {
       const key = results[i] ?? bug(`the lowering of ${node.op.name} left out result ${i}`);
       this.#keys.set(y, key);
       const slot = this.#slotOf(key);
-      this.#hold(slot);
+      slot.scope.hold(slot);
       if (y.name !== undefined && y.name !== '' && slot.kind === 'result' && slot.scope === this.#scope) slot.kept ??= y.name;
     });
   }
@@ -439,7 +435,7 @@ class Emitter implements OnnxBuilder {
     const content = value.content;
     if (!content) return bug(`${node.op.name} at ${node.origin.scope} reads a value that is not made yet`);
     if (this.#counts) {
-      this.#anyStored ??= this.#slot({ type: value.type, kind: 'initializer', scope: this.#root, name: undefined }).key;
+      this.#anyStored ??= this.#slot(value.type, 'initializer', this.#root).key;
       return this.#anyStored;
     }
     const key = value.name === undefined ? this.#anonymous(value, node, index) : this.#parameter(value, value.name);
@@ -476,8 +472,10 @@ class Emitter implements OnnxBuilder {
   }
 
   #stored(type: TensorType, expr: WeightExpr, wish: string): Slot {
-    const tensor = storedTensor(expr, type.foreign?.tensor);
-    return this.#slot({ type, kind: 'initializer', scope: this.#root, name: undefined, wish, tensor, isRead: false });
+    const slot = this.#slot(type, 'initializer', this.#root);
+    slot.stored = expr;
+    slot.wish = wish;
+    return slot;
   }
 
   // What a lowering calls.
@@ -488,7 +486,7 @@ class Emitter implements OnnxBuilder {
   }
 
   node(op: string, inputs: readonly (Key | undefined)[], attrs: Readonly<Record<string, OnnxAttr>>, type: TensorType): Key {
-    return this.#write(op, inputs, attrs, [type], '')[0] ?? bug('a node without a result');
+    return this.#writeOne(op, inputs, attrs, type, '');
   }
 
   nodes(
@@ -508,19 +506,53 @@ class Emitter implements OnnxBuilder {
     base: string,
   ): readonly Key[] {
     const read = this.#read(inputs);
-    if (!this.#counts && this.#current && !this.#root.graph.ahead.has(op)) {
-      const operands = read.map((slot) => slot?.type);
-      const refusal = typeRefusal(op, this.opset, operands, types);
-      if (refusal) this.refuse(refusal.why, refusal.hint);
-    }
+    this.#checkTypes(op, read, types);
     const all = types.map((type) => (type ? this.#result(type) : this.#leftOut()));
-    const outputs = all.slice(0, all.findLastIndex((slot) => slot.leftOut !== true) + 1);
-    this.written++;
-    if (!this.#counts) {
-      const made = this.#attributesOf(attrs);
-      this.#scope.drafts.push({ op, inputs: read, outputs, attrs: made, origin: this.#current?.origin, base, name: '' });
-    }
+    this.#draft(op, read, all.slice(0, all.findLastIndex((slot) => !slot.leftOut) + 1), attrs, base);
     return all.map((slot) => slot.key);
+  }
+
+  #writeOne(
+    op: string,
+    inputs: readonly (Key | undefined)[],
+    attrs: Readonly<Record<string, OnnxAttr>>,
+    type: TensorType,
+    base: string,
+  ): Key {
+    const read = this.#read(inputs);
+    this.#checkTypes(op, read, [type]);
+    const slot = this.#result(type);
+    this.#draft(op, read, [slot], attrs, base);
+    return slot.key;
+  }
+
+  #draft(
+    op: string,
+    inputs: readonly (Slot | undefined)[],
+    outputs: readonly Slot[],
+    attrs: Readonly<Record<string, OnnxAttr>>,
+    base: string,
+  ): void {
+    this.written++;
+    if (this.#counts) return;
+    this.#scope.drafts.push(new UnnamedNode(op, inputs, outputs, this.#attributesOf(attrs), this.#current?.origin, base));
+  }
+
+  /** Refuses a node of element types that ONNX does not take. */
+  #checkTypes(op: string, read: readonly (Slot | undefined)[], types: readonly (TensorType | undefined)[]): void {
+    if (this.#counts || !this.#current || this.#root.graph.ahead.has(op)) return;
+    const known = this.#taken.get(op);
+    const isKnown =
+      known !== undefined &&
+      known.operands.length === read.length &&
+      known.results.length === types.length &&
+      read.every((slot, i) => elemOf(slot?.type) === known.operands[i]) &&
+      types.every((type, i) => elemOf(type) === known.results[i]);
+    if (isKnown) return;
+    const given = { operands: read.map((slot) => elemOf(slot?.type)), results: types.map(elemOf) };
+    const refusal = typeRefusal(op, this.opset, given.operands, given.results);
+    if (refusal) this.refuse(refusal.why, refusal.hint);
+    this.#taken.set(op, given);
   }
 
   owner(op: string, node: Node, inputs: readonly (Key | undefined)[], untold?: readonly boolean[]): readonly Key[] {
@@ -529,12 +561,14 @@ class Emitter implements OnnxBuilder {
       const region = node.regions[i] ?? bug(`${node.op.name} has no sub-graph ${i}`);
       return { name, kind: 'scopes', plural: false, scopes: [this.#inner(region)] };
     });
-    const outputs = node.results.map(({ type }, i) =>
-      untold?.[i] ? this.#slot({ type, kind: 'result', scope: this.#scope, name: undefined, untold: true }) : this.#result(type),
-    );
+    const outputs = node.results.map(({ type }, i) => {
+      const slot = this.#result(type);
+      slot.untold = untold?.[i] ?? false;
+      return slot;
+    });
     this.written++;
     attrs.sort((a, b) => (a.name < b.name ? -1 : 1));
-    this.#scope.drafts.push({ op, inputs: this.#read(inputs), outputs, attrs, origin: node.origin, base: '', name: '' });
+    this.#scope.drafts.push(new UnnamedNode(op, this.#read(inputs), outputs, attrs, node.origin, ''));
     return outputs.map((slot) => slot.key);
   }
 
@@ -555,21 +589,15 @@ class Emitter implements OnnxBuilder {
       }
     });
     const outputs = node.results.map((y, i) => {
-      const leftOut = foreign.outputs[i] === false;
-      return this.#slot({ type: y.type, kind: 'result', scope: this.#scope, name: undefined, leftOut });
+      const slot = this.#result(y.type);
+      slot.leftOut = foreign.outputs[i] === false;
+      return slot;
     });
     this.written++;
-    this.#scope.drafts.push({
-      op: opType,
-      ...(domain !== '' && { domain }),
-      inputs: this.#read(inputs),
-      outputs,
-      attrs,
-      ...(rest.length > 0 && { rest }),
-      origin: node.origin,
-      base: '',
-      name: '',
-    });
+    const draft = new UnnamedNode(opType, this.#read(inputs), outputs, attrs, node.origin, '');
+    draft.domain = domain;
+    if (rest.length > 0) draft.rest = rest;
+    this.#scope.drafts.push(draft);
     return outputs.map((slot) => slot.key);
   }
 
@@ -580,17 +608,9 @@ class Emitter implements OnnxBuilder {
     if (known !== undefined) return known;
     const wish = data.length <= namedAtMost ? nameOfConstant(tensor) : `${this.#base || 'const'}.constant`;
     const type = { elem, dims: dims.map((d) => Dim.of(d)) };
-    const slot = this.#slot({
-      type,
-      kind: 'initializer',
-      scope: this.#root,
-      name: undefined,
-      wish,
-      tensor: { kind: 'tensor', expr: literal(this.#session, tensor) },
-      isRead: false,
-    });
-    this.#literals.set(text, slot.key);
-    return slot.key;
+    const { key } = this.#stored(type, literal(this.#session, tensor), wish);
+    this.#literals.set(text, key);
+    return key;
   }
 
   i64(values: readonly number[]): Key {
@@ -658,7 +678,7 @@ class Emitter implements OnnxBuilder {
       suffix: reversed ? 'transposed' : `transposed_${perm.join('')}`,
       dims,
       stored: (expr) => transpose(expr, perm),
-      computed: (x, type) => this.#write('Transpose', [x], { perm: { kind: 'ints', value: perm } }, [type], ''),
+      computed: (x, type) => this.node('Transpose', [x], { perm: { kind: 'ints', value: perm } }, type),
     });
   }
 
@@ -678,7 +698,7 @@ class Emitter implements OnnxBuilder {
       computed: (x, type) => {
         const sizes = dims.map((d) => d.constant ?? -1);
         const shape = sizes.filter((n) => n === -1).length > 1 || sizes.includes(0) ? this.dims(dims) : this.i64(sizes);
-        return this.#write('Reshape', [x, shape], {}, [type], '');
+        return this.node('Reshape', [x, shape], {}, type);
       },
     });
   }
@@ -723,7 +743,7 @@ class Emitter implements OnnxBuilder {
       suffix: 'padded',
       dims: operand.type.dims.map((d, axis) => d.plus((begins[axis] ?? outside()) + (ends[axis] ?? outside()))),
       stored: (expr) => pad(expr, begins, ends),
-      computed: (x, type) => this.#write('Pad', [x, this.i64(pads)], {}, [type], ''),
+      computed: (x, type) => this.node('Pad', [x, this.i64(pads)], {}, type),
     });
   }
 
@@ -735,7 +755,7 @@ class Emitter implements OnnxBuilder {
       readonly suffix: string;
       readonly dims: readonly Dim[];
       stored(expr: WeightExpr): WeightExpr;
-      computed(x: Key, type: TensorType): readonly Key[];
+      computed(x: Key, type: TensorType): Key;
     },
   ): Key {
     const node = this.#current ?? bug(`${how.text} outside a lowering`);
@@ -746,7 +766,7 @@ class Emitter implements OnnxBuilder {
     const key =
       operand.def.kind === 'constant' && !this.#isTied(operand, node)
         ? this.#stored(type, how.stored(exprOf(operand)), `${operand.name ?? `${this.#base}.weight`}.${how.suffix}`).key
-        : (how.computed(this.#operand(operand, node, 0), type)[0] ?? bug('a node without a result'));
+        : how.computed(this.#operand(operand, node, 0), type);
     (this.#slotOf(key).kind === 'initializer' ? this.#root : this.#scope).computed.set(text, key);
     return key;
   }
@@ -782,13 +802,12 @@ class Emitter implements OnnxBuilder {
         bug(`output ${name} is a value that no node makes`);
       }
       let slot = this.#slotOf(key);
-      const free = slot.scope === this.#scope && slot.isOutput !== true;
+      const free = slot.scope === this.#scope && !slot.isOutput;
       // An input or constant may be an output under its own name. Under another one, or as what already is an output, it is
       // copied.
       const same = slot.kind === 'input' ? slot.kept === name : slot.kind === 'initializer' ? slot.wish === name : true;
       if (!free || !same) {
-        const copy = this.#write('Identity', [key], {}, [value.type], 'identity')[0] ?? bug('a node without a result');
-        slot = this.#slotOf(copy);
+        slot = this.#slotOf(this.#writeOne('Identity', [key], {}, value.type, 'identity'));
       }
       slot.isOutput = true;
       slot.kept = name;
@@ -806,7 +825,7 @@ class Emitter implements OnnxBuilder {
         outputs: scope.outputs.map((slot) => slot.key),
         nodes: scope.drafts.map(({ inputs, outputs, attrs, origin }) => ({
           reads: inputs.flatMap((slot) => slot?.key ?? []),
-          makes: outputs.filter((slot) => slot.leftOut !== true),
+          makes: outputs.filter((slot) => !slot.leftOut),
           inner: attrs.flatMap((attr) =>
             attr.kind === 'scopes' ? attr.scopes.map((inner) => made.get(inner) ?? bug('a sub-graph before its owner')) : [],
           ),
@@ -825,10 +844,11 @@ class Emitter implements OnnxBuilder {
     // Inner graphs first, because the attributes of their owners hold them.
     for (const scope of [...this.#scopes].reverse()) made.set(scope, this.#assemble(scope, made, dimNames));
     const graph = made.get(this.#root) ?? bug('the outermost graph was not assembled');
-    const initializers = stored.flatMap((slot) => (slot.tensor ? [{ name: slot.name ?? '', ...slot.tensor }] : []));
-    for (const [input, content] of this.#root.graph.defaults) {
-      initializers.push({ name: input.name ?? '', ...storedTensor(asExpr(content), input.type.foreign?.tensor) });
-    }
+    const initializers = stored.flatMap((slot) =>
+      slot.stored ? storedTensor(slot.name ?? '', slot.stored, slot.type.foreign?.tensor) : [],
+    );
+    for (const [input, content] of this.#root.graph.defaults)
+      initializers.push(storedTensor(input.name ?? '', asExpr(content), input.type.foreign?.tensor));
     return { ...graph, initializers };
   }
 
@@ -871,10 +891,12 @@ class Emitter implements OnnxBuilder {
   /** Sorted by name. Most nodes have the same few kernels, strides and axes, and share the list. */
   #attributesOf(attrs: Readonly<Record<string, OnnxAttr>>): readonly OnnxAttribute[] {
     let text = '';
-    for (const [name, attr] of Object.entries(attrs)) {
-      text += attr.kind === 'tensor' ? '' : `${name} ${attr.kind} ${attributeText(attr)} `;
+    let recurs = true;
+    for (const name of Object.keys(attrs)) {
+      const attr = attrs[name];
+      if (attr === undefined || attr.kind === 'tensor') recurs = false;
+      else text += `${name} ${attr.kind} ${attributeText(attr)} `;
     }
-    const recurs = Object.values(attrs).every((attr) => attr.kind !== 'tensor');
     const known = recurs ? this.#attributes.get(text) : undefined;
     if (known) return known;
     const sorted = Object.entries(attrs).sort(([a], [b]) => (a < b ? -1 : 1));
@@ -896,25 +918,30 @@ class Emitter implements OnnxBuilder {
     };
     const nodes: OnnxNode[] = [];
     const valueInfo: OnnxValue[] = [];
-    for (const draft of scope.drafts) {
-      for (const { name, type, isOutput, leftOut, untold } of draft.outputs) {
+    const types = new Map<TensorType, OnnxType | undefined>();
+    const typeOf = (type: TensorType): OnnxType | undefined => {
+      const known = types.get(type) ?? onnxType(type, dimNames, true);
+      types.set(type, known);
+      return known;
+    };
+    for (const { op, name, domain, inputs, outputs, attrs, rest, origin } of scope.drafts) {
+      for (const { name, type, isOutput, leftOut, untold } of outputs) {
         const known = !type.foreign || type.foreign.proto !== undefined;
-        if (name !== undefined && !isOutput && !leftOut && !untold && known)
-          valueInfo.push(onnxValue(name, type, dimNames, true));
+        if (name !== undefined && !isOutput && !leftOut && !untold && known) valueInfo.push({ name, type: typeOf(type) });
       }
       nodes.push({
-        name: draft.name,
-        domain: draft.domain ?? '',
-        opType: draft.op,
+        name,
+        domain,
+        opType: op,
         overload: '',
-        inputs: trimmed(draft.inputs.map(nameOf)),
-        outputs: draft.outputs.map((slot) => slot.name ?? ''),
-        attributes: isFinished(draft.attrs) ? draft.attrs : draft.attrs.map(attributeOf),
-        ...(draft.rest && { rest: draft.rest }),
-        ...(draft.origin && { origin: draft.origin }),
+        inputs: trimmed(inputs.map(nameOf)),
+        outputs: outputs.map((slot) => slot.name ?? ''),
+        attributes: isFinished(attrs) ? attrs : attrs.map(attributeOf),
+        rest,
+        origin,
       });
     }
-    const port = (slot: Slot): OnnxValue => onnxValue(slot.name ?? '', slot.type, dimNames, false);
+    const port = ({ name = '', type }: Slot): OnnxValue => ({ name, type: onnxType(type, dimNames, false) });
     const { rest } = scope.graph;
     return {
       name: scope.graph.name,

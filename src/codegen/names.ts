@@ -12,14 +12,12 @@ export function baseName(node: Node): string {
   // An imported node without a name has that of what it makes, as ours have.
   const made = node.results[0]?.name;
   if (made !== undefined && made !== '') return made;
-  const prefix = `${scope}.`;
-  if (scope !== '') {
-    for (const use of node.slots) {
-      const name = use?.value.def.kind === 'constant' ? use.value.name : undefined;
-      if (name?.startsWith(prefix) && !name.includes('.', prefix.length)) return scope;
-    }
+  if (scope === '') return node.op.name;
+  for (const use of node.slots) {
+    const name = use?.value.def.kind === 'constant' ? use.value.name : undefined;
+    if (name?.startsWith(scope) && name.lastIndexOf('.') === scope.length) return scope;
   }
-  return scope === '' ? node.op.name : prefix + node.op.name;
+  return `${scope}.${node.op.name}`;
 }
 
 /** Names of one kind; the second `relu` is `relu_1`. */

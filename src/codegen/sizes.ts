@@ -17,8 +17,6 @@ export interface SizeHost {
   /** Writes a node of one result. */
   write(op: string, inputs: readonly Key[], attrs: Readonly<Record<string, OnnxAttr>>, type: TensorType, base: string): Key;
   i64(values: readonly number[]): Key;
-  /** A value that has the dimension, and where. */
-  holderOf(dim: Dim): { readonly key: Key; readonly axis: number } | undefined;
   rankOf(key: Key): number;
   /** Reports that no value says how large the symbol is. */
   unknownSize(dim: Dim, symbol: string): never;
@@ -101,7 +99,7 @@ export class SizeWriter {
   #symbol(name: string, whole: Dim): Key {
     const promise = whole.promises().get(name) ?? noPromise;
     const plain = Dim.promised(name, promise);
-    const holder = this.#host.holderOf(plain);
+    const holder = this.#host.scope().holderOf(plain);
     if (holder) return this.#readSize(holder.key, holder.axis, `dim.${name}`);
     for (const [dim, { key, axis }] of [...this.#host.scope().around()].flatMap((scope) => [...scope.holders])) {
       if (dim.symbols().join() !== name) continue;

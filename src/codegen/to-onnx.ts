@@ -16,11 +16,10 @@ import {
   stringsAttribute,
   tensorAttribute,
 } from '../onnx/make.ts';
-import { isAttribute, type OnnxAttribute, type OnnxType, type OnnxValue } from '../onnx/model.ts';
+import { isAttribute, type OnnxAttribute, type OnnxTensor, type OnnxType } from '../onnx/model.ts';
 import { tensorTypeProto, typeOf } from '../onnx/types.ts';
 import type { WeightExpr } from '../tensor/expr.ts';
 import type { Session } from '../tensor/session.ts';
-import type { UnnamedTensor } from './unnamed.ts';
 
 export function onnxAttribute(session: Session, name: string, attr: OnnxAttr): OnnxAttribute {
   switch (attr.kind) {
@@ -56,10 +55,6 @@ export function carriedAttribute({
  * fuse a shortcut only where both sides are named alike. Inputs and outputs say nothing of such a size, as the file that it came
  * from did not.
  */
-export function onnxValue(name: string, type: TensorType, dimNames: ReadonlyMap<string, string>, inside: boolean): OnnxValue {
-  return { name, type: onnxType(type, dimNames, inside) };
-}
-
 export function onnxType(type: TensorType, dimNames: ReadonlyMap<string, string>, inside: boolean): OnnxType | undefined {
   const { elem, dims, foreign } = type;
   if (!foreign) return { elem, dims: dims.map((d) => d.constant ?? (dimParam(d, dimNames, inside) || undefined)) };
@@ -85,9 +80,9 @@ export function trimmed(inputs: readonly string[]): readonly string[] {
   return inputs.slice(0, end);
 }
 
-export function storedTensor(expr: WeightExpr, other: ForeignType['tensor']): UnnamedTensor {
-  if (other) return { kind: 'other', dataType: other.dataType, dims: other.dims, raw: expr };
-  return expr.args.length === 0 ? { kind: 'tensor', expr } : { kind: 'tensor', expr, isDescribed: true };
+export function storedTensor(name: string, expr: WeightExpr, other: ForeignType['tensor']): OnnxTensor {
+  if (other) return { name, kind: 'other', dataType: other.dataType, dims: other.dims, raw: expr };
+  return { name, kind: 'tensor', expr, isDescribed: expr.args.length > 0 };
 }
 
 /** Tells contents apart, also where the same bytes are of different types. */

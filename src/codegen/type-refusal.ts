@@ -1,6 +1,5 @@
 /** What to say of a node whose element types ONNX does not allow its operator: no runtime would load the file. */
 import { type ElemType, isFloat } from '../ir/elem.ts';
-import type { TensorType } from '../ir/types.ts';
 import { typeMisfit } from '../onnx/element-types.ts';
 
 export interface TypeRefusal {
@@ -21,11 +20,10 @@ function nearestType(elem: ElemType, instead: readonly ElemType[]): ElemType | u
 export function typeRefusal(
   opType: string,
   opset: number,
-  operands: readonly (TensorType | undefined)[],
-  results: readonly (TensorType | undefined)[],
+  operands: readonly (ElemType | undefined)[],
+  results: readonly (ElemType | undefined)[],
 ): TypeRefusal | undefined {
-  const elemOf = (type: TensorType | undefined): ElemType | undefined => (type?.foreign ? undefined : type?.elem);
-  const misfit = typeMisfit(opType, opset, operands.map(elemOf), results.map(elemOf));
+  const misfit = typeMisfit(opType, opset, operands, results);
   if (!misfit) return undefined;
   const { elem, result, from, instead } = misfit;
   const what = `ONNX has ${opType} ${result ? 'with a result' : 'for operands'} of ${elem}`;
