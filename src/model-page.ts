@@ -73,7 +73,7 @@ async function allStatistics(graph: Graph): Promise<ReadonlyMap<Value, Statistic
   const constants = new Set<Value>();
   for (const step of walkGraph(graph)) {
     if (step.kind !== 'node') continue;
-    for (const use of step.node.slots) if (use?.value.def.kind === 'constant') constants.add(use.value);
+    for (const use of step.node.slots) if (use?.value.isConstant) constants.add(use.value);
   }
   const countIn = (value: Value): number => (value.content ? elementCount(value.content.dims) : 0);
   const largest = [...constants].sort((a, b) => countIn(b) - countIn(a)).slice(0, mostTensors);

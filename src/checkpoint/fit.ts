@@ -17,7 +17,7 @@ export function parametersOf(graph: Graph): Wanted {
   const found = new Map<string, Value[]>();
   const seen = new Set<Value>();
   const take = (value: Value): void => {
-    if (value.def.kind !== 'constant' || value.def.role === 'constant' || value.name === undefined || seen.has(value)) return;
+    if (!value.isConstant || value.role === 'constant' || value.name === undefined || seen.has(value)) return;
     seen.add(value);
     const same = found.get(value.name);
     if (same) same.push(value);

@@ -719,7 +719,7 @@ class Emitter implements OnnxBuilder {
     const { byMoves } = node.op;
     const operands: Value[] = [];
     for (const use of node.slots) {
-      if (use?.value.def.kind !== 'constant' || this.#isTied(use.value, node)) return undefined;
+      if (!use?.value.isConstant || this.#isTied(use.value, node)) return undefined;
       operands.push(use.value);
     }
     if (!byMoves) return undefined;
@@ -764,7 +764,7 @@ class Emitter implements OnnxBuilder {
     if (known !== undefined) return known;
     const type: TensorType = { elem: operand.type.elem, dims: how.dims };
     const key =
-      operand.def.kind === 'constant' && !this.#isTied(operand, node)
+      operand.isConstant && !this.#isTied(operand, node)
         ? this.#stored(type, how.stored(exprOf(operand)), `${operand.name ?? `${this.#base}.weight`}.${how.suffix}`).key
         : how.computed(this.#operand(operand, node, 0), type);
     (this.#slotOf(key).kind === 'initializer' ? this.#root : this.#scope).computed.set(text, key);

@@ -14,7 +14,7 @@ export function baseName(node: Node): string {
   if (made !== undefined && made !== '') return made;
   if (scope === '') return node.op.name;
   for (const use of node.slots) {
-    const name = use?.value.def.kind === 'constant' ? use.value.name : undefined;
+    const name = use?.value.isConstant ? use.value.name : undefined;
     if (name?.startsWith(scope) && name.lastIndexOf('.') === scope.length) return scope;
   }
   return `${scope}.${node.op.name}`;

@@ -118,6 +118,8 @@ export class Context {
   readonly ownInits = new Map<Value, OwnInit>();
   readonly module: Module;
   readonly parameters = new Map<string, Parameter>();
+  /** Types that were found to have no more elements than a tensor may have; equal types are mostly one object. */
+  readonly fits = new Set<TensorType>();
   /** What `reuse` may run again; empty where no text has a `reuse`. */
   readonly labelled = new Map<string, Labelled>();
   /** Renamings of checkpoint tensors that the source asks for. */

@@ -72,7 +72,7 @@ export function runInput(c: Context, f: Frame, stmt: InputStmt): void {
   attempt(() => setRange(c, f, stmt, { what: 'input', name, type }));
   const known = inputName(stmt);
   if (known) declare(c, f, known, value);
-  const untouched = f.it.kind === 'unset' || (f.it.kind === 'tensor' && f.it.value.def.kind === 'input');
+  const untouched = f.it.kind === 'unset' || (f.it.kind === 'tensor' && f.it.value.isInput);
   if (before === 0) f.it = value;
   else if (untouched) {
     const names = c.graph.inputs.slice(0, 4).map((v) => v.name ?? '');

@@ -4,13 +4,13 @@ import { emptyConcat, notRunnable } from '../diagnostics/catalogue/structure.ts'
 import { missingArgument, missingOperand, tooManyArguments, wrongArgument } from '../diagnostics/catalogue/values.ts';
 import type { Span } from '../diagnostics/source.ts';
 import { Dim } from '../ir/dim.ts';
-import type { Value } from '../ir/graph.ts';
-import { CheckFailure } from '../ir/operator.ts';
-import { type HostTensor, isFloat } from '../ir/types.ts';
+import type { ConstantRole, Value } from '../ir/graph.ts';
+import { type AttrValue, CheckFailure, type Operator } from '../ir/operator.ts';
+import { type ElemType, type HostTensor, isFloat } from '../ir/types.ts';
 import type { ArgumentPlace } from '../ops/axis-pattern.ts';
 import type { Layer, LayerBuilder } from '../ops/define.ts';
 import { dimValue as dimValueOperator } from '../ops/generate.ts';
-import type { LangValue, ParamSpec } from '../ops/params.ts';
+import type { InitSpec, LangValue, ParamSpec } from '../ops/params.ts';
 import { dictionary } from '../words/late.ts';
 import { ran } from './callables.ts';
 import { currentValue } from './chains.ts';
@@ -19,7 +19,7 @@ import { Abandon, live } from './failure.ts';
 import { advice } from './late.ts';
 import { create, guarded, parameter } from './nodes.ts';
 import { finiteScalar, scalar } from './numbers.ts';
-import { type Frame, joinPath, place } from './scope.ts';
+import { type Frame, frameAt, joinPath, place } from './scope.ts';
 import { toTensor } from './tensors.ts';
 import {
   argumentText,
@@ -49,7 +49,7 @@ export function runLayer(
   const { layer } = target;
   const callSpan = target.span.file === span.file ? span : target.span;
   const { operandArgs, positional } = splitOperands(layer, target.args);
-  const inner: Frame = { ...f, sequence: undefined };
+  const inner = frameAt(f, f.path);
   const params = convertParams(c, inner, layer, positional, target.args, callSpan);
   // A layer or block among any number of operands may give a list of them.
   const given =
@@ -59,7 +59,7 @@ export function runLayer(
   const operands = operandsOf(c, inner, layer, given, layer.needs(params), callSpan);
   const at = place(f, numbered !== undefined && layer.owns(params) ? autoName(c, f, numbered) : label);
   const listed = given.length === 0 ? f.it : given[0]?.value;
-  const builder = layerBuilder(c, at, layer, operands, callSpan, listed?.kind === 'list' && tensorLike(listed));
+  const builder = new Builder(c, at, layer, operands, callSpan, listed?.kind === 'list' && tensorLike(listed));
   const spanOf = (where: ArgumentPlace): Span => argumentSpan(layer, target.args, where) ?? callSpan;
   const results = guarded(c, at, layer.name, operands, callSpan, () => layer.build(builder, operands, params), spanOf);
   if (!Array.isArray(results)) return [tensorValue(results as Value)];
@@ -133,6 +133,11 @@ function splitOperands(layer: Layer, args: GivenArgs): { operandArgs: readonly G
 
 function operandsOf(c: Context, f: Frame, layer: Layer, given: readonly GivenArg[], min: number, span: Span): readonly Value[] {
   const { max, names } = layer.operands;
+  // Most layers are written without operands, and take the current value.
+  if (given.length === 0 && min === 1) {
+    const it = currentValue(c, f, span);
+    if (it.kind === 'tensor') return [it.value];
+  }
   const flat: GivenArg[] = [];
   for (const arg of given) {
     const value = live(arg.value);
@@ -346,33 +351,71 @@ function convert(c: Context, f: Frame, spec: ParamSpec, arg: GivenArg): ReturnTy
   return spec.convert({ kind: 'tensor', value: toTensor(c, f, value, arg.span) });
 }
 
-function layerBuilder(c: Context, f: Frame, layer: Layer, operands: readonly Value[], span: Span, listed: boolean): LayerBuilder {
-  const float = operands.find((x) => isFloat(x.type.elem))?.type.elem ?? 'f32';
-  return {
-    span,
-    listed,
-    check: (label, holds, found, expected, hint) => {
-      if (!holds) throw new CheckFailure(label, found, expected, hint);
-    },
-    op: (operator, xs, attrs = {}) => at(create(c, f, operator, xs, attrs, span), 0),
-    ops: (operator, xs, attrs = {}) => create(c, f, operator, xs, attrs, span),
-    weight: (name, dims, init, options) =>
-      parameter(
-        c,
-        f,
-        joinPath(f.path, name),
-        dims.map((d) => (typeof d === 'number' ? Dim.of(d) : d)),
-        options?.elem ?? float,
-        init,
-        options?.role ?? 'parameter',
-        span,
-        layer.name,
-      ),
-    constant: (tensor: HostTensor) => c.graph.root.constant(c.content.literal(tensor)),
-    scalar: (elem, value) => finiteScalar(c, f, span, elem, value),
-    dimValue: (dim) => {
-      if (dim.constant !== undefined) return scalar(c, 'i64', dim.constant);
-      return at(create(c, f, dimValueOperator, [], { dim: [dim] }, span), 0);
-    },
-  };
+type Attributes = Readonly<Record<string, AttrValue>>;
+
+const check: LayerBuilder['check'] = (label, holds, found, expected, hint) => {
+  if (!holds) throw new CheckFailure(label, found, expected, hint);
+};
+
+/** What a layer builds with, in the frame below its label. */
+class Builder implements LayerBuilder {
+  readonly #c: Context;
+  readonly #frame: Frame;
+  readonly #layer: Layer;
+  readonly #float: ElemType;
+  readonly span: Span;
+  readonly listed: boolean;
+
+  constructor(c: Context, frame: Frame, layer: Layer, operands: readonly Value[], span: Span, listed: boolean) {
+    this.#c = c;
+    this.#frame = frame;
+    this.#layer = layer;
+    this.#float = operands.find((x) => isFloat(x.type.elem))?.type.elem ?? 'f32';
+    this.span = span;
+    this.listed = listed;
+  }
+
+  get check(): LayerBuilder['check'] {
+    return check;
+  }
+
+  op(operator: Operator, xs: readonly (Value | undefined)[], attrs: Attributes = {}): Value {
+    return at(create(this.#c, this.#frame, operator, xs, attrs, this.span), 0);
+  }
+
+  ops(operator: Operator, xs: readonly (Value | undefined)[], attrs: Attributes = {}): readonly Value[] {
+    return create(this.#c, this.#frame, operator, xs, attrs, this.span);
+  }
+
+  weight(
+    name: string,
+    dims: readonly (number | Dim)[],
+    init: InitSpec,
+    options?: { readonly role?: ConstantRole; readonly elem?: ElemType },
+  ): Value {
+    return parameter(
+      this.#c,
+      this.#frame,
+      joinPath(this.#frame.path, name),
+      dims.map((d) => (typeof d === 'number' ? Dim.of(d) : d)),
+      options?.elem ?? this.#float,
+      init,
+      options?.role ?? 'parameter',
+      this.span,
+      this.#layer.name,
+    );
+  }
+
+  constant(tensor: HostTensor): Value {
+    return this.#c.graph.root.constant(this.#c.content.literal(tensor));
+  }
+
+  scalar(elem: ElemType, value: number): Value {
+    return finiteScalar(this.#c, this.#frame, this.span, elem, value);
+  }
+
+  dimValue(dim: Dim): Value {
+    if (dim.constant !== undefined) return scalar(this.#c, 'i64', dim.constant);
+    return this.op(dimValueOperator, [], { dim: [dim] });
+  }
 }

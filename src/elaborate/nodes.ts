@@ -66,8 +66,10 @@ export function create(
   for (const { type } of node.results) {
     // Ranks and the operands of a concat are as large as a list is.
     c.spend(type.dims.length / 8, span, f);
+    if (c.fits.has(type)) continue;
     const count = productOf(type.dims).lowerBound;
     if (count > maxElements) c.fail(enormous, f, { span, with: { found: `${operator.name} gives ${typeText(type)}` } });
+    c.fits.add(type);
   }
   return node.results;
 }
@@ -78,8 +80,9 @@ function checkAttributes(c: Context, f: Frame, node: Node, span: Span): void {
   for (const name in specs) {
     const value = node.attrs[name];
     if (specs[name]?.kind !== 'float' || typeof value !== 'number' || !Number.isFinite(value)) continue;
-    const elem = [...node.operands, ...node.results].find((one) => one && isFloat(one.type.elem))?.type.elem;
-    if (elem) checkFinite(c, f, span, elem, value);
+    const isOfFloats = (one: Value | undefined): boolean => one !== undefined && isFloat(one.type.elem);
+    const first = node.slots.find((use) => isOfFloats(use?.value))?.value ?? node.results.find(isOfFloats);
+    if (first) checkFinite(c, f, span, first.type.elem, value);
   }
 }
 

@@ -34,7 +34,7 @@ function lastWeights(body: Value, region: ResidualRegion, own: ReadonlyMap<Value
     seen.add(node);
     const weight = node.operand(1);
     if (weight && own.has(weight)) found.push(weight);
-    else if (node.op === mul && weight?.def.kind === 'constant' && weight.def.role === 'constant') return [];
+    else if (node.op === mul && weight?.isConstant && weight.role === 'constant') return [];
     else for (const operand of joining.includes(node.op) ? node.operands : [node.operand(0)]) if (operand) stack.push(operand);
   }
   return found;

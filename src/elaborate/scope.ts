@@ -16,7 +16,8 @@ export interface Binding {
 export class Env {
   readonly outer: Env | undefined;
   readonly module: Module;
-  readonly #names = new Map<string, Binding>();
+  /** Made for the first name: most bodies bind none. */
+  #names: Map<string, Binding> | undefined;
 
   constructor(module: Module, outer?: Env) {
     this.module = module;
@@ -25,7 +26,7 @@ export class Env {
 
   get(name: string): Binding | undefined {
     for (let env: Env | undefined = this; env; env = env.outer) {
-      const found = env.#names.get(name);
+      const found = env.#names?.get(name);
       if (found) return found;
     }
     return undefined;
@@ -33,16 +34,17 @@ export class Env {
 
   /** What this body itself binds the name to. */
   own(name: string): Binding | undefined {
-    return this.#names.get(name);
+    return this.#names?.get(name);
   }
 
   set(name: string, value: LangValue, span: Span): void {
+    this.#names ??= new Map();
     this.#names.set(name, { value, span });
   }
 
   names(): readonly string[] {
     const out: string[] = [];
-    for (let env: Env | undefined = this; env; env = env.outer) out.push(...env.#names.keys());
+    for (let env: Env | undefined = this; env; env = env.outer) if (env.#names) out.push(...env.#names.keys());
     return out;
   }
 }
@@ -104,9 +106,29 @@ export function joinPath(path: string, label: string): string {
   return path === '' ? label : label === '' ? path : `${path}.${label}`;
 }
 
+/**
+ * The frame at another path, where nothing has a position. Field by field, since every layer asks for two: a copy by `...` takes
+ * several times as long.
+ */
+export function frameAt(f: Frame, path: string): Frame {
+  return {
+    env: f.env,
+    it: f.it,
+    returned: f.returned,
+    path,
+    sequence: undefined,
+    model: f.model,
+    share: f.share,
+    residual: f.residual,
+    use: f.use,
+    loops: f.loops,
+    inLoop: f.inLoop,
+  };
+}
+
 /** The frame below a label, or below the next position of a `sequential`. */
 export function place(f: Frame, label: string | undefined): Frame {
-  if (label !== undefined) return { ...f, path: joinPath(f.path, label), sequence: undefined };
-  if (f.sequence) return { ...f, path: joinPath(f.path, String(f.sequence.next++)), sequence: undefined };
+  if (label !== undefined) return frameAt(f, joinPath(f.path, label));
+  if (f.sequence) return frameAt(f, joinPath(f.path, String(f.sequence.next++)));
   return f;
 }

@@ -168,7 +168,7 @@ function totalStride(c: Context, f: Frame, x: Value, body: Value, span: Span): r
     const unclear = node.op.traits.resamples === true ? node.op.name : step.unclear;
     for (let i = node.slots.length - 1; i >= 0; i--) {
       const operand = node.operand(i);
-      if (operand && operand.def.kind !== 'constant') stack.push({ value: operand, strides, unclear });
+      if (operand && !operand.isConstant) stack.push({ value: operand, strides, unclear });
     }
   }
   return c.fail(strideUnknown, f, { span, with: { found: 'a body that does not read its input' } });

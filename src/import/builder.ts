@@ -124,7 +124,7 @@ export class NodeBuilder implements LiftBuilder {
     const value = this.#view.values[index];
     if (!value?.type.foreign) return;
     const elem = this.#view.values.find((one) => one && !one.type.foreign)?.type.elem;
-    if (exact || value.def.kind !== 'input') this.#state.types.constrainRank(value, rank, elem, this.#reader);
+    if (exact || !value.isInput) this.#state.types.constrainRank(value, rank, elem, this.#reader);
     throw new NotLifted(`operand ${index} is ${value.type.foreign.text}`);
   }
 

@@ -129,7 +129,7 @@ export class Constants {
     const key = `${from.id}|${content.id}|${from.graph === this.#graph ? '' : from.graph.name}`;
     const known = this.#derived.get(key);
     if (known?.graph === from.graph) return known;
-    const role = from.def.kind === 'constant' ? from.def.role : 'constant';
+    const role = from.isConstant ? from.role : 'constant';
     const value = from.graph.constant(content, role);
     this.#trail.put(this.#derived, key, value);
     this.#trail.push(this.#derivedFrom, { value, from });

@@ -140,7 +140,7 @@ export class KnownElements {
 
 function elementsOf(value: Value): ElementDims | undefined {
   const { elem } = value.type;
-  if (isFloat(elem) || value.def.kind !== 'constant' || (countOf(value.type) ?? Infinity) > maxElements) return undefined;
+  if (isFloat(elem) || !value.isConstant || (countOf(value.type) ?? Infinity) > maxElements) return undefined;
   const host = hostOf(value);
   if (!host) return undefined;
   return { elem, dims: host.dims, data: Array.from(host.data, (n) => (Number.isSafeInteger(n) ? Dim.of(n) : undefined)) };

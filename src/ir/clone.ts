@@ -19,8 +19,9 @@ export function cloneGraph(graph: Graph): Graph {
     const known = values.get(value);
     if (known) return known;
     // What a sub-graph that is copied alone reads of the graph around it stays as it is.
-    if (value.def.kind !== 'constant') return !graphs.has(value.graph) ? value : bug('a value is read before it is made');
-    const copy = (graphs.get(value.graph) ?? root).constant(value.def.content, value.def.role, value.name);
+    const { content, role, name } = value;
+    if (!content) return !graphs.has(value.graph) ? value : bug('a value is read before it is made');
+    const copy = (graphs.get(value.graph) ?? root).constant(content, role, name);
     copy.type = value.type;
     values.set(value, copy);
     return copy;

@@ -18,11 +18,6 @@ import { elementCount, type HostTensor, type TensorType } from './types.ts';
 /** What a constant is to its user: learned, carried along (running statistics), or just a number of the program. */
 export type ConstantRole = 'parameter' | 'buffer' | 'constant';
 
-export type ValueDef =
-  | { readonly kind: 'input' }
-  | { readonly kind: 'result'; readonly node: Node; readonly index: number }
-  | { readonly kind: 'constant'; readonly role: ConstantRole; content: Content };
-
 /** One operand slot of one node that reads a value. Uses of one value are a linked list, so that each costs one small object. */
 export class Use {
   readonly user: Node;
@@ -85,11 +80,19 @@ export abstract class UseList implements Iterable<Use> {
   }
 }
 
-/** A value is the list of its uses itself, because a network of 10,000 blocks has 170,000 of them. */
+/**
+ * A result of a node, a constant or an input. It is the list of its uses itself, and says of which kind it is by its fields,
+ * because a network of 10,000 blocks has 170,000 of them.
+ */
 export class Value extends UseList {
   readonly id: number;
   readonly graph: Graph;
-  readonly def: ValueDef;
+  /** The node that makes it, if one does. */
+  readonly producer: Node | undefined;
+  /** What a constant holds. Only the graph changes it. */
+  content: Content | undefined;
+  /** Of a constant. Other values have `constant` here, which says nothing of them. */
+  readonly role: ConstantRole;
   type: TensorType;
   /**
    * Input's name, or a parameter's path. Results of an imported graph have their ONNX name; others none, and the code generator
@@ -101,11 +104,21 @@ export class Value extends UseList {
   /** The graphs that it is an output of; absent where `outputs` is 0. */
   outputOf: Set<Graph> | undefined = undefined;
 
-  constructor(graph: Graph, id: number, def: ValueDef, type: TensorType, name: string | undefined) {
+  constructor(
+    graph: Graph,
+    id: number,
+    producer: Node | undefined,
+    content: Content | undefined,
+    role: ConstantRole,
+    type: TensorType,
+    name: string | undefined,
+  ) {
     super();
     this.graph = graph;
     this.id = id;
-    this.def = def;
+    this.producer = producer;
+    this.content = content;
+    this.role = role;
     this.type = type;
     this.name = name;
   }
@@ -114,13 +127,13 @@ export class Value extends UseList {
     return this;
   }
 
-  /** The node that makes it, if one does. */
-  get producer(): Node | undefined {
-    return this.def.kind === 'result' ? this.def.node : undefined;
+  get isConstant(): boolean {
+    return this.content !== undefined;
   }
 
-  get content(): Content | undefined {
-    return this.def.kind === 'constant' ? this.def.content : undefined;
+  /** Whether nothing in the graph makes it: inputs, and what a sub-graph is given at every turn. */
+  get isInput(): boolean {
+    return this.content === undefined && this.producer === undefined;
   }
 
   /** The only use, when there is exactly one and the value is no output. */
@@ -199,7 +212,7 @@ export class Node {
     this.regions = regions;
     // Mapped, because an array that grows by `push` holds room for 17.
     this.slots = operands.map((value, index) => value && new Use(this, index, value));
-    this.results = types.map((type, index) => new Value(graph, newId(), { kind: 'result', node: this, index }, type, undefined));
+    this.results = types.map((type) => new Value(graph, newId(), this, undefined, 'constant', type, undefined));
   }
 
   operand(index: number): Value | undefined {
@@ -309,7 +322,7 @@ export class Graph {
   }
 
   input(name: string, type: TensorType): Value {
-    const value = new Value(this, this.#nextValue++, { kind: 'input' }, this.#shared.type(type), name);
+    const value = new Value(this, this.#nextValue++, undefined, undefined, 'constant', this.#shared.type(type), name);
     this.inputs.push(value);
     return value;
   }
@@ -328,14 +341,14 @@ export class Graph {
   constant(content: Content, role: ConstantRole = 'constant', name?: string): Value {
     this.session = content.session;
     const type = this.#shared.typeOf(content.elem, content.dims);
-    return new Value(this, this.#nextValue++, { kind: 'constant', role, content }, type, name);
+    return new Value(this, this.#nextValue++, undefined, content, role, type, name);
   }
 
   /** Gives a parameter its content, after the checkpoint is opened; type and shape stay. */
   setContent(value: Value, content: Content): void {
-    if (value.def.kind !== 'constant') bug('only constants have content');
+    if (!value.isConstant) bug('only constants have content');
     this.session = content.session;
-    value.def.content = content;
+    value.content = content;
   }
 
   output(name: string, value: Value): void {
@@ -594,7 +607,7 @@ export class Graph {
     // Most have one reader, and are met once.
     const shared = new Set<Value>();
     const add = (value: Value): void => {
-      if (value.def.kind !== 'constant') return;
+      if (!value.isConstant) return;
       if (value.size + value.outputs > 1) {
         if (shared.has(value)) return;
         shared.add(value);
@@ -610,6 +623,8 @@ export class Graph {
 /** Not a generator, whose steps V8 does not inline: every pass walks the graph several times. */
 class NodeWalk implements IterableIterator<Node> {
   #next: Node | undefined;
+  /** What every step gives, one object for all of them: whoever walks takes the node out of it at once. */
+  readonly step: { value: Node | undefined; done: boolean } = { value: undefined, done: false };
 
   constructor(first: Node | undefined) {
     this.#next = first;
@@ -624,7 +639,10 @@ class NodeWalk implements IterableIterator<Node> {
     // Where the next node went meanwhile, what stood behind it then.
     while (node && !node.attached) node = node.next;
     this.#next = node?.next;
-    return node ? { value: node, done: false } : { value: undefined, done: true };
+    const { step } = this;
+    step.value = node;
+    step.done = node === undefined;
+    return step as IteratorResult<Node, undefined>;
   }
 }
 

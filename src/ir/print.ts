@@ -120,7 +120,7 @@ class Printer {
   #collect(): void {
     const seen = new Set<Value>();
     const mention = (value: Value): void => {
-      if (value.def.kind !== 'constant' || seen.has(value)) return;
+      if (!value.isConstant || seen.has(value)) return;
       seen.add(value);
       this.#expressions.mention(value.content);
     };
@@ -190,7 +190,7 @@ class Printer {
 
   /** A constant without a name that is read more than once must stay one value. */
   #ownLine(value: Value, depth: number): void {
-    if (value.def.kind !== 'constant' || value.name !== undefined || this.#names.has(value)) return;
+    if (!value.isConstant || value.name !== undefined || this.#names.has(value)) return;
     if (value.uses.size + value.outputs < 2) return;
     const text = this.#anonymous(value);
     const name = `%${this.#next++}`;
@@ -201,12 +201,12 @@ class Printer {
   #operand(value: Value, scope: string): string {
     const known = this.#names.get(value);
     if (known !== undefined) return known;
-    if (value.def.kind !== 'constant') return '%undefined';
-    return value.name === undefined ? this.#anonymous(value) : this.#parameter(value, value.name, value.def.role, scope);
+    if (!value.isConstant) return '%undefined';
+    return value.name === undefined ? this.#anonymous(value) : this.#parameter(value, value.name, value.role, scope);
   }
 
   #parameter(value: Value, name: string, role: ConstantRole, scope: string): string {
-    const dims = value.def.kind === 'constant' ? value.def.content.dims : [];
+    const dims = value.content?.dims ?? [];
     const { elem } = value.type;
     const local = scope !== '' && name.startsWith(`${scope}.`) ? name.slice(scope.length) : '';
     const short = /^(\.\w+)+$/.test(local) ? local : pathText(name);
@@ -220,7 +220,7 @@ class Printer {
   }
 
   #anonymous(value: Value): string {
-    return value.def.kind === 'constant' ? this.#content(value.def.content, value.def.role) : '_';
+    return value.content ? this.#content(value.content, value.role) : '_';
   }
 
   #content(content: Content, role: ConstantRole): string {

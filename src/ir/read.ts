@@ -476,11 +476,11 @@ class Builder<C extends Content> {
     const { dims, elem, role, span } = operand;
     const known = this.#parameters.get(path);
     const text = `${leafText(path, dims, elem)}:${role}`;
-    if (known?.def.kind === 'constant') {
-      const { content } = known.def;
-      const first = `${leafText(path, content.dims, content.elem)}:${known.def.role}`;
-      if (first !== text) this.#weight(span, text, `${first}, as further above`, 'give one of them another path');
-      if (operand.content && this.#content(operand.content, span) !== content) {
+    const first = known?.content;
+    if (known && first) {
+      const firstText = `${leafText(path, first.dims, first.elem)}:${known.role}`;
+      if (firstText !== text) this.#weight(span, text, `${firstText}, as further above`, 'give one of them another path');
+      if (operand.content && this.#content(operand.content, span) !== first) {
         this.#weight(span, `a second content of ${path}`, 'one', 'leave the part from `=` on out here');
       }
       return known;
@@ -549,7 +549,7 @@ class Builder<C extends Content> {
 }
 
 function isVisible(value: Value, from: Graph): boolean {
-  if (value.def.kind === 'constant') return true;
+  if (value.isConstant) return true;
   for (let graph: Graph | undefined = from; graph; graph = graph.outer) if (graph === value.graph) return true;
   return false;
 }

@@ -44,9 +44,8 @@ export function statsOf(graph: Graph): GraphStats {
   const stored = new IdSet();
   // One that several graphs read counts once.
   const constants = graphs.length === 1 ? graph.constants() : new Set(graphs.flatMap((one) => one.constants()));
-  for (const { def } of constants) {
-    if (def.kind !== 'constant') continue;
-    const { content, role } = def;
+  for (const { content, role } of constants) {
+    if (!content) continue;
     const elements = elementCount(content.dims);
     if (role === 'parameter') parameters += elements;
     if (role === 'buffer') buffers += elements;

@@ -91,8 +91,7 @@ class Verifier {
     const enter = (graph: Graph): void => {
       const frame: Frame = { graph, node: graph.first, regions: [], owner: undefined, made: [] };
       for (const value of graph.inputs) {
-        if (value.def.kind !== 'input' || value.graph !== graph)
-          this.problem(`input ${value.name} of graph ${graph.name} is not its own`);
+        if (!value.isInput || value.graph !== graph) this.problem(`input ${value.name} of graph ${graph.name} is not its own`);
         this.#values.add(value);
         this.#visible.add(value);
         this.#dims(value);
@@ -149,10 +148,10 @@ class Verifier {
   }
 
   #canRead(value: Value): boolean {
-    if (value.def.kind !== 'constant') return this.#visible.has(value);
+    const { content } = value;
+    if (!content) return this.#visible.has(value);
     if (!this.#values.has(value)) {
       this.#values.add(value);
-      const { content } = value.def;
       if (value.type.foreign) {
         if (!value.type.foreign.tensor || content.elem !== 'u8' || content.dims.length !== 1)
           this.problem(
@@ -195,9 +194,7 @@ class Verifier {
       }
     });
     node.results.forEach((value, i) => {
-      const { def } = value;
-      if (def.kind !== 'result' || def.node !== node || def.index !== i)
-        this.problem(`result ${i} of ${where} says that it is another's`);
+      if (value.producer !== node) this.problem(`result ${i} of ${where} says that it is another's`);
     });
   }
 
@@ -268,7 +265,7 @@ class Verifier {
   #names(): void {
     const parameters = new Map<string, Value>();
     for (const value of this.#values) {
-      if (value.def.kind !== 'constant' || value.name === undefined) continue;
+      if (!value.isConstant || value.name === undefined) continue;
       if (parameters.has(value.name)) this.problem(`two constants have the path ${value.name}`);
       parameters.set(value.name, value);
     }

@@ -214,7 +214,7 @@ const constantCost = 0.01;
 
 function costOf(steps: readonly Step[], x?: Value): number {
   const cost = steps.reduce((n, { operator }) => n + (operator.name === 'transpose' ? transposeCost : 1), 0);
-  return x?.def.kind === 'constant' ? cost * constantCost : cost;
+  return x?.isConstant ? cost * constantCost : cost;
 }
 
 /** The atoms of `some` in the order in which `all` has them. */

@@ -82,7 +82,7 @@ class Run {
       held.own.set(input, inputs[i] ?? bug('an input without a tensor'));
     });
     const read = (value: Value): HostTensor => {
-      if (value.def.kind === 'constant') return this.#constants(value);
+      if (value.isConstant) return this.#constants(value);
       for (let at: Held | undefined = held; at; at = at.outer) {
         const tensor = at.own.get(value);
         if (tensor) return tensor;

@@ -156,8 +156,7 @@ export class Coverage {
   node(node: Node, operands: readonly (HostTensor | undefined)[], results: ReturnType<typeof evaluateNode>): void {
     const axis = node.op.traits.contracts;
     const [x] = operands;
-    if (typeof axis === 'number' && node.operand(1)?.def.kind === 'constant' && x && node.operand(0)?.def.kind !== 'constant')
-      this.#lives(node, x, axis);
+    if (typeof axis === 'number' && node.operand(1)?.isConstant && x && !node.operand(0)?.isConstant) this.#lives(node, x, axis);
     const threshold = thresholdOf(node, operands);
     if (threshold) this.#compared(node, threshold);
     for (const y of node.results) {
@@ -229,7 +228,7 @@ function thresholdOf(
 ): { readonly x: HostTensor; readonly at: number } | undefined {
   const { thresholds } = node.op.traits;
   if (thresholds === 'no' || thresholds === 'unknown') return undefined;
-  const constant = (value: Value | undefined): boolean => value?.def.kind === 'constant';
+  const constant = (value: Value | undefined): boolean => value?.isConstant === true;
   const x = operands.find((_, i) => node.operand(i) && !constant(node.operand(i)));
   const limits = operands.filter((tensor, i) => tensor && constant(node.operand(i)) && tensor.data.length === 1);
   const said = thresholds === 'operands' ? limits.flatMap((tensor) => tensor?.data[0] ?? []) : thresholds(node.attrs);

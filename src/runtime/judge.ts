@@ -136,7 +136,7 @@ export class Judge {
       };
       evaluateGraph(this.#graph, this.#inputs, this.#constants, { evaluate: keep });
       for (const value of wanted) {
-        const tensor = value.def.kind === 'constant' ? this.#constants(value) : this.#inputs.get(value.name ?? '');
+        const tensor = value.isConstant ? this.#constants(value) : this.#inputs.get(value.name ?? '');
         if (tensor && !out.has(value)) out.set(value, tensor);
       }
     }
@@ -174,7 +174,7 @@ function roundingConstants(): typeof evaluateNode {
   const folded = new Set<Value>();
   return (node, operands, bindings, run) => {
     const results = evaluateNode(node, operands, bindings, run);
-    if (!node.operands.every((value) => !value || value.def.kind === 'constant' || folded.has(value))) return results;
+    if (!node.operands.every((value) => !value || value.isConstant || folded.has(value))) return results;
     for (const y of node.results) folded.add(y);
     return results.map((y) => {
       const data = Float64Array.from(y.data);

@@ -15,7 +15,7 @@ export function isProvable(graph: Graph, bindings: Bindings): boolean {
 export function checkProvable(graph: Graph, bindings: Bindings): void {
   const value = tooLarge(graph, bindings);
   if (!value) return;
-  const place = value.def.kind === 'result' ? placeText(value.def.node) : (value.name ?? 'an input');
+  const place = value.producer ? placeText(value.producer) : (value.name ?? 'an input');
   const sizes = value.type.dims.every((d) => d.constant !== undefined) ? '' : ` for ${bindingsText(bindings)}`;
   const count = countText(elementsOf(value, bindings) ?? 0);
   fail(catalogue.tooLargeToProve, {

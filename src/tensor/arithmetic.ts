@@ -119,35 +119,35 @@ class Binary extends Expr {
   constructor(op: BinaryName, a: Expr, b: Expr, dims: readonly number[]) {
     super(a.session, op, a.elem, dims, [a, b]);
   }
-  get #a(): Expr {
+  private get a(): Expr {
     return at(this.args, 0);
   }
-  get #b(): Expr {
+  private get b(): Expr {
     return at(this.args, 1);
   }
   override copyIn(_session: Session, args: readonly WeightExpr[]): WeightExpr {
     return binary(this.kind, at(args, 0), at(args, 1));
   }
   protected override write(): string {
-    return `${this.kind}(${this.#a.text()}, ${this.#b.text()})`;
+    return `${this.kind}(${this.a.text()}, ${this.b.text()})`;
   }
   override fill32(start: number, out: Float32Array): boolean {
     // An operand that is rounded itself would be rounded twice.
-    if (this.kind !== 'mul' || !this.sync || !this.#a.exact32 || spreadOf(this.#a, this.layout).kind !== 'same') return false;
-    if (!this.#a.fill32(start, out)) return false;
-    const spread = spreadOf(this.#b, this.layout);
+    if (this.kind !== 'mul' || !this.sync || !this.a.exact32 || spreadOf(this.a, this.layout).kind !== 'same') return false;
+    if (!this.a.fill32(start, out)) return false;
+    const spread = spreadOf(this.b, this.layout);
     const last = start + out.length === this.count;
     const done =
       spread.kind === 'walk' && spread.walk.strides.at(-1) === 0
-        ? withDense(this.#b, last, (data) => scaleRuns(data, spread.walk, start, out))
+        ? withDense(this.b, last, (data) => scaleRuns(data, spread.walk, start, out))
         : this.#scale(spread, start, out);
-    if (done instanceof Promise) bug(`${this.#b.kind} calls itself synchronous and is not`);
+    if (done instanceof Promise) bug(`${this.b.kind} calls itself synchronous and is not`);
     return true;
   }
   #scale(spread: Spread, start: number, out: Float32Array): Pending {
     return chunked(out.length, (from, to) => {
       const b = this.session.borrow(to - from);
-      return after(fillSpread(this.#b, spread, start + from, b, start + to === this.count), () => {
+      return after(fillSpread(this.b, spread, start + from, b, start + to === this.count), () => {
         for (let i = from; i < to; i++) out[i] = (out[i] ?? outside()) * (b[i - from] ?? outside());
         this.session.giveBack(b);
       });
@@ -156,7 +156,7 @@ class Binary extends Expr {
   // Without closures where nothing is awaited: passes ask for the few elements of a bias many thousand times.
   protected override compute(start: number, out: Float64Array): Pending {
     const last = start + out.length === this.count;
-    const pending = fillSpread(this.#a, spreadOf(this.#a, this.layout), start, out, last);
+    const pending = fillSpread(this.a, spreadOf(this.a, this.layout), start, out, last);
     return pending instanceof Promise
       ? pending.then(() => this.#withSecond(start, out, last))
       : this.#withSecond(start, out, last);
@@ -164,7 +164,7 @@ class Binary extends Expr {
   /** `out` holds the first operand. */
   #withSecond(start: number, out: Float64Array, last: boolean): Pending {
     const b = this.session.borrow(out.length);
-    const pending = fillSpread(this.#b, spreadOf(this.#b, this.layout), start, b, last);
+    const pending = fillSpread(this.b, spreadOf(this.b, this.layout), start, b, last);
     return pending instanceof Promise ? pending.then(() => this.#combine(out, b)) : this.#combine(out, b);
   }
   #combine(out: Float64Array, b: Float64Array): undefined {

@@ -22,18 +22,24 @@ export class InternTable<T extends object> {
 
   /** Adds what `find` has not found. */
   add(hash: number, made: T): void {
-    if (3 * this.#size >= 2 * this.#hashes.length) this.#rebuild(2 * this.#hashes.length, () => true);
+    if (3 * this.#size >= 2 * this.#hashes.length) this.#rebuild(2 * this.#hashes.length);
     this.#put(hash, made);
     this.#size++;
   }
 
   /** Forgets what is none of these. */
   keep(wanted: (one: T) => boolean): void {
+    const objects = this.#objects;
     let size = 0;
-    for (const one of this.#objects) if (one !== undefined && wanted(one)) size++;
+    for (let at = 0; at < objects.length; at++) {
+      const one = objects[at];
+      if (one === undefined) continue;
+      if (wanted(one)) size++;
+      else objects[at] = undefined;
+    }
     let places = firstPlaces;
     while (3 * size >= 2 * places) places *= 2;
-    this.#rebuild(places, wanted);
+    this.#rebuild(places);
     this.#size = size;
   }
 
@@ -45,14 +51,14 @@ export class InternTable<T extends object> {
     this.#hashes[at] = hash;
   }
 
-  #rebuild(places: number, wanted: (one: T) => boolean): void {
+  #rebuild(places: number): void {
     const objects = this.#objects;
     const hashes = this.#hashes;
     this.#objects = new Array(places).fill(undefined);
     this.#hashes = new Int32Array(places);
     for (let at = 0; at < objects.length; at++) {
       const one = objects[at];
-      if (one !== undefined && wanted(one)) this.#put(hashes[at] ?? outside(), one);
+      if (one !== undefined) this.#put(hashes[at] ?? outside(), one);
     }
   }
 }

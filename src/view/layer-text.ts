@@ -61,7 +61,7 @@ export function ownsWeight(node: Node): boolean {
   const prefix = `${node.origin.scope}.`;
   if (node.origin.scope === '') return false;
   return node.slots.some((use) => {
-    const name = use?.value.def.kind === 'constant' ? use.value.name : undefined;
+    const name = use?.value.isConstant ? use.value.name : undefined;
     return name?.startsWith(prefix) === true && !name.includes('.', prefix.length);
   });
 }

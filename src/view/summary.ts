@@ -282,12 +282,12 @@ function account(node: Node, around: readonly Building[], counted: Set<Value>): 
 }
 
 function countConstant(value: Value, around: readonly Building[], counted: Set<Value>): void {
-  if (value.def.kind !== 'constant' || counted.has(value)) return;
+  const { content, role } = value;
+  if (!content || counted.has(value)) return;
   counted.add(value);
   // The elements of a type that is none of ours are in its bytes, and 4-bit ones share them.
   const count = value.type.foreign?.tensor?.dims.reduce((n, d) => n * d, 1) ?? countOf(value.type) ?? 0;
-  const elements = value.type.foreign ? value.def.content.dims.reduce((n, d) => n * d, 1) : count;
-  const { role } = value.def;
+  const elements = value.type.foreign ? content.dims.reduce((n, d) => n * d, 1) : count;
   for (const level of around) {
     if (role === 'parameter') level.parameters += count;
     if (role === 'buffer') level.buffers += count;

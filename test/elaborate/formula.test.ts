@@ -51,7 +51,7 @@ describe('formula weights', () => {
       const { unoptimized, graph } = result;
       if (!unoptimized || !graph) throw new Error('no graph');
 
-      const named = unoptimized.constants().filter((v) => v.def.kind === 'constant' && v.def.role !== 'constant');
+      const named = unoptimized.constants().filter((v) => v.isConstant && v.role !== 'constant');
       expect(Object.fromEntries(named.map((v) => [v.name, staticDims(v.type)]))).toEqual(expected.tensors);
       const stats = statsOf(unoptimized);
       expect([stats.parameters, stats.buffers]).toEqual([expected.parameters, expected.buffers]);

@@ -163,7 +163,7 @@ describe('an ode', () => {
       const names = new Set<string>();
       for (const step of walkGraph(graph))
         if (step.kind === 'node')
-          for (const value of step.node.operands) if (value?.def.kind === 'constant' && value.name) names.add(value.name);
+          for (const value of step.node.operands) if (value?.isConstant && value.name) names.add(value.name);
       expect([...names].filter((name) => name.endsWith('weight')).sort()).toEqual([
         'linear.weight',
         'linear_1.weight',

@@ -15,7 +15,7 @@ async function graphOf(body: string) {
 async function deviations(body: string): Promise<Readonly<Record<string, number>>> {
   const out: Record<string, number> = {};
   for (const value of (await graphOf(body)).constants()) {
-    if (!value.name?.startsWith('r.2.') || value.def.kind !== 'constant' || value.def.role !== 'parameter') continue;
+    if (!value.name?.startsWith('r.2.') || !value.isConstant || value.role !== 'parameter') continue;
     const { data } = await materialize(exprOf(value));
     out[value.name.slice(4)] = Math.sqrt(data.reduce((sum, v) => sum + v * v, 0) / data.length);
   }

@@ -175,9 +175,9 @@ export function shapeOf(graph: Graph): unknown {
     const known = numbersOf.get(one);
     if (known !== undefined) return known;
     numbersOf.set(one, numbersOf.size);
-    const { def } = one;
-    const more = def.kind === 'constant' ? [def.role, content(def.content)] : [];
-    return [def.kind, one.name ?? null, typeText(one.type), one.uses.size, one.outputs, ...more];
+    const kind = one.isInput ? 'input' : one.isConstant ? 'constant' : 'result';
+    const more = one.content ? [one.role, content(one.content)] : [];
+    return [kind, one.name ?? null, typeText(one.type), one.uses.size, one.outputs, ...more];
   };
   const tag = (one: Node['origin']['residual']): unknown => {
     if (!one) return null;

@@ -61,8 +61,8 @@ function hinted(call: Call): string {
 }
 
 const constant = (value: Value): HostTensor => {
-  if (value.def.kind !== 'constant') return bug('no constant');
-  const data = dense(value.def.content as Expr);
+  if (!value.isConstant) return bug('no constant');
+  const data = dense(value.content as Expr);
   if (data instanceof Promise) return bug('not resident');
   return { elem: value.type.elem, dims: value.type.dims.map((d) => d.constant ?? 0), data: Float64Array.from(data) };
 };

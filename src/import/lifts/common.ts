@@ -65,7 +65,7 @@ export function isFixed(value: Value): boolean {
   const stack: Value[] = [value];
   const seen = new Set<Value>();
   for (let at = stack.pop(); at; at = stack.pop()) {
-    if (at.def.kind === 'constant' || seen.has(at)) continue;
+    if (at.isConstant || seen.has(at)) continue;
     seen.add(at);
     const node = at.producer;
     if (!node || !isFoldable(node.op) || node.regions.length > 0 || seen.size > fixedLimit) return false;

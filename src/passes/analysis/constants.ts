@@ -6,7 +6,7 @@ import type { Value } from '../../ir/graph.ts';
 import type { WeightExpr } from '../../tensor/expr.ts';
 
 export function isConstant(value: Value | undefined): value is Value {
-  return value?.def.kind === 'constant';
+  return value?.isConstant === true;
 }
 
 export function allConstant(values: readonly (Value | undefined)[]): boolean {

@@ -84,8 +84,9 @@ function inverse(a: Polynomial): Polynomial | undefined {
 
 /** The number that a constant of one element is. */
 export function numberOf(value: Value | undefined): number | undefined {
-  if (value?.def.kind !== 'constant' || value.type.foreign || elementCount(value.def.content.dims) !== 1) return undefined;
-  return value.def.content.resident?.[0];
+  const content = value?.content;
+  if (!content || value.type.foreign || elementCount(content.dims) !== 1) return undefined;
+  return content.resident?.[0];
 }
 
 /** The value below casts that every number of it survives. */

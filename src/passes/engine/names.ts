@@ -27,6 +27,6 @@ export class NameTable {
 
   #isFree(name: string, value: Value): boolean {
     const holder = this.#holders.get(name);
-    return holder === undefined || holder === value || (holder.isDead && holder.def.kind !== 'input');
+    return holder === undefined || holder === value || (holder.isDead && !holder.isInput);
   }
 }

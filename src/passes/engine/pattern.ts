@@ -37,30 +37,40 @@ export type OpTree = Extract<Tree, { kind: 'op' }>;
 
 type Bound = Record<string, Node | Value>;
 
-function fitsValue(tree: Tree, value: Value | undefined, reader: Node, bound: Bound): boolean {
+function fitsValue(tree: Tree, value: Value | undefined, reader: Node): boolean {
   if (!value) return false;
   if (tree.kind === 'op') {
     const node = producerIn(value, reader);
-    return node !== undefined && fitsNode(tree, node, bound);
+    return node !== undefined && fitsNode(tree, node);
   }
-  if (tree.kind === 'constant') {
-    if (!isConstant(value) || (tree.filled !== undefined && !everyElement(value.content, tree.filled))) return false;
-  }
-  if (tree.name !== undefined) bound[tree.name] = value;
-  return true;
+  return tree.kind === 'any' || (isConstant(value) && (tree.filled === undefined || everyElement(value.content, tree.filled)));
 }
 
 /** Whether the node is the root of the tree. Calls itself as deep as the tree is. */
-function fitsNode(tree: OpTree, node: Node, bound: Bound): boolean {
+function fitsNode(tree: OpTree, node: Node): boolean {
   if (!tree.ops.names.has(node.op.name)) return false;
-  bound[tree.name] = node;
   if (tree.closed && node.slots.some((use) => use !== undefined && !isConstant(use.value))) return false;
   const { operands } = tree;
   for (let i = 0; i < operands.length; i++) {
     const operand = operands[i];
-    if (operand && !fitsValue(operand, node.operand(i), node, bound)) return false;
+    if (operand && !fitsValue(operand, node.operand(i), node)) return false;
   }
   return true;
+}
+
+/** Gives what fits its names; nothing is made for the many nodes that do not fit. */
+function bindValue(tree: Tree, value: Value | undefined, bound: Bound): void {
+  if (!value) return;
+  if (tree.kind !== 'op') {
+    if (tree.name !== undefined) bound[tree.name] = value;
+  } else if (value.producer) bindNode(tree, value.producer, bound);
+}
+
+function bindNode(tree: OpTree, node: Node, bound: Bound): void {
+  bound[tree.name] = node;
+  tree.operands.forEach((operand, i) => {
+    bindValue(operand, node.operand(i), bound);
+  });
 }
 
 /** What a rule begins with: a pattern, or a pattern with code behind it. */
@@ -95,8 +105,10 @@ export class Pattern<M> implements Matcher<M> {
       const { some } = tree;
       const ways = some ? root.slots.length : 1;
       for (let way = 0; way < ways; way++) {
+        if (!fitsNode(tree, root) || (some && !fitsValue(some, root.operand(way), root))) continue;
         const bound: Bound = {};
-        if (!fitsNode(tree, root, bound) || (some && !fitsValue(some, root.operand(way), root, bound))) continue;
+        bindNode(tree, root, bound);
+        if (some) bindValue(some, root.operand(way), bound);
         // `op`, `any` and `constant` write the names of M and nothing else.
         const m = bound as M;
         if (first === undefined) first = m;

@@ -37,14 +37,20 @@ interface IntoWeights {
 interface Into {
   readonly bn: Node;
   readonly linear: LinearView;
-  /** What a condition has made, for the rewrite. */
+  /** What conditions have made, for later ones and the rewrite. */
+  affine?: ReturnType<typeof batchnormAffine>;
   folded?: IntoWeights;
 }
 
+function affineOf(m: Into): ReturnType<typeof batchnormAffine> {
+  m.affine ??= batchnormAffine(m.bn);
+  return m.affine;
+}
+
 function foldedInto(m: Into): IntoWeights {
-  const { bn, linear } = m;
+  const { linear } = m;
   if (m.folded) return m.folded;
-  const { scale, shift } = batchnormAffine(bn);
+  const { scale, shift } = affineOf(m);
   m.folded = {
     weight: scaleOutputs(linear, weightOf(linear), scale),
     bias: linear.bias ? w.add(w.mul(scale, biasOf(linear)), shift) : shift,
@@ -86,7 +92,7 @@ Source: Jacob et al. 2018, arXiv:1712.05877, §3.2.`,
   }),
   exact: {
     'one-reader': ({ bn, linear }) => soleReader(linear.node.y) === bn,
-    constant: ({ bn, linear }) => allConstant(batchnormVectors(bn)) && takesOutputScale(linear, batchnormAffine(bn).scale),
+    constant: (m) => allConstant(batchnormVectors(m.bn)) && takesOutputScale(m.linear, affineOf(m).scale),
     'channel-axis': ({ linear }) => outputAxis(linear) === 1,
     normal: (m) => normalFold(m.linear, foldedInto(m)),
     'weight-copy': (m) =>

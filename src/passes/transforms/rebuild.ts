@@ -36,7 +36,7 @@ export function changed(g: Rewriter, old: Value, content: w.WeightExpr): Value {
     const value = w.uniformValue(content) ?? bug('what full makes becomes no other constant');
     return g.node('full', [], { shape: constantDims(content.dims), value, elem: content.elem }, old.producer);
   }
-  return g.constant(content, old.def.kind === 'constant' ? old.def.role : 'parameter', old.name);
+  return g.constant(content, old.isConstant ? old.role : 'parameter', old.name);
 }
 
 /**

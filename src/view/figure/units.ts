@@ -189,8 +189,8 @@ function follows(node: Node, of: Value, before: Unit): boolean {
 
 /** The last part of the name of the weight that a function of single elements takes; without one of a bias, which goes unsaid. */
 function follower(node: Node): { caption: string; plain: string } {
-  const weight = node.slots.map((use) => use?.value).find((value) => value?.def.kind === 'constant');
-  const learned = node.slots.length === 2 && weight?.def.kind === 'constant' && weight.def.role === 'parameter';
+  const weight = node.slots.map((use) => use?.value).find((value) => value?.isConstant);
+  const learned = node.slots.length === 2 && weight?.isConstant && weight.role === 'parameter';
   const caption = learned ? `${node.op.name} ${weight.name?.split('.').at(-1) ?? ''}`.trim() : node.op.name;
   return { caption, plain: caption };
 }
@@ -198,7 +198,7 @@ function follower(node: Node): { caption: string; plain: string } {
 /** `conv 3×3, 64, /2`, `conv_transpose 2×2, 64, ×2`: kernel, width, stride and groups, as papers write them. */
 function captionOf(node: Node): { caption: string; plain: string } {
   const { op, attrs } = node;
-  const weights = node.slots.map((use) => use?.value).filter((value) => value?.def.kind === 'constant');
+  const weights = node.slots.map((use) => use?.value).filter((value) => value?.isConstant);
   const [, weight] = node.slots;
   const sizes = weight?.value.type.dims.map((d) => d.constant ?? 0) ?? [];
   const window = op.window?.(attrs, sizes);
@@ -206,7 +206,7 @@ function captionOf(node: Node): { caption: string; plain: string } {
   const isWindowed = window !== undefined || Object.values(op.attrs).some(({ kind }) => kind === 'pads');
   const kernel = window?.kernel ?? (isWindowed ? sizes.slice(2) : []);
   const stride = window?.stride ?? (isWindowed && Array.isArray(attrs.stride) ? attrs.stride.map(Number) : []);
-  const learned = weights.some((value) => value?.def.kind === 'constant' && value.def.role !== 'constant');
+  const learned = weights.some((value) => value?.isConstant && value.role !== 'constant');
   const parts: string[] = [];
   if (kernel.length > 0) parts.push(kernel.join('×'));
   const plain = [op.name, ...parts].join(' ');
@@ -219,8 +219,7 @@ function captionOf(node: Node): { caption: string; plain: string } {
   const { groups } = attrs;
   if (typeof groups === 'number' && groups > 1) parts.push(groups === width?.constant ? 'depthwise' : `${groups} groups`);
   const table = node.operand(0);
-  const name =
-    table?.def.kind === 'constant' && table.def.role === 'parameter' ? table.name?.split('.').slice(-2, -1)[0] : undefined;
+  const name = table?.isConstant && table.role === 'parameter' ? table.name?.split('.').slice(-2, -1)[0] : undefined;
   if (name) parts.push(name);
   return { caption: [op.name, parts.join(', ')].filter((part) => part !== '').join(' '), plain };
 }

@@ -156,10 +156,9 @@ class Maker {
     const { sizes } = this.#options;
     let parameters = 0;
     for (const use of node.slots) {
-      const { def } = use?.value ?? {};
       // A tensor that several nodes share counts where it is first read.
-      if (def?.kind !== 'constant' || def.role !== 'parameter' || use?.value.first !== use) continue;
-      parameters += countOf(use?.value.type ?? node.y.type) ?? 0;
+      if (!use?.value.isConstant || use.value.role !== 'parameter' || use.value.first !== use) continue;
+      parameters += countOf(use.value.type) ?? 0;
     }
     let activations: number | null = 0;
     for (const { type } of node.results) {
@@ -181,7 +180,7 @@ class Maker {
   }
 
   #operand(name: string, value: Value, shortcut: boolean): PageOperand {
-    if (value.def.kind === 'constant') return { name, tensor: this.#tensor(value) };
+    if (value.isConstant) return { name, tensor: this.#tensor(value) };
     const [node, result] = this.#made.get(value) ?? [];
     return { name, ...(node !== undefined && { node }), ...(result !== undefined && { result }), ...(shortcut && { shortcut }) };
   }
@@ -189,17 +188,16 @@ class Maker {
   #tensor(value: Value): number {
     const known = this.#tensorOf.get(value);
     if (known !== undefined) return known;
-    const { def } = value;
+    const { content, role } = value;
     const index = this.#tensors.length;
     this.#tensorOf.set(value, index);
-    const content = def.kind === 'constant' ? def.content : undefined;
     const bytes = content ? elementCount(content.dims) * elemBytes[content.elem] : 0;
     this.#bytes += bytes;
     const statistics = this.#options.statistics.get(value);
     this.#tensors.push({
       name: value.name ?? '',
       type: typeText(value.type),
-      role: def.kind === 'constant' ? def.role : 'constant',
+      role,
       bytes,
       ...(statistics && { statistics }),
     });
@@ -259,7 +257,7 @@ function attributeText(value: unknown): string {
 function familyOf(node: Node): Family {
   const { op } = node;
   const { elementwise, channelwise, moves } = op.traits;
-  const data = node.slots.filter((use) => use && use.value.def.kind !== 'constant').length;
+  const data = node.slots.filter((use) => use && !use.value.isConstant).length;
   if (op.foreign) return 'other';
   if (op.cost && data < node.slots.length) return 'weights';
   if (data > 1 && (elementwise === true || op.operands.at(-1)?.variadic)) return 'join';

@@ -71,9 +71,9 @@ function fits(parameter: Value | undefined, m: SpelledNorm): boolean {
 }
 
 export function parameter(g: Rewriter, value: Value | undefined, m: SpelledNorm): Value | undefined {
-  if (!value || value.type.dims.length === normalOf(m).length || value.def.kind !== 'constant') return value;
+  if (!value || value.type.dims.length === normalOf(m).length || !value.isConstant) return value;
   const expr = w.exprOf(value);
-  return g.constant(w.reshape(expr, expr.dims.slice(-normalOf(m).length)), value.def.role, value.name);
+  return g.constant(w.reshape(expr, expr.dims.slice(-normalOf(m).length)), value.role, value.name);
 }
 
 /** The conditions of both rules. */

@@ -45,7 +45,7 @@ function constantNodes(graph: Graph, given: ReadonlySet<Node>): readonly Node[] 
       continue;
     const fixed = (value: Value | undefined): boolean => {
       const producer = value?.producer;
-      return value === undefined || value.def.kind === 'constant' || (producer !== undefined && inside.has(producer));
+      return value === undefined || value.isConstant || (producer !== undefined && inside.has(producer));
     };
     if (node.operands.every(fixed) && node.operands.every((value) => !value?.type.foreign)) inside.add(node);
   }

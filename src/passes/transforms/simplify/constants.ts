@@ -93,14 +93,7 @@ Every operator is computed ahead but random ones. Rounding: in float64, rounded 
       const content = contents[i];
       if (!content) continue;
       const keeps = node.results.length === 1 && node.operands.filter((value) => value?.name !== undefined).length === 1;
-      g.replace(
-        y,
-        g.constant(
-          content,
-          keeps && source?.def.kind === 'constant' ? source.def.role : 'constant',
-          keeps ? source?.name : undefined,
-        ),
-      );
+      g.replace(y, g.constant(content, (keeps ? source?.role : undefined) ?? 'constant', keeps ? source?.name : undefined));
     }
   },
 });

@@ -34,7 +34,7 @@ const mayBeTwin = ({ op, regions }: Node): boolean => !op.traits.random && regio
 
 /** Whether it is the only reader of an operand that is no constant: then no other node computes the same. */
 function readsAlone({ slots }: Node): boolean {
-  return slots.some((use) => use !== undefined && use.value.size === 1 && use.value.def.kind !== 'constant');
+  return slots.some((use) => use !== undefined && use.value.size === 1 && !use.value.isConstant);
 }
 
 /** The place of every node in the order of the graph. */
@@ -124,11 +124,12 @@ refused for a second reader that it made. Equal expressions are recognised by th
   run(graph, fuel) {
     let merged = 0;
     for (const one of graphsIn(graph)) {
-      const seen = new Map<string, Value>();
+      const seen = new Map<number | string, Value>();
       for (const value of one.constants()) {
         if (fuel.empty) return merged;
-        if (value.def.kind !== 'constant') continue;
-        const key = `${value.def.content.id}|${value.type.foreign?.text ?? value.type.elem}`;
+        const { content, type } = value;
+        if (!content) continue;
+        const key = type.foreign ? `${content.id}|${type.foreign.text}` : content.id;
         const first = seen.get(key);
         if (first && value.outputs === 0) {
           // A name that was made unique gives way to the one it was made from.
