@@ -114,7 +114,6 @@ export function frameAt(f: Frame, path: string): Frame {
   return {
     env: f.env,
     it: f.it,
-    returned: f.returned,
     path,
     sequence: undefined,
     model: f.model,
@@ -123,6 +122,8 @@ export function frameAt(f: Frame, path: string): Frame {
     use: f.use,
     loops: f.loops,
     inLoop: f.inLoop,
+    returned: f.returned,
+    failed: f.failed,
   };
 }
 
