@@ -25,12 +25,23 @@ os.makedirs(out, exist_ok=True)
 img = lambda s=64: (torch.randn(1, 3, s, s),)
 
 
-def hf(cls, cfg, **k):
+class Named(torch.nn.Module):
+    """A model of transformers with its tokens or its picture as the only input, and all that it gives as a tuple; masked: all tokens count."""
+
+    def __init__(self, model, masked):
+        super().__init__()
+        self.model, self.masked = model, masked
+
+    def forward(self, x):
+        mask = {"attention_mask": torch.ones_like(x)} if self.masked else {}
+        return self.model(**{self.model.main_input_name: x}, **mask).to_tuple()
+
+
+def hf(cls, cfg, masked=False, **k):
     def f():
         cfg_ = cfg(**k)
-        cfg_.return_dict = False
         cfg_.use_cache = False
-        return cls(cfg_)
+        return Named(cls(cfg_), masked)
 
     return f
 
@@ -39,6 +50,7 @@ small = dict(hidden_size=64, num_hidden_layers=2, num_attention_heads=4)
 ids = lambda n=8: (torch.randint(0, 100, (1, n)),)
 M = {
     "tv_resnet18": (lambda: tv.models.resnet18(), img(), None),
+    "tv_resnet50": (lambda: tv.models.resnet50(), img(), None),
     "tv_densenet121": (lambda: tv.models.densenet121(), img(), None),
     "tv_mobilenet_v3": (lambda: tv.models.mobilenet_v3_small(), img(), None),
     "tv_shufflenet": (lambda: tv.models.shufflenet_v2_x0_5(), img(), None),
@@ -95,8 +107,9 @@ M = {
         ids(),
         "seq",
     ),
+    "hf_bert_base": (hf(tf.BertModel, tf.BertConfig), ids(), "seq"),
     "hf_gpt2": (
-        hf(tf.GPT2LMHeadModel, tf.GPT2Config, n_embd=64, n_layer=2, n_head=4, vocab_size=100, n_positions=64),
+        hf(tf.GPT2LMHeadModel, tf.GPT2Config, masked=True, n_embd=64, n_layer=2, n_head=4, vocab_size=100, n_positions=64),
         ids(),
         "seq",
     ),
@@ -215,15 +228,19 @@ wanted = lambda name: not sys.argv[2:] or any(part in name for part in sys.argv[
 
 
 def made(make):
-    """A model in evaluation, its batchnorms with statistics of their own."""
+    """
+    A model in evaluation. What its packages begin with in one number (biases, norms, gains, statistics) is drawn, as training would leave
+    it: an optimiser removes a bias of zeros and a norm that does nothing, which says nothing of trained files.
+    """
     torch.manual_seed(0)
     model = make().eval()
+    for part in model.parameters():
+        if (part == part.flatten()[0]).all():
+            part.data += torch.randn_like(part) * 0.1
     for part in model.modules():
         if isinstance(part, torch.nn.modules.batchnorm._BatchNorm):
             part.running_mean.normal_(0, 0.1)
             part.running_var.uniform_(0.5, 1.5)
-            part.weight.data.uniform_(0.5, 1.5)
-            part.bias.data.normal_(0, 0.1)
     return model
 
 

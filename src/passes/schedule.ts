@@ -57,6 +57,7 @@ import {
   splitAtOnce,
   splitOfConcat,
 } from './transforms/simplify/cut-and-join.ts';
+import { gatherInOrder } from './transforms/simplify/gather-in-order.ts';
 import { removeIdentity, removeNeutral, removeRepeated } from './transforms/simplify/identities.ts';
 import { mergeReductions } from './transforms/simplify/reductions.ts';
 import { sliceBeforePad } from './transforms/simplify/slice-before-pad.ts';
@@ -142,6 +143,7 @@ const simplifyRules = [
   splitOfConcat,
   joinPieces,
   removeRoundTrip,
+  gatherInOrder,
 ] as const;
 
 const simplify: Stage = {
