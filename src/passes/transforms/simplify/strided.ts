@@ -1,11 +1,10 @@
 /** Tensors of integers whose every element follows from its place: what exporters compute to index memory by strides. */
 import { at, outside } from '../../../diagnostics/at.ts';
-import { Dim } from '../../../ir/dim.ts';
+import { Dim, sameDims } from '../../../ir/dim.ts';
 import { hostOf, type Value } from '../../../ir/graph.ts';
 import { elementCount } from '../../../ir/types.ts';
 import { numberAttr } from '../../../ops/attrs.ts';
 import { dimAttr } from '../../../ops/common.ts';
-import { numberOf } from '../../analysis/polynomial.ts';
 import { reshaping } from '../../analysis/shapes.ts';
 
 /** Element [i, j, …] is start + steps[0]·i + steps[1]·j + …; an axis of size 1 has the step 0. */
@@ -22,27 +21,30 @@ export function stridedOf(value: Value | undefined, depth = 0): Strided | undefi
   if (!value || depth > depthLimit) return undefined;
   const node = value.producer;
   if (!node) return constantSteps(value);
-  const below = (index: number): Strided | undefined => stridedOf(node.operand(index), depth + 1);
-  if (reshaping.names.has(node.op.name)) return regrouped(below(0), node.x.type.dims, value.type.dims);
-  switch (node.op.name) {
-    case 'range': {
-      const start = dimAttr(node.attrs, 'start').constant;
-      return start === undefined ? undefined : { start, steps: [numberAttr(node.attrs, 'step')] };
-    }
-    case 'mul': {
-      const first = numberOf(node.operand(0));
-      const factor = first ?? numberOf(node.operand(1));
-      const other = first === undefined ? 0 : 1;
-      return factor === undefined ? undefined : scaled(widened(below(other), node.operand(other), value), factor);
-    }
-    case 'add':
-      return sumOf(widened(below(0), node.operand(0), value), widened(below(1), node.operand(1), value));
-    case 'expand':
-      return widened(below(0), node.operand(0), value);
-    default:
-      return undefined;
+  if (node.op.name === 'range') {
+    const start = dimAttr(node.attrs, 'start').constant;
+    return start === undefined ? undefined : { start, steps: [isOne(value.type.dims[0]) ? 0 : numberAttr(node.attrs, 'step')] };
   }
+  const [first, second] = node.operands;
+  const a = stridedOf(first, depth + 1);
+  if (!a || !first) return undefined;
+  if (reshaping.names.has(node.op.name)) return regrouped(a, first.type.dims, value.type.dims);
+  const b = stridedOf(second, depth + 1);
+  if (!b || !second) return undefined;
+  const [x, y] = [widened(a, first, value), widened(b, second, value)];
+  if (node.op.name === 'add') return combined(x, 1, y, 1);
+  if (node.op.name !== 'mul') return undefined;
+  if (isNumber(y)) return combined(x, y.start, y, 0);
+  return isNumber(x) ? combined(x, 0, y, x.start) : undefined;
 }
+
+const isNumber = ({ steps }: Strided): boolean => steps.every((step) => step === 0);
+
+/** a·x + b·y */
+const combined = (x: Strided, a: number, y: Strided, b: number): Strided => ({
+  start: a * x.start + b * y.start,
+  steps: x.steps.map((step, axis) => a * step + b * at(y.steps, axis)),
+});
 
 function constantSteps(value: Value): Strided | undefined {
   const host = hostOf(value);
@@ -66,28 +68,19 @@ function constantSteps(value: Value): Strided | undefined {
 const isOne = (size: Dim | undefined): boolean => size?.constant === 1;
 
 /** Through a reshape that adds and drops axes of size 1 alone. */
-function regrouped(x: Strided | undefined, from: readonly Dim[], to: readonly Dim[]): Strided | undefined {
-  if (!x) return undefined;
-  const long = from.flatMap((size, axis) => (isOne(size) ? [] : [axis]));
-  const kept = to.filter((size) => !isOne(size));
-  if (kept.length !== long.length || !kept.every((size, i) => size === from[at(long, i)])) return undefined;
-  const steps = long.map((axis) => at(x.steps, axis));
+function regrouped(x: Strided, from: readonly Dim[], to: readonly Dim[]): Strided | undefined {
+  const long = (dims: readonly Dim[]): readonly Dim[] => dims.filter((size) => !isOne(size));
+  if (!sameDims(long(from), long(to))) return undefined;
+  const steps = x.steps.filter((_, axis) => !isOne(from[axis]));
   let next = 0;
   return { start: x.start, steps: to.map((size) => (isOne(size) ? 0 : at(steps, next++))) };
 }
 
 /** As a broadcast has it: axes that are added in front, or repeat, have the step 0. */
-function widened(x: Strided | undefined, from: Value | undefined, to: Value): Strided | undefined {
-  if (!x || !from) return undefined;
+function widened(x: Strided, from: Value, to: Value): Strided {
   const added = to.type.dims.length - from.type.dims.length;
-  return { start: x.start, steps: to.type.dims.map((_, axis) => (axis < added ? 0 : at(x.steps, axis - added))) };
+  return { start: x.start, steps: to.type.dims.map((_, axis) => x.steps[axis - added] ?? 0) };
 }
-
-const scaled = (x: Strided | undefined, by: number): Strided | undefined =>
-  x && { start: x.start * by, steps: x.steps.map((step) => step * by) };
-
-const sumOf = (a: Strided | undefined, b: Strided | undefined): Strided | undefined =>
-  a && b && { start: a.start + b.start, steps: a.steps.map((step, axis) => step + at(b.steps, axis)) };
 
 /** Whether the elements are 0, 1, 2, …, row by row. */
 export function countsUp({ start, steps }: Strided, dims: readonly Dim[]): boolean {
