@@ -166,13 +166,12 @@ function exactScales(from: TensorType, to: TensorType): readonly number[] | unde
   return scales.every((scale) => scale !== undefined) ? scales : undefined;
 }
 
-/** M / L as `fractionOf` takes it. Of sizes that are free, one is a multiple of the other. */
+/** M / L as `fractionOf` takes it; of free sizes a whole one. */
 function exactScale(from: Dim, to: Dim): number | undefined {
   const [length, size] = [from.constant, to.constant];
-  const less = length === undefined ? from.divideExactly(to)?.constant : undefined;
-  const scale = length !== undefined && size !== undefined ? size / length : less ? 1 / less : to.divideExactly(from)?.constant;
-  const exact = scale !== undefined && fractionOf(scale) !== undefined;
-  return exact && (length === undefined || length * scale === size) ? scale : undefined;
+  const known = length !== undefined && size !== undefined;
+  const scale = known ? size / length : (to.divideExactly(from)?.constant ?? 0);
+  return fractionOf(scale) && (!known || length * scale === size) ? scale : undefined;
 }
 
 const cubicA = -0.75;

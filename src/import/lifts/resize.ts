@@ -119,7 +119,7 @@ function scaledGrid(x: Value, scales: readonly number[]): readonly Dim[] {
   return x.type.dims.slice(2).map((d, i) => {
     const scale = scales[i] ?? 1;
     const size = scaledSize(d, scale) ?? leave(`scale ${scale}`);
-    const exact = d.constant !== undefined || size.divideExactly(d) !== undefined || d.divideExactly(size) !== undefined;
+    const exact = d.constant !== undefined || size.divideExactly(d) !== undefined;
     require(exact, `scales that align the corners of the size ${d}`);
     return size;
   });
