@@ -34,6 +34,8 @@ const wide = (layers: number): string => `model Wide {
   output y
 }
 `;
+/** The same in 16 bits. */
+const half = (layers: number): string => wide(layers).replace('f32', 'f16');
 /** The same with nothing to fold. */
 const bare = (layers: number): string => `model Bare {
   input x: f32[N, 1024, 8, 8]
@@ -134,6 +136,8 @@ try {
   );
   writeFileSync(at('wide1.res'), wide(28));
   measureSource('wide, 1 GB, folded', [at('wide1.res')], rounds, (cp) => 3 * cp, '3 × cp');
+  writeFileSync(at('half1.res'), half(28));
+  measureSource('wide, f16, folded', [at('half1.res')], rounds, (cp) => 3 * cp, '3 × cp');
   writeFileSync(at('bare1.res'), bare(28));
   measureSource('1 GB, nothing folds', [at('bare1.res')], rounds, (cp) => 1.5 * cp, '1.5 × cp');
   measureOptimize('1 GB, `optimize`, nothing folds', at('bare1.res'), rounds, (cp) => 1.5 * cp, '1.5 × cp');
@@ -149,9 +153,8 @@ try {
 \`npx tsx bench/weights.ts --write\` writes this page: whole processes of the built command line, interleaved with \`cp\` of the same bytes, in a folder of
 one disk. Processor time of all threads in seconds, and in brackets the time from start to exit; medians of ${rounds} rounds (4 GB: one), peaks are the largest
 seen. Goals are held against processor time. "Replacing" writes over a model that is there, which is flushed to the disk before the rename.
-\`cp\` of coreutils 9 copies in the kernel (\`copy_file_range\`). Node has no call for that on a part of a file, and weights keep their place in few files; of
-a whole file, \`fs.copyFile\` took 0.35 s for 1 GB where \`cp\` took 0.26 s, reads and writes of 256 KiB 0.37 s with Node's start of 0.05 s in both, so that nothing is
-won by it. A read and a write are one copy more than \`cp\` makes: \`dd\` takes 1.2 times its processor time.
+\`cp\` of coreutils 9 copies in the kernel (\`copy_file_range\`), where a read and a write are one copy more. Node has no call for that on a part of a file, and
+weights keep their place in few files.
 
 Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? '?'}, load ${loadBefore} at the beginning and ${loadavg()[0]?.toFixed(1)} at the end.
 `,

@@ -10,22 +10,10 @@ const oneDouble = new Float64Array(1);
 const itsWords = new Int32Array(oneDouble.buffer);
 oneDouble[0] = 1;
 /** Word that holds sign and exponent of a double; 1 on every little-endian machine. */
-const highWord = itsWords[1] === 0x3ff00000 ? 1 : 0;
+export const highWord = itsWords[1] === 0x3ff00000 ? 1 : 0;
 
 /** Whether this machine stores the low byte of a number first. */
 export const littleEndian = highWord === 1;
-
-/** 2^(i − 1100) at i, by doubling and halving, which are exact as Math.pow need not be; 0 below 2^-1074. */
-function makePowersOfTwo(): Float64Array {
-  const powers = new Float64Array(2200);
-  powers[1100] = 1;
-  for (let i = 1; i < 1100; i++) {
-    powers[1100 + i] = (powers[1099 + i] ?? outside()) * 2;
-    powers[1100 - i] = (powers[1101 - i] ?? outside()) / 2;
-  }
-  return powers;
-}
-const powersOfTwo = makePowersOfTwo();
 
 /**
  * Nearest number with `digits` significant bits, ties to even, and no finer than 2^`finest`. Adding 1.5·2^52 quanta pushes
@@ -38,7 +26,9 @@ function nearest(x: number, digits: number, finest: number): number {
   const quantum = Math.max(exponent - digits + 1, finest);
   // Beyond ±2^900 nothing can be a number of these types but infinity, which the callers test for.
   if (quantum > 900) return x;
-  const magic = 1.5 * (powersOfTwo[1152 + quantum] ?? outside());
+  itsWords[highWord] = ((1075 + quantum) << 20) | 0x80000;
+  itsWords[1 - highWord] = 0;
+  const magic = oneDouble[0] ?? outside();
   const rounded = x + magic - magic;
   // A sum that is zero is +0; the sign of x is kept.
   return rounded === 0 ? x * 0 : rounded;

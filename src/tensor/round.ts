@@ -78,7 +78,7 @@ export function encode(elem: ElemType, src: Float64Array, count: number, dst: Ui
 /** Numbers into an array of their type and length. */
 function put(elem: ElemType, src: Float64Array, dst: NumberArray): void {
   const bits = narrow.get(elem);
-  if (bits) for (let i = 0; i < src.length; i++) dst[i] = bits.bits(src[i] ?? outside());
+  if (bits) bits.encode(src, dst);
   else if (elem === 'bool') for (let i = 0; i < src.length; i++) dst[i] = src[i] === 0 ? 0 : 1;
   else dst.set(src);
 }

@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { narrowHalves } from '../../src/codegen/node/halves.ts';
 import { ieeeFloat, isLossless } from '../../src/ir/elem.ts';
 import { roundTo } from '../../src/ir/round.ts';
 import { type ElemType, elemBytes, elemTypes } from '../../src/ir/types.ts';
-import { narrowFloat } from '../../src/tensor/narrow.ts';
+import { bringKernel, type NarrowFloat, narrowFloat } from '../../src/tensor/narrow.ts';
 import { decode, encode } from '../../src/tensor/round.ts';
 
 function bytes(elem: ElemType, values: readonly number[], offset = 0): Uint8Array {
@@ -68,6 +69,74 @@ describe('rounding', () => {
       }),
       { numRuns: 4000, seed: 3 },
     );
+  });
+  it.each([
+    ['f16', 11, 15, 0x7c00],
+    ['bf16', 8, 127, 0x7f80],
+  ] as const)('takes every %s from its middle with the one below to that with the one above', (elem, digits, bias, infinite) => {
+    const steps = 2 ** (digits - 1);
+    /** Of bits without a sign; infinity's stands for the number that would come behind the largest. */
+    const numberOf = (bits: number): number => {
+      const exponent = Math.floor(bits / steps);
+      return ((exponent === 0 ? 0 : steps) + (bits % steps)) * 2 ** (Math.max(exponent, 1) - bias - digits + 1);
+    };
+    const word = new BigUint64Array(1);
+    const itsDouble = new Float64Array(word.buffer);
+    const ofWord = (bits: bigint): number => {
+      word[0] = bits;
+      return itsDouble[0] ?? 0;
+    };
+    const beside = (x: number, by: bigint): number => {
+      itsDouble[0] = x;
+      return ofWord((word[0] ?? 0n) + by);
+    };
+    const numbers: number[] = [];
+    const expected: number[] = [];
+    const takes = (x: number, bits: number): void => {
+      numbers.push(x, -x);
+      expected.push(bits, bits + 0x8000);
+    };
+    for (let bits = 0; bits < infinite; bits++) {
+      const x = numberOf(bits);
+      const middle = (x + numberOf(bits + 1)) / 2;
+      takes(x, bits);
+      takes(beside(x, 1n), bits);
+      if (bits > 0) takes(beside(x, -1n), bits);
+      takes(beside(middle, -1n), bits);
+      takes(middle, bits % 2 === 0 ? bits : bits + 1);
+      takes(beside(middle, 1n), bits + 1);
+    }
+    for (const x of [Infinity, Number.MAX_VALUE, 2 ** 129, numberOf(infinite)]) takes(x, infinite);
+    for (const x of [Number.MIN_VALUE, 2 ** -1022, 2 ** -200]) takes(x, 0);
+    const src = Float64Array.from(numbers);
+    // One after the other by the loop in JavaScript, then all by WebAssembly, at any length.
+    const one = new Uint16Array(src.length);
+    for (let at = 0; at < src.length; at += 255) {
+      const part = src.subarray(at, at + 255);
+      one.set(new Uint16Array(bytes(elem, [...part]).slice().buffer), at);
+    }
+    const wrong = (found: Uint16Array): readonly number[] => numbers.filter((_, i) => found[i] !== expected[i]).slice(0, 5);
+    expect(wrong(one)).toEqual([]);
+    bringKernel(narrowHalves);
+    const all = new Uint8Array(2 * src.length);
+    encode(elem, src, src.length, all);
+    expect(wrong(new Uint16Array(all.buffer))).toEqual([]);
+    for (const length of [255, 256, 257, 258, 259, 131072, 131073]) {
+      const some = new Uint8Array(2 * length + 2).fill(9);
+      encode(elem, src, length, some);
+      expect(Buffer.compare(some.subarray(0, -2), all.subarray(0, 2 * length))).toBe(0);
+      expect([...some.subarray(-2)], `${length}`).toEqual([9, 9]);
+    }
+    // That the second is there at all.
+    expect(narrowHalves(src, new Uint16Array(src.length), [10, 0, 0, 0, 0, 0])).toBe(true);
+    // Every NaN is the quiet one.
+    const nans = new BigUint64Array(512);
+    for (const i of nans.keys()) nans[i] = (i % 2 === 0 ? 0x7ff0n : 0xfff0n) * 2n ** 48n + 2n ** BigInt((i >> 1) % 52);
+    for (const length of [100, 512]) {
+      const some = new Uint8Array(2 * length);
+      encode(elem, new Float64Array(nans.buffer), length, some);
+      expect([...new Set(new Uint16Array(some.buffer))]).toEqual([infinite + steps / 2]);
+    }
   });
   it('keeps every half and every bf16 as it is', () => {
     for (const elem of ['f16', 'bf16'] as const) {
@@ -140,6 +209,11 @@ describe('rounding', () => {
 });
 
 describe('a narrow float by its record alone', () => {
+  const bitsOf = (type: NarrowFloat, x: number): number => {
+    const bits = new Uint16Array(1);
+    type.encode(Float64Array.of(x), bits);
+    return bits[0] ?? 0;
+  };
   const tolerance = { limit: 0.1, floor: 0.01 };
   // float8e5m2 of ONNX and the Open Compute Project: five bits of exponent, two of the significand, infinities as in IEEE 754.
   const e5m2 = narrowFloat(ieeeFloat(3, 15, tolerance), 8);
@@ -160,7 +234,7 @@ describe('a narrow float by its record alone', () => {
     expect([0x7d, 0x7e, 0x7f, 0xff].every((bits) => Number.isNaN(numbers[bits]))).toBe(true);
   });
   it('rounds to the nearest and its ties to even', () => {
-    expect([1.1, 1.125, 1.375, 61439, 61440, 2 ** -17, 1.5 * 2 ** -17, -0].map((x) => e5m2.bits(x))).toEqual([
+    expect([1.1, 1.125, 1.375, 61439, 61440, 2 ** -17, 1.5 * 2 ** -17, -0].map((x) => bitsOf(e5m2, x))).toEqual([
       0x3c, 0x3c, 0x3e, 0x7b, 0x7c, 0x00, 0x01, 0x80,
     ]);
   });
@@ -171,7 +245,7 @@ describe('a narrow float by its record alone', () => {
     ['16 bits', ieeeFloat(11, 15, tolerance), 16],
   ] as const)('gives each number of %s the bits that it has', (_, facts, width) => {
     const type = narrowFloat(facts, width);
-    for (const [bits, x] of type.numbers.entries()) if (!Number.isNaN(x)) expect(type.bits(x)).toBe(bits);
+    for (const [bits, x] of type.numbers.entries()) if (!Number.isNaN(x)) expect(bitsOf(type, x)).toBe(bits);
     const finite = type.numbers.filter(Number.isFinite);
     expect(finite.length).toBe(2 ** width - 2 ** facts.significand);
     expect(Math.max(...finite)).toBe(facts.largest);

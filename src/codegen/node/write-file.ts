@@ -48,9 +48,11 @@ import {
   modelSize,
   type Pieces,
 } from '../../onnx/write.ts';
+import { bringKernel } from '../../tensor/narrow.ts';
 import { readSpanInto } from '../../tensor/stored.ts';
 import { safetensorsOf, safetensorsPieces } from '../safetensors.ts';
 import { BytesHash } from './bytes-hash.ts';
+import { narrowHalves } from './halves.ts';
 
 /** How a model is written to a file. */
 export interface WriteOptions {
@@ -422,6 +424,7 @@ async function streamTo(
   progress: Progress,
   { plain = true, flush = false, hash }: StreamOptions,
 ): Promise<void> {
+  bringKernel(narrowHalves);
   const buffer = hash?.rooms[0] ?? new Uint8Array(Math.max(1, Math.min(writeBytes, progress.total)));
   let filled = 0;
   let sinceTurn = 0;
