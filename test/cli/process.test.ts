@@ -50,14 +50,19 @@ describe('a terminal of 80 columns', () => {
 
 describe('waits', () => {
   test('percent of what is verified, in a terminal alone, and gone at the end', () => {
-    // Long enough that there is something to wait for.
-    const verified = inTerminal(['verify', 'examples/resnet_cifar.res', '--model', 'ResNet56']);
+    // A clock that is a second ahead, so that every wait is one that shows, however fast the machine is.
+    const { path, remove } = folder({
+      'small.res': small,
+      'clock.cjs': 'const now = performance.now.bind(performance); performance.now = () => now() + 1000;',
+    });
+    const ahead = { NODE_OPTIONS: `--require=${join(path, 'clock.cjs')}` };
+    const verified = inTerminal(['verify', 'examples/resnet_cifar.res', '--model', 'ResNet20'], 80, ahead);
     expect(verified.code).toBe(0);
     expect(plain(verified.text)).toMatch(/\[=* *\] +\d+ %/);
     expect(verified.text.split('\r').at(-1)).not.toContain(' %  ');
     for (const drawn of plain(verified.text).split('\r')) expect(drawn.split('\n')[0]?.length).toBeLessThanOrEqual(80);
-    const { path, remove } = folder({ 'small.res': small });
-    expect(inTerminal(['verify', join(path, 'small.res'), '-q']).text).toBe('');
+    expect(inTerminal(['verify', join(path, 'small.res')], 80, ahead).text).toContain(' %');
+    expect(inTerminal(['verify', join(path, 'small.res'), '-q'], 80, ahead).text).toBe('');
     remove();
   });
 });
