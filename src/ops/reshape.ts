@@ -94,13 +94,13 @@ export const reshape = defineOperator({
     const target = isEmpty ? undefined : reshapeTarget(x, y);
     if (target) return [builder.node('Reshape', [given(operands, 0), builder.i64(target)], {}, node.y.type)];
     // A size of 0 would copy, as it may where x has it too; `allowzero` says that it does not, but then every size has to be
-    // written out.
-    const saysZero = isEmpty || y.some((d, i) => x[i] !== d && d.lowerBound < 1);
+    // written out. Of two sizes that one is a multiple of the other, a number of times, none is 0 alone.
+    const saysZero =
+      isEmpty || y.some((d, i) => d.lowerBound < 1 && !x[i]?.divideExactly(d) && !d.divideExactly(x[i] ?? 0)?.constant);
     if (!saysZero) return [builder.node('Reshape', [given(operands, 0), builder.dims(y)], {}, node.y.type)];
     if (builder.opset < 14) {
-      if (!isEmpty) builder.refuse('Reshape to a size that may be 0 needs opset 14', '--opset 14');
       const { elem } = node.y.type;
-      if (elem === 'bf16') return builder.refuse('Reshape to a size of 0 needs opset 14', '--opset 17');
+      if (!isEmpty || elem === 'bf16') return builder.refuse('Reshape to a size that may be 0 needs opset 14', '--opset 14');
       // All tensors without elements are equal.
       const value: OnnxAttr = { kind: 'tensor', value: { elem, dims: [1], data: new Float64Array(1) } };
       return [builder.node('ConstantOfShape', [builder.dims(y)], { value }, node.y.type)];

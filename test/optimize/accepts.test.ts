@@ -280,6 +280,21 @@ describe('truth values that are neither 0 nor 1', () => {
   });
 });
 
+describe('sizes without names, which may be 0', () => {
+  const reshaped = (opset: number): Parts => ({
+    opset,
+    graph: {
+      input: [value('x', 1, ['', 4, ''])],
+      output: [value('y')],
+      node: [node('Reshape', 'x, s -> r'), node('Relu', 'r -> z'), node('Shape', 'x -> back'), node('Reshape', 'z, back -> y')],
+      initializer: [longs('s', [3], [0, 2, -1])],
+    },
+  });
+  it.each([7, 13, 17])('go through a Reshape whose sizes are 0 only where the old ones are, at opset %i', async (opset) => {
+    await same(reshaped(opset), [{ x: feed([3, 4, 7]) }, { x: feed([1, 4, 1]) }, { x: feed([3, 4, 0]) }]);
+  });
+});
+
 describe('what else onnxruntime takes', () => {
   it('is a result that is left out between others', async () => {
     const made = await optimizeOnnx(fault('split-skipped-output'));
