@@ -216,7 +216,7 @@ function choiceOf(
   models: readonly ModelItem[],
   complete: ModelItem | undefined,
   defined: ReadonlySet<string>,
-): { readonly found: string; readonly expected: string; readonly hint: string } {
+): { readonly what: string; readonly found: string; readonly expected: string; readonly hint: string } {
   const first = complete ?? at(models, 0);
   const missing = first.params
     .map((p) => (p.default || defined.has(p.name.name) ? '' : p.name.name))
@@ -224,11 +224,13 @@ function choiceOf(
   const values = missing.map((name) => `-D ${name}=…`);
   if (models.length > 1)
     return {
+      what: 'this file has several models and none is chosen',
       found: `${models.length} models`,
       expected: `one of ${models.map((m) => m.name.name).join(', ')}`,
       hint: [`--model ${first.name.name}`, ...values].join(' '),
     };
   return {
+    what: 'the model of this file lacks values',
     found: `\`${first.name.name}\` without a value for \`${missing.join('`, `')}\``,
     expected: 'a model whose parameters all have values',
     hint: `${values.join(' ')}, or a default in the source: \`${missing[0]} = …\``,

@@ -139,11 +139,10 @@ const openerOf = (closer: string): string => (closer === ')' ? '(' : closer === 
  * Where the comment behind an opening bracket holds the closing one: Python's `//`, or a bracket that was meant to stand before
  * it.
  */
-function inComment(text: string, opener: number, closer: string): string | undefined {
+function inComment(text: string, opener: number, closer: string): boolean {
   const [line = ''] = /^[^\n\r]*/.exec(text.slice(opener)) ?? [];
   const comment = /^(?:"[^"]*"|[^"/]|\/(?!\/))*[\w)\]][ \t]*\/\/(?!\/)(.*)$/.exec(line)?.[1];
-  if (!comment?.includes(closer)) return undefined;
-  return `\`//\` begins a comment, which holds the \`${closer}\`; a quotient of ints that is rounded down is \`floordiv(a, b)\``;
+  return comment?.includes(closer) === true;
 }
 
 /** `before` is the last token inside the bracket, `found` what stands where the closing one is due. */
@@ -161,7 +160,9 @@ export function unclosed(open: IToken, opened: Span, before: IToken, found: ITok
       closer: `\`${closer}\``,
       found: messages.now().describeToken(found),
       line: positionOf(file, open.startOffset).line,
-      hint: inComment(file.text, open.startOffset, closer) ?? `write \`${closer}\` here`,
+      place: inComment(file.text, open.startOffset, closer)
+        ? 'before the `//`, which begins a comment; an int is divided, and rounded down, by `floordiv(a, b)`'
+        : 'here',
     },
   });
 }

@@ -59,7 +59,7 @@ export const importCycle = defineDiagnostic({
 });
 export const chooseModel = defineDiagnostic({
   code: 'RES0110',
-  title: 'no complete model is chosen',
+  title: msg`${'what'}`,
   found: msg`${'found'}`,
   expected: msg`${'expected'}`,
   hint: msg`${'hint'}`,

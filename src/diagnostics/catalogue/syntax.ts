@@ -96,7 +96,7 @@ export const unclosedBracket = defineDiagnostic({
   title: msg`${'opener'} without its ${'closer'}`,
   found: msg`${'found'}`,
   expected: msg`${'closer'} for the ${'opener'} of line ${'line'}`,
-  hint: msg`${'hint'}`,
+  hint: msg`write ${'closer'} ${'place'}`,
   more: 'Every opening bracket needs its closing one. Where the next block or model begins, or the file ends, no body can be open any more.',
 });
 
