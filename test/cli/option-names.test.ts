@@ -6,7 +6,7 @@ import { rescc, root } from './rescc.ts';
 
 /** Options of other programs: of npm, pip, tf2onnx, nvidia-smi, cp, sips, V8 and Node. */
 const others = new Set(
-  '--end --force-reinstall --format --graphdef --heap-growing-percent --ignore-scripts --interrupt-budget --invocation-count-for-turbofan --keras --max-inlined-bytecode-size-cumulative --out --query-gpu --remove-destination --semi-space-growth-factor --tflite --version --no-config --max-ms --sbom-format --no-verify'.split(
+  '--end --force-reinstall --format --graphdef --heap-growing-percent --ignore-scripts --interrupt-budget --invocation-count-for-turbofan --keras --max-inlined-bytecode-size-cumulative --out --query-gpu --remove-destination --semi-space-growth-factor --tflite --version --no-config --no-incremental-marking --max-ms --sbom-format --no-verify'.split(
     ' ',
   ),
 );
