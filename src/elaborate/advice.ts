@@ -15,7 +15,7 @@ import { layerSignature } from '../ops/layer-text.ts';
 import { layerOfOnnx } from '../ops/onnx-names.ts';
 import { parameterDoc } from '../ops/parameter-doc.ts';
 import { layerByName, layers, refusedLayers } from '../ops/registry.ts';
-import type { CallExpr } from '../parser/ast.ts';
+import type { CallExpr, ModelItem } from '../parser/ast.ts';
 import {
   answerFor,
   argumentNamed,
@@ -77,6 +77,32 @@ export function unknown(c: Context, f: Frame, name: string, span: Span, call?: C
   ]);
   if (near === name) return refuse(`it is a function: write \`${name}(${ofTensors.includes(name) ? 'it' : '…'})\``);
   return refuse(near ? `did you mean \`${near}\`?` : `declare it: \`let ${name} = …\``);
+}
+
+/** What a file has that leaves open which model is meant, and what to type. */
+export function choiceOf(
+  models: readonly ModelItem[],
+  complete: ModelItem | undefined,
+  defined: ReadonlySet<string>,
+): { readonly what: string; readonly found: string; readonly expected: string; readonly hint: string } {
+  const first = complete ?? at(models, 0);
+  const missing = first.params
+    .map((p) => (p.default || defined.has(p.name.name) ? '' : p.name.name))
+    .filter((name) => name !== '');
+  const values = missing.map((name) => `-D ${name}=…`);
+  if (models.length > 1)
+    return {
+      what: 'this file has several models and none is chosen',
+      found: `${models.length} models`,
+      expected: `one of ${models.map((m) => m.name.name).join(', ')}`,
+      hint: [`--model ${first.name.name}`, ...values].join(' '),
+    };
+  return {
+    what: 'the model of this file lacks values',
+    found: `\`${first.name.name}\` without a value for \`${missing.join('`, `')}\``,
+    expected: 'a model whose parameters all have values',
+    hint: `${values.join(' ')}, or a default in the source: \`${missing[0]} = …\``,
+  };
 }
 
 /** What was meant by a text where one of several words in quotes is expected: `linear` and `"Linear"` are `"linear"`. */

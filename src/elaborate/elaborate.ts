@@ -23,6 +23,7 @@ import { evaluateArgs } from './chains.ts';
 import { type ContentMaker, Context, defaultLimits, type Limits, type NamedMap } from './context.ts';
 import { Abandon, attempt, Stop } from './failure.ts';
 import { handlers } from './interpreter.ts';
+import { advice } from './late.ts';
 import { leastWork } from './least-work.ts';
 import { mentionsReuse } from './modules.ts';
 import { type DefinedSize, OutsideSizes } from './outside-sizes.ts';
@@ -202,39 +203,13 @@ function choose(c: Context, module: Module, options: ElaborateOptions): Chosen |
     } else {
       return c.fail(chooseModel, undefined, {
         span: (second ?? models[0])?.name.span ?? whole,
-        with: choiceOf(models, complete[0], defined),
+        with: advice.now().choiceOf(models, complete[0], defined),
       });
     }
   }
   const root = rootOf(c, options.model === undefined ? module : (entry?.module ?? module), model);
   if (!root) return undefined;
   return withDefines(c, module, { ...root, name: model.name.name, span: model.name.span, sizes: [] }, options.defines ?? {});
-}
-
-/** What a file has that leaves open which model is meant, and what to type. */
-function choiceOf(
-  models: readonly ModelItem[],
-  complete: ModelItem | undefined,
-  defined: ReadonlySet<string>,
-): { readonly what: string; readonly found: string; readonly expected: string; readonly hint: string } {
-  const first = complete ?? at(models, 0);
-  const missing = first.params
-    .map((p) => (p.default || defined.has(p.name.name) ? '' : p.name.name))
-    .filter((name) => name !== '');
-  const values = missing.map((name) => `-D ${name}=…`);
-  if (models.length > 1)
-    return {
-      what: 'this file has several models and none is chosen',
-      found: `${models.length} models`,
-      expected: `one of ${models.map((m) => m.name.name).join(', ')}`,
-      hint: [`--model ${first.name.name}`, ...values].join(' '),
-    };
-  return {
-    what: 'the model of this file lacks values',
-    found: `\`${first.name.name}\` without a value for \`${missing.join('`, `')}\``,
-    expected: 'a model whose parameters all have values',
-    hint: `${values.join(' ')}, or a default in the source: \`${missing[0]} = …\``,
-  };
 }
 
 /** Follows `model B = A(…)` to the model with a body; the arguments of the derived win over those of its base. */
